@@ -1,0 +1,6 @@
+"""Contracts between the rooms. Standard library only."""
+
+from dynamo_es.contracts.observer import Observer, OperationReport
+from dynamo_es.contracts.storage import StorageStrategy
+
+__all__ = ["Observer", "OperationReport", "StorageStrategy"]

@@ -1,0 +1,123 @@
+"""The contract that every backend keeps: `StorageStrategy`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+
+
+class StorageStrategy(ABC):
+    """Streams of raw events for one tenant.
+
+    Source: the interface of python-event-sourcery's backends, name for name; where that
+    one is silent or its backends disagree, the rules stand here.
+    """
+
+    @abstractmethod
+    def fetch_events(
+        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+    ) -> list[RawEvent]:
+        """Return the events of a stream, in the order of their versions.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based. None: the newest snapshot (if its
+                version is below ``stop``) and the events after it; without one, from the
+                first event. An explicit start returns events only, never a snapshot:
+                ``start=1`` replays the full history.
+            stop: version to stop before, exclusive. None: to the end.
+
+        Returns:
+            The events, contiguous; ``[]`` for a stream that does not exist or an empty
+            range. In streams without versions, ``start`` and ``stop`` count the events
+            from 1, and each comes back with version None.
+
+        Raises:
+            InvalidRangeError: ``start`` or ``stop`` below 1 (a ``ValueError`` too).
+            StreamGapError: an event is missing in the middle, on two reads.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
+        """
+
+    @abstractmethod
+    def insert_events(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> None:
+        """Append events to a stream: all of them or none.
+
+        Args:
+            stream_id: the stream; each event's ``stream_id`` must be the same.
+            versioning: ``ExplicitVersioning(n)``: the stream's version must be exactly n,
+                0 for a stream that must not exist. ``ANY_VERSION``: append at the head,
+                whatever it is. ``NO_VERSIONING``: the stream has no versions.
+            events: in order. Their versions, where set, must be n+1, n+2, …; without an
+                explicit version they must not be set. No events: no request.
+
+        Appending again events that are already stored at exactly these versions (same
+        UUIDs) is a success that writes nothing.
+
+        Raises:
+            ConcurrentStreamWriteError: the version is not n. Nothing was written.
+            ExpectedVersionUsedOnVersionlessStream: versions on a stream without them.
+            NoExpectedVersionGivenOnVersionedStream: the reverse.
+            InvalidEventError: events that cannot be stored as they are.
+            CommitTooLargeError: past 4 MB or 100 items, after compression.
+            AppendOutcomeUnknownError: stored or not: the answer was lost.
+            ServiceError: AWS refused or did not answer; nothing was written.
+
+        Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
+        unit more when this process does not know the stream's version.
+        """
+
+    @abstractmethod
+    def save_snapshot(self, snapshot: RawEvent) -> None:
+        """Save the snapshot of a stream at ``snapshot.version``; one is kept per stream.
+
+        An older snapshot never replaces a newer one: it is silently dropped.
+
+        Raises:
+            SnapshotAheadOfStreamError: the stream has not reached that version.
+            ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
+            InvalidEventError: no version, or a payload that is not JSON.
+            CommitTooLargeError: past 400 KB, after compression.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
+        unit more when this process does not know that the stream is that long.
+        """
+
+    @abstractmethod
+    def delete_stream(self, stream_id: StreamId) -> None:
+        """Delete the events and the snapshot of this tenant's stream.
+
+        Idempotent, and resumable after a crash: call it again. The stream may be created
+        again at once, from version 1; no late writer or snapshot of the earlier life gets
+        into the new one.
+
+        Raises:
+            ServiceError: AWS refused or did not answer; call again to finish.
+
+        Cost on DynamoDB: 1 read of the stream, 3 requests, and 1 more per commit.
+        """
+
+    @property
+    @abstractmethod
+    def current_position(self) -> Position | None:
+        """The last position assigned in the log of all tenants; None when none was."""
+
+    @abstractmethod
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant; this one stays as it is.
+
+        Args:
+            tenant_id: any text.
+
+        Raises:
+            InvalidStreamIdError: not text.
+        """

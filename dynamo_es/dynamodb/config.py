@@ -1,0 +1,104 @@
+"""What a user sets: tables, endpoint, time-outs, retries, remembered heads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+from dynamo_es.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "DYNAMO_ES_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamoConfig:
+    """Where the tables are and how long a request may take.
+
+    Attributes:
+        events_table: name of the table of streams.
+        log_table: name of the table of the log.
+        keys_table: name of the table of encryption keys.
+        endpoint_url: URL of an emulator; None: AWS itself.
+        region: AWS region; None: the environment's.
+        connect_timeout: seconds to wait for a connection.
+        read_timeout: seconds to wait for a reply.
+        max_attempts: HTTP attempts per request, the first included; throttling and
+            transport failures are retried by the SDK.
+        retry_deadline: seconds after which conflicts between transactions and lost races
+            are not retried any more.
+        remembered_heads: streams whose version is remembered between calls; 0 turns it off.
+        report_capacity: ask DynamoDB for consumed units, for the observer.
+
+    Raises:
+        ConfigurationError: a missing name, or a figure out of range.
+    """
+
+    events_table: str
+    log_table: str
+    keys_table: str
+    endpoint_url: str | None = None
+    region: str | None = None
+    connect_timeout: float = 1.0
+    read_timeout: float = 3.0
+    max_attempts: int = 4
+    retry_deadline: float = 10.0
+    remembered_heads: int = 10_000
+    report_capacity: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("events_table", "log_table", "keys_table"):
+            if not getattr(self, name) or not isinstance(getattr(self, name), str):
+                raise ConfigurationError(f"DynamoConfig.{name} must be the name of a table.")
+        for name, least in (
+            ("connect_timeout", 0.001),
+            ("read_timeout", 0.001),
+            ("max_attempts", 1),
+            ("retry_deadline", 0),
+            ("remembered_heads", 0),
+        ):
+            if not getattr(self, name) >= least:
+                raise ConfigurationError(
+                    f"DynamoConfig.{name} must be {least} or more, not {getattr(self, name)!r}."
+                )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read ``DYNAMO_ES_EVENTS_TABLE``, ``…_LOG_TABLE``, ``…_KEYS_TABLE``, ``…_ENDPOINT_URL``.
+
+        Every other field may be set likewise: ``DYNAMO_ES_READ_TIMEOUT=5``.
+
+        Raises:
+            ConfigurationError: a variable is missing or not of its field's kind.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            variable = ENVIRONMENT_PREFIX + field.name.upper()
+            text = environ.get(variable, "").strip()
+            if text:
+                values[field.name] = _parse(variable, text, str(field.type))
+        missing = [
+            ENVIRONMENT_PREFIX + name.upper()
+            for name in ("events_table", "log_table", "keys_table")
+            if name not in values
+        ]
+        if missing:
+            raise ConfigurationError(f"Set the environment variables {', '.join(missing)}.")
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _parse(variable: str, text: str, kind: str) -> object:
+    try:
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+        if kind == "bool":
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    except (ValueError, KeyError):
+        raise ConfigurationError(f"{variable} must be a {kind}, not {text!r}.") from None
+    return text

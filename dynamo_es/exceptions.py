@@ -1,0 +1,314 @@
+"""Every error of the library, under one base.
+
+::
+
+    EventStoreError
+    ├── InputError (also a ValueError)          refused before anything is sent
+    │   ├── InvalidStreamIdError                tenant, category, name or UUID; key too long
+    │   │   └── IncompatibleUuidAndName         the UUID is not the one the name derives
+    │   ├── InvalidVersioningError              an expected version that is no version
+    │   ├── InvalidRangeError                   start or stop below 1
+    │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
+    │   └── CommitTooLargeError                 past what one write can carry
+    ├── ConcurrentStreamWriteError              the stream's version is not the expected one
+    ├── VersioningMismatch                      versions and no versions mixed
+    │   ├── ExpectedVersionUsedOnVersionlessStream
+    │   └── NoExpectedVersionGivenOnVersionedStream
+    ├── SnapshotAheadOfStreamError              a snapshot of a version not reached
+    ├── AppendOutcomeUnknownError               stored or not: the engine's answer is lost
+    ├── StreamGapError                          a stream with a hole: never returned
+    ├── StoredItemError                         an item that this release cannot read
+    ├── ConfigurationError                      wrong before any request
+    │   └── MissingExtraError                   an optional dependency is not installed
+    └── ServiceError                            AWS refused the request or did not answer
+        ├── TableNotFoundError
+        ├── CredentialsError                    missing, expired, or not allowed
+        ├── ThrottledError                      asked for more than the table gives
+        ├── ContentionError                     other transactions held the item too long
+        └── UnavailableError                    time-out, broken connection, internal error
+
+Each carries what a handler needs as attributes, and says in its message what to do next.
+The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
+python-event-sourcery gives them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class EventStoreError(Exception):
+    """Base of every error of the library."""
+
+
+class InputError(EventStoreError, ValueError):
+    """The call's own arguments are wrong; nothing was sent."""
+
+
+class InvalidStreamIdError(InputError):
+    """A tenant, category, name or UUID that cannot make a key."""
+
+
+class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-event-sourcery's name
+    """A stream id was given both a name and a UUID that the name does not derive.
+
+    Attributes:
+        received: the UUID given.
+        expected: the UUID that the name derives.
+        name: the name given.
+    """
+
+    def __init__(self, received: UUID, expected: UUID, name: str) -> None:
+        self.received = received
+        self.expected = expected
+        self.name = name
+        super().__init__(
+            f"The name {name!r} derives the UUID {expected}, not {received}: "
+            "give the name or the UUID, not both."
+        )
+
+
+class InvalidVersioningError(InputError):
+    """A versioning that is none of the three, or an expected version that is no version."""
+
+
+class InvalidRangeError(InputError):
+    """``start`` or ``stop`` is below 1 or not an integer."""
+
+
+class InvalidEventError(InputError):
+    """Events that cannot be stored as they are.
+
+    Attributes:
+        stream_id: the stream of the refused append or snapshot, as text.
+    """
+
+    def __init__(self, stream_id: object, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        super().__init__(f"Stream {stream_id}: {reason} Nothing was written.")
+
+
+class CommitTooLargeError(InputError):
+    """The events do not fit in what one write to DynamoDB can carry; nothing was sent.
+
+    Attributes:
+        stream_id: the stream of the refused write, as text.
+        size: bytes that the write would need.
+        limit: bytes (or items) that it may have.
+    """
+
+    def __init__(self, stream_id: object, size: int, limit: int, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        self.size = size
+        self.limit = limit
+        super().__init__(f"Stream {stream_id}: {reason} Nothing was written.")
+
+
+class ConcurrentStreamWriteError(EventStoreError):
+    """The stream's version is not the expected one; nothing was written.
+
+    Attributes:
+        stream_id: the stream, as text.
+        expected: version the append expected.
+        actual: version the stream has reached as far as this refusal shows (it may be
+            further by now); 0 when it does not exist.
+    """
+
+    def __init__(
+        self, stream_id: object, expected: int | None, actual: int | None, hint: str = ""
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"Stream {stream_id}: expected version {expected}, but it is at {actual}. "
+            + (hint or "Load the stream again, decide again, append again.")
+        )
+
+
+class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery's name
+    """Versions and no versions were mixed in one stream.
+
+    Attributes:
+        stream_id: the stream, as text.
+    """
+
+    def __init__(self, stream_id: object, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        super().__init__(f"Stream {stream_id}: {reason}")
+
+
+class ExpectedVersionUsedOnVersionlessStream(VersioningMismatch):
+    """An append or a snapshot with a version on a stream that has none."""
+
+    def __init__(self, stream_id: object) -> None:
+        super().__init__(stream_id, "it has no versions; append with NO_VERSIONING.")
+
+
+class NoExpectedVersionGivenOnVersionedStream(VersioningMismatch):
+    """``NO_VERSIONING`` on a stream whose events have versions."""
+
+    def __init__(self, stream_id: object) -> None:
+        super().__init__(
+            stream_id, "its events have versions; append with ExplicitVersioning or ANY_VERSION."
+        )
+
+
+class SnapshotAheadOfStreamError(EventStoreError):
+    """A snapshot of a version that the stream has not reached; nothing was written.
+
+    Attributes:
+        stream_id: the stream, as text.
+        snapshot_version: version of the refused snapshot.
+        stream_version: version of the stream; 0 when it does not exist.
+    """
+
+    def __init__(self, stream_id: object, snapshot_version: int, stream_version: int) -> None:
+        self.stream_id = str(stream_id)
+        self.snapshot_version = snapshot_version
+        self.stream_version = stream_version
+        super().__init__(
+            f"Stream {stream_id}: a snapshot of version {snapshot_version} is ahead of the stream, "
+            f"which is at {stream_version}. Append the events first, then save the snapshot."
+        )
+
+
+class AppendOutcomeUnknownError(EventStoreError):
+    """The append may or may not be stored; it is never stored in part.
+
+    Appending the same events (same UUIDs) again with the same expected version is safe:
+    if they are stored, that is a success and writes nothing. With ``ANY_VERSION`` and
+    ``NO_VERSIONING`` there is no such version: load the stream and look for the events first.
+
+    Attributes:
+        stream_id: the stream, as text.
+        expected: version the append went on from; None without an explicit one.
+    """
+
+    def __init__(self, stream_id: object, expected: int | None, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        self.expected = expected
+        advice = (
+            "load the stream and append only what is not there"
+            if expected is None
+            else "append the same events again with the same expected version: it is safe"
+        )
+        super().__init__(f"Stream {stream_id}: {reason} To find out, {advice}.")
+
+
+class StreamGapError(EventStoreError):
+    """The stored commits of a stream are not contiguous, on two reads in a row.
+
+    Attributes:
+        stream_id: the stream, as text.
+        version: version at which an event is missing.
+    """
+
+    def __init__(self, stream_id: object, version: int) -> None:
+        self.stream_id = str(stream_id)
+        self.version = version
+        super().__init__(
+            f"Stream {stream_id}: no event at version {version}, read twice. If the stream is being "
+            "deleted and created again right now, load it again; else restore the table."
+        )
+
+
+class StoredItemError(EventStoreError):
+    """A stored item is not one that this release wrote.
+
+    Attributes:
+        stream_key: partition key of the item.
+        version: sort key of the item.
+    """
+
+    def __init__(self, stream_key: str, version: object, reason: str) -> None:
+        self.stream_key = stream_key
+        self.version = version
+        super().__init__(
+            f"The item {stream_key!r} at {version} cannot be read: {reason} "
+            "Was it written by hand, or by a newer release? Upgrade, or restore it."
+        )
+
+
+class ConfigurationError(EventStoreError):
+    """The backend cannot work as it is configured."""
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional dependency is not installed.
+
+    Attributes:
+        extra: name of the extra that brings it.
+    """
+
+    def __init__(self, extra: str, what: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the extra: pip install 'dynamo_es[{extra}]'")
+
+
+class ServiceError(EventStoreError):
+    """AWS refused a request or did not answer it; the cause is attached.
+
+    Attributes:
+        operation: API operation, such as ``PutItem``.
+        code: error code of AWS, or the name of the client's own error.
+        subject: the stream or table the request was about.
+        reasons: codes of a cancelled transaction, in the order of its items.
+    """
+
+    advice = "See the attached cause."
+
+    def __init__(
+        self,
+        operation: str,
+        code: str,
+        detail: str,
+        subject: str = "",
+        reasons: tuple[str, ...] = (),
+    ) -> None:
+        self.operation = operation
+        self.code = code
+        self.subject = subject
+        self.reasons = reasons
+        about = f" on {subject}" if subject else ""
+        why = f" [{', '.join(reasons)}]" if reasons else ""
+        super().__init__(f"{operation}{about}: {code}{why}: {detail} {self.advice}")
+
+
+class TableNotFoundError(ServiceError):
+    """A table is missing (or still being made)."""
+
+    advice = (
+        "Deploy infra/event-store.yaml or call backend.create_tables(), "
+        "and check the table names, the region and the account."
+    )
+
+
+class CredentialsError(ServiceError):
+    """Credentials or region are missing, expired, or do not allow the request."""
+
+    advice = (
+        "Check the credentials, the region (AWS_REGION or AWS_DEFAULT_REGION) "
+        "and the policy of the role."
+    )
+
+
+class ThrottledError(ServiceError):
+    """DynamoDB throttled the request to the last attempt; nothing was written by it."""
+
+    advice = "Try again later; if it goes on, raise the table's limits or spread the streams."
+
+
+class ContentionError(ServiceError):
+    """Other transactions held the item until the deadline; nothing was written."""
+
+    advice = "Try again; if it goes on, write less to this stream at once."
+
+
+class UnavailableError(ServiceError):
+    """DynamoDB did not answer in time, or answered with an internal error."""
+
+    advice = "Try again; the call is safe to repeat."

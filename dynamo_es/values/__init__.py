@@ -1,0 +1,25 @@
+"""Values: ids, versioning, records. Standard library only."""
+
+from dynamo_es.values.records import Position, RawEvent, RecordedRaw
+from dynamo_es.values.stream_id import StreamId, StreamUUID
+from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
+from dynamo_es.values.versioning import (
+    ANY_VERSION,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    Versioning,
+)
+
+__all__ = [
+    "ANY_VERSION",
+    "DEFAULT_TENANT",
+    "NO_VERSIONING",
+    "ExplicitVersioning",
+    "Position",
+    "RawEvent",
+    "RecordedRaw",
+    "StreamId",
+    "StreamUUID",
+    "TenantId",
+    "Versioning",
+]
