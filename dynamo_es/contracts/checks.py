@@ -1,0 +1,160 @@
+"""The checks every backend makes on a call's arguments, before anything is written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.exceptions import (
+    InvalidEventError,
+    InvalidRangeError,
+    InvalidStreamIdError,
+    InvalidVersioningError,
+)
+from dynamo_es.values import (
+    ANY_VERSION,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    RawEvent,
+    StreamId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.values import Versioning
+
+
+def check_range(start: int | None, stop: int | None) -> None:
+    """Raise `InvalidRangeError` unless both are None or integers of 1 or more."""
+    for name, bound in (("start", start), ("stop", stop)):
+        if bound is not None and (type(bound) is not int or bound < 1):
+            raise InvalidRangeError(
+                f"{name} is a version of 1 or more, or None; not {bound!r}. "
+                "start is inclusive, stop exclusive."
+            )
+
+
+def check_stream(stream_id: StreamId) -> None:
+    """Raise `InvalidStreamIdError` unless it is a `StreamId`."""
+    if not isinstance(stream_id, StreamId):
+        raise InvalidStreamIdError(f"Give a StreamId, not {stream_id!r}: StreamId(name=…).")
+
+
+def check_tenant(tenant_id: str) -> None:
+    """Raise `InvalidStreamIdError` unless it is text."""
+    if not isinstance(tenant_id, str):
+        raise InvalidStreamIdError(f"A tenant id is text, not {tenant_id!r}.")
+    _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
+
+
+def check_category(category: str | None) -> None:
+    """Raise `InvalidStreamIdError` unless it is None or text that can be encoded."""
+    if category is not None:
+        _check_identity(category, f"The category {category!r}")
+
+
+def check_append(
+    stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+) -> None:
+    """Raise unless the events can be stored as they are, all of one stream and one clock.
+
+    Raises:
+        InvalidVersioningError: none of the three ways to append.
+        InvalidEventError: names the first event that is wrong, and why.
+    """
+    check_stream(stream_id)
+    if isinstance(versioning, ExplicitVersioning):
+        first = versioning.expected_version + 1
+    elif versioning is ANY_VERSION or versioning is NO_VERSIONING:
+        first = None
+    else:
+        raise InvalidVersioningError(
+            f"Give ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, not {versioning!r}."
+        )
+    if not events:
+        return
+    aware = None
+    for index, event in enumerate(events):
+        check_event(stream_id, event, index)
+        version = event.version
+        if version is not None and (first is None or version != first + index):
+            raise InvalidEventError(
+                stream_id,
+                f"event {index} has version {version!r}, but "
+                + (
+                    f"{versioning!r} takes events without one: leave it None."
+                    if first is None
+                    else f"behind expected version {first - 1} it must be {first + index} or None."
+                ),
+            )
+        if aware is None:
+            aware = event.created_at.tzinfo is not None
+        elif aware is not (event.created_at.tzinfo is not None):
+            raise InvalidEventError(
+                stream_id,
+                f"event {index} mixes naive and aware created_at in one append: use one kind.",
+            )
+    if len(events) > 1 and len({event.uuid for event in events}) < len(events):
+        raise InvalidEventError(stream_id, "two events have the same uuid: give each its own.")
+
+
+def check_snapshot(snapshot: RawEvent) -> None:
+    """Raise `InvalidEventError` unless the snapshot can be stored as it is."""
+    if not isinstance(snapshot, RawEvent):
+        raise InvalidEventError("?", f"a snapshot is a RawEvent, not {snapshot!r}.")
+    check_stream(snapshot.stream_id)
+    check_event(snapshot.stream_id, snapshot, None)
+    if type(snapshot.version) is not int or snapshot.version < 1:
+        raise InvalidEventError(
+            snapshot.stream_id,
+            f"a snapshot has the version of the last event in it, 1 or more, "
+            f"not {snapshot.version!r}.",
+        )
+
+
+def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None:
+    """Raise `InvalidEventError` unless one event of the stream can be stored as it is."""
+    label = "the snapshot" if index is None else f"event {index}"
+    if not isinstance(event, RawEvent):
+        raise InvalidEventError(stream_id, f"{label} is not a RawEvent but {event!r}.")
+    if event.stream_id is not stream_id and event.stream_id != stream_id:
+        raise InvalidEventError(stream_id, f"{label} is of the stream {event.stream_id!r}.")
+    if not isinstance(event.uuid, UUID):
+        raise InvalidEventError(stream_id, f"{label} has the uuid {event.uuid!r}: give a UUID.")
+    if not isinstance(event.created_at, datetime):
+        raise InvalidEventError(
+            stream_id, f"{label} has the created_at {event.created_at!r}: give a datetime."
+        )
+    name = event.name
+    if not isinstance(name, str) or not name:
+        raise InvalidEventError(stream_id, f"{label} has the name {name!r}: give text, not empty.")
+    part = "name"
+    try:
+        if not name.isascii():
+            check_text(name)
+        part = "data"
+        _check_object(event.data)
+        part = "context"
+        _check_object(event.context)
+    except NotJsonError as error:
+        raise InvalidEventError(
+            stream_id, f"{label} ({name!r}): {error.describe(part)}"
+        ) from None
+
+
+def _check_object(value: object) -> None:
+    if type(value) is not dict:
+        raise NotJsonError(f"must be a JSON object (a dict), not {type(value).__name__}.")
+    check_json(value)
+
+
+def _check_identity(text: str, label: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidStreamIdError(
+            f"{label} holds a lone surrogate, which is not Unicode: replace it."
+        ) from None

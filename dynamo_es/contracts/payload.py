@@ -1,0 +1,86 @@
+"""What a payload may hold: JSON that comes back equal and of the same type."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any, Final
+
+MAX_INTEGER_BITS: Final = 14_000
+"""Python reads back integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
+
+MAX_DEPTH: Final = 190
+"""Nested lists and objects; the parser gives up at 200, and a commit adds levels of its own."""
+
+
+class NotJsonError(ValueError):
+    """A value that JSON cannot hold, or would give back as something else.
+
+    Attributes:
+        reason: what is wrong, and what to do.
+        path: keys and indexes that lead to it, innermost first.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: list[str | int] = []
+
+    def describe(self, root: str) -> str:
+        """Return the sentence for the caller, with the path from ``root``."""
+        return f"{root}{''.join(f'[{step!r}]' for step in reversed(self.path))} {self.reason}"
+
+
+def check_json(value: Any, depth: int = 0) -> None:
+    """Raise `NotJsonError` unless a value is JSON, types compared exactly.
+
+    A subclass (an enum, a NumPy float), a tuple or a key that is not text would be
+    stored, but come back as something else.
+    """
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():
+            check_text(value)
+    elif kind is int:
+        if value.bit_length() > MAX_INTEGER_BITS:
+            raise NotJsonError("is an integer of more than 4,000 digits: store it as text.")
+    elif kind is dict:
+        _check_depth(depth)
+        for key, entry in value.items():
+            if type(key) is not str:
+                raise NotJsonError(f"has the key {key!r}, and JSON keys are text: convert it.")
+            try:
+                if not key.isascii():
+                    check_text(key)
+                check_json(entry, depth + 1)
+            except NotJsonError as error:
+                error.path.append(key)
+                raise
+    elif kind is list:
+        _check_depth(depth)
+        for index, entry in enumerate(value):
+            try:
+                check_json(entry, depth + 1)
+            except NotJsonError as error:
+                error.path.append(index)
+                raise
+    elif kind is float:
+        if not isfinite(value):
+            raise NotJsonError(f"is {value!r}, which JSON does not have: store None or text.")
+    elif value is not None and kind is not bool:
+        raise NotJsonError(
+            f"is of type {kind.__name__}, which is not JSON: "
+            "convert it to a dict, list, str, int, float, bool or None."
+        )
+
+
+def check_text(text: str) -> None:
+    """Raise `NotJsonError` if a text holds a lone surrogate, which no encoding can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise NotJsonError("holds a lone surrogate, which is not Unicode: replace it.") from None
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise NotJsonError(f"is nested deeper than {MAX_DEPTH} levels: flatten it.")
