@@ -38,9 +38,11 @@ def check_range(start: int | None, stop: int | None) -> None:
 
 
 def check_stream(stream_id: StreamId) -> None:
-    """Raise `InvalidStreamIdError` unless it is a `StreamId`."""
+    """Raise `InvalidStreamIdError` unless it is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):
         raise InvalidStreamIdError(f"Give a StreamId, not {stream_id!r}: StreamId(name=…).")
+    if stream_id.category:
+        _check_identity(stream_id.category, f"The category {stream_id.category!r}")
 
 
 def check_tenant(tenant_id: str) -> None:
@@ -48,12 +50,6 @@ def check_tenant(tenant_id: str) -> None:
     if not isinstance(tenant_id, str):
         raise InvalidStreamIdError(f"A tenant id is text, not {tenant_id!r}.")
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
-
-
-def check_category(category: str | None) -> None:
-    """Raise `InvalidStreamIdError` unless it is None or text that can be encoded."""
-    if category is not None:
-        _check_identity(category, f"The category {category!r}")
 
 
 def check_append(
@@ -101,8 +97,12 @@ def check_append(
         raise InvalidEventError(stream_id, "two events have the same uuid: give each its own.")
 
 
-def check_snapshot(snapshot: RawEvent) -> None:
-    """Raise `InvalidEventError` unless the snapshot can be stored as it is."""
+def check_snapshot(snapshot: RawEvent) -> int:
+    """Return the version of a snapshot that can be stored as it is; raise otherwise.
+
+    Raises:
+        InvalidEventError: says what is wrong.
+    """
     if not isinstance(snapshot, RawEvent):
         raise InvalidEventError("?", f"a snapshot is a RawEvent, not {snapshot!r}.")
     check_stream(snapshot.stream_id)
@@ -113,6 +113,7 @@ def check_snapshot(snapshot: RawEvent) -> None:
             f"a snapshot has the version of the last event in it, 1 or more, "
             f"not {snapshot.version!r}.",
         )
+    return snapshot.version
 
 
 def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None:
@@ -152,6 +153,8 @@ def _check_object(value: object) -> None:
 
 
 def _check_identity(text: str, label: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,0 +1,266 @@
+"""Appending: one conditional put behind the head, whatever it takes to know the outcome.
+
+The condition refuses where a commit is, or where a fence keeps the generation out, and
+hands back what stands there. From that item alone most outcomes are certain; the rest is
+looked up, and what stays unknown is reported as unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from dynamo_es.dynamodb.commits import plan_commits, put_request
+from dynamo_es.dynamodb.deletion import finish_deletion
+from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.items import (
+    Commit,
+    Head,
+    event_uuids,
+    generation_of,
+    is_fence,
+    read_commit,
+)
+from dynamo_es.dynamodb.reading import load, newest_commit
+from dynamo_es.dynamodb.requests import Pause, get_item
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    ConcurrentStreamWriteError,
+    ExpectedVersionUsedOnVersionlessStream,
+    NoExpectedVersionGivenOnVersionedStream,
+    ServiceError,
+)
+from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.stream import Stream
+    from dynamo_es.values import RawEvent, Versioning
+
+_ANOTHER_LIFE: Final = (
+    "The stream was deleted (and maybe created again) since this process last saw it: "
+    "what it knew is of an earlier life. Load the stream again, decide again, append again."
+)
+
+
+class Collision(NamedTuple):
+    """What a put met where it wanted to write.
+
+    Attributes:
+        item: the commit or fence that stands there.
+        maybe_ours: whether an attempt of this very put may have been carried out.
+    """
+
+    item: Item
+    maybe_ours: bool
+
+    def commit_of(self, generation: int) -> Commit | None:
+        """Return the commit in the way if it is of that generation."""
+        if is_fence(self.item):
+            return None
+        commit = read_commit(self.item)
+        return commit if commit.generation == generation else None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One append and its ways to an outcome.
+
+    Attributes:
+        stream: where to.
+        events: what; one or more, checked already.
+        expected: version the stream must have; None: any.
+        versionless: whether the stream is to be one without versions.
+    """
+
+    stream: Stream
+    events: Sequence[RawEvent]
+    expected: int | None
+    versionless: bool
+
+    @classmethod
+    def of(cls, stream: Stream, versioning: Versioning, events: Sequence[RawEvent]) -> Append:
+        """Return the append that `StorageStrategy.insert_events` asks for."""
+        expected = (
+            versioning.expected_version if isinstance(versioning, ExplicitVersioning) else None
+        )
+        return cls(stream, events, expected, versioning is NO_VERSIONING)
+
+    def run(self) -> Steps[None]:
+        """Append, or raise what `StorageStrategy.insert_events` says."""
+        if self.expected is None:
+            yield from self._at_head()
+        elif self.expected == 0:
+            head = yield from self._create()
+            if head is not None:
+                raise ConcurrentStreamWriteError(self.stream.id, 0, head.version)
+        else:
+            yield from self._behind(self.expected)
+
+    def _behind(self, expected: int) -> Steps[None]:
+        head = self.stream.heads.get(self.stream.key)
+        if head is None or head.version != expected:
+            newest = yield from newest_commit(self.stream)
+            if newest is None:
+                raise ConcurrentStreamWriteError(self.stream.id, expected, 0)
+            head = newest.head
+            self._check_mixing(head)
+            if head.version != expected:
+                if (yield from self._stored_behind(expected, newest)):
+                    return
+                raise ConcurrentStreamWriteError(self.stream.id, expected, head.version)
+        self._check_mixing(head)
+        collision = yield from self._put(head)
+        if collision is None:
+            return
+        found = yield from self._after_collision(head, collision)
+        if found is head:
+            return
+        if found is not None:
+            self._check_mixing(found)
+        hint = "" if found is not None and found.generation == head.generation else _ANOTHER_LIFE
+        actual = 0 if found is None else found.version
+        raise ConcurrentStreamWriteError(self.stream.id, expected, actual, hint)
+
+    def _at_head(self) -> Steps[None]:
+        head = self.stream.heads.get(self.stream.key)
+        if head is None:
+            newest = yield from newest_commit(self.stream)
+            head = None if newest is None else newest.head
+        lost = 0
+        while True:
+            if head is None:
+                head = yield from self._create()
+                if head is None:
+                    return
+            self._check_mixing(head)
+            collision = yield from self._put(head)
+            if collision is None:
+                return
+            found = yield from self._after_collision(head, collision)
+            if found is head:
+                return
+            head = found
+            lost += 1
+            yield Pause(lost)
+
+    def _create(self) -> Steps[Head | None]:
+        """Begin a new life; None on success, else the head of the stream that is there already."""
+        stream = self.stream
+        generation = stream.now_in_microseconds()
+        lost = 0
+        while True:
+            collision = yield from self._put(Head(generation, 0, self.versionless))
+            if collision is None:
+                return None
+            own = collision.commit_of(generation)
+            if own is not None and self._begins(own):
+                stream.heads.remember(stream.key, self._head_behind(own))
+                return None
+            leavings = not is_fence(collision.item)
+            if leavings:
+                newest = yield from self._look(newest_commit(stream), collision)
+                if newest is not None:
+                    self._check_mixing(newest.head)
+                    stored = yield from self._stored_behind(0, newest)
+                    return None if stored else newest.head
+            closed = generation_of(collision.item)
+            if collision.maybe_ours and closed >= generation:
+                raise self._unknown("its reply was lost, and the stream was deleted since")
+            if leavings:  # of a deletion that died half done, or is under way
+                yield from finish_deletion(stream)
+            generation = max(stream.now_in_microseconds(), closed + 1)
+            lost += 1
+            if lost > 1:
+                yield Pause(lost)
+
+    def _put(self, head: Head) -> Steps[Collision | None]:
+        """Put the events behind a head; None on success, else what stands there."""
+        stream = self.stream
+        commits = plan_commits(stream, head, self.events)
+        try:
+            yield put_request(stream.table, commits)
+        except ConditionRefused as refused:
+            in_the_way = next((item for item in refused.items if item), None)
+            if in_the_way is not None:
+                return Collision(in_the_way, refused.maybe_landed)
+            maybe_ours = refused.maybe_landed
+        except OutcomeUnknown as unknown:
+            reason = f"the append got no reply ({unknown.error})"
+            return (yield from self._look_up(head, reason))
+        else:
+            stream.heads.remember(stream.key, commits[-1].head)
+            return None
+        return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
+
+    def _look_up(self, head: Head, reason: str, *, maybe_ours: bool = True) -> Steps[Collision]:
+        """Look where the events may be; nothing there proves nothing: it may still be on its way."""
+        stream = self.stream
+        try:
+            response = yield get_item(stream.table, stream.key, head.version + 1)
+        except ServiceError as error:
+            raise self._unknown(f"{reason}, and looking it up failed") from error
+        item = response.get("Item")
+        if not item or (is_fence(item) and generation_of(item) < head.generation):
+            raise self._unknown(f"{reason}, and it is not stored so far")
+        return Collision(item, maybe_ours)
+
+    def _after_collision(self, head: Head, collision: Collision) -> Steps[Head | None]:
+        """Return ``head`` itself if the events are stored behind it, else where the stream stands.
+
+        Raises:
+            AppendOutcomeUnknownError: they may have been stored in a life that is over.
+        """
+        stream = self.stream
+        stream.heads.forget(stream.key)
+        commit = collision.commit_of(head.generation)
+        if commit is not None and not self._begins(commit):
+            # A version is written once in a generation: ours is not there, and never will be.
+            return commit.head
+        newest = yield from self._look(newest_commit(stream), collision)
+        if newest is not None and newest.generation == head.generation:
+            stored = yield from self._stored_behind(head.version, newest)
+            return head if stored else newest.head
+        if collision.maybe_ours:
+            raise self._unknown("its reply was lost, and the stream was deleted since")
+        return None if newest is None else newest.head
+
+    def _look(self, steps: Steps[Commit | None], collision: Collision) -> Steps[Commit | None]:
+        """Read on behalf of a collision: where the put may have landed, a failure hides it."""
+        try:
+            return (yield from steps)
+        except ServiceError as error:
+            if collision.maybe_ours:
+                raise self._unknown("its reply was lost, and looking it up failed") from error
+            raise
+
+    def _stored_behind(self, version: int, newest: Commit) -> Steps[bool]:
+        """Whether these very events are stored behind ``version`` in a stream that ends so."""
+        if version + len(self.events) > newest.last:
+            return False
+        if version + 1 == newest.version:
+            return self._begins(newest)
+        stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
+        return [event.uuid for event in stored] == [event.uuid for event in self.events]
+
+    def _begins(self, commit: Commit) -> bool:
+        """Whether a commit and the events agree as far as both go."""
+        return all(
+            stored == event.uuid
+            for stored, event in zip(event_uuids(commit.item), self.events, strict=False)
+        )
+
+    def _head_behind(self, own: Commit) -> Head:
+        return Head(own.generation, own.version + len(self.events) - 1, own.versionless)
+
+    def _check_mixing(self, head: Head) -> None:
+        if head.versionless and not self.versionless:
+            raise ExpectedVersionUsedOnVersionlessStream(self.stream.id)
+        if self.versionless and not head.versionless:
+            raise NoExpectedVersionGivenOnVersionedStream(self.stream.id)
+
+    def _unknown(self, reason: str) -> AppendOutcomeUnknownError:
+        return AppendOutcomeUnknownError(self.stream.id, self.expected, f"{reason}.")

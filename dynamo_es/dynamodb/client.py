@@ -1,0 +1,63 @@
+"""The boto3 client: made late, with time-outs and retries that are stated."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+
+
+class LazyClient:
+    """Hands out a client: the one given, or one made at the first call.
+
+    Args:
+        config: endpoint, region, time-outs and attempts of a client to be made.
+        client: a client of the caller's own; its time-outs and retries are the caller's too.
+    """
+
+    def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
+        self._config = config
+        self._client = client
+        self._lock = Lock()
+
+    def __call__(self) -> DynamoDBClient:
+        """Return the client.
+
+        Raises:
+            botocore.exceptions.NoRegionError: no region is configured anywhere.
+        """
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = make_client(self._config)
+        return self._client
+
+
+def client_config(config: DynamoConfig) -> Config:
+    """Return botocore's settings: explicit, because its defaults changed between releases."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=config.connect_timeout,
+        read_timeout=config.read_timeout,
+        retries={"mode": "standard", "total_max_attempts": config.max_attempts},
+        tcp_keepalive=True,
+    )
+
+
+def make_client(config: DynamoConfig) -> DynamoDBClient:
+    """Make a client of its own session: the process's default one stays as it is."""
+    # boto3 takes most of a cold start: it is loaded when the first request needs it.
+    from boto3.session import Session
+
+    return Session().client(
+        "dynamodb",
+        region_name=config.region,
+        endpoint_url=config.endpoint_url,
+        config=client_config(config),
+    )

@@ -1,0 +1,116 @@
+"""DynamoDB in this process, on moto: nothing to install but Python, nothing to start.
+
+The requests of an emulator's own clients are answered by a DynamoDB of its own. Other clients of
+the process, and those under ``mock_aws``, know nothing of it, nor it of them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from dynamo_es.exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.awsrequest import AWSResponse
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+
+# Reserved never to exist (RFC 2606): were a request ever not answered here, it went nowhere.
+_ENDPOINT: Final = "http://dynamodb.emulator.invalid"
+
+
+class Emulator:
+    """One DynamoDB of the region us-east-1, its tables in memory until it is closed or dropped.
+
+    Safe to share between threads: it serves one request at a time, about 1 ms each. It is slower
+    for transactions, which moto answers by copying the tables they touch, and says nothing about
+    the speed or the throttling of DynamoDB.
+
+    Raises:
+        MissingExtraError: moto is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from dynamo_es.dynamodb.moto_engine import MotoEngine  # noqa: PLC0415 - of an extra
+        except ImportError as error:
+            raise MissingExtraError("local", "DynamoBackend.local()") from error
+        self._engine = MotoEngine()
+
+    def client(self, config: DynamoConfig) -> DynamoDBClient:
+        """Return a client of boto3 that this emulator answers; all see the same tables.
+
+        Args:
+            config: time-outs and attempts; endpoint and region are the emulator's own.
+        """
+        client: DynamoDBClient = _make_client("dynamodb", config, self._engine.answer_tables)
+        return client
+
+    def streams_client(self, config: DynamoConfig) -> Any:  # noqa: ANN401 - stubs of another extra
+        """Return a client of boto3 for ``dynamodbstreams``: the streams of the same tables.
+
+        Args:
+            config: time-outs and attempts; endpoint and region are the emulator's own.
+        """
+        return _make_client("dynamodbstreams", config, self._engine.answer_streams)
+
+    def close(self) -> None:
+        """Drop all tables; the clients go on, and find none."""
+        self._engine.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def emulated_client(config: DynamoConfig) -> DynamoDBClient:
+    """Return a client of an emulator of its own, which lives and ends with it.
+
+    Args:
+        config: time-outs and attempts; endpoint and region are the emulator's own.
+
+    Raises:
+        MissingExtraError: moto is not installed.
+    """
+    return Emulator().client(config)
+
+
+def _make_client(service: str, config: DynamoConfig, answer: Callable[..., AWSResponse]) -> Any:  # noqa: ANN401 - of that service
+    # Loaded here: a process that works on AWS has no need of this module's share of its start.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    # Nothing of the environment is to reach the emulator: a profile that does not exist, or an
+    # endpoint that is configured for AWS, would fail it before the first request.
+    unset = (None, None, None, None)
+    nowhere = (None, None, os.devnull, None)
+    core = Session(
+        session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    session = boto3.Session(
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",  # noqa: S106 - moto asks for none in particular
+        region_name="us-east-1",
+        botocore_session=core,
+    )
+    client: Any = session.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=_ENDPOINT,
+        config=Config(
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+            retries={"mode": "standard", "total_max_attempts": config.max_attempts},
+            use_fips_endpoint=False,
+            use_dualstack_endpoint=False,
+        ),
+    )
+    # Before handlers that are registered for all services, moto's own among them.
+    client.meta.events.register_first("before-send", answer)
+    return client

@@ -1,0 +1,270 @@
+"""Sending: runs an algorithm's requests on a boto3 client, and reports what they cost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.contracts import OperationReport
+from dynamo_es.dynamodb.attempts import attempts, watch
+from dynamo_es.dynamodb.errors import (
+    OutcomeUnknown,
+    refusal,
+    translate,
+    worth_retrying,
+)
+from dynamo_es.dynamodb.requests import Pause, Request
+from dynamo_es.dynamodb.sizes import item_size
+from dynamo_es.exceptions import ContentionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from tenacity import Retrying
+
+    from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.requests import Response, Steps, T
+    from dynamo_es.values import StreamId, TenantId
+
+_log = logging.getLogger("dynamo_es")
+
+_READS: Final = frozenset({"get_item", "query", "batch_get_item", "scan"})
+
+
+class _Tally:
+    """What one operation has sent so far."""
+
+    __slots__ = ("attempts", "bytes_read", "bytes_written", "read_units", "requests", "write_units")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.attempts = 0
+        self.bytes_read = 0
+        self.bytes_written = 0
+        self.read_units: float | None = None
+        self.write_units: float | None = None
+
+    def count(self, request: Request, response: Response) -> None:
+        metadata = response.get("ResponseMetadata", {})
+        self.bytes_read += int(metadata.get("HTTPHeaders", {}).get("content-length", 0))
+        self.bytes_written += _bytes_written(request)
+        reported = response.get("ConsumedCapacity")
+        if not reported:
+            return
+        units = sum(
+            entry["CapacityUnits"]
+            for entry in (reported if isinstance(reported, list) else [reported])
+        )
+        if request.operation in _READS:
+            self.read_units = (self.read_units or 0.0) + units
+        else:
+            self.write_units = (self.write_units or 0.0) + units
+
+
+class Gateway:
+    """The one place that talks to DynamoDB; safe to share between threads.
+
+    Throttling and transport failures are the SDK's to retry; what it does not retry
+    (conflicts between transactions, lost races) is retried here, with jitter and one
+    deadline per operation.
+
+    Args:
+        client: makes the client, or hands out the one given, on first use.
+        config: deadline, and whether to ask for consumed capacity.
+        observer: told of each operation; None: nobody.
+        sleep: waits so many seconds.
+        monotonic: seconds of a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], DynamoDBClient],
+        config: DynamoConfig,
+        observer: Observer | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make_client = client
+        self._config = config
+        self._observer = observer
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._methods: dict[str, Callable[..., Any]] = {}
+
+    def run(
+        self, operation: str, tenant_id: TenantId, stream_id: StreamId | None, steps: Steps[T]
+    ) -> T:
+        """Run an algorithm to its end and return its result.
+
+        Args:
+            operation: name of the operation, for the observer.
+            tenant_id: the tenant it runs for.
+            stream_id: its stream, if it has one.
+            steps: the algorithm.
+
+        Raises:
+            EventStoreError: whatever the algorithm raised, or did not handle.
+        """
+        if self._observer is None:
+            return self._drive(steps, stream_id, None)
+        tally = _Tally()
+        begin = self._monotonic()
+        failure: BaseException | None = None
+        try:
+            return self._drive(steps, stream_id, tally)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._report(operation, tenant_id, stream_id, tally, begin, failure)
+
+    def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
+        begin = self._monotonic()
+        try:
+            request = next(steps)
+            while True:
+                if isinstance(request, Pause):
+                    self._pause(request.attempt, begin, stream_id)
+                    request = steps.send({})
+                    continue
+                try:
+                    response = self._send(request, begin, stream_id, tally)
+                except Exception as error:
+                    request = steps.throw(error)
+                else:
+                    request = steps.send(response)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        except OutcomeUnknown as unknown:
+            raise unknown.error from unknown.__cause__
+
+    def _send(
+        self, request: Request, begin: float, stream_id: StreamId | None, tally: _Tally | None
+    ) -> Response:
+        method = self._methods.get(request.operation) or self._method(request.operation)
+        params = request.params
+        if self._config.report_capacity:
+            params = {**params, "ReturnConsumedCapacity": "TOTAL"}
+        attempts.reset()
+        calls = 1
+        response: Response = {}
+        try:
+            try:
+                response = method(**params)
+            except Exception as error:
+                if not worth_retrying(error):
+                    raise
+                retrying = self._retrying(begin)
+                response = retrying(_after(error, method), **params)
+                calls = retrying.statistics["attempt_number"]
+        except Exception as error:
+            raise self._failure(error, request, stream_id) from error
+        finally:
+            if tally is not None:
+                tally.requests += calls
+                tally.attempts += max(attempts.count, calls)
+                tally.count(request, response)
+        return response
+
+    def _failure(
+        self, error: Exception, request: Request, stream_id: StreamId | None
+    ) -> Exception:
+        maybe_landed = attempts.maybe_landed
+        if refused := refusal(error, maybe_landed=maybe_landed):
+            return refused
+        name = "".join(word.capitalize() for word in request.operation.split("_"))
+        subject = str(request.params.get("TableName", "")) if stream_id is None else str(stream_id)
+        translated = translate(error, name, subject)
+        if maybe_landed and request.operation not in _READS:
+            return OutcomeUnknown(translated)
+        return translated
+
+    def _method(self, operation: str) -> Callable[..., Any]:
+        try:
+            client = self._make_client()
+        except Exception as error:
+            raise translate(error, "connect") from error
+        watch(client)
+        method: Callable[..., Any] = getattr(client, operation)
+        self._methods[operation] = method
+        return method
+
+    def _retrying(self, begin: float) -> Retrying:
+        # Loaded on the first conflict: most processes never see one, and cold starts count.
+        from tenacity import Retrying, retry_if_exception, wait_random_exponential
+
+        return Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, Exception) and worth_retrying(e)),
+            stop=lambda _: self._monotonic() - begin >= self._config.retry_deadline,
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _pause(self, attempt: int, begin: float, stream_id: StreamId | None) -> None:
+        if self._monotonic() - begin >= self._config.retry_deadline:
+            raise ContentionError(
+                "PutItem",
+                "LostRaces",
+                f"other writers were faster {attempt} times in a row.",
+                str(stream_id),
+            )
+        from tenacity import RetryCallState, Retrying, wait_random_exponential
+
+        state = RetryCallState(Retrying(), None, (), {})
+        state.attempt_number = attempt
+        self._sleep(wait_random_exponential(multiplier=0.005, max=0.5)(state))
+
+    def _report(
+        self,
+        operation: str,
+        tenant_id: TenantId,
+        stream_id: StreamId | None,
+        tally: _Tally,
+        begin: float,
+        failure: BaseException | None,
+    ) -> None:
+        report = OperationReport(
+            operation=operation,
+            tenant_id=tenant_id,
+            stream_id=stream_id,
+            requests=tally.requests,
+            attempts=tally.attempts,
+            read_units=tally.read_units,
+            write_units=tally.write_units,
+            bytes_written=tally.bytes_written,
+            bytes_read=tally.bytes_read,
+            duration=self._monotonic() - begin,
+            error=failure,
+        )
+        try:
+            assert self._observer is not None
+            self._observer(report)
+        except Exception:
+            _log.exception("The observer failed on %s", operation)
+
+
+def _after(error: Exception, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``method`` as it is to be retried: the first call is the failure it already had."""
+    failed = [error]
+
+    def call(**params: Any) -> Any:
+        if failed:
+            raise failed.pop()
+        return method(**params)
+
+    return call
+
+
+def _bytes_written(request: Request) -> int:
+    params = request.params
+    if "Item" in params:
+        return item_size(params["Item"])
+    if "TransactItems" in params:
+        return sum(
+            item_size(write["Put"]["Item"]) for write in params["TransactItems"] if "Put" in write
+        )
+    return 0

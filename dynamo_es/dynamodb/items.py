@@ -1,0 +1,223 @@
+"""Items of the events table: pure functions between events and DynamoDB's wire format."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+
+from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES, item_size, write_units
+from dynamo_es.exceptions import StoredItemError
+from dynamo_es.values import RawEvent, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Item: TypeAlias = dict[str, Any]
+"""An item in DynamoDB's wire format: ``{"version": {"N": "1"}, …}``."""
+
+SAFE_ITEM_BYTES: Final = MAX_ITEM_BYTES - 1024
+"""What an item may have here: a margin for what the published size rules leave open."""
+
+
+class Head(NamedTuple):
+    """Where a stream stands.
+
+    Attributes:
+        generation: number of the stream's life.
+        version: version of its last event, 1-based.
+        versionless: whether its events carry no versions.
+    """
+
+    generation: int
+    version: int
+    versionless: bool
+
+
+class Commit(NamedTuple):
+    """A stored commit: the events of one append.
+
+    Attributes:
+        version: version of its first event.
+        last: version of its last event.
+        generation: life of the stream it belongs to.
+        versionless: whether its events carry no versions.
+        item: as stored.
+    """
+
+    version: int
+    last: int
+    generation: int
+    versionless: bool
+    item: Item
+
+    @property
+    def head(self) -> Head:
+        """The stream's head if this is its newest commit."""
+        return Head(self.generation, self.last, self.versionless)
+
+
+def commit_item(
+    key: str,
+    stream_name: str | None,
+    events: Sequence[RawEvent],
+    *,
+    version: int,
+    generation: int,
+    versionless: bool,
+) -> Item:
+    """Return the item of a commit whose first event gets ``version``.
+
+    The events are one JSON text, or compressed where that lowers the write units.
+    """
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(version)},
+        "generation": {"N": str(generation)},
+        "event_count": {"N": str(len(events))},
+        "event_names": {"SS": sorted({event.name for event in events})},
+    }
+    if stream_name is not None:
+        item["stream_name"] = {"S": stream_name}
+    if versionless:
+        item["versionless"] = {"BOOL": True}
+    item["events"] = _pack(item, encode_events(events))
+    return item
+
+
+def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> Item:
+    """Return the item of a stream's snapshot; ``snapshot.version`` is set."""
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(SNAPSHOT_VERSION)},
+        "generation": {"N": str(generation)},
+        "snapshot_version": {"N": str(snapshot.version)},
+    }
+    item["events"] = _pack(item, encode_events([snapshot]))
+    return item
+
+
+def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
+    """Return a fence: what keeps late writers of a closed generation out of a version.
+
+    Args:
+        key: partition key of the stream.
+        version: sort key it stands at.
+        closed: the closed generation.
+        expires_at: seconds since the epoch when DynamoDB may remove it; None: not yet.
+    """
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(version)},
+        "closed": {"N": str(closed)},
+    }
+    if expires_at is not None:
+        item["expires_at"] = {"N": str(expires_at)}
+    return item
+
+
+def is_fence(item: Item) -> bool:
+    """Whether an item is a fence."""
+    return "closed" in item
+
+
+def generation_of(item: Item) -> int:
+    """Return the life an item is of; of a fence, the one it closes."""
+    return int((item["closed"] if "closed" in item else item["generation"])["N"])
+
+
+def is_snapshot(item: Item) -> bool:
+    """Whether an item is a stream's snapshot."""
+    return "snapshot_version" in item
+
+
+def version_of(item: Item) -> int:
+    """Return the sort key of an item."""
+    return int(item["version"]["N"])
+
+
+def read_commit(item: Item) -> Commit:
+    """Return an item that is neither fence nor snapshot as the commit it is.
+
+    Raises:
+        StoredItemError: it is not a commit.
+    """
+    try:
+        version = int(item["version"]["N"])
+        return Commit(
+            version,
+            version + int(item["event_count"]["N"]) - 1,
+            int(item["generation"]["N"]),
+            "versionless" in item,
+            item,
+        )
+    except (KeyError, ValueError) as error:
+        raise _unreadable(item, f"{type(error).__name__} {error}") from error
+
+
+def encode_events(events: Sequence[RawEvent]) -> bytes:
+    """Return events as JSON: ``[[uuid, created_at, name, data, context], …]``.
+
+    Stream and versions are left out: the item has them once.
+    """
+    return to_json(
+        [
+            [event.uuid.hex, event.created_at.isoformat(), event.name, event.data, event.context]
+            for event in events
+        ]
+    )
+
+
+def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[RawEvent]:
+    """Return the events of a commit or a snapshot.
+
+    Args:
+        item: as stored.
+        stream_id: the stream, given to each event as it is.
+        version: version of the first event; None in a stream without versions.
+
+    Raises:
+        StoredItemError: the item is not one that this release wrote.
+    """
+    try:
+        (kind, content), = item["events"].items()
+        rows = from_json(content if kind == "S" else zlib.decompress(content))
+        if version is None:
+            return [
+                RawEvent(UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context)
+                for uuid, at, name, data, context in rows
+            ]
+        return [
+            RawEvent(
+                UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context, number
+            )
+            for number, (uuid, at, name, data, context) in enumerate(rows, version)
+        ]
+    except (KeyError, ValueError, TypeError, zlib.error) as error:
+        raise _unreadable(item, f"{type(error).__name__} {error}") from error
+
+
+def event_uuids(item: Item) -> list[UUID]:
+    """Return the UUIDs of a commit's events, in order."""
+    return [event.uuid for event in decode_events(item, _NO_STREAM, None)]
+
+
+def _pack(item: Item, text: bytes) -> dict[str, Any]:
+    plain = {"S": text.decode()}
+    rest = item_size(item) + len("events")
+    units = write_units(rest + len(text))
+    if units > 1 and write_units(rest + len(packed := zlib.compress(text))) < units:
+        return {"B": packed}
+    return plain
+
+
+def _unreadable(item: Item, reason: str) -> StoredItemError:
+    key = item.get("stream_key", {}).get("S", "?")
+    return StoredItemError(key, item.get("version", {}).get("N"), reason)
+
+
+_NO_STREAM: Final = StreamId(UUID(int=0))

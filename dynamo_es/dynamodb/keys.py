@@ -1,0 +1,75 @@
+"""Keys of the events table: pure functions between identities and text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from dynamo_es.exceptions import InvalidStreamIdError
+
+if TYPE_CHECKING:
+    from dynamo_es.values import StreamId, TenantId
+
+SNAPSHOT_VERSION: Final = 10**18
+"""Sort key of a stream's snapshot: above every commit's."""
+
+MAX_KEY_BYTES: Final = 2048
+"""DynamoDB's limit for a partition key."""
+
+_SEPARATOR: Final = "#"
+_EMPTY_CATEGORY: Final = "%"
+"""A bare escape: no escaped text is one, so the empty category differs from none."""
+
+
+def escape(text: str) -> str:
+    """Percent-encode the separator and the escape, so that no two texts share a key."""
+    if "%" in text or _SEPARATOR in text:
+        return text.replace("%", "%25").replace(_SEPARATOR, "%23")
+    return text
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`."""
+    return text.replace("%23", _SEPARATOR).replace("%25", "%")
+
+
+def tenant_prefix(tenant_id: TenantId) -> str:
+    """Return what every partition key of a tenant begins with: a wall for IAM policies."""
+    return escape(tenant_id) + _SEPARATOR
+
+
+def stream_key(prefix: str, stream_id: StreamId) -> str:
+    """Return the partition key of a stream: ``{tenant}#{category}#{uuid}``.
+
+    Args:
+        prefix: the tenant's, from `tenant_prefix`.
+        stream_id: the stream.
+
+    Raises:
+        InvalidStreamIdError: the key is longer than DynamoDB takes (2,048 bytes).
+    """
+    category = stream_id.category
+    if category is None:
+        key = f"{prefix}{_SEPARATOR}{stream_id!s}"
+    else:
+        key = f"{prefix}{escape(category) or _EMPTY_CATEGORY}{_SEPARATOR}{stream_id!s}"
+    if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode())) > MAX_KEY_BYTES:
+        raise InvalidStreamIdError(
+            f"Tenant and category of the stream {stream_id!s} make a key of {size} bytes; "
+            f"DynamoDB takes {MAX_KEY_BYTES}: use shorter ones."
+        )
+    return key
+
+
+def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
+    """Return tenant, category and UUID of a partition key: the reverse of `stream_key`.
+
+    Raises:
+        ValueError: the key is not one of a stream.
+    """
+    tenant, category, uuid = key.split(_SEPARATOR)
+    if not category:
+        return unescape(tenant), None, UUID(uuid)
+    if category == _EMPTY_CATEGORY:
+        return unescape(tenant), "", UUID(uuid)
+    return unescape(tenant), unescape(category), UUID(uuid)

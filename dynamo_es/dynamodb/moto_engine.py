@@ -1,0 +1,119 @@
+"""moto's DynamoDB, called directly: the one module that knows moto's insides.
+
+``mock_aws`` would not do. It takes over every client of the process, and whenever one begins or
+ends anywhere in it, the tables of all of moto's accounts are dropped. Here the tables are in a
+backend that moto's registry of accounts does not know, and requests come from the clients that
+ask this engine, and from no others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.awsrequest import AWSResponse
+from moto.core.base_backend import backend_lock
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.model_instances import model_data
+from moto.core.request import normalize_request
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
+from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+_REGION: Final = "us-east-1"
+_ACCOUNT: Final = "123456789012"
+_ITERATORS_KEPT: Final = 1000
+
+
+class MotoEngine:
+    """Tables and streams of one DynamoDB; the methods answer botocore's ``before-send`` event."""
+
+    def __init__(self) -> None:
+        self._tables = DynamoDBBackend(_REGION, _ACCOUNT)
+        self._streams = _Streams(self._tables)
+
+    def answer_tables(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        """Answer a request to DynamoDB."""
+        return _answer(_TablesHandler(self._tables), request)
+
+    def answer_streams(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        """Answer a request to DynamoDB Streams."""
+        return _answer(_StreamsHandler(self._streams), request)
+
+    def clear(self) -> None:
+        """Drop all tables and their streams."""
+        with backend_lock:
+            self._tables.tables.clear()
+            self._streams.shard_iterators.clear()
+
+
+class _Streams(DynamoDBStreamsBackend):
+    """Reads the streams of one engine's tables, instead of those of moto's accounts."""
+
+    def __init__(self, tables: DynamoDBBackend) -> None:
+        super().__init__(_REGION, _ACCOUNT)
+        self._tables = tables
+
+    @property
+    def dynamodb(self) -> DynamoDBBackend:
+        return self._tables
+
+    def get_records(self, iterator_arn: str, limit: int) -> dict[str, Any]:
+        # A poller asks for ever, and moto forgets no iterator.
+        while len(self.shard_iterators) > _ITERATORS_KEPT:
+            del self.shard_iterators[next(iter(self.shard_iterators))]
+        iterator = self.shard_iterators[iterator_arn]
+        # moto undoes a refused transaction by putting a copy in the place of the table; the
+        # iterators made before would read the table that was, for ever.
+        if shard := self._get_table_from_arn(iterator_arn).stream_shard:
+            iterator.stream_shard = shard
+        return iterator.get(limit)
+
+
+class _Standalone:
+    """What both handlers ask moto's accounts for, and do not need."""
+
+    def get_current_account(self) -> str:
+        return _ACCOUNT
+
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        # Counts requests for `set_initial_no_auth_action_count`: those of the user's tests only.
+        del resource
+
+
+class _TablesHandler(_Standalone, DynamoHandler):
+    def __init__(self, tables: DynamoDBBackend) -> None:
+        super().__init__()
+        self._tables = tables
+
+    @property
+    def dynamodb_backend(self) -> DynamoDBBackend:
+        return self._tables
+
+
+class _StreamsHandler(_Standalone, DynamoDBStreamsHandler):
+    def __init__(self, streams: _Streams) -> None:
+        super().__init__()
+        self._streams = streams
+
+    @property
+    def backend(self) -> DynamoDBStreamsBackend:
+        return self._streams
+
+
+def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:
+    # moto is not safe for threads: two transactions can win the same condition. Its own lock,
+    # because its registry is emptied under that one, whenever a `mock_aws` begins or ends.
+    with backend_lock:
+        normal = normalize_request(request)
+        handler.setup_class(normal, normal.raw_url, normal.headers)
+        status, headers, body = handler.call_action()
+        # moto keeps every object it ever made, each copy of a table included, for its server's
+        # dashboard; a process that runs for long would run out of memory.
+        for service in ("dynamodb", "dynamodbstreams"):
+            for model in model_data[service].values():
+                model.instances_tracked.clear()  # type: ignore[attr-defined]
+    return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]

@@ -1,0 +1,66 @@
+"""What DynamoDB counts: bytes of an item, units of a request.
+
+Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
+write operations"; checked against the capacity that DynamoDB Local reports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRITE_UNIT_BYTES: Final = 1024
+READ_UNIT_BYTES: Final = 4096
+MAX_ITEM_BYTES: Final = 400 * 1024
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+MAX_TRANSACTION_ITEMS: Final = 100
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the bytes DynamoDB counts for an item in its wire format (``{"S": …}``)."""
+    return sum(text_size(name) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Mapping[str, Any]) -> int:
+    """Return the bytes DynamoDB counts for one attribute's value, without its name."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return text_size(content)
+        case "N":
+            return _number_size(content)
+        case "B":
+            return len(content)
+        case "BOOL" | "NULL":
+            return 1
+        case "SS" | "NS" | "BS":
+            return sum(value_size({kind[0]: entry}) for entry in content)
+        case "L":
+            return 3 + sum(1 + value_size(entry) for entry in content)
+        case "M":
+            return 3 + sum(1 + text_size(k) + value_size(v) for k, v in content.items())
+        case _:
+            raise ValueError(f"{kind!r} is not a DynamoDB type.")
+
+
+def text_size(text: str) -> int:
+    """Return the bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def write_units(size: int, *, transactional: bool = False) -> int:
+    """Return the write units of putting an item of ``size`` bytes: one per KB, begun."""
+    units = max(1, -(-size // WRITE_UNIT_BYTES))
+    return units * 2 if transactional else units
+
+
+def read_units(size: int) -> float:
+    """Return the read units of reading ``size`` bytes consistently: one per 4 KB, begun."""
+    return max(1, -(-size // READ_UNIT_BYTES))
+
+
+def _number_size(text: str) -> int:
+    digits = text.lstrip("-").replace(".", "").strip("0")
+    return 1 + -(-len(digits) // 2) + text.startswith("-")

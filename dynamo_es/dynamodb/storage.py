@@ -1,0 +1,108 @@
+"""The storage on DynamoDB: checks, keys, and the algorithm of each operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from dynamo_es.contracts import StorageStrategy
+from dynamo_es.contracts.checks import (
+    check_append,
+    check_range,
+    check_snapshot,
+    check_stream,
+    check_tenant,
+)
+from dynamo_es.dynamodb.appending import Append
+from dynamo_es.dynamodb.deletion import delete_stream
+from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.log import last_position
+from dynamo_es.dynamodb.reading import load
+from dynamo_es.dynamodb.snapshots import save_snapshot
+from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.gateway import Gateway
+    from dynamo_es.dynamodb.heads import RememberedHeads
+    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+
+
+class DynamoStorage(StorageStrategy):
+    """Streams of one tenant on DynamoDB; made by `DynamoBackend`. Safe to share between threads.
+
+    Args:
+        config: names of the tables.
+        gateway: what sends the requests.
+        heads: what this process remembers of streams, of all tenants.
+        clock: seconds since the epoch.
+        tenant_id: whose streams.
+    """
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        gateway: Gateway,
+        heads: RememberedHeads,
+        clock: Callable[[], float],
+        tenant_id: TenantId = DEFAULT_TENANT,
+    ) -> None:
+        check_tenant(tenant_id)
+        self._config = config
+        self._gateway = gateway
+        self._heads = heads
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._prefix = tenant_prefix(tenant_id)
+
+    def fetch_events(
+        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+    ) -> list[RawEvent]:
+        """Return events; see `StorageStrategy.fetch_events`."""
+        check_range(start, stop)
+        steps = load(self._stream(stream_id), start, stop)
+        return self._gateway.run("load", self._tenant_id, stream_id, steps)
+
+    def insert_events(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> None:
+        """Append events; see `StorageStrategy.insert_events`."""
+        check_append(stream_id, versioning, events)
+        stream = self._stream(stream_id)
+        if not events:
+            return
+        steps = Append.of(stream, versioning, events).run()
+        self._gateway.run("append", self._tenant_id, stream_id, steps)
+
+    def save_snapshot(self, snapshot: RawEvent) -> None:
+        """Save a snapshot; see `StorageStrategy.save_snapshot`."""
+        version = check_snapshot(snapshot)
+        steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
+        self._gateway.run("save_snapshot", self._tenant_id, snapshot.stream_id, steps)
+
+    def delete_stream(self, stream_id: StreamId) -> None:
+        """Delete a stream; see `StorageStrategy.delete_stream`."""
+        steps = delete_stream(self._stream(stream_id))
+        self._gateway.run("delete", self._tenant_id, stream_id, steps)
+
+    @property
+    def current_position(self) -> Position | None:
+        """The last position assigned; see `StorageStrategy.current_position`."""
+        steps = last_position(self._config.log_table)
+        return self._gateway.run("position", self._tenant_id, None, steps)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant; see `StorageStrategy.scoped_for_tenant`."""
+        return type(self)(self._config, self._gateway, self._heads, self._clock, tenant_id)
+
+    def _stream(self, stream_id: StreamId) -> Stream:
+        check_stream(stream_id)
+        return Stream(
+            table=self._config.events_table,
+            key=stream_key(self._prefix, stream_id),
+            id=stream_id,
+            heads=self._heads,
+            clock=self._clock,
+        )

@@ -1,0 +1,35 @@
+"""One stream as the algorithms see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.dynamodb.heads import RememberedHeads
+    from dynamo_es.values import StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Where a stream is stored, and what this process knows of it.
+
+    Attributes:
+        table: the events table.
+        key: its partition key there.
+        id: its identity within the tenant.
+        heads: what this process remembers of it.
+        clock: seconds since the epoch.
+    """
+
+    table: str
+    key: str
+    id: StreamId
+    heads: RememberedHeads
+    clock: Callable[[], float]
+
+    def now_in_microseconds(self) -> int:
+        """Return the number a generation gets that begins now."""
+        return int(self.clock() * 1_000_000)
