@@ -11,6 +11,8 @@ MAX_INTEGER_BITS: Final = 14_000
 MAX_DEPTH: Final = 190
 """Nested lists and objects; the parser gives up at 200, and a commit adds levels of its own."""
 
+_PLAIN_INTEGER: Final = 1 << 62
+
 
 class NotJsonError(ValueError):
     """A value that JSON cannot hold, or would give back as something else.
@@ -48,6 +50,14 @@ def check_json(value: Any, depth: int = 0) -> None:
         for key, entry in value.items():
             if type(key) is not str:
                 raise NotJsonError(f"has the key {key!r}, and JSON keys are text: convert it.")
+            # Most entries are plain: settled here, without a call.
+            entry_kind = type(entry)
+            if key.isascii() and (
+                (entry_kind is str and entry.isascii())
+                or (entry_kind is int and -_PLAIN_INTEGER < entry < _PLAIN_INTEGER)
+                or entry is None
+            ):
+                continue
             try:
                 if not key.isascii():
                     check_text(key)

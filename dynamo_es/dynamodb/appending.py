@@ -180,9 +180,9 @@ class Append:
     def _put(self, head: Head) -> Steps[Collision | None]:
         """Put the events behind a head; None on success, else what stands there."""
         stream = self.stream
-        commits = plan_commits(stream, head, self.events)
+        plan = plan_commits(stream, head, self.events)
         try:
-            yield put_request(stream.table, commits)
+            yield put_request(stream.table, plan)
         except ConditionRefused as refused:
             in_the_way = next((item for item in refused.items if item), None)
             if in_the_way is not None:
@@ -192,7 +192,7 @@ class Append:
             reason = f"the append got no reply ({unknown.error})"
             return (yield from self._look_up(head, reason))
         else:
-            stream.heads.remember(stream.key, commits[-1].head)
+            stream.heads.remember(stream.key, plan.head)
             return None
         return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
 

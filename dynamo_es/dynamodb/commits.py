@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, Commit, commit_item, read_commit
+from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, Commit, commit_item
 from dynamo_es.dynamodb.requests import put_commit, put_commits
 from dynamo_es.dynamodb.sizes import (
     MAX_TRANSACTION_BYTES,
     MAX_TRANSACTION_ITEMS,
-    item_size,
 )
 from dynamo_es.exceptions import CommitTooLargeError
 
@@ -22,7 +21,24 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 
-def plan_commits(stream: Stream, head: Head, events: Sequence[RawEvent]) -> list[Commit]:
+class Plan(NamedTuple):
+    """What one append sends.
+
+    Attributes:
+        commits: in the order of their versions; mostly one.
+        sizes: bytes of each item.
+    """
+
+    commits: list[Commit]
+    sizes: list[int]
+
+    @property
+    def head(self) -> Head:
+        """Where the stream stands when they are stored."""
+        return self.commits[-1].head
+
+
+def plan_commits(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
     """Return the commits that append events behind a head: one, or as few halves as fit.
 
     Args:
@@ -33,30 +49,30 @@ def plan_commits(stream: Stream, head: Head, events: Sequence[RawEvent]) -> list
     Raises:
         CommitTooLargeError: an event, or all of them, do not fit in one write.
     """
-    commits = _split(stream, head, events)
-    if len(commits) > 1:
-        size = sum(item_size(commit.item) for commit in commits)
-        if size > MAX_TRANSACTION_BYTES or len(commits) > MAX_TRANSACTION_ITEMS:
+    plan = _split(stream, head, events)
+    if len(plan.commits) > 1:
+        size = sum(plan.sizes)
+        if size > MAX_TRANSACTION_BYTES or len(plan.commits) > MAX_TRANSACTION_ITEMS:
             raise CommitTooLargeError(
                 stream.id,
                 size,
                 MAX_TRANSACTION_BYTES,
-                f"{len(events)} events take {size:,} bytes in {len(commits)} items, compressed; "
-                f"one append carries {MAX_TRANSACTION_BYTES:,} bytes in {MAX_TRANSACTION_ITEMS} "
-                "items: append them in several calls.",
+                f"{len(events)} events take {size:,} bytes in {len(plan.commits)} items, "
+                f"compressed; one append carries {MAX_TRANSACTION_BYTES:,} bytes in "
+                f"{MAX_TRANSACTION_ITEMS} items: append them in several calls.",
             )
-    return commits
+    return plan
 
 
-def put_request(table: str, commits: Sequence[Commit]) -> Request:
+def put_request(table: str, plan: Plan) -> Request:
     """Return the one request that puts planned commits, all or none."""
-    if len(commits) == 1:
-        return put_commit(table, commits[0].item)
-    return put_commits(table, [commit.item for commit in commits])
+    if len(plan.commits) == 1:
+        return put_commit(table, plan.commits[0].item)
+    return put_commits(table, [commit.item for commit in plan.commits])
 
 
-def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> list[Commit]:
-    item = commit_item(
+def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
+    item, size = commit_item(
         stream.key,
         stream.id.name,
         events,
@@ -64,10 +80,10 @@ def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> list[Commi
         generation=head.generation,
         versionless=head.versionless,
     )
-    # Text shorter than this cannot make an item too large: most appends are not priced at all.
-    size = item_size(item)
     if size <= SAFE_ITEM_BYTES:
-        return [read_commit(item)]
+        last = head.version + len(events)
+        commit = Commit(head.version + 1, last, head.generation, head.versionless, item)
+        return Plan([commit], [size])
     if len(events) == 1:
         raise CommitTooLargeError(
             stream.id,
@@ -79,4 +95,5 @@ def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> list[Commi
         )
     middle = len(events) // 2
     lower = _split(stream, head, events[:middle])
-    return lower + _split(stream, lower[-1].head, events[middle:])
+    upper = _split(stream, lower.head, events[middle:])
+    return Plan(lower.commits + upper.commits, lower.sizes + upper.sizes)

@@ -14,8 +14,9 @@ from dynamo_es.exceptions import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.awsrequest import AWSResponse
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.dynamodb.config import DynamoConfig
 
@@ -36,7 +37,7 @@ class Emulator:
 
     def __init__(self) -> None:
         try:
-            from dynamo_es.dynamodb.moto_engine import MotoEngine  # noqa: PLC0415 - of an extra
+            from dynamo_es.dynamodb.moto_engine import MotoEngine
         except ImportError as error:
             raise MissingExtraError("local", "DynamoBackend.local()") from error
         self._engine = MotoEngine()
@@ -50,13 +51,16 @@ class Emulator:
         client: DynamoDBClient = _make_client("dynamodb", config, self._engine.answer_tables)
         return client
 
-    def streams_client(self, config: DynamoConfig) -> Any:  # noqa: ANN401 - stubs of another extra
+    def streams_client(self, config: DynamoConfig) -> DynamoDBStreamsClient:
         """Return a client of boto3 for ``dynamodbstreams``: the streams of the same tables.
 
         Args:
             config: time-outs and attempts; endpoint and region are the emulator's own.
         """
-        return _make_client("dynamodbstreams", config, self._engine.answer_streams)
+        client: DynamoDBStreamsClient = _make_client(
+            "dynamodbstreams", config, self._engine.answer_streams
+        )
+        return client
 
     def close(self) -> None:
         """Drop all tables; the clients go on, and find none."""
@@ -81,11 +85,15 @@ def emulated_client(config: DynamoConfig) -> DynamoDBClient:
     return Emulator().client(config)
 
 
-def _make_client(service: str, config: DynamoConfig, answer: Callable[..., AWSResponse]) -> Any:  # noqa: ANN401 - of that service
+def _make_client(
+    service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
+) -> Any:
     # Loaded here: a process that works on AWS has no need of this module's share of its start.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.session import Session  # noqa: PLC0415
+    import boto3
+    from botocore.config import Config
+    from botocore.session import Session
+
+    from dynamo_es.dynamodb.moto_engine import without_mock_aws
 
     # Nothing of the environment is to reach the emulator: a profile that does not exist, or an
     # endpoint that is configured for AWS, would fail it before the first request.
@@ -111,6 +119,19 @@ def _make_client(service: str, config: DynamoConfig, answer: Callable[..., AWSRe
             use_dualstack_endpoint=False,
         ),
     )
-    # Before handlers that are registered for all services, moto's own among them.
-    client.meta.events.register_first("before-send", answer)
+    # In the place of the connections, not in an event: botocore calls every handler of
+    # `before-send` even if one has replied, so a test that replies with an error would have the
+    # request carried out all the same, and a `mock_aws` would carry it out a second time.
+    client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
+    without_mock_aws(client)
     return client
+
+
+class _Wire:
+    """Stands in for a client's connections: hands each request to the engine."""
+
+    def __init__(self, answer: Callable[[AWSPreparedRequest], AWSResponse]) -> None:
+        self.send = answer
+
+    def close(self) -> None:
+        """Nothing is open."""

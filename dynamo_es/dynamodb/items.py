@@ -69,36 +69,35 @@ def commit_item(
     version: int,
     generation: int,
     versionless: bool,
-) -> Item:
-    """Return the item of a commit whose first event gets ``version``.
+) -> tuple[Item, int]:
+    """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
     The events are one JSON text, or compressed where that lowers the write units.
     """
+    names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
     item: Item = {
         "stream_key": {"S": key},
         "version": {"N": str(version)},
         "generation": {"N": str(generation)},
         "event_count": {"N": str(len(events))},
-        "event_names": {"SS": sorted({event.name for event in events})},
+        "event_names": {"SS": names},
     }
     if stream_name is not None:
         item["stream_name"] = {"S": stream_name}
     if versionless:
         item["versionless"] = {"BOOL": True}
-    item["events"] = _pack(item, encode_events(events))
-    return item
+    return item, _pack(item, events)
 
 
-def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> Item:
-    """Return the item of a stream's snapshot; ``snapshot.version`` is set."""
+def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:
+    """Return the item of a stream's snapshot, and its size; ``snapshot.version`` is set."""
     item: Item = {
         "stream_key": {"S": key},
         "version": {"N": str(SNAPSHOT_VERSION)},
         "generation": {"N": str(generation)},
         "snapshot_version": {"N": str(snapshot.version)},
     }
-    item["events"] = _pack(item, encode_events([snapshot]))
-    return item
+    return item, _pack(item, [snapshot])
 
 
 def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
@@ -206,13 +205,16 @@ def event_uuids(item: Item) -> list[UUID]:
     return [event.uuid for event in decode_events(item, _NO_STREAM, None)]
 
 
-def _pack(item: Item, text: bytes) -> dict[str, Any]:
-    plain = {"S": text.decode()}
+def _pack(item: Item, events: Sequence[RawEvent]) -> int:
+    """Add the events to an item, the cheaper way; return the size of the whole in bytes."""
+    text = encode_events(events)
     rest = item_size(item) + len("events")
     units = write_units(rest + len(text))
     if units > 1 and write_units(rest + len(packed := zlib.compress(text))) < units:
-        return {"B": packed}
-    return plain
+        item["events"] = {"B": packed}
+        return rest + len(packed)
+    item["events"] = {"S": text.decode()}
+    return rest + len(text)
 
 
 def _unreadable(item: Item, reason: str) -> StoredItemError:

@@ -2,8 +2,8 @@
 
 ``mock_aws`` would not do. It takes over every client of the process, and whenever one begins or
 ends anywhere in it, the tables of all of moto's accounts are dropped. Here the tables are in a
-backend that moto's registry of accounts does not know, and requests come from the clients that
-ask this engine, and from no others.
+backend that moto's registry of accounts does not know, and only requests of the emulator's own
+clients reach it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSResponse
 from moto.core.base_backend import backend_lock
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.model_instances import model_data
+from moto.core.models import botocore_stubber
 from moto.core.request import normalize_request
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
@@ -22,6 +23,7 @@ from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
+    from botocore.client import BaseClient
 
 _REGION: Final = "us-east-1"
 _ACCOUNT: Final = "123456789012"
@@ -29,17 +31,17 @@ _ITERATORS_KEPT: Final = 1000
 
 
 class MotoEngine:
-    """Tables and streams of one DynamoDB; the methods answer botocore's ``before-send`` event."""
+    """Tables and streams of one DynamoDB."""
 
     def __init__(self) -> None:
         self._tables = DynamoDBBackend(_REGION, _ACCOUNT)
         self._streams = _Streams(self._tables)
 
-    def answer_tables(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    def answer_tables(self, request: AWSPreparedRequest) -> AWSResponse:
         """Answer a request to DynamoDB."""
         return _answer(_TablesHandler(self._tables), request)
 
-    def answer_streams(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    def answer_streams(self, request: AWSPreparedRequest) -> AWSResponse:
         """Answer a request to DynamoDB Streams."""
         return _answer(_StreamsHandler(self._streams), request)
 
@@ -48,6 +50,11 @@ class MotoEngine:
         with backend_lock:
             self._tables.tables.clear()
             self._streams.shard_iterators.clear()
+
+
+def without_mock_aws(client: BaseClient) -> None:
+    """Keep the requests of a client from every ``mock_aws``, which would answer them itself."""
+    client.meta.events.unregister("before-send", botocore_stubber)  # type: ignore[arg-type]
 
 
 class _Streams(DynamoDBStreamsBackend):

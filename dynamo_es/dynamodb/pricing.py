@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.commits import plan_commits
 from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.items import Head
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.sizes import item_size, write_units
+from dynamo_es.dynamodb.sizes import write_units
 from dynamo_es.dynamodb.stream import Stream
 from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning
 
@@ -80,8 +80,7 @@ def append_cost(
     stream = Stream("", key, stream_id, RememberedHeads(0, time.time), time.time)
     version = versioning.expected_version if isinstance(versioning, ExplicitVersioning) else 0
     head = Head(stream.now_in_microseconds(), version, versioning is NO_VERSIONING)
-    commits = plan_commits(stream, head, events)
-    sizes = [item_size(commit.item) for commit in commits]
+    commits, sizes = plan_commits(stream, head, events)
     return AppendCost(
         events=len(events),
         items=len(commits),

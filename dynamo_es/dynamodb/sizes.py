@@ -6,6 +6,7 @@ write operations"; checked against the capacity that DynamoDB Local reports.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -20,7 +21,18 @@ MAX_TRANSACTION_ITEMS: Final = 100
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
     """Return the bytes DynamoDB counts for an item in its wire format (``{"S": …}``)."""
-    return sum(text_size(name) + value_size(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        size += text_size(name)
+        ((kind, content),) = value.items()
+        # The kinds that nearly all attributes have, first: every append is priced.
+        if kind == "S":
+            size += text_size(content)
+        elif kind == "N":
+            size += _number_size(content)
+        else:
+            size += value_size(value)
+    return size
 
 
 def value_size(value: Mapping[str, Any]) -> int:
@@ -62,5 +74,11 @@ def read_units(size: int) -> float:
 
 
 def _number_size(text: str) -> int:
-    digits = text.lstrip("-").replace(".", "").strip("0")
-    return 1 + -(-len(digits) // 2) + text.startswith("-")
+    # Two decimal digits a byte, counted from the decimal point; zero pairs at both ends are free.
+    if text.isdigit():
+        zeros = len(text) - len(text.rstrip("0"))
+        return 1 + (len(text) + 1) // 2 - zeros // 2 if zeros < len(text) else 1
+    whole, _, fraction = format(abs(Decimal(text)), "f").partition(".")
+    digits = "0" * (len(whole) % 2) + whole + fraction + "0" * (len(fraction) % 2)
+    pairs = ["0" if digits[i : i + 2] == "00" else "1" for i in range(0, len(digits), 2)]
+    return 1 + len("".join(pairs).strip("0")) + text.startswith("-")

@@ -8,7 +8,6 @@ from dynamo_es.dynamodb.errors import ConditionRefused
 from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, snapshot_item
 from dynamo_es.dynamodb.reading import newest_commit
 from dynamo_es.dynamodb.requests import put_snapshot
-from dynamo_es.dynamodb.sizes import item_size
 from dynamo_es.exceptions import (
     CommitTooLargeError,
     ExpectedVersionUsedOnVersionlessStream,
@@ -33,8 +32,7 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
-    item = snapshot_item(stream.key, snapshot, generation=head.generation)
-    size = item_size(item)
+    item, size = snapshot_item(stream.key, snapshot, generation=head.generation)
     if size > SAFE_ITEM_BYTES:
         raise CommitTooLargeError(
             stream.id,

@@ -231,7 +231,7 @@ def _turn_on_recovery(
     wanted: PointInTimeRecoverySpecificationTypeDef,
     sleep: Callable[[float], None],
 ) -> None:
-    from tenacity import retry_if_exception  # noqa: PLC0415 - see _patiently
+    from tenacity import retry_if_exception
 
     # DynamoDB Local answers to none of this; what it cannot do is no reason to stop.
     with _translated("DescribeContinuousBackups", name, tolerate=(_UNKNOWN,)):
@@ -269,7 +269,7 @@ def _poll(
     sleep: Callable[[float], None],
 ) -> _Description | None:
     """Describe a table until it is as wanted, or patience is at an end; return it as it is."""
-    from tenacity import retry_if_not_result  # noqa: PLC0415 - see _patiently
+    from tenacity import retry_if_not_result
 
     result: _Description | None = _patiently(sleep, retry_if_not_result(done))(
         _describe, client, name
@@ -280,7 +280,7 @@ def _poll(
 def _patiently(sleep: Callable[[float], None], retry: retry_base) -> Retrying:
     """Return what tries once a second, `POLLS` times, and then gives or raises the last outcome."""
     # Loaded here: the backend imports this module, and tables are made rarely.
-    from tenacity import Retrying, stop_after_attempt, wait_fixed  # noqa: PLC0415
+    from tenacity import Retrying, stop_after_attempt, wait_fixed
 
     return Retrying(
         retry=retry,
@@ -291,7 +291,7 @@ def _patiently(sleep: Callable[[float], None], retry: retry_base) -> Retrying:
     )
 
 
-def _last_outcome(state: RetryCallState) -> Any:  # noqa: ANN401 - of any call
+def _last_outcome(state: RetryCallState) -> Any:
     return state.outcome.result()  # type: ignore[union-attr]  # there was an attempt
 
 

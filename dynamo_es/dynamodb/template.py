@@ -59,7 +59,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
         MissingExtraError: pyyaml is not installed.
     """
     try:
-        import yaml  # noqa: PLC0415 - of an extra
+        import yaml
     except ImportError as error:
         raise MissingExtraError("local", "Reading the template of a checkout") from error
 
@@ -109,7 +109,7 @@ def resolve_tables(
     }
 
 
-def _resolve(node: Any, scope: _Scope) -> Any:  # noqa: ANN401 - JSON
+def _resolve(node: Any, scope: _Scope) -> Any:
     if isinstance(node, list):
         return [_resolve(entry, scope) for entry in node]
     if not isinstance(node, dict):
@@ -121,7 +121,7 @@ def _resolve(node: Any, scope: _Scope) -> Any:  # noqa: ANN401 - JSON
     return {name: _resolve(entry, scope) for name, entry in node.items()}
 
 
-def _call(function: str, argument: Any, scope: _Scope) -> Any:  # noqa: ANN401 - JSON
+def _call(function: str, argument: Any, scope: _Scope) -> Any:
     match function, argument:
         case "Ref", str(name):
             return _value(name, scope)
@@ -140,7 +140,7 @@ def _call(function: str, argument: Any, scope: _Scope) -> Any:  # noqa: ANN401 -
     )
 
 
-def _value(name: str, scope: _Scope) -> Any:  # noqa: ANN401 - text or number
+def _value(name: str, scope: _Scope) -> Any:
     if name not in scope.values:
         raise ConfigurationError(f"The template refers to {name}, which has no value.")
     return scope.values[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import UUID
 
 from dynamo_es.contracts import StorageStrategy
@@ -26,16 +26,18 @@ from dynamo_es.values import (
     DEFAULT_TENANT,
     NO_VERSIONING,
     ExplicitVersioning,
+    Position,
     RawEvent,
     StreamId,
+    TenantId,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.values import Position, TenantId, Versioning
+    from dynamo_es.values import Versioning
 
-_Identity: TypeAlias = "tuple[TenantId, str | None, int]"
+_Identity: TypeAlias = tuple[TenantId, str | None, int]
 """Tenant, category and UUID; a tuple, because joined text could collide."""
 
 
@@ -125,10 +127,9 @@ class MemoryStorage(StorageStrategy):
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save the snapshot of a stream; see `StorageStrategy.save_snapshot`."""
-        check_snapshot(snapshot)
+        version = check_snapshot(snapshot)
         identity = self._identify(snapshot.stream_id)
         copy = _copy(snapshot)
-        version = cast("int", snapshot.version)  # check_snapshot refused None
         with self._data.lock:
             stream = self._data.streams.get(identity)
             if stream is None:
@@ -158,7 +159,7 @@ class MemoryStorage(StorageStrategy):
 
     def _identify(self, stream_id: StreamId) -> _Identity:
         check_stream(stream_id)
-        
+
         return self._tenant_id, stream_id.category, stream_id.int
 
 

@@ -1,0 +1,170 @@
+"""One line of a history: from JSON text to checked fields, or the reason why not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NoReturn
+
+from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.values import DEFAULT_TENANT, TenantId
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""Longer lines are not even parsed: a commit carries 4 MB, compressed."""
+
+
+class MalformedLineError(ValueError):
+    """A line that is no event; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOf:
+    """Which stream a line belongs to.
+
+    Attributes:
+        tenant_id: the tenant.
+        category: the stream's category, if it has one.
+        name: the name that its UUID is derived from.
+    """
+
+    tenant_id: TenantId
+    category: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.tenant_id, self.category, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event as its line tells it.
+
+    Attributes:
+        number: of the line in its file, 1-based.
+        size: bytes of the line.
+        stream: which stream it belongs to.
+        name: type of the event.
+        created_at: when it happened.
+        data: its payload.
+    """
+
+    number: int
+    size: int
+    stream: StreamOf
+    name: str
+    created_at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a line gets that lacks a field, or has null there.
+
+    Attributes:
+        tenant_id: its tenant.
+        category: its category.
+    """
+
+    tenant_id: TenantId = DEFAULT_TENANT
+    category: str | None = None
+
+
+def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
+    """Return the event of a line with the fields stream, type, at, data, tenant and category.
+
+    Args:
+        text: the line, in UTF-8.
+        number: of the line, 1-based.
+        defaults: for a line without tenant or category.
+
+    Raises:
+        MalformedLineError: it is no such event.
+    """
+    fields = _parse_object(text)
+    try:
+        return Line(
+            number=number,
+            size=len(text),
+            stream=StreamOf(
+                _text(fields, "tenant") if _has(fields, "tenant") else defaults.tenant_id,
+                _text(fields, "category") if _has(fields, "category") else defaults.category,
+                _text(fields, "stream", empty=False),
+            ),
+            name=_text(fields, "type", empty=False),
+            created_at=_time(fields),
+            data=_data(fields),
+        )
+    except NotJsonError as error:
+        raise MalformedLineError(error.describe("data")) from None
+
+
+def _parse_object(text: bytes) -> dict[str, Any]:
+    if len(text) > MAX_LINE_BYTES:
+        raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
+    try:
+        fields = json.loads(text.decode(), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedLineError(f"not UTF-8 (byte {error.start + 1})") from None
+    except json.JSONDecodeError as error:
+        raise MalformedLineError(f"not JSON: {error.msg} (column {error.colno})") from None
+    except RecursionError:
+        raise MalformedLineError("not usable: nested too deep") from None
+    except MalformedLineError:
+        raise
+    except ValueError:  # an integer of more digits than Python reads
+        raise MalformedLineError("not usable: an integer of more than 4,300 digits") from None
+    if not isinstance(fields, dict):
+        raise MalformedLineError(f"not a JSON object but {_kind(fields)}")
+    return fields
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise MalformedLineError(f"not JSON: {constant} is no JSON value")
+
+
+def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
+    value = _required(fields, field)
+    if not isinstance(value, str):
+        raise MalformedLineError(f"the field {field!r} must be text, not {_kind(value)}")
+    if not value and not empty:
+        raise MalformedLineError(f"the field {field!r} is empty")
+    try:
+        check_text(value)
+    except NotJsonError as error:
+        raise MalformedLineError(f"the field {field!r} {error.reason}") from None
+    return value
+
+
+def _has(fields: dict[str, Any], field: str) -> bool:
+    return fields.get(field) is not None
+
+
+def _time(fields: dict[str, Any]) -> datetime:
+    text = _text(fields, "at")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise MalformedLineError(f"the field 'at' is not an ISO 8601 time: {text!r}") from None
+
+
+def _data(fields: dict[str, Any]) -> dict[str, Any]:
+    data = _required(fields, "data")
+    if not isinstance(data, dict):
+        raise MalformedLineError(f"the field 'data' must be a JSON object, not {_kind(data)}")
+    check_json(data)
+    return data
+
+
+def _required(fields: dict[str, Any], field: str) -> Any:
+    try:
+        return fields[field]
+    except KeyError:
+        raise MalformedLineError(f"the field {field!r} is missing") from None
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
+    return kinds.get(type(value), "a number")

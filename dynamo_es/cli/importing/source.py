@@ -1,0 +1,118 @@
+"""Where the lines come from: a file or standard input, plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final
+
+from dynamo_es.cli.importing.lines import MAX_LINE_BYTES
+from dynamo_es.exceptions import EventStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_GZIP: Final = b"\x1f\x8b"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class SourceError(EventStoreError):
+    """The input ends early or is damaged; what came before has been read."""
+
+
+class Source:
+    """The lines of a binary stream, gunzipped if it begins like gzip, whatever its name.
+
+    Args:
+        stream: what to read from.
+        name: for messages.
+
+    Attributes:
+        total: bytes in all, before they are gunzipped; None where that is not known.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._counted = _Counted(stream)
+        self._name = name
+        self.total = _size(stream)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far, before they are gunzipped."""
+        return self._counted.bytes_read
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line; of one that is too long, a beginning that is too long as well.
+
+        Raises:
+            SourceError: the gzip data end early or are damaged.
+        """
+        buffered: IO[bytes] = io.BufferedReader(self._counted, 1024 * 1024)
+        if self._counted.beginning == _GZIP:
+            buffered = gzip.GzipFile(fileobj=buffered)
+        number = 0
+        try:
+            while text := buffered.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                last = text
+                while len(last) > MAX_LINE_BYTES and not last.endswith(b"\n"):
+                    last = buffered.readline(MAX_LINE_BYTES + 1)
+                yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise SourceError(
+                f"{self._name} is damaged behind line {number:,} ({error}). "
+                "What comes before has been read; get the whole file and run this again."
+            ) from error
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a file, or standard input for ``-``.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if str(path) == "-":
+        yield Source(sys.stdin.buffer, "Standard input")
+    else:
+        with path.open("rb", buffering=0) as stream:
+            yield Source(stream, str(path))
+
+
+class _Counted(io.RawIOBase):
+    """Counts what is read, and tells the first two bytes before anybody reads them."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        # What is there, not all that was asked for: whoever writes into a pipe may take their time.
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        self.bytes_read = 0
+        self.beginning = b""
+        # A pipe may hand out one byte at a time.
+        while len(self.beginning) < len(_GZIP) and (byte := self._read(1)):
+            self.beginning += byte
+        self._unread = self.beginning
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer
+        content, self._unread = self._unread, b""
+        if not content:
+            content = self._read(len(buffer))
+        buffer[: len(content)] = content
+        self.bytes_read += len(content)
+        return len(content)
+
+
+def _size(stream: IO[bytes]) -> int | None:
+    try:
+        status = os.fstat(stream.fileno())
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
