@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from dynamo_es.dynamodb.client import client_config
 from dynamo_es.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.config import DynamoConfig
 
-# Reserved never to exist (RFC 2606): were a request ever not answered here, it went nowhere.
+# Reserved never to exist (RFC 2606), so that a request could never leave this process, and
+# nothing of AWS's, so that no `mock_aws` answers in the emulator's place.
 _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 
 
 class Emulator:
     """One DynamoDB of the region us-east-1, its tables in memory until it is closed or dropped.
 
-    Safe to share between threads: it serves one request at a time, about 1 ms each. It is slower
+    Safe to share between threads: it serves one request at a time, in 1 to 2 ms. It is slower
     for transactions, which moto answers by copying the tables they touch, and says nothing about
     the speed or the throttling of DynamoDB.
 
@@ -90,10 +92,7 @@ def _make_client(
 ) -> Any:
     # Loaded here: a process that works on AWS has no need of this module's share of its start.
     import boto3
-    from botocore.config import Config
     from botocore.session import Session
-
-    from dynamo_es.dynamodb.moto_engine import without_mock_aws
 
     # Nothing of the environment is to reach the emulator: a profile that does not exist, or an
     # endpoint that is configured for AWS, would fail it before the first request.
@@ -111,19 +110,12 @@ def _make_client(
     client: Any = session.client(
         service,  # type: ignore[call-overload]
         endpoint_url=_ENDPOINT,
-        config=Config(
-            connect_timeout=config.connect_timeout,
-            read_timeout=config.read_timeout,
-            retries={"mode": "standard", "total_max_attempts": config.max_attempts},
-            use_fips_endpoint=False,
-            use_dualstack_endpoint=False,
-        ),
+        config=client_config(config),
     )
     # In the place of the connections, not in an event: botocore calls every handler of
-    # `before-send` even if one has replied, so a test that replies with an error would have the
-    # request carried out all the same, and a `mock_aws` would carry it out a second time.
+    # `before-send` even if one has replied, so where a test replies with an error, the request
+    # would be carried out all the same.
     client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
-    without_mock_aws(client)
     return client
 
 

@@ -14,7 +14,6 @@ from botocore.awsrequest import AWSResponse
 from moto.core.base_backend import backend_lock
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.model_instances import model_data
-from moto.core.models import botocore_stubber
 from moto.core.request import normalize_request
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
@@ -23,7 +22,6 @@ from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
-    from botocore.client import BaseClient
 
 _REGION: Final = "us-east-1"
 _ACCOUNT: Final = "123456789012"
@@ -50,11 +48,6 @@ class MotoEngine:
         with backend_lock:
             self._tables.tables.clear()
             self._streams.shard_iterators.clear()
-
-
-def without_mock_aws(client: BaseClient) -> None:
-    """Keep the requests of a client from every ``mock_aws``, which would answer them itself."""
-    client.meta.events.unregister("before-send", botocore_stubber)  # type: ignore[arg-type]
 
 
 class _Streams(DynamoDBStreamsBackend):
@@ -116,7 +109,7 @@ def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedReque
     # because its registry is emptied under that one, whenever a `mock_aws` begins or ends.
     with backend_lock:
         normal = normalize_request(request)
-        handler.setup_class(normal, normal.raw_url, normal.headers)
+        handler.setup_class(normal, request.url, normal.headers)
         status, headers, body = handler.call_action()
         # moto keeps every object it ever made, each copy of a table included, for its server's
         # dashboard; a process that runs for long would run out of memory.

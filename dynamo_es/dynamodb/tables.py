@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynamo_es.dynamodb.errors import translate
+from dynamo_es.dynamodb.table_requests import check_key, create_request
 from dynamo_es.dynamodb.template import load_template, resolve_tables
 from dynamo_es.exceptions import ConfigurationError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PointInTimeRecoverySpecificationTypeDef
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 POLLS: Final = 120
 """How often a table that changes is looked at, a second apart, before giving up."""
 
-# Passed to CreateTable as they are; the others have another shape or an operation of their own.
-_SAME_IN_BOTH: Final = (
-    "BillingMode",
-    "AttributeDefinitions",
-    "KeySchema",
-    "DeletionProtectionEnabled",
-    "Tags",
-)
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _IN_USE: Final = "ResourceInUseException"
 # What DynamoDB Local answers to operations that it lacks; DynamoDB itself has them all.
@@ -114,54 +107,6 @@ def delete_tables(
             )
 
 
-def create_request(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of CreateTable for a table of the template.
-
-    Args:
-        name: of the table; the template's own is left aside.
-        properties: as `resolve_tables` returns them.
-    """
-    request = {key: properties[key] for key in _SAME_IN_BOTH if key in properties}
-    request["TableName"] = name
-    if stream := properties.get("StreamSpecification"):
-        request["StreamSpecification"] = {"StreamEnabled": True, **stream}
-    encryption = properties.get("SSESpecification", {})
-    # Left out unless on: off is what DynamoDB does by itself, and an emulator would see a wish
-    # for a key in it.
-    if encryption.get("SSEEnabled"):
-        request["SSESpecification"] = {
-            "Enabled": True,
-            **{key: value for key, value in encryption.items() if key != "SSEEnabled"},
-        }
-    return request
-
-
-def check_key(name: str, properties: Mapping[str, Any], description: Mapping[str, Any]) -> None:
-    """Raise `ConfigurationError` unless an existing table has the key of the template's.
-
-    Args:
-        name: of the table.
-        properties: as `resolve_tables` returns them.
-        description: as DescribeTable returns it.
-    """
-    wanted, found = _key(properties), _key(description)
-    if found != wanted:
-        raise ConfigurationError(
-            f"The table {name} exists, but its key is {found} instead of {wanted}. "
-            "Is it another application's? Name a table of the event store's own."
-        )
-
-
-def _key(table: Mapping[str, Any]) -> str:
-    kinds = {
-        entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]
-    }
-    return ", ".join(
-        f"{entry['AttributeName']} ({entry['KeyType']}, {kinds[entry['AttributeName']]})"
-        for entry in table["KeySchema"]
-    )
-
-
 def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
     tables = resolve_tables(load_template())
     wanted = {
@@ -211,7 +156,7 @@ def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
         found = _expiry(client, name)
     if found != wanted:
         raise ConfigurationError(
-            f"The items of the table {name} expire (TTL) by the attribute {found} instead of "
+            f"The items of the table {name} expire (TTL) by {found or 'no attribute'} instead of "
             f"{wanted}. Set it right (a change takes DynamoDB up to an hour), or name a table of "
             "the event store's own."
         )

@@ -1,0 +1,1 @@
+"""Tests. `engine` says what they run on, `bdd` is the language they are written in."""

@@ -1,0 +1,1 @@
+"""What is DynamoDB's own: tables, the emulator, requests."""

@@ -1,0 +1,1 @@
+"""The templates that users deploy, and the package they install."""
