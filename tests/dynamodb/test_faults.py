@@ -1,0 +1,324 @@
+"""Every operation, under every fault, at every request: a success or a documented error, and
+running it again ends in the right state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from dynamo_es import (
+    ANY_VERSION,
+    NO_VERSIONING,
+    DynamoBackend,
+    DynamoConfig,
+    ExplicitVersioning,
+    RawEvent,
+    StorageStrategy,
+    StreamId,
+    Versioning,
+)
+from dynamo_es.dynamodb.emulator import Emulator
+from dynamo_es.dynamodb.tables import create_tables
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    ContentionError,
+    ThrottledError,
+    UnavailableError,
+)
+from tests.bdd import a_snapshot, assert_same, events, numbered
+from tests.faults import Fault, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
+
+DOCUMENTED = (AppendOutcomeUnknownError, ContentionError, ThrottledError, UnavailableError)
+
+
+@dataclass
+class Operation:
+    """One operation on a stream of its own: what was before, what it does, what is then."""
+
+    stream: StreamId = field(default_factory=lambda: StreamId(category="Order"))
+    repeatable: ClassVar[bool] = True
+    """Whether running it again is safe without a look: not without an expected version."""
+
+    def __post_init__(self) -> None:
+        self.before: list[RawEvent] = []
+        self.appended: list[RawEvent] = []
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        """Make what was before; the process that will run it may do so, and so be warm."""
+
+    def run(self, storage: StorageStrategy) -> None:
+        """Run it."""
+        raise NotImplementedError
+
+    def check(self, storage: StorageStrategy) -> None:
+        """Assert what is stored when it has been run, once or more."""
+        assert_same(
+            storage.fetch_events(self.stream, 1), numbered(self.before + self.appended)
+        )
+
+    def store(self, storage: StorageStrategy, *sizes: int) -> None:
+        """Put commits of these sizes there."""
+        for size in sizes:
+            commit = events(self.stream, size)
+            storage.insert_events(self.stream, ExplicitVersioning(len(self.before)), commit)
+            self.before += commit
+
+
+class FirstCommit(Operation):
+    versioning: Versioning = ExplicitVersioning(0)
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.appended = events(self.stream, 3)
+
+    def run(self, storage: StorageStrategy) -> None:
+        storage.insert_events(self.stream, self.versioning, self.appended)
+
+
+class FirstCommitOnFences(FirstCommit):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 1, 2, 1)
+        storage.delete_stream(self.stream)
+        self.before.clear()
+        super().prepare(storage)
+
+
+class WarmAppend(FirstCommit):
+    versioning = ExplicitVersioning(3)
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 1, 2)
+        super().prepare(storage)
+
+
+class ColdAppend(WarmAppend):
+    def prepare(self, storage: StorageStrategy) -> None:
+        super().prepare(storage)
+        storage._heads.forget(next(iter(storage._heads._heads)))  # type: ignore[attr-defined]
+
+
+class AppendAnywhere(WarmAppend):
+    versioning = ANY_VERSION
+    repeatable = False
+
+
+class ColdAppendAnywhere(ColdAppend):
+    versioning = ANY_VERSION
+    repeatable = False
+
+
+class VersionlessAppend(FirstCommit):
+    versioning = NO_VERSIONING
+    repeatable = False
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.before = events(self.stream, 2)
+        storage.insert_events(self.stream, NO_VERSIONING, self.before)
+        super().prepare(storage)
+
+    def check(self, storage: StorageStrategy) -> None:
+        assert_same(storage.fetch_events(self.stream, 1), self.before + self.appended)
+
+
+class SplitCommit(WarmAppend):
+    def prepare(self, storage: StorageStrategy) -> None:
+        super().prepare(storage)
+        import random
+
+        self.appended = [
+            RawEvent(
+                event.uuid,
+                event.stream_id,
+                event.created_at,
+                event.name,
+                {"blob": random.Random(number).randbytes(130_000).hex()},
+                {},
+            )
+            for number, event in enumerate(events(self.stream, 4))
+        ]
+
+
+class Snapshot(Operation):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 2, 1, 1)
+        self.snapshot = a_snapshot(self.stream, 3)
+
+    def run(self, storage: StorageStrategy) -> None:
+        storage.save_snapshot(self.snapshot)
+
+    def check(self, storage: StorageStrategy) -> None:
+        super().check(storage)
+        assert_same(
+            storage.fetch_events(self.stream), [self.snapshot, numbered(self.before)[-1]]
+        )
+
+
+class LoadOfSeveralPages(Operation):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, *[1] * 40)
+
+    def run(self, storage: StorageStrategy) -> None:
+        self.check(storage)
+
+
+class BoundedRange(Operation):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, *[2] * 40)
+
+    def run(self, storage: StorageStrategy) -> None:
+        assert_same(storage.fetch_events(self.stream, 4, 9), numbered(self.before)[3:8])
+
+
+class DeletionOfALongStream(Operation):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 1, 2, 1, 3, 1, 1)
+        storage.save_snapshot(a_snapshot(self.stream, 4))
+
+    def run(self, storage: StorageStrategy) -> None:
+        storage.delete_stream(self.stream)
+
+    def check(self, storage: StorageStrategy) -> None:
+        assert storage.fetch_events(self.stream) == []
+        assert storage.fetch_events(self.stream, 1) == []
+
+
+OPERATIONS = [
+    FirstCommit,
+    FirstCommitOnFences,
+    WarmAppend,
+    ColdAppend,
+    AppendAnywhere,
+    ColdAppendAnywhere,
+    VersionlessAppend,
+    SplitCommit,
+    Snapshot,
+    LoadOfSeveralPages,
+    BoundedRange,
+    DeletionOfALongStream,
+]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    # One of its own for each test: moto goes through all items of a table for every query.
+    with Emulator() as emulator:
+        create_tables(emulator.client(CONFIG), CONFIG)
+        yield emulator
+
+
+@pytest.fixture
+def emulated(emulator: Emulator) -> DynamoBackend:
+    # A client of its own: the SDK's quota of retries would not last for all tests.
+    return DynamoBackend(CONFIG, emulator.client(CONFIG))
+
+
+@pytest.fixture
+def network(emulated: DynamoBackend) -> Network:
+    return Network(emulated.client)
+
+
+def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
+    """A process that remembers nothing yet, on the network's clock."""
+    return DynamoBackend(
+        emulated.config, emulated.client, monotonic=network.monotonic, sleep=network.sleep
+    ).storage
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
+def test_operation_survives_or_says_so(
+    emulated: DynamoBackend, network: Network, kind: type[Operation], fault: Fault, lasting: bool
+) -> None:
+    for position in range(100):
+        operation = kind()
+        storage = process(emulated, network)
+        operation.prepare(storage)
+
+        def choose(
+            request: int, position: int = position, fault: Fault = fault
+        ) -> Fault | None:
+            hit = request >= position if lasting else request == position
+            return fault if hit else None
+
+        network.plan(choose)
+        failed = None
+        with network.between():
+            try:
+                operation.run(storage)
+            except DOCUMENTED as error:
+                failed = error
+        hit = network.sent > position
+        network.deliver_late()
+
+        assert lasting or failed is None, f"a single {fault} at request {position} was not survived"
+        if failed is not None:
+            again(operation, storage)
+        operation.check(process(emulated, network))
+        operation.check(storage)
+        if not hit:
+            return
+    pytest.fail("the operation never ended")
+
+
+def again(operation: Operation, storage: StorageStrategy) -> None:
+    """Run a failed operation again, as its error says."""
+    if not operation.repeatable:
+        stored = {event.uuid for event in storage.fetch_events(operation.stream, 1)}
+        there = [event.uuid in stored for event in operation.appended]
+        assert all(there) or not any(there), "stored in part"
+        if all(there):
+            return
+    operation.run(storage)
+
+
+@pytest.mark.parametrize("position", range(10))
+def test_late_requests_of_a_deletion_do_not_touch_the_next_life(
+    emulated: DynamoBackend, network: Network, position: int
+) -> None:
+    operation = DeletionOfALongStream()
+    storage = process(emulated, network)
+    operation.prepare(storage)
+    network.plan(lambda request: Fault.LATE if request == position else None)
+    with network.between():
+        operation.run(storage)
+    next_life = [events(operation.stream, size) for size in (2, 2, 1)]
+    version = 0
+    for commit in next_life:
+        storage.insert_events(operation.stream, ExplicitVersioning(version), commit)
+        version += len(commit)
+
+    network.deliver_late()
+
+    assert_same(
+        process(emulated, network).fetch_events(operation.stream, 1),
+        numbered([event for commit in next_life for event in commit]),
+    )
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_late_appends_of_an_earlier_life_stay_out(
+    emulated: DynamoBackend, network: Network, position: int
+) -> None:
+    operation = WarmAppend()
+    storage = process(emulated, network)
+    operation.prepare(storage)
+    network.plan(lambda request: Fault.LATE if request <= position else None)
+    with network.between():
+        try:
+            operation.run(storage)
+        except AppendOutcomeUnknownError:
+            assert position == 3, "the SDK makes four attempts"
+    storage.delete_stream(operation.stream)
+    first = events(operation.stream, 1)
+    storage.insert_events(operation.stream, ExplicitVersioning(0), first)
+
+    network.deliver_late()
+
+    assert_same(process(emulated, network).fetch_events(operation.stream, 1), numbered(first))

@@ -1,0 +1,147 @@
+"""Stores broken on purpose: the suite that passes one of them proves nothing.
+
+``pytest tests/conformance --variant NAME`` runs the conformance suite on one of them; it has
+to fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.dynamodb import appending, deletion, reading, requests, storage
+from dynamo_es.exceptions import ConcurrentStreamWriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from dynamo_es.dynamodb.items import Commit, Item
+    from dynamo_es.dynamodb.requests import Request, Steps
+    from dynamo_es.dynamodb.stream import Stream
+
+
+def no_fence(patch: pytest.MonkeyPatch) -> None:
+    """A deletion does not close the generation: nothing stands one version beyond its last."""
+
+    def read_instead(table: str, fence: Item) -> Request:
+        return requests.get_item(table, fence["stream_key"]["S"], 1)
+
+    patch.setattr(requests, "put_closing_fence", read_instead)
+
+
+def plain_deletes(patch: pytest.MonkeyPatch) -> None:
+    """A deletion removes the commits instead of fencing their versions."""
+
+    def delete(table: str, commit: Commit, fence: Item) -> Request:
+        put = requests_put_fence_over(table, commit, fence)
+        params = {name: value for name, value in put.params.items() if name != "Item"}
+        params["Key"] = {name: fence[name] for name in ("stream_key", "version")}
+        return requests.Request("delete_item", params)
+
+    requests_put_fence_over = requests.put_fence_over
+    patch.setattr(requests, "put_fence_over", delete)
+
+
+def sweep_from_the_bottom_up(patch: pytest.MonkeyPatch) -> None:
+    """A deletion fences version 1 first, and the newest commit last."""
+    top_down = deletion._Survey.doomed_commits
+    patch.setattr(
+        deletion._Survey, "doomed_commits", lambda survey: list(reversed(top_down(survey)))
+    )
+
+
+def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
+    """A deletion overwrites whatever stands at a version of the life it ends."""
+    conditional = requests.put_fence_over
+
+    def overwrite(table: str, commit: Commit, fence: Item) -> Request:
+        params = conditional(table, commit, fence).params
+        return requests.Request("put_item", {"TableName": table, "Item": params["Item"]})
+
+    patch.setattr(requests, "put_fence_over", overwrite)
+
+
+def leavings_refuse_a_creation(patch: pytest.MonkeyPatch) -> None:
+    """A creation takes what a crashed deletion left for a living stream."""
+
+    def refuse(stream: Stream) -> Steps[None]:
+        raise ConcurrentStreamWriteError(stream.id, 0, 1)
+        yield
+
+    patch.setattr(appending, "finish_deletion", refuse)
+
+
+def expected_zero_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """Version 0 is tested by truthiness: it stands for any version."""
+    run = appending.Append.run
+
+    def unchecked(append: appending.Append) -> Steps[None]:
+        if not append.expected:
+            return append._at_head()
+        return run(append)
+
+    patch.setattr(appending.Append, "run", unchecked)
+
+
+def one_page_only(patch: pytest.MonkeyPatch) -> None:
+    """A query's first page is taken for all there is."""
+    next_page = reading._Walk._next_page
+
+    def only_page(walk: reading._Walk) -> Any:
+        yield from next_page(walk)
+        walk._more = False
+
+    patch.setattr(reading._Walk, "_next_page", only_page)
+
+
+def tenant_forgotten_in_delete(patch: pytest.MonkeyPatch) -> None:
+    """A deletion looks for the stream in the default tenant."""
+    delete = storage.DynamoStorage.delete_stream
+
+    def forgetful(scoped: storage.DynamoStorage, stream_id: Any) -> None:
+        delete(scoped.scoped_for_tenant(""), stream_id)
+
+    patch.setattr(storage.DynamoStorage, "delete_stream", forgetful)
+
+
+def conflict_at_face_value(patch: pytest.MonkeyPatch) -> None:
+    """An append's own write, met again, is taken for another's."""
+
+    def never(append: appending.Append, *_: object) -> bool:
+        return False
+
+    def never_stored(append: appending.Append, *_: object) -> Steps[bool]:
+        return False
+        yield
+
+    patch.setattr(appending.Append, "_begins", never)
+    patch.setattr(appending.Append, "_stored_behind", never_stored)
+
+
+def unconditional_put(patch: pytest.MonkeyPatch) -> None:
+    """An append overwrites whatever stands at its version."""
+    conditional = requests._commit_put
+
+    def unconditional(table: str, item: Item) -> dict[str, Any]:
+        params = conditional(table, item)
+        return {"TableName": params["TableName"], "Item": params["Item"]}
+
+    patch.setattr(requests, "_commit_put", unconditional)
+
+
+VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    variant.__name__: variant
+    for variant in (
+        no_fence,
+        plain_deletes,
+        sweep_from_the_bottom_up,
+        leavings_refuse_a_creation,
+        expected_zero_unchecked,
+        one_page_only,
+        tenant_forgotten_in_delete,
+        conflict_at_face_value,
+        unconditional_put,
+    )
+}
+"""By name: what the conformance suite has to catch."""
