@@ -1,0 +1,111 @@
+"""Runs every test that asks for an ``engine`` on each engine at hand.
+
+pytest                                    memory and moto
+pytest --endpoint http://127.0.0.1:8000   DynamoDB Local too
+pytest -k moto                            one of them
+pytest -m "not concurrent"                without the races of threads
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("tests.bdd")
+
+from tests.bdd import Given, Then, When, World  # noqa: E402 - after the rewriting hook
+from tests.engine import Engine, engines  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
+
+# Engines differ a hundredfold in speed, and a slow machine is no failure. The examples of a
+# test share one world, and keep apart by streams or tenants of their own.
+settings.register_profile(
+    "engines",
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("engines")
+
+_engines: Final = pytest.StashKey[dict[str, Engine]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--endpoint",
+        default=os.environ.get(ENDPOINT_VARIABLE),
+        help=f"URL of DynamoDB Local, to run on it too (or the variable {ENDPOINT_VARIABLE})",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_engines] = engines(config.getoption("--endpoint"))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = []
+    for engine in config.stash[_engines].values():
+        lines.append(f"engine {engine.name}:" + ("" if engine.lacks else " lacks nothing"))
+        lines += [f"  lacks {lack}: {reason}" for lack, reason in engine.lacks.items()]
+    return lines
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        names = list(metafunc.config.stash[_engines])
+        metafunc.parametrize("engine", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lacking = [item for item in items if _lacks(config, item)]
+    if lacking:
+        config.hook.pytest_deselected(items=lacking)
+        items[:] = [item for item in items if item not in set(lacking)]
+
+
+def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    engine = config.stash[_engines].get(str(item.callspec.params.get("engine")))
+    needed = {capability for mark in item.iter_markers("needs") for capability in mark.args}
+    return engine is not None and not needed.isdisjoint(engine.lacks)
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, started once a session."""
+    chosen = request.config.stash[_engines][request.param]
+    chosen.start()
+    yield chosen
+    chosen.stop()
+
+
+@pytest.fixture
+def world(engine: Engine) -> Iterator[World]:
+    """The processes and the last outcome of one test."""
+    world = World(engine)
+    yield world
+    engine.tidy()
+    world.raise_unclaimed()
+
+
+@pytest.fixture
+def given(world: World) -> Given:
+    return Given(world)
+
+
+@pytest.fixture
+def when(world: World) -> When:
+    return When(world)
+
+
+@pytest.fixture
+def then(world: World) -> Then:
+    return Then(world)

@@ -1,0 +1,182 @@
+"""The tree of errors, as drawn in the module; and what importing the package costs."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import dynamo_es
+from dynamo_es import exceptions
+from dynamo_es.exceptions import EventStoreError
+
+LINE = re.compile(r"^(?P<indent>[│ ]*)(?:[├└]── )?(?P<name>[A-Z]\w+)(?P<note>.*)$")
+
+
+def drawn_tree():
+    """Return each class of the drawing with its parent's name."""
+    drawing = inspect.cleandoc(exceptions.__doc__).split("::\n", 1)[1].split("\n\nEach", 1)[0]
+    parents, path = {}, {}
+    for line in filter(str.strip, drawing.splitlines()):
+        match = LINE.match(line.removeprefix("    "))
+        assert match, line
+        depth = (match.start("name")) // 4
+        path[depth] = match["name"]
+        parents[match["name"]] = path.get(depth - 1)
+    return parents
+
+
+def classes():
+    return {
+        name: value
+        for name, value in vars(exceptions).items()
+        if inspect.isclass(value) and value.__module__ == exceptions.__name__
+    }
+
+
+def test_every_class_is_drawn_and_every_drawn_class_is_there():
+    assert set(drawn_tree()) == set(classes())
+
+
+@pytest.mark.parametrize(("name", "parent"), drawn_tree().items())
+def test_class_hangs_where_it_is_drawn(name, parent):
+    bases = [base.__name__ for base in classes()[name].__mro__[1:]]
+
+    assert bases[0] == (parent or "Exception")
+
+
+def test_there_is_one_base():
+    assert all(issubclass(error, EventStoreError) for error in classes().values())
+    assert drawn_tree()["EventStoreError"] is None
+
+
+def test_input_errors_are_value_errors_and_no_others_are():
+    for error in classes().values():
+        assert issubclass(error, ValueError) == issubclass(error, exceptions.InputError)
+
+
+def test_every_class_says_what_it_means():
+    assert all(inspect.getdoc(error) for error in classes().values())
+
+
+def raised_anywhere():
+    """Return the names of all exceptions that the package raises with a call."""
+    names = set()
+    for path in Path(dynamo_es.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                names.add(ast.unparse(node.exc.func).rpartition(".")[2])
+    return names
+
+
+def test_package_raises_no_bare_exception():
+    assert not {"Exception", "RuntimeError", "BaseException"} & raised_anywhere()
+
+
+STREAM = uuid4()
+EXAMPLES = {
+    exceptions.ConcurrentStreamWriteError(STREAM, 2, 0): {
+        "stream_id": str(STREAM),
+        "expected": 2,
+        "actual": 0,
+    },
+    exceptions.ExpectedVersionUsedOnVersionlessStream(STREAM): {"stream_id": str(STREAM)},
+    exceptions.NoExpectedVersionGivenOnVersionedStream(STREAM): {"stream_id": str(STREAM)},
+    exceptions.SnapshotAheadOfStreamError(STREAM, 7, 3): {
+        "stream_id": str(STREAM),
+        "snapshot_version": 7,
+        "stream_version": 3,
+    },
+    exceptions.AppendOutcomeUnknownError(STREAM, 4, "Lost."): {
+        "stream_id": str(STREAM),
+        "expected": 4,
+    },
+    exceptions.AppendOutcomeUnknownError(STREAM, None, "Lost."): {"expected": None},
+    exceptions.InvalidEventError(STREAM, "wrong."): {"stream_id": str(STREAM)},
+    exceptions.CommitTooLargeError(STREAM, 9, 5, "too large."): {"size": 9, "limit": 5},
+    exceptions.StreamGapError(STREAM, 5): {"stream_id": str(STREAM), "version": 5},
+    exceptions.StoredItemError("a#b#c", 3, "Odd."): {"stream_key": "a#b#c", "version": 3},
+    exceptions.MissingExtraError("local", "This"): {"extra": "local"},
+    exceptions.ThrottledError("PutItem", "Slow", "Too much.", "s", ("None", "Slow")): {
+        "operation": "PutItem",
+        "code": "Slow",
+        "subject": "s",
+        "reasons": ("None", "Slow"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "attributes"), EXAMPLES.items(), ids=lambda value: type(value).__name__
+)
+def test_error_carries_what_a_handler_needs_and_says_it(error, attributes):
+    assert {name: getattr(error, name) for name in attributes} == attributes
+    for name, value in attributes.items():
+        if isinstance(value, (str, int)) and name not in {"limit", "size"}:
+            assert str(value) in str(error)
+
+
+def test_version_0_is_a_version_in_messages():
+    text = str(exceptions.ConcurrentStreamWriteError(STREAM, 0, 3))
+
+    assert "expected version 0" in text
+    assert "at 3" in text
+
+
+def test_hint_takes_the_place_of_the_usual_advice():
+    usual = exceptions.ConcurrentStreamWriteError(STREAM, 1, 2)
+    hinted = exceptions.ConcurrentStreamWriteError(STREAM, 1, 2, "Another life.")
+
+    assert str(usual).endswith("append again.")
+    assert str(hinted).endswith("Another life.")
+
+
+def test_advice_after_an_unknown_outcome_depends_on_the_version():
+    assert "is safe" in str(exceptions.AppendOutcomeUnknownError(STREAM, 0, "Lost."))
+    assert "load the stream" in str(exceptions.AppendOutcomeUnknownError(STREAM, None, "Lost."))
+
+
+def test_public_names_are_sorted_and_there():
+    names = dynamo_es.__all__
+
+    # Constants, classes, functions: each group in the order of the alphabet.
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name))
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(dynamo_es, name) is not None
+    assert set(names) <= set(dir(dynamo_es))
+
+
+def test_missing_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        dynamo_es.Nothing  # noqa: B018 - looking it up is the test
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dynamo_es",
+        "from dynamo_es import MemoryBackend; MemoryBackend().storage",
+        "import dynamo_es.exceptions, dynamo_es.contracts, dynamo_es.values, dynamo_es.memory",
+    ],
+)
+def test_import_loads_no_library(statement):
+    program = (
+        f"import sys; {statement}; "
+        "print(*{name.partition('.')[0] for name in sys.modules} "
+        "& {'boto3', 'botocore', 'moto', 'pydantic', 'tenacity', 'yaml', 'typer', 'rich'})"
+    )
+
+    done = subprocess.run(  # noqa: S603 - the program is written above
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(dynamo_es.__file__).parents[1],
+    )
+
+    assert done.stdout.strip() == ""
