@@ -211,8 +211,8 @@ class StreamGapError(EventStoreError):
         self.stream_id = str(stream_id)
         self.version = version
         super().__init__(
-            f"Stream {stream_id}: no event at version {version}, read twice. If the stream is being "
-            "deleted and created again right now, load it again; else restore the table."
+            f"Stream {stream_id}: no event at version {version}, read twice. If the stream is "
+            "being deleted and created again right now, load it again; else restore the table."
         )
 
 

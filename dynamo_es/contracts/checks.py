@@ -52,9 +52,7 @@ def check_tenant(tenant_id: str) -> None:
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
 
 
-def check_append(
-    stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
-) -> None:
+def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]) -> None:
     """Raise unless the events can be stored as they are, all of one stream and one clock.
 
     Raises:
@@ -141,9 +139,7 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
         part = "context"
         _check_object(event.context)
     except NotJsonError as error:
-        raise InvalidEventError(
-            stream_id, f"{label} ({name!r}): {error.describe(part)}"
-        ) from None
+        raise InvalidEventError(stream_id, f"{label} ({name!r}): {error.describe(part)}") from None
 
 
 def _check_object(value: object) -> None:

@@ -197,7 +197,7 @@ class Append:
         return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
 
     def _look_up(self, head: Head, reason: str, *, maybe_ours: bool = True) -> Steps[Collision]:
-        """Look where the events may be; nothing there proves nothing: it may still be on its way."""
+        """Look where the events may be. Nothing there is no proof: they may be on their way."""
         stream = self.stream
         try:
             response = yield get_item(stream.table, stream.key, head.version + 1)

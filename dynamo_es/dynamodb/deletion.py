@@ -16,8 +16,8 @@ from dynamo_es.dynamodb import requests
 from dynamo_es.dynamodb.errors import ConditionRefused
 from dynamo_es.dynamodb.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.items import (
-    generation_of,
     fence_item,
+    generation_of,
     is_fence,
     is_snapshot,
     read_commit,
@@ -48,10 +48,9 @@ class _Survey:
     snapshot_generation: int | None = None
     lasting_fences: list[tuple[int, int]] = field(default_factory=list)
 
-    def close(self, version: int) -> None:
+    def close(self, generation: int, version: int) -> None:
         """Take note of the fence just put at ``version``: the live generation is closed."""
-        assert self.live is not None
-        self.closed, self.live = self.live.generation, None
+        self.closed, self.live = generation, None
         self.lasting_fences = [f for f in self.lasting_fences if f[0] != version]
         self.lasting_fences.append((version, self.closed))
 
@@ -89,7 +88,7 @@ def delete_stream(stream: Stream) -> Steps[None]:
             stream.key, version=head.version + 1, closed=head.generation, expires_at=None
         )
         if (yield from _if_met(requests.put_closing_fence(stream.table, fence))):
-            survey.close(head.version + 1)
+            survey.close(head.generation, head.version + 1)
             # Another process may have saved one since the survey.
             survey.snapshot_generation = max(head.generation, survey.snapshot_generation or 0)
         else:
@@ -131,9 +130,7 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     # Last: expired any earlier, a closing fence would bring what is below it back to life.
     for version, closed in survey.lasting_fences:
         yield from _if_met(
-            requests.expire_fence(
-                table, key, version=version, closed=closed, expires_at=expires_at
-            )
+            requests.expire_fence(table, key, version=version, closed=closed, expires_at=expires_at)
         )
 
 

@@ -73,6 +73,8 @@ _NOT_SENT: Final = (
 )
 """Failures before a connection stood: the request cannot have been carried out."""
 
+_SERVER_ERROR: Final = 500
+
 
 class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect, not an error
     """The condition of a write was not met.
@@ -136,7 +138,7 @@ def may_have_landed(error: BaseException | None, status: int | None) -> bool:
     """
     if error is not None:
         return not isinstance(error, _NOT_SENT)
-    return status is not None and status >= 500
+    return status is not None and status >= _SERVER_ERROR
 
 
 def translate(error: Exception, operation: str, subject: str = "") -> EventStoreError:
@@ -176,13 +178,14 @@ def _translate_reply(
         kind = ThrottledError
     elif code in _CONTENTION or (failed and failed <= _CONTENTION | _THROTTLED):
         kind = ContentionError
-    elif status >= 500:
+    elif status >= _SERVER_ERROR:
         kind = UnavailableError
     return kind(operation, code, detail, subject, reasons)
 
 
 def _reasons(error: botocore_errors.ClientError) -> list[dict[str, Any]]:
-    return list(error.response.get("CancellationReasons") or ())  # type: ignore[call-overload]
+    reasons: Any = error.response.get("CancellationReasons") or ()
+    return list(reasons)
 
 
 def _failed_codes(error: botocore_errors.ClientError) -> set[str]:

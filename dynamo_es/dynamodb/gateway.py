@@ -108,7 +108,8 @@ class Gateway:
         Raises:
             EventStoreError: whatever the algorithm raised, or did not handle.
         """
-        if self._observer is None:
+        observer = self._observer
+        if observer is None:
             return self._drive(steps, stream_id, None)
         tally = _Tally()
         begin = self._monotonic()
@@ -119,7 +120,23 @@ class Gateway:
             failure = error
             raise
         finally:
-            self._report(operation, tenant_id, stream_id, tally, begin, failure)
+            report = OperationReport(
+                operation=operation,
+                tenant_id=tenant_id,
+                stream_id=stream_id,
+                requests=tally.requests,
+                attempts=tally.attempts,
+                read_units=tally.read_units,
+                write_units=tally.write_units,
+                bytes_written=tally.bytes_written,
+                bytes_read=tally.bytes_read,
+                duration=self._monotonic() - begin,
+                error=failure,
+            )
+            try:
+                observer(report)
+            except Exception:  # noqa: BLE001 - it must not fail what it observes
+                _log.exception("The observer failed on %s", operation)
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
         begin = self._monotonic()
@@ -132,7 +149,7 @@ class Gateway:
                     continue
                 try:
                     response = self._send(request, begin, stream_id, tally)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - the algorithm decides
                     request = steps.throw(error)
                 else:
                     request = steps.send(response)
@@ -149,7 +166,7 @@ class Gateway:
         if self._config.report_capacity:
             params = {**params, "ReturnConsumedCapacity": "TOTAL"}
         attempts.reset()
-        calls = 1
+        retrying: Retrying | None = None
         response: Response = {}
         try:
             try:
@@ -159,19 +176,17 @@ class Gateway:
                     raise
                 retrying = self._retrying(begin)
                 response = retrying(_after(error, method), **params)
-                calls = retrying.statistics["attempt_number"]
         except Exception as error:
             raise self._failure(error, request, stream_id) from error
         finally:
             if tally is not None:
+                calls = 1 if retrying is None else retrying.statistics["attempt_number"]
                 tally.requests += calls
                 tally.attempts += max(attempts.count, calls)
                 tally.count(request, response)
         return response
 
-    def _failure(
-        self, error: Exception, request: Request, stream_id: StreamId | None
-    ) -> Exception:
+    def _failure(self, error: Exception, request: Request, stream_id: StreamId | None) -> Exception:
         maybe_landed = attempts.maybe_landed
         if refused := refusal(error, maybe_landed=maybe_landed):
             return refused
@@ -217,34 +232,6 @@ class Gateway:
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = attempt
         self._sleep(wait_random_exponential(multiplier=0.005, max=0.5)(state))
-
-    def _report(
-        self,
-        operation: str,
-        tenant_id: TenantId,
-        stream_id: StreamId | None,
-        tally: _Tally,
-        begin: float,
-        failure: BaseException | None,
-    ) -> None:
-        report = OperationReport(
-            operation=operation,
-            tenant_id=tenant_id,
-            stream_id=stream_id,
-            requests=tally.requests,
-            attempts=tally.attempts,
-            read_units=tally.read_units,
-            write_units=tally.write_units,
-            bytes_written=tally.bytes_written,
-            bytes_read=tally.bytes_read,
-            duration=self._monotonic() - begin,
-            error=failure,
-        )
-        try:
-            assert self._observer is not None
-            self._observer(report)
-        except Exception:
-            _log.exception("The observer failed on %s", operation)
 
 
 def _after(error: Exception, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ FENCE_SECONDS: Final = 7 * 24 * 3600
 """How long a fence stays after its deletion is complete."""
 
 HEAD_SECONDS: Final = 24 * 3600
-"""How long a head is remembered, by the wall clock: a frozen Lambda's monotonic one stands still."""
+"""How long a head is remembered, by the wall clock: a frozen Lambda's other one stands still."""
 
 
 class RememberedHeads:

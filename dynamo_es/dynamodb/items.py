@@ -183,7 +183,7 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
         StoredItemError: the item is not one that this release wrote.
     """
     try:
-        (kind, content), = item["events"].items()
+        ((kind, content),) = item["events"].items()
         rows = from_json(content if kind == "S" else zlib.decompress(content))
         if version is None:
             return [
@@ -191,9 +191,7 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
                 for uuid, at, name, data, context in rows
             ]
         return [
-            RawEvent(
-                UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context, number
-            )
+            RawEvent(UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context, number)
             for number, (uuid, at, name, data, context) in enumerate(rows, version)
         ]
     except (KeyError, ValueError, TypeError, zlib.error) as error:

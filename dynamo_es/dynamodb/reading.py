@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.items import (
-    generation_of,
     decode_events,
+    generation_of,
     is_fence,
     is_snapshot,
     read_commit,
@@ -57,9 +57,7 @@ def load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawE
 
 
 def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawEvent]]:
-    walk = _Walk(
-        stream, with_snapshot=start is None, first_page=_first_page(stream, start, stop)
-    )
+    walk = _Walk(stream, with_snapshot=start is None, first_page=_first_page(stream, start, stop))
     newest = yield from walk.next_commit()
     if newest is None:
         stream.heads.forget(stream.key)

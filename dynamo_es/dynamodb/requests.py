@@ -88,7 +88,9 @@ def _commit_put(table: str, item: Item) -> dict[str, Any]:
 
 def get_item(table: str, key: str, version: int) -> Request:
     """Read one item, consistently."""
-    return Request("get_item", {"TableName": table, "Key": _key(key, version), "ConsistentRead": True})
+    return Request(
+        "get_item", {"TableName": table, "Key": _key(key, version), "ConsistentRead": True}
+    )
 
 
 def query_down(

@@ -41,7 +41,7 @@ class StreamUUID(UUID):
         derived = None if name is None else self._derive(name)
         given = uuid or derived or uuid4()
         if not isinstance(given, UUID):
-            raise InvalidStreamIdError(f"uuid must be a UUID, not {type(given).__name__}: {given!r}")
+            raise InvalidStreamIdError(f"A uuid is a UUID, not {type(given).__name__}: {given!r}")
         super().__init__(int=given.int)
         object.__setattr__(self, "name", name)
         if name is not None and derived is not None and derived.int != given.int:
