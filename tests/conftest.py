@@ -18,6 +18,7 @@ pytest.register_assert_rewrite("tests.bdd")
 
 from tests.bdd import Given, Then, When, World  # noqa: E402 - after the rewriting hook
 from tests.engine import Engine, engines  # noqa: E402
+from tests.variants import VARIANTS  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get(ENDPOINT_VARIABLE),
         help=f"URL of DynamoDB Local, to run on it too (or the variable {ENDPOINT_VARIABLE})",
     )
+    parser.addoption(
+        "--variant", choices=VARIANTS, help="run on a store that is broken on purpose"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if variant := config.getoption("--variant"):
+        VARIANTS[variant](pytest.MonkeyPatch())
     config.stash[_engines] = engines(config.getoption("--endpoint"))
 
 
@@ -59,8 +65,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        names = list(metafunc.config.stash[_engines])
-        metafunc.parametrize("engine", names, indirect=True, scope="session")
+        at_hand = metafunc.config.stash[_engines]
+        metafunc.parametrize("engine", list(at_hand), indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

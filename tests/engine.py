@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from dynamo_es import StorageStrategy
 
@@ -187,9 +188,11 @@ class MotoEngine(DynamoEngine):
     def tidy(self) -> None:
         # Each query goes through all items of the table: full tables take minutes.
         table = self._config.events_table
-        keys = {"ProjectionExpression": "stream_key, version"}
-        while items := self._client.scan(TableName=table, Limit=25, **keys)["Items"]:
-            deletes = [{"DeleteRequest": {"Key": key}} for key in items]
+        keys = "stream_key, version"
+        while items := self._client.scan(TableName=table, ProjectionExpression=keys, Limit=25)[
+            "Items"
+        ]:
+            deletes: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in items]
             self._client.batch_write_item(RequestItems={table: deletes})
 
 

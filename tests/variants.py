@@ -1,7 +1,7 @@
-"""Stores broken on purpose: the suite that passes one of them proves nothing.
+"""Stores broken on purpose: a suite that passes one of them proves nothing.
 
 ``pytest tests/conformance --variant NAME`` runs the conformance suite on one of them; it has
-to fail.
+to fail, and `tests/test_variants.py` sees to it.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         no_fence,
         plain_deletes,
         sweep_from_the_bottom_up,
+        unconditional_sweep,
         leavings_refuse_a_creation,
         expected_zero_unchecked,
         one_page_only,
@@ -144,4 +145,4 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         unconditional_put,
     )
 }
-"""By name: what the conformance suite has to catch."""
+"""All of them, by name."""

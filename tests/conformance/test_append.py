@@ -99,9 +99,9 @@ def test_no_events_are_checked_all_the_same(given, stream):
     storage = given.storage
 
     with pytest.raises(InvalidVersioningError):
-        storage.insert_events(stream, 0, [])  # type: ignore[arg-type]
+        storage.insert_events(stream, 0, [])
     with pytest.raises(InvalidStreamIdError):
-        storage.insert_events("order-1", ExplicitVersioning(0), [])  # type: ignore[arg-type]
+        storage.insert_events("order-1", ExplicitVersioning(0), [])
     with pytest.raises(InvalidStreamIdError):
         storage.insert_events(StreamId(category="\ud800"), ExplicitVersioning(0), [])
 

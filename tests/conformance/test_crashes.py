@@ -65,7 +65,7 @@ def deletion(engine, given):
     return Deletion(engine, given)
 
 
-@pytest.fixture(params=HISTORIES.values(), ids=HISTORIES)
+@pytest.fixture(params=HISTORIES.values(), ids=list(HISTORIES))
 def crashed(request, deletion):
     return deletion.of(*request.param)
 

@@ -6,9 +6,16 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, MemoryBackend, StreamId
+from dynamo_es import (
+    ANY_VERSION,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    MemoryBackend,
+    StorageStrategy,
+    StreamId,
+)
 from dynamo_es.exceptions import ConcurrentStreamWriteError, EventStoreError
-from tests.bdd import a_snapshot, assert_same, events
+from tests.bdd import World, a_snapshot, assert_same, events
 
 PROCESSES = ["one", "two", "three"]
 processes = st.sampled_from(PROCESSES)
@@ -31,13 +38,13 @@ steps = st.one_of(
 class History:
     """One stream, on the engine and in memory."""
 
-    world: object
+    world: World
     stream: StreamId = field(default_factory=lambda: StreamId(category="Order"))
-    memory: object = field(default_factory=lambda: MemoryBackend().storage)
+    memory: StorageStrategy = field(default_factory=lambda: MemoryBackend().storage)
     life: int = 0
-    known: dict = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
 
-    def take(self, action, process, number, size):
+    def take(self, action: str, process: str, number: int, size: int):  # noqa: C901 - a table
         storage = self.world.storage(process, "")
         stored = self.memory.fetch_events(self.stream, 1)
         version = max(len(stored) + number, 0)
@@ -88,7 +95,7 @@ class History:
                 self.known[process] = self.life
                 return
             except EventStoreError as error:
-                assert type(outcome(insert, self.memory)) is type(error)  # noqa: PT017 - compared
+                assert type(outcome(insert, self.memory)) is type(error)
             else:
                 insert(self.memory)
         else:
@@ -116,7 +123,7 @@ def outcome(action, storage):
 
 @settings(max_examples=60)
 @forall(history=st.lists(steps, min_size=5, max_size=25))
-def test_every_history_is_as_in_memory(world, history):
+def test_every_history_has_the_outcomes_of_the_model(world, history):
     told = History(world)
 
     for action, process, number, size in history:

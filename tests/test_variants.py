@@ -1,0 +1,56 @@
+"""The conformance suite fails on every store that is broken on purpose."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.variants import VARIANTS
+
+# What catches each of them, among others: the whole suite would take ten times as long.
+CAUGHT_BY: Final = {
+    "no_fence": "test_delete.py::test_late_writer_is_refused_by_a_next_life_of_another_length",
+    "plain_deletes": "test_delete.py::test_late_writer_is_refused_by_a_deleted_stream",
+    "sweep_from_the_bottom_up": "test_crashes.py::test_creation_right_after_the_crash",
+    "leavings_refuse_a_creation": "test_crashes.py::test_creation_right_after_the_crash",
+    "expected_zero_unchecked": "test_conflicts.py",
+    "one_page_only": "test_long_streams.py::test_stream_of_many_commits",
+    "tenant_forgotten_in_delete": "test_identity.py::test_delete_leaves_the_other_tenant_its_stream",
+    "conflict_at_face_value": "test_idempotency.py::test_whole_stream_again",
+    "unconditional_put": "test_conflicts.py",
+}
+
+RACES_ONLY: Final = {
+    "unconditional_sweep": "one process alone never meets the next life while it sweeps: "
+    "the search for races in tests/linearizability catches it",
+}
+
+
+def test_every_variant_has_its_test() -> None:
+    assert VARIANTS.keys() == CAUGHT_BY.keys() | RACES_ONLY.keys()
+
+
+@pytest.mark.parametrize(("variant", "suite"), CAUGHT_BY.items(), ids=CAUGHT_BY)
+def test_broken_store_fails_the_suite(variant: str, suite: str) -> None:
+    outcome = run_suite(suite, "--variant", variant)
+
+    assert outcome.returncode == pytest.ExitCode.TESTS_FAILED, outcome.stdout
+    assert "1 failed" in outcome.stdout
+
+
+def run_suite(suite: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a part of the conformance suite on moto, up to the first failure."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", f"tests/conformance/{suite}", "-k", "moto"),
+            *("-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=line"),
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
