@@ -115,7 +115,7 @@ def conflict_at_face_value(patch: pytest.MonkeyPatch) -> None:
         return False
         yield
 
-    patch.setattr(appending.Append, "_begins", never)
+    patch.setattr(appending.Append, "_agrees", never)
     patch.setattr(appending.Append, "_stored_behind", never_stored)
 
 

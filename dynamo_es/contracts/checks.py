@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -127,6 +127,12 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
         raise InvalidEventError(
             stream_id, f"{label} has the created_at {event.created_at!r}: give a datetime."
         )
+    if event.created_at.tzinfo is not None and event.created_at.tzinfo is not UTC:
+        offset = event.created_at.utcoffset() or timedelta()
+        if offset and abs(offset) < timedelta(seconds=1):
+            raise InvalidEventError(
+                stream_id, f"{label} is {offset!r} off UTC, which ISO 8601 cannot say: use UTC."
+            )
     name = event.name
     if not isinstance(name, str) or not name:
         raise InvalidEventError(stream_id, f"{label} has the name {name!r}: give text, not empty.")

@@ -22,7 +22,7 @@ class OperationReport:
         read_units: read units consumed as DynamoDB reports them; None unless asked for
             (``DynamoConfig(report_capacity=True)``).
         write_units: write units consumed, likewise.
-        bytes_written: bytes of the items sent, by DynamoDB's size rules, each attempt once.
+        bytes_written: bytes of the items sent, by DynamoDB's size rules, without retries.
         bytes_read: bytes of the responses' bodies.
         duration: seconds from call to return.
         error: the error it ended with; None on success.
@@ -44,5 +44,5 @@ class OperationReport:
 class Observer(Protocol):
     """Called after each operation, in the thread that ran it; its errors are logged, not raised."""
 
-    def __call__(self, report: OperationReport) -> None:
+    def __call__(self, report: OperationReport, /) -> None:
         """Take the report of one operation."""

@@ -57,12 +57,14 @@ class DynamoConfig:
             ("connect_timeout", 0.001),
             ("read_timeout", 0.001),
             ("max_attempts", 1),
-            ("retry_deadline", 0),
+            ("retry_deadline", 0.0),
             ("remembered_heads", 0),
         ):
-            if not getattr(self, name) >= least:
+            value = getattr(self, name)
+            kinds = (int,) if isinstance(least, int) else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
                 raise ConfigurationError(
-                    f"DynamoConfig.{name} must be {least} or more, not {getattr(self, name)!r}."
+                    f"DynamoConfig.{name} must be a number of {least} or more, not {value!r}."
                 )
 
     @classmethod

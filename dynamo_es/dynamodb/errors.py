@@ -70,6 +70,7 @@ _CREDENTIALS_CLIENT: Final = (
 _NOT_SENT: Final = (
     botocore_errors.ConnectTimeoutError,
     botocore_errors.EndpointConnectionError,
+    botocore_errors.ProxyConnectionError,
 )
 """Failures before a connection stood: the request cannot have been carried out."""
 
@@ -156,7 +157,7 @@ def translate(error: Exception, operation: str, subject: str = "") -> EventStore
     name = type(error).__name__
     if isinstance(error, _CREDENTIALS_CLIENT):
         return CredentialsError(operation, name, _sentence(error), subject)
-    if isinstance(error, botocore_errors.HTTPClientError):
+    if isinstance(error, botocore_errors.HTTPClientError | botocore_errors.ConnectionError):
         return UnavailableError(operation, name, _sentence(error), subject)
     return ServiceError(operation, name, _sentence(error), subject)
 

@@ -231,7 +231,8 @@ class Gateway:
 
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = attempt
-        self._sleep(wait_random_exponential(multiplier=0.005, max=0.5)(state))
+        # Short: who waits longer than the others take for an append never gets his turn.
+        self._sleep(wait_random_exponential(multiplier=0.001, max=0.02)(state))
 
 
 def _after(error: Exception, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -50,18 +50,23 @@ class RememberedHeads:
             self._heads.move_to_end(key)
             return head
 
-    def remember(self, key: str, head: Head) -> None:
-        """Remember a head, unless a later one is: two threads may finish in any order."""
+    def remember(self, key: str, head: Head) -> Head:
+        """Remember a head, unless a later one is: two threads may finish in any order.
+
+        Returns:
+            The later of the two.
+        """
         if not self._capacity:
-            return
+            return head
         with self._lock:
             entry = self._heads.get(key)
             if entry is not None and entry[0] > head:
-                return
+                return entry[0]
             self._heads[key] = (head, self._clock())
             self._heads.move_to_end(key)
             if len(self._heads) > self._capacity:
                 self._heads.popitem(last=False)
+            return head
 
     def forget(self, key: str) -> None:
         """Forget a stream's head: it proved stale, or the stream is gone."""

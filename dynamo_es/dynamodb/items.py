@@ -126,7 +126,7 @@ def is_fence(item: Item) -> bool:
 
 def generation_of(item: Item) -> int:
     """Return the life an item is of; of a fence, the one it closes."""
-    return int((item["closed"] if "closed" in item else item["generation"])["N"])
+    return _number(item, "closed" if "closed" in item else "generation")
 
 
 def is_snapshot(item: Item) -> bool:
@@ -134,9 +134,14 @@ def is_snapshot(item: Item) -> bool:
     return "snapshot_version" in item
 
 
+def snapshot_version(item: Item) -> int:
+    """Return the version of the last event in a snapshot."""
+    return _number(item, "snapshot_version")
+
+
 def version_of(item: Item) -> int:
     """Return the sort key of an item."""
-    return int(item["version"]["N"])
+    return _number(item, "version")
 
 
 def read_commit(item: Item) -> Commit:
@@ -145,17 +150,14 @@ def read_commit(item: Item) -> Commit:
     Raises:
         StoredItemError: it is not a commit.
     """
-    try:
-        version = int(item["version"]["N"])
-        return Commit(
-            version,
-            version + int(item["event_count"]["N"]) - 1,
-            int(item["generation"]["N"]),
-            "versionless" in item,
-            item,
-        )
-    except (KeyError, ValueError) as error:
-        raise _unreadable(item, f"{type(error).__name__} {error}") from error
+    version = _number(item, "version")
+    return Commit(
+        version,
+        version + _number(item, "event_count") - 1,
+        _number(item, "generation"),
+        "versionless" in item,
+        item,
+    )
 
 
 def encode_events(events: Sequence[RawEvent]) -> bytes:
@@ -194,8 +196,8 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
             RawEvent(UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context, number)
             for number, (uuid, at, name, data, context) in enumerate(rows, version)
         ]
-    except (KeyError, ValueError, TypeError, zlib.error) as error:
-        raise _unreadable(item, f"{type(error).__name__} {error}") from error
+    except (AttributeError, KeyError, ValueError, TypeError, zlib.error) as error:
+        raise _unreadable(item, f"{type(error).__name__}: {error}.") from error
 
 
 def event_uuids(item: Item) -> list[UUID]:
@@ -213,6 +215,13 @@ def _pack(item: Item, events: Sequence[RawEvent]) -> int:
         return rest + len(packed)
     item["events"] = {"S": text.decode()}
     return rest + len(text)
+
+
+def _number(item: Item, name: str) -> int:
+    try:
+        return int(item[name]["N"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(item, f"its {name} is {item.get(name)!r}.") from error
 
 
 def _unreadable(item: Item, reason: str) -> StoredItemError:

@@ -116,4 +116,7 @@ def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedReque
         for service in ("dynamodb", "dynamodbstreams"):
             for model in model_data[service].values():
                 model.instances_tracked.clear()  # type: ignore[attr-defined]
-    return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+    raw = MockRawResponse(body)
+    # As AWS does, and moto does not: what a reply weighs is part of what an observer is told.
+    headers = {**headers, "content-length": str(raw.getbuffer().nbytes)}
+    return AWSResponse(request.url, status, headers, raw)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from dynamo_es.dynamodb.items import (
     is_fence,
     is_snapshot,
     read_commit,
+    snapshot_version,
     version_of,
 )
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
@@ -119,11 +120,6 @@ def _decode(
         high = None if stop is None else stop - commit.version
         events += decoded if low == 0 and high is None else decoded[low:high]
     return events
-
-
-def snapshot_version(item: Item) -> int:
-    """Return the version of the last event in a snapshot."""
-    return int(item["snapshot_version"]["N"])
 
 
 def _first_page(stream: Stream, start: int | None, stop: int | None) -> int:

@@ -76,9 +76,10 @@ def read_units(size: int) -> float:
 def _number_size(text: str) -> int:
     # Two decimal digits a byte, counted from the decimal point; zero pairs at both ends are free.
     if text.isdigit():
-        zeros = len(text) - len(text.rstrip("0"))
-        return 1 + (len(text) + 1) // 2 - zeros // 2 if zeros < len(text) else 1
-    whole, _, fraction = format(abs(Decimal(text)), "f").partition(".")
+        text = text.lstrip("0")
+        return 1 + (len(text) + 1) // 2 - (len(text) - len(text.rstrip("0"))) // 2
+    value = Decimal(text)
+    whole, _, fraction = format(value.copy_abs(), "f").partition(".")
     digits = "0" * (len(whole) % 2) + whole + fraction + "0" * (len(fraction) % 2)
     pairs = ["0" if digits[i : i + 2] == "00" else "1" for i in range(0, len(digits), 2)]
-    return 1 + len("".join(pairs).strip("0")) + text.startswith("-")
+    return 1 + len("".join(pairs).strip("0")) + (value < 0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[None]:
     """Save a snapshot of ``version`` as `StorageStrategy.save_snapshot` says."""
     head = stream.heads.get(stream.key)
-    if head is None or head.version < version:
+    if head is None or head.version < version or head.versionless:
         newest = yield from newest_commit(stream)
         head = None if newest is None else newest.head
     if head is None:

@@ -1,0 +1,222 @@
+"""A step machine: runs an algorithm against a script of what it sends and what comes back.
+
+::
+
+    assert play(
+        newest_commit(stream),
+        (READ_HEAD, page()),
+    ) is None
+
+Nothing is behind it: each exchange is a request that has to come next, to the letter, and the
+reply, or the error raised in the place of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from dynamo_es import ExplicitVersioning, StreamId
+from dynamo_es.dynamodb.appending import Append
+from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.heads import FENCE_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.items import (
+    Head,
+    commit_item,
+    fence_item,
+    is_fence,
+    read_commit,
+    snapshot_item,
+)
+from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.requests import (
+    Pause,
+    expire_fence,
+    put_closing_fence,
+    put_commit,
+    put_fence_over,
+    query_down,
+)
+from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.exceptions import UnavailableError
+from tests.bdd import events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es import RawEvent, Versioning
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Request, Response, Steps
+
+TABLE: Final = "events"
+STREAM: Final = StreamId(UUID(int=7), category="order")
+KEY: Final = "#order#00000000-0000-0000-0000-000000000007"
+NOW: Final = 1_700_000_000.0
+"""Seconds since the epoch: what the clock of every stream here shows."""
+NEXT_LIFE: Final = 1_700_000_000_000_000
+"""The generation that begins now."""
+LIFE: Final = NEXT_LIFE - 5_000_000
+"""The generation that is live, unless a test says otherwise."""
+LAST_LIFE: Final = NEXT_LIFE - 9_000_000
+"""The generation before."""
+EXPIRY: Final = int(NOW) + FENCE_SECONDS
+
+READ_HEAD: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, limit=1)
+SURVEY: Final = query_down(TABLE, KEY, outline=True)
+LOAD: Final = query_down(TABLE, KEY, limit=32)
+RANGE: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, limit=32)
+"""The first page of a range, when no head is remembered that is far above it."""
+NEW: Final = events(STREAM, 2)
+"""What is appended, mostly."""
+OTHERS: Final = events(STREAM, 2)
+"""What is there already."""
+DONE: Final[Response] = {}
+"""The reply to a write that was carried out."""
+
+
+def play(steps: Steps[Any], *script: tuple[Request | Pause, Response | Exception]) -> Any:
+    """Run an algorithm through exactly these exchanges, and return or raise what it ends with.
+
+    An end before the last exchange, of whatever kind, is an `AssertionError`.
+    """
+    answer: Response | Exception | None = None
+    for number, (expected, reply) in enumerate(script):
+        try:
+            sent = _step(steps, answer)
+        except StopIteration as end:
+            raise AssertionError(f"ended with {end.value!r} before {expected}") from None
+        except Exception as error:
+            raise AssertionError(f"failed before exchange {number}, {expected}") from error
+        assert sent == expected, f"exchange {number}: sent {sent}, not {expected}"
+        answer = reply
+    try:
+        more = _step(steps, answer)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError(f"went on with {more}")
+
+
+def _step(steps: Steps[Any], answer: Response | Exception | None) -> Request | Pause:
+    if isinstance(answer, Exception):
+        return steps.throw(answer)
+    return next(steps) if answer is None else steps.send(answer)
+
+
+def a_stream(head: Head | None = None, stream_id: StreamId = STREAM, capacity: int = 9) -> Stream:
+    """Return the stream, of which the process remembers a head or nothing."""
+    heads = RememberedHeads(capacity, lambda: NOW)
+    if head is not None:
+        heads.remember(KEY, head)
+    return Stream(TABLE, KEY, stream_id, heads, lambda: NOW)
+
+
+def append(
+    stream: Stream, expected: int | Versioning, new: Sequence[RawEvent] = NEW
+) -> Steps[None]:
+    """Return the steps of an append; a number stands for ``ExplicitVersioning``."""
+    versioning = ExplicitVersioning(expected) if isinstance(expected, int) else expected
+    return Append.of(stream, versioning, new).run()
+
+
+def head_of(stream: Stream) -> Head | None:
+    """Return the head that is remembered of the stream."""
+    return stream.heads.get(KEY)
+
+
+def at(version: int, life: int = LIFE, *, versionless: bool = False) -> Head:
+    """Return a head."""
+    return Head(life, version, versionless)
+
+
+def a_commit(
+    events: Sequence[RawEvent],
+    version: int,
+    life: int = LIFE,
+    *,
+    versionless: bool = False,
+    name: str | None = None,
+) -> Item:
+    """Return the item of a commit whose first event has a version."""
+    item, _ = commit_item(
+        KEY, name, events, version=version, generation=life, versionless=versionless
+    )
+    return item
+
+
+def outline(item: Item) -> Item:
+    """Return an item as a survey sees it."""
+    named = ("version", "generation", "closed", "event_count", "snapshot_version", "expires_at")
+    return {name: item[name] for name in named if name in item}
+
+
+def a_fence(version: int, closed: int = LIFE, expires_at: int | None = EXPIRY) -> Item:
+    """Return a fence, of a deletion that is complete or (``expires_at=None``) is not."""
+    return fence_item(KEY, version=version, closed=closed, expires_at=expires_at)
+
+
+def a_snapshot_item(snapshot: RawEvent, life: int = LIFE) -> Item:
+    """Return the item of a snapshot."""
+    item, _ = snapshot_item(KEY, snapshot, generation=life)
+    return item
+
+
+def put(item: Item) -> Request:
+    """Return the request that puts a commit."""
+    return put_commit(TABLE, item)
+
+
+def close(version: int, life: int = LIFE) -> Request:
+    """Return the request that ends a life behind its last version."""
+    return put_closing_fence(TABLE, a_fence(version, life, None))
+
+
+def fence_over(commit: Item) -> Request:
+    """Return the request that puts a fence in the place of a commit."""
+    old = read_commit(commit)
+    return put_fence_over(TABLE, old, a_fence(old.version, old.generation))
+
+
+def expire(version: int, closed: int = LIFE) -> Request:
+    """Return the request that lets a closing fence expire."""
+    return expire_fence(TABLE, KEY, version=version, closed=closed, expires_at=EXPIRY)
+
+
+def survey_after(last: Item) -> Request:
+    """Return the request for the next page of a survey."""
+    return query_down(TABLE, KEY, after=place_of(last), outline=True)
+
+
+def page(*items: Item, more: bool = False) -> Response:
+    """Return a page of a query, newest first; with ``more``, it is not the last."""
+    return {"Items": list(items)} | ({"LastEvaluatedKey": place_of(items[-1])} if more else {})
+
+
+def reading_head(*items: Item) -> list[tuple[Request, Response]]:
+    """Return the exchanges that look for the newest commit of a stream of these items."""
+    if not items:
+        return [(READ_HEAD, page())]
+    first = (READ_HEAD, page(items[0], more=True))
+    if not is_fence(items[0]):
+        return [first]
+    rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(items[0]))
+    return [first, (rest, page(*items[1:]))]
+
+
+def place_of(item: Item) -> Item:
+    """Return the key of an item."""
+    return {"stream_key": {"S": KEY}, "version": item["version"]}
+
+
+def refused(*items: Item | None, maybe_landed: bool = False) -> ConditionRefused:
+    """Return the refusal of a write by what stands in its way."""
+    return ConditionRefused(list(items), maybe_landed=maybe_landed)
+
+
+def lost() -> OutcomeUnknown:
+    """Return the failure of a write that may have been carried out."""
+    return OutcomeUnknown(timed_out("PutItem"))
+
+
+def timed_out(operation: str = "Query") -> UnavailableError:
+    """Return the failure of a request that got no reply."""
+    return UnavailableError(operation, "ReadTimeoutError", "no reply.", str(STREAM))

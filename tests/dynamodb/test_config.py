@@ -1,0 +1,148 @@
+"""Configuration: checked when it is made, and read from the environment."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from dynamo_es import DynamoConfig
+from dynamo_es.exceptions import ConfigurationError
+
+NAMES: dict[str, Any] = {"events_table": "events", "log_table": "log", "keys_table": "keys"}
+VARIABLES = {f"DYNAMO_ES_{name.upper()}": table for name, table in NAMES.items()}
+
+
+def test_all_but_the_tables_has_a_default():
+    config = DynamoConfig(**NAMES)
+    assert {field.name: getattr(config, field.name) for field in fields(config)} == {
+        **NAMES,
+        "endpoint_url": None,
+        "region": None,
+        "connect_timeout": 1.0,
+        "read_timeout": 3.0,
+        "max_attempts": 4,
+        "retry_deadline": 10.0,
+        "remembered_heads": 10_000,
+        "report_capacity": False,
+    }
+
+
+def test_it_stays_as_it_was_checked():
+    with pytest.raises(FrozenInstanceError):
+        DynamoConfig(**NAMES).max_attempts = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", ["", None, 5])
+def test_a_table_has_a_name(name, value):
+    with pytest.raises(
+        ConfigurationError, match=f"DynamoConfig.{name} must be the name of a table"
+    ):
+        DynamoConfig(**(NAMES | {name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("connect_timeout", 0.001),
+        ("read_timeout", 0.001),
+        ("max_attempts", 1),
+        ("retry_deadline", 0),
+        ("remembered_heads", 0),
+    ],
+)
+def test_a_figure_has_a_least_value(name, least):
+    assert getattr(DynamoConfig(**NAMES, **{name: least}), name) == least
+    wrong: list[Any] = [least - 0.001, -1, math.nan]
+    for value in wrong:
+        with pytest.raises(
+            ConfigurationError, match=f"DynamoConfig.{name} must be a number of {least}"
+        ):
+            DynamoConfig(**NAMES, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "max_attempts", "remembered_heads"])
+@pytest.mark.parametrize("value", ["5", None])
+def test_a_figure_is_a_number(name, value):
+    with pytest.raises(ConfigurationError, match=name):
+        DynamoConfig(**NAMES, **{name: value})
+
+
+# From the environment
+
+
+def test_the_tables_are_enough():
+    assert DynamoConfig.from_env(VARIABLES) == DynamoConfig(**NAMES)
+
+
+def test_every_field_has_its_variable():
+    values: dict[str, Any] = {
+        "endpoint_url": "http://127.0.0.1:8000",
+        "region": "eu-central-1",
+        "connect_timeout": 0.5,
+        "read_timeout": 5.0,
+        "max_attempts": 2,
+        "retry_deadline": 1.0,
+        "remembered_heads": 0,
+        "report_capacity": True,
+    }
+    assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
+    environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}
+    assert DynamoConfig.from_env(environ) == DynamoConfig(**NAMES, **values)
+
+
+def test_the_environment_of_the_process_is_the_default(monkeypatch):
+    for field in fields(DynamoConfig):
+        monkeypatch.delenv(f"DYNAMO_ES_{field.name.upper()}", raising=False)
+    with pytest.raises(ConfigurationError):
+        DynamoConfig.from_env()
+    for variable, value in VARIABLES.items():
+        monkeypatch.setenv(variable, value)
+    assert DynamoConfig.from_env() == DynamoConfig(**NAMES)
+
+
+def test_blank_is_unset_and_blanks_around_are_nothing():
+    environ = VARIABLES | {"DYNAMO_ES_REGION": "  ", "DYNAMO_ES_MAX_ATTEMPTS": " 2 "}
+    assert DynamoConfig.from_env(environ) == DynamoConfig(**NAMES, max_attempts=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("TRUE", True), ("1", True), ("false", False), ("False", False), ("0", False)],
+)
+def test_a_flag_is_true_or_false(text, value):
+    environ = VARIABLES | {"DYNAMO_ES_REPORT_CAPACITY": text}
+    assert DynamoConfig.from_env(environ).report_capacity is value
+
+
+@pytest.mark.parametrize("missing", [["EVENTS"], ["LOG", "KEYS"], ["EVENTS", "LOG", "KEYS"]])
+def test_all_that_is_missing_is_named_at_once(missing):
+    gone = [f"DYNAMO_ES_{name}_TABLE" for name in missing]
+    environ = {name: value for name, value in VARIABLES.items() if name not in gone}
+    with pytest.raises(ConfigurationError, match=f"environment variables {', '.join(gone)}[.]$"):
+        DynamoConfig.from_env(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("MAX_ATTEMPTS", "few", "int"),
+        ("MAX_ATTEMPTS", "2.5", "int"),
+        ("REMEMBERED_HEADS", "1e3", "int"),
+        ("READ_TIMEOUT", "3 s", "float"),
+        ("REPORT_CAPACITY", "yes", "bool"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(name, text, kind):
+    with pytest.raises(ConfigurationError) as caught:
+        DynamoConfig.from_env(VARIABLES | {f"DYNAMO_ES_{name}": text})
+    assert str(caught.value) == f"DYNAMO_ES_{name} must be a {kind}, not {text!r}."
+
+
+@pytest.mark.parametrize(("name", "text"), [("MAX_ATTEMPTS", "0"), ("CONNECT_TIMEOUT", "nan")])
+def test_a_figure_from_the_environment_has_its_least_value_too(name, text):
+    with pytest.raises(ConfigurationError, match="or more"):
+        DynamoConfig.from_env(VARIABLES | {f"DYNAMO_ES_{name}": text})
