@@ -229,10 +229,7 @@ class DynamoDBLocalEngine(DynamoEngine):
         self._serve(backend)
 
     def stop(self) -> None:
-        config = self._config
-        for table in (config.events_table, config.log_table, config.keys_table):
-            self._client.update_table(TableName=table, DeletionProtectionEnabled=False)
-            self._client.delete_table(TableName=table)
+        delete_tables(self._client, self._config)
 
 
 def engines(endpoint_url: str | None) -> dict[str, Engine]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ class Network:
 
 def _reply(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
     body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"})
-    headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+    headers = HTTPHeaders.from_dict(
+        {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+    )
     return AWSResponse(request.url, status, headers, _Raw(body.encode()))
 
 

@@ -1,4 +1,4 @@
-"""The budgets: requests and units of every operation, as sent and, where the engine says, as billed."""
+"""The budgets: requests and units of every operation, as sent, and as billed where that is said."""
 
 from __future__ import annotations
 
@@ -170,6 +170,7 @@ def test_load_with_a_snapshot_and_ten_commits_after_it_is_one_query(budget: Budg
     assert sent.calls[0][1]["Limit"] == 32
     first_page = 32 * 400  # bytes, generously: 31 commits of one small event and the snapshot
     (report,) = budget.reports
+    assert report.read_units is not None
     assert Capability.BILLS in budget.engine.lacks or report.read_units <= read_units(first_page)
 
 

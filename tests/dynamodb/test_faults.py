@@ -20,7 +20,6 @@ from dynamo_es import (
     Versioning,
 )
 from dynamo_es.dynamodb.emulator import Emulator
-from dynamo_es.dynamodb.tables import create_tables
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ContentionError,
@@ -59,9 +58,7 @@ class Operation:
 
     def check(self, storage: StorageStrategy) -> None:
         """Assert what is stored when it has been run, once or more."""
-        assert_same(
-            storage.fetch_events(self.stream, 1), numbered(self.before + self.appended)
-        )
+        assert_same(storage.fetch_events(self.stream, 1), numbered(self.before + self.appended))
 
     def store(self, storage: StorageStrategy, *sizes: int) -> None:
         """Put commits of these sizes there."""
@@ -90,7 +87,7 @@ class FirstCommitOnFences(FirstCommit):
 
 
 class WarmAppend(FirstCommit):
-    versioning = ExplicitVersioning(3)
+    versioning: Versioning = ExplicitVersioning(3)
 
     def prepare(self, storage: StorageStrategy) -> None:
         self.store(storage, 1, 2)
@@ -154,9 +151,7 @@ class Snapshot(Operation):
 
     def check(self, storage: StorageStrategy) -> None:
         super().check(storage)
-        assert_same(
-            storage.fetch_events(self.stream), [self.snapshot, numbered(self.before)[-1]]
-        )
+        assert_same(storage.fetch_events(self.stream), [self.snapshot, numbered(self.before)[-1]])
 
 
 class LoadOfSeveralPages(Operation):
@@ -205,17 +200,13 @@ OPERATIONS = [
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    # One of its own for each test: moto goes through all items of a table for every query.
+def emulated() -> Iterator[DynamoBackend]:
+    # Of its own for each test: moto goes through all items of a table for every query, and the
+    # SDK's quota of retries would not last for all of them.
     with Emulator() as emulator:
-        create_tables(emulator.client(CONFIG), CONFIG)
-        yield emulator
-
-
-@pytest.fixture
-def emulated(emulator: Emulator) -> DynamoBackend:
-    # A client of its own: the SDK's quota of retries would not last for all tests.
-    return DynamoBackend(CONFIG, emulator.client(CONFIG))
+        backend = DynamoBackend(CONFIG, emulator.client(CONFIG))
+        backend.create_tables()
+        yield backend
 
 
 @pytest.fixture
@@ -241,9 +232,7 @@ def test_operation_survives_or_says_so(
         storage = process(emulated, network)
         operation.prepare(storage)
 
-        def choose(
-            request: int, position: int = position, fault: Fault = fault
-        ) -> Fault | None:
+        def choose(request: int, position: int = position, fault: Fault = fault) -> Fault | None:
             hit = request >= position if lasting else request == position
             return fault if hit else None
 
