@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--variant", choices=VARIANTS, help="run on a store that is broken on purpose"
     )
+    parser.addoption(
+        "--long", action="store_true", help="ten times the histories that are checked, and more"
+    )
+    parser.addoption(
+        "--processes", action="store_true", help="histories by processes instead of threads"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -184,9 +184,8 @@ def _are_stored(stream: _Stream, expected: int, events: list[RawEvent]) -> bool:
 
 
 def _append(stream: _Stream, stream_id: StreamId, events: list[RawEvent]) -> None:
-    names = [stream_id.name, *(event.stream_id.name for event in events)]
     if stream.name is None:
-        stream.name = next((name for name in names if name is not None), None)
+        stream.name = stream_id.name
     for event in events:
         version = stream.version + 1 if stream.versioned else None
         stream.events.append(replace(event, version=version))

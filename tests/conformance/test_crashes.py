@@ -15,10 +15,9 @@ pytestmark = needs(Capability.CRASHES)
 HISTORIES = {
     "single events, with a snapshot": ((1,) * 7, 5),
     "commits of several sizes": ((1, 3, 2, 1), None),
-    "commits of several sizes, with a snapshot": ((2, 1, 4), 6),
 }
-# Cut otherwise than all of them; shorter, as long, longer.
-NEXT_LIVES = [(2,), (1, 1), (3, 1, 3), (5, 4)]
+# Cut otherwise than all of them; shorter, as long, longer. And who creates them.
+NEXT_LIVES = [((2,), "fresh"), ((1, 1), "stale"), ((3, 1, 3), "stale"), ((5, 4), "fresh")]
 
 
 @pytest.fixture
@@ -152,8 +151,7 @@ def test_delete_again_finishes(engine, crashed):
         assert_same(fresh(engine).fetch_events(stream), stored)
 
 
-@pytest.mark.parametrize("process", ["fresh", "stale"])
-@pytest.mark.parametrize("sizes", NEXT_LIVES, ids=str)
+@pytest.mark.parametrize(("sizes", "process"), NEXT_LIVES, ids=str)
 def test_creation_right_after_the_crash(engine, given, crashed, sizes, process):
     for stream, _, _, _ in crashed:
         storage = given.in_process("stale").storage if process == "stale" else fresh(engine)

@@ -4,7 +4,7 @@ from dynamo_es.cli.importing.chunks import Chunk, Cutter
 from dynamo_es.cli.importing.counts import Counts, Summary
 from dynamo_es.cli.importing.lines import Defaults, Line, MalformedLineError, StreamOf, parse_line
 from dynamo_es.cli.importing.meter import Meter
-from dynamo_es.cli.importing.runner import Importer, Problem
+from dynamo_es.cli.importing.runner import Importer, Problem, Settings
 from dynamo_es.cli.importing.source import Source, SourceError, open_source
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "MalformedLineError",
     "Meter",
     "Problem",
+    "Settings",
     "Source",
     "SourceError",
     "StreamOf",

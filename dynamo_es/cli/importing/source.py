@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GZIP: Final = b"\x1f\x8b"
+_READ_BYTES: Final = 32 * 1024  # little, because progress is told by it
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -53,7 +54,8 @@ class Source:
         Raises:
             SourceError: the gzip data end early or are damaged.
         """
-        buffered: IO[bytes] = io.BufferedReader(self._counted, 1024 * 1024)
+        buffered: io.BufferedReader | gzip.GzipFile
+        buffered = io.BufferedReader(self._counted, _READ_BYTES)
         if self._counted.beginning == _GZIP:
             buffered = gzip.GzipFile(fileobj=buffered)
         number = 0

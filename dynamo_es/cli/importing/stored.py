@@ -64,4 +64,4 @@ class StoredEvents:
 
 def _covers(window: _Window, chunk: Chunk) -> bool:
     end = window.first + len(window.uuids)
-    return window.first <= chunk.first and (window.reaches_end or chunk.last < end)
+    return window.reaches_end or chunk.last < end

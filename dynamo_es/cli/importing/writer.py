@@ -8,7 +8,10 @@ is cheaper than appends that the store recognizes, and it does not matter how it
 from __future__ import annotations
 
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from dynamo_es.cli.importing.stored import StoredEvents
 from dynamo_es.dynamodb.pricing import append_cost
@@ -45,17 +48,15 @@ _OF_ONE_STREAM: Final = (InputError, VersioningMismatch, StreamGapError, StoredI
 
 
 class RefusedError(Exception):
-    """A chunk cannot be stored, and so nothing that follows it in its stream can.
+    """An event cannot be stored, and so nothing that follows it in its stream can.
 
     Attributes:
-        line: the first line that cannot be stored, 1-based.
-        stored: how many events of the chunk are stored before it.
+        line: its line, 1-based.
     """
 
-    def __init__(self, line: int, reason: str, stored: int = 0) -> None:
+    def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
         self.line = line
-        self.stored = stored
 
 
 class Writer:
@@ -76,7 +77,7 @@ class Writer:
         meter: Meter | None = None,
         *,
         price: bool = False,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._storage = storage
         self._storages: dict[TenantId, StorageStrategy] = {}
@@ -87,6 +88,7 @@ class Writer:
         self._stored = StoredEvents()
         self._begun: set[StreamOf] = set()
         self._refused: set[StreamOf] = set()
+        self._settled = 0  # events that are stored for sure, by this run or an earlier one
 
     def write(self, chunk: Chunk) -> None:
         """Store a chunk, or find it stored.
@@ -95,18 +97,130 @@ class Writer:
             RefusedError: it cannot be. The stream's later chunks are counted as skipped.
             EventStoreError: nothing can be stored at present.
         """
-        before = self._settled()
+        if chunk.stream in self._refused:
+            self._counts.add(skipped=len(chunk.events))
+            return
+        before = self._settled
         try:
-            if chunk.stream not in self._refused:
-                self._write(chunk)
-                return
-        except RefusedError as refused:
+            self._write(chunk)
+        except (*_OF_ONE_STREAM, _Refusal) as error:
             self._refused.add(chunk.stream)
-            self._counts.add(refused_streams=1)
-            raise
-        finally:
-            if chunk.stream in self._refused:
-                self._counts.add(skipped=len(chunk.events) - (self._settled() - before))
+            stored = self._settled - before
+            self._counts.add(refused_streams=1, skipped=len(chunk.events) - stored)
+            raise RefusedError(chunk.lines[stored], str(error)) from error
 
-    def _settled(self) -> int:
-        return self._own_events + self._own_already
+    def _write(self, chunk: Chunk) -> None:
+        rest: Chunk | None = chunk
+        # Without a meter nothing tells what an append has written: look before.
+        unknown = self._meter is None and chunk.stream not in self._begun
+        if unknown or chunk.stream in self._stored:
+            rest = self._pass_over(chunk)
+        while rest is not None:
+            try:
+                self._append(rest)
+            except ConcurrentStreamWriteError as conflict:
+                behind = self._pass_over(rest)
+                if behind is rest:
+                    raise _Refusal(
+                        f"is event {rest.first} of its stream, which is at version "
+                        f"{conflict.actual}."
+                    ) from conflict
+                rest = behind
+            except CommitTooLargeError:
+                if len(rest.events) == 1:
+                    raise
+                middle = len(rest.events) // 2
+                self._write(rest.part(0, middle))
+                self._write(rest.part(middle))
+                return
+            else:
+                return
+
+    def _pass_over(self, chunk: Chunk) -> Chunk | None:
+        """Return what of a chunk is not stored: all (the same object), its end, or None."""
+        storage = self._storage_of(chunk)
+        stored = self._retrying()(self._stored.ids, storage, chunk)
+        same = _same(stored, chunk)
+        self._settle(already_stored=same)
+        if same < len(stored):
+            raise _Refusal(
+                f"is event {chunk.first + same} of its stream, where the store holds another "
+                f"event ({stored[same]})."
+            )
+        if same == len(chunk.events):
+            return None
+        self._stored.forget(chunk.stream)  # its end is reached: from here on it is new
+        self._begun.add(chunk.stream)
+        return chunk.part(same) if same else chunk
+
+    def _append(self, chunk: Chunk) -> None:
+        retrying = self._retrying()
+        expected = ExplicitVersioning(chunk.first - 1)
+        storage = self._storage_of(chunk)
+        retrying(storage.insert_events, chunk.stream_id, expected, chunk.events)
+        if self._wrote(tries=retrying.statistics["attempt_number"]):
+            self._begun.add(chunk.stream)
+            self._settle(events=len(chunk.events))
+            self._count_cost(chunk, expected)
+        else:
+            self._stored.add(chunk.stream)
+            self._settle(already_stored=len(chunk.events))
+
+    def _wrote(self, tries: int) -> bool:
+        """Whether the last append wrote something, or found it written by an earlier run."""
+        if self._meter is None or tries > 1:
+            return True
+        report = self._meter.last
+        return (
+            report.write_units is not None  # an answer to a write that was not refused
+            or report.requests == 1  # one that needed no second look
+            or report.attempts > report.requests  # found, but by an attempt whose reply was lost
+        )
+
+    def _count_cost(self, chunk: Chunk, expected: ExplicitVersioning) -> None:
+        reported = self._meter is not None and self._meter.last.write_units is not None
+        units = 0
+        if self._price or not reported:
+            cost = append_cost(
+                chunk.stream_id,
+                chunk.events,
+                versioning=expected,
+                tenant_id=chunk.stream.tenant_id,
+            )
+            units = cost.write_units
+        self._counts.add(commits=1, priced_units=units, unreported_units=0 if reported else units)
+
+    def _settle(self, *, events: int = 0, already_stored: int = 0) -> None:
+        self._settled += events + already_stored
+        self._counts.add(events=events, already_stored=already_stored)
+
+    def _storage_of(self, chunk: Chunk) -> StorageStrategy:
+        tenant_id = chunk.stream.tenant_id
+        if tenant_id not in self._storages:
+            self._storages[tenant_id] = self._storage.scoped_for_tenant(tenant_id)
+        return self._storages[tenant_id]
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(self._is_passing),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _is_passing(self, error: BaseException) -> bool:
+        # Where nothing has answered yet, the address is more likely wrong than the network slow.
+        if isinstance(error, UnavailableError) and not self._settled:
+            return False
+        return isinstance(error, _PASSING)
+
+
+class _Refusal(Exception):  # noqa: N818 - becomes a RefusedError once its line is known
+    """What is wrong with an event, as the end of a sentence."""
+
+
+def _same(stored: Sequence[UUID], chunk: Chunk) -> int:
+    """Return how many events of a chunk, from its first on, are stored."""
+    pairs = zip(stored, chunk.events, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].uuid, pairs))

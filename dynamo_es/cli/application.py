@@ -1,0 +1,102 @@
+"""The commands put together, and what becomes of their errors."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dynamo_es import __version__
+from dynamo_es.cli.create_tables import create_tables
+from dynamo_es.cli.delete import delete
+from dynamo_es.cli.demo import demo
+from dynamo_es.cli.head import head
+from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.options import expanded
+from dynamo_es.cli.show import show
+from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
+from dynamo_es.exceptions import EventStoreError
+
+
+class _Commands(TyperGroup):
+    """Turns what a command raises into one line on stderr and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            known = _explained(error)
+            if known is None or ctx.params["debug"]:
+                raise
+            fail(str(known))
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt:
+            tell("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _explained(error: Exception) -> Exception | None:
+    """Return an error whose text says it all; None for what only a traceback explains."""
+    if isinstance(error, EventStoreError):
+        return error
+    if isinstance(error, OSError):
+        # The reader of a pipe went away (``| head``): nobody is left to tell.
+        return None if isinstance(error, BrokenPipeError) else error
+    from botocore.exceptions import BotoCoreError
+
+    if isinstance(error, BotoCoreError):  # no client could be made, for want of a region
+        from dynamo_es.dynamodb.errors import translate
+
+        return translate(error, "connect")
+    return None
+
+
+application = typer.Typer(
+    name="dynamo-es",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",  # the one that wraps paragraphs
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        sys.stdout.write(f"dynamo-es {__version__}\n")
+        raise typer.Exit
+
+
+@application.callback()
+def _options(
+    *,
+    debug: Annotated[
+        bool, typer.Option(envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """An event store on Amazon DynamoDB: one conditional write per append.
+
+    The tables are named by DYNAMO_ES_EVENTS_TABLE, DYNAMO_ES_LOG_TABLE and
+    DYNAMO_ES_KEYS_TABLE, or by options. Credentials and region are those of the AWS SDK.
+
+    Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong
+    usage, 130 interrupted.
+    """
+    del debug, version
+
+
+def _register(command: Callable[..., None], name: str) -> None:
+    application.command(name)(expanded(command))
+
+
+_register(demo, "demo")
+_register(create_tables, "create-tables")
+_register(import_file, "import")
+_register(show, "show")
+_register(head, "head")
+_register(delete, "delete")

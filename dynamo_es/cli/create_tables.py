@@ -1,0 +1,25 @@
+"""``dynamo-es create-tables``."""
+
+from dynamo_es.backend import DynamoBackend
+from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.terminal import print_json, results
+
+
+def create_tables(place: Place, *, as_json: AsJson = False) -> None:
+    """Make the tables that are not there yet, and wait until they can be used.
+
+    Running it again changes nothing. On AWS it takes some ten seconds; for tables under
+    CloudFormation's care deploy infra/event-store.yaml instead.
+    """
+    config = place.config()
+    DynamoBackend(config).create_tables()
+    names = {
+        "events_table": config.events_table,
+        "log_table": config.log_table,
+        "keys_table": config.keys_table,
+    }
+    if as_json:
+        print_json(names)
+        return
+    for name in names.values():
+        results().print(f"{name} is ready.", markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The demonstration: what happens in it, and how it is told."""

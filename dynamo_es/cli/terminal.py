@@ -1,0 +1,71 @@
+"""What goes to the terminal: results to stdout, all the rest to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from dynamo_es.values import RawEvent
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that was ended by Ctrl-C: 128 and the number of the signal."""
+
+PIPED_WIDTH: Final = 100
+"""Columns of output that does not go to a terminal; the variable COLUMNS changes it."""
+
+
+def results() -> Console:
+    """Return the console of stdout."""
+    return _console(stderr=False)
+
+
+def messages() -> Console:
+    """Return the console of stderr."""
+    return _console(stderr=True)
+
+
+def tell(message: str, style: str | None = None) -> None:
+    """Print one line on stderr."""
+    line = " ".join(printable(part) for part in message.splitlines())
+    messages().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Print the one line that says why a command failed."""
+    tell(f"dynamo-es: {message}", style="red")
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document as one line on stdout, as it is: no colours, no wrapping."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def event_document(event: RawEvent) -> dict[str, Any]:
+    """Return an event as JSON."""
+    return {
+        "version": event.version,
+        "uuid": str(event.uuid),
+        "created_at": event.created_at.isoformat(),
+        "name": event.name,
+        "data": event.data,
+        "context": event.context,
+    }
+
+
+def printable(text: str) -> str:
+    """Return text with control characters escaped: stored text must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_WIDTH
+    return console

@@ -1,0 +1,69 @@
+"""What tests of the command line start from: a store in this process, and a way to run it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from dynamo_es import DynamoBackend
+from dynamo_es.cli import main
+from dynamo_es.dynamodb import client as client_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TABLES = {
+    "DYNAMO_ES_EVENTS_TABLE": "events",
+    "DYNAMO_ES_LOG_TABLE": "log",
+    "DYNAMO_ES_KEYS_TABLE": "keys",
+}
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[DynamoBackend]:
+    """DynamoDB in this process; for all tests, because making a client takes long."""
+    with DynamoBackend.local() as local:
+        yield local
+
+
+@pytest.fixture
+def backend(emulator: DynamoBackend, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoBackend]:
+    """An empty store, whose tables the commands find in their environment."""
+    client = emulator.client
+    monkeypatch.setattr(client_module, "make_client", lambda _: client)
+    for variable, table in TABLES.items():
+        monkeypatch.setenv(variable, table)
+    emulator.create_tables()
+    yield DynamoBackend(emulator.config, client=client)
+    for table in client.list_tables()["TableNames"]:
+        client.update_table(TableName=table, DeletionProtectionEnabled=False)
+        client.delete_table(TableName=table)
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run the command line in this process, as `dynamo-es` would, with bytes as its input."""
+
+    def run_main(*arguments: object, stdin: bytes = b"") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["dynamo-es", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    return run_main

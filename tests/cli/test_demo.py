@@ -1,0 +1,164 @@
+"""``dynamo-es demo``, and the sample it imports."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dynamo_es import MemoryBackend
+from dynamo_es.cli.importing import (
+    Cutter,
+    Defaults,
+    Importer,
+    Line,
+    Settings,
+    StreamOf,
+    open_source,
+    parse_line,
+)
+from dynamo_es.cli.story import stage, steps
+from dynamo_es.cli.story.bill import textbook_items, textbook_units
+from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
+
+STORY = {steps.CONTESTED.name, steps.LONG.name, steps.DELETED.name}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    with open_source(Path(str(SAMPLE))) as source:
+        return list(source)
+
+
+def test_the_demo_tells_what_it_saw(run, lines):
+    told = run("demo", "--json")
+    seen = json.loads(told.out)
+
+    assert told.status == 0
+    assert told.err == ""
+    streams = expected(lines)
+    done = seen["import"]
+    assert done["events"] == len(lines)
+    assert done["streams"] == len(streams)
+    assert done["requests"] == done["commits"]
+    assert seen["comparison"]["events"] == len(lines)
+    assert seen["comparison"]["different"] == 0
+    conflict = seen["conflict"]
+    assert f"expected version {conflict['loaded']}, but it is at" in conflict["message"]
+    assert conflict["ended"] == conflict["loaded"] + 2
+    replay, load = seen["snapshot"]["replay"], seen["snapshot"]["load"]
+    assert replay["state"] == load["state"]
+    assert replay["state"]["changes"] == replay["events"] > load["events"]
+    tenants = seen["tenants"]
+    assert len(tenants["before"]) >= 2
+    assert tenants["after"] == {**tenants["before"], tenants["deleted"]: 0}
+    assert seen["lost_reply"] == {
+        "lost": [200],
+        "requests": 1,
+        "attempts": 2,
+        "stored": 1,
+        "error": None,
+    }
+    bill = seen["bill"]
+    assert bill["events"] == len(lines)
+    assert bill["commits"] == done["commits"]
+    assert bill["dynamo_es"]["write_units"] == done["priced_units"]
+    assert bill["dynamo_es"]["write_units_per_event"] < 0.4
+    assert 1.9 < bill["textbook"]["write_units_per_event"] <= 2.0
+
+
+def test_the_demo_can_be_read_when_it_is_piped(run, lines, tmp_path, monkeypatch):
+    # On the streams that the story is about, because the others take most of the time.
+    chosen = [line for line in lines if json.loads(line)["stream"] in STORY]
+    (tmp_path / "sample").mkdir()
+    (tmp_path / stage.SAMPLE).write_bytes(gzip.compress(b"".join(chosen)))
+    monkeypatch.setattr(stage, "files", lambda _: tmp_path)
+
+    ended = run("demo")
+
+    assert (ended.status, ended.err) == (0, "")
+    assert "\x1b" not in ended.out
+    assert f"stored    {len(chosen)} events" in ended.out
+    assert "streams are equal to the input" in ended.out
+    assert "ConcurrentStreamWriteError: Stream " in ended.out
+    assert "2 times, by the SDK, for 1 request" in ended.out
+    for number in range(1, 8):
+        assert f"\n{number}  " in ended.out
+
+
+def test_the_comparison_finds_what_differs(lines):
+    streams: dict[StreamOf, list[Line]] = {}
+    for number, text in enumerate(lines[:300], 1):
+        line = parse_line(text, number, Defaults())
+        streams.setdefault(line.stream, []).append(line)
+    tampered, shortened = list(streams)[:2]
+    with stage.set_stage(None) as store:
+        Importer(store.backend.storage, Settings()).run(lines[:300])
+        assert steps.compare_all(store, streams).different == 0
+
+        streams[tampered][0] = replace(streams[tampered][0], data={"other": 1})
+        streams[shortened].pop()
+        assert steps.compare_all(store, streams).different == 2
+
+
+def test_the_textbook_design_is_priced_by_the_size_rules():
+    cutter = Cutter(3)
+    text = [a_line(), a_line(data={"text": "x" * 1000}), a_line()]
+    parsed = [parse_line(line, number, Defaults()) for number, line in enumerate(text, 1)]
+    (chunk,) = [chunk for line in parsed for chunk in cutter.add(line)]
+
+    assert [item["sk"] for item in textbook_items(chunk)] == [{"N": "1"}, {"N": "2"}, {"N": "3"}]
+    assert textbook_items(chunk)[0]["data"] == {"M": {"number": {"N": "0"}}}
+    assert textbook_units(chunk) == 2 + 4 + 2
+    assert textbook_units(chunk.part(1, 2)) == 2  # alone it needs no transaction
+
+
+def test_the_sample_is_a_part_of_a_real_history(lines):
+    streams = expected(lines)
+    tenants = Counter(stream.tenant_id for stream in streams)
+    names = Counter(stream.name for stream in streams)
+
+    assert 2000 <= len(lines) <= 2600
+    assert len(tenants) >= 2
+    assert names["README.md"] >= 2
+    assert len(SAMPLE.read_bytes()) < 60 * 1024
+    assert SAMPLE.read_bytes()[4:8] == bytes(4)  # no time of day in it
+    times = [json.loads(line)["at"] for line in lines]
+    assert times == sorted(times)
+
+
+def test_the_sample_is_whole_streams(lines):
+    for events in expected(lines).values():
+        assert events[0][1] in {"FileAdded", "FileRenamed"}
+
+
+def test_the_sample_goes_into_every_backend(lines):
+    storage = MemoryBackend().storage
+    summary, problems = import_lines(storage, lines, events_per_commit=3, gather=True)
+    assert problems == []
+    assert summary.clean
+    assert stored(storage, expected(lines)) == expected(lines)
+
+
+def test_the_sample_is_made_by_its_script(tmp_path, lines):
+    script = tmp_path / "scripts" / "make-sample"
+    script.parent.mkdir()
+    script.write_bytes((ROOT / "scripts" / "make-sample").read_bytes())
+    # A history with another stream, which does not fit.
+    many = [a_line("big", n, tenant="cqrs", at="2030-01-01T00:00:00+00:00") for n in range(551)]
+    full = tmp_path / "full.jsonl.gz"
+    full.write_bytes(gzip.compress(b"".join([*lines, *many])))
+
+    subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, script, full], check=True, capture_output=True
+    )
+
+    made = tmp_path / "dynamo_es" / "cli" / "sample" / "history.jsonl.gz"
+    assert gzip.decompress(made.read_bytes()) == b"".join(lines)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from dynamo_es.cli.importing import Defaults, Line, MalformedLineError, StreamOf, parse_line
+from dynamo_es.cli.importing import lines as lines_module
+from tests.cli.histories import a_line
+
+
+def parse(text: bytes, defaults: Defaults | None = None) -> Line:
+    return parse_line(text, 7, defaults or Defaults())
+
+
+def test_a_line_becomes_an_event():
+    text = a_line("readme", at="2015-08-25T13:35:29+00:00", data={"lines": 57, "é": [1.5, None]})
+
+    assert parse(text) == Line(
+        number=7,
+        size=len(text),
+        stream=StreamOf("acme", "file", "readme"),
+        name="Changed",
+        created_at=datetime(2015, 8, 25, 13, 35, 29, tzinfo=UTC),
+        data={"lines": 57, "é": [1.5, None]},
+    )
+
+
+@pytest.mark.parametrize("lacking", [{"tenant": None, "category": None}, {}])
+def test_tenant_and_category_may_be_missing_or_null(lacking):
+    fields = json.loads(a_line())
+    fields.pop("tenant"), fields.pop("category")
+    text = json.dumps({**fields, **lacking}).encode()
+
+    assert parse(text).stream == StreamOf("", None, "a")
+    assert parse(text, Defaults("globex", "order")).stream == StreamOf("globex", "order", "a")
+
+
+def test_defaults_do_not_replace_what_a_line_says():
+    text = a_line(tenant="", category="")
+    assert parse(text, Defaults("globex", "order")).stream == StreamOf("", "", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"{", "not JSON: Expecting property name enclosed in double quotes (column 2)"),
+        (b"hello", "not JSON: Expecting value (column 1)"),
+        (b"\xff\xfe{}", "not UTF-8 (byte 1)"),
+        (b"[1, 2]", "not a JSON object but an array"),
+        (b"null", "not a JSON object but null"),
+        (b"3", "not a JSON object but a number"),
+        (b"[" * 100_000, "not usable: nested too deep"),
+        (a_line(stream=None), "the field 'stream' is missing"),
+        (a_line(type=None), "the field 'type' is missing"),
+        (a_line(at=None), "the field 'at' is missing"),
+        (a_line(data=None), "the field 'data' is missing"),
+        (a_line(stream=3), "the field 'stream' must be text, not a number"),
+        (a_line(tenant=[]), "the field 'tenant' must be text, not an array"),
+        (a_line(category={}), "the field 'category' must be text, not an object"),
+        (a_line(type=True), "the field 'type' must be text, not true or false"),
+        (a_line(type=""), "the field 'type' is empty"),
+        (a_line(stream=""), "the field 'stream' is empty"),
+        (a_line(at=1440509729), "the field 'at' must be text, not a number"),
+        (a_line(at="yesterday"), "the field 'at' is not an ISO 8601 time: 'yesterday'"),
+        (a_line(at="2015-02-30"), "the field 'at' is not an ISO 8601 time: '2015-02-30'"),
+        (a_line(data=[1]), "the field 'data' must be a JSON object, not an array"),
+        (a_line(data="{}"), "the field 'data' must be a JSON object, not text"),
+        (a_line(data={"a": float("nan")}), "not JSON: NaN is no JSON value"),
+        (a_line(data={"a": float("-inf")}), "not JSON: -Infinity is no JSON value"),
+        (
+            a_line(data={"a": 0}).replace(b'"a": 0', b'"a": 1e999'),
+            "data['a'] is inf, which JSON does not have: store None or text.",
+        ),
+        (
+            a_line(data={"a": 0}).replace(b'"a": 0', b'"a": ' + b"9" * 5000),
+            "not usable: an integer of more than 4,300 digits",
+        ),
+        (
+            a_line(stream="\ud800"),
+            "the field 'stream' holds a lone surrogate, which is not Unicode: replace it.",
+        ),
+        (
+            a_line(data={"a": ["\ud800"]}),
+            "data['a'][0] holds a lone surrogate, which is not Unicode: replace it.",
+        ),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_a_line_that_is_no_event_says_why(text, reason):
+    with pytest.raises(MalformedLineError) as refused:
+        parse(text)
+    assert str(refused.value) == reason
+
+
+def test_a_line_may_be_too_long_to_be_looked_at(monkeypatch):
+    monkeypatch.setattr(lines_module, "MAX_LINE_BYTES", 100)
+    with pytest.raises(MalformedLineError, match="longer than 100 bytes"):
+        parse(a_line("a" * 100))
