@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from dynamo_es.dynamodb.errors import translate
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -29,12 +32,15 @@ class LazyClient:
         """Return the client.
 
         Raises:
-            botocore.exceptions.NoRegionError: no region is configured anywhere.
+            CredentialsError: no region is configured anywhere, or a profile that is not there.
         """
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = make_client(self._config)
+                    try:
+                        self._client = make_client(self._config)
+                    except Exception as error:
+                        raise translate(error, "connect") from error
         return self._client
 
 
@@ -58,9 +64,11 @@ def make_client(config: DynamoConfig) -> DynamoDBClient:
     # boto3 takes most of a cold start: it is loaded when the first request needs it.
     from boto3.session import Session
 
-    return Session().client(
+    session = Session()
+    return session.client(
         "dynamodb",
-        region_name=config.region,
+        # Lambda sets AWS_REGION, and boto3 reads AWS_DEFAULT_REGION only.
+        region_name=config.region or session.region_name or os.environ.get("AWS_REGION"),
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )

@@ -198,10 +198,7 @@ class Gateway:
         return translated
 
     def _method(self, operation: str) -> Callable[..., Any]:
-        try:
-            client = self._make_client()
-        except Exception as error:
-            raise translate(error, "connect") from error
+        client = self._make_client()
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)
         self._methods[operation] = method
