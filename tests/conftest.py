@@ -44,9 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get(ENDPOINT_VARIABLE),
         help=f"URL of DynamoDB Local, to run on it too (or the variable {ENDPOINT_VARIABLE})",
     )
-    parser.addoption(
-        "--variant", choices=VARIANTS, help="run on a store that is broken on purpose"
-    )
+    parser.addoption("--variant", choices=VARIANTS, help="run on a store that is broken on purpose")
     parser.addoption(
         "--long", action="store_true", help="ten times the histories that are checked, and more"
     )
