@@ -29,6 +29,7 @@ from dynamo_es.exceptions import (
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
     ServiceError,
+    StreamGapError,
 )
 from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.requests import Steps, T
     from dynamo_es.dynamodb.stream import Stream
     from dynamo_es.values import RawEvent, Versioning
 
@@ -156,18 +157,20 @@ class Append:
             collision = yield from self._put(Head(generation, 0, self.versionless))
             if collision is None:
                 return None
-            own = collision.commit_of(generation)
-            if own is not None and self._agrees(own, 0):
-                stream.heads.remember(
-                    stream.key, Head(generation, len(self.events), self.versionless)
-                )
-                return None
+            if (own := collision.commit_of(generation)) and self._agrees(own, 0):
+                # Its own, or of a namesake of the same microsecond; alive it has to be.
+                collision = collision._replace(maybe_ours=True)
             leavings = not is_fence(collision.item)
             if leavings:
                 newest = yield from self._look(newest_commit(stream), collision)
                 if newest is not None:
                     self._check_mixing(newest.head)
-                    stored = yield from self._stored_behind(0, newest)
+                    there = collision.commit_of(newest.generation)
+                    stored = (there is None or self._agrees(there, 0)) and (
+                        yield from self._look(self._stored_behind(0, newest), collision)
+                    )
+                    if not stored and collision.maybe_ours:
+                        raise self._unknown("its reply was lost, and it may land in a later life")
                     return None if stored else newest.head
             if collision.maybe_ours:
                 # Stored and deleted since, or still on its way: another put would store it twice.
@@ -222,15 +225,18 @@ class Append:
             # A version is written once in a generation: ours is not there, and never will be.
             return stream.heads.remember(stream.key, commit.head)
         stream.heads.forget(stream.key)
+        if commit is not None:
+            # The same events: whoever put them there, a failure to look is no failure to store.
+            collision = collision._replace(maybe_ours=True)
         newest = yield from self._look(newest_commit(stream), collision)
         if newest is not None and newest.generation == head.generation:
-            stored = yield from self._stored_behind(head.version, newest)
+            stored = yield from self._look(self._stored_behind(head.version, newest), collision)
             return head if stored else newest.head
         if collision.maybe_ours:
             raise self._unknown("its reply was lost, and the stream was deleted since")
         return None if newest is None else newest.head
 
-    def _look(self, steps: Steps[Commit | None], collision: Collision) -> Steps[Commit | None]:
+    def _look(self, steps: Steps[T], collision: Collision) -> Steps[T]:
         """Read on behalf of a collision: where the put may have landed, a failure hides it."""
         try:
             return (yield from steps)
@@ -245,8 +251,16 @@ class Append:
             return False
         if version + 1 == newest.version:
             return self._agrees(newest, version)
-        stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
-        return [event.uuid for event in stored] == [event.uuid for event in self.events]
+        try:
+            stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
+        except StreamGapError as error:
+            raise self._unknown("the stream changed while the append looked for it") from error
+        if [event.uuid for event in stored] == [event.uuid for event in self.events]:
+            return True
+        again = yield from newest_commit(self.stream)
+        if again is None or again.generation != newest.generation:
+            raise self._unknown("the stream was deleted while the append looked for its events")
+        return False
 
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put behind ``version``, as far as both go."""

@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.items import (
     version_of,
 )
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.requests import query_down
+from dynamo_es.dynamodb.requests import get_item, query_down
 from dynamo_es.exceptions import StreamGapError
 from dynamo_es.values import StreamId
 
@@ -36,8 +36,12 @@ FIRST_PAGE: Final = 32
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
     """Return the newest commit of the live stream, and remember its head; None: no stream."""
-    walk = _Walk(stream, with_snapshot=False, first_page=1)
-    commit = yield from walk.next_commit()
+    while True:
+        try:
+            commit = yield from _newest(_Walk(stream, with_snapshot=False, first_page=1))
+            break
+        except StreamGapError:  # an append in several items came in between: look again
+            continue
     if commit is None:
         stream.heads.forget(stream.key)
     else:
@@ -59,7 +63,7 @@ def load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawE
 
 def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawEvent]]:
     walk = _Walk(stream, with_snapshot=start is None, first_page=_first_page(stream, start, stop))
-    newest = yield from walk.next_commit()
+    newest = yield from _newest(walk)
     if newest is None:
         stream.heads.forget(stream.key)
         return []
@@ -72,6 +76,22 @@ def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[Raw
         return _decode(stream, newest, [], snapshot, floor, stop)
     chain = yield from _chain(stream, walk, newest, floor, stop)
     return _decode(stream, newest, chain, snapshot, floor, stop)
+
+
+def _newest(walk: _Walk) -> Steps[Commit | None]:
+    """Return the newest commit of the live stream.
+
+    Raises:
+        StreamGapError: it was found below a first page of fences, and since that page was read
+            an append of several items was stored over them: this is only its lower part.
+    """
+    newest = yield from walk.next_commit()
+    if newest is not None and walk.pages > 1:
+        stream = walk.stream
+        above = yield get_item(stream.table, stream.key, newest.last + 1)
+        if "Item" in above and generation_of(above["Item"]) >= newest.generation:
+            raise StreamGapError(stream.id, newest.last + 1)
+    return newest
 
 
 def _chain(
@@ -140,10 +160,16 @@ def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
 
 
 class _Walk:
-    """A walk down a stream, page by page, over fences and leavings of closed generations."""
+    """A walk down a stream, page by page, over fences and leavings of closed generations.
+
+    Attributes:
+        stream: where it walks.
+        pages: how many pages it has read.
+    """
 
     def __init__(self, stream: Stream, *, with_snapshot: bool, first_page: int) -> None:
-        self._stream = stream
+        self.stream = stream
+        self.pages = 0
         self._limit: int | None = first_page
         self._below = None if with_snapshot else SNAPSHOT_VERSION
         self._after: Item | None = None
@@ -195,12 +221,13 @@ class _Walk:
 
     def _next_page(self) -> Generator[Request | Pause, Response, None]:
         response = yield query_down(
-            self._stream.table,
-            self._stream.key,
+            self.stream.table,
+            self.stream.key,
             below=self._below,
             limit=self._limit,
             after=self._after,
         )
+        self.pages += 1
         self._items = list(reversed(response.get("Items", ())))
         self._after = response.get("LastEvaluatedKey")
         self._more = self._after is not None

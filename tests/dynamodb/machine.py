@@ -24,6 +24,7 @@ from dynamo_es.dynamodb.items import (
     Head,
     commit_item,
     fence_item,
+    generation_of,
     is_fence,
     read_commit,
     snapshot_item,
@@ -32,6 +33,7 @@ from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.requests import (
     Pause,
     expire_fence,
+    get_item,
     put_closing_fence,
     put_commit,
     put_fence_over,
@@ -199,7 +201,14 @@ def reading_head(*items: Item) -> list[tuple[Request, Response]]:
     if not is_fence(items[0]):
         return [first]
     rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(items[0]))
-    return [first, (rest, page(*items[1:]))]
+    exchanges: list[tuple[Request, Response]] = [first, (rest, page(*items[1:]))]
+    newest = next((item for item in items if not is_fence(item)), None)
+    if newest is not None and generation_of(newest) > max(
+        generation_of(item) for item in items[: items.index(newest)]
+    ):
+        # Found below the first page: is it the newest still?
+        exchanges.append((get_item(TABLE, KEY, read_commit(newest).last + 1), {}))
+    return exchanges
 
 
 def place_of(item: Item) -> Item:

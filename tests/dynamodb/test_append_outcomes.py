@@ -79,9 +79,13 @@ def test_its_own_commit_is_a_success_however_far_the_stream_has_gone_on():
     assert head_of(stream) == at(7)
 
 
-def test_its_own_creation_in_the_way_is_a_success_without_a_read():
+def test_its_own_creation_in_the_way_is_a_success_if_the_stream_is_alive():
     stream = a_stream()
-    play(append(stream, 0), (put(CREATED), refused(CREATED, maybe_landed=True)))
+    play(
+        append(stream, 0),
+        (put(CREATED), refused(CREATED, maybe_landed=True)),
+        *reading_head(CREATED),
+    )
     assert head_of(stream) == at(2, NEXT_LIFE)
 
 
@@ -157,7 +161,12 @@ def test_its_own_commit_found_is_a_success():
 
 def test_its_own_creation_found_is_a_success():
     stream = a_stream()
-    play(append(stream, 0), (put(CREATED), lost()), (look_up(1), {"Item": CREATED}))
+    play(
+        append(stream, 0),
+        (put(CREATED), lost()),
+        (look_up(1), {"Item": CREATED}),
+        *reading_head(CREATED),
+    )
     assert head_of(stream) == at(2, NEXT_LIFE)
 
 

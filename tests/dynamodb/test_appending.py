@@ -115,9 +115,10 @@ def test_a_stream_that_is_not_there_has_version_0():
 
 @pytest.mark.parametrize("expected", [1, 3, 5])
 def test_a_wrong_version_is_refused_after_the_read(expected):
-    stream = a_stream()
+    stream, head = a_stream(), reading_head(a_commit(OTHERS, 3))
+    looked_for = [*RANGES[expected], *head] if RANGES[expected] else []
     with pytest.raises(ConcurrentStreamWriteError, match=r"at 4\. Load the stream") as caught:
-        play(append(stream, expected), *reading_head(a_commit(OTHERS, 3)), *RANGES[expected])
+        play(append(stream, expected), *head, *looked_for)
     assert (caught.value.expected, caught.value.actual) == (expected, 4)
     assert head_of(stream) == at(4)
 
@@ -221,7 +222,6 @@ def test_a_creation_of_what_is_there_is_a_conflict():
             append(stream, 0),
             (put(a_commit(NEW, 1, NEXT_LIFE)), refused(there)),
             *reading_head(a_commit(events(STREAM, 1), 3)),
-            (RANGE, page(a_commit(events(STREAM, 1), 3), there)),
         )
     assert (caught.value.expected, caught.value.actual) == (0, 3)
     assert head_of(stream) == at(3)

@@ -125,8 +125,12 @@ def test_conflict_with_the_head_remembered_is_one_put(budget: Budget) -> None:
     assert sent.write_units == 1
 
 
-def test_conflict_of_two_creations_is_a_put_and_a_read(budget: Budget) -> None:
-    budget.storage.insert_events(budget.stream, ExplicitVersioning(0), events(budget.stream, 1))
+@pytest.mark.parametrize("commits", [1, 3])
+def test_conflict_of_two_creations_is_a_put_and_a_read(budget: Budget, commits: int) -> None:
+    for version in range(commits):
+        budget.storage.insert_events(
+            budget.stream, ExplicitVersioning(version), events(budget.stream, 1)
+        )
 
     with budget.counted() as sent, pytest.raises(ConcurrentStreamWriteError):
         budget.storage.insert_events(budget.stream, ExplicitVersioning(0), events(budget.stream, 1))

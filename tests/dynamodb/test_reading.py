@@ -8,7 +8,7 @@ from dynamo_es import StreamId
 from dynamo_es.dynamodb.items import read_commit
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.reading import load, newest_commit
-from dynamo_es.dynamodb.requests import query_down
+from dynamo_es.dynamodb.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
 from tests.bdd import a_snapshot, an_event, assert_same, events, numbered
 from tests.dynamodb.machine import (
@@ -124,6 +124,7 @@ def test_an_empty_page_is_followed_too():
         load(a_stream(), None, None),
         (LOAD, empty),
         (next_page(HIGH), page(*ALL)),
+        (get_item(TABLE, KEY, read_commit(HIGH).last + 1), {}),
     )
     assert_same(found, EVENTS)
 

@@ -1,0 +1,139 @@
+"""Workers on a DynamoDB that can do several things at once: threads, or processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
+
+from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
+from dynamo_es.dynamodb.client import make_client
+from tests.linearizability import histories
+from tests.linearizability.histories import Append, Delete, Load, Operation, Save
+from tests.linearizability.network import RandomNetwork
+from tests.linearizability.workload import Worker
+
+if TYPE_CHECKING:
+    from dynamo_es import StorageStrategy
+    from tests.linearizability.histories import Call
+
+_LIFETIME: Final = 60
+"""Calls after which a process ends and another begins: with no head in its memory, and a new
+quota of retries, which the SDK would have used up soon at such a rate of faults."""
+
+_PATIENCE: Final = 1_800
+"""Seconds for all calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one worker has to do.
+
+    Attributes:
+        config: where.
+        seed: of all its decisions, and those of its network.
+        letter: its name.
+        streams: how many it shares with the others.
+        calls: how many it makes.
+        fault_rate: how likely each kind of fault is, for each HTTP request.
+    """
+
+    config: DynamoConfig
+    seed: int
+    letter: str
+    streams: int
+    calls: int
+    fault_rate: float = 0.05
+
+
+def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operation]:
+    """Do the tasks at the same time, and return what all of them saw."""
+    executor: Executor
+    if processes:
+        # Forked ones would inherit the locks of other threads.
+        fresh = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(len(tasks), mp_context=fresh, initializer=_never_sleep)
+    else:
+        executor = ThreadPoolExecutor(len(tasks))
+    with executor, patch("botocore.endpoint.time.sleep", _no_sleep):
+        seen = executor.map(do, tasks, timeout=_PATIENCE)
+        return [operation for operations in seen for operation in operations]
+
+
+def do(task: Task) -> list[Operation]:
+    """Make the calls of one worker, one after the other, in several lives."""
+    random = Random(f"{task.seed} {task.letter}")
+    worker = Worker(task.letter, Random(random.random()), task.streams)
+    seen: list[Operation] = []
+    late: list[RandomNetwork] = []
+    for life in range(-(-task.calls // _LIFETIME)):
+        network, storage = _process(task, random)
+        name = f"{task.letter}.{life}"
+        for _ in range(min(_LIFETIME, task.calls - len(seen))):
+            stream, call = worker.next_call()
+            seen.append(_make(storage, Operation(name, stream, call, time.monotonic_ns())))
+            worker.learn(seen[-1])
+        late.append(network)
+    for network in late:
+        network.deliver_late()
+    return seen
+
+
+def _no_sleep(_: float) -> None:
+    """The SDK waits before it tries again; a test has no need to."""
+
+
+def _never_sleep() -> None:
+    patch("botocore.endpoint.time.sleep", _no_sleep).start()
+
+
+def _process(task: Task, random: Random) -> tuple[RandomNetwork, StorageStrategy]:
+    client = make_client(task.config)
+    network = RandomNetwork(client, random, task.fault_rate)
+    backend = DynamoBackend(task.config, client, monotonic=network.monotonic, sleep=network.sleep)
+    return network, backend.storage
+
+
+def _make(storage: StorageStrategy, operation: Operation) -> Operation:
+    result: object = None
+    try:
+        result = _call(storage, operation.stream, operation.call)
+    except Exception as error:  # noqa: BLE001 - the verdict says whether it is a right one
+        result = error
+    return operation.told(time.monotonic_ns(), result)
+
+
+def _call(storage: StorageStrategy, number: int, call: Call) -> object:
+    stream_id = histories.stream_id(number)
+    match call:
+        case Append(expected, labels):
+            versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
+            events = [histories.event(number, label) for label in labels]
+            return storage.insert_events(stream_id, versioning, events)
+        case Load(start, stop):
+            return storage.fetch_events(stream_id, start, stop)
+        case Save():
+            return storage.save_snapshot(histories.snapshot(number, call))
+        case Delete():
+            return storage.delete_stream(stream_id)
+
+
+def look(config: DynamoConfig, streams: int) -> list[Operation]:
+    """Load every stream, when all is over, by a process that remembers nothing."""
+    storage = DynamoBackend(config).storage
+    return [
+        _make(storage, Operation("z", number, call, time.monotonic_ns()))
+        for number in range(1, streams + 1)
+        for call in (Load(), Load(1))
+    ]
+
+
+def in_moments(history: list[Operation]) -> list[Operation]:
+    """Return a history with small numbers for times, in the same order."""
+    times = sorted({at for one in history for at in (one.invoked, one.returned)})
+    moment = {at: number for number, at in enumerate(times, 1)}
+    return [one.between(moment[one.invoked], moment[one.returned]) for one in history]

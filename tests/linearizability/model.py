@@ -1,0 +1,153 @@
+"""One stream as it should be: what each operation may do to it, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final, NamedTuple
+
+from tests.linearizability.histories import Append, Delete, Found, Load, Operation, Outcome, Save
+
+
+class State(NamedTuple):
+    """A stream at one moment.
+
+    Attributes:
+        events: labels of the current life's events; none: there is no stream.
+        snapshots: version and label of the current life's, the newest last, and when at the
+            latest each was saved.
+        since: when at the latest the current life, or the absence of one, began.
+        youngest: when the creation of a life was invoked, of all lives so far the last.
+    """
+
+    events: tuple[str, ...] = ()
+    snapshots: tuple[tuple[int, str, float], ...] = ()
+    since: float = -inf
+    youngest: float = -inf
+
+    def __str__(self) -> str:
+        if not self.events:
+            return "no stream"
+        of = ", snapshot {1} of {0}".format(*self.snapshots[-1]) if self.snapshots else ""
+        return f"{' '.join(self.events)}{of}"
+
+
+NO_STREAM: Final = State()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The rules.
+
+    Attributes:
+        clocks_agree: whether all processes number lives by one clock. Otherwise a creation whose
+            outcome was unknown may still succeed after lives that began later have ended.
+    """
+
+    clocks_agree: bool = True
+
+    def after(self, operation: Operation, state: State) -> tuple[State, ...]:
+        """Return the states an operation may lead to, happening now; none: not possible now."""
+        match operation.call:
+            case Load() as load:
+                return (state,) if _fits(load, operation, state) else ()
+            case Append() as append:
+                return self._append(append, operation, state)
+            case Save() as save:
+                return _save(save, operation, state)
+            case Delete():
+                return _delete(operation, state)
+
+    def _append(self, call: Append, operation: Operation, state: State) -> tuple[State, ...]:
+        version, expected = len(state.events), call.expected
+        stored = _stored(call, state)
+        if operation.outcome is Outcome.REFUSED:
+            assert operation.actual is not None
+            # What refused it may be a commit of a life that has just ended, or not the last one.
+            shown = version == 0 or 0 < operation.actual <= version
+            reason = version != expected and not stored
+            another_life = bool(expected) and _may_know_another_life(operation, state)
+            return (state,) if shown and (reason or another_life) else ()
+        if expected not in (None, version):
+            return (state,) if stored and operation.outcome is Outcome.OK else ()
+        creates = not state.events
+        if _too_late(operation, state) and (self.clocks_agree or not creates):
+            return ()
+        if creates:
+            youngest = max(state.youngest, operation.invoked)
+            return (State(call.events, (), _happened_by(operation), youngest),)
+        return (state._replace(events=state.events + call.events),)
+
+
+def _save(call: Save, operation: Operation, state: State) -> tuple[State, ...]:
+    version = len(state.events)
+    if operation.outcome is Outcome.REFUSED:
+        return (state,) if version < call.version else ()
+    after = []
+    if call.version <= version and not _too_late(operation, state):
+        newer = not state.snapshots or state.snapshots[-1][0] < call.version
+        one = call.version, call.label, _happened_by(operation)
+        snapshots = (*state.snapshots, one) if newer else state.snapshots
+        after.append(state._replace(snapshots=snapshots))
+    # A snapshot of an earlier life is silently dropped.
+    if operation.outcome is Outcome.OK and _may_know_another_life(operation, state):
+        after.append(state)
+    return tuple(after)
+
+
+def _delete(operation: Operation, state: State) -> tuple[State, ...]:
+    if not state.events:
+        return (state,) if operation.outcome is Outcome.OK else ()
+    if _too_late(operation, state):
+        return ()
+    return (State(since=_happened_by(operation), youngest=state.youngest),)
+
+
+def _fits(call: Load, operation: Operation, state: State) -> bool:
+    assert operation.found is not None
+    end = len(state.events) if call.stop is None else min(call.stop - 1, len(state.events))
+    if call.start is not None:
+        return operation.found == _found(None, call.start, end, state)
+    # The snapshot is on the first page of a load, the newest events perhaps on the next: one that
+    # is saved meanwhile may be missed. The events are complete without it.
+    for version, label, saved_by in reversed(state.snapshots):
+        usable = version <= end
+        kept, first = ((version, label), version + 1) if usable else (None, 1)
+        if operation.found == _found(kept, first, end, state):
+            return True
+        if saved_by <= operation.invoked:
+            return False
+    return operation.found == _found(None, 1, end, state)
+
+
+def _found(snapshot: tuple[int, str] | None, first: int, end: int, state: State) -> Found:
+    events = state.events[first - 1 : end]
+    return Found(snapshot, events, tuple(range(first, first + len(events))))
+
+
+def _stored(call: Append, state: State) -> bool:
+    first = call.expected
+    return first is not None and state.events[first : first + len(call.events)] == call.events
+
+
+def _too_late(operation: Operation, state: State) -> bool:
+    """Whether this life, or one before it, began when the caller had given up already.
+
+    What may arrive later was sent before, and belongs to a life that was there before.
+    """
+    return operation.outcome is Outcome.UNKNOWN and state.youngest > operation.returned
+
+
+def _may_know_another_life(operation: Operation, state: State) -> bool:
+    """Whether the stream was deleted or created since the process last looked.
+
+    What it created or deleted itself, it knows.
+    """
+    if operation.last_look is None:
+        return False
+    invoked, returned = operation.last_look
+    return state.since > invoked and state.since != returned
+
+
+def _happened_by(operation: Operation) -> float:
+    return inf if operation.outcome is Outcome.UNKNOWN else operation.returned

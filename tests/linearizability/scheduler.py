@@ -1,0 +1,313 @@
+"""Several processes in one thread, interleaved request by request, by a seed.
+
+The algorithms of the store are generators, so that whoever drives them decides who goes next,
+what becomes of each attempt of a request, when late ones arrive, and where a process dies. The
+same seed makes the same history, and in a second there are more races than threads have in an
+hour.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from dynamo_es import ANY_VERSION, ExplicitVersioning
+from dynamo_es.dynamodb import appending, deletion, reading, snapshots
+from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.heads import HEAD_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.keys import stream_key
+from dynamo_es.dynamodb.requests import Pause, Request
+from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.exceptions import (
+    ContentionError,
+    EventStoreError,
+    ThrottledError,
+    UnavailableError,
+)
+from tests.faults import Fault
+from tests.linearizability import histories
+from tests.linearizability.conditions import Conditions
+from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save
+from tests.linearizability.tiny_dynamo import TinyDynamo
+from tests.linearizability.workload import Worker
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.requests import Response, Steps
+    from tests.linearizability.histories import Call
+
+_READS: Final = {"get_item", "query"}
+_LATEST: Final = 7
+"""Days after which no request is under way any more, and no fence has to stand."""
+_MOST_RACES: Final = 30
+"""Lost in a row, after which the deadline of an operation is over."""
+
+
+class Dynamo(Protocol):
+    """What carries out requests."""
+
+    def answer(self, request: Request, token: str | None = None) -> Response: ...
+
+
+@dataclass(slots=True)
+class _Run:
+    """An operation under way.
+
+    Attributes:
+        operation: what it is recorded as.
+        steps: the algorithm.
+        sending: the request or pause it is at.
+        attempts_left: of that request.
+        maybe_landed: whether an attempt of it may have been carried out.
+        in_time: whether the operation's deadline is not over.
+        token: of that request, if it is a transaction.
+    """
+
+    operation: Operation
+    steps: Steps[Any]
+    sending: Request | Pause
+    attempts_left: int = 1
+    maybe_landed: bool = False
+    in_time: bool = True
+    token: str = ""
+
+
+class _Process:
+    def __init__(self, schedule: Schedule, worker: Worker, skew: float) -> None:
+        self._schedule, self.worker, self._skew = schedule, worker, skew
+        self.lives = 0
+        self.run: _Run | None = None
+        self.restart()
+
+    @property
+    def name(self) -> str:
+        return f"{self.worker.letter}.{self.lives}"
+
+    def restart(self) -> None:
+        """Begin with an empty memory."""
+        self.lives += 1
+        self.run = None
+        self._heads = RememberedHeads(100, self.clock)
+
+    def clock(self) -> float:
+        return self._schedule.now + self._skew
+
+    def steps(self, number: int, call: Call) -> Steps[Any]:
+        stream_id = histories.stream_id(number)
+        stream = Stream("events", stream_key("", stream_id), stream_id, self._heads, self.clock)
+        match call:
+            case Append(expected, labels):
+                versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
+                events = [histories.event(number, label) for label in labels]
+                return appending.Append.of(stream, versioning, events).run()
+            case Load(start, stop):
+                return reading.load(stream, start, stop)
+            case Save(version, _):
+                return snapshots.save_snapshot(stream, histories.snapshot(number, call), version)
+            case Delete():
+                return deletion.delete_stream(stream)
+
+
+class Schedule:
+    """One history, from nothing to a store that has come to rest.
+
+    Args:
+        seed: decides everything.
+        conditions: None: the seed decides.
+        dynamo: what carries out the requests; None: a `TinyDynamo` with small pages.
+
+    Attributes:
+        history: the operations that have ended.
+        conditions: under which it came about.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self, seed: int, conditions: Conditions | None = None, dynamo: Dynamo | None = None
+    ) -> None:
+        self._seed = seed
+        self._random = random = Random(seed)
+        self.conditions = Conditions.any(random) if conditions is None else conditions
+        page = random.choice((None, 1, 2, 3, 5))
+        self._dynamo = TinyDynamo(lambda: page) if dynamo is None else dynamo
+        self.history: list[Operation] = []
+        self._stormy = True
+        self.now = 1_700_000_000.0
+        self._moments = 0
+        self._late: deque[tuple[Request, str]] = deque()
+        self._processes = [
+            _Process(self, self._worker(letter), random.uniform(0, self.conditions.skew))
+            for letter in "abcdefgh"[: self.conditions.workers]
+        ]
+
+    def _worker(self, letter: str) -> Worker:
+        seed = self._random.random()
+        return Worker(letter, Random(seed), self.conditions.streams, self.conditions.deletions)
+
+    def run(self, operations: int = 60) -> list[Operation]:
+        """Return the history of that many operations, and of a last process that looks."""
+        while operations:
+            self._tick()
+            if self._late and self._random.random() < 0.05:
+                self._deliver(self._random.randrange(len(self._late)))
+            if not any(process.run for process in self._processes):
+                self._leap()
+            process = self._random.choice(self._processes)
+            if process.run is not None:
+                self._step(process)
+            else:
+                self._invoke(process, *process.worker.next_call())
+                operations -= 1
+        self._come_to_rest()
+        self._look()
+        return self.history
+
+    def _come_to_rest(self) -> None:
+        self._stormy = False
+        while busy := [process for process in self._processes if process.run]:
+            self._tick()
+            self._step(self._random.choice(busy))
+        while self._late:
+            self._deliver(0)
+
+    def _look(self) -> None:
+        """From wherever the stream is, a process alone can read, append, delete and create."""
+        last = _Process(self, Worker("z", self._random, 0), 0)
+        for stream in range(1, self.conditions.streams + 1):
+            calls: tuple[Call, ...] = (
+                Load(),
+                Load(1),
+                Append(None, (f"z{stream}a",)),
+                Load(1),
+                Delete(),
+                Load(1),
+                Append(0, (f"z{stream}b", f"z{stream}c")),
+                Append(2, (f"z{stream}d",)),
+                Load(),
+            )
+            for call in calls:
+                self._invoke(last, stream, call)
+                while last.run is not None:
+                    self._tick()
+                    self._step(last)
+                told = self.history[-1]
+                settled = told.outcome in (Outcome.OK, Outcome.REFUSED)
+                assert settled, f"seed {self._seed}: nobody else is there, and yet: {told}"
+
+    def _tick(self) -> None:
+        self.now += self.conditions.tick
+
+    def _moment(self) -> int:
+        self._moments += 1
+        return self._moments
+
+    def _leap(self) -> None:
+        if self._random.random() >= self.conditions.leap_rate:
+            return
+        days = self._random.choice((0.5, 1.5, _LATEST + 1))
+        self.now += days * HEAD_SECONDS
+        if days > _LATEST and isinstance(self._dynamo, TinyDynamo):
+            self._late.clear()
+            self._dynamo.expire(self.now, lambda: self._random.random() < 0.5)
+
+    def _deliver(self, place: int) -> None:
+        request, token = self._late[place]
+        del self._late[place]
+        with suppress(ConditionRefused):  # nobody is told
+            self._dynamo.answer(request, token)
+
+    def _invoke(self, process: _Process, stream: int, call: Call) -> None:
+        operation = Operation(process.name, stream, call, self._moment())
+        steps = process.steps(stream, call)
+        process.run = _Run(operation, steps, Pause(0))
+        self._go_on(process, process.run, None)
+
+    def _go_on(self, process: _Process, run: _Run, reply: Response | Exception | None) -> None:
+        """Hand an algorithm what came back; it says what it sends next, or ends."""
+        try:
+            if isinstance(reply, Exception):
+                run.sending = run.steps.throw(reply)
+            else:
+                run.sending = run.steps.send(reply)  # type: ignore[arg-type]  # None begins it
+        except StopIteration as end:
+            self._end(process, run, end.value)
+        except OutcomeUnknown as unknown:
+            self._end(process, run, unknown.error)
+        except EventStoreError as error:
+            self._end(process, run, error)
+        else:
+            run.attempts_left = self._random.choice((1, 2, 4))
+            run.maybe_landed = False
+            run.token = f"token {self._moment()}"
+
+    def _end(self, process: _Process, run: _Run, result: object) -> None:
+        operation = run.operation.told(self._moment(), result)
+        self.history.append(operation)
+        process.worker.learn(operation)
+        process.run = None
+
+    def _step(self, process: _Process) -> None:
+        run = process.run
+        assert run is not None
+        if self._stormy and self._random.random() < self.conditions.crash_rate:
+            self._crash(process, run)
+        elif isinstance(run.sending, Request):
+            self._attempt(process, run, run.sending)
+        elif run.in_time and run.sending.attempt < _MOST_RACES:
+            self._go_on(process, run, {})
+        else:
+            self._end(process, run, ContentionError("PutItem", "LostRaces", "too often."))
+
+    def _crash(self, process: _Process, run: _Run) -> None:
+        if isinstance(run.sending, Request) and self._random.random() < 0.5:
+            self._put_off(run.sending, run.token)
+        process.restart()
+        lost = replace(run.operation, returned=self._moment())
+        is_read = isinstance(lost.call, Load)
+        outcome = Outcome.FAILED if is_read else Outcome.UNKNOWN
+        self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
+
+    def _put_off(self, request: Request, token: str) -> None:
+        if request.operation not in _READS:
+            self._late.append((request, token))
+
+    def _attempt(self, process: _Process, run: _Run, request: Request) -> None:
+        """Send a request once, as the SDK would, and let it try again if that fails."""
+        fault = self._fault()
+        reply: Response | Exception | None = None
+        if fault is Fault.LATE:
+            self._put_off(request, run.token)
+        if fault not in (Fault.LATE, Fault.LOST_REQUEST, Fault.THROTTLED):
+            reply = self._answer(request, run.token)
+        if fault is Fault.DELIVERED_TWICE:
+            reply = self._answer(request, run.token)
+        if fault is Fault.PAST_THE_DEADLINE:
+            run.in_time = False
+        if fault in (None, Fault.DELIVERED_TWICE, Fault.PAST_THE_DEADLINE):
+            if isinstance(reply, ConditionRefused):
+                reply = ConditionRefused(reply.items, maybe_landed=run.maybe_landed)
+            self._go_on(process, run, reply)
+            return
+        run.maybe_landed = run.maybe_landed or fault is not Fault.THROTTLED
+        run.attempts_left -= 1
+        if not run.attempts_left:
+            kind = ThrottledError if fault is Fault.THROTTLED else UnavailableError
+            failure: Exception = kind(request.operation, str(fault), "injected.")
+            if run.maybe_landed and request.operation not in _READS:
+                failure = OutcomeUnknown(failure)  # type: ignore[arg-type]  # made above
+            self._go_on(process, run, failure)
+
+    def _answer(self, request: Request, token: str) -> Response | Exception:
+        try:
+            return self._dynamo.answer(request, token)
+        except ConditionRefused as refused:
+            return refused
+
+    def _fault(self) -> Fault | None:
+        if not self._stormy or not self.conditions.fault_rate:
+            return None
+        place = int(self._random.random() / self.conditions.fault_rate)
+        kinds: list[Fault] = list(Fault)
+        return kinds[place] if place < len(kinds) else None

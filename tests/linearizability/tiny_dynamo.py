@@ -1,0 +1,221 @@
+"""The part of DynamoDB that the store's requests use, in a few dictionaries.
+
+moto takes a millisecond for a request; this takes some microseconds, so that thousands of
+interleavings can be tried. It is held against moto in ``test_tiny_dynamo``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from dynamo_es.dynamodb.errors import ConditionRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Request, Response
+
+_Values: TypeAlias = "Mapping[str, Any]"
+
+_COMPARISON: Final = re.compile(r"(\w+) (=|<=|<|>=|>) (:\w+)")
+_EXISTENCE: Final = re.compile(r"attribute_(not_)?exists\((\w+)\)")
+_ASSIGNMENT: Final = re.compile(r"(\w+) = (:\w+)")
+_IGNORED: Final = {"ReturnConsumedCapacity", "ConsistentRead", "TableName"}
+
+
+class TinyDynamo:
+    """One table; its partitions are ordered by ``version``.
+
+    Args:
+        page: most items of the next page of a query; None: as many as there are.
+    """
+
+    def __init__(self, page: Callable[[], int | None] = lambda: None) -> None:
+        self._page = page
+        self._partitions: dict[str, dict[int, Item]] = {}
+        self._tokens: dict[str, list[dict[str, Any]]] = {}
+
+    def answer(self, request: Request, token: str | None = None) -> Response:
+        """Carry out a request.
+
+        Args:
+            request: as the store builds it.
+            token: ``ClientRequestToken`` of a transaction, which the SDK makes up.
+
+        Raises:
+            ConditionRefused: a condition was not met; nothing was written.
+        """
+        params = {name: value for name, value in request.params.items() if name not in _IGNORED}
+        match request.operation:
+            case "get_item":
+                item = self._find(params.pop("Key"))
+                return _all_used(params, {} if item is None else {"Item": item})
+            case "query":
+                return self._query(**params)
+            case "transact_write_items":
+                return self._transact(params["TransactItems"], token)
+            case operation:
+                self._write([(operation, params)])
+                return {}
+
+    def expire(self, now: float, chosen: Callable[[], bool]) -> None:
+        """Remove items whose time is over, as DynamoDB does: not all at once, in no order."""
+        for partition in self._partitions.values():
+            for version, item in list(partition.items()):
+                if float(item.get("expires_at", {"N": "inf"})["N"]) < now and chosen():
+                    del partition[version]
+
+    def items(self) -> list[Item]:
+        """Return everything."""
+        return [
+            partition[version]
+            for _, partition in sorted(self._partitions.items())
+            for version in sorted(partition)
+        ]
+
+    def _transact(self, writes: list[dict[str, Any]], token: str | None) -> Response:
+        if token is not None and self._tokens.get(token) == writes:
+            return {}
+        assert all(list(write) == ["Put"] for write in writes), writes
+        self._write(
+            [
+                ("put_item", {name: at for name, at in write["Put"].items() if name != "TableName"})
+                for write in writes
+            ]
+        )
+        if token is not None:
+            self._tokens[token] = writes
+        return {}
+
+    def _write(self, writes: list[tuple[str, dict[str, Any]]]) -> None:
+        refusals: list[Item | None] = []
+        changes: list[tuple[Item, Item | None]] = []
+        refused = False
+        for operation, params in writes:
+            rest = dict(params)
+            key = rest.pop("Item") if operation == "put_item" else rest.pop("Key")
+            stored = self._find(key)
+            condition = rest.pop("ConditionExpression", None)
+            values = rest.pop("ExpressionAttributeValues", {})
+            told = rest.pop("ReturnValuesOnConditionCheckFailure", "NONE") == "ALL_OLD"
+            met = condition is None or holds(condition, stored or {}, values)
+            refused = refused or not met
+            refusals.append(stored if told and not met else None)
+            match operation:
+                case "put_item":
+                    changes.append((key, _all_used(rest, key)))
+                case "delete_item":
+                    changes.append((key, _all_used(rest, None)))
+                case "update_item":
+                    assigned = _assigned(rest.pop("UpdateExpression"), values)
+                    changes.append((key, _all_used(rest, {**key, **(stored or {}), **assigned})))
+                case _:
+                    raise NotImplementedError(operation)
+        if refused:
+            raise ConditionRefused(refusals, maybe_landed=False)
+        for key, item in changes:
+            partition = self._partitions.setdefault(key["stream_key"]["S"], {})
+            version = int(key["version"]["N"])
+            if item is None:
+                partition.pop(version, None)
+            else:
+                partition[version] = item
+
+    def _find(self, key: Item) -> Item | None:
+        partition = self._partitions.get(key["stream_key"]["S"], {})
+        return partition.get(int(key["version"]["N"]))
+
+    def _query(
+        self,
+        KeyConditionExpression: str,  # noqa: N803 - DynamoDB's names
+        ExpressionAttributeValues: _Values,  # noqa: N803
+        ScanIndexForward: bool,  # noqa: N803
+        Limit: int | None = None,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
+        ProjectionExpression: str | None = None,  # noqa: N803
+    ) -> Response:
+        assert not ScanIndexForward
+        partition = self._partitions.get(ExpressionAttributeValues[":key"]["S"], {})
+        found = [
+            partition[version]
+            for version in sorted(partition, reverse=True)
+            if holds(KeyConditionExpression, partition[version], ExpressionAttributeValues)
+            and (ExclusiveStartKey is None or version < int(ExclusiveStartKey["version"]["N"]))
+        ]
+        most = min((at for at in (Limit, self._page()) if at is not None), default=None)
+        response: Response = {"Items": found[:most]}
+        if most is not None and len(found) > most:
+            last = found[most - 1]
+            response["LastEvaluatedKey"] = {at: last[at] for at in ("stream_key", "version")}
+        if ProjectionExpression is not None:
+            names = ProjectionExpression.split(", ")
+            response["Items"] = [
+                {name: item[name] for name in names if name in item} for item in response["Items"]
+            ]
+        return response
+
+
+def holds(expression: str, item: Mapping[str, Any], values: _Values) -> bool:
+    """Whether a condition holds for an item; AND binds closer than OR.
+
+    Raises:
+        NotImplementedError: it has something in it that no request had so far.
+    """
+    # Only one pair of parentheses is around a whole alternative, where it changes nothing.
+    alternatives = [part.strip("() ") for part in _outside_calls(expression).split(" OR ")]
+    return any(
+        all(_holds_one(term, item, values) for term in alternative.split(" AND "))
+        for alternative in alternatives
+    )
+
+
+def _outside_calls(expression: str) -> str:
+    # So that the parentheses of functions are not taken for grouping.
+    return _EXISTENCE.sub(lambda found: f"{found[1] or ''}exists {found[2]}", expression)
+
+
+def _holds_one(term: str, item: Mapping[str, Any], values: _Values) -> bool:
+    match term.split(" "):
+        case ["exists", name]:
+            return name in item
+        case ["not_exists", name]:
+            return name not in item
+    found = _COMPARISON.fullmatch(term)
+    if found is None:
+        raise NotImplementedError(term)
+    name, sign, value = found.groups()
+    if name not in item:
+        return False
+    left, right = _comparable(item[name]), _comparable(values[value])
+    if type(left) is not type(right):
+        return False
+    return bool(_SIGNS[sign](left, right))
+
+
+_SIGNS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+
+
+def _comparable(attribute: Mapping[str, Any]) -> int | str:
+    return int(attribute["N"]) if "N" in attribute else str(attribute["S"])
+
+
+def _assigned(expression: str, values: _Values) -> dict[str, Any]:
+    assignments = expression.removeprefix("SET ").split(", ")
+    found = [_ASSIGNMENT.fullmatch(assignment) for assignment in assignments]
+    if not expression.startswith("SET ") or None in found:
+        raise NotImplementedError(expression)
+    return {one[1]: values[one[2]] for one in found if one is not None}
+
+
+def _all_used(rest: Mapping[str, Any], result: Any) -> Any:
+    if rest:
+        raise NotImplementedError(f"parameters {sorted(rest)}")
+    return result
