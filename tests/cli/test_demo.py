@@ -61,8 +61,8 @@ def test_the_demo_tells_what_it_saw(run, lines):
     assert tenants["after"] == {**tenants["before"], tenants["deleted"]: 0}
     assert seen["lost_reply"] == {
         "lost": [200],
-        "requests": 1,
-        "attempts": 2,
+        "requests": 2,
+        "attempts": 3,
         "stored": 1,
         "error": None,
     }
@@ -88,7 +88,7 @@ def test_the_demo_can_be_read_when_it_is_piped(run, lines, tmp_path, monkeypatch
     assert f"stored    {len(chosen)} events" in ended.out
     assert "streams are equal to the input" in ended.out
     assert "ConcurrentStreamWriteError: Stream " in ended.out
-    assert "2 times, by the SDK, for 1 request" in ended.out
+    assert "3 times, in 2 requests" in ended.out
     for number in range(1, 8):
         assert f"\n{number}  " in ended.out
 

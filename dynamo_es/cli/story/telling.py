@@ -116,7 +116,7 @@ def survived(seen: LostReply) -> Table:
     return facts(
         [
             ("reply lost", ", ".join(f"HTTP {status}" for status in seen.lost)),
-            ("sent", f"{seen.attempts} times, by the SDK, for {seen.requests} request"),
+            ("sent", f"{seen.attempts} times, in {seen.requests} requests"),
             ("append", "success" if seen.error is None else seen.error),
             ("stored", f"{seen.stored} time" + ("s" if seen.stored != 1 else "")),
         ]
