@@ -66,6 +66,10 @@ class Collision(NamedTuple):
         return commit if commit.generation == generation else None
 
 
+class _StreamChanged(Exception):  # noqa: N818 - nothing is wrong
+    """The life that an append looked for its events in ended: nothing was learnt from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Append:
     """One append and its ways to an outcome.
@@ -92,6 +96,15 @@ class Append:
 
     def run(self) -> Steps[None]:
         """Append, or raise what `StorageStrategy.insert_events` says."""
+        changed = 0
+        while True:
+            try:
+                return (yield from self._run())
+            except _StreamChanged:
+                changed += 1
+            yield Pause(changed)
+
+    def _run(self) -> Steps[None]:
         if self.expected is None:
             yield from self._at_head()
         elif self.expected == 0:
@@ -244,9 +257,19 @@ class Append:
             if collision.maybe_ours:
                 raise self._unknown("its reply was lost, and looking it up failed") from error
             raise
+        except _StreamChanged as error:
+            if collision.maybe_ours:
+                raise self._unknown(
+                    "the stream was deleted while the append looked for its events"
+                ) from error
+            raise
 
     def _stored_behind(self, version: int, newest: Commit) -> Steps[bool]:
-        """Whether these very events are stored behind ``version`` in a stream that ends so."""
+        """Whether these very events are stored behind ``version`` in a stream that ends so.
+
+        Raises:
+            _StreamChanged: it was deleted meanwhile.
+        """
         if version + len(self.events) > newest.last:
             return False
         if version + 1 == newest.version:
@@ -254,12 +277,12 @@ class Append:
         try:
             stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
         except StreamGapError as error:
-            raise self._unknown("the stream changed while the append looked for it") from error
+            raise _StreamChanged from error
         if [event.uuid for event in stored] == [event.uuid for event in self.events]:
             return True
         again = yield from newest_commit(self.stream)
         if again is None or again.generation != newest.generation:
-            raise self._unknown("the stream was deleted while the append looked for its events")
+            raise _StreamChanged
         return False
 
     def _agrees(self, commit: Commit, version: int) -> bool:

@@ -228,7 +228,8 @@ class _Walk:
             after=self._after,
         )
         self.pages += 1
-        self._items = list(reversed(response.get("Items", ())))
+        key = {"S": self.stream.key}
+        self._items = [{**item, "stream_key": key} for item in reversed(response.get("Items", ()))]
         self._after = response.get("LastEvaluatedKey")
         self._more = self._after is not None
         self._limit = None

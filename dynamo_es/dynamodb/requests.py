@@ -55,7 +55,11 @@ _NEWER_THAN_STORED: Final = (
     " OR (generation = :generation AND snapshot_version < :snapshot_version)"
 )
 
+# An attribute that nobody reads costs the client 10 µs an item to parse, and its bytes.
 _OUTLINE: Final = "version, generation, closed, event_count, snapshot_version, expires_at"
+_CONTENT: Final = (
+    "version, generation, closed, event_count, snapshot_version, versionless, stream_name, events"
+)
 
 
 def number(value: int) -> dict[str, str]:
@@ -104,6 +108,9 @@ def query_down(
 ) -> Request:
     """Query a stream from its newest item down, consistently.
 
+    The items come without their partition key, which is known, and without what only filters
+    read. They are billed whole all the same.
+
     Args:
         table: the events table.
         key: partition key of the stream.
@@ -116,6 +123,7 @@ def query_down(
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key",
         "ExpressionAttributeValues": {":key": {"S": key}},
+        "ProjectionExpression": _OUTLINE if outline else _CONTENT,
         "ScanIndexForward": False,
         "ConsistentRead": True,
     }
@@ -126,8 +134,6 @@ def query_down(
         params["Limit"] = limit
     if after is not None:
         params["ExclusiveStartKey"] = after
-    if outline:
-        params["ProjectionExpression"] = _OUTLINE
     return Request("query", params)
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING
-from dynamo_es.dynamodb.requests import get_item, put_commits
+from dynamo_es.dynamodb.requests import Pause, get_item, put_commits
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
@@ -77,6 +77,32 @@ def test_its_own_commit_is_a_success_however_far_the_stream_has_gone_on():
         (RANGE, page(later, OURS, a_commit(events(STREAM, 3), 1))),
     )
     assert head_of(stream) == at(7)
+
+
+def test_a_stream_that_is_deleted_during_the_search_for_its_own_commit_leaves_it_open():
+    reborn = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append looked"):
+        play(
+            append(a_stream(at(3)), 3),
+            (put(OURS), refused(OURS, maybe_landed=True)),
+            *reading_head(a_commit(OTHERS, 6)),
+            (RANGE, page(reborn)),
+            *reading_head(reborn),
+        )
+
+
+def test_a_stream_that_is_deleted_before_anything_was_put_is_looked_at_again():
+    reborn = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+    with pytest.raises(ConcurrentStreamWriteError) as caught:
+        play(
+            append(a_stream(), 3),
+            *reading_head(a_commit(OTHERS, 6)),
+            (RANGE, page(reborn)),
+            *reading_head(reborn),
+            (Pause(1), DONE),
+            *reading_head(reborn),
+        )
+    assert caught.value.actual == 2
 
 
 def test_its_own_creation_in_the_way_is_a_success_if_the_stream_is_alive():

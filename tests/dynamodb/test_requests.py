@@ -36,6 +36,10 @@ QUERY_DOWN = {
     "TableName": "events",
     "KeyConditionExpression": "stream_key = :key",
     "ExpressionAttributeValues": {":key": {"S": KEY}},
+    "ProjectionExpression": (
+        "version, generation, closed, event_count, snapshot_version, "
+        "versionless, stream_name, events"
+    ),
     "ScanIndexForward": False,
     "ConsistentRead": True,
 }
