@@ -22,10 +22,12 @@ a test.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -66,6 +68,17 @@ def an_event(stream_id: StreamId, **changes: Any) -> RawEvent:
 def events(stream_id: StreamId, number: int) -> list[RawEvent]:
     """Return that many new events of a stream, without versions."""
     return [an_event(stream_id) for _ in range(number)]
+
+
+def heavy_events(stream_id: StreamId, number: int, size: int) -> list[RawEvent]:
+    """Return events of that many bytes each, which no compression makes much smaller."""
+    random = Random(number)
+    return [
+        an_event(
+            stream_id, data={"blob": base64.b64encode(random.randbytes(size * 3 // 4)).decode()}
+        )
+        for _ in range(number)
+    ]
 
 
 def a_snapshot(stream_id: StreamId, version: int, **changes: Any) -> RawEvent:

@@ -1,4 +1,4 @@
-"""A process that dies in the middle of a delete leaves nothing that others cannot live with."""
+"""A process that dies between its requests leaves nothing that others cannot live with."""
 
 from itertools import count
 
@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import an_event, assert_same, events, numbered
+from tests.bdd import an_event, assert_same, events, heavy_events, numbered
 from tests.engine import Capability, Crash, needs
 
 pytestmark = needs(Capability.CRASHES)
@@ -249,3 +249,33 @@ def test_delete_of_the_next_life_dies(engine, deletion, crashed):
             fresh(engine).delete_stream(stream)
         again = create_again(fresh(engine), stream, (1, 5))
         assert_same(fresh(engine).fetch_events(stream), again)
+
+
+def test_append_of_several_items_is_stored_as_a_whole_or_not_at_all(engine, given):
+    seen = []
+    for requests in count():
+        stream = StreamId(category="Order")
+        stored = given.stream(stream).with_commits_of(2)
+        commit = heavy_events(stream, 3, 300_000)
+        crashed = False
+        with engine.crash_after(requests) as backend:
+            try:
+                backend.storage.insert_events(stream, ExplicitVersioning(2), commit)
+            except Crash:
+                crashed = True
+        whole = numbered([*stored, *commit])
+        loaded = fresh(engine).fetch_events(stream)
+        seen.append(len(loaded) == len(whole))
+        assert_same(loaded, whole if seen[-1] else stored)
+
+        fresh(engine).insert_events(stream, ExplicitVersioning(2), commit)
+        assert_same(fresh(engine).fetch_events(stream), whole)
+        fresh(engine).delete_stream(stream)
+        assert fresh(engine).fetch_events(stream) == []
+        next_life = create_again(fresh(engine), stream, (1, 1))
+        assert_same(fresh(engine).fetch_events(stream), next_life)
+        if not crashed:
+            break
+    assert seen == sorted(seen)
+    assert not seen[0]
+    assert seen[-1]

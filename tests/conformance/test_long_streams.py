@@ -1,14 +1,12 @@
 """Streams and commits past one page, one item, one request."""
 
-import base64
 from dataclasses import replace
-from random import Random
 
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, StreamId
 from dynamo_es.exceptions import CommitTooLargeError, ConcurrentStreamWriteError
-from tests.bdd import a_snapshot, an_event, events
+from tests.bdd import a_snapshot, an_event, events, heavy_events
 from tests.engine import Capability, needs
 
 KB = 1_000
@@ -19,15 +17,6 @@ MIXED = (1, 4, 2, 10, 1, 1, 30) * 10
 @pytest.fixture
 def stream() -> StreamId:
     return StreamId(category="Order")
-
-
-def heavy_events(stream: StreamId, number: int, size: int):
-    """Return events of that many bytes each, which no compression makes much smaller."""
-    random = Random(number)
-    return [
-        an_event(stream, data={"blob": base64.b64encode(random.randbytes(size * 3 // 4)).decode()})
-        for _ in range(number)
-    ]
 
 
 @pytest.mark.parametrize("sizes", [MANY, (1,) * 33, (1,) * 32, (3,) * 35, MIXED])

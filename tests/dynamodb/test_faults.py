@@ -26,7 +26,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from tests.bdd import a_snapshot, assert_same, events, numbered
+from tests.bdd import a_snapshot, assert_same, events, heavy_events, numbered
 from tests.faults import Fault, Network
 
 if TYPE_CHECKING:
@@ -126,19 +126,7 @@ class VersionlessAppend(FirstCommit):
 class SplitCommit(WarmAppend):
     def prepare(self, storage: StorageStrategy) -> None:
         super().prepare(storage)
-        import random
-
-        self.appended = [
-            RawEvent(
-                event.uuid,
-                event.stream_id,
-                event.created_at,
-                event.name,
-                {"blob": random.Random(number).randbytes(130_000).hex()},
-                {},
-            )
-            for number, event in enumerate(events(self.stream, 4))
-        ]
+        self.appended = heavy_events(self.stream, 4, 260_000)
 
 
 class Snapshot(Operation):
