@@ -39,6 +39,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from dynamo_es.values import RawEvent
+
 
 class EventStoreError(Exception):
     """Base of every error of the library."""
@@ -115,14 +117,23 @@ class ConcurrentStreamWriteError(EventStoreError):
         expected: version the append expected.
         actual: version the stream has reached as far as this refusal shows (it may be
             further by now); 0 when it does not exist.
+        winning: the events from ``expected + 1`` up to ``actual``, if the refusal saw them
+            anyhow: who has the stream up to ``expected`` need not load it again. Else empty.
     """
 
     def __init__(
-        self, stream_id: object, expected: int | None, actual: int | None, hint: str = ""
+        self,
+        stream_id: object,
+        expected: int | None,
+        actual: int | None,
+        hint: str = "",
+        *,
+        winning: tuple[RawEvent, ...] = (),
     ) -> None:
         self.stream_id = str(stream_id)
         self.expected = expected
         self.actual = actual
+        self.winning = winning
         super().__init__(
             f"Stream {stream_id}: expected version {expected}, but it is at {actual}. "
             + (hint or "Load the stream again, decide again, append again.")

@@ -48,7 +48,7 @@ class StorageStrategy(ABC):
     @abstractmethod
     def insert_events(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
-    ) -> None:
+    ) -> int | None:
         """Append events to a stream: all of them or none.
 
         Args:
@@ -61,6 +61,10 @@ class StorageStrategy(ABC):
 
         Appending again events that are already stored at exactly these versions (same
         UUIDs) is a success that writes nothing.
+
+        Returns:
+            The version of the last one of these events; None in a stream without versions,
+            and if there were no events.
 
         Raises:
             ConcurrentStreamWriteError: the version is not n. Nothing was written.

@@ -16,6 +16,7 @@ from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.items import (
     Commit,
     Head,
+    decode_events,
     event_uuids,
     generation_of,
     is_fence,
@@ -94,25 +95,29 @@ class Append:
         )
         return cls(stream, events, expected, versioning is NO_VERSIONING)
 
-    def run(self) -> Steps[None]:
-        """Append, or raise what `StorageStrategy.insert_events` says."""
+    def run(self) -> Steps[int | None]:
+        """Append and return the new version, or raise what `StorageStrategy.insert_events` says."""
         changed = 0
         while True:
             try:
-                return (yield from self._run())
+                version = yield from self._run()
             except _StreamChanged:
                 changed += 1
+            else:
+                return None if self.versionless else version + len(self.events)
             yield Pause(changed)
 
-    def _run(self) -> Steps[None]:
+    def _run(self) -> Steps[int]:
+        """Append and return the version that the events are stored behind."""
         if self.expected is None:
-            yield from self._at_head()
-        elif self.expected == 0:
-            head = yield from self._create()
-            if head is not None:
-                raise ConcurrentStreamWriteError(self.stream.id, 0, head.version)
-        else:
+            return (yield from self._at_head())
+        if self.expected > 0:
             yield from self._behind(self.expected)
+        else:
+            newest = yield from self._create()
+            if newest is not None:
+                raise self._conflict(0, newest.head, newest)
+        return self.expected
 
     def _behind(self, expected: int) -> Steps[None]:
         head = self._remembered()
@@ -125,7 +130,7 @@ class Append:
             if head.version != expected:
                 if (yield from self._stored_behind(expected, newest)):
                     return
-                raise ConcurrentStreamWriteError(self.stream.id, expected, head.version)
+                raise self._conflict(expected, head, newest)
         collision = yield from self._put(head)
         if collision is None:
             return
@@ -134,26 +139,39 @@ class Append:
             return
         if found is not None:
             self._check_mixing(found)
-        hint = "" if found is not None and found.generation == head.generation else _ANOTHER_LIFE
-        actual = 0 if found is None else found.version
-        raise ConcurrentStreamWriteError(self.stream.id, expected, actual, hint)
+        if found is None or found.generation != head.generation:
+            actual = 0 if found is None else found.version
+            raise ConcurrentStreamWriteError(self.stream.id, expected, actual, _ANOTHER_LIFE)
+        raise self._conflict(expected, found, collision.commit_of(head.generation))
 
-    def _at_head(self) -> Steps[None]:
+    def _conflict(
+        self, expected: int, found: Head, commit: Commit | None
+    ) -> ConcurrentStreamWriteError:
+        """Return the refusal, with the events behind ``expected`` if that commit is all of them."""
+        winning: list[RawEvent] = []
+        if commit is not None and commit.version == expected + 1 and commit.head == found:
+            winning = decode_events(commit.item, self.stream.id, commit.version)
+        return ConcurrentStreamWriteError(
+            self.stream.id, expected, found.version, winning=tuple(winning)
+        )
+
+    def _at_head(self) -> Steps[int]:
         head = self._remembered()
         lost = 0
         while True:
             if head is None:
                 newest = yield from newest_commit(self.stream)
-                head = (yield from self._create()) if newest is None else newest.head
-                if head is None:
-                    return
+                newest = newest or (yield from self._create())
+                if newest is None:
+                    return 0
+                head = newest.head
             self._check_mixing(head)
             collision = yield from self._put(head)
             if collision is None:
-                return
+                return head.version
             found = yield from self._after_collision(head, collision)
             if found is head:
-                return
+                return head.version
             lost += 1
             # Right behind what came back costs no read; but whoever is several commits late
             # would stay one step behind the others for ever, so every second time it reads.
@@ -161,8 +179,8 @@ class Append:
             if lost > 2:  # noqa: PLR2004 - two losses are no sign of a crowd
                 yield Pause(lost)
 
-    def _create(self) -> Steps[Head | None]:
-        """Begin a new life; None on success, else the head of the stream that is there already."""
+    def _create(self) -> Steps[Commit | None]:
+        """Begin a new life; None on success, else the newest commit of the stream that is there."""
         stream = self.stream
         generation = stream.now_in_microseconds()
         lost = 0
@@ -184,7 +202,7 @@ class Append:
                     )
                     if not stored and collision.maybe_ours:
                         raise self._unknown("its reply was lost, and it may land in a later life")
-                    return None if stored else newest.head
+                    return None if stored else newest
             if collision.maybe_ours:
                 # Stored and deleted since, or still on its way: another put would store it twice.
                 raise self._unknown("its reply was lost, and the stream was deleted since")

@@ -67,14 +67,14 @@ class DynamoStorage(StorageStrategy):
 
     def insert_events(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
-    ) -> None:
+    ) -> int | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
         stream = self._stream(stream_id)
         if not events:
-            return
+            return None
         steps = Append.of(stream, versioning, events).run()
-        self._gateway.run("append", self._tenant_id, stream_id, steps)
+        return self._gateway.run("append", self._tenant_id, stream_id, steps)
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""

@@ -100,12 +100,12 @@ class MemoryStorage(StorageStrategy):
 
     def insert_events(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
-    ) -> None:
+    ) -> int | None:
         """Append events to a stream; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
         identity = self._identify(stream_id)
         if not events:
-            return
+            return None
         copies = [_copy(event) for event in events]
         with self._data.lock:
             stream = self._data.streams.get(identity)
@@ -115,15 +115,19 @@ class MemoryStorage(StorageStrategy):
                 expected = versioning.expected_version
                 actual = 0 if stream is None else stream.version
                 if stream is not None and _are_stored(stream, expected, copies):
-                    return
+                    return expected + len(copies)
                 if actual != expected:
-                    raise ConcurrentStreamWriteError(stream_id, expected, actual)
+                    winning = [] if stream is None else stream.events[expected:]
+                    raise ConcurrentStreamWriteError(
+                        stream_id, expected, actual, winning=tuple(map(_copy, winning))
+                    )
             if stream is None:
                 stream = _Stream(versioned=versioning is not NO_VERSIONING)
                 self._data.streams[identity] = stream
             _append(stream, stream_id, copies)
             # The log is a list of commits: the events of one append share one place in it.
             self._data.last_position += 1
+            return stream.version if stream.versioned else None
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save the snapshot of a stream; see `StorageStrategy.save_snapshot`."""
