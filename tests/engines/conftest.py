@@ -1,0 +1,42 @@
+"""A lab for each probe, on the engine that the test runs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from dynamo_es.dynamodb.client import client_config
+from dynamo_es.dynamodb.emulator import Emulator
+from tests.engine import DynamoEngine, MotoEngine
+from tests.engines.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def clients(engine: DynamoEngine) -> Iterator[tuple[object, object]]:
+    """Of DynamoDB and DynamoDB Streams; moto's by the emulator that all tests on moto run on."""
+    config = engine.config_with()
+    if isinstance(engine, MotoEngine):
+        with Emulator() as emulator:
+            yield emulator.client(config), emulator.streams_client(config)
+    else:
+        yield (
+            engine.client,
+            boto3.client(
+                "dynamodbstreams",
+                region_name=config.region,
+                endpoint_url=config.endpoint_url,
+                config=client_config(config),
+            ),
+        )
+
+
+@pytest.fixture
+def lab(clients: tuple[object, object]) -> Iterator[Lab]:
+    lab = Lab(*clients)
+    yield lab
+    lab.close()
