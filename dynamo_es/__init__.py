@@ -1,7 +1,7 @@
 """dynamo_es: an event store on Amazon DynamoDB.
 
-Importing this package loads neither boto3 nor anything of an extra: `DynamoBackend` and
-`DynamoConfig` load their rooms when first named.
+Importing this package loads neither boto3 nor pydantic nor anything of an extra: backends, typed
+events and aggregates load their rooms when first named.
 """
 
 from __future__ import annotations
@@ -24,9 +24,17 @@ from dynamo_es.values import (
 )
 
 if TYPE_CHECKING:
+    from dynamo_es.aggregates.aggregate import Aggregate
+    from dynamo_es.aggregates.repository import Repository
     from dynamo_es.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.pricing import AppendCost, append_cost
+    from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
+    from dynamo_es.event_store.event import Event, Snapshot, upcaster
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.event_store.wrapped import Context, Recorded, UnknownEvent, WrappedEvent
     from dynamo_es.memory import MemoryBackend
 
 __version__ = "0.1.0"
@@ -35,30 +43,58 @@ __all__ = [
     "ANY_VERSION",
     "DEFAULT_TENANT",
     "NO_VERSIONING",
+    "Aggregate",
     "AppendCost",
+    "Context",
+    "DataSubject",
     "DynamoBackend",
     "DynamoConfig",
+    "Encrypted",
+    "Event",
+    "EventRegistry",
+    "EventStore",
     "ExplicitVersioning",
     "MemoryBackend",
     "Observer",
     "OperationReport",
     "Position",
     "RawEvent",
+    "Recorded",
     "RecordedRaw",
+    "Repository",
+    "Serde",
+    "Snapshot",
     "StorageStrategy",
     "StreamId",
     "StreamUUID",
     "TenantId",
+    "UnknownEvent",
     "Versioning",
+    "WrappedEvent",
     "append_cost",
+    "upcaster",
 ]
 
 _LAZY = {
+    "Aggregate": "dynamo_es.aggregates.aggregate",
     "AppendCost": "dynamo_es.dynamodb.pricing",
+    "Context": "dynamo_es.event_store.wrapped",
+    "DataSubject": "dynamo_es.event_store.encryption.marks",
     "DynamoBackend": "dynamo_es.backend",
     "DynamoConfig": "dynamo_es.dynamodb.config",
+    "Encrypted": "dynamo_es.event_store.encryption.marks",
+    "Event": "dynamo_es.event_store.event",
+    "EventRegistry": "dynamo_es.event_store.registry",
+    "EventStore": "dynamo_es.event_store.store",
     "MemoryBackend": "dynamo_es.memory",
+    "Recorded": "dynamo_es.event_store.wrapped",
+    "Repository": "dynamo_es.aggregates.repository",
+    "Serde": "dynamo_es.event_store.serde",
+    "Snapshot": "dynamo_es.event_store.event",
+    "UnknownEvent": "dynamo_es.event_store.wrapped",
+    "WrappedEvent": "dynamo_es.event_store.wrapped",
     "append_cost": "dynamo_es.dynamodb.pricing",
+    "upcaster": "dynamo_es.event_store.event",
 }
 
 

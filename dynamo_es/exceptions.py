@@ -18,6 +18,11 @@
     ├── AppendOutcomeUnknownError               stored or not: the engine's answer is lost
     ├── StreamGapError                          a stream with a hole: never returned
     ├── StoredItemError                         an item that this release cannot read
+    ├── UnreadableEventError                    a stored event that its class cannot take
+    │   ├── UnknownEventError                   no class has its name
+    │   └── NewerSchemaError                    its class here is older than it
+    ├── EventDefinitionError                    an event class that cannot be used
+    │   └── DuplicatedEvent                     two classes of one name
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
@@ -242,6 +247,67 @@ class StoredItemError(EventStoreError):
             f"The item {stream_key!r} at {version} cannot be read: {reason} "
             "Was it written by hand, or by a newer release? Upgrade, or restore it."
         )
+
+
+class UnreadableEventError(EventStoreError):
+    """A stored event that cannot be made an object of its class.
+
+    Attributes:
+        stream_id: the stream, as text.
+        version: of the event in the stream; None in streams without versions.
+        name: the name it is stored under.
+    """
+
+    def __init__(self, stream_id: object, version: int | None, name: str, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        self.version = version
+        self.name = name
+        where = "an event" if version is None else f"version {version}"
+        super().__init__(f"Stream {stream_id}, {where}, {name}: {reason}")
+
+
+class UnknownEventError(UnreadableEventError):
+    """No event class has the name of a stored event."""
+
+    def __init__(self, stream_id: object, version: int | None, name: str) -> None:
+        super().__init__(
+            stream_id,
+            version,
+            name,
+            "no event class has this name. Import the module that defines it; if the class was "
+            "moved or renamed, give it the old name in __event_aliases__; to read on without it, "
+            "load with keep_unknown=True.",
+        )
+
+
+class NewerSchemaError(UnreadableEventError):
+    """A stored event has a schema version above that of its class in this process.
+
+    Attributes:
+        stored: schema version of the stored event.
+        known: schema version of the class here.
+    """
+
+    def __init__(
+        self, stream_id: object, version: int | None, name: str, *, stored: int, known: int
+    ) -> None:
+        self.stored = stored
+        self.known = known
+        super().__init__(
+            stream_id,
+            version,
+            name,
+            f"it is stored with schema version {stored}, and the class here has {known}. "
+            "A newer release wrote it: deploy that one here too.",
+        )
+
+
+class EventDefinitionError(EventStoreError):
+    """An event class that cannot be stored or loaded as it is defined; the message names it."""
+
+
+class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-sourcery's name
+    """Two event classes have one name, or one class was added twice."""
 
 
 class ConfigurationError(EventStoreError):

@@ -114,7 +114,7 @@ def a_stream(head: Head | None = None, stream_id: StreamId = STREAM, capacity: i
 
 def append(
     stream: Stream, expected: int | Versioning, new: Sequence[RawEvent] = NEW
-) -> Steps[None]:
+) -> Steps[int | None]:
     """Return the steps of an append; a number stands for ``ExplicitVersioning``."""
     versioning = ExplicitVersioning(expected) if isinstance(expected, int) else expected
     return Append.of(stream, versioning, new).run()

@@ -22,7 +22,7 @@ REFUSED = "ConditionalCheckFailedException"
 CANCELED = "TransactionCanceledException"
 UNKNOWN = "UnknownOperationException"
 
-SEEN = "not documented; an error message of DynamoDB, as the tests of dynalite recorded it"
+SEEN = "not documented; an error message of DynamoDB, as public tests of other projects quote it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

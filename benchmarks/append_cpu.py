@@ -1,0 +1,270 @@
+"""CPU time of an append beside that of a bare ``put_item`` of the same item."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.engine import bare_client
+from benchmarks.ours import raw_events, stream_id
+from benchmarks.pairing import time_in_turns
+from benchmarks.replaying import recorded, replay
+from benchmarks.report import Goal, Plot, Section, Table
+from benchmarks.sample import Sample
+from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning
+from dynamo_es.dynamodb import items as items_module
+from dynamo_es.dynamodb import storage as storage_module
+from dynamo_es.dynamodb.client import client_config, make_client
+from dynamo_es.dynamodb.items import commit_item, encode_events
+from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.requests import put_commit
+from dynamo_es.dynamodb.sizes import item_size, write_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.engine import Engine
+    from benchmarks.pairing import Samples
+    from benchmarks.replaying import Reply
+    from benchmarks.scale import Scale
+
+COMMIT_SIZES: Final = (1, 3, 10)
+LIMIT: Final = 1.10
+_OURS: Final = "append"
+_BARE: Final = "put_item"
+_PLAIN: Final = "put_item, no condition"
+_UNCHECKED: Final = "put_item, no validation"
+_SAME_CONFIG: Final = "put_item, the same Config"
+_SPARED_CHECK: Final = "append, arguments not checked"
+_SPARED_ZLIB: Final = "append, compressed before"
+_SPARED_CODING: Final = "append, compressed and JSON before"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for one size of commits.
+
+    Attributes:
+        samples: CPU times.
+        units: write units of the item.
+        text_units: what they would be without compression; None where there is none.
+    """
+
+    samples: Samples
+    units: int
+    text_units: int | None
+
+
+def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
+    """Return CPU times by events of a commit."""
+    config = replace(engine.config, report_capacity=False, endpoint_url=None)
+    clients = {
+        _OURS: make_client(config),
+        _BARE: bare_client(),
+        _UNCHECKED: bare_client(validating=False),
+        _SAME_CONFIG: make_client(config),
+    }
+    replies = _recorded_put(engine)
+    for client in clients.values():
+        replay(client, replies)
+    return {size: _measure(config, clients, size, scale) for size in COMMIT_SIZES}
+
+
+def _recorded_put(engine: Engine) -> list[Reply]:
+    stream = stream_id("recorded put")
+    client = engine.connect()
+    with recorded(client) as replies:
+        backend = DynamoBackend(replace(engine.config, report_capacity=False), client)
+        backend.storage.insert_events(
+            stream, ExplicitVersioning(0), raw_events(stream, Sample().take(1))
+        )
+    return replies
+
+
+def _measure(
+    config: DynamoConfig, clients: Mapping[str, DynamoDBClient], size: int, scale: Scale
+) -> Found:
+    stream = stream_id("timed put")
+    events = raw_events(stream, Sample().take(size))
+    key = stream_key(tenant_prefix(""), stream)
+    item, stored_size = commit_item(
+        key, stream.name, events, version=1, generation=1763920000123456, versionless=False
+    )
+    storage = DynamoBackend(config, clients[_OURS]).storage
+    version = 0
+
+    def append() -> None:
+        nonlocal version
+        storage.insert_events(stream, ExplicitVersioning(version), events)
+        version += size
+
+    params: dict[str, Any] = put_commit(config.events_table, item).params
+    plain: dict[str, Any] = {"TableName": config.events_table, "Item": item}
+    text = encode_events(events)
+    packed = zlib.compress(text)
+    no_check = {"check_append": lambda *_: None}
+    no_zlib = {"zlib": SimpleNamespace(compress=lambda _: packed)}
+    no_coding = {**no_zlib, "encode_events": lambda _: text}
+    subjects: dict[str, Callable[[], object]] = {
+        _OURS: append,
+        _BARE: lambda: clients[_BARE].put_item(**params),
+        _PLAIN: lambda: clients[_BARE].put_item(**plain),
+        _UNCHECKED: lambda: clients[_UNCHECKED].put_item(**params),
+        _SAME_CONFIG: lambda: clients[_SAME_CONFIG].put_item(**params),
+        _SPARED_CHECK: spared(append, storage_module, no_check),
+        _SPARED_ZLIB: spared(append, items_module, no_zlib),
+        _SPARED_CODING: spared(append, items_module, no_coding),
+    }
+    text_units = None
+    if "B" in item["events"]:
+        text_units = write_units(item_size({**item, "events": {"S": text.decode()}}))
+    samples = time_in_turns(subjects, rounds=scale.rounds, calls=scale.calls)
+    return Found(samples, write_units(stored_size), text_units)
+
+
+def spared(
+    append: Callable[[], None], module: ModuleType, stand_ins: dict[str, Any]
+) -> Callable[[], None]:
+    """Return an append that is spared a part of its work: what is left tells what it takes.
+
+    Timed by itself, zlib takes half of what it takes in an append, where the caches are cold.
+    """
+    originals = {name: getattr(module, name) for name in stand_ins}
+
+    # One by one: dict.update can resize the module's dictionary, which takes longer than JSON.
+    def call() -> None:
+        for name, stand_in in stand_ins.items():
+            setattr(module, name, stand_in)
+        try:
+            append()
+        finally:
+            for name, original in originals.items():
+                setattr(module, name, original)
+
+    return call
+
+
+def _user_agent_remark() -> str:
+    config = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
+    # Of botocore's Config, whose stubs do not have it.
+    if getattr(client_config(config), "user_agent", None) is None:
+        return ""
+    return ", and with a fixed user agent, which botocore would put together for each request"
+
+
+def section(found: Mapping[int, Found]) -> Section:
+    """Return the table of appends."""
+    rows = [
+        [
+            f"{size}, compressed" if one.text_units else str(size),
+            f"{one.samples.seconds(_OURS) * 1e6:.0f} µs",
+            f"{one.samples.seconds(_BARE) * 1e6:.0f} µs",
+            *(
+                str(one.samples.ratio(_OURS, other))
+                for other in (_BARE, _PLAIN, _UNCHECKED, _SAME_CONFIG)
+            ),
+        ]
+        for size, one in found.items()
+    ]
+    how = (
+        "CPU time of one thread (`time.thread_time`). A reply of the engine was recorded and is "
+        "given to every request, so no server and no network are in the way. What is compared runs "
+        "in turns, in rounds; the ratio is the median of the rounds' ratios, with quartiles. The "
+        "append is `insert_events` of events of the sample, the head remembered: checks, JSON, "
+        "compression where it saves units, request, reply. The bare client is handed the finished "
+        "item, so it does none of the coding; it has botocore's default `Config` apart from "
+        "`retries` (standard mode, as ours).\n\n"
+        "dynamo_es makes its client with botocore's parameter validation off, because its "
+        "requests are built and tested in one place"
+        f"{_user_agent_remark()}. That is where it saves the time that coding costs. The goal is "
+        "about the same request: same item, same condition. The other ratios are to a put of the "
+        "item without the condition, to a bare client whose validation is off too, and to a bare "
+        "client with all of our settings: what is left there is dynamo_es alone. Its parts are "
+        "what an append is faster by if it is spared them."
+    )
+    headers = [
+        "events of the commit",
+        "dynamo_es",
+        "bare `put_item`",
+        "ratio (goal: 1.10)",
+        "no condition",
+        "no validation",
+        "same `Config`",
+    ]
+    goals = [
+        Goal(
+            f"CPU of an append of {size}, in bare `put_item`s",
+            one.samples.ratio(_OURS, _BARE).median,
+            LIMIT,
+        )
+        for size, one in found.items()
+    ]
+    plot = Plot(
+        "append-cpu",
+        "CPU time of an append",
+        "events of the commit",
+        "µs of CPU",
+        {
+            label: (list(found), [one.samples.seconds(name) * 1e6 for one in found.values()])
+            for name, label in ((_OURS, "dynamo_es"), (_BARE, "bare put_item of the same item"))
+        },
+    )
+    return Section(
+        "Client CPU: append",
+        how,
+        [Table(headers, rows), _parts(found)],
+        "\n\n".join(_remark(size, one) for size, one in found.items() if one.text_units),
+        plots=[plot],
+        goals=goals,
+    )
+
+
+def _parts(found: Mapping[int, Found]) -> Table:
+    def row(text: str, part: Callable[[Found], float]) -> list[str]:
+        return [text, *(f"{round(part(one) * 1e6)}" for one in found.values())]
+
+    def rest(one: Found) -> float:
+        coding = one.samples.excess(_OURS, _SPARED_CODING)
+        check = one.samples.excess(_OURS, _SPARED_CHECK)
+        return one.samples.excess(_OURS, _SAME_CONFIG) - coding - check
+
+    return Table(
+        ["of an append, µs of CPU", *(_events(size) for size in found)],
+        [
+            row("botocore, same `Config`", lambda one: one.samples.seconds(_SAME_CONFIG)),
+            row("checking the arguments", lambda one: one.samples.excess(_OURS, _SPARED_CHECK)),
+            row(
+                "events to JSON",
+                lambda one: one.samples.excess(_OURS, _SPARED_CODING) - _zlib_seconds(one),
+            ),
+            row("compressing it", _zlib_seconds),
+            row("the rest: key, item, size, heads, request", rest),
+        ],
+    )
+
+
+def _zlib_seconds(found: Found) -> float:
+    return found.samples.excess(_OURS, _SPARED_ZLIB) if found.text_units else 0.0
+
+
+def _remark(size: int, found: Found) -> str:
+    samples = found.samples
+    return (
+        f"An append of {size} takes {samples.excess(_OURS, _BARE) * 1e6:.0f} µs more than the bare "
+        f"`put_item`. JSON and zlib take "
+        f"{samples.excess(_OURS, _SPARED_CODING) * 1e6:.0f} µs in their place: the same append "
+        "that is handed JSON and compressed bytes made before is at "
+        f"{samples.ratio(_SPARED_CODING, _BARE)}. The bare client, too, is handed the finished "
+        f"item. Compressing, {_zlib_seconds(found) * 1e6:.0f} µs, turns {found.text_units} write "
+        f"units into {found.units}; spared that alone, the ratio is "
+        f"{samples.ratio(_SPARED_ZLIB, _BARE).median:.2f}."
+    )
+
+
+def _events(size: int) -> str:
+    return "1 event" if size == 1 else f"{size} events"

@@ -1,0 +1,156 @@
+"""Cold start: a fresh process, from its first line to an append, beside one of bare boto3."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.pairing import Ratio
+from benchmarks.report import NOTHING, Goal, Section, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMIT: Final = 1.25
+_ROOT: Final = Path(__file__).parents[1]
+_OURS: Final = "benchmarks.programs.ready_to_append"
+_BARE: Final = "benchmarks.programs.bare_client"
+_LIMIT_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a process.
+
+    Attributes:
+        seconds: from its first line until it was ready.
+        cpu_seconds: CPU time of that.
+        peak_kilobytes: resident memory, at its most.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_kilobytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        ours: starts of dynamo_es.
+        bare: starts of bare boto3, each after one of ours.
+        import_seconds: of ``import dynamo_es`` alone.
+        imported: modules that it loads beyond the standard library's and its own.
+    """
+
+    ours: Sequence[Start]
+    bare: Sequence[Start]
+    import_seconds: Sequence[float]
+    imported: frozenset[str]
+
+
+def measure(runs: int) -> Found:
+    """Start both kinds of process alternately, so many times."""
+    ours, bare = [], []
+    with TemporaryDirectory() as cache:
+        # The first of each leaves its bytecode there, whatever was compiled before.
+        _start(_OURS, cache)
+        _start(_BARE, cache)
+        for _ in range(runs):
+            ours.append(_start(_OURS, cache))
+            bare.append(_start(_BARE, cache))
+        imports = [_import_times(cache) for _ in range(runs)]
+    seconds = [times["dynamo_es"] for times in imports]
+    top = {name.partition(".")[0] for name in imports[0]}
+    foreign = top - set(sys.stdlib_module_names) - {"dynamo_es"}
+    return Found(
+        ours, bare, seconds, frozenset(foreign & {"boto3", "botocore", "moto", "pydantic"})
+    )
+
+
+def _start(module: str, cache: str) -> Start:
+    return Start(**json.loads(_python(cache, "-m", module).stdout))
+
+
+def _import_times(cache: str) -> dict[str, float]:
+    """Return seconds by module, what each of them imports included."""
+    times = {}
+    for line in _python(cache, "-X", "importtime", "-c", "import dynamo_es").stderr.splitlines():
+        fields = line.removeprefix("import time:").split("|")
+        if line.startswith("import time:") and fields[1].strip().isdigit():
+            times[fields[2].strip()] = int(fields[1]) / 1e6
+    return times
+
+
+def _python(cache: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "PYTHONPATH": str(_ROOT),
+        "PYTHONPYCACHEPREFIX": cache,
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=_LIMIT_SECONDS,
+    )
+
+
+def section(found: Found) -> Section:
+    """Return the table of starts."""
+    pairs = list(zip(found.ours, found.bare, strict=True))
+    cpu = Ratio.of([one.cpu_seconds / two.cpu_seconds for one, two in pairs])
+    wall = Ratio.of([one.seconds / two.seconds for one, two in pairs])
+    memory = Ratio.of([one.peak_kilobytes / two.peak_kilobytes for one, two in pairs])
+    rows = [
+        ["ready to append, ms of CPU", *_medians(found, "cpu_seconds", 1000), str(cpu)],
+        ["ready to append, ms", *_medians(found, "seconds", 1000), str(wall)],
+        ["peak of resident memory, MB", *_medians(found, "peak_kilobytes", 1 / 1024), str(memory)],
+        ["`import dynamo_es`, ms", f"{median(found.import_seconds) * 1000:.0f}", NOTHING, NOTHING],
+    ]
+    how = (
+        "Fresh processes, the two kinds alternately, their bytecode compiled before; medians, and "
+        "the median of the ratios of pairs with quartiles. dynamo_es: from the first line of the "
+        "program until a backend and its client are made and a first append was sent and "
+        "answered, by a replay in the same process. Bare: boto3, pydantic and tenacity imported "
+        "and a client made, nothing sent. The interpreter's own start is in neither. `import "
+        "dynamo_es` is by `python -X importtime`, the standard library's modules included."
+    )
+    loads = ", ".join(sorted(found.imported)) or "neither boto3 nor pydantic nor moto"
+    return Section(
+        "Cold start",
+        how,
+        [Table(["", "dynamo_es", "bare boto3", "ratio (goal: 1.25)"], rows)],
+        f"`import dynamo_es` loads {loads}.",
+        goals=[
+            Goal("cold start, ms of CPU, in bare ones", cpu.median, LIMIT),
+            Goal("cold start, ms, in bare ones", wall.median, LIMIT),
+            Goal(
+                "packages of AWS loaded by `import dynamo_es`",
+                len(found.imported),
+                0,
+                str(len(found.imported)),
+                exact=True,
+            ),
+        ],
+    )
+
+
+def _medians(found: Found, name: str, factor: float) -> list[str]:
+    return [
+        f"{median(getattr(start, name) for start in starts) * factor:.0f}"
+        for starts in (found.ours, found.bare)
+    ]

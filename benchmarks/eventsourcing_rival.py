@@ -1,0 +1,147 @@
+"""eventsourcing-dynamodb, installed into an environment of its own and run by its driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.engine import REGION
+from benchmarks.metering import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.engine import Engine
+
+NAME: Final = "eventsourcing-dynamodb"
+REQUIREMENT: Final = "eventsourcing-dynamodb==0.1.0"
+_ROOT: Final = Path(__file__).parents[1]
+_VENV: Final = _ROOT / ".cache" / "eventsourcing-dynamodb"
+_LIMIT_SECONDS: Final = 300
+
+
+class NotRunError(Exception):
+    """It could not be installed or run; the message says what was tried, and what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the driver found.
+
+    Attributes:
+        versions: of the packages, by name.
+        operations: costs by operation.
+        histories: costs of writing and reading a history, by size of commits.
+        snapshot_replaces_event: whether a snapshot loses the event of its version.
+    """
+
+    versions: Mapping[str, str]
+    operations: Mapping[str, Cost]
+    histories: Mapping[int, tuple[Cost, Cost]]
+    snapshot_replaces_event: bool
+
+    def remark(self) -> str:
+        """Return what is to be said of it beside its figures."""
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        text = (
+            f"{NAME} ran in an environment of its own ({versions}), through its application "
+            "recorder. It writes every append by `BatchWriteItem`, without a condition: a second "
+            "writer at the same version is not refused, its events replace those of the first. "
+            "Its reads are eventually consistent, which halves their units."
+        )
+        if self.snapshot_replaces_event:
+            text += (
+                " Its snapshots go into the table of the events, under the same key: the snapshot "
+                "replaced the event of its version (checked in this run), so they are not "
+                "compared."
+            )
+        return text
+
+
+def run(engine: Engine, events: int) -> Found:
+    """Install it if need be, and run the workload on it.
+
+    Raises:
+        NotRunError: it does not install or run here.
+    """
+    if engine.endpoint_url is None:
+        raise NotRunError(f"{NAME} was not run: the engine is in this process, out of its reach.")
+    python = _installed()
+    table = engine.new_table(_create_table)
+    environment = {
+        **os.environ,
+        "AWS_DEFAULT_REGION": REGION,
+        "PYTHONPATH": str(_ROOT),
+    }
+    command = ["-m", "benchmarks.eventsourcing_driver", engine.endpoint_url, table, str(events)]
+    found = json.loads(_call([str(python), *command], environment))
+    return Found(
+        found["versions"],
+        {name: _cost(fields) for name, fields in found["operations"].items()},
+        {
+            int(size): (_cost(written), _cost(read))
+            for size, (written, read) in found["histories"].items()
+        },
+        found["snapshot_replaces_event"],
+    )
+
+
+def _installed() -> Path:
+    python = _VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        venv.create(_VENV, with_pip=True)
+    stamp = _VENV / ".installed"
+    if not stamp.exists() or stamp.read_text() != REQUIREMENT:
+        _call([str(python), "-m", "pip", "install", "--quiet", REQUIREMENT], dict(os.environ))
+        stamp.write_text(REQUIREMENT)
+    return python
+
+
+def _call(command: list[str], environment: dict[str, str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_LIMIT_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise NotRunError(
+            f"{NAME} was not run: `{' '.join(command[1:])}` ended with status "
+            f"{error.returncode}: {last}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise NotRunError(
+            f"{NAME} was not run: `{' '.join(command[1:])}` took over {_LIMIT_SECONDS} s."
+        ) from error
+    return done.stdout
+
+
+def _create_table(client: DynamoDBClient, table: str) -> None:
+    client.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "originator_id", "KeyType": "HASH"},
+            {"AttributeName": "originator_version", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "originator_id", "AttributeType": "S"},
+            {"AttributeName": "originator_version", "AttributeType": "N"},
+        ],
+    )
+
+
+def _cost(fields: list[Any]) -> Cost:
+    return Cost(*fields)

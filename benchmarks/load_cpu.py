@@ -1,0 +1,288 @@
+"""CPU time of a load beside that of a bare ``query`` of one-event items."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from benchmarks.engine import bare_client
+from benchmarks.layouts import event_item
+from benchmarks.ours import raw_events, stream_id
+from benchmarks.pairing import time_in_turns
+from benchmarks.replaying import recorded, replay
+from benchmarks.report import Goal, Section, Table
+from benchmarks.sample import Sample, with_context
+from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
+from dynamo_es.dynamodb.client import make_client
+from dynamo_es.dynamodb.items import decode_events, version_of
+from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.reading import FIRST_PAGE
+from dynamo_es.dynamodb.requests import query_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.engine import Engine
+    from benchmarks.pairing import Samples
+    from benchmarks.replaying import Reply
+    from benchmarks.sample import SampleEvent
+    from benchmarks.scale import Scale
+    from dynamo_es import StorageStrategy
+    from dynamo_es.dynamodb.items import Item
+
+EVENTS_PER_COMMIT: Final = 10
+TIMES_FASTER: Final = 7
+_OURS: Final = "fetch_events"
+_BARE: Final = "query"
+_UNCHECKED: Final = "query, no validation"
+_FLOOR: Final = "query of the pages that dynamo_es reads, not decoded"
+_DECODE: Final = "decode_events of all commits"
+_INFLATE: Final = "decompress of all commits"
+_MAKE: Final = "RawEvent for each event"
+_BATCH: Final = 25
+_CALLS: Final = 2
+_deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for one kind of events.
+
+    Attributes:
+        kind: what is special about them, in words.
+        events: how many were loaded.
+        samples: CPU times.
+        requests: of dynamo_es and of the bare client.
+        reply_bytes: likewise, of all replies' bodies.
+    """
+
+    kind: str
+    events: int
+    samples: Samples
+    requests: tuple[int, int]
+    reply_bytes: tuple[int, int]
+
+
+def measure(engine: Engine, scale: Scale) -> list[Found]:
+    """Return CPU times of loading the same events from both layouts."""
+    events = Sample().take(scale.loaded_events)
+    return [
+        _measure(engine, scale, "no context", events),
+        _measure(engine, scale, "context of two ids", with_context(events)),
+    ]
+
+
+def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent]) -> Found:
+    name, number = f"loaded, {kind}", len(events)
+    ours = _record_ours(engine, name, events)
+    table, bare = _record_bare(engine, name, events)
+    config = replace(engine.config, report_capacity=False, endpoint_url=None)
+    client = make_client(config)
+    replay(client, ours)
+    storage = DynamoBackend(config, client).storage
+    floor = bare_client(validating=False)
+    replay(floor, ours)
+    commits = _read_pages(floor, config.events_table, name)
+    stream = stream_id(name)
+    rows = [_fields(event) for event in raw_events(stream, events)]
+    subjects = {
+        _OURS: lambda: _fetch(storage, name, number),
+        _BARE: _querying(table, name, bare, number, validating=True),
+        _UNCHECKED: _querying(table, name, bare, number, validating=False),
+        _FLOOR: lambda: _read_pages(floor, config.events_table, name),
+        _DECODE: lambda: [decode_events(item, stream, version_of(item)) for item in commits],
+        _INFLATE: lambda: [_inflate(item) for item in commits],
+        _MAKE: lambda: [RawEvent(*row) for row in rows],
+    }
+    return Found(
+        kind,
+        number,
+        time_in_turns(subjects, rounds=scale.rounds, calls=_CALLS),
+        (len(ours), len(bare)),
+        (sum(len(reply.body) for reply in ours), sum(len(reply.body) for reply in bare)),
+    )
+
+
+def _record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Reply]:
+    stream = stream_id(name)
+    client = engine.connect()
+    storage = DynamoBackend(replace(engine.config, report_capacity=False), client).storage
+    for at in range(0, len(events), EVENTS_PER_COMMIT):
+        commit = raw_events(stream, events[at : at + EVENTS_PER_COMMIT])
+        storage.insert_events(stream, ExplicitVersioning(at), commit)
+    with recorded(client) as replies:
+        _fetch(storage, name, len(events))
+    return replies
+
+
+def _record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[str, list[Reply]]:
+    client = engine.connect()
+    table = engine.layout_table()
+    items = [event_item(name, number, event) for number, event in enumerate(events, 1)]
+    for at in range(0, len(items), _BATCH):
+        puts: Any = [{"PutRequest": {"Item": item}} for item in items[at : at + _BATCH]]
+        client.batch_write_item(RequestItems={table: puts})
+    with recorded(client) as replies:
+        _query(client, table, name, len(events))
+    return table, replies
+
+
+def _fetch(storage: StorageStrategy, name: str, number: int) -> None:
+    _check(len(storage.fetch_events(stream_id(name))), number)
+
+
+def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
+    """Send the requests of a load of dynamo_es, and leave the items as botocore gives them."""
+    key = stream_key(tenant_prefix(""), stream_id(name))
+    items: list[Item] = []
+    after: Any = None
+    while True:
+        limit = None if after else FIRST_PAGE
+        page: Any = client.query(**query_down(table, key, limit=limit, after=after).params)
+        items += page["Items"]
+        after = page.get("LastEvaluatedKey")
+        if after is None:
+            return items
+
+
+def _fields(event: RawEvent) -> tuple[Any, ...]:
+    return tuple(getattr(event, field.name) for field in fields(event))
+
+
+def _inflate(item: Item) -> bytes | str:
+    # As decoding does it: a commit is stored as text where compression saves nothing.
+    kind: str
+    content: Any
+    ((kind, content),) = item["events"].items()
+    return content if kind == "S" else zlib.decompress(content)
+
+
+def _querying(
+    table: str, name: str, replies: list[Reply], number: int, *, validating: bool
+) -> Callable[[], object]:
+    client = bare_client(validating=validating)
+    replay(client, replies)
+    return lambda: _query(client, table, name, number)
+
+
+def _query(client: DynamoDBClient, table: str, name: str, number: int) -> None:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "stream_key = :key",
+        "ExpressionAttributeValues": {":key": {"S": name}},
+        "ConsistentRead": True,
+    }
+    events: list[dict[str, Any]] = []
+    while True:
+        page = client.query(**params)
+        for item in page["Items"]:
+            events.append({name: _deserialize(value) for name, value in item.items()})  # noqa: PERF401 - as everybody writes it
+        if "LastEvaluatedKey" not in page:
+            break
+        params["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    _check(len(events), number)
+
+
+def _check(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise RuntimeError(f"{found} events came back instead of {wanted}")
+
+
+def section(found: Sequence[Found]) -> Section:
+    """Return the tables of loads."""
+    how = (
+        f"{found[0].events:,} events of the sample in one stream; timed like the append, with the "
+        f"engine's own replies. `fetch_events` reads commits of {EVENTS_PER_COMMIT} and returns "
+        "`RawEvent`s. The bare client queries one item per event, its payload a map, and turns "
+        "every attribute into Python by boto3's `TypeDeserializer`, as its resource layer does; "
+        "no events are made of them. Decoding is in the time of both. dynamo_es needs two "
+        "requests, because its first page is short: enough for a snapshot and what usually "
+        "follows it.\n\n"
+        "Measured twice: with the events as they are, and with a context of two ids, for "
+        "correlation and causation, different for each event; one item per event then has eight "
+        "attributes. The last row of each table is the floor: a bare client that sends the very "
+        "requests of dynamo_es and gets the very replies, and does nothing with what botocore "
+        "makes of them."
+    )
+    goals = [_goal(one) for one in found]
+    tables = [*(_loads(one) for one in found), _parts(found)]
+    return Section("Client CPU: load", how, tables, _remarks(found), goals=goals)
+
+
+def _goal(found: Found) -> Goal:
+    faster = found.samples.ratio(_BARE, _OURS).median
+    return Goal(
+        f"CPU of loading {found.events:,} events, {found.kind}, in bare `query`s",
+        1 / faster,
+        1 / TIMES_FASTER,
+        f"1/{faster:.1f}",
+    )
+
+
+def _loads(found: Found) -> Table:
+    def row(text: str, name: str, layout: int) -> list[str]:
+        return [
+            text,
+            str(found.requests[layout]),
+            f"{found.reply_bytes[layout] / 1024:.0f}",
+            f"{found.samples.seconds(name) * 1000:.1f}",
+            "1" if name == _OURS else str(found.samples.ratio(name, _OURS)),
+        ]
+
+    return Table(
+        [found.kind, "requests", "KB of replies", "ms of CPU", "times dynamo_es (goal: 7)"],
+        [
+            row(f"dynamo_es, commits of {EVENTS_PER_COMMIT}", _OURS, 0),
+            row("bare `query`, item per event", _BARE, 1),
+            row("bare `query`, item per event, validation off", _UNCHECKED, 1),
+            row("bare `query` of dynamo_es's pages, nothing decoded", _FLOOR, 0),
+        ],
+    )
+
+
+def _parts(found: Sequence[Found]) -> Table:
+    def row(text: str, part: Callable[[Samples], float]) -> list[str]:
+        return [text, *(f"{part(one.samples) * 1000:.1f}" for one in found)]
+
+    return Table(
+        ["of a load, ms of CPU", *(one.kind for one in found)],
+        [
+            row("botocore: requests, JSON of the replies, base64", lambda s: s.seconds(_FLOOR)),
+            row("decompressing the commits", lambda s: s.seconds(_INFLATE)),
+            row(
+                "parsing their JSON, UUIDs and times",
+                lambda s: s.seconds(_DECODE) - s.seconds(_INFLATE) - s.seconds(_MAKE),
+            ),
+            row("making the `RawEvent`s, which are frozen", lambda s: s.seconds(_MAKE)),
+            row(
+                "walking down the chain of commits, and the rest",
+                lambda s: s.seconds(_OURS) - s.seconds(_FLOOR) - s.seconds(_DECODE),
+            ),
+        ],
+    )
+
+
+def _remarks(found: Sequence[Found]) -> str:
+    samples = found[0].samples
+    ours, floor = samples.seconds(_OURS), samples.seconds(_FLOOR)
+    allowed = samples.seconds(_BARE) / TIMES_FASTER
+    return (
+        f"With {found[0].kind}: to be {TIMES_FASTER} times as fast as the bare `query`, a load may "
+        f"take {allowed * 1000:.1f} ms; it takes {ours * 1000:.1f}. botocore alone takes "
+        f"{floor * 1000:.1f} of these, before anything is decoded: if decoding took no time at "
+        f"all, the bare `query` would take {samples.ratio(_BARE, _FLOOR).median:.1f} times as "
+        f"long. That leaves {(allowed - floor) * 1000:.1f} ms for {found[0].events:,} events, and "
+        f"they take {(ours - floor) * 1000:.1f}: zlib and the JSON parser are compiled code "
+        "already, and a `RawEvent` for each event is what was asked for.\n\n"
+        f"{found[-1].kind.capitalize()}: {_added(found, _OURS)} ms more for dynamo_es, "
+        f"{_added(found, _BARE)} ms more for the bare `query`."
+    )
+
+
+def _added(found: Sequence[Found], name: str) -> str:
+    return f"{(found[-1].samples.seconds(name) - found[0].samples.seconds(name)) * 1000:.1f}"

@@ -1,0 +1,86 @@
+"""Counts what any boto3 client sends, and the units that the engine reports for it.
+
+Standard library only: a driver of another store runs it in an environment without dynamo_es.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_READS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
+_WRITES: Final = frozenset(
+    {"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What some work cost.
+
+    Attributes:
+        requests: calls of the API.
+        write_units: write units, as the engine reports them.
+        read_units: read units, likewise.
+        refused: whether it ended with the refusal of a conflict.
+        note: what else is to be known, in a word or two.
+    """
+
+    requests: int
+    write_units: float
+    read_units: float
+    refused: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        figures = f"{self.requests:,} · {self.write_units:,g} · {self.read_units:,g}"
+        return f"{figures} ({self.note})" if self.note else figures
+
+
+class ClientMeter:
+    """The meter of one client, asking for units with each request of data.
+
+    Args:
+        client: of boto3, for DynamoDB.
+        price_transaction: returns the write units of what a ``TransactWriteItems`` is called
+            with; None: the engine's report is taken for it.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        price_transaction: Callable[[dict[str, Any]], float] | None = None,
+    ) -> None:
+        self._price_transaction = price_transaction
+        self._requests = 0
+        self._write_units = 0.0
+        self._read_units = 0.0
+        client.meta.events.register("before-parameter-build.dynamodb", self._ask)
+        client.meta.events.register("after-call.dynamodb", self._count)
+
+    def take(self) -> Cost:
+        """Return what was spent since the last call."""
+        cost = Cost(self._requests, self._write_units, self._read_units)
+        self._requests, self._write_units, self._read_units = 0, 0.0, 0.0
+        return cost
+
+    def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name in _READS | _WRITES:
+            params["ReturnConsumedCapacity"] = "TOTAL"
+        if model.name == "TransactWriteItems" and self._price_transaction is not None:
+            self._write_units += self._price_transaction(params)
+
+    def _count(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name not in _READS | _WRITES:
+            return
+        self._requests += 1
+        reported = parsed.get("ConsumedCapacity") or []
+        entries = reported if isinstance(reported, list) else [reported]
+        units = sum(entry["CapacityUnits"] for entry in entries)
+        if model.name in _READS:
+            self._read_units += units
+        elif model.name != "TransactWriteItems" or self._price_transaction is None:
+            self._write_units += units

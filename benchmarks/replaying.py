@@ -1,0 +1,62 @@
+"""Replies of an engine, recorded once and given again: what is timed then is the client alone."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.awsrequest import AWSResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Reply(NamedTuple):
+    """One HTTP reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@contextmanager
+def recorded(client: DynamoDBClient) -> Iterator[list[Reply]]:
+    """Record the replies that a client gets within the context."""
+    replies: list[Reply] = []
+
+    def note(response_dict: dict[str, Any] | None, **_: Any) -> None:
+        if response_dict is not None:
+            replies.append(
+                Reply(
+                    response_dict["status_code"],
+                    dict(response_dict["headers"]),
+                    response_dict["body"],
+                )
+            )
+
+    client.meta.events.register("response-received.dynamodb", note)
+    try:
+        yield replies
+    finally:
+        client.meta.events.unregister("response-received.dynamodb", note)
+
+
+def replay(client: DynamoDBClient, replies: Sequence[Reply]) -> None:
+    """Answer every request of a client by the next of the replies, over and over again."""
+    following = cycle(replies)
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        status, headers, body = next(following)
+        return AWSResponse(request.url, status, headers, _Raw(body))  # type: ignore[arg-type]
+
+    # A handler that returns a reply takes the place of the connection; the stubs do not know.
+    client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()

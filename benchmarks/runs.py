@@ -1,0 +1,93 @@
+"""Everything that is measured, in the order of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import (
+    append_cpu,
+    codec_cpu,
+    cold_start,
+    commit_size,
+    eventsourcing_rival,
+    footprint,
+    load_cpu,
+    operations,
+    stream_length,
+    threads,
+    whole_history,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.engine import Engine
+    from benchmarks.report import Section
+    from benchmarks.scale import Scale
+
+
+def sections(engine: Engine, scale: Scale) -> list[tuple[str, Callable[[], Section]]]:
+    """Return what to call for each section, by a title."""
+    rival = _Rival(engine, scale)
+    runs: list[tuple[str, Callable[[], Section]]] = [
+        ("operations", lambda: _operations(engine, rival)),
+        ("whole history", lambda: _whole_history(engine, scale, rival)),
+        ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
+        ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
+        ("coding, CPU", lambda: codec_cpu.section(codec_cpu.measure(scale))),
+        (
+            "length of streams",
+            lambda: stream_length.section(
+                stream_length.measure(engine, scale.lengths, scale.length_rounds)
+            ),
+        ),
+        (
+            "size of commits",
+            lambda: commit_size.section(commit_size.measure(engine, scale.commit_sizes)),
+        ),
+        (
+            "threads",
+            lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
+        ),
+        ("cold start", lambda: cold_start.section(cold_start.measure(scale.cold_starts))),
+    ]
+    if scale.installs:
+        runs.append(("size", lambda: footprint.section(footprint.measure())))
+    return runs
+
+
+class _Rival:
+    """eventsourcing-dynamodb, run once for two tables; or the reason why it was not."""
+
+    def __init__(self, engine: Engine, scale: Scale) -> None:
+        self._engine = engine
+        self._scale = scale
+        self.found: eventsourcing_rival.Found | None = None
+        self.remark = "eventsourcing-dynamodb is part of a full run only."
+
+    def run(self) -> None:
+        if not self._scale.installs:
+            return
+        try:
+            self.found = eventsourcing_rival.run(self._engine, self._scale.history_events)
+            self.remark = self.found.remark()
+        except eventsourcing_rival.NotRunError as error:
+            self.remark = str(error)
+
+
+def _operations(engine: Engine, rival: _Rival) -> Section:
+    costs = operations.measure(engine)
+    rival.run()
+    if rival.found is not None:
+        costs[eventsourcing_rival.NAME] = dict(rival.found.operations)
+    return operations.section(costs, [rival.remark])
+
+
+def _whole_history(engine: Engine, scale: Scale, rival: _Rival) -> Section:
+    costs = whole_history.measure(engine, scale.history_events)
+    if rival.found is not None:
+        for size, cost in rival.found.histories.items():
+            costs[eventsourcing_rival.NAME, size] = cost
+    # By size first: what is compared stands together.
+    ordered = dict(sorted(costs.items(), key=lambda entry: entry[0][1]))
+    return whole_history.section(ordered, scale.history_events)

@@ -1,0 +1,70 @@
+"""How much is run: enough to be sure, or enough to notice a regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The size of a run.
+
+    Attributes:
+        rounds: of what is timed in turns.
+        calls: of each subject in a round.
+        loaded_events: of the stream whose loading is timed.
+        history_events: of the history to write and read; all stores do.
+        lengths: of streams, in events.
+        length_rounds: of what is timed at each length.
+        commit_sizes: events of one commit.
+        threads: numbers of threads on one client.
+        thread_rounds: of each number of threads.
+        thread_seconds: of one round.
+        cold_starts: fresh processes of each kind.
+        installs: whether other packages and a wheel are built and installed.
+    """
+
+    rounds: int
+    calls: int
+    loaded_events: int
+    history_events: int
+    lengths: tuple[int, ...]
+    length_rounds: int
+    commit_sizes: tuple[int, ...]
+    threads: tuple[int, ...]
+    thread_rounds: int
+    thread_seconds: float
+    cold_starts: int
+    installs: bool
+
+
+FULL: Final = Scale(
+    rounds=61,
+    calls=40,
+    loaded_events=1_000,
+    history_events=2200,
+    lengths=(10, 100, 1_000, 10_000, 100_000),
+    length_rounds=15,
+    commit_sizes=(1, 2, 3, 5, 10, 25, 50, 100, 250),
+    threads=(1, 2, 4, 8, 16),
+    thread_rounds=5,
+    thread_seconds=1.0,
+    cold_starts=21,
+    installs=True,
+)
+
+QUICK: Final = Scale(
+    rounds=11,
+    calls=10,
+    loaded_events=1_000,
+    history_events=200,
+    lengths=(10, 100, 1_000),
+    length_rounds=5,
+    commit_sizes=(1, 3, 10, 50),
+    threads=(1, 4),
+    thread_rounds=2,
+    thread_seconds=0.2,
+    cold_starts=3,
+    installs=False,
+)

@@ -1,0 +1,164 @@
+"""The same work for every store: the operations of the budget, and a whole history.
+
+Standard library only: a driver of another store runs it in an environment without dynamo_es.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from benchmarks.sample import Sample, snapshot_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.metering import Cost
+    from benchmarks.sample import SampleEvent
+
+COMMIT_SIZES: Final = (1, 3, 10)
+HISTORY_COMMIT_SIZES: Final = (3, 10)
+LOADED_COMMITS: Final = 32
+EVENTS_PER_COMMIT: Final = 3
+COMMITS_AFTER_SNAPSHOT: Final = 10
+
+
+class Refused(Exception):  # noqa: N818 - the right answer to a conflict
+    """The append was refused: the stream is not at the version it expects."""
+
+
+class Meter(Protocol):
+    """Tells what was spent."""
+
+    def take(self) -> Cost:
+        """Return what was spent since the last call."""
+
+
+class Store(Protocol):
+    """A way to keep streams in DynamoDB."""
+
+    @property
+    def meter(self) -> Meter:
+        """What its work costs."""
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether it can keep them."""
+
+    def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
+        """Append by a process that knows the stream's version; `Refused` on a conflict."""
+
+    def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
+        """Append by a process that has to look at the stream's version first."""
+
+    def load(self, stream: str) -> int:
+        """Read all events of a stream, consistently where it can; return how many."""
+
+    def save_snapshot(self, stream: str, version: int, state: dict[str, Any]) -> None:
+        """Keep a state of the stream."""
+
+    def load_from_snapshot(self, stream: str) -> int:
+        """Read the snapshot and the events after it; return how many events and snapshots."""
+
+
+def run_operations(store: Store) -> dict[str, Cost]:
+    """Return what each operation costs on a store, by its name."""
+    sample = Sample()
+    costs: dict[str, Cost] = {}
+    for size in COMMIT_SIZES:
+        stream = f"appends-of-{size}"
+        sample.rewind()
+        for operation, version in (("create", 0), ("append", size)):
+            append = partial(store.append, stream, version, sample.take(size))
+            costs[f"{operation}, {_events(size)}"] = _spend(store, append)
+    size = EVENTS_PER_COMMIT
+    accepted = costs[f"append, {_events(size)}"]
+    stream = f"appends-of-{size}"
+    costs[f"append, cold, {_events(size)}"] = _spend(
+        store, lambda: store.append_cold(stream, 2 * size, sample.take(size))
+    )
+    costs.update(_conflicts(store, sample, accepted))
+    costs.update(_loads(store, sample))
+    return costs
+
+
+def _conflicts(store: Store, sample: Sample, accepted: Cost) -> dict[str, Cost]:
+    size = EVENTS_PER_COMMIT
+    sample.rewind()
+    store.append("conflicts", 0, sample.take(size))
+    # Another writer was faster: what stands there is not what this one expects.
+    store.append_cold("conflicts", size, sample.take(size))
+    sample.rewind()
+    sample.take(size)
+    late = sample.take(size)
+    behind = _spend(store, lambda: store.append("conflicts", size, late), accepted)
+    again = _spend(store, lambda: store.append("conflicts", 0, late), accepted)
+    return {
+        f"conflict on append, {_events(size)}": behind,
+        f"conflict on creation, {_events(size)}": again,
+    }
+
+
+def _loads(store: Store, sample: Sample) -> dict[str, Cost]:
+    size, stream = EVENTS_PER_COMMIT, "loads"
+    sample.rewind()
+    events = sample.take(size * LOADED_COMMITS)
+    for at in range(0, len(events), size):
+        store.append(stream, at, events[at : at + size])
+    loaded = [0]
+    costs = {
+        f"load {len(events)} events, {LOADED_COMMITS} commits": _spend(
+            store, lambda: loaded.append(store.load(stream))
+        )
+    }
+    _check(loaded[-1], len(events))
+    if store.has_snapshots:
+        version = len(events) - size * COMMITS_AFTER_SNAPSHOT
+        state = snapshot_of(events[:version])
+        costs["save a snapshot"] = _spend(
+            store, lambda: store.save_snapshot(stream, version, state)
+        )
+        costs[f"load, snapshot and {COMMITS_AFTER_SNAPSHOT} commits"] = _spend(
+            store, lambda: loaded.append(store.load_from_snapshot(stream))
+        )
+        _check(loaded[-1], 1 + size * COMMITS_AFTER_SNAPSHOT)
+    return costs
+
+
+def run_history(store: Store, size: int, events: int) -> tuple[Cost, Cost]:
+    """Return what it costs to write a history in commits of up to ``size``, and to read it."""
+    streams = Sample().commits(size, events)
+    prefix = f"history-{size}-"
+    store.meter.take()
+    for name, commits in streams.items():
+        version = 0
+        for commit in commits:
+            store.append(prefix + name, version, commit)
+            version += len(commit)
+    written = store.meter.take()
+    for name, commits in streams.items():
+        _check(store.load(prefix + name), sum(map(len, commits)))
+    return written, store.meter.take()
+
+
+def _spend(store: Store, work: Callable[[], object], accepted: Cost | None = None) -> Cost:
+    store.meter.take()
+    try:
+        work()
+    except Refused:
+        cost = store.meter.take()
+        # DynamoDB bills refused writes like accepted ones; no engine reports them.
+        units = 0.0 if accepted is None else accepted.write_units
+        return replace(cost, write_units=units, refused=True)
+    cost = store.meter.take()
+    return cost if accepted is None else replace(cost, note="not refused: overwrites")
+
+
+def _events(number: int) -> str:
+    return "1 event" if number == 1 else f"{number} events"
+
+
+def _check(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise RuntimeError(f"{found} events came back instead of {wanted}")
