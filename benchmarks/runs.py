@@ -15,6 +15,7 @@ from benchmarks import (
     operations,
     stream_length,
     threads,
+    typed_cpu,
     whole_history,
 )
 
@@ -34,6 +35,7 @@ def sections(engine: Engine, scale: Scale) -> list[tuple[str, Callable[[], Secti
         ("whole history", lambda: _whole_history(engine, scale, rival)),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
+        ("typed events, CPU", lambda: typed_cpu.section(typed_cpu.measure(engine, scale))),
         ("coding, CPU", lambda: codec_cpu.section(codec_cpu.measure(scale))),
         (
             "length of streams",

@@ -9,7 +9,9 @@ from dynamo_es.dynamodb.client import LazyClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
+from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.event_store.access import EventStoreAccess
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from dynamo_es.contracts import Observer, StorageStrategy
+    from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.event_store.store import EventStore
     from dynamo_es.values import TenantId
 
 
@@ -33,9 +38,10 @@ class DynamoBackend:
         clock: seconds since the epoch.
         monotonic: seconds of a clock that only goes forward.
         sleep: waits so many seconds.
+        registry: names of the event classes; None: all that are defined.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is injected, each by its name
         self,
         config: DynamoConfig,
         client: DynamoDBClient | None = None,
@@ -44,16 +50,18 @@ class DynamoBackend:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        registry: EventRegistry | None = None,
     ) -> None:
         self.config = config
         self._client = LazyClient(config, client)
         self._close: Callable[[], None] | None = None
+        gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        self._tenant_id = DEFAULT_TENANT
         self._storage = DynamoStorage(
-            config,
-            Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic),
-            RememberedHeads(config.remembered_heads, clock),
-            clock,
-            DEFAULT_TENANT,
+            config, gateway, RememberedHeads(config.remembered_heads, clock), clock
+        )
+        self._typed = EventStoreAccess(
+            lambda: DynamoKeyStorage(config, gateway, clock), registry, clock
         )
 
     @classmethod
@@ -63,16 +71,20 @@ class DynamoBackend:
         *,
         client: DynamoDBClient | None = None,
         observer: Observer | None = None,
+        registry: EventRegistry | None = None,
     ) -> Self:
         """Return a backend configured by the environment; see `DynamoConfig.from_env`.
 
         Raises:
             ConfigurationError: a variable is missing or wrong.
         """
-        return cls(DynamoConfig.from_env(environ), client=client, observer=observer)
+        config = DynamoConfig.from_env(environ)
+        return cls(config, client=client, observer=observer, registry=registry)
 
     @classmethod
-    def local(cls, observer: Observer | None = None) -> Self:
+    def local(
+        cls, observer: Observer | None = None, *, registry: EventRegistry | None = None
+    ) -> Self:
         """Return a backend on an emulator in this process, its tables made; close it after use.
 
         Other AWS clients of the process stay untouched. Its data is gone when it is closed.
@@ -90,7 +102,8 @@ class DynamoBackend:
             report_capacity=observer is not None,
         )
         emulator = Emulator()
-        backend = cls(config, client=emulator.client(config), observer=observer)
+        client = emulator.client(config)
+        backend = cls(config, client=client, observer=observer, registry=registry)
         backend._close = emulator.close
         backend.create_tables()
         return backend
@@ -105,6 +118,16 @@ class DynamoBackend:
         """The storage of this backend's tenant."""
         return self._storage
 
+    @property
+    def event_store(self) -> EventStore:
+        """The typed events of this backend's tenant."""
+        return self._typed.event_store(self._storage, self._tenant_id)
+
+    @property
+    def encryption(self) -> Encryption:
+        """The encrypted fields of this backend's tenant, and how to make them unreadable."""
+        return self._typed.encryption(self._tenant_id)
+
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend of that tenant over the same tables; this one stays as it is.
 
@@ -114,6 +137,7 @@ class DynamoBackend:
         scoped = object.__new__(type(self))
         scoped.__dict__.update(self.__dict__)
         scoped._storage = self._storage.scoped_for_tenant(tenant_id)
+        scoped._tenant_id = tenant_id
         scoped._close = None
         return scoped
 

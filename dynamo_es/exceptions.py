@@ -9,6 +9,7 @@
     │   ├── InvalidVersioningError              an expected version that is no version
     │   ├── InvalidRangeError                   start or stop below 1
     │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
+    │   ├── InvalidSubjectError                 a data subject that cannot make a key
     │   └── CommitTooLargeError                 past what one write can carry
     ├── ConcurrentStreamWriteError              the stream's version is not the expected one
     ├── VersioningMismatch                      versions and no versions mixed
@@ -22,7 +23,11 @@
     │   ├── UnknownEventError                   no class has its name
     │   └── NewerSchemaError                    its class here is older than it
     ├── EventDefinitionError                    an event class that cannot be used
-    │   └── DuplicatedEvent                     two classes of one name
+    │   ├── DuplicatedEvent                     two classes of one name
+    │   └── EncryptedFieldError                 a mark of encryption that cannot be kept
+    ├── PrivacyError                            a value that cannot be encrypted or decrypted
+    │   ├── NoSubjectIdFound                    whose it is, is not known
+    │   └── DecryptionError                     it was altered, or moved from elsewhere
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
@@ -389,3 +394,72 @@ class UnavailableError(ServiceError):
     """DynamoDB did not answer in time, or answered with an internal error."""
 
     advice = "Try again; the call is safe to repeat."
+
+
+class InvalidSubjectError(InputError):
+    """A data subject that cannot make a key: not text, empty, or too long."""
+
+
+class EncryptedFieldError(EventDefinitionError):
+    """A field of an event class is marked as encrypted where that cannot be kept.
+
+    Attributes:
+        event: name of the class in which the mark stands.
+        field: name of the field.
+    """
+
+    def __init__(self, event: str, field: str, reason: str) -> None:
+        self.event = event
+        self.field = field
+        super().__init__(f"{event}.{field}: {reason}")
+
+
+class PrivacyError(EventStoreError):
+    """A value of an event cannot be encrypted or decrypted.
+
+    Attributes:
+        stream_id: the stream, as text.
+        field: where the value is.
+    """
+
+    def __init__(self, stream_id: object, field: str, reason: str) -> None:
+        self.stream_id = str(stream_id)
+        self.field = field
+        super().__init__(f"Stream {stream_id}: {reason}")
+
+
+class NoSubjectIdFound(PrivacyError):  # noqa: N818 - python-event-sourcery's name
+    """It is not known whose data an encrypted field holds; nothing was written.
+
+    Attributes:
+        stream_id: the stream, as text.
+        event: name of the event class.
+        field: the encrypted field, as a JSON pointer.
+    """
+
+    def __init__(self, stream_id: object, event: str, field: str) -> None:
+        self.event = event
+        super().__init__(
+            stream_id,
+            field,
+            f"{event} has an encrypted value at {field}, and no subject for it. Mark the field "
+            "that holds the subject's id with DataSubject and fill it, name it in "
+            "Encrypted(subject_field=…), or give the stream a name. Nothing was written.",
+        )
+
+
+class DecryptionError(PrivacyError):
+    """A stored encrypted value is not what was written there: altered, or moved from elsewhere.
+
+    Attributes:
+        stream_id: the stream, as text.
+        field: the encrypted field, as a JSON pointer.
+    """
+
+    def __init__(self, stream_id: object, field: str) -> None:
+        super().__init__(
+            stream_id,
+            field,
+            f"the encrypted value at {field} was altered, or moved here from another field, "
+            "event, stream or tenant. Restore the event from a backup.",
+        )

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -16,24 +18,44 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_prints_what_it_says() -> None:
-    (example,), (printed, *_) = blocks("python"), blocks("text")
-
+def run(program: str) -> str:
+    """Return what a program prints; it must not complain."""
     outcome = subprocess.run(  # noqa: S603 - this interpreter, and the project's own text
-        [sys.executable, "-W", "error::SyntaxWarning", "-c", example],
+        [sys.executable, "-W", "error::SyntaxWarning", "-c", program],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-
     assert outcome.stderr == ""
-    assert outcome.stdout == printed
+    return outcome.stdout
+
+
+def test_the_example_prints_what_it_says() -> None:
+    (example,), (printed, *_) = blocks("python"), blocks("text")
+
+    assert run(example) == printed
+
+
+CUTTINGS = blocks("py")
+
+
+@pytest.mark.parametrize("cutting", CUTTINGS, ids=range(len(CUTTINGS)))
+def test_an_event_class_that_is_shown_can_be_stored(cutting: str) -> None:
+    (name,) = re.findall(r"^class (\w+)\(Event\):", cutting, re.MULTILINE)
+    program = (
+        "from typing import Annotated\n"
+        "from dynamo_es import DataSubject, Encrypted, Event, EventRegistry, upcaster\n"
+        f"{cutting}\n"
+        f"print(EventRegistry().add({name}).__name__)\n"
+    )
+
+    assert run(program) == f"{name}\n"
 
 
 def test_what_it_names_is_there() -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", README)
-    proved = re.findall(r"`(tests/[\w/]+\.py)`", README)
+    proved = re.findall(r"`(tests/[\w/]+(?:\.py|/))`", README)
     commands = re.findall(r"`?(scripts/[\w-]+)", README)
 
     missing = [name for name in linked + proved + commands if not (ROOT / name).exists()]

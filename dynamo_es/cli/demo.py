@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dynamo_es.cli.importing import Line, StreamOf
 from dynamo_es.cli.options import AsJson
-from dynamo_es.cli.story import telling
+from dynamo_es.cli.story import account, telling
 from dynamo_es.cli.story.bill import ASSUMPTION, make_bill
 from dynamo_es.cli.story.lost_reply import lose_a_reply
 from dynamo_es.cli.story.stage import Stage, open_sample, read_streams, set_stage
@@ -79,6 +79,22 @@ def _play(
     snapshot = use_snapshot(stage)
     teller.show(telling.snapshotted(snapshot))
 
+    teller.begin(
+        "An account in typed events",
+        "A deposit is decided on, and another one is faster. The refusal shows what was: decided "
+        "again on that, without loading again.",
+    )
+    transaction = account.transact(stage)
+    teller.show(telling.transacted(transaction))
+
+    teller.begin("An event of an old schema", "Lifted to that of its class as it is loaded.")
+    lifted = account.lift(stage)
+    teller.show(telling.lifted(lifted))
+
+    teller.begin("A right to be forgotten", "The owner's key is shredded; the events stay.")
+    forgotten = account.forget(stage)
+    teller.show(telling.forgotten(forgotten))
+
     teller.begin("Same stream id, other tenant", "Tenants never see each other's streams.")
     tenants = separate_tenants(stage, streams)
     teller.show(telling.separated(tenants))
@@ -99,6 +115,9 @@ def _play(
         "comparison": asdict(comparison),
         "conflict": asdict(conflict),
         "snapshot": asdict(snapshot),
+        "transaction": asdict(transaction),
+        "lifted": asdict(lifted),
+        "forgotten": asdict(forgotten),
         "tenants": asdict(tenants),
         "lost_reply": asdict(lost_reply),
         "bill": asdict(bill),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
@@ -11,6 +11,7 @@ from dynamo_es.exceptions import (
     InvalidEventError,
     InvalidRangeError,
     InvalidStreamIdError,
+    InvalidSubjectError,
     InvalidVersioningError,
 )
 from dynamo_es.values import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.values import Versioning
+
+MAX_SUBJECT_BYTES: Final = 1024
+"""DynamoDB's limit for a sort key, which a subject is; kept by every key storage."""
 
 
 def check_range(start: int | None, stop: int | None) -> None:
@@ -50,6 +54,23 @@ def check_tenant(tenant_id: str) -> None:
     if not isinstance(tenant_id, str):
         raise InvalidStreamIdError(f"A tenant id is text, not {tenant_id!r}.")
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
+
+
+def check_subject(subject: str) -> None:
+    """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
+    if not isinstance(subject, str) or not subject:
+        raise InvalidSubjectError(f"A subject is text, not empty; not {subject!r}.")
+    try:
+        size = len(subject.encode())
+    except UnicodeEncodeError:
+        raise InvalidSubjectError(
+            f"The subject {subject!r} holds a lone surrogate, which is not Unicode: replace it."
+        ) from None
+    if size > MAX_SUBJECT_BYTES:
+        raise InvalidSubjectError(
+            f"The subject {subject[:40]!r}… is {size:,} bytes long; "
+            f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
+        )
 
 
 def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]) -> None:

@@ -32,6 +32,9 @@ class DynamoConfig:
             are not retried any more.
         remembered_heads: streams whose version is remembered between calls; 0 turns it off.
         report_capacity: ask DynamoDB for consumed units, for the observer.
+        kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
+            alias name or alias ARN; None: they are stored as they are, under the table's own
+            encryption.
 
     Raises:
         ConfigurationError: a missing name, or a figure out of range.
@@ -48,11 +51,16 @@ class DynamoConfig:
     retry_deadline: float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
+    kms_key_id: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
             if not getattr(self, name) or not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"DynamoConfig.{name} must be the name of a table.")
+        if self.kms_key_id is not None and (
+            not self.kms_key_id or not isinstance(self.kms_key_id, str)
+        ):
+            raise ConfigurationError("DynamoConfig.kms_key_id must be that of a KMS key, or None.")
         for name, least in (
             ("connect_timeout", 0.001),
             ("read_timeout", 0.001),

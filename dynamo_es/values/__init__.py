@@ -2,6 +2,7 @@
 
 from dynamo_es.values.records import Position, RawEvent, RecordedRaw
 from dynamo_es.values.stream_id import StreamId, StreamUUID
+from dynamo_es.values.subject_key import SubjectKey
 from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
 from dynamo_es.values.versioning import (
     ANY_VERSION,
@@ -20,6 +21,7 @@ __all__ = [
     "RecordedRaw",
     "StreamId",
     "StreamUUID",
+    "SubjectKey",
     "TenantId",
     "Versioning",
 ]

@@ -23,7 +23,7 @@ from dynamo_es.cli.importing import (
     open_source,
     parse_line,
 )
-from dynamo_es.cli.story import stage, steps
+from dynamo_es.cli.story import account, stage, steps
 from dynamo_es.cli.story.bill import textbook_items, textbook_units
 from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
 
@@ -56,6 +56,14 @@ def test_the_demo_tells_what_it_saw(run, lines):
     replay, load = seen["snapshot"]["replay"], seen["snapshot"]["load"]
     assert replay["state"] == load["state"]
     assert replay["state"]["changes"] == replay["events"] > load["events"]
+    transaction = seen["transaction"]
+    first, second, _ = account.DEPOSITS
+    assert transaction["decisions"] == [first, first + second]
+    assert transaction["version"] == transaction["snapshot"] == 4
+    assert seen["lifted"] == {"stored": {"units": 7}, "loaded": {"cents": 700}}
+    assert seen["forgotten"]["before"] == "ann@example.com"
+    assert seen["forgotten"]["after"] == "(forgotten)"
+    assert "ann" not in seen["forgotten"]["stored"]
     tenants = seen["tenants"]
     assert len(tenants["before"]) >= 2
     assert tenants["after"] == {**tenants["before"], tenants["deleted"]: 0}
@@ -89,7 +97,7 @@ def test_the_demo_can_be_read_when_it_is_piped(run, lines, tmp_path, monkeypatch
     assert "streams are equal to the input" in ended.out
     assert "ConcurrentStreamWriteError: Stream " in ended.out
     assert "3 times, in 2 requests" in ended.out
-    for number in range(1, 8):
+    for number in range(1, 11):
         assert f"\n{number}  " in ended.out
 
 

@@ -27,6 +27,7 @@ def test_all_but_the_tables_has_a_default():
         "retry_deadline": 10.0,
         "remembered_heads": 10_000,
         "report_capacity": False,
+        "kms_key_id": None,
     }
 
 
@@ -42,6 +43,12 @@ def test_a_table_has_a_name(name, value):
         ConfigurationError, match=f"DynamoConfig.{name} must be the name of a table"
     ):
         DynamoConfig(**(NAMES | {name: value}))
+
+
+@pytest.mark.parametrize("value", ["", 5])
+def test_a_kms_key_has_an_id(value):
+    with pytest.raises(ConfigurationError, match="kms_key_id must be that of a KMS key, or None"):
+        DynamoConfig(**NAMES, kms_key_id=value)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +95,7 @@ def test_every_field_has_its_variable():
         "retry_deadline": 1.0,
         "remembered_heads": 0,
         "report_capacity": True,
+        "kms_key_id": "alias/subjects",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

@@ -101,6 +101,16 @@ EXAMPLES = {
     exceptions.StreamGapError(STREAM, 5): {"stream_id": str(STREAM), "version": 5},
     exceptions.StoredItemError("a#b#c", 3, "Odd."): {"stream_key": "a#b#c", "version": 3},
     exceptions.MissingExtraError("local", "This"): {"extra": "local"},
+    exceptions.EncryptedFieldError("Opened", "email", "wrong."): {
+        "event": "Opened",
+        "field": "email",
+    },
+    exceptions.NoSubjectIdFound(STREAM, "Opened", "/email"): {
+        "stream_id": str(STREAM),
+        "event": "Opened",
+        "field": "/email",
+    },
+    exceptions.DecryptionError(STREAM, "/email"): {"stream_id": str(STREAM), "field": "/email"},
     exceptions.ThrottledError("PutItem", "Slow", "Too much.", "s", ("None", "Slow")): {
         "operation": "PutItem",
         "code": "Slow",

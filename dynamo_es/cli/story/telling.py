@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from dynamo_es.cli.importing import Summary
+    from dynamo_es.cli.story.account import Forgotten, Lifted, Transaction
     from dynamo_es.cli.story.bill import Bill
     from dynamo_es.cli.story.lost_reply import LostReply
     from dynamo_es.cli.story.steps import Comparison, Conflict, Load, Snapshot, Tenants
@@ -101,6 +102,29 @@ def snapshotted(seen: Snapshot) -> Table:
     for name, value in rows:
         table.add_row(name, value(seen.replay), value(seen.load))
     return table
+
+
+def transacted(seen: Transaction) -> Table:
+    """Return what became of the overtaken deposit."""
+    return facts(
+        [
+            ("decided on", ", then on ".join(f"{cents / 100:.2f}" for cents in seen.decisions)),
+            ("requests", f"{seen.requests}: load, refused append, append"),
+            ("version", f"{seen.version}, with a snapshot at {seen.snapshot}"),
+        ]
+    )
+
+
+def lifted(seen: Lifted) -> Table:
+    """Return the event as stored and as loaded."""
+    return facts([("stored", str(seen.stored)), ("loaded", str(seen.loaded))])
+
+
+def forgotten(seen: Forgotten) -> Table:
+    """Return the field as stored and as loaded."""
+    return facts(
+        [("stored", seen.stored), ("loaded", seen.before), ("key shredded", seen.after)],
+    )
 
 
 def separated(seen: Tenants) -> Table:

@@ -1,0 +1,130 @@
+"""CPU time of typed events beside that of the storage below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.ours import stream_id
+from benchmarks.pairing import time_in_turns
+from benchmarks.replaying import recorded, replay
+from benchmarks.report import Goal, Section, Table
+from benchmarks.sample import Sample
+from dynamo_es import DynamoBackend, Event, ExplicitVersioning, WrappedEvent
+from dynamo_es.dynamodb.client import make_client
+
+if TYPE_CHECKING:
+    from benchmarks.engine import Engine
+    from benchmarks.pairing import Samples
+    from benchmarks.scale import Scale
+
+EVENTS_PER_COMMIT: Final = 10
+TIMES_RAW: Final = 2
+_RAW: Final = "fetch_events"
+_TYPED: Final = "load_stream"
+_APPEND_RAW: Final = "insert_events"
+_APPEND: Final = "append"
+_CALLS: Final = 2
+_STREAM: Final = stream_id("typed")
+
+
+class FileChanged(Event):
+    """A small event: what a commit did to a file."""
+
+    __event_name__ = "benchmark.file-changed"
+
+    commit: str
+    lines_added: int | None
+    lines_deleted: int | None
+    renamed_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        events: how many were loaded.
+        loads: CPU times of loading all of them.
+        appends: CPU times of appending a commit.
+    """
+
+    events: int
+    loads: Samples
+    appends: Samples
+
+
+def measure(engine: Engine, scale: Scale) -> Found:
+    """Return CPU times of typed loads and appends, and of the same without types."""
+    number = scale.loaded_events
+    events = [FileChanged.model_validate(event.data) for event in Sample().take(number)]
+    config = replace(engine.config, report_capacity=False)
+    client = engine.connect()
+    backend = DynamoBackend(config, client)
+    store = backend.event_store
+    for at in range(0, number, EVENTS_PER_COMMIT):
+        commit = events[at : at + EVENTS_PER_COMMIT]
+        store.append(*commit, stream_id=_STREAM, expected_version=at)
+    with recorded(client) as loaded:
+        found = store.load_stream(_STREAM)
+    if [one.event for one in found] != events:
+        raise RuntimeError("what was loaded is not what was appended")
+    with recorded(client) as appended:
+        store.append(*events[:EVENTS_PER_COMMIT], stream_id=_STREAM, expected_version=number)
+
+    offline = replace(config, endpoint_url=None)
+    reading, writing = make_client(offline), make_client(offline)
+    replay(reading, loaded)
+    replay(writing, appended)
+    reader, writer = DynamoBackend(offline, reading), DynamoBackend(offline, writing)
+    loads = {
+        _RAW: lambda: reader.storage.fetch_events(_STREAM),
+        _TYPED: lambda: reader.event_store.load_stream(_STREAM),
+    }
+    raws = backend.storage.fetch_events(_STREAM, number + 1)
+    unnumbered = [replace(raw, version=None) for raw in raws]
+    wrapped = [WrappedEvent(event) for event in events[:EVENTS_PER_COMMIT]]
+    fresh = stream_id("typed, appended")
+    bare = [replace(raw, stream_id=fresh) for raw in unnumbered]
+    appends = {
+        _APPEND_RAW: lambda: writer.storage.insert_events(fresh, ExplicitVersioning(0), bare),
+        _APPEND: lambda: writer.event_store.append(*wrapped, stream_id=fresh),
+    }
+    return Found(
+        number,
+        time_in_turns(loads, rounds=scale.rounds, calls=_CALLS),
+        time_in_turns(appends, rounds=scale.rounds, calls=10 * _CALLS),
+    )
+
+
+def section(found: Found) -> Section:
+    """Return the table of typed events."""
+    load, append = found.loads.ratio(_TYPED, _RAW), found.appends.ratio(_APPEND, _APPEND_RAW)
+    how = (
+        f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}; timed "
+        f"like the load above. `load_stream` validates {found.events:,} of them on top of what "
+        "`fetch_events` does; `append` makes JSON of a commit and proves that it can be loaded "
+        "again, on top of what `insert_events` does."
+    )
+    rows = [
+        [
+            f"load {found.events:,} events",
+            f"{found.loads.seconds(_RAW) * 1000:.1f} ms",
+            f"{found.loads.seconds(_TYPED) * 1000:.1f} ms",
+            str(load),
+        ],
+        [
+            f"append {EVENTS_PER_COMMIT} events",
+            f"{found.appends.seconds(_APPEND_RAW) * 1000:.2f} ms",
+            f"{found.appends.seconds(_APPEND) * 1000:.2f} ms",
+            str(append),
+        ],
+    ]
+    table = Table(["CPU", "storage", "typed", f"ratio (goal of the load: {TIMES_RAW})"], rows)
+    goal = Goal(
+        f"CPU of loading {found.events:,} typed events, in loads of raw ones",
+        load.median,
+        TIMES_RAW,
+        f"{load.median:.2f}",
+    )
+    return Section("Client CPU: typed events", how, [table], goals=[goal])

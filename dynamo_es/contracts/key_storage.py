@@ -1,0 +1,70 @@
+"""The contract for what keeps the keys of data subjects: `KeyStorageStrategy`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from dynamo_es.values import SubjectKey, TenantId
+
+
+class KeyStorageStrategy(ABC):
+    """One key per data subject, for one tenant.
+
+    A subject is the id of a person (or of whatever data is erased together): text of 1 to
+    1,024 bytes in UTF-8. Deleting its key makes unreadable what was encrypted with it.
+    """
+
+    @abstractmethod
+    def get(self, subject: str) -> SubjectKey | None:
+        """Return the key of a subject; None when it has none. Never a stale one.
+
+        Raises:
+            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            StoredItemError: the stored key cannot be read.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request, 1 read unit; 1 request to KMS if the key is wrapped.
+        """
+
+    @abstractmethod
+    def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
+        """Return the key of a subject; if it has none, that is now ``new``.
+
+        Of all writers at once, one wins, and all of them get its key. Safe to repeat.
+
+        Args:
+            subject: whose.
+            new: the key to store if there is none; not used otherwise.
+
+        Raises:
+            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            StoredItemError: the stored key cannot be read.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request, 1 write unit, whether there is a key or not. With KMS, 1
+        request to it, and 1 more if there is one.
+        """
+
+    @abstractmethod
+    def delete(self, subject: str) -> None:
+        """Delete the key of a subject. Idempotent: one that has no key is no error.
+
+        Raises:
+            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            ServiceError: AWS refused or did not answer; call again to be sure.
+
+        Cost on DynamoDB: 1 request, 1 write unit.
+        """
+
+    @abstractmethod
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant's keys; this one stays as it is.
+
+        Args:
+            tenant_id: any text.
+
+        Raises:
+            InvalidStreamIdError: not text.
+        """

@@ -1,0 +1,146 @@
+"""The contract `KeyStorageStrategy` on DynamoDB: one item per subject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from dynamo_es.contracts import KeyStorageStrategy
+from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.key_requests import (
+    StoredKey,
+    delete_key,
+    get_key,
+    key_item,
+    partition_of,
+    put_new_key,
+    read_key,
+)
+from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
+from dynamo_es.exceptions import ContentionError, InputError, StoredItemError
+from dynamo_es.values import DEFAULT_TENANT, SubjectKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.gateway import Gateway
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.values import TenantId
+
+
+def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
+    """Return a subject's key; None if there is none."""
+    response = yield get_key(table, tenant, subject)
+    item = response.get("Item")
+    return None if item is None else read_key(tenant, subject, item)
+
+
+def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
+    """Put a key unless there is one, and return the one that is there now.
+
+    Whether a lost reply was ours need not be known: whichever key is there is the subject's.
+    """
+    try:
+        yield put_new_key(table, item)
+    except ConditionRefused as refused:
+        for there in filter(None, refused.items):
+            return read_key(tenant, subject, there)
+        failure: Exception = ContentionError(
+            "PutItem",
+            "LostRaces",
+            "the key that was in the way is gone.",
+            table,
+        )
+    except OutcomeUnknown as unknown:
+        # It may still arrive; nothing is encrypted with it before somebody reads it.
+        failure = unknown
+    else:
+        return read_key(tenant, subject, item)
+    found = yield from find_key(table, tenant, subject)
+    if found is None:
+        raise failure
+    return found
+
+
+def drop_key(table: str, tenant: str, subject: str) -> Steps[None]:
+    """Delete a subject's key."""
+    yield delete_key(table, tenant, subject)
+
+
+class DynamoKeyStorage(KeyStorageStrategy):
+    """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
+
+    A deleted key stays in the table's point-in-time recovery for the days configured in
+    ``infra/event-store.yaml``.
+
+    Args:
+        config: name of the table; ``kms_key_id`` to wrap new keys.
+        gateway: what sends the requests.
+        clock: seconds since the epoch.
+        tenant_id: whose keys.
+        wrapping: wraps and unwraps; None: by AWS KMS, with the client that ``config`` describes.
+    """
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        gateway: Gateway,
+        clock: Callable[[], float],
+        tenant_id: TenantId = DEFAULT_TENANT,
+        wrapping: KmsKeyWrapping | None = None,
+    ) -> None:
+        check_tenant(tenant_id)
+        self._config = config
+        self._gateway = gateway
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._wrapping = wrapping or KmsKeyWrapping(config.kms_key_id or "", config)
+
+    def get(self, subject: str) -> SubjectKey | None:
+        """Return a subject's key; see `KeyStorageStrategy.get`."""
+        tenant = self._check(subject)
+        steps = find_key(self._config.keys_table, tenant, subject)
+        stored = self._gateway.run("get_key", self._tenant_id, None, steps)
+        return None if stored is None else self._open(tenant, subject, stored)
+
+    def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
+        """Return a subject's key, made if need be; see `KeyStorageStrategy.get_or_create`."""
+        tenant = self._check(subject)
+        key_bytes, wrapped_by = new.secret, self._wrapping.key_id or None
+        if wrapped_by is not None:
+            key_bytes = self._wrapping.wrap(new.secret, tenant=tenant, subject=subject)
+        item = key_item(
+            tenant,
+            subject,
+            StoredKey(new.id, key_bytes, wrapped_by),
+            created_at=int(self._clock()),
+        )
+        steps = find_or_create_key(self._config.keys_table, tenant, subject, item)
+        stored = self._gateway.run("create_key", self._tenant_id, None, steps)
+        return new if stored.id == new.id else self._open(tenant, subject, stored)
+
+    def delete(self, subject: str) -> None:
+        """Delete a subject's key; see `KeyStorageStrategy.delete`."""
+        steps = drop_key(self._config.keys_table, self._check(subject), subject)
+        self._gateway.run("delete_key", self._tenant_id, None, steps)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant's keys; see `KeyStorageStrategy.scoped_for_tenant`."""
+        return type(self)(self._config, self._gateway, self._clock, tenant_id, self._wrapping)
+
+    def _check(self, subject: str) -> str:
+        check_subject(subject)
+        return partition_of(self._tenant_id)
+
+    def _open(self, tenant: str, subject: str, stored: StoredKey) -> SubjectKey:
+        secret = stored.key_bytes
+        if stored.wrapped_by is not None:
+            secret = self._wrapping.unwrap(
+                secret, stored.wrapped_by, tenant=tenant, subject=subject
+            )
+        try:
+            return SubjectKey(stored.id, secret)
+        except InputError as error:
+            raise StoredItemError(tenant, subject, f"it is no key: {error}") from error

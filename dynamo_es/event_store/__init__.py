@@ -1,0 +1,1 @@
+"""Typed events: pydantic classes in, pydantic classes out, over any storage."""

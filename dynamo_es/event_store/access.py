@@ -1,0 +1,59 @@
+"""What the event stores of a backend's tenants share: names of classes, and keys."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
+    from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.values import TenantId
+
+
+class EventStoreAccess:
+    """Makes the event stores of a backend. pydantic is loaded when one is first asked for.
+
+    Args:
+        key_storage: makes the storage of subjects' keys, of the default tenant.
+        registry: names of the event classes; None: all that are defined.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        key_storage: Callable[[], KeyStorageStrategy],
+        registry: EventRegistry | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._key_storage = key_storage
+        self._given_registry = registry
+        self._clock = clock
+
+    @cached_property
+    def registry(self) -> EventRegistry:
+        """Names of the event classes."""
+        from dynamo_es.event_store.registry import EventRegistry
+
+        return EventRegistry() if self._given_registry is None else self._given_registry
+
+    @cached_property
+    def _encryption(self) -> Encryption:
+        from dynamo_es.event_store.encryption.service import Encryption
+
+        return Encryption(self._key_storage(), clock=self._clock)
+
+    def encryption(self, tenant_id: TenantId) -> Encryption:
+        """Return the encryption of a tenant; the keys that are remembered are shared."""
+        return self._encryption.scoped_for_tenant(tenant_id)
+
+    def event_store(self, storage: StorageStrategy, tenant_id: TenantId) -> EventStore:
+        """Return the event store over a tenant's storage."""
+        from dynamo_es.event_store.serde import Serde
+        from dynamo_es.event_store.store import EventStore
+
+        return EventStore(storage, Serde(self.registry, self.encryption(tenant_id)))

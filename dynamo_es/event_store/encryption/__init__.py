@@ -1,0 +1,1 @@
+"""Encrypted fields of events, and keys whose deletion makes them unreadable."""

@@ -1,0 +1,95 @@
+"""AES-256-GCM of one value, bound to the place where it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import from_json, to_json
+
+from dynamo_es.exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from dynamo_es.values import StreamId, SubjectKey, TenantId
+
+NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+
+
+class UnsealError(ValueError):
+    """A text that this key did not seal for this place."""
+
+
+class Cipher:
+    """Seals values with one subject's key. Safe to share between threads.
+
+    Nonces are random: keep below 2**32 values a key (NIST SP 800-38D, 8.3).
+
+    Args:
+        key: the subject's.
+
+    Attributes:
+        key_id: the key's id.
+
+    Raises:
+        MissingExtraError: cryptography is not installed.
+    """
+
+    __slots__ = ("_aead", "_invalid", "key_id")
+
+    def __init__(self, key: SubjectKey) -> None:
+        try:
+            from cryptography.exceptions import InvalidTag
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        except ImportError as error:
+            raise MissingExtraError("encryption", "Encrypting fields of events") from error
+        self.key_id = key.id
+        self._aead = AESGCM(key.secret)
+        self._invalid = InvalidTag
+
+    def seal(self, value: Any, place: bytes) -> str:
+        """Return a JSON value as base64 of nonce (12 bytes), ciphertext and tag (16 bytes).
+
+        Args:
+            value: JSON.
+            place: where it stands, from `place_of`.
+        """
+        nonce = os.urandom(NONCE_BYTES)
+        return b64encode(nonce + self._aead.encrypt(nonce, to_json(value), place)).decode()
+
+    def unseal(self, text: Any, place: bytes) -> Any:
+        """Return the JSON value that was sealed.
+
+        Raises:
+            UnsealError: altered, or sealed with another key or for another place.
+        """
+        try:
+            sealed = b64decode(text, validate=True)
+        except (ValueError, TypeError) as error:
+            raise UnsealError("not base64") from error
+        if len(sealed) < NONCE_BYTES + _TAG_BYTES:
+            raise UnsealError("too short")
+        try:
+            plain = self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
+        except self._invalid as error:
+            raise UnsealError("not sealed with this key for this place") from error
+        return from_json(plain)
+
+
+def place_of(tenant_id: TenantId, stream_id: StreamId, event_uuid: UUID, pointer: str) -> bytes:
+    """Return where a value stands: what its ciphertext is bound to.
+
+    JSON, so that no two places have one encoding; in ASCII, whatever their text is.
+
+    Args:
+        tenant_id: the tenant.
+        stream_id: the stream; its name is no part of its identity.
+        event_uuid: the event.
+        pointer: JSON pointer of the field in the event's data.
+    """
+    place = [tenant_id, stream_id.category, str(stream_id), str(event_uuid), pointer]
+    return json.dumps(place, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,302 @@
+"""Reads the marks of an event class: what is encrypted, where, and for whom."""
+
+from __future__ import annotations
+
+from threading import RLock
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    Json,
+    PlainSerializer,
+    PydanticUserError,
+    RootModel,
+    SerializeAsAny,
+    TypeAdapter,
+    WrapSerializer,
+)
+from pydantic_core import from_json, to_json
+
+from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.event_store.encryption.annotations import (
+    DICTS,
+    LISTS,
+    Holds,
+    peel,
+    says,
+    search,
+    type_of_extras,
+)
+from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
+from dynamo_es.event_store.encryption.plan import (
+    Choice,
+    Items,
+    Leaf,
+    ModelPlan,
+    Node,
+    Open,
+    Places,
+    Step,
+    Values,
+)
+from dynamo_es.exceptions import EncryptedFieldError
+
+_PLAN: Final = "__dynamo_es_encryption_plan__"
+# Classes, or instances of them, that make another JSON of a value than its type says.
+_RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
+
+_lock = RLock()
+
+
+def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
+    """Return what is encrypted in a class; worked out once per class.
+
+    Args:
+        model: an event class, or any model.
+
+    Raises:
+        EncryptedFieldError: a mark stands where it cannot be kept.
+    """
+    plan: ModelPlan | None = model.__dict__.get(_PLAN)
+    if plan is None:
+        with _lock:
+            reading = _Reading()
+            plan = reading.model(model)
+            # Kept at the class and nowhere else, so that classes of functions can be collected.
+            for done in reading.plans.values():
+                setattr(done.model, _PLAN, done)
+    return plan
+
+
+class _Reading:
+    """Reads a class, and those it is made of; models may hold themselves."""
+
+    def __init__(self) -> None:
+        self.plans: dict[type[BaseModel], ModelPlan] = {}
+
+    def model(self, model: type[BaseModel]) -> ModelPlan:
+        known: ModelPlan | None = self.plans.get(model) or model.__dict__.get(_PLAN)
+        if known is not None:
+            return known
+        holds = search(model)
+        plan = ModelPlan(model, Holds.MARKS in holds, Holds.ANYTHING in holds)
+        self.plans[model] = plan
+        if plan.has_encrypted_fields:
+            self._read(plan)
+        return plan
+
+    def _read(self, plan: ModelPlan) -> None:
+        model, name = plan.model, plan.model.__qualname__
+        decorators = model.__pydantic_decorators__
+        if decorators.model_serializers:
+            raise EncryptedFieldError(
+                name, "*", "a model_serializer hides where its encrypted fields are: remove it."
+            )
+        plan.subject = _subject_of(model)
+        if Holds.MARKS in search(type_of_extras(model)):
+            raise EncryptedFieldError(
+                name, "__pydantic_extra__", "fields without a name cannot be encrypted."
+            )
+        for computed, details in model.model_computed_fields.items():
+            if Holds.MARKS in search(details.return_type):
+                raise EncryptedFieldError(name, computed, "a computed field cannot be encrypted.")
+        reshaped = {
+            target
+            for entry in decorators.field_serializers.values()
+            for target in entry.info.fields
+        }
+        for field, info in model.model_fields.items():
+            label = (name, field)
+            node = self._node(info.annotation, list(info.metadata), label, model)
+            if node is None:
+                continue
+            if not isinstance(node, Leaf | Open) and (field in reshaped or "*" in reshaped):
+                raise EncryptedFieldError(
+                    *label, "a field_serializer hides where the encrypted values in it are."
+                )
+            key = info.serialization_alias or info.alias or field
+            plan.steps.append(
+                Step(
+                    field,
+                    None if issubclass(model, RootModel) else key,
+                    node,
+                    may_miss=isinstance(node, Open)
+                    or bool(info.exclude)
+                    or getattr(info, "exclude_if", None) is not None,
+                )
+            )
+
+    def _node(
+        self, kind: Any, metadata: list[Any], label: tuple[str, str], model: type[BaseModel]
+    ) -> Node | None:
+        whole = Annotated[(kind, *metadata)] if metadata else kind
+        kind, more = peel(kind)
+        metadata = [*metadata, *more]
+        marks = _marks(metadata, label)
+        holds = search(kind)
+        if marks:
+            if len(marks) > 1 or Holds.MARKS in holds:
+                raise EncryptedFieldError(*label, "an encrypted value has another one in it.")
+            return _leaf(marks[0], whole, label, model)
+        if Holds.MARKS not in holds:
+            is_open = Holds.ANYTHING in holds or says(metadata, SerializeAsAny)
+            return Open(label) if is_open else None
+        if says(metadata, *_RESHAPING):
+            raise EncryptedFieldError(
+                *label, "a serializer hides where the encrypted values in it are."
+            )
+        return self._inside(kind, whole, label, model)
+
+    def _inside(
+        self, kind: Any, whole: Any, label: tuple[str, str], model: type[BaseModel]
+    ) -> Node:
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin in (Union, UnionType):
+            return self._union(arguments, whole, label, model)
+        if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):  # noqa: PLR2004
+            return Places(label, tuple(self._node(one, [], label, model) for one in arguments))
+        if origin in LISTS or origin is tuple:
+            return Items(label, self._known(arguments[0], label, model))
+        if origin in DICTS:
+            key, value = arguments
+            if Holds.MARKS in search(key):
+                raise EncryptedFieldError(*label, "the keys of a dict cannot be encrypted.")
+            return Values(label, self._known(value, label, model))
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return self.model(kind)
+        raise _unsupported(label, kind)
+
+    def _known(self, kind: Any, label: tuple[str, str], model: type[BaseModel]) -> Node:
+        node = self._node(kind, [], label, model)
+        if node is None:
+            raise _unsupported(label, kind)
+        return node
+
+    def _union(
+        self, branches: tuple[Any, ...], whole: Any, label: tuple[str, str], model: type[BaseModel]
+    ) -> Node:
+        marked = [branch for branch in branches if Holds.MARKS in search(branch)]
+        if len(marked) > 1:
+            raise EncryptedFieldError(
+                *label,
+                "several branches of a union have encrypted values, and what is stored does not "
+                "say which branch it is: leave the marks in one, or encrypt the whole field.",
+            )
+        kind, metadata = peel(marked[0])
+        if marks := _marks(metadata, label):
+            if len(marks) > 1 or Holds.MARKS in search(kind):
+                raise EncryptedFieldError(*label, "an encrypted value has another one in it.")
+            return _leaf(marks[0], whole, label, model, nullable=NoneType in branches)
+        branch = self._known(marked[0], label, model)
+        if isinstance(branch, Choice | Leaf):
+            # A union within the union, by another name: not worth telling apart.
+            raise _unsupported(label, kind)
+        others = [search(other) for other in branches if other is not marked[0]]
+        return Choice(branch, Open(label) if any(Holds.ANYTHING in one for one in others) else None)
+
+
+def _marks(metadata: list[Any], label: tuple[str, str]) -> list[Encrypted]:
+    if Encrypted in [one for one in metadata if isinstance(one, type)]:
+        raise EncryptedFieldError(*label, "write Encrypted(mask_value=…), with a mask.")
+    return [one for one in metadata if isinstance(one, Encrypted)]
+
+
+def _leaf(
+    mark: Encrypted,
+    kind: Any,
+    label: tuple[str, str],
+    model: type[BaseModel],
+    *,
+    nullable: bool = False,
+) -> Leaf:
+    subject = mark.subject_field
+    if subject is not None:
+        if subject not in model.model_fields:
+            raise EncryptedFieldError(
+                *label, f"subject_field names {subject!r}, which is no field."
+            )
+        _refuse_secret_subject(model, subject)
+    return Leaf(*label, _mask(mark.mask_value, kind, label, model), subject, nullable)
+
+
+def _subject_of(model: type[BaseModel]) -> str | None:
+    name = model.__qualname__
+    found = []
+    for field, info in model.model_fields.items():
+        direct = list(info.metadata)
+        kind, more = peel(info.annotation)
+        direct += more
+        if get_origin(kind) in (Union, UnionType):
+            branches = [one for one in get_args(kind) if one is not NoneType]
+            if len(branches) == 1:
+                kind, more = peel(branches[0])
+                direct += more
+        if any(one is DataSubject for one in direct):
+            found.append(field)
+            _refuse_secret_subject(model, field)
+        elif _mentions_subject(kind):
+            raise EncryptedFieldError(
+                name, field, "DataSubject marks a field, not a part of one: mark the field itself."
+            )
+    if len(found) > 1:
+        raise EncryptedFieldError(
+            name, found[1], f"a class has one DataSubject, and {found[0]} is it already."
+        )
+    return found[0] if found else None
+
+
+def _mentions_subject(kind: Any) -> bool:
+    kind, metadata = peel(kind)
+    return any(one is DataSubject for one in metadata) or any(
+        _mentions_subject(one) for one in get_args(kind)
+    )
+
+
+def _refuse_secret_subject(model: type[BaseModel], field: str) -> None:
+    info = model.model_fields[field]
+    if Holds.MARKS in search(Annotated[(info.annotation, *info.metadata, None)]):
+        raise EncryptedFieldError(
+            model.__qualname__,
+            field,
+            "it holds the subject's id, which is stored in clear to find the key: "
+            "it cannot be encrypted itself.",
+        )
+
+
+def _mask(value: Any, kind: Any, label: tuple[str, str], model: type[BaseModel]) -> Any:
+    """Return a mask as JSON that can be loaded as a value of the field."""
+    try:
+        config = {
+            name: model.model_config[name]
+            for name in ("strict", "arbitrary_types_allowed")
+            if name in model.model_config
+        }
+        try:
+            adapter = TypeAdapter(kind, config=config or None)  # type: ignore[arg-type]
+        except PydanticUserError:
+            adapter = TypeAdapter(kind)
+        try:
+            check_json(value)
+        except NotJsonError:
+            value = adapter.dump_python(
+                adapter.validate_python(value), mode="json", by_alias=True, round_trip=True
+            )
+            check_json(value)
+        text = to_json(value)
+        adapter.validate_json(text)
+    except Exception as error:
+        raise EncryptedFieldError(
+            *label,
+            f"its mask_value {value!r} is no value of its type, so what is masked could not be "
+            f"loaded: {error}",
+        ) from error
+    return from_json(text)
+
+
+def _unsupported(label: tuple[str, str], kind: Any) -> EncryptedFieldError:
+    return EncryptedFieldError(
+        *label,
+        f"encrypted values inside {kind!r} cannot be found again: encrypt the whole field, or use "
+        "models, lists, tuples, sets, dicts and one branch of a union.",
+    )

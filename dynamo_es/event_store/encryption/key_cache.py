@@ -1,0 +1,104 @@
+"""Keys that this process remembers, for a while, and forgets at once when they are deleted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.event_store.encryption.cipher import Cipher
+    from dynamo_es.values import TenantId
+
+KEY_SECONDS: Final = 300.0
+"""How long a key is remembered: for so long another process may use one that was deleted here."""
+
+KEYS: Final = 10_000
+"""Most keys that are remembered."""
+
+
+class _Process:
+    """All caches of this process; the lock also guards what is in them."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.caches: WeakSet[KeyCache] = WeakSet()
+        self.deletions = 0
+
+
+_process: Final = _Process()
+
+
+class KeyCache:
+    """Remembers keys, least recently used out first. Safe to share between threads.
+
+    That a subject has no key is not remembered: another process may make one at any time.
+
+    Args:
+        clock: seconds since the epoch; the wall clock, because a frozen Lambda's other one
+            stands still.
+        seconds: how long a key is remembered; 0: not at all.
+        capacity: most keys.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], seconds: float = KEY_SECONDS, capacity: int = KEYS
+    ) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._capacity = capacity
+        self._keys: OrderedDict[tuple[TenantId, str], tuple[Cipher, float]] = OrderedDict()
+        with _process.lock:
+            _process.caches.add(self)
+
+    def get(
+        self, tenant_id: TenantId, subject: str, read: Callable[[], Cipher | None]
+    ) -> Cipher | None:
+        """Return a subject's key: the one remembered, or else what ``read`` returns.
+
+        What was read while a key was deleted (anybody's, by this process) is not remembered:
+        it may be the deleted one.
+        """
+        place = (tenant_id, subject)
+        with _process.lock:
+            if (remembered := self._fresh(place)) is not None:
+                return remembered
+            deletions = _process.deletions
+        cipher = read()
+        if cipher is not None and self._capacity and self._seconds > 0:
+            now = self._clock()
+            with _process.lock:
+                if _process.deletions == deletions:
+                    self._keys[place] = (cipher, now)
+                    self._keys.move_to_end(place)
+                    if len(self._keys) > self._capacity:
+                        self._keys.popitem(last=False)
+        return cipher
+
+    def _fresh(self, place: tuple[TenantId, str]) -> Cipher | None:
+        entry = self._keys.get(place)
+        if entry is None:
+            return None
+        cipher, since = entry
+        if not 0 <= self._clock() - since < self._seconds:
+            del self._keys[place]
+            return None
+        self._keys.move_to_end(place)
+        return cipher
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _forget(self, place: tuple[TenantId, str]) -> None:
+        self._keys.pop(place, None)
+
+
+def forget_everywhere(tenant_id: TenantId, subject: str) -> None:
+    """Forget a subject's key in every cache of this process; call it after the deletion."""
+    with _process.lock:
+        _process.deletions += 1
+        for cache in _process.caches:
+            cache._forget((tenant_id, subject))  # noqa: SLF001 - of this module

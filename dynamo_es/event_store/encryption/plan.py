@@ -1,0 +1,358 @@
+"""Where encrypted values are in the JSON of a class, and the walk that replaces them.
+
+A plan mirrors the JSON of an event as pydantic writes it. The event itself is walked beside it:
+only it says which branch of a union a value is of.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from dynamo_es.exceptions import EncryptedFieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+class Sealer(Protocol):
+    """Encrypts one value."""
+
+    def __call__(self, leaf: Leaf, pointer: str, subject: str | None, value: Any, /) -> str:
+        """Return what stands in the value's place.
+
+        Args:
+            leaf: the mark.
+            pointer: JSON pointer of the value.
+            subject: whose it is; None: not known.
+            value: JSON.
+        """
+
+
+class Place(NamedTuple):
+    """Where a walk is.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901).
+        subject: whose the data is here; None: not known.
+        owner: the model that the field is of.
+        seal: encrypts a value.
+        plan_of: the plan of a class.
+    """
+
+    pointer: str
+    subject: str | None
+    owner: BaseModel
+    seal: Sealer
+    plan_of: Callable[[type[BaseModel]], ModelPlan]
+
+    def below(self, step: str | int) -> Place:
+        """Return the place of a member or an entry."""
+        text = str(step).replace("~", "~0").replace("/", "~1")
+        return self._replace(pointer=f"{self.pointer}/{text}")
+
+
+class Node(ABC):
+    """A part of a plan."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return the JSON of a value with what is to be encrypted encrypted.
+
+        Neither the value nor its JSON is changed.
+
+        Raises:
+            EncryptedFieldError: the JSON is not of the form that the class says.
+        """
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value of a union is of this branch."""
+        raise NotImplementedError
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:  # noqa: ARG002 - others do
+        """Return the mark at a JSON pointer's steps; None if none is."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Node):
+    """A value that is encrypted whole.
+
+    Attributes:
+        event: class in which the mark stands.
+        field: name of the field.
+        mask: JSON that takes its place without the key.
+        subject_field: field of the same class with the subject's id, if the mark names one.
+        nullable: None is left as it is: the mark is on the other branch of a union.
+    """
+
+    event: str
+    field: str
+    mask: Any
+    subject_field: str | None = None
+    nullable: bool = False
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        if self.nullable and value is None:
+            return data
+        subject = place.subject
+        if self.subject_field is not None:
+            subject = subject_text(getattr(place.owner, self.subject_field, None))
+        return place.seal(self, place.pointer, subject, data)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        return None if steps else self
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Node):
+    """A list, tuple or set of entries that are alike."""
+
+    label: tuple[str, str]
+    entry: Node
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        if not self.fits(value) or not isinstance(data, list) or len(value) != len(data):
+            raise unlike(self.label, value)
+        return [
+            self.entry.seal(one, json, place.below(index))
+            for index, (one, json) in enumerate(zip(value, data, strict=True))
+        ]
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of this kind; see `Node.fits`."""
+        return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        return self.entry.leaf_at(steps[1:]) if steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Node):
+    """A tuple whose places differ."""
+
+    label: tuple[str, str]
+    entries: tuple[Node | None, ...]
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        if not self.fits(value) or not isinstance(data, list) or len(data) != len(self.entries):
+            raise unlike(self.label, value)
+        return [
+            json if node is None else node.seal(one, json, place.below(index))
+            for index, (node, one, json) in enumerate(zip(self.entries, value, data, strict=True))
+        ]
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of this kind; see `Node.fits`."""
+        return isinstance(value, tuple) and len(value) == len(self.entries)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        if not steps or not steps[0].isdecimal() or int(steps[0]) >= len(self.entries):
+            return None
+        node = self.entries[int(steps[0])]
+        return None if node is None else node.leaf_at(steps[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Node):
+    """The values of a dict."""
+
+    label: tuple[str, str]
+    entry: Node
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        # Keys of two kinds may be one in JSON, as 1 and "1" are.
+        if not self.fits(value) or not isinstance(data, dict) or len(value) != len(data):
+            raise unlike(self.label, value)
+        return {
+            key: self.entry.seal(one, json, place.below(key))
+            for one, (key, json) in zip(value.values(), data.items(), strict=True)
+        }
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of this kind; see `Node.fits`."""
+        return isinstance(value, Mapping)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        return self.entry.leaf_at(steps[1:]) if steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Node):
+    """A union of which one branch has encrypted values, further down."""
+
+    branch: Node
+    others: Node | None
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        if self.branch.fits(value):
+            return self.branch.seal(value, data, place)
+        return data if self.others is None else self.others.seal(value, data, place)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        return self.branch.leaf_at(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Node):
+    """A value of any type: one with encrypted fields in it could not be found again."""
+
+    label: tuple[str, str]
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:
+        """Return sealed JSON; see `Node.seal`."""
+        refuse_marked(value, self.label, place.plan_of)
+        return data
+
+
+@dataclass(slots=True)
+class Step:
+    """A field of a model.
+
+    Attributes:
+        name: of the attribute.
+        key: in the JSON; None: the model's JSON is this field's (a `RootModel`).
+        node: what is to be done with it.
+        may_miss: the field may be left out of the JSON.
+    """
+
+    name: str
+    key: str | None
+    node: Node
+    may_miss: bool
+
+
+@dataclass(slots=True, eq=False)
+class ModelPlan(Node):
+    """What is encrypted in a model.
+
+    Attributes:
+        model: the class.
+        subject: attribute that holds the id of the subject; None: the class does not say.
+        steps: of the fields that have something to be done, by key.
+        has_encrypted_fields: whether a value of it is ever encrypted.
+        is_open: whether a value in it may be of any type.
+    """
+
+    model: type[BaseModel]
+    has_encrypted_fields: bool = False
+    is_open: bool = False
+    subject: str | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    def seal(self, value: Any, data: Any, place: Place) -> Any:  # noqa: C901 - one rule a line
+        """Return sealed JSON; see `Node.seal`."""
+        if not isinstance(value, self.model):
+            raise unlike((self.model.__qualname__, "*"), value)
+        plan = self if type(value) is self.model else place.plan_of(type(value))
+        subject = place.subject
+        if plan.subject is not None:
+            subject = subject_text(getattr(value, plan.subject, None))
+        place = place._replace(owner=value, subject=subject)
+        if plan.is_open:
+            for name, extra in (value.model_extra or {}).items():
+                refuse_marked(extra, (plan.model.__qualname__, name), place.plan_of)
+        sealed = data
+        for step in plan.steps:
+            member = getattr(value, step.name)
+            if step.key is None:
+                return step.node.seal(member, data, place)
+            if not isinstance(data, dict):
+                raise unlike((plan.model.__qualname__, step.name), value)
+            if step.key not in data:
+                # The JSON of a subclass has its base's fields only, where the base is declared.
+                if step.may_miss or (plan is not self and not self.has(step.key)):
+                    continue
+                raise unlike((plan.model.__qualname__, step.name), value)
+            new = step.node.seal(member, data[step.key], place.below(step.key))
+            if new is not data[step.key]:
+                if sealed is data:
+                    sealed = data.copy()
+                sealed[step.key] = new
+        return sealed
+
+    def has(self, key: str) -> bool:
+        """Whether a field of this key has something to be done."""
+        return any(step.key == key for step in self.steps)
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of this kind; see `Node.fits`."""
+        return isinstance(value, self.model)
+
+    def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
+        """Return a mark; see `Node.leaf_at`."""
+        for step in self.steps:
+            if step.key is None:
+                return step.node.leaf_at(steps)
+            if steps and step.key == steps[0]:
+                return step.node.leaf_at(steps[1:])
+        return None
+
+
+def unlike(label: tuple[str, str], value: Any) -> EncryptedFieldError:
+    """Return the error for a value whose JSON has another form than its class says."""
+    return EncryptedFieldError(
+        *label,
+        f"it has encrypted values, and the JSON of this {type(value).__name__} has not the form "
+        "that its type says, so they cannot be found. Was it built without validation, or "
+        "serialized in another way?",
+    )
+
+
+def refuse_marked(
+    value: Any, label: tuple[str, str], plan_of: Callable[[type[BaseModel]], ModelPlan]
+) -> None:
+    """Raise `EncryptedFieldError` if a model with encrypted fields is in a value of any type."""
+    if type(value) in _ATOMS:
+        return
+    inside: Collection[Any] = ()
+    if isinstance(value, BaseModel):
+        plan = plan_of(type(value))
+        if plan.has_encrypted_fields:
+            raise EncryptedFieldError(
+                *label,
+                f"it holds a {type(value).__qualname__}, which has encrypted fields, but its type "
+                "does not say so: they would be stored in clear. Name the class in the type.",
+            )
+        if plan.is_open:
+            for name, member in (*value.__dict__.items(), *(value.model_extra or {}).items()):
+                refuse_marked(member, (type(value).__qualname__, name), plan_of)
+    elif isinstance(value, Mapping):
+        inside = value.values()
+    elif isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray):
+        inside = value
+    elif is_dataclass(value) and not isinstance(value, type):
+        inside = [getattr(value, one.name, None) for one in fields(value)]
+    for one in inside:
+        refuse_marked(one, label, plan_of)
+
+
+def subject_text(value: Any) -> str | None:
+    """Return the id of a subject as text; None if the value is none."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, str):
+        return str(value) or None
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return None

@@ -1,0 +1,295 @@
+"""Encrypts and decrypts the marked fields of events, and shreds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
+from dynamo_es.event_store.encryption.fields import encrypted_fields
+from dynamo_es.event_store.encryption.key_cache import KeyCache, forget_everywhere
+from dynamo_es.event_store.encryption.plan import Place, refuse_marked
+from dynamo_es.exceptions import DecryptionError, InvalidEventError, NoSubjectIdFound
+from dynamo_es.values import DEFAULT_TENANT, SubjectKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from pydantic import BaseModel
+
+    from dynamo_es.contracts import KeyStorageStrategy
+    from dynamo_es.event_store.encryption.plan import Leaf
+    from dynamo_es.values import StreamId, TenantId
+
+Json: TypeAlias = dict[str, Any]
+Keys: TypeAlias = dict[str, Cipher | None]
+"""Keys by subject, as one load has found them; None: the subject has none."""
+
+
+class Encryption:
+    """The encrypted fields of one tenant's events. Safe to share between threads.
+
+    Args:
+        key_storage: of the subjects' keys.
+        clock: seconds since the epoch.
+        new_key: makes a subject's key.
+        tenant_id: whose events.
+        cache: keys remembered, of all tenants; None: a new cache, for 300 s and 10,000 keys.
+    """
+
+    def __init__(
+        self,
+        key_storage: KeyStorageStrategy,
+        *,
+        clock: Callable[[], float] = time.time,
+        new_key: Callable[[], SubjectKey] = SubjectKey.random,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        cache: KeyCache | None = None,
+    ) -> None:
+        self._key_storage = key_storage.scoped_for_tenant(tenant_id)
+        self._clock = clock
+        self._new_key = new_key
+        self._tenant_id = tenant_id
+        self._cache = KeyCache(clock) if cache is None else cache
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return the encryption of that tenant; this one stays as it is.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
+        """
+        return type(self)(
+            self._key_storage,
+            clock=self._clock,
+            new_key=self._new_key,
+            tenant_id=tenant_id,
+            cache=self._cache,
+        )
+
+    def reading(self) -> Keys:
+        """Return what `decrypt` is to remember for one load, so that it reads no key twice."""
+        return {}
+
+    def encrypt(
+        self, event: BaseModel, data: Json, stream_id: StreamId, event_uuid: UUID
+    ) -> tuple[Json, list[Any]]:
+        """Return an event's JSON with its marked fields encrypted, and what tells them.
+
+        Keys are made at the first use of a subject. A field's subject is the one that its mark
+        names, else the one of its model (`DataSubject`), else that of the model around it; where
+        none of them says, the stream's name.
+
+        Args:
+            event: the event.
+            data: its JSON, by serialization alias; not changed.
+            stream_id: its stream.
+            event_uuid: its identity.
+
+        Returns:
+            The JSON, and notes to be stored with it: a list of
+            ``[subject, key id, {JSON pointer: mask, …}]``. Without marked fields, ``data``
+            itself and ``[]``.
+
+        Raises:
+            NoSubjectIdFound: the subject of a value is not known, or its field is empty.
+            InvalidSubjectError: a subject is longer than 1,024 bytes.
+            EncryptedFieldError: a mark stands where it cannot be kept.
+            InvalidEventError: a value that is not JSON.
+            MissingExtraError: cryptography is not installed.
+            ServiceError: the key could not be read or made.
+
+        Cost: nothing without marked fields; 1 request for each subject whose key is not
+        remembered.
+        """
+        plan = encrypted_fields(type(event))
+        if not plan.has_encrypted_fields:
+            if plan.is_open:
+                refuse_marked(event, (type(event).__qualname__, "*"), encrypted_fields)
+            return data, []
+        keys: dict[str, Cipher] = {}
+        notes: dict[str, dict[str, Any]] = {}
+
+        def seal(leaf: Leaf, pointer: str, subject: str | None, value: Any) -> str:
+            if not subject:
+                raise NoSubjectIdFound(stream_id, type(event).__qualname__, pointer)
+            try:
+                check_json(value)
+            except NotJsonError as error:
+                raise InvalidEventError(
+                    stream_id, f"the encrypted field {pointer}: {error.describe('the value')}"
+                ) from None
+            cipher = keys.get(subject)
+            if cipher is None:
+                cipher = keys[subject] = self._key_to_write(subject)
+            notes.setdefault(subject, {})[pointer] = leaf.mask
+            return cipher.seal(value, place_of(self._tenant_id, stream_id, event_uuid, pointer))
+
+        place = Place("", stream_id.name, event, seal, encrypted_fields)
+        sealed = plan.seal(event, data, place)
+        return sealed, [[subject, keys[subject].key_id, masks] for subject, masks in notes.items()]
+
+    def decrypt(
+        self,
+        data: Json,
+        notes: list[Any],
+        stream_id: StreamId,
+        event_uuid: UUID,
+        *,
+        event_type: type[BaseModel] | None = None,
+        keys: Keys | None = None,
+    ) -> Json:
+        """Return an event's JSON as it was before `encrypt`, or masked where the key is gone.
+
+        The notes say what is encrypted, not the class, which may have changed.
+
+        Args:
+            data: as stored; not changed.
+            notes: as `encrypt` returned them.
+            stream_id: the stream.
+            event_uuid: the event's identity.
+            event_type: its class: the masks of its present fields go before those noted.
+            keys: from `reading`, the same for all events of a load.
+
+        Raises:
+            DecryptionError: a value was altered, or moved from another field, event, stream or
+                tenant.
+            MissingExtraError: cryptography is not installed.
+            ServiceError: the key could not be read.
+
+        Cost: 1 request for each subject whose key is not remembered, once a load.
+        """
+        keys = {} if keys is None else keys
+        document = _Document(data)
+        for subject, key_id, masks in _groups(notes, stream_id):
+            if subject not in keys:
+                keys[subject] = self._key_to_read(subject)
+            cipher = keys[subject]
+            for pointer, noted in masks.items():
+                try:
+                    sealed = document.get(pointer)
+                    if cipher is None or cipher.key_id != key_id:
+                        value = _mask(event_type, pointer, noted)
+                    else:
+                        place = place_of(self._tenant_id, stream_id, event_uuid, pointer)
+                        value = cipher.unseal(sealed, place)
+                    document.put(pointer, value)
+                except (LookupError, UnsealError) as error:
+                    raise DecryptionError(stream_id, pointer) from error
+        changed: Json = document.root
+        return changed
+
+    def shred(self, subject: str) -> None:
+        """Delete a subject's key: what is encrypted with it can never be read again.
+
+        At once in this process; other processes may remember the key for up to 300 s, and what
+        they write with it meanwhile is masked afterwards, too. A copy of the key stays in the
+        backups of the table until they expire. Idempotent; call it again if it fails.
+
+        Raises:
+            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request, 1 write unit.
+        """
+        try:
+            self._key_storage.delete(subject)
+        finally:
+            # After the deletion: what is read from now on cannot be the deleted key.
+            forget_everywhere(self._tenant_id, subject)
+
+    def _key_to_read(self, subject: str) -> Cipher | None:
+        def read() -> Cipher | None:
+            key = self._key_storage.get(subject)
+            return None if key is None else Cipher(key)
+
+        return self._cache.get(self._tenant_id, subject, read)
+
+    def _key_to_write(self, subject: str) -> Cipher:
+        made: list[Cipher] = []
+
+        def read() -> Cipher:
+            made.append(Cipher(self._key_storage.get_or_create(subject, self._new_key())))
+            return made[0]
+
+        return self._cache.get(self._tenant_id, subject, read) or made[0]
+
+
+class _Document:
+    """JSON that is changed in a copy: of what leads to the changes, and nothing else."""
+
+    def __init__(self, root: Json) -> None:
+        self.root: Any = root
+        self._copied: set[int] = set()
+
+    def get(self, pointer: str) -> Any:
+        found = self.root
+        for step in steps_of(pointer):
+            found = found[_index(found, step)]
+        return found
+
+    def put(self, pointer: str, value: Any) -> None:
+        steps = steps_of(pointer)
+        if not steps:
+            self.root = value
+            return
+        self.root = parent = self._own(self.root)
+        for step in steps[:-1]:
+            index = _index(parent, step)
+            parent[index] = parent = self._own(parent[index])
+        parent[_index(parent, steps[-1])] = value
+
+    def _own(self, container: Any) -> Any:
+        if id(container) in self._copied:
+            return container
+        copy = container.copy()
+        self._copied.add(id(copy))
+        return copy
+
+
+def steps_of(pointer: str) -> list[str]:
+    """Return the steps of a JSON pointer (RFC 6901).
+
+    Raises:
+        LookupError: it is none.
+    """
+    if not pointer:
+        return []
+    first, *steps = pointer.split("/")
+    if first:
+        raise LookupError(pointer)
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
+
+
+def _index(container: Any, step: str) -> Any:
+    if isinstance(container, dict):
+        return step
+    if isinstance(container, list) and step.isascii() and step.isdecimal():
+        return int(step)
+    raise LookupError(step)
+
+
+def _mask(event_type: type[BaseModel] | None, pointer: str, noted: Any) -> Any:
+    leaf = None
+    if event_type is not None:
+        leaf = encrypted_fields(event_type).leaf_at(steps_of(pointer))
+    return _copy(noted if leaf is None else leaf.mask)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(one) for key, one in value.items()}
+    return [_copy(one) for one in value] if isinstance(value, list) else value
+
+
+def _groups(notes: Any, stream_id: StreamId) -> list[tuple[str, str, dict[str, Any]]]:
+    if isinstance(notes, list):
+        for group in notes:
+            match group:
+                case [str(), str(), dict()]:
+                    continue
+            break
+        else:
+            return notes
+    raise DecryptionError(stream_id, "$encrypted")

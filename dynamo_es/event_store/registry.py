@@ -1,0 +1,195 @@
+"""Names of event classes, and what it takes to lift what is stored under them."""
+
+from __future__ import annotations
+
+import gc
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynamo_es.event_store.event import Event, Snapshot, event_name, upcasters_of
+from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dynamo_es.event_store.event import Upcaster
+
+_T = TypeVar("_T", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """What the store knows of an event class.
+
+    Attributes:
+        event_class: the class.
+        name: name its events are stored under.
+        schema_version: of the class.
+        upcasters: step from each version below, by the version it takes.
+        validator: of the class, by pydantic.
+        serializer: of the class, by pydantic.
+    """
+
+    event_class: type[Event]
+    name: str
+    schema_version: int
+    upcasters: Mapping[int, Upcaster]
+    validator: Any
+    serializer: Any
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the class is one of snapshots."""
+        return issubclass(self.event_class, Snapshot)
+
+    @classmethod
+    def of(cls, event: type[Event]) -> EventKind:
+        """Return what there is to know.
+
+        Raises:
+            EventDefinitionError: the class cannot be stored or loaded as it is defined.
+        """
+        version = event.__schema_version__
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise EventDefinitionError(
+                f"{event.__qualname__}: __schema_version__ is {version!r}, "
+                "and has to be an integer from 1."
+            )
+        steps = {} if issubclass(event, Snapshot) else _steps(event, version)
+        name = event_name(event)
+        if not isinstance(name, str):
+            raise EventDefinitionError(
+                f"{event.__qualname__}: __event_name__ is {name!r}, and has to be text."
+            )
+        event.model_rebuild()
+        return cls(
+            event,
+            name,
+            version,
+            steps,
+            event.__pydantic_validator__,
+            event.__pydantic_serializer__,
+        )
+
+
+def _steps(event: type[Event], version: int) -> dict[int, Upcaster]:
+    steps = upcasters_of(event)
+    if missing := sorted(set(range(1, version)) - steps.keys()):
+        raise EventDefinitionError(
+            f"{event.__qualname__} has schema version {version}, and no upcaster from "
+            f"{', '.join(map(str, missing))}: mark a function of the class with "
+            f"@upcaster(from_version={missing[0]})."
+        )
+    if beyond := sorted(steps.keys() - set(range(1, version))):
+        raise EventDefinitionError(
+            f"{event.__qualname__} has schema version {version}, and an upcaster from "
+            f"{', '.join(map(str, beyond))}: raise __schema_version__, or remove the upcaster."
+        )
+    return steps
+
+
+class EventRegistry:
+    """Event classes by name. Every class derived from `Event` is found; none has to be added.
+
+    A class defined again under the same module and name (in a notebook, by a reload) takes the
+    place of the one before.
+    """
+
+    def __init__(self) -> None:
+        self._by_type: dict[type[Event], EventKind] = {}
+        self._by_name: dict[str, EventKind] = {}
+
+    def add(self, event: type[_T]) -> type[_T]:
+        """Add a class at once, so that what is wrong with it shows now. Works as a decorator.
+
+        Raises:
+            DuplicatedEvent: it was added before, or another class has its name or an alias.
+            EventDefinitionError: it cannot be stored or loaded as it is defined.
+        """
+        if event in self._by_type:
+            raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
+        self._register(event)
+        return event
+
+    def type_for_name(self, name: str) -> type[Event]:
+        """Return the class that events of this name belong to.
+
+        Raises:
+            KeyError: none has it.
+        """
+        kind = self.kind_named(name)
+        if kind is None:
+            raise KeyError(name)
+        return kind.event_class
+
+    def name_for_type(self, event: type[Event]) -> str:
+        """Return the name that events of a class are stored under.
+
+        Raises:
+            DuplicatedEvent: another class has it.
+            EventDefinitionError: it cannot be stored or loaded as it is defined.
+        """
+        return self.kind_of(event).name
+
+    def kind_of(self, event: type[Event]) -> EventKind:
+        """Return what there is to know of a class; raises as `name_for_type`."""
+        return self._by_type.get(event) or self._register(event)
+
+    def kind_named(self, name: str) -> EventKind | None:
+        """Return the class of this name or alias; None if there is none.
+
+        Raises:
+            DuplicatedEvent: several have it.
+            EventDefinitionError: it cannot be stored or loaded as it is defined.
+        """
+        if known := self._by_name.get(name):
+            return known
+        named = _classes_named(name)
+        if len(named) > 1:
+            # Classes of functions that have returned stay until they are collected.
+            named = []
+            gc.collect()
+            named = _classes_named(name)
+        if not named:
+            return None
+        if len(named) > 1:
+            raise DuplicatedEvent(
+                f"{name!r} is the name of several event classes: "
+                f"{', '.join(map(_place, named))}. Give each its own __event_name__."
+            )
+        return self._by_type.get(named[0]) or self._register(named[0])
+
+    def _register(self, event: type[Event]) -> EventKind:
+        kind = EventKind.of(event)
+        names = (kind.name, *event.__event_aliases__)
+        for name in names:
+            other = self._by_name.get(name)
+            if other is not None and _place(other.event_class) != _place(event):
+                raise DuplicatedEvent(
+                    f"{name!r} is the name of {_place(other.event_class)} and of {_place(event)}: "
+                    "give each its own __event_name__."
+                )
+        self._by_type[event] = kind
+        self._by_name |= dict.fromkeys(names, kind)
+        return kind
+
+
+def _classes_named(name: str) -> list[type[Event]]:
+    """Return the classes of this name or alias; of those defined in one place, the last."""
+    found: dict[str, type[Event]] = {}
+    for event in _defined(Event):
+        if name == event_name(event) or name in event.__event_aliases__:
+            found[_place(event)] = event
+    return list(found.values())
+
+
+def _defined(base: type[Event]) -> Iterator[type[Event]]:
+    for event in base.__subclasses__():
+        if not event.__pydantic_generic_metadata__["parameters"]:
+            yield event
+        yield from _defined(event)
+
+
+def _place(event: type[Event]) -> str:
+    return re.sub(r"^__main__\.", "", f"{event.__module__}.{event.__qualname__}")

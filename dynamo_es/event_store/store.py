@@ -1,0 +1,131 @@
+"""The store that applications use: typed events in, typed events out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.values import ExplicitVersioning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.values import Position, RawEvent, StreamId, Versioning
+
+
+class EventStore:
+    """Streams of typed events of one tenant; made by a backend. Safe to share between threads.
+
+    Args:
+        storage: where the events are.
+        serde: between their classes and JSON.
+    """
+
+    def __init__(self, storage: StorageStrategy, serde: Serde) -> None:
+        self._storage = storage
+        self._serde = serde
+
+    def append(
+        self,
+        *events: Event | WrappedEvent[Any],
+        stream_id: StreamId,
+        expected_version: int | Versioning = 0,
+    ) -> int | None:
+        """Append events to a stream: all of them or none.
+
+        Args:
+            events: in order, bare or wrapped (with metadata of the caller's choice).
+            stream_id: the stream.
+            expected_version: version the stream must have, 0 (the default): it must not exist.
+                ``ANY_VERSION``: append at the head. ``NO_VERSIONING``: a stream without versions.
+
+        Returns:
+            The version of the last of these events; None in a stream without versions, and if
+            there were no events.
+
+        Raises:
+            ConcurrentStreamWriteError: the stream has another version. Nothing was written.
+            InvalidEventError: an event that could not be loaded again; names event and field.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+
+        The rest as `StorageStrategy.insert_events`; so is the cost.
+        """
+        versioning = (
+            ExplicitVersioning(expected_version)
+            if isinstance(expected_version, int)
+            else expected_version
+        )
+        raws = [
+            self._serde.serialize(
+                event if isinstance(event, WrappedEvent) else WrappedEvent(event), stream_id
+            )
+            for event in events
+        ]
+        return self._storage.insert_events(stream_id, versioning, raws)
+
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        keep_unknown: bool = False,
+    ) -> list[WrappedEvent[Any]]:
+        """Return the events of a stream, in the order of their versions.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based. None: the newest snapshot and the events
+                after it; without one, from the first event.
+            stop: version to stop before, exclusive. None: to the end.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+
+        Returns:
+            The events; ``[]`` for a stream that does not exist. A snapshot whose class has
+            another schema version by now, or is gone, is passed over.
+
+        Raises:
+            UnknownEventError: no class has the name of an event.
+            UnreadableEventError: an event does not fit its class, or an upcaster failed.
+
+        The rest as `StorageStrategy.fetch_events`; so is the cost, one more load where a
+        snapshot is passed over.
+        """
+        raws = self._storage.fetch_events(stream_id, start, stop)
+        if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
+            raws = self._storage.fetch_events(stream_id, 1, stop)
+        return self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+
+    def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
+        """Return stored events as objects of their classes, such as those of a refusal.
+
+        Raises as `load_stream`.
+        """
+        return self._serde.deserialize_all(raws)
+
+    def save_snapshot(self, stream_id: StreamId, snapshot: WrappedEvent[Any]) -> None:
+        """Save the snapshot of a stream at a version; an older one never replaces a newer one.
+
+        Args:
+            stream_id: the stream.
+            snapshot: an event (a `Snapshot` best), wrapped with the version it is of.
+
+        Raises:
+            SnapshotAheadOfStreamError: the stream has not reached that version.
+            InvalidEventError: no version, or a state that could not be loaded again.
+
+        The rest as `StorageStrategy.save_snapshot`; so is the cost.
+        """
+        self._storage.save_snapshot(self._serde.serialize(snapshot, stream_id))
+
+    def delete_stream(self, stream_id: StreamId) -> None:
+        """Delete a stream and its snapshot; see `StorageStrategy.delete_stream`."""
+        self._storage.delete_stream(stream_id)
+
+    @property
+    def position(self) -> Position | None:
+        """The last position assigned in the log of all tenants; None when none was."""
+        return self._storage.current_position

@@ -1,0 +1,115 @@
+"""An event with its metadata: what is appended, loaded, and read from the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from dynamo_es.event_store.event import Event
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from dynamo_es.values import Position, StreamId, TenantId
+
+
+class Context(BaseModel):
+    """Metadata of an event: two well-known ids, and any fields of the application's own.
+
+    ``Context(correlation_id=request_id, user="ann")``. Field names that begin with ``$`` are
+    the store's own.
+
+    Attributes:
+        correlation_id: what the event belongs to, such as the request that began it all.
+        causation_id: what led to it, such as the event before.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            correlation_id: UUID | None = None,
+            causation_id: UUID | None = None,
+            **fields: Any,
+        ) -> None: ...
+
+
+EMPTY_CONTEXT: Final = Context()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent:
+    """A stored event whose name no class has, kept as it is stored.
+
+    Attributes:
+        name: the name it is stored under.
+        data: its JSON.
+    """
+
+    name: str
+    data: dict[str, Any]
+
+
+TEvent = TypeVar("TEvent", bound=Event | UnknownEvent)
+TContext = TypeVar("TContext", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedEvent(Generic[TEvent]):
+    """An event and what the store knows of it.
+
+    Attributes:
+        event: the event.
+        version: place in the stream, 1-based; None before the append (the store numbers it)
+            and in streams without versions.
+        uuid: identity of the event; appending it again at the same version is a success.
+        created_at: when it was made.
+        context: metadata.
+    """
+
+    event: TEvent
+    version: int | None = None
+    uuid: UUID = field(default_factory=uuid4)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    context: Context = EMPTY_CONTEXT
+
+    @classmethod
+    def wrap(
+        cls, event: TEvent, version: int | None = None, context: Context | None = None
+    ) -> WrappedEvent[TEvent]:
+        """Return an event with a new identity, made now."""
+        return WrappedEvent(event, version, context=context or EMPTY_CONTEXT)
+
+    def get_context(self, context_type: type[TContext]) -> TContext:
+        """Return the context as another model of the application's own.
+
+        Raises:
+            pydantic.ValidationError: it does not fit that model.
+        """
+        return context_type.model_validate(self.context.model_dump())
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the log has it.
+
+    Attributes:
+        wrapped_event: the event.
+        stream_id: its stream.
+        position: place in the log of all streams and tenants, 1-based.
+        tenant_id: whose it is.
+    """
+
+    wrapped_event: WrappedEvent[Any]
+    stream_id: StreamId
+    position: Position
+    tenant_id: TenantId = DEFAULT_TENANT

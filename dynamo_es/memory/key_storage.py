@@ -1,0 +1,63 @@
+"""The contract `KeyStorageStrategy` kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from dynamo_es.contracts import KeyStorageStrategy
+from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from dynamo_es.values import SubjectKey, TenantId
+
+
+@dataclass(slots=True)
+class _Keys:
+    """What the storages of all tenants share; touched only under the lock."""
+
+    lock: Lock = field(default_factory=Lock)
+    by_subject: dict[tuple[TenantId, str], SubjectKey] = field(default_factory=dict)
+
+
+class MemoryKeyStorage(KeyStorageStrategy):
+    """Keys of one tenant's subjects, in memory. Safe to share between threads.
+
+    Args:
+        tenant_id: the tenant, any text.
+        shared: the keys of another storage, to work on the same; None: start empty.
+
+    Raises:
+        InvalidStreamIdError: the tenant is not text.
+    """
+
+    def __init__(
+        self, tenant_id: TenantId = DEFAULT_TENANT, *, shared: _Keys | None = None
+    ) -> None:
+        check_tenant(tenant_id)
+        self._tenant_id = tenant_id
+        self._keys = _Keys() if shared is None else shared
+
+    def get(self, subject: str) -> SubjectKey | None:
+        """Return a subject's key; see `KeyStorageStrategy.get`."""
+        check_subject(subject)
+        with self._keys.lock:
+            return self._keys.by_subject.get((self._tenant_id, subject))
+
+    def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
+        """Return a subject's key, made if need be; see `KeyStorageStrategy.get_or_create`."""
+        check_subject(subject)
+        with self._keys.lock:
+            return self._keys.by_subject.setdefault((self._tenant_id, subject), new)
+
+    def delete(self, subject: str) -> None:
+        """Delete a subject's key; see `KeyStorageStrategy.delete`."""
+        check_subject(subject)
+        with self._keys.lock:
+            self._keys.by_subject.pop((self._tenant_id, subject), None)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant over the same data."""
+        return type(self)(tenant_id, shared=self._keys)

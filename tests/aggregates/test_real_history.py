@@ -1,0 +1,52 @@
+"""A real history, as it was imported, read as typed events and aggregates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from dynamo_es import Repository, StreamId
+from dynamo_es.cli.importing import Importer, Settings, open_source
+from dynamo_es.cli.importing.lines import Defaults, parse_line
+from tests.aggregates.files import File, FileAdded, FileDeleted, FileModified, FileRenamed
+from tests.cli.histories import SAMPLE
+
+TYPES = {kind.__name__: kind for kind in (FileAdded, FileModified, FileRenamed, FileDeleted)}
+
+
+@pytest.fixture(scope="module")
+def history():
+    with open_source(Path(str(SAMPLE))) as source:
+        return list(source)
+
+
+def test_every_file_has_the_lines_that_were_added_and_not_deleted(backend, history):
+    streams = defaultdict(list)
+    for number, text in enumerate(history, 1):
+        line = parse_line(text, number, Defaults())
+        streams[line.stream].append(line)
+    Importer(backend.storage, Settings(events_per_commit=10)).run(history)
+
+    for stream, lines in streams.items():
+        store = backend.in_tenant(stream.tenant_id).event_store
+        stream_id = StreamId(name=stream.name, category=stream.category)
+        typed = store.load_stream(stream_id)
+        repository = Repository(store, File, every=1)
+        file = repository.load(stream.name)
+
+        assert [one.event for one in typed] == [
+            TYPES[line.name].model_validate(line.data) for line in lines
+        ]
+        balance = sum(
+            (line.data["lines_added"] or 0) - (line.data["lines_deleted"] or 0) for line in lines
+        )
+        assert file.lines == balance
+        assert file.stored_version == len(lines)
+        assert file.exists is (lines[-1].name != "FileDeleted")
+
+        with repository.aggregate(stream.name) as file:
+            file.modify("0" * 40, added=3, deleted=1)
+        assert repository.load(stream.name).lines == balance + 2
+        assert len(store.load_stream(stream_id)) == 1, "the snapshot alone"
