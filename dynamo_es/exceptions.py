@@ -47,9 +47,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
     from uuid import UUID
-
-    from dynamo_es.values import RawEvent
 
 
 class EventStoreError(Exception):
@@ -127,8 +126,8 @@ class ConcurrentStreamWriteError(EventStoreError):
         expected: version the append expected.
         actual: version the stream has reached as far as this refusal shows (it may be
             further by now); 0 when it does not exist.
-        winning: the events from ``expected + 1`` up to ``actual``, if the refusal saw them
-            anyhow: who has the stream up to ``expected`` need not load it again. Else empty.
+        winning: the `RawEvent` objects from ``expected + 1`` up to ``actual``, if the refusal saw
+            them anyhow: who has the stream up to ``expected`` need not load it again. Else empty.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class ConcurrentStreamWriteError(EventStoreError):
         actual: int | None,
         hint: str = "",
         *,
-        winning: tuple[RawEvent, ...] = (),
+        winning: tuple[Any, ...] = (),
     ) -> None:
         self.stream_id = str(stream_id)
         self.expected = expected

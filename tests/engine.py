@@ -7,6 +7,7 @@ declares it lacking, the test is deselected; the report's header names the reaso
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -17,7 +18,10 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.tables import delete_tables
+from dynamo_es.memory import MemoryKeyStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from dynamo_es import StorageStrategy
+    from dynamo_es.contracts import KeyStorageStrategy
 
 
 class Capability(StrEnum):
@@ -96,6 +101,10 @@ class Engine(ABC):
     def fresh_process(self) -> Backend:
         """Return a backend that remembers nothing, over the same data as all others."""
 
+    @abstractmethod
+    def key_storage(self) -> KeyStorageStrategy:
+        """Return the keys of data subjects as another process has them."""
+
     def tidy(self) -> None:  # noqa: B027 - most have nothing to do
         """Called after each test; nothing that was stored is needed any more."""
 
@@ -122,12 +131,16 @@ class MemoryEngine(Engine):
 
     def start(self) -> None:
         self._backend = MemoryBackend()
+        self._keys = MemoryKeyStorage()
 
     def stop(self) -> None:
-        del self._backend
+        del self._backend, self._keys
 
     def fresh_process(self) -> Backend:
         return self._backend.in_tenant("")
+
+    def key_storage(self) -> KeyStorageStrategy:
+        return self._keys.scoped_for_tenant("")
 
 
 class DynamoEngine(Engine):
@@ -148,6 +161,11 @@ class DynamoEngine(Engine):
 
     def fresh_process(self) -> Backend:
         return DynamoBackend(self._config, client=self._client)
+
+    def key_storage(self) -> KeyStorageStrategy:
+        return DynamoKeyStorage(
+            self._config, Gateway(lambda: self._client, self._config), time.time
+        )
 
     @contextmanager
     def crash_after(self, requests: int) -> Iterator[Backend]:

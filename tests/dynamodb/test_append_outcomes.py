@@ -105,6 +105,20 @@ def test_a_stream_that_is_deleted_before_anything_was_put_is_looked_at_again():
     assert caught.value.actual == 2
 
 
+def test_a_refusal_by_a_part_of_its_events_shows_nothing_of_what_follows():
+    first = a_commit(NEW[:1], 4)
+    later = a_commit(OTHERS, 5)
+    with pytest.raises(ConcurrentStreamWriteError) as caught:
+        play(
+            append(a_stream(at(3)), 3),
+            (put(OURS), refused(first)),
+            *reading_head(later),
+            (RANGE, page(later, first, a_commit(events(STREAM, 3), 1))),
+            *reading_head(later),
+        )
+    assert (caught.value.actual, caught.value.winning) == (6, ())
+
+
 def test_its_own_creation_in_the_way_is_a_success_if_the_stream_is_alive():
     stream = a_stream()
     play(

@@ -66,6 +66,18 @@ class Everything(Event):
     named: str = Field(alias="Named-So")
 
 
+class Strict(Event):
+    """Takes a date for a date only; in JSON, a date is text."""
+
+    model_config = ConfigDict(strict=True)
+
+    __event_name__ = "account.strict"
+
+    day: date
+    id: UUID
+    names: tuple[str, ...]
+
+
 class Moved(Event):
     """In its third schema: first `to`, then `street` and `city`, now one address."""
 

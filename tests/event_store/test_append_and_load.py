@@ -24,6 +24,7 @@ from tests.event_store.accounts import (
     Everything,
     Kind,
     Opened,
+    Strict,
 )
 
 OPENED = Opened(owner="Ann")
@@ -58,6 +59,14 @@ def test_every_kind_of_field_comes_back_as_it_was(store, stream):
             "Named-So": "x",
         }
     )
+
+    store.append(event, stream_id=stream)
+
+    assert loaded(store, stream) == [(1, event)]
+
+
+def test_a_strict_class_loads_what_it_stored(store, stream):
+    event = Strict(day=date(2026, 2, 28), id=UUID(int=7), names=("a", "b"))
 
     store.append(event, stream_id=stream)
 
