@@ -12,22 +12,19 @@ from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.event_store.access import EventStoreAccess
-from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.event_store.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from dynamo_es.contracts import Observer, StorageStrategy
-    from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.contracts import Observer
     from dynamo_es.event_store.registry import EventRegistry
-    from dynamo_es.event_store.store import EventStore
     from dynamo_es.values import TenantId
 
 
-class DynamoBackend:
+class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
     Args:
@@ -56,12 +53,10 @@ class DynamoBackend:
         self._client = LazyClient(config, client)
         self._close: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
-        self._tenant_id = DEFAULT_TENANT
-        self._storage = DynamoStorage(
-            config, gateway, RememberedHeads(config.remembered_heads, clock), clock
-        )
-        self._typed = EventStoreAccess(
-            lambda: DynamoKeyStorage(config, gateway, clock), registry, clock
+        heads = RememberedHeads(config.remembered_heads, clock)
+        super().__init__(
+            DynamoStorage(config, gateway, heads, clock),
+            EventStoreAccess(lambda: DynamoKeyStorage(config, gateway, clock), registry, clock),
         )
 
     @classmethod
@@ -113,32 +108,14 @@ class DynamoBackend:
         """The boto3 client; made now if it was not yet."""
         return self._client()
 
-    @property
-    def storage(self) -> StorageStrategy:
-        """The storage of this backend's tenant."""
-        return self._storage
-
-    @property
-    def event_store(self) -> EventStore:
-        """The typed events of this backend's tenant."""
-        return self._typed.event_store(self._storage, self._tenant_id)
-
-    @property
-    def encryption(self) -> Encryption:
-        """The encrypted fields of this backend's tenant, and how to make them unreadable."""
-        return self._typed.encryption(self._tenant_id)
-
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend of that tenant over the same tables; this one stays as it is.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
         """
-        scoped = object.__new__(type(self))
-        scoped.__dict__.update(self.__dict__)
-        scoped._storage = self._storage.scoped_for_tenant(tenant_id)
-        scoped._tenant_id = tenant_id
-        scoped._close = None
+        scoped = super().in_tenant(tenant_id)
+        scoped._close = None  # noqa: SLF001 - of its own class; who was made here closes it
         return scoped
 
     def create_tables(self) -> None:
@@ -159,14 +136,3 @@ class DynamoBackend:
         if self._close is not None:
             self._close()
             self._close = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

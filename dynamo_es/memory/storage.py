@@ -84,6 +84,11 @@ class MemoryStorage(StorageStrategy):
         self._tenant_id = tenant_id
         self._data = _Data() if shared is None else shared
 
+    @property
+    def tenant_id(self) -> TenantId:
+        """Whose streams they are."""
+        return self._tenant_id
+
     def fetch_events(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> list[RawEvent]:
