@@ -109,7 +109,7 @@ def transacted(seen: Transaction) -> Table:
     return facts(
         [
             ("decided on", ", then on ".join(f"{cents / 100:.2f}" for cents in seen.decisions)),
-            ("requests", f"{seen.requests}: load, refused append, append"),
+            ("requests", f"{seen.requests}: load, refused append, append, snapshot"),
             ("version", f"{seen.version}, with a snapshot at {seen.snapshot}"),
         ]
     )
