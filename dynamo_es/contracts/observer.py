@@ -14,9 +14,10 @@ class OperationReport:
     """What one operation cost.
 
     Attributes:
-        operation: ``append``, ``load``, ``save_snapshot``, ``delete`` or ``position``.
+        operation: ``append``, ``load``, ``save_snapshot``, ``delete``, ``position``; of keys,
+            ``get_key``, ``create_key`` or ``delete_key``.
         tenant_id: the tenant it ran for.
-        stream_id: the stream; None for ``position``.
+        stream_id: the stream; None for ``position`` and of keys.
         requests: API calls made by the operation.
         attempts: HTTP attempts, retries of the SDK included; ``requests`` or more.
         read_units: read units consumed as DynamoDB reports them; None unless asked for

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.values import TenantId
 
-_NO_KEY_YET: Final = "attribute_not_exists(subject)"
+# A put that was thought lost may arrive after its key was shredded: that key stays out for good.
+_NO_KEY_YET: Final = (
+    "attribute_not_exists(subject) OR (attribute_exists(shredded) AND shredded <> :key_id)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,14 @@ def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> I
     return item
 
 
-def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
-    """Return the key of an item.
+def read_key(tenant: str, subject: str, item: Item) -> StoredKey | None:
+    """Return the key of an item; None if it was shredded.
 
     Raises:
-        StoredItemError: the item is not one of `key_item`.
+        StoredItemError: the item is neither one of `key_item` nor what `shred_key` leaves.
     """
+    if "shredded" in item:
+        return None
     try:
         wrapped_by = item["wrapped_by"]["S"] if "wrapped_by" in item else None
         return StoredKey(item["key_id"]["S"], item["key_bytes"]["B"], wrapped_by)
@@ -100,14 +105,25 @@ def put_new_key(table: str, item: Item) -> Request:
             "TableName": table,
             "Item": item,
             "ConditionExpression": _NO_KEY_YET,
+            "ExpressionAttributeValues": {":key_id": item["key_id"]},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
 
 
-def delete_key(table: str, tenant: str, subject: str) -> Request:
-    """Delete a subject's key, whatever it is."""
-    return Request("delete_item", {"TableName": table, "Key": _place(tenant, subject)})
+def shred_key(table: str, tenant: str, subject: str) -> Request:
+    """Remove a subject's key, and leave its id: that key must not come back."""
+    return Request(
+        "update_item",
+        {
+            "TableName": table,
+            "Key": _place(tenant, subject),
+            "UpdateExpression": (
+                "SET shredded = key_id REMOVE key_id, key_bytes, wrapped_by, created_at"
+            ),
+            "ConditionExpression": "attribute_exists(key_id)",
+        },
+    )
 
 
 def _place(tenant: str, subject: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from dynamo_es.contracts.checks import check_subject, check_tenant
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.key_requests import (
     StoredKey,
-    delete_key,
     get_key,
     key_item,
     partition_of,
     put_new_key,
     read_key,
+    shred_key,
 )
 from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
 from dynamo_es.exceptions import ContentionError, InputError, StoredItemError
@@ -46,18 +46,21 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
         yield put_new_key(table, item)
     except ConditionRefused as refused:
         for there in filter(None, refused.items):
-            return read_key(tenant, subject, there)
+            if (key := read_key(tenant, subject, there)) is not None:
+                return key
         failure: Exception = ContentionError(
             "PutItem",
             "LostRaces",
-            "the key that was in the way is gone.",
+            "the key that was in the way was shredded.",
             table,
         )
     except OutcomeUnknown as unknown:
         # It may still arrive; nothing is encrypted with it before somebody reads it.
         failure = unknown
     else:
-        return read_key(tenant, subject, item)
+        if (made := read_key(tenant, subject, item)) is not None:
+            return made
+        raise AssertionError("a key that was just put has an id")
     found = yield from find_key(table, tenant, subject)
     if found is None:
         raise failure
@@ -65,15 +68,18 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
 
 
 def drop_key(table: str, tenant: str, subject: str) -> Steps[None]:
-    """Delete a subject's key."""
-    yield delete_key(table, tenant, subject)
+    """Shred a subject's key; nothing happens if there is none, or it was shredded before."""
+    try:
+        yield shred_key(table, tenant, subject)
+    except ConditionRefused:
+        return
 
 
 class DynamoKeyStorage(KeyStorageStrategy):
     """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
 
-    A deleted key stays in the table's point-in-time recovery for the days configured in
-    ``infra/event-store.yaml``.
+    Of a deleted key its id stays, so that no late request brings it back. The key itself stays in
+    the table's point-in-time recovery for the days configured in ``infra/event-store.yaml``.
 
     Args:
         config: name of the table; ``kms_key_id`` to wrap new keys.

@@ -1,0 +1,268 @@
+"""Keys on DynamoDB: the requests to the letter, and what becomes of lost replies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
+
+from dynamo_es import DynamoBackend
+from dynamo_es.dynamodb.emulator import emulated_client
+from dynamo_es.dynamodb.errors import OutcomeUnknown
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.key_requests import (
+    StoredKey,
+    get_key,
+    key_item,
+    partition_of,
+    put_new_key,
+    read_key,
+    shred_key,
+)
+from dynamo_es.dynamodb.key_storage import (
+    DynamoKeyStorage,
+    drop_key,
+    find_key,
+    find_or_create_key,
+)
+from dynamo_es.exceptions import (
+    ContentionError,
+    InvalidStreamIdError,
+    StoredItemError,
+    UnavailableError,
+)
+from dynamo_es.values import SubjectKey
+from tests.dynamodb.machine import DONE, lost, play, refused, timed_out
+from tests.dynamodb.replies import requests_of
+from tests.faults import Fault, Network
+
+TABLE, TENANT, SUBJECT = "keys", "acme#", "ann"
+KEY = StoredKey("0123456789abcdef", bytes(range(32)), None)
+OTHER = StoredKey("fedcba9876543210", bytes(32), None)
+ITEM = key_item(TENANT, SUBJECT, KEY, created_at=1_700_000_000)
+OTHER_ITEM = key_item(TENANT, SUBJECT, OTHER, created_at=1_600_000_000)
+PLACE = {"tenant": {"S": "acme#"}, "subject": {"S": "ann"}}
+GET = get_key(TABLE, TENANT, SUBJECT)
+PUT = put_new_key(TABLE, ITEM)
+
+
+def create():
+    return find_or_create_key(TABLE, TENANT, SUBJECT, ITEM)
+
+
+# Requests
+
+
+def test_the_item_of_a_key():
+    built = key_item(TENANT, SUBJECT, KEY, created_at=1_700_000_000)
+    assert built == PLACE | {
+        "key_id": {"S": "0123456789abcdef"},
+        "key_bytes": {"B": bytes(range(32))},
+        "created_at": {"N": "1700000000"},
+    }
+    wrapped = replace(KEY, key_bytes=b"wrapped", wrapped_by="alias/subjects")
+    item = key_item(TENANT, SUBJECT, wrapped, created_at=1)
+    assert item["wrapped_by"] == {"S": "alias/subjects"}
+    assert read_key(TENANT, SUBJECT, ITEM) == KEY
+    assert read_key(TENANT, SUBJECT, item) == wrapped
+
+
+GOLDEN = {
+    "get": (GET, "get_item", {"TableName": "keys", "Key": PLACE, "ConsistentRead": True}),
+    "put": (
+        PUT,
+        "put_item",
+        {
+            "TableName": "keys",
+            "Item": ITEM,
+            "ConditionExpression": (
+                "attribute_not_exists(subject)"
+                " OR (attribute_exists(shredded) AND shredded <> :key_id)"
+            ),
+            "ExpressionAttributeValues": {":key_id": {"S": "0123456789abcdef"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    ),
+    "shred": (
+        shred_key(TABLE, TENANT, SUBJECT),
+        "update_item",
+        {
+            "TableName": "keys",
+            "Key": PLACE,
+            "UpdateExpression": (
+                "SET shredded = key_id REMOVE key_id, key_bytes, wrapped_by, created_at"
+            ),
+            "ConditionExpression": "attribute_exists(key_id)",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("built", "operation", "params"), GOLDEN.values(), ids=GOLDEN)
+def test_requests_to_the_letter_and_as_the_service_has_them(built, operation, params):
+    assert built == (operation, params)
+    name = "".join(word.capitalize() for word in operation.split("_"))
+    shape = Session().get_service_model("dynamodb").operation_model(name).input_shape
+    assert shape is not None
+    assert not ParamValidator().validate(params, shape).has_errors()
+
+
+def test_no_name_in_an_expression_is_reserved():
+    reserved = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
+    names = {"SUBJECT", "SHREDDED", "KEY_ID", "KEY_BYTES", "WRAPPED_BY", "CREATED_AT"}
+    assert names.isdisjoint(reserved)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "partition"), [("", "#"), ("acme", "acme#"), ("a#b", "a%23b#"), ("%", "%25#")]
+)
+def test_the_partition_of_a_tenant_is_never_empty(tenant, partition):
+    assert partition_of(tenant) == partition
+
+
+def test_a_tenant_too_long_for_a_key_is_refused():
+    assert len(partition_of("t" * 2047)) == 2048
+    with pytest.raises(InvalidStreamIdError, match="2049 bytes"):
+        partition_of("t" * 2048)
+
+
+# Steps
+
+
+def test_getting_is_one_consistent_read():
+    assert play(find_key(TABLE, TENANT, SUBJECT), (GET, {"Item": ITEM})) == KEY
+    assert play(find_key(TABLE, TENANT, SUBJECT), (GET, {})) is None
+
+
+def test_creating_is_one_put():
+    assert play(create(), (PUT, DONE)) == KEY
+
+
+def test_the_key_that_is_there_wins_without_another_request():
+    assert play(create(), (PUT, refused(OTHER_ITEM))) == OTHER
+
+
+def test_after_a_lost_reply_ones_own_key_is_the_one_that_is_there():
+    assert play(create(), (PUT, refused(ITEM, maybe_landed=True))) == KEY
+
+
+@pytest.mark.parametrize(("there", "key"), [(ITEM, KEY), (OTHER_ITEM, OTHER)])
+def test_an_unknown_outcome_is_looked_up(there, key):
+    assert play(create(), (PUT, lost()), (GET, {"Item": there})) == key
+
+
+def test_an_unknown_outcome_that_left_nothing_is_a_failure_to_repeat():
+    with pytest.raises(OutcomeUnknown):
+        play(create(), (PUT, lost()), (GET, {}))
+
+
+def test_an_engine_that_does_not_say_what_is_there_is_asked():
+    assert play(create(), (PUT, refused(None)), (GET, {"Item": OTHER_ITEM})) == OTHER
+    with pytest.raises(ContentionError):
+        play(create(), (PUT, refused(None)), (GET, {}))
+
+
+def test_a_failed_look_up_is_a_failure():
+    with pytest.raises(UnavailableError):
+        play(create(), (PUT, lost()), (GET, timed_out("GetItem")))
+
+
+def test_deleting_is_one_request():
+    play(drop_key(TABLE, TENANT, SUBJECT), (shred_key(TABLE, TENANT, SUBJECT), DONE))
+
+
+def test_deleting_what_is_not_there_is_no_error():
+    play(drop_key(TABLE, TENANT, SUBJECT), (shred_key(TABLE, TENANT, SUBJECT), refused(None)))
+
+
+SHREDDED = PLACE | {"shredded": {"S": KEY.id}}
+
+
+def test_a_shredded_key_is_none():
+    assert play(find_key(TABLE, TENANT, SUBJECT), (GET, {"Item": SHREDDED})) is None
+
+
+def test_a_key_that_was_shredded_while_it_was_made_is_not_used():
+    with pytest.raises(ContentionError, match="was shredded"):
+        play(create(), (PUT, refused(SHREDDED, maybe_landed=True)), (GET, {"Item": SHREDDED}))
+
+
+@pytest.mark.parametrize("attribute", ["key_id", "key_bytes"])
+def test_an_item_that_is_no_key_is_an_error(attribute):
+    item = {name: value for name, value in ITEM.items() if name != attribute}
+    with pytest.raises(StoredItemError, match=f"'{attribute}' is missing"):
+        play(find_key(TABLE, TENANT, SUBJECT), (GET, {"Item": item}))
+
+
+# On an engine
+
+
+@pytest.fixture
+def backend():
+    with DynamoBackend.local() as backend:
+        yield backend
+
+
+@pytest.fixture
+def storage(backend):
+    gateway = Gateway(lambda: backend.client, backend.config, sleep=lambda _: None)
+    return DynamoKeyStorage(backend.config, gateway, lambda: 1_700_000_000.9, "acme")
+
+
+def test_each_call_is_one_request(backend, storage):
+    sent = requests_of(backend.client)
+    first = storage.get_or_create("ann", SubjectKey.random())
+    assert sent == {"PutItem": 1}
+    assert storage.get_or_create("ann", SubjectKey.random()) == first
+    assert sent == {"PutItem": 2}
+    assert storage.get("ann") == first
+    storage.delete("ann")
+    assert sent == {"PutItem": 2, "GetItem": 1, "UpdateItem": 1}
+
+
+def test_a_late_request_does_not_bring_a_shredded_key_back(backend, storage):
+    storage.get_or_create(SUBJECT, SubjectKey(KEY.id, KEY.key_bytes))
+    storage.delete(SUBJECT)
+
+    with pytest.raises(backend.client.exceptions.ConditionalCheckFailedException):
+        backend.client.put_item(**PUT.params)
+
+    assert storage.get(SUBJECT) is None
+    again = storage.get_or_create(SUBJECT, SubjectKey.random())
+    assert storage.get(SUBJECT) == again
+
+
+def test_what_is_stored(backend, storage):
+    storage.get_or_create(SUBJECT, SubjectKey(KEY.id, KEY.key_bytes))
+    assert backend.client.scan(TableName="keys")["Items"] == [ITEM]
+
+
+@pytest.mark.parametrize("change", [{"key_id": {"S": "x"}}, {"key_bytes": {"B": b"short"}}])
+def test_a_stored_key_of_another_form_is_an_error(backend, storage, change):
+    backend.client.put_item(TableName="keys", Item=ITEM | change)
+    with pytest.raises(StoredItemError):
+        storage.get(SUBJECT)
+    with pytest.raises(StoredItemError):
+        storage.get_or_create(SUBJECT, SubjectKey.random())
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.ERROR_AFTER_WRITE, Fault.LOST_REQUEST])
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_whatever_is_lost_the_caller_has_the_key_that_is_stored(backend, fault, attempts):
+    config = replace(backend.config, max_attempts=attempts)
+    client = emulated_client(config)
+    DynamoBackend(config, client=client).create_tables()
+    storage = DynamoKeyStorage(config, Gateway(lambda: client, config), lambda: 0.0)
+    network = Network(client)
+    new = SubjectKey.random()
+    with network.between():
+        network.plan(lambda number: fault if number == 0 else None)
+        try:
+            got = storage.get_or_create("ann", new)
+        except UnavailableError:
+            assert (fault, attempts) == (Fault.LOST_REQUEST, 1)
+            got = storage.get_or_create("ann", new)
+    assert got == storage.get("ann") == new
