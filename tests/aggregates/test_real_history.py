@@ -22,12 +22,16 @@ def history():
         return list(source)
 
 
-def test_every_file_has_the_lines_that_were_added_and_not_deleted(backend, history):
-    streams = defaultdict(list)
+def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backend, history):
+    streams, texts = defaultdict(list), defaultdict(list)
     for number, text in enumerate(history, 1):
         line = parse_line(text, number, Defaults())
         streams[line.stream].append(line)
-    Importer(backend.storage, Settings(events_per_commit=10)).run(history)
+        texts[line.stream].append(text)
+    if engine.name == "moto":  # a query goes through all items of the table there
+        streams = dict(list(streams.items())[::8])
+    chosen = [text for stream in streams for text in texts[stream]]
+    Importer(backend.storage, Settings(events_per_commit=10)).run(chosen)
 
     for stream, lines in streams.items():
         store = backend.in_tenant(stream.tenant_id).event_store

@@ -132,6 +132,7 @@ def count_requests(engine):
 
 
 @pytest.mark.concurrent
+@needs(Capability.CONCURRENCY)
 def test_everyones_deposits_arrive(engine, repository, ann):
     def deposit(amount):
         process = Repository(engine.fresh_process().event_store, Account)
