@@ -29,7 +29,8 @@ def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backen
         streams[line.stream].append(line)
         texts[line.stream].append(text)
     if engine.name == "moto":  # a query goes through all items of the table there
-        streams = dict(list(streams.items())[::8])
+        for stream in [stream for number, stream in enumerate(streams) if number % 8]:
+            del streams[stream]
     chosen = [text for stream in streams for text in texts[stream]]
     Importer(backend.storage, Settings(events_per_commit=10)).run(chosen)
 
