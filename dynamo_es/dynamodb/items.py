@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic_core import SchemaValidator, to_json
 
+from dynamo_es.dynamodb.compression import compress
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES, item_size, write_units
 from dynamo_es.exceptions import StoredItemError
@@ -210,7 +211,7 @@ def _pack(item: Item, events: Sequence[RawEvent]) -> int:
     text = encode_events(events)
     rest = item_size(item) + len("events")
     units = write_units(rest + len(text))
-    if units > 1 and write_units(rest + len(packed := zlib.compress(text))) < units:
+    if units > 1 and write_units(rest + len(packed := compress(text))) < units:
         item["events"] = {"B": packed}
         return rest + len(packed)
     item["events"] = {"S": text.decode()}
