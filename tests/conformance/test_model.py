@@ -44,7 +44,7 @@ class History:
     life: int = 0
     known: dict[str, int] = field(default_factory=dict)
 
-    def take(self, action: str, process: str, number: int, size: int):  # noqa: C901 - a table
+    def take(self, action: str, process: str, number: int, size: int):
         storage = self.world.storage(process, "")
         stored = self.memory.fetch_events(self.stream, 1)
         version = max(len(stored) + number, 0)
@@ -64,12 +64,12 @@ class History:
             case "load":
                 start = number or None
                 self.same(lambda a_store: a_store.fetch_events(self.stream, start), storage)
-                # A range says nothing of the stream's life to a process that knew another.
-                if start is None:
-                    self.known[process] = self.life
+                self.known[process] = self.life
             case "save" if version and not late:
                 snapshot = a_snapshot(self.stream, version)
                 self.same(lambda a_store: a_store.save_snapshot(snapshot), storage)
+                # Who knows nothing of the stream looks; who does, does not.
+                self.known.setdefault(process, self.life)
             case "delete":
                 self.same(lambda a_store: a_store.delete_stream(self.stream), storage)
                 self.life += bool(stored)

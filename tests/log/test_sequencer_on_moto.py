@@ -1,0 +1,122 @@
+"""The sequencer on an engine: what the storage wrote gets its positions, in few requests."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.log import newest_page
+from dynamo_es.dynamodb.log_items import read_page
+from dynamo_es.dynamodb.sequencing import SequencerMemory, Tables, hint_of, sequence
+from tests.bdd import events
+from tests.recording import recording
+
+
+@pytest.fixture
+def backend():
+    with DynamoBackend.local() as backend:
+        yield backend
+
+
+def sequenced(backend, hints, memory=None):
+    tables = Tables(backend.config.events_table, backend.config.log_table)
+    gateway = Gateway(lambda: backend.client, backend.config)
+    return gateway.run("sequence", "", None, sequence(tables, hints, memory or SequencerMemory()))
+
+
+def hints_of(backend):
+    pages = backend.client.get_paginator("scan").paginate(TableName=backend.config.events_table)
+    items = [item for page in pages for item in page["Items"]]
+    return [hint_of(item) for item in items if "event_count" in item]
+
+
+def append(backend, stream, *sizes, versioning=NO_VERSIONING):
+    for size in sizes:
+        backend.storage.insert_events(stream, versioning, events(stream, size))
+
+
+def check_log(backend, *, deleted=0):
+    found = backend.client.query(
+        TableName=backend.config.log_table,
+        KeyConditionExpression="log_key = :log",
+        ExpressionAttributeValues={":log": {"S": "log"}},
+        ConsistentRead=True,
+    )["Items"]
+    following, pointers = 1, []
+    for page in map(read_page, found):
+        assert page.first == following
+        following = page.following
+        pointers += page.pointers
+    assert len(set(pointers)) == len(pointers)
+    assert set(pointers) >= set(hints_of(backend))
+    assert len(pointers) == len(hints_of(backend)) + deleted
+    for pointer in pointers:
+        same = [p.first_version for p in pointers if p[0] == pointer[0] and p[2] == pointer[2]]
+        assert same == sorted(same)
+    assert backend.storage.current_position == following - 1
+    return pointers
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_hints_gives_one_log(backend, seed):
+    random = Random(seed)
+    streams = [StreamId(category="order") for _ in range(5)] + [StreamId(name="one of a kind")]
+    for stream in streams:
+        append(backend, stream, 1, 3, 2, 1)
+    hints = hints_of(backend)
+    processes = [SequencerMemory(), SequencerMemory()]
+    for _ in range(12):
+        sequenced(backend, random.choices(hints, k=5), random.choice(processes))
+    sequenced(backend, hints)
+    assert len(check_log(backend)) == 24
+    assert sequenced(backend, hints) == []
+
+
+def test_a_deleted_stream_keeps_its_positions_and_a_new_life_gets_others(backend):
+    stream = StreamId(category="order")
+    append(backend, stream, 1, 1)
+    first = hints_of(backend)
+    sequenced(backend, first[:1])
+    backend.storage.delete_stream(stream)
+    append(backend, stream, 1)
+    sequenced(backend, hints_of(backend))
+    assert len(check_log(backend, deleted=1)) == 2
+    assert backend.storage.current_position == 2
+
+
+@pytest.mark.parametrize(("streams", "cold", "warm"), [(1, 4, 3), (10, 13, 12), (100, 103, 102)])
+def test_a_batch_takes_so_many_requests(backend, streams, cold, warm):
+    ids = [StreamId(category="order") for _ in range(streams)]
+    memory = SequencerMemory()
+    counted, fresh = [], []
+    for _ in range(2):
+        known = set(hints_of(backend))
+        for stream in ids:
+            append(backend, stream, 1)
+        fresh = [hint for hint in hints_of(backend) if hint not in known]
+        with recording(backend.client) as record:
+            sequenced(backend, fresh, memory)
+        counted.append(len(record.calls))
+    assert counted == [cold, warm]
+    with recording(backend.client) as record:
+        sequenced(backend, fresh, memory)
+    assert record.operations == ["BatchGetItem"]
+
+
+def test_hints_of_long_streams_fill_several_pages(backend):
+    stream = StreamId(category="order")
+    append(backend, stream, *[1] * 230)
+    last = max(hints_of(backend), key=lambda hint: hint.first_version)
+    pages = sequenced(backend, [last])
+    assert [len(page.pointers) for page in pages] == [100, 100, 30]
+    check_log(backend)
+
+
+def test_the_newest_page_is_the_last_one(backend):
+    append(backend, StreamId(), 2, 2)
+    *_, last = sequenced(backend, hints_of(backend))
+    (item,) = backend.client.query(**newest_page(backend.config.log_table).params)["Items"]
+    assert read_page(item) == last
