@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from benchmarks.report import Goal, Section, Table
 from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
 from dynamo_es.dynamodb.client import make_client
+from dynamo_es.dynamodb.compression import unpack
 from dynamo_es.dynamodb.items import decode_events, version_of
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.reading import FIRST_PAGE
@@ -96,7 +96,7 @@ def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent])
         _UNCHECKED: _querying(table, name, bare, number, validating=False),
         _FLOOR: lambda: _read_pages(floor, config.events_table, name),
         _DECODE: lambda: [decode_events(item, stream, version_of(item)) for item in commits],
-        _INFLATE: lambda: [_inflate(item) for item in commits],
+        _INFLATE: lambda: [unpack(item["events"]) for item in commits],
         _MAKE: lambda: [RawEvent(*row) for row in rows],
     }
     return Found(
@@ -152,14 +152,6 @@ def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
 
 def _fields(event: RawEvent) -> tuple[Any, ...]:
     return tuple(getattr(event, field.name) for field in fields(event))
-
-
-def _inflate(item: Item) -> bytes | str:
-    # As decoding does it: a commit is stored as text where compression saves nothing.
-    kind: str
-    content: Any
-    ((kind, content),) = item["events"].items()
-    return content if kind == "S" else zlib.decompress(content)
 
 
 def _querying(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic_core import SchemaValidator, to_json
 
-from dynamo_es.dynamodb.compression import compress
+from dynamo_es.dynamodb.compression import pack, unpack
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES, item_size, write_units
+from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import RawEvent, StreamId
 
@@ -87,7 +86,7 @@ def commit_item(
         item["stream_name"] = {"S": stream_name}
     if versionless:
         item["versionless"] = {"BOOL": True}
-    return item, _pack(item, events)
+    return item, pack(item, "events", encode_events(events))
 
 
 def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:
@@ -98,7 +97,7 @@ def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Ite
         "generation": {"N": str(generation)},
         "snapshot_version": {"N": str(snapshot.version)},
     }
-    return item, _pack(item, [snapshot])
+    return item, pack(item, "events", encode_events([snapshot]))
 
 
 def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
@@ -186,8 +185,7 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
         StoredItemError: the item is not one that this release wrote.
     """
     try:
-        ((kind, content),) = item["events"].items()
-        rows = _ROWS.validate_json(content if kind == "S" else zlib.decompress(content))
+        rows = _ROWS.validate_json(unpack(item["events"]))
         if version is None:
             return [
                 RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context)
@@ -197,25 +195,13 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
             RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context, number)
             for number, (uuid, at, name, data, context) in enumerate(rows, version)
         ]
-    except (AttributeError, KeyError, ValueError, TypeError, zlib.error) as error:
+    except (AttributeError, KeyError, ValueError, TypeError) as error:
         raise _unreadable(item, f"{type(error).__name__}: {error}.") from error
 
 
 def event_uuids(item: Item) -> list[UUID]:
     """Return the UUIDs of a commit's events, in order."""
     return [event.uuid for event in decode_events(item, _NO_STREAM, None)]
-
-
-def _pack(item: Item, events: Sequence[RawEvent]) -> int:
-    """Add the events to an item, the cheaper way; return the size of the whole in bytes."""
-    text = encode_events(events)
-    rest = item_size(item) + len("events")
-    units = write_units(rest + len(text))
-    if units > 1 and write_units(rest + len(packed := compress(text))) < units:
-        item["events"] = {"B": packed}
-        return rest + len(packed)
-    item["events"] = {"S": text.decode()}
-    return rest + len(text)
 
 
 def _number(item: Item, name: str) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from dynamo_es.dynamodb.compression import pack, unpack
 from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, read_commit
 from dynamo_es.dynamodb.log import PAGES_KEY, PLACE_DIGITS, place_of
-from dynamo_es.dynamodb.sizes import item_size, write_units
+from dynamo_es.dynamodb.sizes import item_size
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
@@ -148,13 +148,7 @@ def page_item(page: Page) -> Item:
         "count": {"N": str(_events_of(page.pointers))},
         "writer": {"S": page.writer},
     }
-    text = to_json([_row(pointer) for pointer in page.pointers])
-    rest = item_size(item) + len("pointers")
-    units = write_units(rest + len(text))
-    if units > 1 and write_units(rest + len(packed := zlib.compress(text))) < units:
-        item["pointers"] = {"B": packed}
-    else:
-        item["pointers"] = {"S": text.decode()}
+    pack(item, "pointers", to_json([_row(pointer) for pointer in page.pointers]))
     return item
 
 
@@ -165,12 +159,10 @@ def read_page(item: Item) -> Page:
         StoredItemError: the item is not one that this release wrote.
     """
     try:
-        ((kind, content),) = item["pointers"].items()
-        rows = from_json(content if kind == "S" else zlib.decompress(content))
-        pointers = tuple(_pointer(*row) for row in rows)
+        pointers = tuple(_pointer(*row) for row in from_json(unpack(item["pointers"])))
         page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
         counted = int(item["count"]["N"])
-    except (AttributeError, KeyError, ValueError, TypeError, zlib.error) as error:
+    except (AttributeError, KeyError, ValueError, TypeError) as error:
         raise _unreadable(item, f"{type(error).__name__}: {error}.") from error
     if counted != _events_of(pointers):
         raise _unreadable(item, f"it counts {counted} events and points to others.")
