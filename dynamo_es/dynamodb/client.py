@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynamo_es.dynamodb.errors import translate
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -59,6 +60,12 @@ def client_config(config: DynamoConfig) -> Config:
     )
 
 
+def region_of(config: DynamoConfig, session: Session) -> str | None:
+    """Return where to connect to: what is configured here, or else for the SDK."""
+    # Lambda sets AWS_REGION, and boto3 reads AWS_DEFAULT_REGION only.
+    return config.region or session.region_name or os.environ.get("AWS_REGION")
+
+
 def make_client(config: DynamoConfig) -> DynamoDBClient:
     """Make a client of its own session: the process's default one stays as it is."""
     # boto3 takes most of a cold start: it is loaded when the first request needs it.
@@ -67,8 +74,7 @@ def make_client(config: DynamoConfig) -> DynamoDBClient:
     session = Session()
     return session.client(
         "dynamodb",
-        # Lambda sets AWS_REGION, and boto3 reads AWS_DEFAULT_REGION only.
-        region_name=config.region or session.region_name or os.environ.get("AWS_REGION"),
+        region_name=region_of(config, session),
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )

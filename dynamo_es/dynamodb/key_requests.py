@@ -74,19 +74,22 @@ def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> I
     return item
 
 
-def read_key(tenant: str, subject: str, item: Item) -> StoredKey | None:
-    """Return the key of an item; None if it was shredded.
+def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
+    """Return the key of an item.
 
     Raises:
-        StoredItemError: the item is neither one of `key_item` nor what `shred_key` leaves.
+        StoredItemError: the item is not one of `key_item`.
     """
-    if "shredded" in item:
-        return None
     try:
         wrapped_by = item["wrapped_by"]["S"] if "wrapped_by" in item else None
         return StoredKey(item["key_id"]["S"], item["key_bytes"]["B"], wrapped_by)
     except KeyError as error:
         raise StoredItemError(tenant, subject, f"it is no key: {error} is missing.") from error
+
+
+def is_shredded(item: Item) -> bool:
+    """Whether an item is what `shred_key` leaves of a key."""
+    return "shredded" in item
 
 
 def get_key(table: str, tenant: str, subject: str) -> Request:

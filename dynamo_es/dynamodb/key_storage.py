@@ -10,6 +10,7 @@ from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.key_requests import (
     StoredKey,
     get_key,
+    is_shredded,
     key_item,
     partition_of,
     put_new_key,
@@ -34,7 +35,7 @@ def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
     """Return a subject's key; None if there is none."""
     response = yield get_key(table, tenant, subject)
     item = response.get("Item")
-    return None if item is None else read_key(tenant, subject, item)
+    return None if item is None or is_shredded(item) else read_key(tenant, subject, item)
 
 
 def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
@@ -46,8 +47,8 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
         yield put_new_key(table, item)
     except ConditionRefused as refused:
         for there in filter(None, refused.items):
-            if (key := read_key(tenant, subject, there)) is not None:
-                return key
+            if not is_shredded(there):
+                return read_key(tenant, subject, there)
         failure: Exception = ContentionError(
             "PutItem",
             "LostRaces",
@@ -58,9 +59,7 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
         # It may still arrive; nothing is encrypted with it before somebody reads it.
         failure = unknown
     else:
-        if (made := read_key(tenant, subject, item)) is not None:
-            return made
-        raise AssertionError("a key that was just put has an id")
+        return read_key(tenant, subject, item)
     found = yield from find_key(table, tenant, subject)
     if found is None:
         raise failure

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dynamo_es.dynamodb.client import client_config
+from dynamo_es.dynamodb.client import client_config, region_of
 from dynamo_es.dynamodb.errors import translate
 from dynamo_es.exceptions import StoredItemError
 
@@ -116,8 +115,7 @@ def _make_client(config: DynamoConfig) -> KmsClient:
     session = Session()
     client: KmsClient = session.client(
         "kms",
-        # Lambda sets AWS_REGION, and boto3 reads AWS_DEFAULT_REGION only.
-        region_name=config.region or session.region_name or os.environ.get("AWS_REGION"),
+        region_name=region_of(config, session),
         config=client_config(config),
     )
     return client
