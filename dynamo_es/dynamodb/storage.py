@@ -15,7 +15,7 @@ from dynamo_es.contracts.checks import (
 from dynamo_es.dynamodb.appending import Append
 from dynamo_es.dynamodb.deletion import delete_stream
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.log import last_position
+from dynamo_es.dynamodb.log.sequencing import last_position
 from dynamo_es.dynamodb.reading import load
 from dynamo_es.dynamodb.snapshots import save_snapshot
 from dynamo_es.dynamodb.stream import Stream

@@ -14,7 +14,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb import requests
 from dynamo_es.dynamodb.items import read_commit
-from dynamo_es.dynamodb.log import newest_page
+from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.bdd import a_snapshot, an_event, events
 from tests.dynamodb.machine import KEY, LIFE, STREAM, TABLE, a_commit, a_fence, a_snapshot_item

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es.dynamodb.errors import OutcomeUnknown
-from dynamo_es.dynamodb.log import newest_page
-from dynamo_es.dynamodb.log_items import Marker, Page, Pointer, page_item
-from dynamo_es.dynamodb.log_requests import (
+from dynamo_es.dynamodb.log.items import Marker, Page, Pointer, page_item
+from dynamo_es.dynamodb.log.requests import (
     commits_before,
     get_markers,
     get_page,
+    newest_page,
     put_page,
     raise_marker,
 )
+from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, hint_of, sequence
 from dynamo_es.dynamodb.requests import Pause, Request
-from dynamo_es.dynamodb.sequencing import SequencerMemory, Tables, hint_of, sequence
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import events
 from tests.dynamodb.machine import DONE, KEY, LIFE, STREAM, a_commit, lost, play, refused

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.errors import ConditionRefused
 from dynamo_es.dynamodb.items import fence_item, is_fence
-from dynamo_es.dynamodb.log_items import Page, Pointer, read_page
+from dynamo_es.dynamodb.log.items import Page, Pointer, read_page
+from dynamo_es.dynamodb.log.sequencing import Hint, SequencerMemory, Tables, hint_of, sequence
 from dynamo_es.dynamodb.requests import Pause, Request
-from dynamo_es.dynamodb.sequencing import Hint, SequencerMemory, Tables, hint_of, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from dynamo_es.dynamodb import log_requests
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.log import newest_page
-from dynamo_es.dynamodb.log_items import (
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.items import (
     MAX_POINTERS,
     Marker,
     Page,
@@ -114,6 +113,14 @@ def sequence(tables: Tables, hints: Iterable[Hint], memory: SequencerMemory) -> 
     return pages
 
 
+def last_position(log_table: str) -> Steps[Position | None]:
+    """Return the last position that a page holds; None before the first page."""
+    response = yield requests.newest_page(log_table)
+    for item in response["Items"]:
+        return int(item["place"]["S"]) + int(item["count"]["N"]) - 1
+    return None
+
+
 def _in_order(hints: Iterable[Hint]) -> list[Hint]:
     """Return each hint once, those of a stream in the order of lives and versions.
 
@@ -151,7 +158,7 @@ def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
     # Read nothing where the guess is good. Where it is not, the put of the page will tell.
     if memory.alone and memory.settled is not None:
         return memory.settled
-    response = yield newest_page(tables.log)
+    response = yield requests.newest_page(tables.log)
     end = 1
     for item in response["Items"]:
         page = read_page(item)
@@ -171,7 +178,7 @@ def _apply_markers(tables: Tables, page: Page) -> Steps[None]:
     upto = {Marker.of(pointer): pointer.last_version for pointer in page.pointers}
     for marker, version in upto.items():
         try:
-            yield log_requests.raise_marker(tables.log, marker, version)
+            yield requests.raise_marker(tables.log, marker, version)
         except ConditionRefused:  # it is there already, or further
             continue
 
@@ -201,7 +208,7 @@ def _read_markers(table: str, hints: Sequence[Hint]) -> Steps[dict[Marker, int]]
     keys: list[Item] = [marker.key for marker in dict.fromkeys(map(Marker.of, hints))]
     upto: dict[Marker, int] = {}
     for attempt in range(1, _MOST_READS + 1):
-        response = yield log_requests.get_markers(table, keys)
+        response = yield requests.get_markers(table, keys)
         for item in response["Responses"].get(table, ()):
             upto[Marker(item["log_key"]["S"], item["place"]["S"])] = int(item["upto"]["N"])
         keys = response.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
@@ -221,7 +228,7 @@ def _between(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
     found: list[Hint] = []
     after: Item | None = None
     while len(found) < MAX_POINTERS:
-        response = yield log_requests.commits_before(table, hint, known + 1, after)
+        response = yield requests.commits_before(table, hint, known + 1, after)
         key = {"S": hint.stream_key}
         found += [pointer_to({**item, "stream_key": key}) for item in response["Items"]]
         after = response.get("LastEvaluatedKey")
@@ -239,7 +246,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
     unknown: OutcomeUnknown | None = None
     for attempt in range(1, _MOST_PUTS + 1):
         try:
-            yield log_requests.put_page(tables.log, item)
+            yield requests.put_page(tables.log, item)
         except ConditionRefused as refused:
             if unknown is None and not refused.maybe_landed:
                 return False
@@ -247,7 +254,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
             unknown = error
         else:
             return True
-        response = yield log_requests.get_page(tables.log, page.first)
+        response = yield requests.get_page(tables.log, page.first)
         if "Item" in response:
             return read_page(response["Item"]).writer == page.writer
         yield Pause(attempt)

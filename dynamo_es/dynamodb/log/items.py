@@ -8,7 +8,6 @@ from pydantic_core import from_json, to_json
 
 from dynamo_es.dynamodb.compression import pack, unpack
 from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, read_commit
-from dynamo_es.dynamodb.log import PAGES_KEY, PLACE_DIGITS, place_of
 from dynamo_es.dynamodb.sizes import item_size
 from dynamo_es.exceptions import StoredItemError
 
@@ -17,6 +16,12 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.values import Position
+
+PAGES_KEY: Final = "log"
+"""Partition key of the pages."""
+
+PLACE_DIGITS: Final = 20
+"""Of a number in a sort key, zero-padded, so that text order is number order."""
 
 MAX_POINTERS: Final = 100
 """Commits of a page: as many as one ``BatchGetItem`` fetches, of markers or of commits."""
@@ -96,6 +101,11 @@ class Marker(NamedTuple):
     def key(self) -> Item:
         """Its key in the wire format."""
         return {"log_key": {"S": self.log_key}, "place": {"S": self.place}}
+
+
+def place_of(position: Position) -> str:
+    """Return the sort key of the page that begins at a position."""
+    return f"{position:0{PLACE_DIGITS}d}"
 
 
 def pointer_to(item: Item) -> Pointer:

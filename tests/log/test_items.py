@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, fence_item
-from dynamo_es.dynamodb.log_items import (
+from dynamo_es.dynamodb.log.items import (
     MAX_POINTERS,
     Marker,
     Page,

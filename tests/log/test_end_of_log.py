@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es.dynamodb.log import last_position, newest_page, place_of
+from dynamo_es.dynamodb.log.items import place_of
+from dynamo_es.dynamodb.log.requests import newest_page
+from dynamo_es.dynamodb.log.sequencing import last_position
 from tests.dynamodb.machine import play
 
 

@@ -1,25 +1,36 @@
-"""Requests of the sequencer: pure functions that build what is sent, and nothing else.
-
-The newest page is read by `dynamo_es.dynamodb.log.newest_page`.
-"""
+"""Requests for the log's table: pure functions that build what is sent, and nothing else."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.log import PAGES_KEY, place_of
-from dynamo_es.dynamodb.log_items import MAX_POINTERS
+from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, place_of
 from dynamo_es.dynamodb.requests import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.log_items import Marker, Pointer
+    from dynamo_es.dynamodb.log.items import Marker, Pointer
     from dynamo_es.values import Position
 
 # What a pointer is made of.
 _OUTLINE: Final = "version, generation, event_count, event_names, stream_name, versionless, outbox"
+
+
+def newest_page(table: str) -> Request:
+    """Query the newest page, consistently."""
+    return Request(
+        "query",
+        {
+            "TableName": table,
+            "KeyConditionExpression": "log_key = :log",
+            "ExpressionAttributeValues": {":log": {"S": PAGES_KEY}},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": 1,
+        },
+    )
 
 
 def get_page(table: str, first: Position) -> Request:
