@@ -11,8 +11,9 @@ from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
-from dynamo_es.event_store.access import EventStoreAccess
-from dynamo_es.event_store.backend import Backend
+from dynamo_es.facade.backend import Backend
+from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.facade.log import LogAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,9 +55,31 @@ class DynamoBackend(Backend):
         self._close: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
+        storage = DynamoStorage(config, gateway, heads, clock)
+
+        def shared_log() -> LogAccess:
+            # Loaded for those that read the log: a process that only appends starts without.
+            from dynamo_es.dynamodb.log.checkpoints import DynamoCheckpoints
+            from dynamo_es.dynamodb.log.cursors import DynamoCursors
+            from dynamo_es.dynamodb.log.outbox import DynamoOutbox
+            from dynamo_es.dynamodb.log.sequencing import Tables
+            from dynamo_es.dynamodb.log.strategy import DynamoLog
+
+            return LogAccess(
+                DynamoLog(Tables(config.events_table, config.log_table), gateway),
+                DynamoCheckpoints(config.log_table, gateway, clock),
+                DynamoCursors(config.log_table, gateway),
+                DynamoOutbox(config, gateway),
+                storage.hooks,
+                clock,
+                monotonic,
+                sleep,
+            )
+
         super().__init__(
-            DynamoStorage(config, gateway, heads, clock),
+            storage,
             EventStoreAccess(lambda: DynamoKeyStorage(config, gateway, clock), registry, clock),
+            shared_log,
         )
 
     @classmethod
@@ -78,11 +101,21 @@ class DynamoBackend(Backend):
 
     @classmethod
     def local(
-        cls, observer: Observer | None = None, *, registry: EventRegistry | None = None
+        cls,
+        observer: Observer | None = None,
+        *,
+        registry: EventRegistry | None = None,
+        sequencing: str = "inline",
     ) -> Self:
         """Return a backend on an emulator in this process, its tables made; close it after use.
 
         Other AWS clients of the process stay untouched. Its data is gone when it is closed.
+
+        Args:
+            observer: as for the constructor; so is the registry.
+            registry: names of the event classes; None: all that are defined.
+            sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
+                AWS, an append is one request, and `sequencer` gives the positions.
 
         Raises:
             MissingExtraError: moto is not installed: ``pip install 'dynamo_es[local]'``.
@@ -94,6 +127,7 @@ class DynamoBackend(Backend):
             log_table="log",
             keys_table="keys",
             region="us-east-1",
+            sequencing=sequencing,
             report_capacity=observer is not None,
         )
         emulator = Emulator()

@@ -10,8 +10,15 @@
     │   ├── InvalidRangeError                   start or stop below 1
     │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
     │   ├── InvalidSubjectError                 a data subject that cannot make a key
+    │   ├── InvalidPositionError                negative, or one that the log has not reached
+    │   ├── InvalidSubscriptionError            a batch size, time limit or handler
+    │   ├── InvalidConsumerError                a consumer's name that cannot make a key
+    │   ├── InvalidEnlistedWriteError           a write that cannot go along with an append
     │   └── CommitTooLargeError                 past what one write can carry
     ├── ConcurrentStreamWriteError              the stream's version is not the expected one
+    ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
+    ├── UnknownConsumerError                    no checkpoint of that name
+    ├── CursorBusyError                         another process applies events of that stream
     ├── VersioningMismatch                      versions and no versions mixed
     │   ├── ExpectedVersionUsedOnVersionlessStream
     │   └── NoExpectedVersionGivenOnVersionedStream
@@ -118,6 +125,39 @@ class CommitTooLargeError(InputError):
         super().__init__(f"Stream {stream_id}: {reason} Nothing was written.")
 
 
+class InvalidPositionError(InputError):
+    """A position that is negative, no number, or beyond the end of the log.
+
+    Attributes:
+        position: as given.
+        last_position: where the log ends; None if that was not looked at.
+    """
+
+    def __init__(self, position: object, last_position: int | None = None) -> None:
+        self.position = position
+        self.last_position = last_position
+        if last_position is None:
+            reason = "a position is a number of 0 (before the first event) or more."
+        else:
+            reason = (
+                f"the log ends at {last_position}: whoever is further has read another log, "
+                "or one that was restored since. Begin at or before its end."
+            )
+        super().__init__(f"There is no position {position!r}: {reason}")
+
+
+class InvalidSubscriptionError(InputError):
+    """A batch size, a time limit, a filter or a handler that a consumer cannot have."""
+
+
+class InvalidConsumerError(InputError):
+    """A name of a projection, outbox or other consumer that cannot make a key."""
+
+
+class InvalidEnlistedWriteError(InputError):
+    """A write that cannot go along with an append in one transaction; nothing was sent."""
+
+
 class ConcurrentStreamWriteError(EventStoreError):
     """The stream's version is not the expected one; nothing was written.
 
@@ -146,6 +186,60 @@ class ConcurrentStreamWriteError(EventStoreError):
         super().__init__(
             f"Stream {stream_id}: expected version {expected}, but it is at {actual}. "
             + (hint or "Load the stream again, decide again, append again.")
+        )
+
+
+class EnlistedWriteRefusedError(EventStoreError):
+    """The condition of a write that was to go along with an append was not met.
+
+    Neither it nor the events nor any other of the writes was carried out.
+
+    Attributes:
+        stream_id: the stream of the append, as text.
+        index: which of the writes, 0-based.
+        item: what its condition was checked against, in the wire format, if the write asked for
+            it (``ReturnValuesOnConditionCheckFailure``); else None.
+    """
+
+    def __init__(self, stream_id: object, index: int, item: dict[str, Any] | None) -> None:
+        self.stream_id = str(stream_id)
+        self.index = index
+        self.item = item
+        super().__init__(
+            f"Stream {stream_id}: the condition of the enlisted write {index} was not met. "
+            "Nothing was written, neither the events nor the other writes."
+        )
+
+
+class UnknownConsumerError(EventStoreError):
+    """No consumer of that name has saved a checkpoint.
+
+    Attributes:
+        consumer: its name.
+    """
+
+    def __init__(self, consumer: str, known: list[str]) -> None:
+        self.consumer = consumer
+        names = ", ".join(map(repr, known[:20])) or "there is none yet"
+        super().__init__(
+            f"No consumer {consumer!r} has saved a checkpoint. Those that have: {names}."
+        )
+
+
+class CursorBusyError(EventStoreError):
+    """Another process applies events of the same stream to the same read model right now.
+
+    Attributes:
+        consumer: the read model.
+        stream_id: the stream, as text.
+    """
+
+    def __init__(self, consumer: str, stream_id: object) -> None:
+        self.consumer = consumer
+        self.stream_id = str(stream_id)
+        super().__init__(
+            f"Another process applies events of stream {stream_id} to {consumer!r}. "
+            "Try again: it is done in a moment, or its claim runs out."
         )
 
 

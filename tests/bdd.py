@@ -126,18 +126,24 @@ class World:
     """The processes of one test, and the last refusal until a step claims it."""
 
     engine: Engine
+    inline: bool = False
     refusal: _Refusal | None = None
     versions: dict[tuple[str, StreamId], int] = field(default_factory=dict)
     _backends: dict[str, Backend] = field(default_factory=dict)
 
+    def backend(self, process: str = "first") -> Backend:
+        """Return a named process."""
+        if process not in self._backends:
+            self._backends[process] = self.engine.fresh_process(inline=self.inline)
+        return self._backends[process]
+
     def storage(self, process: str, tenant: str) -> StorageStrategy:
         """Return the storage of a tenant in a named process."""
-        if process not in self._backends:
-            self._backends[process] = self.engine.fresh_process()
+        backend = self.backend(process)
         # Kept per tenant: a storage made anew for each step would remember nothing.
         scoped = f"{process} in {tenant!r}"
         if scoped not in self._backends:
-            self._backends[scoped] = self._backends[process].in_tenant(tenant)
+            self._backends[scoped] = backend.in_tenant(tenant)
         return self._backends[scoped].storage
 
     def raise_unclaimed(self) -> None:

@@ -98,9 +98,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
+def world(engine: Engine, request: pytest.FixtureRequest) -> Iterator[World]:
     """The processes and the last outcome of one test."""
-    world = World(engine)
+    world = World(engine, inline=request.node.get_closest_marker("inline") is not None)
     yield world
     engine.tidy()
     world.raise_unclaimed()

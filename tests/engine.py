@@ -21,7 +21,7 @@ from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.tables import delete_tables
-from dynamo_es.memory import MemoryKeyStorage
+from dynamo_es.memory import MemoryKeyStorage, MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 class Capability(StrEnum):
     """What not every engine can do."""
 
-    POSITIONS = "positions"
-    """``current_position`` follows the appends."""
     LIVES = "lives"
     """A process that knows an earlier life of a stream is refused in the next one."""
     LIMITS = "limits"
@@ -98,8 +96,12 @@ class Engine(ABC):
         """Leave nothing behind."""
 
     @abstractmethod
-    def fresh_process(self) -> Backend:
-        """Return a backend that remembers nothing, over the same data as all others."""
+    def fresh_process(self, *, inline: bool = False) -> Backend:
+        """Return a backend that remembers nothing, over the same data as all others.
+
+        Args:
+            inline: whether it gives its appends their positions; an engine may do so anyway.
+        """
 
     @abstractmethod
     def key_storage(self) -> KeyStorageStrategy:
@@ -130,14 +132,14 @@ class MemoryEngine(Engine):
     }
 
     def start(self) -> None:
-        self._backend = MemoryBackend()
+        self._storage = MemoryStorage()
         self._keys = MemoryKeyStorage()
 
     def stop(self) -> None:
-        del self._backend, self._keys
+        del self._storage, self._keys
 
-    def fresh_process(self) -> Backend:
-        return self._backend.in_tenant("")
+    def fresh_process(self, *, inline: bool = False) -> Backend:
+        return MemoryBackend(MemoryStorage(shared=self._storage.data))
 
     def key_storage(self) -> KeyStorageStrategy:
         return self._keys.scoped_for_tenant("")
@@ -159,8 +161,9 @@ class DynamoEngine(Engine):
         """Return its configuration with changes."""
         return replace(self._config, **changes)
 
-    def fresh_process(self) -> Backend:
-        return DynamoBackend(self._config, client=self._client)
+    def fresh_process(self, *, inline: bool = False) -> Backend:
+        config = self.config_with(sequencing="inline" if inline else "stream")
+        return DynamoBackend(config, client=self._client)
 
     def key_storage(self) -> KeyStorageStrategy:
         return DynamoKeyStorage(
@@ -176,7 +179,9 @@ class DynamoEngine(Engine):
             self._requests_left = None
 
     def _serve(self, backend: DynamoBackend) -> None:
-        self._config, self._client = backend.config, backend.client
+        # Tests count requests: positions are for those that ask for them.
+        self._config = replace(backend.config, sequencing="stream")
+        self._client = backend.client
         self._client.meta.events.register_first("before-send.dynamodb", self._count)
 
     def _count(self, **_: object) -> None:
@@ -195,7 +200,6 @@ class MotoEngine(DynamoEngine):
 
     name = "moto"
     lacks: ClassVar = {
-        Capability.POSITIONS: "nothing assigns positions yet",
         Capability.BILLS: "it reports one unit whatever an item's size",
     }
 
@@ -221,9 +225,7 @@ class DynamoDBLocalEngine(DynamoEngine):
     """DynamoDB Local, or whatever answers at the endpoint with DynamoDB's API."""
 
     name = "dynamodb-local"
-    lacks: ClassVar = {
-        Capability.POSITIONS: "nothing assigns positions yet",
-    }
+    lacks: ClassVar = {}
     races = 200
 
     def __init__(self, endpoint_url: str) -> None:

@@ -53,7 +53,7 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         # A new table for each run: moto goes through all items of one for every query.
-        self.dynamo = DynamoBackend.local()
+        self.dynamo = DynamoBackend.local(sequencing="stream")
         self.memory = MemoryBackend()
         self.processes = [self.new_process() for _ in range(3)]
         self.scoped: dict[tuple[int, int], StorageStrategy] = {}

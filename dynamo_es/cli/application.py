@@ -13,7 +13,9 @@ from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.log import repair, verify
 from dynamo_es.cli.options import expanded
+from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
 from dynamo_es.exceptions import EventStoreError
@@ -100,3 +102,9 @@ _register(import_file, "import")
 _register(show, "show")
 _register(head, "head")
 _register(delete, "delete")
+_register(sequence, "sequence")
+
+_log_commands = typer.Typer(no_args_is_help=True, help="Verify the log, or repair it.")
+_log_commands.command("verify")(expanded(verify))
+_log_commands.command("repair")(expanded(repair))
+application.add_typer(_log_commands, name="log")

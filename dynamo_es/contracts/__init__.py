@@ -1,7 +1,31 @@
 """Contracts between the rooms. Standard library only."""
 
+from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
+from dynamo_es.contracts.cursors import CursorStrategy, Followed
+from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
 from dynamo_es.contracts.key_storage import KeyStorageStrategy
+from dynamo_es.contracts.log import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.observer import Observer, OperationReport
-from dynamo_es.contracts.storage import StorageStrategy
+from dynamo_es.contracts.storage import EnlistedWrite, StorageStrategy
+from dynamo_es.contracts.subscription import SubscriptionStrategy
 
-__all__ = ["KeyStorageStrategy", "Observer", "OperationReport", "StorageStrategy"]
+__all__ = [
+    "EVERYTHING",
+    "AppendHooks",
+    "AppendListener",
+    "Checkpoint",
+    "CheckpointStrategy",
+    "CursorStrategy",
+    "EnlistedWrite",
+    "Followed",
+    "KeyStorageStrategy",
+    "LogReader",
+    "LogStrategy",
+    "Observer",
+    "OperationReport",
+    "OutboxFilter",
+    "Selection",
+    "StorageStrategy",
+    "StreamInLog",
+    "SubscriptionStrategy",
+]

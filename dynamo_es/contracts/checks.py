@@ -8,7 +8,9 @@ from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.exceptions import (
+    InvalidConsumerError,
     InvalidEventError,
+    InvalidPositionError,
     InvalidRangeError,
     InvalidStreamIdError,
     InvalidSubjectError,
@@ -25,10 +27,13 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.values import Versioning
+    from dynamo_es.values import Position, Versioning
 
 MAX_SUBJECT_BYTES: Final = 1024
 """DynamoDB's limit for a sort key, which a subject is; kept by every key storage."""
+
+MAX_CONSUMER_BYTES: Final = 255
+"""Of a consumer's name: keys are made of it and of more."""
 
 
 def check_range(start: int | None, stop: int | None) -> None:
@@ -70,6 +75,38 @@ def check_subject(subject: str) -> None:
         raise InvalidSubjectError(
             f"The subject {subject[:40]!r}… is {size:,} bytes long; "
             f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
+        )
+
+
+def check_position(position: Position, last_position: Position | None = None) -> None:
+    """Raise `InvalidPositionError` unless it is 0 or more, and one that the log has reached.
+
+    Args:
+        position: to be checked.
+        last_position: where the log ends, 0 if it is empty; None: that does not matter.
+    """
+    if type(position) is not int or position < 0:
+        raise InvalidPositionError(position)
+    if last_position is not None and position > last_position:
+        raise InvalidPositionError(position, last_position)
+
+
+def check_consumer(name: str) -> None:
+    """Raise `InvalidConsumerError` unless it is a name that makes a key."""
+    if not isinstance(name, str) or not name or "#" in name:
+        raise InvalidConsumerError(
+            f"A consumer's name is text, not empty, without '#'; not {name!r}."
+        )
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise InvalidConsumerError(
+            f"The name {name!r} holds a lone surrogate, which is not Unicode: replace it."
+        ) from None
+    if size > MAX_CONSUMER_BYTES:
+        raise InvalidConsumerError(
+            f"The name {name[:40]!r}… is {size:,} bytes long; a consumer's name has at most "
+            f"{MAX_CONSUMER_BYTES}: use a shorter one."
         )
 
 

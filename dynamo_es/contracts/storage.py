@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+
+
+EnlistedWrite: TypeAlias = dict[str, Any]
+"""A write to a table of the caller's own: an entry of ``TransactItems`` as boto3's client takes it.
+
+``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
+"""
 
 
 class StorageStrategy(ABC):
@@ -47,7 +54,12 @@ class StorageStrategy(ABC):
 
     @abstractmethod
     def insert_events(
-        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+        self,
+        stream_id: StreamId,
+        versioning: Versioning,
+        events: Sequence[RawEvent],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
     ) -> int | None:
         """Append events to a stream: all of them or none.
 
@@ -58,9 +70,11 @@ class StorageStrategy(ABC):
                 whatever it is. ``NO_VERSIONING``: the stream has no versions.
             events: in order. Their versions, where set, must be n+1, n+2, …; without an
                 explicit version they must not be set. No events: no request.
+            transact_with: up to 99 writes to the caller's own tables, carried out in the same
+                transaction as the events: all of it or nothing.
 
         Appending again events that are already stored at exactly these versions (same
-        UUIDs) is a success that writes nothing.
+        UUIDs) is a success that writes nothing; what went along with them did so the first time.
 
         Returns:
             The version of the last one of these events; None in a stream without versions,
@@ -72,11 +86,14 @@ class StorageStrategy(ABC):
             NoExpectedVersionGivenOnVersionedStream: the reverse.
             InvalidEventError: events that cannot be stored as they are.
             CommitTooLargeError: past 4 MB or 100 items, after compression.
+            InvalidEnlistedWriteError: a write that cannot go along, or more than 99.
+            EnlistedWriteRefusedError: one of their conditions was not met. Nothing was written.
             AppendOutcomeUnknownError: stored or not: the answer was lost.
             ServiceError: AWS refused or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process does not know the stream's version.
+        unit more when this process does not know the stream's version. With other writes, all
+        of it costs twice the units.
         """
 
     @abstractmethod

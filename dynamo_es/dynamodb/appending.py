@@ -7,7 +7,7 @@ looked up, and what stays unknown is reported as unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.dynamodb.commits import plan_commits, put_request
@@ -27,6 +27,7 @@ from dynamo_es.dynamodb.requests import Pause, get_item
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
+    EnlistedWriteRefusedError,
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
     ServiceError,
@@ -37,6 +38,7 @@ from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.requests import Steps, T
     from dynamo_es.dynamodb.stream import Stream
@@ -71,7 +73,7 @@ class _StreamChanged(Exception):  # noqa: N818 - nothing is wrong
     """The life that an append looked for its events in ended: nothing was learnt from it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Append:
     """One append and its ways to an outcome.
 
@@ -80,20 +82,32 @@ class Append:
         events: what; one or more, checked already.
         expected: version the stream must have; None: any.
         versionless: whether the stream is to be one without versions.
+        enlisted: writes to other tables that go along, checked already.
+        commits: what it has put; empty if the events were stored already.
+        last: version of its last event, 1-based, as the stream counts it; 0 before it is done.
     """
 
     stream: Stream
     events: Sequence[RawEvent]
     expected: int | None
     versionless: bool
+    enlisted: Sequence[EnlistedWrite] = ()
+    commits: list[Commit] = field(default_factory=list, init=False)
+    last: int = field(default=0, init=False)
 
     @classmethod
-    def of(cls, stream: Stream, versioning: Versioning, events: Sequence[RawEvent]) -> Append:
+    def of(
+        cls,
+        stream: Stream,
+        versioning: Versioning,
+        events: Sequence[RawEvent],
+        enlisted: Sequence[EnlistedWrite] = (),
+    ) -> Append:
         """Return the append that `StorageStrategy.insert_events` asks for."""
         expected = (
             versioning.expected_version if isinstance(versioning, ExplicitVersioning) else None
         )
-        return cls(stream, events, expected, versioning is NO_VERSIONING)
+        return cls(stream, events, expected, versioning is NO_VERSIONING, enlisted)
 
     def run(self) -> Steps[int | None]:
         """Append and return the new version, or raise what `StorageStrategy.insert_events` says."""
@@ -104,7 +118,8 @@ class Append:
             except _StreamChanged:
                 changed += 1
             else:
-                return None if self.versionless else version + len(self.events)
+                self.last = version + len(self.events)
+                return None if self.versionless else self.last
             yield Pause(changed)
 
     def _run(self) -> Steps[int]:
@@ -216,19 +231,25 @@ class Append:
     def _put(self, head: Head) -> Steps[Collision | None]:
         """Put the events behind a head; None on success, else what stands there."""
         stream = self.stream
-        plan = plan_commits(stream, head, self.events)
+        plan = plan_commits(stream, head, self.events, self.enlisted)
+        own = len(plan.commits)
         try:
             yield put_request(stream.table, plan)
         except ConditionRefused as refused:
-            in_the_way = next((item for item in refused.items if item), None)
+            in_the_way = next((item for item in refused.items[:own] if item), None)
             if in_the_way is not None:
                 return Collision(in_the_way, refused.maybe_landed)
+            if (other := min(refused.refused)) >= own:
+                raise EnlistedWriteRefusedError(
+                    stream.id, other - own, refused.items[other]
+                ) from refused
             maybe_ours = refused.maybe_landed
         except OutcomeUnknown as unknown:
             reason = f"the append got no reply ({unknown.error})"
             return (yield from self._look_up(head, reason))
         else:
             stream.heads.remember(stream.key, plan.head)
+            self.commits = plan.commits
             return None
         return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
 

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import os
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dynamo_es.dynamodb.errors import translate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from boto3.session import Session
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.dynamodb.config import DynamoConfig
 
+ClientT = TypeVar("ClientT")
 
-class LazyClient:
+
+class Lazy(Generic[ClientT]):
     """Hands out a client: the one given, or one made at the first call.
 
     Args:
-        config: endpoint, region, time-outs and attempts of a client to be made.
+        make: makes a client.
         client: a client of the caller's own; its time-outs and retries are the caller's too.
     """
 
-    def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
-        self._config = config
+    def __init__(self, make: Callable[[], ClientT], client: ClientT | None) -> None:
+        self._make = make
         self._client = client
         self._lock = Lock()
 
-    def __call__(self) -> DynamoDBClient:
+    def __call__(self) -> ClientT:
         """Return the client.
 
         Raises:
@@ -39,10 +44,29 @@ class LazyClient:
             with self._lock:
                 if self._client is None:
                     try:
-                        self._client = make_client(self._config)
+                        self._client = self._make()
                     except Exception as error:
                         raise translate(error, "connect") from error
         return self._client
+
+
+class LazyClient(Lazy["DynamoDBClient"]):
+    """Hands out a client for the tables: the one given, or one made at the first call.
+
+    Args:
+        config: endpoint, region, time-outs and attempts of a client to be made.
+        client: a client of the caller's own; its time-outs and retries are the caller's too.
+    """
+
+    def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
+        super().__init__(lambda: make_client(config), client)
+
+
+class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
+    """Hands out a client for the tables' streams; see `LazyClient`."""
+
+    def __init__(self, config: DynamoConfig, client: DynamoDBStreamsClient | None = None) -> None:
+        super().__init__(lambda: make_streams_client(config), client)
 
 
 def client_config(config: DynamoConfig) -> Config:
@@ -68,12 +92,23 @@ def region_of(config: DynamoConfig, session: Session) -> str | None:
 
 def make_client(config: DynamoConfig) -> DynamoDBClient:
     """Make a client of its own session: the process's default one stays as it is."""
+    client: DynamoDBClient = _make("dynamodb", config)
+    return client
+
+
+def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
+    """Make a client for ``dynamodbstreams``, of its own session."""
+    client: DynamoDBStreamsClient = _make("dynamodbstreams", config)
+    return client
+
+
+def _make(service: str, config: DynamoConfig) -> Any:
     # boto3 takes most of a cold start: it is loaded when the first request needs it.
     from boto3.session import Session
 
     session = Session()
     return session.client(
-        "dynamodb",
+        service,  # type: ignore[call-overload]
         region_name=region_of(config, session),
         endpoint_url=config.endpoint_url,
         config=client_config(config),

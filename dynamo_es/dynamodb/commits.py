@@ -15,6 +15,7 @@ from dynamo_es.exceptions import CommitTooLargeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.dynamodb.items import Head
     from dynamo_es.dynamodb.requests import Request
     from dynamo_es.dynamodb.stream import Stream
@@ -27,10 +28,12 @@ class Plan(NamedTuple):
     Attributes:
         commits: in the order of their versions; mostly one.
         sizes: bytes of each item.
+        enlisted: what else goes along in the transaction, in the wire format.
     """
 
     commits: list[Commit]
     sizes: list[int]
+    enlisted: Sequence[EnlistedWrite] = ()
 
     @property
     def head(self) -> Head:
@@ -38,13 +41,19 @@ class Plan(NamedTuple):
         return self.commits[-1].head
 
 
-def plan_commits(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
+def plan_commits(
+    stream: Stream,
+    head: Head,
+    events: Sequence[RawEvent],
+    enlisted: Sequence[EnlistedWrite] = (),
+) -> Plan:
     """Return the commits that append events behind a head: one, or as few halves as fit.
 
     Args:
         stream: the stream.
         head: what they go behind; version 0 for the first commit of a generation.
         events: one or more.
+        enlisted: writes to other tables that go along.
 
     Raises:
         CommitTooLargeError: an event, or all of them, do not fit in one write.
@@ -52,23 +61,26 @@ def plan_commits(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan
     plan = _split(stream, head, events)
     if len(plan.commits) > 1:
         size = sum(plan.sizes)
-        if size > MAX_TRANSACTION_BYTES or len(plan.commits) > MAX_TRANSACTION_ITEMS:
+        most = MAX_TRANSACTION_ITEMS - len(enlisted)
+        if size > MAX_TRANSACTION_BYTES or len(plan.commits) > most:
             raise CommitTooLargeError(
                 stream.id,
                 size,
                 MAX_TRANSACTION_BYTES,
                 f"{len(events)} events take {size:,} bytes in {len(plan.commits)} items, "
                 f"compressed; one append carries {MAX_TRANSACTION_BYTES:,} bytes in "
-                f"{MAX_TRANSACTION_ITEMS} items: append them in several calls.",
+                f"{MAX_TRANSACTION_ITEMS} items"
+                + (f", {len(enlisted)} of which are other writes" if enlisted else "")
+                + ": append them in several calls.",
             )
-    return plan
+    return plan._replace(enlisted=enlisted) if enlisted else plan
 
 
 def put_request(table: str, plan: Plan) -> Request:
-    """Return the one request that puts planned commits, all or none."""
-    if len(plan.commits) == 1:
+    """Return the one request that puts planned commits and what goes along, all or none."""
+    if len(plan.commits) == 1 and not plan.enlisted:
         return put_commit(table, plan.commits[0].item)
-    return put_commits(table, [commit.item for commit in plan.commits])
+    return put_commits(table, [commit.item for commit in plan.commits], plan.enlisted)
 
 
 def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
@@ -79,6 +91,7 @@ def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
         version=head.version + 1,
         generation=head.generation,
         versionless=head.versionless,
+        outbox=stream.outbox,
     )
     if size <= SAFE_ITEM_BYTES:
         last = head.version + len(events)

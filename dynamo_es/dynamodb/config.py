@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.exceptions import ConfigurationError
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "DYNAMO_ES_"
+
+SEQUENCING: Final = ("stream", "inline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,10 @@ class DynamoConfig:
         kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
             alias name or alias ARN; None: they are stored as they are, under the table's own
             encryption.
+        sequencing: who gives appends their positions. ``"stream"``: whoever reads the events
+            table's stream (a Lambda function, `DynamoBackend.sequencer`); an append sends nothing
+            more. ``"inline"``: the process itself, right after each append, with 4 requests more;
+            for small deployments, local work and tests.
 
     Raises:
         ConfigurationError: a missing name, or a figure out of range.
@@ -52,6 +58,7 @@ class DynamoConfig:
     remembered_heads: int = 10_000
     report_capacity: bool = False
     kms_key_id: str | None = None
+    sequencing: str = "stream"
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -61,6 +68,11 @@ class DynamoConfig:
             not self.kms_key_id or not isinstance(self.kms_key_id, str)
         ):
             raise ConfigurationError("DynamoConfig.kms_key_id must be that of a KMS key, or None.")
+        if self.sequencing not in SEQUENCING:
+            raise ConfigurationError(
+                f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
+                f"not {self.sequencing!r}."
+            )
         for name, least in (
             ("connect_timeout", 0.001),
             ("read_timeout", 0.001),
@@ -74,6 +86,11 @@ class DynamoConfig:
                 raise ConfigurationError(
                     f"DynamoConfig.{name} must be a number of {least} or more, not {value!r}."
                 )
+
+    @property
+    def tables(self) -> tuple[str, str, str]:
+        """Names of all tables."""
+        return self.events_table, self.log_table, self.keys_table
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

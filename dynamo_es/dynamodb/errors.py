@@ -76,6 +76,8 @@ _NOT_SENT: Final = (
 
 _SERVER_ERROR: Final = 500
 
+_FIRST: Final = frozenset({0})
+
 
 class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect, not an error
     """The condition of a write was not met.
@@ -85,12 +87,16 @@ class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect
             nothing does, or where the engine did not say.
         maybe_landed: whether an earlier attempt of the same request may have been carried
             out, so that what stands in the way may be its own work.
+        refused: which items' conditions were not met, 0-based.
     """
 
-    def __init__(self, items: list[Item | None], *, maybe_landed: bool) -> None:
+    def __init__(
+        self, items: list[Item | None], *, maybe_landed: bool, refused: frozenset[int] = _FIRST
+    ) -> None:
         super().__init__("condition refused")
         self.items = items
         self.maybe_landed = maybe_landed
+        self.refused = refused
 
 
 class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, not an error
@@ -113,9 +119,16 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
     if code == "ConditionalCheckFailedException":
         return ConditionRefused([error.response.get("Item")], maybe_landed=maybe_landed)  # type: ignore[list-item]
     reasons = _reasons(error)
-    if "ConditionalCheckFailed" in (reason.get("Code") for reason in reasons):
+    refused = frozenset(
+        index
+        for index, reason in enumerate(reasons)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    )
+    if refused:
         return ConditionRefused(
-            [reason.get("Item") or None for reason in reasons], maybe_landed=maybe_landed
+            [reason.get("Item") or None for reason in reasons],
+            maybe_landed=maybe_landed,
+            refused=refused,
         )
     return None
 

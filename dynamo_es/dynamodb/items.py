@@ -15,7 +15,7 @@ from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Item: TypeAlias = dict[str, Any]
 """An item in DynamoDB's wire format: ``{"version": {"N": "1"}, …}``."""
@@ -61,7 +61,7 @@ class Commit(NamedTuple):
         return Head(self.generation, self.last, self.versionless)
 
 
-def commit_item(
+def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
     key: str,
     stream_name: str | None,
     events: Sequence[RawEvent],
@@ -69,10 +69,12 @@ def commit_item(
     version: int,
     generation: int,
     versionless: bool,
+    outbox: Callable[[RawEvent], bool] | None = None,
 ) -> tuple[Item, int]:
     """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
-    The events are one JSON text, or compressed where that lowers the write units.
+    The events are one JSON text, or compressed where that lowers the write units. Those that
+    ``outbox`` chooses are marked: all of them, or by their places in the commit.
     """
     names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
     item: Item = {
@@ -86,7 +88,15 @@ def commit_item(
         item["stream_name"] = {"S": stream_name}
     if versionless:
         item["versionless"] = {"BOOL": True}
+    if outbox is not None and (chosen := [str(i) for i, e in enumerate(events) if outbox(e)]):
+        item["outbox"] = {"BOOL": True} if len(chosen) == len(events) else {"NS": chosen}
     return item, pack(item, "events", encode_events(events))
+
+
+def is_for_outbox(item: Item, index: int) -> bool:
+    """Whether the event at a place in a commit, 0-based, was chosen for the outbox."""
+    mark = item.get("outbox", {})
+    return "BOOL" in mark or str(index) in mark.get("NS", ())
 
 
 def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:

@@ -38,6 +38,18 @@ def tenant_prefix(tenant_id: TenantId) -> str:
     return escape(tenant_id) + _SEPARATOR
 
 
+def category_prefix(prefix: str, category: str | None) -> str:
+    """Return what stands before the last ``#`` in the keys of a category's streams.
+
+    Args:
+        prefix: the tenant's, from `tenant_prefix`.
+        category: any text; None: of the streams without one.
+    """
+    if category is None:
+        return prefix
+    return prefix + (escape(category) or _EMPTY_CATEGORY)
+
+
 def stream_key(prefix: str, stream_id: StreamId) -> str:
     """Return the partition key of a stream: ``{tenant}#{category}#{uuid}``.
 
@@ -48,11 +60,7 @@ def stream_key(prefix: str, stream_id: StreamId) -> str:
     Raises:
         InvalidStreamIdError: the key is longer than DynamoDB takes (2,048 bytes).
     """
-    category = stream_id.category
-    if category is None:
-        key = f"{prefix}{_SEPARATOR}{stream_id!s}"
-    else:
-        key = f"{prefix}{escape(category) or _EMPTY_CATEGORY}{_SEPARATOR}{stream_id!s}"
+    key = f"{category_prefix(prefix, stream_id.category)}{_SEPARATOR}{stream_id!s}"
     if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode())) > MAX_KEY_BYTES:
         raise InvalidStreamIdError(
             f"Tenant and category of the stream {stream_id!s} make a key of {size} bytes; "

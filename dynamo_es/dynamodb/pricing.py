@@ -80,7 +80,7 @@ def append_cost(
     stream = Stream("", key, stream_id, RememberedHeads(0, time.time), time.time)
     version = versioning.expected_version if isinstance(versioning, ExplicitVersioning) else 0
     head = Head(stream.now_in_microseconds(), version, versioning is NO_VERSIONING)
-    commits, sizes = plan_commits(stream, head, events)
+    commits, sizes, _ = plan_commits(stream, head, events)
     return AppendCost(
         events=len(events),
         items=len(commits),

@@ -14,6 +14,7 @@ from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.dynamodb.items import Commit, Item
 
 Response: TypeAlias = dict[str, Any]
@@ -72,12 +73,12 @@ def put_commit(table: str, item: Item) -> Request:
     return Request("put_item", _commit_put(table, item))
 
 
-def put_commits(table: str, items: Sequence[Item]) -> Request:
-    """Put the commits of one append, all or none."""
-    return Request(
-        "transact_write_items",
-        {"TransactItems": [{"Put": _commit_put(table, item)} for item in items]},
-    )
+def put_commits(
+    table: str, items: Sequence[Item], enlisted: Sequence[EnlistedWrite] = ()
+) -> Request:
+    """Put the commits of one append and what goes along with them, all or none."""
+    puts = [{"Put": _commit_put(table, item)} for item in items]
+    return Request("transact_write_items", {"TransactItems": [*puts, *enlisted]})
 
 
 def _commit_put(table: str, item: Item) -> dict[str, Any]:

@@ -12,18 +12,22 @@ from dynamo_es.contracts.checks import (
     check_stream,
     check_tenant,
 )
+from dynamo_es.dynamodb.announcing import Announcer
 from dynamo_es.dynamodb.appending import Append
 from dynamo_es.dynamodb.deletion import delete_stream
+from dynamo_es.dynamodb.enlisted import check_enlisted
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.sequencing import last_position
 from dynamo_es.dynamodb.reading import load
 from dynamo_es.dynamodb.snapshots import save_snapshot
 from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.exceptions import InvalidEnlistedWriteError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dynamo_es.contracts import AppendHooks, EnlistedWrite
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.gateway import Gateway
     from dynamo_es.dynamodb.heads import RememberedHeads
@@ -39,6 +43,7 @@ class DynamoStorage(StorageStrategy):
         heads: what this process remembers of streams, of all tenants.
         clock: seconds since the epoch.
         tenant_id: whose streams.
+        announcer: makes appends known; None: a new one.
     """
 
     def __init__(
@@ -48,6 +53,8 @@ class DynamoStorage(StorageStrategy):
         heads: RememberedHeads,
         clock: Callable[[], float],
         tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        announcer: Announcer | None = None,
     ) -> None:
         check_tenant(tenant_id)
         self._config = config
@@ -56,6 +63,12 @@ class DynamoStorage(StorageStrategy):
         self._clock = clock
         self._tenant_id = tenant_id
         self._prefix = tenant_prefix(tenant_id)
+        self._announcer = Announcer.of(config, gateway) if announcer is None else announcer
+
+    @property
+    def hooks(self) -> AppendHooks:
+        """What is done along with every append; shared by the storages of all tenants."""
+        return self._announcer.hooks
 
     def fetch_events(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
@@ -66,15 +79,29 @@ class DynamoStorage(StorageStrategy):
         return self._gateway.run("load", self._tenant_id, stream_id, steps)
 
     def insert_events(
-        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+        self,
+        stream_id: StreamId,
+        versioning: Versioning,
+        events: Sequence[RawEvent],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
     ) -> int | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
+        if transact_with:
+            check_enlisted(transact_with, self._config.tables)
         stream = self._stream(stream_id)
         if not events:
+            if transact_with:
+                raise InvalidEnlistedWriteError(
+                    "Writes go along with events, and there are none: send them yourself."
+                )
             return None
-        steps = Append.of(stream, versioning, events).run()
-        return self._gateway.run("append", self._tenant_id, stream_id, steps)
+        append = Append.of(stream, versioning, events, transact_with)
+        version = self._gateway.run("append", self._tenant_id, stream_id, append.run())
+        if self._announcer:
+            self._announcer.announce(self._tenant_id, append)
+        return version
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
@@ -95,7 +122,14 @@ class DynamoStorage(StorageStrategy):
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant; see `StorageStrategy.scoped_for_tenant`."""
-        return type(self)(self._config, self._gateway, self._heads, self._clock, tenant_id)
+        return type(self)(
+            self._config,
+            self._gateway,
+            self._heads,
+            self._clock,
+            tenant_id,
+            announcer=self._announcer,
+        )
 
     def _stream(self, stream_id: StreamId) -> Stream:
         check_stream(stream_id)
@@ -105,4 +139,5 @@ class DynamoStorage(StorageStrategy):
             id=stream_id,
             heads=self._heads,
             clock=self._clock,
+            outbox=self._announcer.hooks.outbox_filter,
         )

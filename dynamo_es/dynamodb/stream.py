@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.contracts import OutboxFilter
     from dynamo_es.dynamodb.heads import RememberedHeads
     from dynamo_es.values import StreamId
 
@@ -22,6 +23,7 @@ class Stream:
         id: its identity within the tenant.
         heads: what this process remembers of it.
         clock: seconds since the epoch.
+        outbox: which of the events appended to it are to be published; None: none of them.
     """
 
     table: str
@@ -29,6 +31,7 @@ class Stream:
     id: StreamId
     heads: RememberedHeads
     clock: Callable[[], float]
+    outbox: OutboxFilter | None = None
 
     def now_in_microseconds(self) -> int:
         """Return the number a generation gets that begins now."""

@@ -134,13 +134,14 @@ class Serde:
             )
         return found
 
-    def deserialize_record(self, record: RecordedRaw) -> Recorded:
-        """Return an event of the log as an object of its class."""
+    def deserialize_record(self, record: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
+        """Return an event of the log as an object of its class; see `deserialize_all`."""
         return Recorded(
-            self.deserialize(record.entry),
+            self.deserialize(record.entry, keep_unknown=keep_unknown),
             record.entry.stream_id,
             record.position,
             record.tenant_id,
+            record.generation,
         )
 
     def is_outdated_snapshot(self, raw: RawEvent) -> bool:

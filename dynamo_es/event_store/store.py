@@ -8,9 +8,9 @@ from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.values import ExplicitVersioning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.contracts import EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.values import Position, RawEvent, StreamId, Versioning
@@ -33,6 +33,7 @@ class EventStore:
         *events: Event | WrappedEvent[Any],
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
+        transact_with: Sequence[EnlistedWrite] = (),
     ) -> int | None:
         """Append events to a stream: all of them or none.
 
@@ -41,6 +42,9 @@ class EventStore:
             stream_id: the stream.
             expected_version: version the stream must have, 0 (the default): it must not exist.
                 ``ANY_VERSION``: append at the head. ``NO_VERSIONING``: a stream without versions.
+            transact_with: up to 99 writes to tables of your own, in the form in which boto3's
+                client takes them in ``TransactItems``: they are carried out with the events, or
+                nothing is.
 
         Returns:
             The version of the last of these events; None in a stream without versions, and if
@@ -64,7 +68,9 @@ class EventStore:
             )
             for event in events
         ]
-        return self._storage.insert_events(stream_id, versioning, raws)
+        if not transact_with:
+            return self._storage.insert_events(stream_id, versioning, raws)
+        return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
 
     def load_stream(
         self,

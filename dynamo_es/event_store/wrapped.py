@@ -107,9 +107,12 @@ class Recorded:
         stream_id: its stream.
         position: place in the log of all streams and tenants, 1-based.
         tenant_id: whose it is.
+        generation: number of the stream's life that it belongs to; a stream that was deleted and
+            created again has a higher one.
     """
 
     wrapped_event: WrappedEvent[Any]
     stream_id: StreamId
     position: Position
     tenant_id: TenantId = DEFAULT_TENANT
+    generation: int = 0

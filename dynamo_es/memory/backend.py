@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from dynamo_es.event_store.access import EventStoreAccess
-from dynamo_es.event_store.backend import Backend
+from dynamo_es.facade.backend import Backend
+from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.facade.log import LogAccess
+from dynamo_es.memory.checkpoints import MemoryCheckpoints
+from dynamo_es.memory.cursors import MemoryCursors
 from dynamo_es.memory.key_storage import MemoryKeyStorage
+from dynamo_es.memory.log import MemoryLog
 from dynamo_es.memory.storage import MemoryStorage
 
 if TYPE_CHECKING:
@@ -36,9 +40,17 @@ class MemoryBackend(Backend):
         clock: Callable[[], float] = time.time,
     ) -> None:
         storage = MemoryStorage() if storage is None else storage
-        super().__init__(
-            storage, EventStoreAccess(MemoryKeyStorage, registry, clock), storage.tenant_id
+        data = storage.data
+        log = LogAccess(
+            MemoryLog(data),
+            MemoryCheckpoints(data, clock),
+            MemoryCursors(data),
+            data.outbox,
+            storage.hooks,
+            clock,
         )
+        typed = EventStoreAccess(MemoryKeyStorage, registry, clock)
+        super().__init__(storage, typed, lambda: log, storage.tenant_id)
 
     def create_tables(self) -> None:
         """Do nothing, so that code written for `DynamoBackend` runs: there are no tables."""

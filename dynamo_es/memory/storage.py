@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from dynamo_es.contracts import StorageStrategy
+from dynamo_es.contracts import AppendHooks, StorageStrategy
 from dynamo_es.contracts.checks import (
     check_append,
     check_range,
@@ -19,48 +17,19 @@ from dynamo_es.contracts.checks import (
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ExpectedVersionUsedOnVersionlessStream,
+    InvalidEnlistedWriteError,
     NoExpectedVersionGivenOnVersionedStream,
     SnapshotAheadOfStreamError,
 )
-from dynamo_es.values import (
-    DEFAULT_TENANT,
-    NO_VERSIONING,
-    ExplicitVersioning,
-    Position,
-    RawEvent,
-    StreamId,
-    TenantId,
-)
+from dynamo_es.memory.data import Data, LogEntry, StoredStream, copy_event
+from dynamo_es.values import DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.values import Versioning
-
-_Identity: TypeAlias = tuple[TenantId, str | None, int]
-"""Tenant, category and UUID; a tuple, because joined text could collide."""
-
-
-@dataclass(slots=True)
-class _Stream:
-    versioned: bool
-    name: str | None = None
-    events: list[RawEvent] = field(default_factory=list)
-    snapshot: RawEvent | None = None
-    snapshot_version: int = 0
-
-    @property
-    def version(self) -> int:
-        return len(self.events)
-
-
-@dataclass(slots=True)
-class _Data:
-    """What the storages of all tenants share; touched only under the lock."""
-
-    lock: Lock = field(default_factory=Lock)
-    streams: dict[_Identity, _Stream] = field(default_factory=dict)
-    last_position: Position = 0
+    from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.memory.data import Identity
+    from dynamo_es.values import Position, RawEvent, TenantId, Versioning
 
 
 class MemoryStorage(StorageStrategy):
@@ -72,17 +41,28 @@ class MemoryStorage(StorageStrategy):
     Args:
         tenant_id: the tenant, any text.
         shared: the data of another storage, to work on the same; None: start empty.
+        hooks: what is done along with every append; None: nothing so far.
 
     Raises:
         InvalidStreamIdError: the tenant is not text.
     """
 
     def __init__(
-        self, tenant_id: TenantId = DEFAULT_TENANT, *, shared: _Data | None = None
+        self,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        shared: Data | None = None,
+        hooks: AppendHooks | None = None,
     ) -> None:
         check_tenant(tenant_id)
         self._tenant_id = tenant_id
-        self._data = _Data() if shared is None else shared
+        self._data = Data() if shared is None else shared
+        self.hooks = AppendHooks() if hooks is None else hooks
+
+    @property
+    def data(self) -> Data:
+        """What it shares with the storages of other tenants."""
+        return self._data
 
     @property
     def tenant_id(self) -> TenantId:
@@ -101,44 +81,85 @@ class MemoryStorage(StorageStrategy):
                 return []
             found = _select(stream, start, stop)
             stored_id = StreamId(UUID(int=stream_id.int), stream.name, category=stream_id.category)
-        return [replace(_copy(event), stream_id=stored_id) for event in found]
+        return [replace(copy_event(event), stream_id=stored_id) for event in found]
 
     def insert_events(
-        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+        self,
+        stream_id: StreamId,
+        versioning: Versioning,
+        events: Sequence[RawEvent],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
     ) -> int | None:
         """Append events to a stream; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
+        if transact_with:
+            raise InvalidEnlistedWriteError(
+                "A store in memory has no tables that a write could go to: use "
+                "DynamoBackend.local() where writes go along with an append."
+            )
         identity = self._identify(stream_id)
         if not events:
             return None
-        copies = [_copy(event) for event in events]
+        copies = [copy_event(event) for event in events]
+        chosen = self._chosen_for_outbox(events)
         with self._data.lock:
-            stream = self._data.streams.get(identity)
-            if stream is not None:
-                _refuse_mixing(stream_id, stream, versioning)
-            if isinstance(versioning, ExplicitVersioning):
-                expected = versioning.expected_version
-                actual = 0 if stream is None else stream.version
-                if stream is not None and _are_stored(stream, expected, copies):
-                    return expected + len(copies)
-                if actual != expected:
-                    winning = [] if stream is None else stream.events[expected:]
-                    raise ConcurrentStreamWriteError(
-                        stream_id, expected, actual, winning=tuple(map(_copy, winning))
-                    )
-            if stream is None:
-                stream = _Stream(versioned=versioning is not NO_VERSIONING)
-                self._data.streams[identity] = stream
-            _append(stream, stream_id, copies)
-            # The log is a list of commits: the events of one append share one place in it.
-            self._data.last_position += 1
-            return stream.version if stream.versioned else None
+            stream, first = self._insert(identity, stream_id, versioning, copies, chosen)
+            stored = [copy_event(event) for event in stream.events[first : first + len(copies)]]
+            position = self._position_of(stream, first) if self.hooks.listener else None
+        if listener := self.hooks.listener:
+            listener(stored, self._tenant_id, position)
+        return first + len(copies) if stream.versioned else None
+
+    def _insert(
+        self,
+        identity: Identity,
+        stream_id: StreamId,
+        versioning: Versioning,
+        events: list[RawEvent],
+        chosen: list[bool],
+    ) -> tuple[StoredStream, int]:
+        """Store events; return the stream and the index of the first of them in it."""
+        data = self._data
+        stream = data.streams.get(identity)
+        if stream is not None:
+            _refuse_mixing(stream_id, stream, versioning)
+        if isinstance(versioning, ExplicitVersioning):
+            expected = versioning.expected_version
+            actual = 0 if stream is None else stream.version
+            if stream is not None and _are_stored(stream, expected, events):
+                return stream, expected
+            if actual != expected:
+                winning = [] if stream is None else stream.events[expected:]
+                raise ConcurrentStreamWriteError(
+                    stream_id, expected, actual, winning=tuple(map(copy_event, winning))
+                )
+        if stream is None:
+            stream = StoredStream(versioning is not NO_VERSIONING, generation=len(data.log) + 1)
+            data.streams[identity] = stream
+        first = stream.version
+        _append(stream, stream_id, events)
+        for index, outbox in enumerate(chosen, first):
+            data.log.append(LogEntry(identity, stream, index, outbox))
+        return stream, first
+
+    def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:
+        wanted = self.hooks.outbox_filter
+        return [wanted is not None and bool(wanted(event)) for event in events]
+
+    def _position_of(self, stream: StoredStream, index: int) -> Position:
+        log = self._data.log
+        for position in range(len(log), 0, -1):
+            entry = log[position - 1]
+            if entry.stream is stream and entry.place == index:
+                return position
+        raise AssertionError("every event has its place in the log")
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save the snapshot of a stream; see `StorageStrategy.save_snapshot`."""
         version = check_snapshot(snapshot)
         identity = self._identify(snapshot.stream_id)
-        copy = _copy(snapshot)
+        copy = copy_event(snapshot)
         with self._data.lock:
             stream = self._data.streams.get(identity)
             if stream is None:
@@ -160,19 +181,19 @@ class MemoryStorage(StorageStrategy):
     def current_position(self) -> Position | None:
         """The last position assigned, over all tenants; None when none was."""
         with self._data.lock:
-            return self._data.last_position or None
+            return len(self._data.log) or None
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant over the same data."""
-        return type(self)(tenant_id, shared=self._data)
+        return type(self)(tenant_id, shared=self._data, hooks=self.hooks)
 
-    def _identify(self, stream_id: StreamId) -> _Identity:
+    def _identify(self, stream_id: StreamId) -> Identity:
         check_stream(stream_id)
 
         return self._tenant_id, stream_id.category, stream_id.int
 
 
-def _select(stream: _Stream, start: int | None, stop: int | None) -> list[RawEvent]:
+def _select(stream: StoredStream, start: int | None, stop: int | None) -> list[RawEvent]:
     end = stream.version if stop is None else stop - 1
     if start is None and stream.snapshot is not None and stream.snapshot_version <= end:
         return [stream.snapshot, *stream.events[stream.snapshot_version : end]]
@@ -180,30 +201,21 @@ def _select(stream: _Stream, start: int | None, stop: int | None) -> list[RawEve
     return stream.events[first - 1 : end]
 
 
-def _refuse_mixing(stream_id: StreamId, stream: _Stream, versioning: Versioning) -> None:
+def _refuse_mixing(stream_id: StreamId, stream: StoredStream, versioning: Versioning) -> None:
     if versioning is NO_VERSIONING and stream.versioned:
         raise NoExpectedVersionGivenOnVersionedStream(stream_id)
     if versioning is not NO_VERSIONING and not stream.versioned:
         raise ExpectedVersionUsedOnVersionlessStream(stream_id)
 
 
-def _are_stored(stream: _Stream, expected: int, events: list[RawEvent]) -> bool:
+def _are_stored(stream: StoredStream, expected: int, events: list[RawEvent]) -> bool:
     stored = stream.events[expected : expected + len(events)]
     return [event.uuid for event in stored] == [event.uuid for event in events]
 
 
-def _append(stream: _Stream, stream_id: StreamId, events: list[RawEvent]) -> None:
+def _append(stream: StoredStream, stream_id: StreamId, events: list[RawEvent]) -> None:
     if stream.name is None:
         stream.name = stream_id.name
     for event in events:
         version = stream.version + 1 if stream.versioned else None
         stream.events.append(replace(event, version=version))
-
-
-def _copy(event: RawEvent) -> RawEvent:
-    return replace(event, data=_copy_json(event.data), context=_copy_json(event.context))
-
-
-def _copy_json(value: dict[str, Any]) -> dict[str, Any]:
-    copy: dict[str, Any] = json.loads(json.dumps(value))
-    return copy

@@ -48,8 +48,11 @@ class RecordedRaw:
         entry: the event.
         position: its place in the log, 1-based.
         tenant_id: the tenant it belongs to.
+        generation: number of the stream's life that it belongs to; a stream that was deleted and
+            created again has a higher one.
     """
 
     entry: RawEvent
     position: Position
     tenant_id: TenantId = DEFAULT_TENANT
+    generation: int = 0

@@ -33,7 +33,7 @@ class Ended(NamedTuple):
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[DynamoBackend]:
     """DynamoDB in this process; for all tests, because making a client takes long."""
-    with DynamoBackend.local() as local:
+    with DynamoBackend.local(sequencing="stream") as local:
         yield local
 
 

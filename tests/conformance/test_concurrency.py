@@ -25,8 +25,8 @@ def stream() -> StreamId:
 def storages(request, engine, world):
     """A storage for each thread: the same one, or one that shares only the data."""
     if request.param == "one process":
-        return [engine.fresh_process().storage] * THREADS
-    return [engine.fresh_process().storage for _ in range(THREADS)]
+        return [engine.fresh_process(inline=world.inline).storage] * THREADS
+    return [engine.fresh_process(inline=world.inline).storage for _ in range(THREADS)]
 
 
 def race(work, *contestants):
@@ -166,7 +166,7 @@ def test_streams_are_deleted_and_created_under_writers(engine, world, stream, st
     fresh.insert_events(stream, ExplicitVersioning(0), [an_event(stream)])
 
 
-@needs(Capability.POSITIONS)
+@pytest.mark.inline
 def test_every_append_takes_a_position_of_its_own(engine, world, storages):
     before = storages[0].current_position or 0
 

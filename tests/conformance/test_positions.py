@@ -5,9 +5,8 @@ import pytest
 from dynamo_es import ANY_VERSION, NO_VERSIONING, MemoryBackend, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.bdd import a_snapshot, an_event, events
-from tests.engine import Capability, needs
 
-pytestmark = needs(Capability.POSITIONS)
+pytestmark = pytest.mark.inline
 
 
 @pytest.fixture
@@ -31,10 +30,10 @@ def test_each_append_takes_the_next_one(when, then, stream, position):
     then.position_is(position + 3)
 
 
-def test_events_of_one_append_share_their_place(when, then, stream, position):
+def test_each_event_of_an_append_takes_one(when, then, stream, position):
     when.appending(*events(stream, 3), to=stream, expecting=0)
 
-    then.position_is(position + 1)
+    then.position_is(position + 3)
 
 
 def test_streams_without_versions_have_positions(when, then, stream, position):

@@ -28,6 +28,7 @@ def test_all_but_the_tables_has_a_default():
         "remembered_heads": 10_000,
         "report_capacity": False,
         "kms_key_id": None,
+        "sequencing": "stream",
     }
 
 
@@ -78,6 +79,12 @@ def test_a_figure_is_a_number(name, value):
         DynamoConfig(**NAMES, **{name: value})
 
 
+@pytest.mark.parametrize("value", ["", "lambda", None, True])
+def test_only_two_give_positions(value):
+    with pytest.raises(ConfigurationError, match="sequencing must be one of stream, inline"):
+        DynamoConfig(**NAMES, sequencing=value)
+
+
 # From the environment
 
 
@@ -96,6 +103,7 @@ def test_every_field_has_its_variable():
         "remembered_heads": 0,
         "report_capacity": True,
         "kms_key_id": "alias/subjects",
+        "sequencing": "inline",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

@@ -41,7 +41,7 @@ def mixed(stream_id):
 @pytest.fixture(scope="module")
 def recorded():
     """A backend, and the items that it has put."""
-    with DynamoBackend.local() as local:
+    with DynamoBackend.local(sequencing="stream") as local:
         items: list[dict[str, Any]] = []
 
         def keep(params, **_):

@@ -230,7 +230,7 @@ def test_every_value_in_an_expression_is_given_and_none_besides(built, operation
 @pytest.fixture
 def sent():
     """What a local backend sends, and the backend."""
-    with DynamoBackend.local() as backend:
+    with DynamoBackend.local(sequencing="stream") as backend:
         seen: list[tuple[str, dict[str, Any]]] = []
 
         def keep(params, model, **_):

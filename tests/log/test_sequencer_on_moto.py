@@ -17,7 +17,7 @@ from tests.recording import recording
 
 @pytest.fixture
 def backend():
-    with DynamoBackend.local() as backend:
+    with DynamoBackend.local(sequencing="stream") as backend:
         yield backend
 
 

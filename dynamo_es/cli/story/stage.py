@@ -51,7 +51,7 @@ def set_stage(endpoint_url: str | None) -> Iterator[Stage]:
     """
     meter = Meter()
     if endpoint_url is None:
-        with DynamoBackend.local(meter) as backend:
+        with DynamoBackend.local(meter, sequencing="stream") as backend:
             yield Stage(backend, meter, "an emulator of DynamoDB in this process")
         return
     from dynamo_es.dynamodb.tables import delete_tables

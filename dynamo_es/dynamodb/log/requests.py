@@ -16,21 +16,122 @@ if TYPE_CHECKING:
 
 # What a pointer is made of.
 _OUTLINE: Final = "version, generation, event_count, event_names, stream_name, versionless, outbox"
+# What a record is made of, next to its pointer.
+_COMMIT: Final = "stream_key, version, generation, events, outbox"
 
 
 def newest_page(table: str) -> Request:
     """Query the newest page, consistently."""
+    return newest_pages(table, 1)
+
+
+def newest_pages(table: str, limit: int, after: Item | None = None) -> Request:
+    """Query pages from the newest one down, consistently.
+
+    Args:
+        table: the log's.
+        limit: most pages.
+        after: ``LastEvaluatedKey`` of the reply before.
+    """
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :log",
+        "ExpressionAttributeValues": {":log": {"S": PAGES_KEY}},
+        "ScanIndexForward": False,
+        "ConsistentRead": True,
+        "Limit": limit,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
+
+
+def page_at(table: str, position: Position) -> Request:
+    """Query the newest page that begins at a position or before, consistently."""
     return Request(
         "query",
         {
             "TableName": table,
-            "KeyConditionExpression": "log_key = :log",
-            "ExpressionAttributeValues": {":log": {"S": PAGES_KEY}},
+            "KeyConditionExpression": "log_key = :log AND place <= :place",
+            "ExpressionAttributeValues": {
+                ":log": {"S": PAGES_KEY},
+                ":place": {"S": place_of(position)},
+            },
             "ScanIndexForward": False,
             "ConsistentRead": True,
             "Limit": 1,
         },
     )
+
+
+def pages_from(
+    table: str, position: Position, *, limit: int | None, consistent: bool = False
+) -> Request:
+    """Query the pages that begin at a position or after, in order.
+
+    Args:
+        table: the log's.
+        position: first position of the first page.
+        limit: most pages; None: as many as one reply takes (1 MB).
+        consistent: pages come in the order in which they were put, so at half the price only
+            the newest may be missing.
+    """
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :log AND place >= :place",
+        "ExpressionAttributeValues": {
+            ":log": {"S": PAGES_KEY},
+            ":place": {"S": place_of(position)},
+        },
+        "ConsistentRead": consistent,
+    }
+    if limit is not None:
+        params["Limit"] = limit
+    return Request("query", params)
+
+
+def get_commits(table: str, keys: Iterable[Item], *, consistent: bool) -> Request:
+    """Read commits: at most 100, each once. Without what their pointers have."""
+    return Request(
+        "batch_get_item",
+        {
+            "RequestItems": {
+                table: {
+                    "Keys": list(keys),
+                    "ProjectionExpression": _COMMIT,
+                    "ConsistentRead": consistent,
+                }
+            }
+        },
+    )
+
+
+def get_beginnings(table: str, keys: Iterable[Item]) -> Request:
+    """Read what tells whether a stream lives, and its name: at most 100, each once."""
+    return Request(
+        "batch_get_item",
+        {
+            "RequestItems": {
+                table: {
+                    "Keys": list(keys),
+                    "ProjectionExpression": "stream_key, generation, stream_name",
+                    "ConsistentRead": True,
+                }
+            }
+        },
+    )
+
+
+def markers_of(table: str, log_key: str, after: Item | None = None) -> Request:
+    """Query the markers of one partition, in the order of the streams' UUIDs."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :markers",
+        "ExpressionAttributeValues": {":markers": {"S": log_key}},
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
 
 
 def get_page(table: str, first: Position) -> Request:
@@ -69,6 +170,22 @@ def raise_marker(table: str, marker: Marker, upto: int) -> Request:
             "UpdateExpression": "SET upto = :upto",
             "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
             "ExpressionAttributeValues": {":upto": number(upto)},
+        },
+    )
+
+
+def commit_at(table: str, stream_key: str, version: int) -> Request:
+    """Query the commit that a version of a stream is in, without its events."""
+    return Request(
+        "query",
+        {
+            "TableName": table,
+            "KeyConditionExpression": "stream_key = :key AND version <= :version",
+            "ProjectionExpression": f"{_OUTLINE}, closed",
+            "ExpressionAttributeValues": {":key": {"S": stream_key}, ":version": number(version)},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": 1,
         },
     )
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.batches import fetch_all
 from dynamo_es.dynamodb.log.items import (
     MAX_POINTERS,
     Marker,
@@ -27,7 +28,6 @@ from dynamo_es.dynamodb.log.items import (
     read_page,
 )
 from dynamo_es.dynamodb.requests import Pause
-from dynamo_es.exceptions import ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,8 +41,6 @@ Hint: TypeAlias = Pointer
 
 _MOST_PUTS: Final = 3
 """Of one page, while nobody can say whether it was stored."""
-_MOST_READS: Final = 10
-"""Of markers, while DynamoDB leaves some out."""
 
 
 class Tables(NamedTuple):
@@ -206,18 +204,10 @@ def _not_in_log(tables: Tables, hints: Sequence[Hint]) -> Steps[list[Hint]]:
 def _read_markers(table: str, hints: Sequence[Hint]) -> Steps[dict[Marker, int]]:
     """Return the last version in the log of each hinted stream that has any there."""
     keys: list[Item] = [marker.key for marker in dict.fromkeys(map(Marker.of, hints))]
-    upto: dict[Marker, int] = {}
-    for attempt in range(1, _MOST_READS + 1):
-        response = yield requests.get_markers(table, keys)
-        for item in response["Responses"].get(table, ()):
-            upto[Marker(item["log_key"]["S"], item["place"]["S"])] = int(item["upto"]["N"])
-        keys = response.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        if not keys:
-            return upto
-        yield Pause(attempt)
-    raise ThrottledError(
-        "BatchGetItem", "UnprocessedKeys", f"keys were left out {_MOST_READS} times.", table
-    )
+    items = yield from fetch_all(table, keys, lambda left: requests.get_markers(table, left))
+    return {
+        Marker(item["log_key"]["S"], item["place"]["S"]): int(item["upto"]["N"]) for item in items
+    }
 
 
 def _between(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:

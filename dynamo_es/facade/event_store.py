@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
-    from dynamo_es.values import TenantId
+    from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.values import RawEvent, RecordedRaw, TenantId
 
 
 class EventStoreAccess:
@@ -51,9 +53,25 @@ class EventStoreAccess:
         """Return the encryption of a tenant; the keys that are remembered are shared."""
         return self._encryption.scoped_for_tenant(tenant_id)
 
+    def serde(self, tenant_id: TenantId) -> Serde:
+        """Return what is between raw and typed events of a tenant."""
+        from dynamo_es.event_store.serde import Serde
+
+        return Serde(self.registry, self.encryption(tenant_id))
+
+    def deserialize(self, record: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
+        """Return an event of the log as an object of its class."""
+        serde = self.serde(record.tenant_id)
+        return serde.deserialize_record(record, keep_unknown=keep_unknown)
+
+    def deserialize_all(
+        self, events: Sequence[RawEvent], tenant_id: TenantId
+    ) -> list[WrappedEvent[Any]]:
+        """Return a tenant's events as objects of their classes; unknown ones as they are."""
+        return self.serde(tenant_id).deserialize_all(events, keep_unknown=True)
+
     def event_store(self, storage: StorageStrategy, tenant_id: TenantId) -> EventStore:
         """Return the event store over a tenant's storage."""
-        from dynamo_es.event_store.serde import Serde
         from dynamo_es.event_store.store import EventStore
 
-        return EventStore(storage, Serde(self.registry, self.encryption(tenant_id)))
+        return EventStore(storage, self.serde(tenant_id))

@@ -1,0 +1,60 @@
+"""The contract of checkpoints: how far each consumer of the log is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dynamo_es.values import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a consumer is.
+
+    Attributes:
+        consumer: its name.
+        position: up to here it has dealt with the log.
+        moved_at: when it last moved, aware UTC.
+    """
+
+    consumer: str
+    position: Position
+    moved_at: datetime
+
+
+class CheckpointStrategy(ABC):
+    """Where consumers keep how far they are. Safe to share between threads."""
+
+    @abstractmethod
+    def position(self, consumer: str) -> Position | None:
+        """Return how far a consumer is; None if it has never saved that.
+
+        Raises:
+            InvalidConsumerError: a name that cannot make a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def move(self, consumer: str, position: Position) -> Position:
+        """Save how far a consumer is, unless it is further; return how far it is now.
+
+        Raises: as `position`.
+        """
+
+    @abstractmethod
+    def reset(self, consumer: str, position: Position) -> None:
+        """Set a consumer back, or forward, by hand.
+
+        Raises: as `position`, and
+            UnknownConsumerError: it has never saved a position.
+            InvalidPositionError: negative.
+        """
+
+    @abstractmethod
+    def all(self) -> list[Checkpoint]:
+        """Return the checkpoints of all consumers, in the order of their names."""

@@ -1,0 +1,153 @@
+"""The contract `OutboxStrategy` on DynamoDB: a partition of the log's table for each outbox."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy, UnknownOutboxEntryError
+from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.log import outbox_requests as requests
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.outbox import Claim, OutboxEntry
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.gateway import Gateway
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Request, Response, Steps, T
+    from dynamo_es.values import Position
+
+_MOST_SENDS: Final = 2
+"""Of a write whose outcome is unknown. Each of them sets what the one before set."""
+
+
+def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
+    """Read an outbox as a worker finds it: one request, unless very much waits."""
+    position, leased_until = 0, 0
+    due: list[OutboxEntry] = []
+    after: Item | None = None
+    while True:
+        response = yield requests.waiting(table, outbox, now, after)
+        for item in response["Items"]:
+            if item["place"]["S"] == requests.CURSOR:
+                position = int(item["upto"]["N"])
+                leased_until = int(item["leased_until"]["N"]) if "leased_until" in item else 0
+            else:
+                due.append(requests.read_entry(item))
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return OutboxState(position, leased_until, tuple(due))
+
+
+def take(table: str, claim: Claim, now: int, until: int) -> Steps[Position | None]:
+    """Take the lease and return the position; None if another worker has it."""
+    try:
+        response = yield from _repeated(requests.take_lease(table, claim, now, until))
+    except ConditionRefused:
+        return None
+    return int(response["Attributes"]["upto"]["N"])
+
+
+def change(request: Request) -> Steps[bool]:
+    """Make a change that only the lease's holder may make; return whether it was."""
+    try:
+        yield from _repeated(request)
+    except ConditionRefused:
+        return False
+    return True
+
+
+def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
+    """Read all that failed, in the order of positions."""
+    found: list[OutboxEntry] = []
+    after: Item | None = None
+    while True:
+        response = yield requests.all_entries(table, outbox, after)
+        found += [
+            requests.read_entry(item)
+            for item in response["Items"]
+            if item["place"]["S"] != requests.CURSOR
+        ]
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return sorted(found, key=lambda entry: entry.position)
+
+
+def retry(table: str, outbox: str, position: Position, now: int) -> Steps[None]:
+    """Put an entry back: one that is dead, or one that waits.
+
+    Raises:
+        UnknownOutboxEntryError: there is neither.
+    """
+    response = yield requests.get_dead(table, outbox, position)
+    if "Item" in response:
+        dead = requests.read_entry(response["Item"])
+        again = replace(dead, attempts=0, dead=False, due_at=now)
+        if (yield from change(requests.revive(table, outbox, dead, again))):
+            return
+        # Somebody else was faster: it waits now.
+    if not (yield from change(requests.hurry(table, outbox, position, now))):
+        raise UnknownOutboxEntryError(outbox, position)
+
+
+def _repeated(request: Request) -> Steps[Response]:
+    """Send a write, again if its outcome is unknown: carried out twice, it is as good as once."""
+    for _ in range(_MOST_SENDS - 1):
+        try:
+            return (yield request)
+        except OutcomeUnknown:
+            continue
+    return (yield request)
+
+
+class DynamoOutbox(OutboxStrategy):
+    """The state of outboxes on DynamoDB.
+
+    Args:
+        config: name of the log's table.
+        gateway: what sends the requests.
+    """
+
+    def __init__(self, config: DynamoConfig, gateway: Gateway) -> None:
+        self._table = config.log_table
+        self._gateway = gateway
+
+    def look(self, outbox: str, now: int) -> OutboxState:
+        """Return the state of an outbox; see `OutboxStrategy.look`."""
+        return self._run("outbox_look", look(self._table, outbox, now))
+
+    def take(self, claim: Claim, now: int, until: int) -> Position | None:
+        """Take the lease; see `OutboxStrategy.take`."""
+        return self._run("outbox_take", take(self._table, claim, now, until))
+
+    def move(self, claim: Claim, upto: Position, until: int) -> bool:
+        """Move the position and renew the lease; see `OutboxStrategy.move`."""
+        request = requests.move_cursor(self._table, claim, upto, until)
+        return self._run("outbox_move", change(request))
+
+    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
+        """Keep an entry that failed; see `OutboxStrategy.fail`."""
+        request = requests.keep_entry(self._table, claim, upto, until, entry)
+        return self._run("outbox_fail", change(request))
+
+    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
+        """Remove an entry; see `OutboxStrategy.settle`."""
+        request = requests.drop_entry(self._table, claim, upto, until, position)
+        return self._run("outbox_settle", change(request))
+
+    def release(self, claim: Claim, upto: Position | None) -> None:
+        """Give the lease back; see `OutboxStrategy.release`."""
+        request = requests.release_lease(self._table, claim, upto)
+        self._run("outbox_release", change(request))
+
+    def entries(self, outbox: str) -> list[OutboxEntry]:
+        """Return what failed; see `OutboxStrategy.entries`."""
+        return self._run("outbox_entries", entries(self._table, outbox))
+
+    def retry(self, outbox: str, position: Position, now: int) -> None:
+        """Let an entry be tried again; see `OutboxStrategy.retry`."""
+        self._run("outbox_retry", retry(self._table, outbox, position, now))
+
+    def _run(self, operation: str, steps: Steps[T]) -> T:
+        return self._gateway.run(operation, DEFAULT_TENANT, None, steps)

@@ -1,0 +1,1 @@
+"""What all backends offer: streams, typed events, and the log's consumers."""

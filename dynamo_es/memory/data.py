@@ -1,0 +1,84 @@
+"""What the storages, the log and the consumers of one backend in memory share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from dynamo_es.memory.outbox import MemoryOutbox
+from dynamo_es.values import RawEvent, TenantId
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dynamo_es.memory.cursors import Cursor
+    from dynamo_es.values import Position
+
+Identity: TypeAlias = tuple[TenantId, str | None, int]
+"""Tenant, category and UUID; a tuple, because joined text could collide."""
+
+
+@dataclass(slots=True)
+class StoredStream:
+    """One life of a stream.
+
+    Attributes:
+        versioned: whether its events carry versions.
+        generation: number of this life.
+        name: the stream's name, if any append gave one.
+        events: all of them.
+        snapshot: the newest one.
+        snapshot_version: its version; 0 without one.
+    """
+
+    versioned: bool
+    generation: int
+    name: str | None = None
+    events: list[RawEvent] = field(default_factory=list)
+    snapshot: RawEvent | None = None
+    snapshot_version: int = 0
+
+    @property
+    def version(self) -> int:
+        """How many events it has."""
+        return len(self.events)
+
+
+class LogEntry(NamedTuple):
+    """One event of the log; its position is its index and one.
+
+    Attributes:
+        identity: of its stream.
+        stream: the life that it is of.
+        place: in that life, 0-based.
+        outbox: whether it is to be published.
+    """
+
+    identity: Identity
+    stream: StoredStream
+    place: int
+    outbox: bool
+
+
+@dataclass(slots=True)
+class Data:
+    """Everything; touched only under the lock, but for the outbox, which has its own."""
+
+    lock: Lock = field(default_factory=Lock)
+    streams: dict[Identity, StoredStream] = field(default_factory=dict)
+    log: list[LogEntry] = field(default_factory=list)
+    checkpoints: dict[str, tuple[Position, datetime]] = field(default_factory=dict)
+    cursors: dict[tuple[str, str, str | None, int], Cursor] = field(default_factory=dict)
+    outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+
+
+def copy_event(event: RawEvent) -> RawEvent:
+    """Return an event whose payload is its own."""
+    return replace(event, data=_copy_json(event.data), context=_copy_json(event.context))
+
+
+def _copy_json(value: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(value))
+    return copy

@@ -1,0 +1,101 @@
+"""The log in memory: every event in the order it was appended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
+from dynamo_es.contracts.checks import check_position
+from dynamo_es.memory.data import copy_event
+from dynamo_es.values import RecordedRaw, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynamo_es.contracts import Selection
+    from dynamo_es.memory.data import Data, Identity, LogEntry, StoredStream
+    from dynamo_es.values import Position, TenantId
+
+_PIECE: Final = 1000
+
+
+class MemoryLog(LogStrategy):
+    """The log of a backend in memory.
+
+    Args:
+        data: of the backend's storages.
+    """
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+
+    @property
+    def last_position(self) -> Position | None:
+        """The last position assigned; see `LogStrategy.last_position`."""
+        with self._data.lock:
+            return len(self._data.log) or None
+
+    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+        """Return a reader of what comes after a position; see `LogStrategy.reader`."""
+        check_position(after, self.last_position or 0)
+        return _Reader(self._data, after, selection)
+
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield the live streams of a category; see `LogStrategy.streams`."""
+        with self._data.lock:
+            found = [
+                StreamInLog(_stream_id(identity, stream), stream.version)
+                for identity, stream in self._data.streams.items()
+                if identity[:2] == (tenant_id, category)
+            ]
+        yield from found
+
+
+class _Reader(LogReader):
+    def __init__(self, data: Data, after: Position, selection: Selection) -> None:
+        self._data = data
+        self._position = after
+        self._selection = selection
+
+    @property
+    def position(self) -> Position:
+        return self._position
+
+    def read(self) -> list[RecordedRaw]:
+        records: list[RecordedRaw] = []
+        with self._data.lock:
+            log = self._data.log
+            while self._position < len(log) and len(records) < _PIECE:
+                entry = log[self._position]
+                self._position += 1
+                if self._data.streams.get(entry.identity) is not entry.stream:
+                    continue  # deleted since
+                if _is_selected(entry, self._selection):
+                    records.append(_record(entry, self._position))
+        return records
+
+
+def _is_selected(entry: LogEntry, selection: Selection) -> bool:
+    tenant_id, category, _ = entry.identity
+    names = selection.event_names
+    return (
+        (selection.category is None or category == selection.category)
+        and (selection.tenant_id is None or tenant_id == selection.tenant_id)
+        and (names is None or entry.stream.events[entry.place].name in names)
+        and (entry.outbox or not selection.outbox)
+    )
+
+
+def _record(entry: LogEntry, position: Position) -> RecordedRaw:
+    event = replace(
+        copy_event(entry.stream.events[entry.place]),
+        stream_id=_stream_id(entry.identity, entry.stream),
+    )
+    return RecordedRaw(event, position, entry.identity[0], entry.stream.generation)
+
+
+def _stream_id(identity: Identity, stream: StoredStream) -> StreamId:
+    _, category, number = identity
+    return StreamId(UUID(int=number), stream.name, category=category)

@@ -1,0 +1,105 @@
+"""The state of outboxes in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy, UnknownOutboxEntryError
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.outbox import Claim, OutboxEntry
+    from dynamo_es.values import Position
+
+
+@dataclass(slots=True)
+class _Outbox:
+    """One outbox; touched only under the lock."""
+
+    position: Position = 0
+    worker: str | None = None
+    leased_until: int = 0
+    entries: dict[Position, OutboxEntry] = field(default_factory=dict)
+
+    def in_order(self) -> list[OutboxEntry]:
+        return [entry for _, entry in sorted(self.entries.items())]
+
+
+class MemoryOutbox(OutboxStrategy):
+    """The state of a backend's outboxes, as long as this object lives."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._outboxes: dict[str, _Outbox] = {}
+
+    def look(self, outbox: str, now: int) -> OutboxState:
+        """Return the state of an outbox; see `OutboxStrategy.look`."""
+        with self._lock:
+            found = self._outbox(outbox)
+            due = [entry for entry in found.in_order() if not entry.dead and entry.due_at <= now]
+            return OutboxState(found.position, found.leased_until, tuple(due))
+
+    def take(self, claim: Claim, now: int, until: int) -> Position | None:
+        """Take the lease; see `OutboxStrategy.take`."""
+        with self._lock:
+            found = self._outbox(claim.outbox)
+            if found.worker not in {None, claim.worker} and found.leased_until > now:
+                return None
+            found.worker, found.leased_until = claim.worker, until
+            return found.position
+
+    def move(self, claim: Claim, upto: Position, until: int) -> bool:
+        """Move the position and renew the lease; see `OutboxStrategy.move`."""
+        with self._lock:
+            return self._move(claim, upto, until) is not None
+
+    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
+        """Keep an entry that failed; see `OutboxStrategy.fail`."""
+        with self._lock:
+            found = self._move(claim, upto, until)
+            if found is not None:
+                found.entries[entry.position] = entry
+            return found is not None
+
+    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
+        """Remove an entry; see `OutboxStrategy.settle`."""
+        with self._lock:
+            found = self._move(claim, upto, until)
+            if found is not None:
+                found.entries.pop(position, None)
+            return found is not None
+
+    def release(self, claim: Claim, upto: Position | None) -> None:
+        """Give the lease back; see `OutboxStrategy.release`."""
+        with self._lock:
+            found = self._outbox(claim.outbox)
+            if self._move(claim, found.position if upto is None else upto, 0) is not None:
+                found.worker = None
+
+    def entries(self, outbox: str) -> list[OutboxEntry]:
+        """Return what failed; see `OutboxStrategy.entries`."""
+        with self._lock:
+            return self._outbox(outbox).in_order()
+
+    def retry(self, outbox: str, position: Position, now: int) -> None:
+        """Let an entry be tried again; see `OutboxStrategy.retry`."""
+        with self._lock:
+            found = self._outbox(outbox)
+            if position not in found.entries:
+                raise UnknownOutboxEntryError(outbox, position)
+            found.entries[position] = replace(
+                found.entries[position], attempts=0, dead=False, due_at=now
+            )
+
+    def _outbox(self, name: str) -> _Outbox:
+        check_consumer(name)
+        return self._outboxes.setdefault(name, _Outbox())
+
+    def _move(self, claim: Claim, upto: Position, until: int) -> _Outbox | None:
+        found = self._outbox(claim.outbox)
+        if found.worker != claim.worker or found.position > upto:
+            return None
+        found.position, found.leased_until = upto, until
+        return found

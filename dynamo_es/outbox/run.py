@@ -1,0 +1,249 @@
+"""One run of an outbox: takes the lease, publishes what is due and what is new, gives it back.
+
+Every try is recorded before the next one begins, by a write that only the holder of the lease
+can make. What is published is recorded after it was: a worker that dies in between has
+published once what the next one publishes again. Nothing else is published twice, as long as
+no publisher takes longer than half the lease, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from dynamo_es.contracts import Selection
+from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.outbox.finding import Finder
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import LogReader, LogStrategy
+    from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+    from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.outbox.terms import Terms
+    from dynamo_es.values import Position, RecordedRaw
+
+_logger = logging.getLogger("dynamo_es")
+
+Publisher: TypeAlias = Callable[["Recorded"], Any]
+"""Publishes one event; what it returns does not matter. An exception: it could not."""
+
+MAX_ERROR_CHARACTERS: Final = 500
+"""Of the text kept of an error."""
+
+WORTH_A_WRITE: Final = 1000
+"""Positions without anything to publish, that the outbox is moved over for their own sake."""
+
+_CHOSEN: Final = Selection(outbox=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxReport:
+    """What a run has done.
+
+    Attributes:
+        sent: events that were published, and recorded as such.
+        failed: tries in vain.
+        dead: events of those that were tried for the last time, and given up.
+        dropped: failed events that were not tried again, because their streams were deleted.
+        busy: whether another worker had the lease, or took it in the middle.
+        position: up to here everything was tried.
+    """
+
+    sent: int
+    failed: int
+    dead: int
+    dropped: int
+    busy: bool
+    position: Position
+
+    @property
+    def active(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.sent or self.failed or self.dropped)
+
+
+class _LeaseLostError(Exception):
+    """Another worker has the lease."""
+
+
+class Run:
+    """One run. To be used once.
+
+    Args:
+        strategy: keeps the state of the outbox.
+        log: holds the events.
+        publish: makes an event of a record, and publishes it.
+        claim: of this run.
+        terms: what it keeps to.
+        clock: milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        strategy: OutboxStrategy,
+        log: LogStrategy,
+        publish: Callable[[RecordedRaw], object],
+        claim: Claim,
+        terms: Terms,
+        clock: Callable[[], int],
+    ) -> None:
+        self._strategy = strategy
+        self._log = log
+        self._publish = publish
+        self._claim = claim
+        self._terms = terms
+        self._clock = clock
+        self._sent = self._failed = self._dead = self._dropped = 0
+        # Where the outbox stands, and what may be said of it although it is not yet.
+        self._recorded: Position = 0
+        self._tried: Position = 0
+        self._leased_until = 0
+
+    def go(self) -> OutboxReport:
+        """Publish what there is; see `Outbox.run`."""
+        now = self._clock()
+        state = self._strategy.look(self._claim.outbox, now)
+        self._recorded = state.position
+        if state.leased_until > now:
+            return self._report(busy=True)
+        reader = self._log.reader(state.position, _CHOSEN)
+        records = reader.read()
+        idle = not state.due and not records
+        if idle and reader.position - state.position < WORTH_A_WRITE:
+            return self._report()
+        until = self._next_lease()
+        taken = self._strategy.take(self._claim, now, until)
+        if taken is None:
+            return self._report(busy=True)
+        self._leased_until = until
+        self._recorded = self._tried = taken
+        try:
+            if taken != state.position:  # others were at work since we looked
+                reader = self._log.reader(taken, _CHOSEN)
+                records = reader.read()
+            self._work(state, reader, records)
+        except _LeaseLostError:
+            return self._report(busy=True)
+        except BaseException:
+            # Best effort, so that the next run need not wait for the lease to end.
+            with suppress(Exception):
+                self._strategy.release(self._claim, self._unrecorded())
+            raise
+        self._strategy.release(self._claim, self._unrecorded())
+        self._recorded = self._tried
+        return self._report()
+
+    def _work(self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]) -> None:
+        if state.due:
+            # Again, now that nobody else changes them: another worker may have just sent them.
+            finder = Finder(self._log, _CHOSEN)
+            for entry in self._strategy.look(self._claim.outbox, self._clock()).due:
+                if self._tries >= self._terms.limit:
+                    break
+                record = finder.find(entry.position)
+                if record is not None or finder.reached(entry.position):
+                    self._try_again(entry, record)
+        while records:
+            for record in records:
+                if self._tries >= self._terms.limit:
+                    return
+                self._try_new(record)
+            self._tried = reader.position
+            if self._tries >= self._terms.limit:
+                return
+            records = reader.read()
+        self._tried = reader.position
+
+    def _try_new(self, record: RecordedRaw) -> None:
+        error = self._deliver(record)
+        if error is None:
+            self._tried = record.position
+            self._keep(self._strategy.move(self._claim, record.position, self._next_lease()))
+            self._sent += 1
+        else:
+            self._keep_failed(record, 0, error, record.position)
+            self._tried = record.position
+        self._recorded = record.position
+
+    def _try_again(self, entry: OutboxEntry, record: RecordedRaw | None) -> None:
+        error = None if record is None else self._deliver(record)
+        if record is not None and error is not None:
+            self._keep_failed(record, entry.attempts, error, self._recorded)
+            return
+        until = self._next_lease()
+        self._keep(self._strategy.settle(self._claim, self._recorded, until, entry.position))
+        if record is None:
+            self._dropped += 1
+        else:
+            self._sent += 1
+
+    def _deliver(self, record: RecordedRaw) -> Exception | None:
+        """Publish an event; return what it failed of."""
+        if self._leased_until - self._clock() < self._terms.lease_ms / 2:
+            self._keep(self._strategy.move(self._claim, self._recorded, self._next_lease()))
+        try:
+            self._publish(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
+            return error
+        return None
+
+    def _keep_failed(
+        self, record: RecordedRaw, before: int, error: Exception, upto: Position
+    ) -> None:
+        attempts = before + 1
+        event = record.entry
+        entry = OutboxEntry(
+            position=record.position,
+            tenant_id=record.tenant_id,
+            stream_id=event.stream_id,
+            event_name=event.name,
+            attempts=attempts,
+            last_error=describe(error),
+            dead=attempts >= self._terms.attempts,
+            due_at=self._clock() + self._terms.delay_ms(attempts),
+        )
+        _logger.warning(
+            "Outbox %s: publishing the event at position %d failed (%d of %d): %s",
+            self._claim.outbox,
+            entry.position,
+            attempts,
+            self._terms.attempts,
+            entry.last_error,
+        )
+        self._keep(self._strategy.fail(self._claim, upto, self._next_lease(), entry))
+        self._failed += 1
+        self._dead += entry.dead
+
+    @property
+    def _tries(self) -> int:
+        return self._sent + self._failed
+
+    def _next_lease(self) -> int:
+        self._renewal = self._clock() + self._terms.lease_ms
+        return self._renewal
+
+    def _keep(self, held: bool) -> None:  # noqa: FBT001 - the reply to a write, passed on
+        if not held:
+            raise _LeaseLostError
+        self._leased_until = self._renewal
+
+    def _unrecorded(self) -> Position | None:
+        return self._tried if self._tried > self._recorded else None
+
+    def _report(self, *, busy: bool = False) -> OutboxReport:
+        return OutboxReport(
+            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
+        )
+
+
+def describe(error: Exception) -> str:
+    """Return what is kept of an error; whatever its text is like, that works."""
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - even of the text of an error
+        text = name
+    return text[:MAX_ERROR_CHARACTERS].encode(errors="replace").decode()

@@ -1,0 +1,1 @@
+"""Read models: runners over the log, and cursors over single streams."""

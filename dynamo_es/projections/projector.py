@@ -1,0 +1,158 @@
+"""Projecting single streams: each event applied once, whatever routes it comes by."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import uuid4
+
+from dynamo_es.contracts import Followed
+from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import CursorStrategy
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.values import StreamId, TenantId
+
+DEFAULT_CLAIM: Final = 60.0
+"""Seconds for which a projector has a stream to itself, unless it renews that."""
+
+
+class ReadModel(Protocol):
+    """Applies one event of a stream to a read model.
+
+    Source: python-event-sourcery's ``ReadModel``.
+    """
+
+    def __call__(self, wrapped_event: WrappedEvent[Any], stream_id: StreamId, /) -> object:
+        """Apply an event; what it raises leaves the cursor before this event."""
+
+
+class Projector:
+    """Applies the events of streams to a read model, each once and in order.
+
+    The events may come by several routes (a subscription, a Lambda function on the table's
+    stream, a listener, a repair), late, repeated, or with others missing before them: what is
+    applied already is passed over, what is missing is loaded first. Who applies events of a stream
+    has claimed its cursor, so nobody else does meanwhile. If a process dies in the middle, its
+    claim runs out, and the event in hand is applied again: let the read model bear that, or enlist
+    its writes (``append(…, transact_with=…)``).
+
+    Args:
+        name: the read model's; its cursors are kept under it.
+        read_model: what to call with each event.
+        cursors: where its places are kept.
+        event_store: loads what is missing, of a tenant.
+        claim: seconds for which a claim lasts; longer than the read model takes for one event.
+        clock: seconds since the epoch.
+
+    Raises:
+        InvalidSubscriptionError: a read model that is not callable, or a claim of no time.
+        InvalidConsumerError: a name that cannot make a key.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read_model: ReadModel,
+        *,
+        cursors: CursorStrategy,
+        event_store: Callable[[TenantId], EventStore],
+        claim: float = DEFAULT_CLAIM,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        check_consumer(name)
+        if not callable(read_model):
+            raise InvalidSubscriptionError(
+                f"A read model is called with events: {read_model!r} cannot be."
+            )
+        if not claim > 0:
+            raise InvalidSubscriptionError(f"A claim lasts some seconds, not {claim!r}.")
+        self.name = name
+        self._read_model = read_model
+        self._cursors = cursors
+        self._event_store = event_store
+        self._claim = claim
+        self._clock = clock
+
+    def __call__(self, recorded: Recorded) -> int:
+        """Apply an event of the log, so that a projector can be the handler of a projection."""
+        return self.project(
+            recorded.wrapped_event,
+            recorded.stream_id,
+            recorded.tenant_id,
+            generation=recorded.generation,
+        )
+
+    def project(
+        self,
+        wrapped_event: WrappedEvent[Any],
+        stream_id: StreamId,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        generation: int = 0,
+    ) -> int:
+        """Apply an event, and before it those of its stream that have not been applied yet.
+
+        Args:
+            wrapped_event: the event, with its version.
+            stream_id: its stream.
+            tenant_id: whose it is.
+            generation: number of the stream's life, as a record of the log has it: a later one
+                begins at version 1. Give it by all routes or by none.
+
+        Returns:
+            How many events were applied; 0 if this one was already, or is of a life that is over.
+
+        Raises:
+            InvalidSubscriptionError: an event without a version has no place in its stream.
+            CursorBusyError: another applies events of that stream now; try again.
+            Exception: what the read model raised; what it has applied before stays applied.
+        """
+        version = wrapped_event.version
+        if version is None:
+            raise InvalidSubscriptionError(
+                f"Stream {stream_id}: an event without a version has no place in its stream, "
+                "so a projector cannot tell whether it was applied."
+            )
+        followed = Followed(self.name, stream_id, tenant_id, generation)
+        claimant = uuid4().hex
+        now = self._milliseconds()
+        at = self._cursors.claim(followed, version, claimant, now, now + self._claimed())
+        if at is None:
+            return 0
+        done = at
+        try:
+            for event in self._missing(followed, at, wrapped_event):
+                if self._milliseconds() - now > self._claimed() / 2:
+                    now = self._milliseconds()
+                    if not self._cursors.renew(followed, done, claimant, now + self._claimed()):
+                        return done - at  # another went on from here, or will
+                self._read_model(event, stream_id)
+                done = event.version or done
+        finally:
+            self._cursors.release(followed, done, claimant)
+        return done - at
+
+    def _missing(
+        self, followed: Followed, at: int, event: WrappedEvent[Any]
+    ) -> list[WrappedEvent[Any]]:
+        """Return what is to be applied: the event, and what lies between the cursor and it."""
+        version = event.version or 0
+        if version == at + 1:
+            return [event]
+        store = self._event_store(followed.tenant_id)
+        found = store.load_stream(followed.stream_id, at + 1, version + 1)
+        # Of another life, they are not what was missing; that one brings its own.
+        return found if found and found[-1].uuid == event.uuid else []
+
+    def _claimed(self) -> int:
+        return int(self._claim * 1000)
+
+    def _milliseconds(self) -> int:
+        return int(self._clock() * 1000)

@@ -1,0 +1,1 @@
+"""Subscriptions to the log, and listeners in the process that appends."""

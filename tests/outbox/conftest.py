@@ -1,0 +1,63 @@
+"""Fixtures: the state of outboxes on each engine, and a world around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.log.outbox import DynamoOutbox
+from dynamo_es.dynamodb.tables import create_tables
+from dynamo_es.memory.outbox import MemoryOutbox
+from tests.engine import DynamoEngine, MotoEngine
+from tests.outbox.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynamo_es.contracts.outbox import OutboxStrategy
+    from tests.engine import Engine
+
+
+@pytest.fixture
+def strategy(engine: Engine) -> Iterator[OutboxStrategy]:
+    """The state of outboxes on an engine; tests keep apart by the outboxes' names."""
+    if not isinstance(engine, DynamoEngine):
+        yield MemoryOutbox()
+        return
+    config = engine.config_with()
+    yield DynamoOutbox(config, Gateway(lambda: engine.client, config))
+    tidy(engine)
+
+
+def tidy(engine: Engine) -> None:
+    """Forget all outboxes where they would be in the way."""
+    if isinstance(engine, MotoEngine):
+        # It copies all tables, and what their streams have, for each transaction.
+        config = engine.config_with()
+        engine.client.update_table(TableName=config.log_table, DeletionProtectionEnabled=False)
+        engine.client.delete_table(TableName=config.log_table)
+        create_tables(engine.client, config)
+
+
+@pytest.fixture
+def new_world(engine: Engine, strategy: OutboxStrategy) -> Callable[[], World]:
+    """Make a world, when those before are not needed any more."""
+
+    def make() -> World:
+        tidy(engine)
+        return World(strategy)
+
+    return make
+
+
+@pytest.fixture
+def world(strategy: OutboxStrategy) -> World:
+    return World(strategy)
+
+
+@pytest.fixture
+def in_memory() -> World:
+    """A world whose state is in memory, for what does not depend on the engine."""
+    return World(MemoryOutbox())
