@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dynamo_es import Position, TenantId, Versioning
     from dynamo_es.cli.importing import Problem, Summary
+    from dynamo_es.contracts import EnlistedWrite
 
 SAMPLE = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz")
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -105,8 +106,14 @@ class Watched(StorageStrategy):
         self.calls = [] if calls is None else calls
 
     def insert_events(
-        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+        self,
+        stream_id: StreamId,
+        versioning: Versioning,
+        events: Sequence[RawEvent],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
     ) -> None:
+        assert not transact_with
         self.calls.append((stream_id, len(events)))
         number = len(self.calls)
         self._before(number)

@@ -152,15 +152,11 @@ class World:
     clock: Clock = field(default_factory=Clock)
     name: str = field(default_factory=lambda: f"mail-{uuid4().hex}")
 
-    def outbox(self, strategy: OutboxStrategy | None = None, **changes: Any) -> Outbox:
+    def outbox(self, strategy: Any = None, **changes: Any) -> Outbox:
         """Return the outbox as another process has it, perhaps with another way to its state."""
         deserialize = changes.pop("deserialize", deserialized)
-        return Outbox(
-            strategy or self.strategy,
-            self.log,
-            deserialize,
-            **({"name": self.name, "clock": self.clock} | changes),
-        )
+        settings: dict[str, Any] = {"name": self.name, "clock": self.clock, **changes}
+        return Outbox(strategy or self.strategy, self.log, deserialize, **settings)
 
     def run(self, *args: Any, **terms: Any):
         return self.outbox().run(self.receiver, *args, **terms)
