@@ -175,6 +175,7 @@ class _Run:
         self._position = self._saved
         self._end = 0
         self._handled = 0
+        self._unsaved = 0
         self._reader: LogReader | None = None
 
     @property
@@ -222,7 +223,8 @@ class _Run:
             raise
         moved = bool(records) or reader.position > self._position
         self._position = reader.position
-        if not records and self._position - self._saved >= _WORTH_SAVING:
+        # What was handled when a save failed, and what has passed that nobody selected.
+        if not records and (self._unsaved or self._position - self._saved >= _WORTH_SAVING):
             self._save()
         if moved:
             self._tell()
@@ -237,6 +239,7 @@ class _Run:
             projection.handler(projection.deserialize(raw))
             self._position = raw.position
             self._handled += 1
+            self._unsaved += 1
         if self._save():
             self._tell()
             return True
@@ -245,7 +248,7 @@ class _Run:
     def _save(self) -> bool:
         """Save the checkpoint; return False if another run of this projection is further."""
         there = self._projection.checkpoints.move(self._projection.name, self._position)
-        self._saved = there
+        self._saved, self._unsaved = there, 0
         if there == self._position:
             return True
         _log.warning(
