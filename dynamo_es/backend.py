@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.dynamodb.client import LazyClient
+from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.log.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
 
@@ -37,6 +39,8 @@ class DynamoBackend(Backend):
         monotonic: seconds of a clock that only goes forward.
         sleep: waits so many seconds.
         registry: names of the event classes; None: all that are defined.
+        streams_client: a boto3 client for ``dynamodbstreams``; None: one is made like the other
+            when `sequencer` needs it.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -49,9 +53,12 @@ class DynamoBackend(Backend):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         registry: EventRegistry | None = None,
+        streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
         self.config = config
         self._client = LazyClient(config, client)
+        self._streams_client = LazyStreamsClient(config, streams_client)
+        self._observer = observer
         self._close: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
@@ -132,7 +139,13 @@ class DynamoBackend(Backend):
         )
         emulator = Emulator()
         client = emulator.client(config)
-        backend = cls(config, client=client, observer=observer, registry=registry)
+        backend = cls(
+            config,
+            client=client,
+            observer=observer,
+            registry=registry,
+            streams_client=emulator.streams_client(config),
+        )
         backend._close = emulator.close
         backend.create_tables()
         return backend
@@ -141,6 +154,18 @@ class DynamoBackend(Backend):
     def client(self) -> DynamoDBClient:
         """The boto3 client; made now if it was not yet."""
         return self._client()
+
+    @property
+    def sequencer(self) -> StreamPoller:
+        """A worker that gives what any process appends its positions in the log.
+
+        It polls the events table's stream. ``with backend.sequencer.in_background():`` runs it in
+        a thread, ``.run(stop)`` until told to stop, ``.drain()`` until nothing comes any more. Not
+        needed where a Lambda function reads that stream, or the appending processes do it.
+        """
+        from dynamo_es.dynamodb.log.poller import StreamPoller
+
+        return StreamPoller(self.config, self._client, self._streams_client, self._observer)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend of that tenant over the same tables; this one stays as it is.

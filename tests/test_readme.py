@@ -31,9 +31,11 @@ def run(program: str) -> str:
     return outcome.stdout
 
 
-def test_the_example_prints_what_it_says() -> None:
-    (example,), (printed, *_) = blocks("python"), blocks("text")
+EXAMPLES = list(zip(blocks("python"), blocks("text"), strict=True))
 
+
+@pytest.mark.parametrize(("example", "printed"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_an_example_prints_what_it_says(example: str, printed: str) -> None:
     assert run(example) == printed
 
 

@@ -8,15 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 from dynamo_es import __version__
+from dynamo_es.cli import outbox
+from dynamo_es.cli.checkpoints import checkpoints
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.list_streams import list_streams
 from dynamo_es.cli.log import repair, verify
 from dynamo_es.cli.options import expanded
 from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
+from dynamo_es.cli.tail import tail
 from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
 from dynamo_es.exceptions import EventStoreError
 
@@ -103,8 +107,16 @@ _register(show, "show")
 _register(head, "head")
 _register(delete, "delete")
 _register(sequence, "sequence")
+_register(tail, "tail")
+_register(list_streams, "streams")
+_register(checkpoints, "checkpoints")
 
 _log_commands = typer.Typer(no_args_is_help=True, help="Verify the log, or repair it.")
 _log_commands.command("verify")(expanded(verify))
 _log_commands.command("repair")(expanded(repair))
 application.add_typer(_log_commands, name="log")
+
+_outbox_commands = typer.Typer(no_args_is_help=True, help="What could not be published.")
+_outbox_commands.command("list")(expanded(outbox.list_entries))
+_outbox_commands.command("retry")(expanded(outbox.retry))
+application.add_typer(_outbox_commands, name="outbox")

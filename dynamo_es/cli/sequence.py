@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -34,7 +35,8 @@ def sequence(
         tell(_in_words(poller.drain()))
         return
     total = Polled()
-    with _ended_alike(), ticking("Waiting for events") as tick:
+    stop = Event()
+    with _ended_by_signals(stop), ticking("Waiting for events") as tick:
 
         def show(polled: Polled) -> None:
             nonlocal total
@@ -43,19 +45,31 @@ def sequence(
                 tick(_in_words(total))
 
         try:
-            poller.run(Event(), show)
+            poller.run(stop, show)
         finally:
             tell(_in_words(total))
+    if stop.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager
-def _ended_alike() -> Iterator[None]:
-    """Let SIGTERM, which ends containers, end this as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals(stop: Event) -> Iterator[None]:
+    """Let Ctrl-C, and SIGTERM, which ends containers, end this after the round in hand.
+
+    The second one ends it at once.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.default_int_handler(number, frame)
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_words(polled: Polled) -> str:

@@ -124,14 +124,13 @@ def test_the_same_append_again_is_a_success_and_writes_nothing(engine, table, ro
     appended = events(stream, 2)
     writes = [put(table, "a", 1, **IF_NEW)]
     for _ in range(2):
-        storage = engine.fresh_process().storage
-        version = storage.insert_events(
+        version = engine.fresh_process().storage.insert_events(
             stream, ExplicitVersioning(0), appended, transact_with=writes
         )
         assert version == 2
 
     assert rows() == {"a": "1"}
-    assert_same(storage.fetch_events(stream), numbered(appended))
+    assert_same(engine.fresh_process().storage.fetch_events(stream), numbered(appended))
 
 
 def test_any_version_takes_them_along_to_the_head(engine, table, rows, stream):

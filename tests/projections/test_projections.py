@@ -3,6 +3,7 @@
 import logging
 from threading import Event as Flag
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from dynamo_es.exceptions import (
     UnknownEventError,
 )
 from tests.bdd import an_event
+
+if TYPE_CHECKING:
+    from dynamo_es.projections.projection import Progress
 
 pytestmark = pytest.mark.inline
 
@@ -54,7 +58,7 @@ def count(backend):
     return append
 
 
-class Handled(list):
+class Handled(list[int]):
     """The numbers that were handled; it may fail at one of them."""
 
     fails_at = None
@@ -157,12 +161,13 @@ def test_an_unknown_event_stops_it_unless_it_is_kept(backend, name, start):
 
 def test_the_checkpoint_is_saved_after_every_batch(backend, name, start, count):
     count(*range(10))
-    projection = backend.projection(
-        name, lambda _: saved.append(projection.position), start_from=start, batch_size=4
-    )
-    saved = []
-    told = []
+    saved: list[int | None] = []
+    told: list[Progress] = []
 
+    def look(_recorded):
+        saved.append(backend.checkpoints.position(name))
+
+    projection = backend.projection(name, look, start_from=start, batch_size=4)
     projection.catch_up(on_progress=told.append)
 
     assert saved == [None] * 4 + [start + 4] * 4 + [start + 8] * 2

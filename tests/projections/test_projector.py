@@ -35,7 +35,7 @@ def events(backend, stream):
     return backend.event_store.load_stream(stream)
 
 
-class ReadModel(list):
+class ReadModel(list[int]):
     fails_at = None
 
     def __call__(self, wrapped_event, stream_id):

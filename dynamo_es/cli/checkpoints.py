@@ -1,0 +1,40 @@
+"""``dynamo-es checkpoints``."""
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dynamo_es.backend import DynamoBackend
+from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.terminal import print_json, printable, results
+
+
+def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
+    """Show how far the consumers of the log are, and how far behind its end."""
+    backend = DynamoBackend(place.config())
+    end = backend.log.last_position or 0
+    found = backend.checkpoints.all()
+    if as_json:
+        for one in found:
+            print_json(
+                {
+                    "consumer": one.consumer,
+                    "position": one.position,
+                    "lag": max(end - one.position, 0),
+                    "moved_at": one.moved_at.isoformat(),
+                }
+            )
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("position", "lag"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("moved at", no_wrap=True)
+    table.add_column("consumer", overflow="fold")
+    for one in found:
+        table.add_row(
+            f"{one.position:,}",
+            f"{max(end - one.position, 0):,}",
+            one.moved_at.isoformat(sep=" ", timespec="seconds"),
+            Text(printable(one.consumer)),
+        )
+    results().print(table)

@@ -1,0 +1,31 @@
+"""``dynamo-es streams``."""
+
+from typing import Annotated
+
+import typer
+
+from dynamo_es.backend import DynamoBackend
+from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.terminal import print_json, printable, results
+from dynamo_es.values import DEFAULT_TENANT
+
+
+def list_streams(
+    place: Place,
+    *,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Theirs. Default: of the streams without one."),
+    ] = None,
+    tenant: Annotated[str, typer.Option(metavar="TEXT", help="Theirs.")] = DEFAULT_TENANT,
+    as_json: AsJson = False,
+) -> None:
+    """List the streams of a category that are in the log, with their versions there."""
+    for stream_id, version in DynamoBackend(place.config()).log.streams(category, tenant):
+        if as_json:
+            print_json({"stream": str(stream_id), "name": stream_id.name, "version": version})
+            continue
+        line = f"{stream_id} {version}"
+        if stream_id.name is not None:
+            line += f" {printable(stream_id.name)}"
+        results().print(line, markup=False, highlight=False, soft_wrap=True)

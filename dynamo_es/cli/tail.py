@@ -1,0 +1,75 @@
+"""``dynamo-es tail``."""
+
+import time
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from dynamo_es.backend import DynamoBackend
+from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.rendering import data_text
+from dynamo_es.cli.terminal import event_document, print_json, printable, results
+from dynamo_es.contracts import Selection
+from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.values import RecordedRaw
+
+_sleep = time.sleep
+
+
+def tail(  # noqa: PLR0913 - what may be chosen, each an option
+    place: Place,
+    *,
+    after: Annotated[
+        int | None,
+        typer.Option(metavar="POSITION", help="Begin after it; 0: with the first event."),
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only events of streams with it.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="TEXT", help="Only its events.")] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only events of that name; repeatable.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End where the log ends by now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show events as they come into the log, until Ctrl-C. Default: from now on."""
+    log = DynamoBackend(place.config()).log
+    end = log.last_position or 0
+    start = (0 if once else end) if after is None else after
+    names = frozenset(event) if event else None
+    selection = Selection(category=category, event_names=names, tenant_id=tenant)
+    if once:
+        reader = log.reader(start, selection)
+        while records := reader.read():
+            _show(records, as_json=as_json)
+        return
+    subscriptions = LogSubscriptions(log, sleep=_sleep)
+    for batch in subscriptions.subscribe(start, 100, timedelta(seconds=0.5), selection):
+        _show(batch, as_json=as_json)
+
+
+def _show(records: list[RecordedRaw], *, as_json: bool) -> None:
+    for record in records:
+        entry = record.entry
+        stream_id = entry.stream_id
+        if as_json:
+            document = {
+                "position": record.position,
+                "tenant": record.tenant_id,
+                "category": stream_id.category,
+                "stream": str(stream_id),
+                "name": stream_id.name,
+                "event": event_document(entry),
+            }
+            print_json(document)
+            continue
+        parts = (record.tenant_id, stream_id.category, stream_id.name or str(stream_id))
+        where = "/".join(part for part in parts if part)
+        version = "-" if entry.version is None else entry.version
+        line = (
+            f"{record.position} {entry.created_at.isoformat(sep=' ')} "
+            f"{printable(where)} {version} {printable(entry.name)} {data_text(entry)}"
+        )
+        results().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,128 @@
+"""The commands of the log's consumers: tail, streams, checkpoints, outbox."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
+from tests.bdd import events
+
+
+@pytest.fixture
+def stored(backend):
+    """Events of two categories and tenants, with positions; where the outbox takes all of them."""
+    config = replace(backend.config, sequencing="inline")
+    inline = DynamoBackend(config, client=backend.client).with_outbox()
+    one = StreamId(name="ann", category="account")
+    _append(inline, one, 2)
+    _append(inline, StreamId(category="other"), 1)
+    _append(inline.in_tenant("acme"), StreamId(name="bob\x1b[0m", category="account"), 1)
+    return inline
+
+
+def _append(backend, stream, number):
+    backend.storage.insert_events(stream, ANY_VERSION, events(stream, number))
+
+
+def lines(ended):
+    assert (ended.status, ended.err) == (0, "")
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
+def test_tail_shows_the_log_to_its_end(run, stored):
+    ended = run("tail", "--once")
+
+    assert ended.status == 0
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["1", "2", "3", "4"]
+    assert "account/ann 1 NumberDrawn" in ended.out
+    assert "acme/account/bob\\x1b[0m" in ended.out
+    assert "\x1b" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "positions"),
+    [
+        (["--after", 2], [3, 4]),
+        (["--category", "account"], [1, 2, 4]),
+        (["--tenant", "acme"], [4]),
+        (["--event", "Never"], []),
+        (["--event", "Never", "--event", "NumberDrawn", "--after", 3], [4]),
+    ],
+)
+def test_tail_takes_filters(run, stored, options, positions):
+    found = lines(run("tail", "--once", "--json", *options))
+
+    assert [document["position"] for document in found] == positions
+
+
+def test_tail_goes_on_from_the_end_until_it_is_interrupted(run, stored, monkeypatch):
+    def sleep(_):
+        if not calls:
+            _append(stored, StreamId(name="late"), 1)
+        calls.append(time.monotonic())
+        if calls[-1] - calls[0] > 1:
+            raise KeyboardInterrupt
+
+    calls: list[float] = []
+    monkeypatch.setattr("dynamo_es.cli.tail._sleep", sleep)
+
+    ended = run("tail")
+
+    assert ended.status == 130
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["5"]
+
+
+def test_tail_of_a_position_from_the_future(run, stored):
+    ended = run("tail", "--after", 99)
+
+    assert ended.status == 1
+    assert "the log ends at 4" in ended.err
+
+
+def test_streams_of_a_category(run, stored):
+    assert lines(run("streams", "--category", "account", "--json")) == [
+        {"stream": str(StreamId(name="ann")), "name": "ann", "version": 2}
+    ]
+    assert run("streams", "--category", "account").out == f"{StreamId(name='ann')} 2 ann\n"
+    assert run("streams", "--category", "none").out == ""
+
+
+def test_checkpoints(run, stored):
+    stored.checkpoints.move("balances", 3)
+
+    ((found,), shown) = lines(run("checkpoints", "--json")), run("checkpoints").out
+
+    assert (found["consumer"], found["position"], found["lag"]) == ("balances", 3, 1)
+    assert shown.split()[-5:][0] == "3"
+    assert "balances" in shown
+
+
+def test_outbox_lists_and_puts_back(run, stored):
+    def publish(recorded):
+        raise ZeroDivisionError(f"at {recorded.position}")
+
+    stored.outbox.run(publish, attempts=1)
+    listed = lines(run("outbox", "list", "--json"))
+    assert [(entry["position"], entry["dead"]) for entry in listed] == [
+        (position, True) for position in range(1, 5)
+    ]
+    assert "NumberDrawn" in run("outbox", "list").out
+
+    assert "1 entries will be tried again." in run("outbox", "retry", 2).err
+    assert [entry["dead"] for entry in lines(run("outbox", "list", "--json"))].count(True) == 3
+    assert "3 entries" in run("outbox", "retry", "--all").err
+    assert lines(run("outbox", "list", "--json", "--outbox", "other")) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["1", "--all"]])
+def test_outbox_retry_needs_positions_or_all(run, stored, arguments):
+    assert run("outbox", "retry", *arguments).status == 2
+
+
+def test_outbox_retry_of_a_position_that_did_not_fail(run, stored):
+    ended = run("outbox", "retry", 3)
+
+    assert ended.status == 1
+    assert "no failed entry at position 3" in ended.err
