@@ -22,6 +22,7 @@ from tests.dynamodb.aws_errors import reply
 from tests.dynamodb.machine import play
 from tests.log.stores import emulated, hints_of, new_commits
 from tests.log.streams import Shards
+from tests.recording import recording
 
 ARN = "arn:of:a:stream"
 
@@ -173,8 +174,10 @@ def test_a_shard_that_was_read_to_its_end_may_go(store, shards, clock, poller, c
     assert places(store)["a"].finished
     shards.forget("a")
     clock.now += 60
-    assert poller.poll() == Polled()
-    poller.save()
+    with recording(store.client) as record:
+        assert poller.poll() == Polled()
+        poller.save()
+    assert record.operations == ["DeleteItem"]
     assert "a" not in places(store)
     assert not caplog.records
 
