@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from dynamo_es import ExplicitVersioning, StreamId
+from dynamo_es import ANY_VERSION, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.log.rounds import Polled
 from dynamo_es.exceptions import (
     ConfigurationError,
@@ -193,3 +194,13 @@ def test_at_the_end_the_place_is_saved_and_if_not_that_is_no_failure(emulator, c
     monkeypatch.setattr("dynamo_es.dynamodb.log.rounds.SAVE_EVERY", 1e9)
     poller.run(threading.Event())
     assert "was not saved" in caplog.text
+
+
+def test_a_backend_has_one_that_works_beside_it():
+    with DynamoBackend.local(sequencing="stream") as backend:
+        stream = StreamId()
+        with backend.sequencer.in_background():
+            backend.storage.insert_events(stream, ANY_VERSION, events(stream, 2))
+            subscription = backend.subscriptions.subscribe_to_all(0, 2, timedelta(seconds=30))
+            assert [record.position for record in next(subscription)] == [1, 2]
+        assert backend.storage.current_position == 2
