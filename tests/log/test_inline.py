@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.log import inline
+from dynamo_es.dynamodb.log import inline, sequencing
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import an_event, events, heavy_events
 
@@ -119,10 +119,10 @@ def test_another_sequencer_may_be_faster(backend, stream, monkeypatch):
     """Then the position is looked up."""
     heard = []
     backend._shared_log().hooks.listener = _Listener(heard)
-    real = inline.sequence
+    real = sequencing.sequence
 
     def after_another(tables, hints, memory):
-        yield from real(tables, list(hints), inline.SequencerMemory())
+        yield from real(tables, list(hints), sequencing.SequencerMemory())
         return (yield from real(tables, list(hints), memory))
 
     monkeypatch.setattr(inline, "sequence", after_another)
