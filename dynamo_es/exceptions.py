@@ -18,6 +18,7 @@
     ├── ConcurrentStreamWriteError              the stream's version is not the expected one
     ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
     ├── UnknownConsumerError                    no checkpoint of that name
+    ├── UnknownOutboxEntryError                 nothing failed at that position
     ├── CursorBusyError                         another process applies events of that stream
     ├── VersioningMismatch                      versions and no versions mixed
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -223,6 +224,23 @@ class UnknownConsumerError(EventStoreError):
         names = ", ".join(map(repr, known[:20])) or "there is none yet"
         super().__init__(
             f"No consumer {consumer!r} has saved a checkpoint. Those that have: {names}."
+        )
+
+
+class UnknownOutboxEntryError(EventStoreError):
+    """No event at that position has failed, or it was published or dropped since.
+
+    Attributes:
+        outbox: name of the outbox.
+        position: as given.
+    """
+
+    def __init__(self, outbox: str, position: object) -> None:
+        self.outbox = outbox
+        self.position = position
+        super().__init__(
+            f"The outbox {outbox!r} has no failed entry at position {position!r}: "
+            "it never failed, or was published since. entries() returns those that failed."
         )
 
 

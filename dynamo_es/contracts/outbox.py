@@ -12,27 +12,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.exceptions import EventStoreError
-
 if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId, TenantId
-
-
-class UnknownOutboxEntryError(EventStoreError):
-    """No event at that position has failed, or it was published or dropped since.
-
-    Attributes:
-        outbox: name of the outbox.
-        position: as given.
-    """
-
-    def __init__(self, outbox: str, position: object) -> None:
-        self.outbox = outbox
-        self.position = position
-        super().__init__(
-            f"The outbox {outbox!r} has no failed entry at position {position!r}: "
-            "it never failed, or was published since. entries() returns those that failed."
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy, UnknownOutboxEntryError
+from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+from dynamo_es.exceptions import UnknownOutboxEntryError
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import Claim, OutboxEntry

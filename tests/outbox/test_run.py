@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from dynamo_es.contracts.outbox import UnknownOutboxEntryError
 from dynamo_es.exceptions import (
     InvalidConsumerError,
     InvalidPositionError,
     InvalidSubscriptionError,
     UnavailableError,
+    UnknownOutboxEntryError,
 )
 from dynamo_es.outbox import OutboxReport
 from tests.outbox.worlds import Hooked, deserialized

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.outbox import Claim, OutboxEntry, OutboxState, UnknownOutboxEntryError
-from dynamo_es.exceptions import InvalidConsumerError
+from dynamo_es.contracts.outbox import Claim, OutboxEntry, OutboxState
+from dynamo_es.exceptions import InvalidConsumerError, UnknownOutboxEntryError
 from tests.engine import Capability, needs
 
 A_NAMED_STREAM = StreamId(name="order 7", category="or#der")

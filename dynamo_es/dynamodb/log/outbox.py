@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy, UnknownOutboxEntryError
+from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.log import outbox_requests as requests
+from dynamo_es.exceptions import UnknownOutboxEntryError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
