@@ -2,7 +2,7 @@
 
 import logging
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -228,9 +228,14 @@ def test_while_it_runs_what_passes_is_waited_out(backend, name, start, count, ca
     projection = backend.projection(
         name, lambda r: handled.append(r.position - start), start_from=start, batch_size=1
     )
+    watchdog = Timer(20, stop.set)
+    watchdog.start()
     with caplog.at_level(logging.WARNING, "dynamo_es"):
         projection.run(stop)
+    watchdog.cancel()
 
+    assert not failures[0]
+    assert projection.position == start + len(handled)
     assert handled == [1, 2, 3][: len(handled)]
     assert handled.count(1) == handled.count(2) == 1
     assert "waits: " in caplog.text

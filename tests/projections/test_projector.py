@@ -7,6 +7,7 @@ import pytest
 from dynamo_es import NO_VERSIONING, Event, StreamId
 from dynamo_es.contracts import Followed
 from dynamo_es.exceptions import CursorBusyError, InvalidConsumerError, InvalidSubscriptionError
+from dynamo_es.projections.projector import Projector
 
 pytestmark = pytest.mark.inline
 
@@ -173,3 +174,38 @@ def test_bad_input(backend, stream, model, projector):
             backend.projector("steps", model, claim=claim)
     with pytest.raises(InvalidConsumerError):
         backend.projector("a#b", model)
+
+
+def test_in_a_new_life_a_claim_counts_too(backend, stream):
+    cursors = backend._shared_log().cursors
+    cursors.claim(Followed("steps", stream, generation=1), 1, "other", 0, 100)
+
+    with pytest.raises(CursorBusyError):
+        cursors.claim(Followed("steps", stream, generation=2), 1, "me", 100, 200)
+    assert cursors.claim(Followed("steps", stream, generation=2), 1, "me", 101, 200) == 0
+    assert cursors.claim(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
+
+
+def test_a_long_work_renews_its_claim(backend, events, stream, model):
+    """And ends where another has taken it over."""
+    shared, now = backend._shared_log(), [1000.0]
+
+    def slow(event, stream_id):
+        now[0] += 40
+        model(event, stream_id)
+        if event.version == 3:
+            now[0] += 61  # longer than the claim
+            cursors.claim(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
+
+    cursors = shared.cursors
+    projector = Projector(
+        "steps",
+        slow,
+        cursors=cursors,
+        event_store=lambda tenant: backend.in_tenant(tenant).event_store,
+        clock=lambda: now[0],
+    )
+
+    assert projector.project(events[4], stream) == 3
+    assert model == [1, 2, 3]
+    assert cursors.version(Followed("steps", stream)) == 2
