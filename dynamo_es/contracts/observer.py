@@ -14,10 +14,14 @@ class OperationReport:
     """What one operation cost.
 
     Attributes:
-        operation: ``append``, ``load``, ``save_snapshot``, ``delete``, ``position``; of keys,
-            ``get_key``, ``create_key`` or ``delete_key``.
+        operation: of streams, ``append``, ``load``, ``save_snapshot``, ``delete``; of keys,
+            ``get_key``, ``create_key``, ``delete_key``; of the log, ``sequence``, ``position``,
+            ``read_log``, ``read_markers``, ``streams``; of consumers, ``checkpoint``,
+            ``checkpoints``, ``move_checkpoint``, ``reset_checkpoint``, ``cursor``, ``claim``,
+            ``renew_claim``, ``release_claim``, and ``outbox_…`` with ``look``, ``take``,
+            ``settle``, ``move``, ``fail``, ``release``, ``entries`` or ``retry``.
         tenant_id: the tenant it ran for.
-        stream_id: the stream; None for ``position`` and of keys.
+        stream_id: the stream, where it is about one.
         requests: API calls made by the operation.
         attempts: HTTP attempts, retries of the SDK included; ``requests`` or more.
         read_units: read units consumed as DynamoDB reports them; None unless asked for

@@ -16,7 +16,7 @@ from dynamo_es.dynamodb.errors import (
 )
 from dynamo_es.dynamodb.requests import Pause, Request
 from dynamo_es.dynamodb.sizes import item_size
-from dynamo_es.exceptions import ContentionError
+from dynamo_es.exceptions import ContentionError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.requests import Response, Steps, T
+    from dynamo_es.exceptions import ServiceError
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -144,7 +145,7 @@ class Gateway:
             request = next(steps)
             while True:
                 if isinstance(request, Pause):
-                    self._pause(request.attempt, begin, stream_id)
+                    self._pause(request, begin, stream_id)
                     request = steps.send({})
                     continue
                 try:
@@ -216,20 +217,32 @@ class Gateway:
             reraise=True,
         )
 
-    def _pause(self, attempt: int, begin: float, stream_id: StreamId | None) -> None:
+    def _pause(self, pause: Pause, begin: float, stream_id: StreamId | None) -> None:
         if self._monotonic() - begin >= self._config.retry_deadline:
-            raise ContentionError(
-                "PutItem",
-                "LostRaces",
-                f"other writers were faster {attempt} times in a row.",
-                str(stream_id),
-            )
+            raise _given_up(pause, "" if stream_id is None else str(stream_id))
         from tenacity import RetryCallState, Retrying, wait_random_exponential
 
         state = RetryCallState(Retrying(), None, (), {})
-        state.attempt_number = attempt
+        state.attempt_number = pause.attempt
         # Short: who waits longer than the others take for an append never gets his turn.
-        self._sleep(wait_random_exponential(multiplier=0.001, max=0.02)(state))
+        longest = 1.0 if pause.throttled else 0.02
+        self._sleep(wait_random_exponential(multiplier=0.001, max=longest)(state))
+
+
+def _given_up(pause: Pause, subject: str) -> ServiceError:
+    if pause.throttled:
+        return ThrottledError(
+            "BatchGetItem",
+            "UnprocessedKeys",
+            f"keys were left out {pause.attempt} times, until the deadline.",
+            subject,
+        )
+    return ContentionError(
+        "PutItem",
+        "LostRaces",
+        f"other writers were faster {pause.attempt} times in a row.",
+        subject,
+    )
 
 
 def _after(error: Exception, method: Callable[..., Any]) -> Callable[..., Any]:

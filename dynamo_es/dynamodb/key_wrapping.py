@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dynamo_es.dynamodb.client import client_config, region_of
+from dynamo_es.dynamodb.client import Lazy, client_config, region_of
 from dynamo_es.dynamodb.errors import translate
 from dynamo_es.exceptions import StoredItemError
 
@@ -41,9 +40,7 @@ class KmsKeyWrapping:
 
     def __init__(self, key_id: str, config: DynamoConfig, client: KmsClient | None = None) -> None:
         self.key_id = key_id
-        self._config = config
-        self._client = client
-        self._lock = Lock()
+        self._kms = Lazy(lambda: _make_client(config), client)
 
     def wrap(self, secret: bytes, *, tenant: str, subject: str) -> bytes:
         """Return a secret encrypted by the KMS key: 1 request.
@@ -97,16 +94,6 @@ class KmsKeyWrapping:
                 ) from error
             raise failure from error
         return bytes(reply["Plaintext"])
-
-    def _kms(self) -> KmsClient:
-        if self._client is None:
-            with self._lock:
-                if self._client is None:
-                    try:
-                        self._client = _make_client(self._config)
-                    except Exception as error:
-                        raise translate(error, "connect") from error
-        return self._client
 
 
 def _make_client(config: DynamoConfig) -> KmsClient:

@@ -33,13 +33,15 @@ class Request(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """A wait before the next try of a lost race: the driver owns the clock and the deadline.
+    """A wait before the next try: the driver owns the clock and the deadline.
 
     Attributes:
-        attempt: how many races were lost so far, 1 or more.
+        attempt: how many tries there were so far, 1 or more.
+        throttled: whether DynamoDB left a part of the request undone; else a race was lost.
     """
 
     attempt: int
+    throttled: bool = False
 
 
 T = TypeVar("T")

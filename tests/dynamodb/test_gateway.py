@@ -173,9 +173,9 @@ def test_a_pause_waits_at_random_longer_the_more_races_are_lost():
     assert max(max(waits) for waits in runs) > 0.01
 
 
-def iter_pauses(number):
+def iter_pauses(number, throttled=False):
     for lost in range(1, number + 1):
-        assert (yield Pause(lost)) == {}
+        assert (yield Pause(lost, throttled)) == {}
 
 
 def test_a_pause_past_the_deadline_is_contention():
@@ -185,6 +185,14 @@ def test_a_pause_past_the_deadline_is_contention():
         wiring.run(iter_pauses(10_000))
     assert (caught.value.code, caught.value.subject) == ("LostRaces", str(STREAM))
     assert 3 <= wiring.time.now - begin < 3.5
+
+
+def test_a_pause_for_what_was_left_undone_is_longer_and_past_the_deadline_throttling():
+    wiring = Wiring(retry_deadline=30)
+    with pytest.raises(ThrottledError, match=r"left out \d+ times") as caught:
+        wiring.run(iter_pauses(10_000, throttled=True))
+    assert caught.value.code == "UnprocessedKeys"
+    assert 0.5 < max(wiring.time.waits) <= 1
 
 
 def test_an_append_at_the_head_that_never_wins_is_contention():

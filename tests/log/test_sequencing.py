@@ -271,7 +271,7 @@ def test_markers_left_out_are_read_again():
         sequencing(A1, B1),
         EMPTY,
         markers(A1, B1, found=[marked(A1, 1)], left=[B1]),
-        (Pause(1), {}),
+        (Pause(1, throttled=True), {}),
         markers(B1),
         putting(page),
         raising(B1, 3),
@@ -279,7 +279,9 @@ def test_markers_left_out_are_read_again():
 
 
 def test_markers_left_out_for_ever_are_throttling():
-    again = [(markers(A1, left=[A1]), (Pause(attempt), {})) for attempt in range(1, 11)]
+    again = [
+        (markers(A1, left=[A1]), (Pause(attempt, throttled=True), {})) for attempt in range(1, 11)
+    ]
     with pytest.raises(ThrottledError):
         play(sequencing(A1), EMPTY, *[exchange for pair in again for exchange in pair])
 

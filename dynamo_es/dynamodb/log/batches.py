@@ -43,7 +43,7 @@ def fetch_all(
             if left:
                 attempt += 1
                 fruitless = 0 if found else fruitless + 1
-                yield Pause(attempt)
+                yield Pause(attempt, throttled=True)
             if fruitless == _MOST_READS:
                 raise ThrottledError(
                     "BatchGetItem",
