@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.exceptions import CursorBusyError
+from dynamo_es.memory.data import Cursor
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.memory.data import Data
 
 _Key: TypeAlias = tuple[str, str, str | None, int]
-
-
-@dataclass(slots=True)
-class Cursor:
-    """Where a read model is in a stream.
-
-    Attributes:
-        generation: the life of the stream that it is in.
-        version: of the last event that was applied.
-        claimant: who moves it.
-        claimed_until: how long he may, milliseconds since the epoch.
-    """
-
-    generation: int
-    version: int = 0
-    claimant: str | None = None
-    claimed_until: int = 0
 
 
 class MemoryCursors(CursorStrategy):

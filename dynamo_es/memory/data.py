@@ -13,7 +13,6 @@ from dynamo_es.values import RawEvent, TenantId
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dynamo_es.memory.cursors import Cursor
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -60,6 +59,23 @@ class LogEntry(NamedTuple):
     stream: StoredStream
     place: int
     outbox: bool
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where a read model is in a stream.
+
+    Attributes:
+        generation: the life of the stream that it is in.
+        version: of the last event that was applied.
+        claimant: who moves it.
+        claimed_until: how long he may, milliseconds since the epoch.
+    """
+
+    generation: int
+    version: int = 0
+    claimant: str | None = None
+    claimed_until: int = 0
 
 
 @dataclass(slots=True)
