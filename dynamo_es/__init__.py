@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts import Observer, OperationReport, StorageStrategy
+from dynamo_es.contracts import (
+    EnlistedWrite,
+    Observer,
+    OperationReport,
+    Selection,
+    StorageStrategy,
+)
 from dynamo_es.values import (
     ANY_VERSION,
     DEFAULT_TENANT,
@@ -50,6 +56,7 @@ __all__ = [
     "DynamoBackend",
     "DynamoConfig",
     "Encrypted",
+    "EnlistedWrite",
     "Event",
     "EventRegistry",
     "EventStore",
@@ -62,6 +69,7 @@ __all__ = [
     "Recorded",
     "RecordedRaw",
     "Repository",
+    "Selection",
     "Serde",
     "Snapshot",
     "StorageStrategy",
