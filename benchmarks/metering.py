@@ -5,6 +5,7 @@ Standard library only: a driver of another store runs it in an environment witho
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,6 +48,9 @@ class ClientMeter:
         client: of boto3, for DynamoDB.
         price_transaction: returns the write units of what a ``TransactWriteItems`` is called
             with; None: the engine's report is taken for it.
+
+    Attributes:
+        units_of: write units since the last `take`, by operation of the API.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class ClientMeter:
         self._requests = 0
         self._write_units = 0.0
         self._read_units = 0.0
+        self.units_of: Counter[str] = Counter()
         client.meta.events.register("before-parameter-build.dynamodb", self._ask)
         client.meta.events.register("after-call.dynamodb", self._count)
 
@@ -65,6 +70,7 @@ class ClientMeter:
         """Return what was spent since the last call."""
         cost = Cost(self._requests, self._write_units, self._read_units)
         self._requests, self._write_units, self._read_units = 0, 0.0, 0.0
+        self.units_of.clear()
         return cost
 
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -84,3 +90,4 @@ class ClientMeter:
             self._read_units += units
         elif model.name != "TransactWriteItems" or self._price_transaction is None:
             self._write_units += units
+            self.units_of[model.name] += units

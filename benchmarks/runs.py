@@ -12,6 +12,7 @@ from benchmarks import (
     eventsourcing_rival,
     footprint,
     load_cpu,
+    log_costs,
     operations,
     stream_length,
     threads,
@@ -33,6 +34,7 @@ def sections(engine: Engine, scale: Scale) -> list[tuple[str, Callable[[], Secti
     runs: list[tuple[str, Callable[[], Section]]] = [
         ("operations", lambda: _operations(engine, rival)),
         ("whole history", lambda: _whole_history(engine, scale, rival)),
+        ("log", lambda: log_costs.section(log_costs.measure(engine, scale.history_events))),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
         ("typed events, CPU", lambda: typed_cpu.section(typed_cpu.measure(engine, scale))),

@@ -1,10 +1,13 @@
-"""What `scripts/measure-history` runs: imports, reads back, compares, counts."""
+"""What `scripts/measure-history` runs: imports, reads back, compares, replays, counts."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +19,33 @@ from dynamo_es.cli.progress import watched
 from dynamo_es.cli.story.stage import read_streams, set_stage
 from dynamo_es.cli.story.steps import Comparison, compare_all
 from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.cli.ticker import ticking
+from dynamo_es.dynamodb.log.scan import repair
+from dynamo_es.dynamodb.log.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.cli.importing import Line, StreamOf, Summary
+    from dynamo_es.cli.story.stage import Stage
 
 WAYS = {
     "3 events a commit": Settings(events_per_commit=3, gather=True, price=True),
     "as consecutive": Settings(price=True),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The log of the history: written by a scan, read by a subscription, and verified."""
+
+    pages: int
+    write_units: float
+    requests: int
+    read_units: float
+    events: int
+    seconds: float
+    sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,12 @@ class Measurement:
     summary: Summary
     comparison: Comparison
     read_units: float
+    replay: Replay
+
+    @property
+    def replay_limit(self) -> float:
+        """Requests that a replay should not exceed."""
+        return 1.05 * (self.replay.pages + ceil(self.summary.commits / 100))
 
 
 def measure(
@@ -53,7 +79,33 @@ def measure(
             summary = importer.run(source)
         stage.meter.reset()
         comparison = compare_all(stage, streams)
-        return Measurement(summary, comparison, stage.meter.spent.read_units)
+        read_units = stage.meter.spent.read_units
+        return Measurement(summary, comparison, read_units, replay(stage, summary.events))
+
+
+def replay(stage: Stage, events: int) -> Replay:
+    """Give every commit its position, and read all of them through a subscription."""
+    backend, meter = stage.backend, stage.meter
+    meter.reset()
+    with ticking("Sequencing") as tick:
+        repair(
+            backend.config,
+            lambda: backend.client,
+            meter,
+            on_progress=lambda done: tick(f"{done.positions:,} positions given"),
+        )
+    write_units = meter.spent.write_units
+    meter.reset()
+    began = time.perf_counter()
+    seen = 0
+    for batch in backend.subscriptions.subscribe_to_all(0, 1000, timedelta(seconds=0.5)):
+        seen += len(batch)
+        if seen >= events or not batch:
+            break
+    seconds, spent = time.perf_counter() - began, meter.spent
+    found = verify(backend.config, lambda: backend.client)
+    sound = found.sound and not found.not_sequenced
+    return Replay(found.pages, write_units, spent.requests, spent.read_units, seen, seconds, sound)
 
 
 def tabulate(measured: Mapping[str, Measurement]) -> Table:
@@ -79,6 +131,14 @@ def tabulate(measured: Mapping[str, Measurement]) -> Table:
         ),
         "read back, read units per stream": lambda m: f"{m.read_units / m.comparison.streams:.2f}",
         "read back, seconds": lambda m: f"{m.comparison.seconds:.1f}",
+        "log, write units per event": lambda m: f"{m.replay.write_units / m.summary.events:.4f}",
+        "log, pages": lambda m: f"{m.replay.pages:,}",
+        "log replayed, events": lambda m: f"{m.replay.events:,}",
+        "log replayed, requests": lambda m: f"{m.replay.requests:,}",
+        "  and at most, pages + commits / 100 + 5 %": lambda m: f"{m.replay_limit:,.0f}",
+        "log replayed, read units": lambda m: f"{m.replay.read_units:,.0f}",
+        "log replayed, events a second": lambda m: f"{m.replay.events / m.replay.seconds:,.0f}",
+        "log, sound and complete": lambda m: "yes" if m.replay.sound else "no",
         "streams that differ from the input": lambda m: f"{m.comparison.different:,}",
     }
     for name, figure in rows.items():
@@ -87,7 +147,7 @@ def tabulate(measured: Mapping[str, Measurement]) -> Table:
 
 
 def main() -> int:
-    """Measure every way, print the figures; 1 if anything differs from the input."""
+    """Measure every way, print the figures; 1 if anything differs or costs too much."""
     parser = argparse.ArgumentParser(prog="scripts/measure-history")
     parser.add_argument("file", type=Path)
     parser.add_argument("endpoint_url")
@@ -103,7 +163,14 @@ def main() -> int:
         print_json({name: asdict(one) for name, one in measured.items()})
     else:
         results().print(tabulate(measured))
-    right = all(one.summary.clean and not one.comparison.different for one in measured.values())
+    right = all(
+        one.summary.clean
+        and not one.comparison.different
+        and one.replay.sound
+        and one.replay.events == one.summary.events
+        and one.replay.requests <= one.replay_limit
+        for one in measured.values()
+    )
     return 0 if right else 1
 
 
