@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     measured: list[Section] = []
     began = time.monotonic()
     with open_engine(arguments.endpoint, arguments.engine) as engine:
-        for title, measure in sections(engine, scale):
+        for title, measure in sections(engine, scale, arguments.history):
             _tell(f"{time.monotonic() - began:5.0f} s  {title} …")
             measured.append(measure())
     _tell(f"{time.monotonic() - began:5.0f} s  done")
@@ -55,6 +55,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--endpoint", required=True, help="URL where DynamoDB answers")
     parser.add_argument("--engine", required=True, help="what answers there, in words")
     parser.add_argument("--quick", action="store_true", help="a small run; fails far off a goal")
+    parser.add_argument(
+        "--history", type=Path, help="what goes into the log, as `dynamo-es import` takes it, gzip"
+    )
     parser.add_argument("--write", action="store_true", help="write the page after a quick run")
     parser.add_argument("--into", type=Path, default=_DOCS, help="folder of the page")
     return parser.parse_args(argv)

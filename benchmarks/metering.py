@@ -51,6 +51,7 @@ class ClientMeter:
 
     Attributes:
         units_of: write units since the last `take`, by operation of the API.
+        items_read: items that came back since then, likewise.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ClientMeter:
         self._write_units = 0.0
         self._read_units = 0.0
         self.units_of: Counter[str] = Counter()
+        self.items_read: Counter[str] = Counter()
         client.meta.events.register("before-parameter-build.dynamodb", self._ask)
         client.meta.events.register("after-call.dynamodb", self._count)
 
@@ -71,6 +73,7 @@ class ClientMeter:
         cost = Cost(self._requests, self._write_units, self._read_units)
         self._requests, self._write_units, self._read_units = 0, 0.0, 0.0
         self.units_of.clear()
+        self.items_read.clear()
         return cost
 
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -88,6 +91,15 @@ class ClientMeter:
         units = sum(entry["CapacityUnits"] for entry in entries)
         if model.name in _READS:
             self._read_units += units
+            self.items_read[model.name] += _items_in(parsed)
         elif model.name != "TransactWriteItems" or self._price_transaction is None:
             self._write_units += units
             self.units_of[model.name] += units
+
+
+def _items_in(parsed: dict[str, Any]) -> int:
+    """Return how many items a reply has: what was asked for and left out is not read."""
+    by_table = parsed.get("Responses") or {}
+    if isinstance(by_table, dict):
+        return len(parsed.get("Items", [])) + sum(map(len, by_table.values()))
+    return sum("Item" in response for response in by_table)

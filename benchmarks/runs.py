@@ -13,28 +13,44 @@ from benchmarks import (
     footprint,
     load_cpu,
     log_costs,
+    log_section,
     operations,
     stream_length,
     threads,
     typed_cpu,
     whole_history,
 )
+from benchmarks.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from benchmarks.engine import Engine
     from benchmarks.report import Section
     from benchmarks.scale import Scale
 
 
-def sections(engine: Engine, scale: Scale) -> list[tuple[str, Callable[[], Section]]]:
-    """Return what to call for each section, by a title."""
+def sections(
+    engine: Engine, scale: Scale, history: Path | None = None
+) -> list[tuple[str, Callable[[], Section]]]:
+    """Return what to call for each section, by a title.
+
+    Args:
+        engine: where it all runs.
+        scale: how much of it.
+        history: what goes into the log; None: the history that comes with the package.
+    """
     rival = _Rival(engine, scale)
     runs: list[tuple[str, Callable[[], Section]]] = [
         ("operations", lambda: _operations(engine, rival)),
         ("whole history", lambda: _whole_history(engine, scale, rival)),
-        ("log", lambda: log_costs.section(log_costs.measure(engine, scale.history_events))),
+        (
+            "log",
+            lambda: log_section.section(
+                log_costs.measure(engine, Sample(history), scale.log_events), given=bool(history)
+            ),
+        ),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
         ("typed events, CPU", lambda: typed_cpu.section(typed_cpu.measure(engine, scale))),

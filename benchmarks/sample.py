@@ -36,10 +36,15 @@ class SampleEvent(NamedTuple):
 
 
 class Sample:
-    """The history, to take events from; begins again when it is used up."""
+    """The history, to take events from; begins again when it is used up.
 
-    def __init__(self) -> None:
-        with gzip.open(_FILE, "rt", encoding="utf-8") as lines:
+    Args:
+        file: another history, in the form in which `dynamo-es import` takes it, packed by gzip;
+            None: the one that comes with the package.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        with gzip.open(file or _FILE, "rt", encoding="utf-8") as lines:
             self._lines: list[dict[str, Any]] = [json.loads(line) for line in lines]
         self._next = count()
 

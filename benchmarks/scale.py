@@ -15,6 +15,7 @@ class Scale:
         calls: of each subject in a round.
         loaded_events: of the stream whose loading is timed.
         history_events: of the history to write and read; all stores do.
+        log_events: of the history to give positions and read by the log; None: all of them.
         lengths: of streams, in events.
         length_rounds: of what is timed at each length.
         commit_sizes: events of one commit.
@@ -29,6 +30,7 @@ class Scale:
     calls: int
     loaded_events: int
     history_events: int
+    log_events: int | None
     lengths: tuple[int, ...]
     length_rounds: int
     commit_sizes: tuple[int, ...]
@@ -44,6 +46,7 @@ FULL: Final = Scale(
     calls=40,
     loaded_events=1_000,
     history_events=2200,
+    log_events=None,
     lengths=(10, 100, 1_000, 10_000, 100_000),
     length_rounds=15,
     commit_sizes=(1, 2, 3, 5, 10, 25, 50, 100, 250),
@@ -59,6 +62,7 @@ QUICK: Final = Scale(
     calls=10,
     loaded_events=1_000,
     history_events=200,
+    log_events=2200,
     lengths=(10, 100, 1_000),
     length_rounds=5,
     commit_sizes=(1, 3, 10, 50),

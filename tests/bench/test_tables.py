@@ -11,7 +11,6 @@ from benchmarks import (
     commit_size,
     eventsourcing_rival,
     load_cpu,
-    log_costs,
     operations,
     stream_length,
     threads,
@@ -47,24 +46,6 @@ def test_a_history_takes_a_request_a_commit_and_comes_back_whole(emulator) -> No
     assert 4 <= written.requests < costs[OURS, 3][0].requests < 40
     assert read.requests > 0
     assert "dynamo_es, up to 10 a commit" in whole_history.section(costs, 40).markdown("")
-
-
-def test_a_log_is_cheaper_the_more_commits_a_page_has_and_is_read_by_the_page(emulator) -> None:
-    found = log_costs.measure(emulator, 600)
-
-    assert found.events == 600
-    assert found.appended.requests == found.commits
-    alone, tens, hundreds = (found.sequenced[batch] for batch in (1, 10, 100))
-    assert alone.pages == alone.page_units == found.commits
-    assert tens.pages == -(-found.commits // 10)
-    assert alone.cost.requests > tens.cost.requests > hundreds.cost.requests > 3
-    assert found.replay.events == found.events
-    assert found.replay.fetched == found.commits
-    assert found.replay.cost.requests <= found.replay_limit
-    assert found.filtered.fetched == found.chosen < 0.05 * found.commits
-    goals = log_costs.section(found).goals
-    assert [goal.figure for goal in goals if goal.exact] <= [1, 1, 1]
-    assert "commits fetched for a category" in log_costs.section(found).markdown("")
 
 
 def test_cpu_ratios_of_an_append_are_near_one(emulator, tiny) -> None:

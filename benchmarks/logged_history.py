@@ -1,0 +1,95 @@
+"""A history in the events table, and what a sequencer is told of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.ours import raw_events
+from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.dynamodb.keys import parse_stream_key
+from dynamo_es.dynamodb.log.sequencing import hint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.sample import Sample
+    from dynamo_es import DynamoConfig
+    from dynamo_es.dynamodb.log.sequencing import Hint
+
+EVENTS_PER_COMMIT: Final = 3
+
+
+def append_history(
+    config: DynamoConfig, client: DynamoDBClient, sample: Sample, events: int
+) -> list[Hint]:
+    """Append a history in the order of time; return the commits as a stream's records tell them.
+
+    Each stream is appended in commits of up to `EVENTS_PER_COMMIT`, each at the time of its last
+    event. There is a category for each ending of a file's name.
+
+    Args:
+        config: names of the tables.
+        client: sends it.
+        sample: the history.
+        events: how many of its first.
+
+    Raises:
+        RuntimeError: what was stored is not all of it.
+    """
+    hints: list[Hint] = []
+    versions: Counter[str] = Counter()
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        hints.append(hint_of(params["Item"]))
+
+    storage = DynamoBackend(replace(config, sequencing="stream"), client).storage
+    commits = [
+        (name, commit)
+        for name, stream in sample.commits(EVENTS_PER_COMMIT, events).items()
+        for commit in stream
+    ]
+    client.meta.events.register("provide-client-params.dynamodb.PutItem", note, unique_id="note")
+    try:
+        for name, commit in sorted(commits, key=lambda one: one[1][-1].created_at):
+            # Streams of its own: the tables are those of other measurements, too.
+            stream = StreamId(name=f"log {name}", category=PurePosixPath(name).suffix or "none")
+            at = ExplicitVersioning(versions[name])
+            storage.insert_events(stream, at, raw_events(stream, commit))
+            versions[name] += len(commit)
+    finally:
+        client.meta.events.unregister("provide-client-params.dynamodb.PutItem", unique_id="note")
+    if len(hints) != len(commits) or sum(hint.event_count for hint in hints) != events:
+        raise RuntimeError(f"{len(hints)} commits were stored instead of {len(commits)}")
+    return hints
+
+
+def near_one_percent(hints: Sequence[Hint]) -> tuple[str, list[Hint]]:
+    """Return the category whose share of the commits is nearest to 1 %, and these commits."""
+    counts = Counter(_category(hint) for hint in hints)
+    category = min(counts, key=lambda name: abs(counts[name] / len(hints) - 0.01))
+    return category, [hint for hint in hints if _category(hint) == category]
+
+
+def create_log(client: DynamoDBClient, name: str) -> None:
+    """Make a table for one more log of the same commits."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "log_key", "KeyType": "HASH"},
+            {"AttributeName": "place", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "log_key", "AttributeType": "S"},
+            {"AttributeName": "place", "AttributeType": "S"},
+        ],
+    )
+
+
+def _category(hint: Hint) -> str:
+    return parse_stream_key(hint.stream_key)[1] or ""
