@@ -58,7 +58,7 @@ class DynamoBackend(Backend):
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
-        self._observer = observer
+        self.observer = observer
         self._close: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
@@ -165,7 +165,7 @@ class DynamoBackend(Backend):
         """
         from dynamo_es.dynamodb.log.poller import StreamPoller
 
-        return StreamPoller(self.config, self._client, self._streams_client, self._observer)
+        return StreamPoller(self.config, self._client, self._streams_client, self.observer)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend of that tenant over the same tables; this one stays as it is.

@@ -430,6 +430,10 @@ class ConfigurationError(EventStoreError):
     """The backend cannot work as it is configured."""
 
 
+class PublishingError(EventStoreError):
+    """An event of the outbox could not be handed to where it was to go."""
+
+
 class MissingExtraError(ConfigurationError):
     """An optional dependency is not installed.
 

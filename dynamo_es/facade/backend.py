@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         CheckpointStrategy,
         LogStrategy,
         OutboxFilter,
+        Selection,
         StorageStrategy,
         SubscriptionStrategy,
     )
@@ -104,7 +105,7 @@ class Backend:
             self._subscriptions(),
             self._typed.registry,
             lambda raw, keep_unknown: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            selection_of(lambda: self._typed.registry, None, None, self._log_tenant),
+            self.select(),
         )
 
     def projection(  # noqa: PLR0913 - what may be chosen, each by its name
@@ -136,28 +137,32 @@ class Backend:
         """
         from dynamo_es.projections.projection import Projection
 
-        if category is not None and not isinstance(category, str):
-            raise InvalidSubscriptionError(f"A category is text, not {category!r}.")
         return Projection(
             name,
             handler,
             log=self.log,
             checkpoints=self.checkpoints,
             deserialize=lambda raw: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            selection=selection_of(
-                lambda: self._typed.registry, category, events, self._log_tenant
-            ),
+            selection=self.select(category, events),
             start_from=start_from,
             batch_size=batch_size,
         )
 
-    def projector(self, name: str, read_model: ReadModel, *, claim: float = 60.0) -> Projector:
+    def projector(
+        self,
+        name: str,
+        read_model: ReadModel,
+        *,
+        claim: float = 60.0,
+        keep_unknown: bool = False,
+    ) -> Projector:
         """Return what applies the events of single streams to a read model, each once.
 
         Args:
             name: text of at most 255 bytes without ``#``; its cursors are kept under it.
             read_model: called with an event and its stream's id.
             claim: seconds for which a stream is its own, longer than one event takes.
+            keep_unknown: hand on a missing event whose name no class has as an `UnknownEvent`.
 
         Raises:
             InvalidSubscriptionError: a read model or claim that cannot be.
@@ -172,6 +177,7 @@ class Backend:
             cursors=shared.cursors,
             event_store=self._event_store_of,
             claim=claim,
+            keep_unknown=keep_unknown,
             clock=shared.clock,
         )
 
@@ -199,7 +205,7 @@ class Backend:
         from dynamo_es.outbox import Outbox
 
         shared = self._shared_log()
-        return Outbox(shared.outbox, shared.log, self._deserialize, clock=shared.clock)
+        return Outbox(shared.outbox, shared.log, self.deserialize, clock=shared.clock)
 
     @property
     def listeners(self) -> Listeners:
@@ -210,6 +216,35 @@ class Backend:
         if not isinstance(hooks.listener, Listeners):
             hooks.listener = Listeners(self._typed.deserialize_all)
         return hooks.listener
+
+    def select(
+        self, category: str | None = None, events: Iterable[type[Event]] | None = None
+    ) -> Selection:
+        """Return a choice of events, of this backend's tenant if it has one.
+
+        Args:
+            category: only the events of its streams.
+            events: only those of these classes.
+
+        Raises:
+            InvalidSubscriptionError: a filter that cannot be.
+        """
+        if category is not None and not isinstance(category, str):
+            raise InvalidSubscriptionError(f"A category is text, not {category!r}.")
+        return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
+
+    def deserialize(self, raw: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
+        """Return an event of the log as an object of its class.
+
+        Args:
+            raw: as the log has it.
+            keep_unknown: if no class has its name, return it as an `UnknownEvent`.
+
+        Raises:
+            UnreadableEventError: it does not fit its class.
+            UnknownEventError: no class has its name.
+        """
+        return self._typed.deserialize(raw, keep_unknown=keep_unknown)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend of that tenant over the same data; this one stays as it is.
@@ -252,9 +287,6 @@ class Backend:
 
     def _event_store_of(self, tenant_id: TenantId) -> EventStore:
         return self._typed.event_store(self._storage.scoped_for_tenant(tenant_id), tenant_id)
-
-    def _deserialize(self, raw: RecordedRaw) -> Recorded:
-        return self._typed.deserialize(raw)
 
 
 def _everything(_event: object) -> bool:

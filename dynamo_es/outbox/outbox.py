@@ -50,7 +50,8 @@ class Outbox:
     Args:
         strategy: keeps how far it is, and what failed.
         log: holds the events.
-        deserialize: makes a record of the log an event of its class, by its tenant's means.
+        deserialize: makes a record of the log an event of its class, by its tenant's means; takes
+            ``keep_unknown``.
         name: of the outbox; each has a position and failed entries of its own.
         clock: seconds since the epoch. Those of all workers have to agree, but for a small
             part of the lease.
@@ -61,7 +62,7 @@ class Outbox:
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
-        deserialize: Callable[[RecordedRaw], Recorded],
+        deserialize: Callable[..., Recorded],
         *,
         name: str = DEFAULT_NAME,
         clock: Callable[[], float] = time.time,
@@ -102,6 +103,7 @@ class Outbox:
         attempts: int = 3,
         retry_delay: float = 1.0,
         lease: float = 60.0,
+        keep_unknown: bool = False,
     ) -> OutboxReport:
         """Publish what is there to be published, in the order of positions.
 
@@ -119,6 +121,8 @@ class Outbox:
                 twice the one before, up to a day. 0: it is tried again by the next run.
             lease: seconds for which other workers stay out after each write of this one, 1 or
                 more. A publisher has to be done within half of it.
+            keep_unknown: give the publisher an event whose name no class has as an
+                `UnknownEvent`; without it, that is a try in vain.
 
         Returns:
             What was done. Nothing, if another worker is at it.
@@ -135,7 +139,9 @@ class Outbox:
         write. Else 2 more, and a write of 1 unit for each event that is published, of 4 to 6 for
         each try that fails and each event that is published after such a try.
         """
-        return self._run(publisher, Terms(limit, attempts, retry_delay, lease))
+        return self._run(
+            publisher, Terms(limit, attempts, retry_delay, lease), keep_unknown=keep_unknown
+        )
 
     def run_forever(
         self,
@@ -208,7 +214,9 @@ class Outbox:
             self._strategy.retry(self._name, entry.position, self._now())
         return len(dead)
 
-    def _run(self, publisher: Publisher, terms: Terms) -> OutboxReport:
+    def _run(
+        self, publisher: Publisher, terms: Terms, *, keep_unknown: bool = False
+    ) -> OutboxReport:
         if not callable(publisher):
             raise InvalidSubscriptionError(
                 f"A publisher is called with each event; {publisher!r} cannot be."
@@ -218,10 +226,10 @@ class Outbox:
                 f"{publisher!r} is asynchronous: nobody here would wait for it. "
                 "Give a function that runs it, by asyncio.run, and returns when it is done."
             )
-        deserialize = self._deserialize
+        unknown = {"keep_unknown": True} if keep_unknown else {}
 
         def publish(record: RecordedRaw) -> None:
-            publisher(deserialize(record))
+            publisher(self._deserialize(record, **unknown))
 
         claim = Claim(self._name, self._new_id())
         return Run(self._strategy, self._log, publish, claim, terms, self._now).go()

@@ -12,7 +12,7 @@ from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.contracts import CursorStrategy
     from dynamo_es.event_store.store import EventStore
@@ -49,6 +49,7 @@ class Projector:
         cursors: where its places are kept.
         event_store: loads what is missing, of a tenant.
         claim: seconds for which a claim lasts; longer than the read model takes for one event.
+        keep_unknown: give the read model an event whose name no class has as an `UnknownEvent`.
         clock: seconds since the epoch.
 
     Raises:
@@ -56,7 +57,7 @@ class Projector:
         InvalidConsumerError: a name that cannot make a key.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is injected, each by its name
         self,
         name: str,
         read_model: ReadModel,
@@ -64,6 +65,7 @@ class Projector:
         cursors: CursorStrategy,
         event_store: Callable[[TenantId], EventStore],
         claim: float = DEFAULT_CLAIM,
+        keep_unknown: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_consumer(name)
@@ -78,6 +80,7 @@ class Projector:
         self._cursors = cursors
         self._event_store = event_store
         self._claim = claim
+        self._keep_unknown = keep_unknown
         self._clock = clock
 
     def __call__(self, recorded: Recorded) -> int:
@@ -121,35 +124,67 @@ class Projector:
                 "so a projector cannot tell whether it was applied."
             )
         followed = Followed(self.name, stream_id, tenant_id, generation)
+        return self.follow(
+            followed, version, [wrapped_event], lambda _, event: self._read_model(event, stream_id)
+        )
+
+    def follow(
+        self,
+        followed: Followed,
+        first: int,
+        events: Sequence[WrappedEvent[Any]],
+        apply: Callable[[int, WrappedEvent[Any]], object],
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Apply events that follow each other under one claim: two requests for all of them.
+
+        Args:
+            followed: their stream, under this projector's name.
+            first: place of the first event in its stream, 1-based: its version, if it has one.
+            events: one or more.
+            apply: called with the place of an event and the event, in the order of places.
+            stopped: asked before each event whether to leave the rest to another call.
+
+        Returns:
+            How many events were applied, those included that were missing before the first.
+
+        Raises:
+            CursorBusyError: another applies events of that stream now; try again.
+            Exception: what ``apply`` raised; what it has applied before stays applied.
+        """
         claimant = uuid4().hex
         now = self._milliseconds()
-        at = self._cursors.claim(followed, version, claimant, now, now + self._claimed())
+        last = first + len(events) - 1
+        at = self._cursors.claim(followed, last, claimant, now, now + self._claimed())
         if at is None:
             return 0
         done = at
         try:
-            for event in self._missing(followed, at, wrapped_event):
+            for place, event in enumerate(self._missing(followed, at, first, events), at + 1):
+                if stopped():
+                    break
                 if self._milliseconds() - now > self._claimed() / 2:
                     now = self._milliseconds()
                     if not self._cursors.renew(followed, done, claimant, now + self._claimed()):
                         return done - at  # another went on from here, or will
-                self._read_model(event, stream_id)
-                done = event.version or done
+                apply(place, event)
+                done = place
         finally:
             self._cursors.release(followed, done, claimant)
         return done - at
 
     def _missing(
-        self, followed: Followed, at: int, event: WrappedEvent[Any]
-    ) -> list[WrappedEvent[Any]]:
-        """Return what is to be applied: the event, and what lies between the cursor and it."""
-        version = event.version or 0
-        if version == at + 1:
-            return [event]
+        self, followed: Followed, at: int, first: int, events: Sequence[WrappedEvent[Any]]
+    ) -> Sequence[WrappedEvent[Any]]:
+        """Return what is to be applied: the events behind the cursor, and what lies between."""
+        if first <= at + 1:
+            return events[at + 1 - first :]
         store = self._event_store(followed.tenant_id)
-        found = store.load_stream(followed.stream_id, at + 1, version + 1)
+        found = store.load_stream(
+            followed.stream_id, at + 1, first + len(events), keep_unknown=self._keep_unknown
+        )
         # Of another life, they are not what was missing; that one brings its own.
-        return found if found and found[-1].uuid == event.uuid else []
+        return found if found and found[-1].uuid == events[-1].uuid else []
 
     def _claimed(self) -> int:
         return int(self._claim * 1000)

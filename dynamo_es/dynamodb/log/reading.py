@@ -65,7 +65,7 @@ class DynamoLogReader(LogReader):
         self._tables = tables
         self._gateway = gateway
         self._after = after
-        self._chooses = _chooser(selection)
+        self._chooses = chooser(selection)
         self._selection = selection
         self._position = after
         self._next = after + 1  # first position of the next page
@@ -182,29 +182,44 @@ class DynamoLogReader(LogReader):
         return found
 
     def _records(self, placed: _Placed, item: Item) -> Iterator[RecordedRaw]:
-        pointer = placed.pointer
-        tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
-        stream_id = StreamId(uuid, pointer.stream_name, category=category)
-        first = None if pointer.versionless else pointer.first_version
-        events = decode_events(item, stream_id, first)
-        if len(events) != pointer.event_count:
-            raise StoredItemError(
-                pointer.stream_key,
-                pointer.first_version,
-                f"it has {len(events)} events, and {pointer.event_count} positions.",
-            )
         names, only_outbox = self._selection.event_names, self._selection.outbox
-        for index, event in enumerate(events):
-            position = placed.position + index
+        for index, record in enumerate(records_of(placed.pointer, item, placed.position)):
             if (
-                position > self._after
-                and (names is None or event.name in names)
+                record.position > self._after
+                and (names is None or record.entry.name in names)
                 and (not only_outbox or is_for_outbox(item, index))
             ):
-                yield RecordedRaw(event, position, tenant_id, pointer.generation)
+                yield record
 
 
-def _chooser(selection: Selection) -> Callable[[Pointer], bool]:
+def records_of(pointer: Pointer, item: Item, first: Position) -> list[RecordedRaw]:
+    """Return the events of a commit.
+
+    Args:
+        pointer: to the commit.
+        item: the commit as stored.
+        first: position of its first event.
+
+    Raises:
+        StoredItemError: the commit is not what the pointer says.
+    """
+    tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
+    stream_id = StreamId(uuid, pointer.stream_name, category=category)
+    version = None if pointer.versionless else pointer.first_version
+    events = decode_events(item, stream_id, version)
+    if len(events) != pointer.event_count:
+        raise StoredItemError(
+            pointer.stream_key,
+            pointer.first_version,
+            f"it has {len(events)} events, and {pointer.event_count} positions.",
+        )
+    return [
+        RecordedRaw(event, position, tenant_id, pointer.generation)
+        for position, event in enumerate(events, first)
+    ]
+
+
+def chooser(selection: Selection) -> Callable[[Pointer], bool]:
     """Return whether a commit may hold what is selected, by its pointer alone."""
     names = selection.event_names
     tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)

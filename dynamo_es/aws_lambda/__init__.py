@@ -1,0 +1,58 @@
+"""Handlers for AWS Lambda: read models, the sequencer, and the outbox, made of a backend.
+
+=====================  ===========================  ==========================================
+handler                event source                 what it does
+=====================  ===========================  ==========================================
+`project_streams`      the events table's stream    applies the events of each stream, in order
+`project_log`          the log table's stream, or   applies all events in the order of the log
+                       a schedule
+`sequence_events`      the events table's stream    gives every commit its position in the log
+`publish_outbox`       the log table's stream and   publishes what was chosen for the outbox
+                       a schedule
+=====================  ===========================  ==========================================
+
+Event source mappings need ``ReportBatchItemFailures`` and the view type ``NEW_IMAGE``. Each
+handler answers before the function's time is over, and names what is left for the next call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dynamo_es.aws_lambda.log import project_log
+    from dynamo_es.aws_lambda.outbox import publish_outbox
+    from dynamo_es.aws_lambda.publishers import EventBridgePublisher, SnsPublisher, SqsPublisher
+    from dynamo_es.aws_lambda.sequencer import sequence_events
+    from dynamo_es.aws_lambda.streams import project_streams
+
+__all__ = [
+    "EventBridgePublisher",
+    "SnsPublisher",
+    "SqsPublisher",
+    "project_log",
+    "project_streams",
+    "publish_outbox",
+    "sequence_events",
+]
+
+_HOMES = {
+    "EventBridgePublisher": "publishers",
+    "SnsPublisher": "publishers",
+    "SqsPublisher": "publishers",
+    "project_log": "log",
+    "project_streams": "streams",
+    "publish_outbox": "outbox",
+    "sequence_events": "sequencer",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Each handler is a function of its own, and pays in its cold start for what it needs only.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

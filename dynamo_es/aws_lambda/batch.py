@@ -1,0 +1,60 @@
+"""What all handlers of batches share: when to stop, and how to say what is left."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LONGEST_MARGIN: Final = 5.0
+_SHARE: Final = 0.2
+
+
+class LambdaContext(Protocol):
+    """What is used of the context that Lambda hands over."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still run."""
+
+
+class Deadline(Event):
+    """Is set when a function has to come to its end, so that it can still answer.
+
+    Args:
+        context: Lambda's; None: there is no end.
+        margin: seconds that are left then, for the event in hand and what follows it; None: a
+            fifth of the time there is now, at most 5 s.
+    """
+
+    def __init__(self, context: LambdaContext | None, margin: float | None = None) -> None:
+        super().__init__()
+        self._context = context
+        if margin is None and context is not None:
+            margin = min(_LONGEST_MARGIN, _SHARE * context.get_remaining_time_in_millis() / 1000)
+        self._margin = (margin or 0.0) * 1000
+
+    def is_set(self) -> bool:
+        """Whether it is time to stop."""
+        if super().is_set():
+            return True
+        if self._context is None:
+            return False
+        return self._context.get_remaining_time_in_millis() <= self._margin
+
+
+def reply(event: Mapping[str, Any], left: Iterable[str]) -> dict[str, Any]:
+    """Return a partial batch response.
+
+    Args:
+        event: as Lambda called the function; the state of its tumbling window is handed back.
+        left: sequence numbers of records that are not done. Lambda calls again with the lowest
+            one and all that follow it.
+    """
+    answer: dict[str, Any] = {
+        "batchItemFailures": [{"itemIdentifier": number} for number in sorted(left, key=int)]
+    }
+    if "window" in event:
+        answer["state"] = event.get("state") or {}
+    return answer

@@ -1,0 +1,111 @@
+"""Stream records, as Lambda hands them over: what they are images of."""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.exceptions import ConfigurationError, StoredItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.log.sequencing import Hint
+
+_log = logging.getLogger("dynamo_es")
+
+
+class CommitRecord(NamedTuple):
+    """A record of the events table's stream whose new image is a commit.
+
+    Attributes:
+        sequence_number: of the record, in its shard.
+        hint: where the commit is.
+        item: the commit as stored, in boto3's wire format.
+    """
+
+    sequence_number: str
+    hint: Hint
+    item: Item
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What is in a batch.
+
+    Attributes:
+        commits: the records that are commits, in the order of the batch.
+        skipped: records of snapshots, fences and removals.
+        foreign: records of items that are nothing of this library's.
+    """
+
+    commits: list[CommitRecord] = field(default_factory=list)
+    skipped: int = 0
+    foreign: int = 0
+
+
+def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
+    """Return the commits in a batch of the events table's stream.
+
+    A commit comes as an INSERT, or as a MODIFY where it took the place of a fence.
+
+    Args:
+        records: ``Records`` of the event that Lambda calls a function with.
+
+    Raises:
+        ConfigurationError: they carry no new images, or are not of a table's stream.
+    """
+    found = Decoded()
+    for record in records:
+        change = change_of(record)
+        if record.get("eventName") == "REMOVE":
+            found.skipped += 1
+            continue
+        image = new_image(change)
+        if image is None:
+            raise ConfigurationError(
+                "Records of the table's stream carry no new image (StreamViewType "
+                f"{change.get('StreamViewType')}): set it to NEW_IMAGE."
+            )
+        try:
+            hint = find_hint(image)
+        except StoredItemError as error:
+            found.foreign += 1
+            _log.warning("A record of a foreign item was skipped: %s", error)
+            continue
+        if hint is None:
+            found.skipped += 1
+        else:
+            found.commits.append(CommitRecord(change["SequenceNumber"], hint, image))
+    return found
+
+
+def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a record says of its item.
+
+    Raises:
+        ConfigurationError: it is not of a table's stream.
+    """
+    change = record.get("dynamodb")
+    if not isinstance(change, dict) or "SequenceNumber" not in change:
+        raise ConfigurationError(
+            "This handler takes batches of a DynamoDB table's stream, not of "
+            f"{record.get('eventSource') or record.get('EventSource')}."
+        )
+    return change
+
+
+def new_image(change: Mapping[str, Any]) -> Item | None:
+    """Return the item as it is now, in boto3's wire format; None if the record has no image."""
+    image = change.get("NewImage")
+    if image is None:
+        return None
+    # Lambda's event is JSON, where bytes are base64.
+    return {
+        name: {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
+        for name, value in image.items()
+    }

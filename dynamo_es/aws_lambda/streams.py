@@ -1,0 +1,259 @@
+"""Read models of single streams, fed by the events table's stream."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import update_wrapper
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.aws_lambda.batch import Deadline, reply
+from dynamo_es.aws_lambda.records import decode
+from dynamo_es.contracts import Followed
+from dynamo_es.dynamodb.log.reading import chooser, records_of
+from dynamo_es.exceptions import InvalidSubscriptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.records import CommitRecord
+    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.facade.backend import Backend
+
+_log = logging.getLogger("dynamo_es")
+
+
+def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
+    backend: Backend,
+    name: str,
+    *,
+    category: str | None = None,
+    events: Iterable[type[Event]] | None = None,
+    keep_unknown: bool = False,
+    claim: float = 60.0,
+    margin: float | None = None,
+) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
+    """Make a function of events a Lambda handler on the stream of the events table.
+
+    The function is called with a `Recorded` for each event, those of a stream in the order of
+    their versions, each once, whatever Lambda delivers late, twice, or in parts: a cursor for
+    each stream is kept in the log's table. Its position is 0, because that stream does not say.
+    If it raises, the rest of that stream waits for the next call, and other streams go on. If the
+    process dies in the middle, what that call has applied of that stream is applied again, once
+    the claim has run out: let the read model bear that, by the event's version or uuid.
+
+    Args:
+        backend: one of `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
+        name: the read model's: text of at most 255 bytes without ``#``.
+        category: only the events of its streams.
+        events: only those of these classes.
+        keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
+        claim: seconds for which a stream is this call's own, longer than one event takes.
+        margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
+
+    Raises:
+        InvalidSubscriptionError: a filter, a claim, or a function that cannot be.
+        InvalidConsumerError: a name that cannot make a key.
+
+    Cost: 2 requests for each stream in a batch, and 1 where events are missing before its first.
+    """
+    classes = None if events is None else frozenset(events)
+    selection = backend.select(category, classes)
+
+    def decorate(function: Callable[[Recorded], object]) -> StreamsHandler:
+        if not callable(function):
+            raise InvalidSubscriptionError(
+                f"A read model is called with events: {function!r} cannot be."
+            )
+        projector = backend.projector(name, _never, claim=claim, keep_unknown=keep_unknown)
+        return StreamsHandler(
+            function, backend, projector, chooser(selection), classes, keep_unknown, margin
+        )
+
+    return decorate
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a handler has done since its process began.
+
+    Attributes:
+        records: of all batches.
+        skipped: records of snapshots, fences and removals, and commits not selected.
+        foreign: records of items that are nothing of this library's.
+        applied: events that the function took.
+        failed: calls of it that raised, and streams that could not be claimed or read.
+    """
+
+    records: int = 0
+    skipped: int = 0
+    foreign: int = 0
+    applied: int = 0
+    failed: int = 0
+
+
+class StreamsHandler:
+    """The handler that `project_streams` makes.
+
+    Attributes:
+        totals: what it has done since its process began.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+        self,
+        function: Callable[[Recorded], object],
+        backend: Backend,
+        projector: Any,
+        chooses: Callable[[Any], bool],
+        classes: frozenset[type[Event]] | None,
+        keep_unknown: bool,  # noqa: FBT001
+        margin: float | None,
+    ) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._backend = backend
+        self._projector = projector
+        self._chooses = chooses
+        self._classes = classes
+        self._keep_unknown = keep_unknown
+        self._margin = margin
+        self.totals = Totals()
+
+    def __call__(
+        self, event: Mapping[str, Any], context: LambdaContext | None = None
+    ) -> dict[str, Any]:
+        """Apply a batch.
+
+        Args:
+            event: with ``Records`` of the events table's stream.
+            context: Lambda's; None: there is no deadline.
+
+        Returns:
+            ``{"batchItemFailures": […]}``: of each stream that is not done, its first record left.
+
+        Raises:
+            ConfigurationError: these are not records of a table's stream with new images.
+        """
+        deadline = Deadline(context, self._margin)
+        records = event.get("Records", ())
+        decoded = decode(records)
+        chosen = [commit for commit in decoded.commits if self._chooses(commit.hint)]
+        self.totals.records += len(records)
+        self.totals.skipped += decoded.skipped + len(decoded.commits) - len(chosen)
+        self.totals.foreign += decoded.foreign
+        left: list[str] = []
+        for commits in _by_stream(chosen):
+            rest = self._apply(commits, deadline)
+            if rest:
+                left.append(min((one.sequence_number for one in rest), key=int))
+        return reply(event, left)
+
+    def _apply(self, commits: Sequence[CommitRecord], deadline: Deadline) -> Sequence[CommitRecord]:
+        """Apply commits of one stream, in order; return those that are not done."""
+        done = 0
+        for run in _runs(commits):
+            if deadline.is_set():
+                break
+            finished = self._apply_run(run, deadline)
+            done += finished
+            if finished < len(run):
+                break
+        return commits[done:]
+
+    def _apply_run(self, run: Sequence[CommitRecord], deadline: Deadline) -> int:
+        """Apply commits that follow each other; return how many of them are done."""
+        events, unreadable = self._read(run)
+        if not events:
+            self._wait(run[0].hint, run[0].hint.first_version - 1, unreadable)
+            return 0
+        first = run[0].hint.first_version
+        last = first + len(events) - 1
+        stream = events[0]
+        reached = 0
+
+        def apply(place: int, wrapped: WrappedEvent[Any]) -> None:
+            nonlocal reached
+            if self._classes is None or type(wrapped.event) in self._classes:
+                self._function(replace(stream, wrapped_event=wrapped))
+                self.totals.applied += 1
+            reached = place
+
+        try:
+            self._projector.follow(
+                Followed(
+                    self._projector.name, stream.stream_id, stream.tenant_id, stream.generation
+                ),
+                first,
+                [recorded.wrapped_event for recorded in events],
+                apply,
+                deadline.is_set,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, other streams go on
+            self._wait(run[0].hint, max(reached, first - 1), error)
+            return _done(run, reached)
+        if reached:
+            # Not all, if it was time to stop, or if another has taken the stream over.
+            return _done(run, reached)
+        if deadline.is_set():
+            return 0
+        if unreadable is not None:
+            self._wait(run[0].hint, last, unreadable)
+        return _done(run, last)
+
+    def _read(self, run: Sequence[CommitRecord]) -> tuple[list[Recorded], Exception | None]:
+        """Return the events of commits, up to the first that cannot be read, and why."""
+        events: list[Recorded] = []
+        for record in run:
+            try:
+                raw = records_of(record.hint, record.item, 0)
+                typed = [
+                    self._backend.deserialize(one, keep_unknown=self._keep_unknown) for one in raw
+                ]
+            except Exception as error:  # noqa: BLE001 - what comes before is applied first
+                return events, error
+            events += [replace(one, position=0) for one in typed]
+        return events, None
+
+    def _wait(self, hint: Hint, version: int, error: Exception | None) -> None:
+        self.totals.failed += 1
+        _log.error(
+            "Read model %r: stream %s waits behind version %d for the next call",
+            self._projector.name,
+            hint.stream_key,
+            version,
+            exc_info=error,
+        )
+
+
+def _done(run: Sequence[CommitRecord], reached: int) -> int:
+    return sum(record.hint.last_version <= reached for record in run)
+
+
+def _by_stream(commits: Iterable[CommitRecord]) -> Iterator[list[CommitRecord]]:
+    """Yield the commits of each stream in the order of lives and versions, each once."""
+    streams: dict[str, dict[tuple[int, int], CommitRecord]] = {}
+    for commit in commits:
+        place = commit.hint.generation, commit.hint.first_version
+        streams.setdefault(commit.hint.stream_key, {}).setdefault(place, commit)
+    for stream in streams.values():
+        yield [commit for _, commit in sorted(stream.items())]
+
+
+def _runs(commits: Sequence[CommitRecord]) -> Iterator[Sequence[CommitRecord]]:
+    """Yield the commits that follow each other without a gap, in one life of the stream."""
+    ends = [
+        index
+        for index, (before, after) in enumerate(pairwise(commits), 1)
+        if (after.hint.generation, after.hint.first_version)
+        != (before.hint.generation, before.hint.last_version + 1)
+    ]
+    for start, end in pairwise([0, *ends, len(commits)]):
+        yield commits[start:end]
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("the handler says itself what is called with an event")

@@ -1,0 +1,258 @@
+"""CloudWatch metrics in the embedded metric format: lines of JSON, which are logs and metrics.
+
+CloudWatch makes metrics of such lines by itself, wherever they come from: a Lambda function's
+stdout, or a container's by way of the CloudWatch agent. Nothing is sent by this process.
+
+Source: CloudWatch's "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import wraps
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+
+from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.observability.figures import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynamo_es.contracts import OperationReport
+    from dynamo_es.observability.figures import ProgressOfConsumer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_VALUES: Final = 100
+"""Of one metric in one line."""
+
+_MAX_DIMENSIONS: Final = 30
+_MAX_NAMESPACE: Final = 256
+_UNITS: Final = {"Duration": "Milliseconds"}
+_DEFAULT_NAME: Final = "dynamo_es"
+_METRICS: Final = frozenset(
+    {
+        *("Duration", "Requests", "WriteUnits", "ReadUnits", "Retries", "Lag"),
+        *(CONFLICTS, THROTTLES, ERRORS),
+    }
+)
+_TAKEN: Final = _METRICS | {"_aws", "operation", "consumer", "bytes_written", "bytes_read"}
+_DISABLED: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What one operation, or one consumer, has come to since the last line."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    details: dict[str, float] = field(default_factory=dict)
+
+    def count(self, name: str, number: float) -> None:
+        # What is zero is not sent: CloudWatch bills a metric for the hours it is seen in.
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    def detail(self, name: str, number: float) -> None:
+        if number:
+            self.details[name] = self.details.get(name, 0) + number
+
+
+class EmfMetrics:
+    """An observer that makes CloudWatch metrics of the reports; safe to share between threads.
+
+    ===============  ================  =====================================================
+    metric           dimensions        of each line
+    ===============  ================  =====================================================
+    ``Duration``     service,          milliseconds of each operation; its sample count is
+                     operation         the number of operations
+    ``Requests``     the same          API calls
+    ``WriteUnits``   the same          consumed, if DynamoDB was asked for them
+    ``ReadUnits``    the same          (``DYNAMO_ES_REPORT_CAPACITY=true``)
+    ``Retries``      the same          HTTP attempts beyond the first of a request
+    ``Conflicts``    the same          appends that another writer was faster than
+    ``Throttles``    the same          operations given up for want of capacity
+    ``Errors``       the same          operations that failed otherwise
+    ``Lag``          service,          positions that a projection has still to go
+                     consumer
+    ===============  ================  =====================================================
+
+    Bytes written and read are in the lines too, for queries of the log, but are no metrics. What
+    is zero is left out, because every metric costs something; let alarms take missing data for
+    good. The same goes for dimensions: a value of one is a metric of its own, so tenants and
+    streams are none.
+
+    Lines are written when `flush` is called, when ``every`` seconds have passed, and when a line is
+    full. A Lambda function is frozen after its answer: decorate its handler::
+
+        metrics = EmfMetrics()
+        backend = DynamoBackend.from_env(observer=metrics)
+
+        @metrics.flushing
+        def handler(event, context): ...
+
+    Args:
+        namespace: of the metrics; None: ``POWERTOOLS_METRICS_NAMESPACE``, or ``dynamo_es``.
+        service: value of the dimension ``service``, the one that Powertools for AWS Lambda gives
+            its metrics; None: ``POWERTOOLS_SERVICE_NAME``, or the Lambda function's name, or
+            ``dynamo_es``.
+        dimensions: further ones, the same for all metrics, such as the stage.
+        by_operation: whether operations have metrics each; False: a tenth of the metrics.
+        every: seconds after which the next report writes what there is.
+        write: takes a line without its end; None: prints it. Nothing is written if
+            ``POWERTOOLS_METRICS_DISABLED`` is true.
+        clock: seconds since the epoch.
+        environ: where the variables are; None: the process's environment.
+
+    Raises:
+        ConfigurationError: a name or dimensions that CloudWatch refuses.
+    """
+
+    def __init__(  # noqa: PLR0913 - what may be chosen, each by its name
+        self,
+        namespace: str | None = None,
+        service: str | None = None,
+        *,
+        dimensions: Mapping[str, str] | None = None,
+        by_operation: bool = True,
+        every: float = 60.0,
+        write: Callable[[str], object] | None = None,
+        clock: Callable[[], float] = time.time,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self.namespace = namespace or environ.get("POWERTOOLS_METRICS_NAMESPACE") or _DEFAULT_NAME
+        self.service = (
+            service
+            or environ.get("POWERTOOLS_SERVICE_NAME")
+            or environ.get("AWS_LAMBDA_FUNCTION_NAME")
+            or _DEFAULT_NAME
+        )
+        self._fixed = {"service": self.service, **(dimensions or {})}
+        _check(self.namespace, self._fixed)
+        self._by_operation = by_operation
+        self._every = every
+        disabled = environ.get("POWERTOOLS_METRICS_DISABLED", "").strip().lower() in _DISABLED
+        self._write = _nowhere if disabled else write or _print
+        self._clock = clock
+        self._lock = Lock()
+        self._sums: dict[tuple[str, str], _Sums] = {}
+        self._since = clock()
+
+    def __call__(self, report: OperationReport, /) -> None:
+        """Take the report of one operation."""
+        dimension = ("operation", report.operation) if self._by_operation else ("", "")
+        with self._lock:
+            sums = self._sums.setdefault(dimension, _Sums())
+            durations = sums.values.setdefault("Duration", [])
+            durations.append(round(report.duration * 1000, 3))
+            sums.count("Requests", report.requests)
+            sums.count("WriteUnits", report.write_units or 0)
+            sums.count("ReadUnits", report.read_units or 0)
+            sums.count("Retries", retries_of(report))
+            if outcome := outcome_of(report.error):
+                sums.count(outcome, 1)
+            sums.detail("bytes_written", report.bytes_written)
+            sums.detail("bytes_read", report.bytes_read)
+            lines = self._due(full=len(durations) >= MAX_VALUES)
+        self._send(lines)
+
+    def progress(self, progress: ProgressOfConsumer, /) -> None:
+        """Take how far a projection is: ``catch_up(on_progress=metrics.progress)``."""
+        with self._lock:
+            sums = self._sums.setdefault(("consumer", progress.consumer), _Sums())
+            lags = sums.values.setdefault("Lag", [])
+            lags.append(progress.lag)
+            lines = self._due(full=len(lags) >= MAX_VALUES)
+        self._send(lines)
+
+    def flush(self) -> None:
+        """Write what there is."""
+        with self._lock:
+            lines = self._take()
+        self._send(lines)
+
+    def flushing(self, handler: Callable[P, T]) -> Callable[P, T]:
+        """Return a Lambda handler, or any function, after which `flush` is called."""
+
+        @wraps(handler)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self:
+                return handler(*args, **kwargs)
+
+        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def _due(self, *, full: bool) -> list[str]:
+        return self._take() if full or self._clock() - self._since >= self._every else []
+
+    def _take(self) -> list[str]:
+        now = self._clock()
+        self._since = now
+        taken, self._sums = self._sums, {}
+        return [self._line(now, *key, sums) for key, sums in taken.items()]
+
+    def _line(self, now: float, name: str, value: str, sums: _Sums) -> str:
+        own = {name: value} if name else {}
+        metrics: dict[str, Any] = {**sums.values, **sums.counts}
+        return json.dumps(
+            {
+                "_aws": {
+                    "Timestamp": int(now * 1000),
+                    "CloudWatchMetrics": [
+                        {
+                            "Namespace": self.namespace,
+                            "Dimensions": [[*self._fixed, *own]],
+                            "Metrics": [
+                                {"Name": metric, "Unit": _UNITS.get(metric, "Count")}
+                                for metric in metrics
+                            ],
+                        }
+                    ],
+                },
+                **self._fixed,
+                **own,
+                **metrics,
+                **sums.details,
+            },
+            ensure_ascii=False,
+        )
+
+    def _send(self, lines: list[str]) -> None:
+        for line in lines:
+            self._write(line)
+
+
+def _check(namespace: str, dimensions: Mapping[str, str]) -> None:
+    if len(namespace) > _MAX_NAMESPACE or namespace.startswith("AWS/"):
+        raise ConfigurationError(f"A namespace of metrics cannot be {namespace!r}.")
+    if len(dimensions) >= _MAX_DIMENSIONS:
+        raise ConfigurationError(f"A metric has less than {_MAX_DIMENSIONS} dimensions of its own.")
+    taken = _TAKEN & dimensions.keys()
+    wrong = [name for name, value in dimensions.items() if not name or not value or name[0] == ":"]
+    if taken or wrong:
+        raise ConfigurationError(
+            f"A metric cannot have the dimensions {sorted([*taken, *wrong])}: they are taken, or "
+            "have no value."
+        )
+
+
+def _print(line: str) -> None:
+    # One call: lines of several threads are not mixed.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _nowhere(_line: str) -> None:
+    pass

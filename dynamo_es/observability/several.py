@@ -1,0 +1,24 @@
+"""Several observers in the place of one."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import Observer, OperationReport
+
+_log = logging.getLogger("dynamo_es")
+
+
+def observers(*several: Observer) -> Observer:
+    """Return an observer that tells each of these, in their order, whatever one of them raises."""
+
+    def tell(report: OperationReport, /) -> None:
+        for observer in several:
+            try:
+                observer(report)
+            except Exception:  # noqa: BLE001 - the others are to be told, too
+                _log.exception("The observer %r failed on %s", observer, report.operation)
+
+    return tell

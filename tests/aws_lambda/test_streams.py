@@ -1,0 +1,363 @@
+"""Read models of single streams: each event once and in order, whatever Lambda delivers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
+from dynamo_es.aws_lambda import project_streams
+from dynamo_es.exceptions import ConfigurationError, InvalidConsumerError, InvalidSubscriptionError
+from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
+from tests.bdd import a_snapshot, an_event
+from tests.event_store.accounts import Deposited, Opened
+from tests.log.stores import emulated
+
+if TYPE_CHECKING:
+    from dynamo_es import Recorded
+
+ANN = StreamId(name="ann", category="account")
+BOB = StreamId(name="bob", category="account")
+
+
+class ReadModel:
+    """Remembers what it was given, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.seen: list[Recorded] = []
+        self.failing: set[int] = set()
+
+    def __call__(self, recorded: Recorded) -> None:
+        event = recorded.wrapped_event.event
+        if isinstance(event, Deposited) and event.amount in self.failing:
+            raise RuntimeError(f"no {event.amount} today")
+        self.seen.append(recorded)
+
+    @property
+    def amounts(self) -> list[int]:
+        return [
+            recorded.wrapped_event.event.amount
+            for recorded in self.seen
+            if isinstance(recorded.wrapped_event.event, Deposited)
+        ]
+
+
+@pytest.fixture
+def model() -> ReadModel:
+    return ReadModel()
+
+
+def deposit(backend: DynamoBackend, stream: StreamId, *amounts: int) -> None:
+    events = [Deposited(amount=amount) for amount in amounts]
+    backend.event_store.append(*events, stream_id=stream, expected_version=ANY_VERSION)
+
+
+def events_of(backend: DynamoBackend) -> list[dict[str, Any]]:
+    return records_of(backend, backend.config.events_table)
+
+
+def test_events_come_typed_with_all_that_is_known_of_them(backend, model):
+    tenant = backend.in_tenant("a#b")
+    tenant.event_store.append(Opened(owner="Ann"), Deposited(amount=5), stream_id=ANN)
+    handler = project_streams(backend, "model")(model)
+
+    assert handler({"Records": events_of(backend)}) == {"batchItemFailures": []}
+
+    opened, deposited = model.seen
+    assert opened.wrapped_event.event == Opened(owner="Ann")
+    assert deposited.wrapped_event.event == Deposited(amount=5)
+    assert [one.wrapped_event.version for one in model.seen] == [1, 2]
+    assert (opened.stream_id, opened.stream_id.name, opened.tenant_id) == (ANN, "ann", "a#b")
+    assert opened.position == 0
+    assert opened.generation > 0
+
+
+def test_a_large_commit_is_compressed_and_comes_whole(backend, model):
+    deposit(backend, ANN, *range(1000, 1200))
+    records = events_of(backend)
+    assert isinstance(records[0]["dynamodb"]["NewImage"]["events"]["B"], str)
+
+    project_streams(backend, "model")(model)({"Records": records})
+
+    assert model.amounts == list(range(1000, 1200))
+
+
+def test_a_batch_costs_two_requests_a_stream(backend, model):
+    for amount in range(1, 6):
+        deposit(backend, ANN, amount)
+        deposit(backend, BOB, amount)
+    told = []
+    counting = DynamoBackend(backend.config, client=backend.client, observer=told.append)
+
+    project_streams(counting, "model")(model)({"Records": events_of(backend)})
+
+    assert Counter(report.operation for report in told) == {"claim": 2, "release_claim": 2}
+    # A cursor's first claim finds nothing to claim, and makes it.
+    assert sum(report.requests for report in told) == 6
+
+
+def test_what_is_no_commit_is_skipped_and_counted(backend, model):
+    deposit(backend, ANN, 1)
+    backend.storage.save_snapshot(a_snapshot(ANN, 1))
+    backend.storage.delete_stream(ANN)
+    deposit(backend, ANN, 2)  # in the place of a fence: a MODIFY
+    backend.client.put_item(
+        TableName="events",
+        Item={"stream_key": {"S": "mine"}, "version": {"N": "1"}, "note": {"S": "x"}},
+    )
+    records = events_of(backend)
+    assert {record["eventName"] for record in records} == {"INSERT", "MODIFY", "REMOVE"}
+    handler = project_streams(backend, "model")(model)
+
+    assert numbers(handler({"Records": records})) == []
+
+    assert model.amounts == [1, 2]
+    assert model.seen[0].generation < model.seen[1].generation
+    assert handler.totals.foreign == 1
+    assert handler.totals.applied == 2
+    assert handler.totals.skipped == len(records) - 3
+
+
+def test_the_rest_of_a_stream_waits_behind_a_failure_and_others_go_on(backend, model):
+    for amount in (1, 2, 3):
+        deposit(backend, ANN, amount)
+        deposit(backend, BOB, 10 * amount)
+    records = events_of(backend)
+    model.failing = {2}
+    handler = project_streams(backend, "model")(model)
+
+    answer = handler({"Records": records})
+
+    assert model.amounts == [1, 10, 20, 30]
+    assert numbers(answer) == [records[2]["dynamodb"]["SequenceNumber"]]
+    model.failing.clear()
+    assert numbers(handler({"Records": records[2:]})) == []
+    assert model.amounts == [1, 10, 20, 30, 2, 3]
+
+
+def test_the_part_of_a_commit_before_a_failure_is_not_applied_again(backend, model):
+    deposit(backend, ANN, 1, 2, 3)
+    model.failing = {3}
+    handler = project_streams(backend, "model")(model)
+    assert len(numbers(handler({"Records": events_of(backend)}))) == 1
+    model.failing.clear()
+
+    handler({"Records": events_of(backend)})
+
+    assert model.amounts == [1, 2, 3]
+
+
+def test_an_event_without_a_class_stops_its_stream_only(backend, model):
+    deposit(backend, ANN, 1)
+    backend.storage.insert_events(ANN, ANY_VERSION, [replace(an_event(ANN), name="Unheard")])
+    deposit(backend, ANN, 3)
+    deposit(backend, BOB, 10)
+    records = events_of(backend)
+
+    answer = project_streams(backend, "model")(model)({"Records": records})
+    assert model.amounts == [1, 10]
+    assert numbers(answer) == [records[1]["dynamodb"]["SequenceNumber"]]
+
+    keeping = ReadModel()
+    answer = project_streams(backend, "other", keep_unknown=True)(keeping)({"Records": records})
+    assert numbers(answer) == []
+    assert isinstance(keeping.seen[1].wrapped_event.event, UnknownEvent)
+
+
+def test_gaps_are_filled_from_the_table(backend, model):
+    for amount in (1, 2, 3, 4):
+        deposit(backend, ANN, amount)
+    first, _, _, fourth = events_of(backend)
+    handler = project_streams(backend, "model")(model)
+
+    handler({"Records": [fourth]})
+    handler({"Records": [first]})
+
+    assert model.amounts == [1, 2, 3, 4]
+
+
+def test_a_batch_out_of_order_is_applied_in_order(backend, model):
+    for amount in (1, 2, 3, 4):
+        deposit(backend, ANN, amount)
+
+    project_streams(backend, "model")(model)({"Records": events_of(backend)[::-1]})
+
+    assert model.amounts == [1, 2, 3, 4]
+
+
+def test_streams_without_versions_are_followed_too(backend, model):
+    for amount in (1, 2):
+        backend.event_store.append(
+            Deposited(amount=amount), stream_id=ANN, expected_version=NO_VERSIONING
+        )
+    handler = project_streams(backend, "model")(model)
+
+    for _ in range(2):
+        assert numbers(handler({"Records": events_of(backend)})) == []
+
+    assert model.amounts == [1, 2]
+    assert {recorded.wrapped_event.version for recorded in model.seen} == {None}
+
+
+def test_only_what_was_chosen_is_applied(backend, model):
+    other = StreamId(name="ann", category="other")
+    backend.event_store.append(Opened(owner="Ann"), stream_id=ANN)
+    deposit(backend, ANN, 1)
+    deposit(backend, other, 2)
+    tenant = backend.in_tenant("acme")
+    tenant.event_store.append(Deposited(amount=3), stream_id=ANN)
+    records = events_of(backend)
+
+    project_streams(backend, "1", category="account", events=[Deposited])(model)(
+        {"Records": records}
+    )
+    assert model.amounts == [1, 3]
+    assert len(model.seen) == 2
+
+    own = ReadModel()
+    project_streams(tenant, "2")(own)({"Records": records})
+    assert own.amounts == [3]
+
+
+def test_it_stops_in_time_to_say_what_is_left(backend, model):
+    for amount in (1, 2, 3):
+        deposit(backend, ANN, amount)
+        deposit(backend, BOB, 10 * amount)
+    records = events_of(backend)
+    handler = project_streams(backend, "model", margin=1)(model)
+
+    # It looks before the run, and before each event: behind two of them it is time.
+    answer = handler({"Records": records}, Context(1300, step=100))
+
+    assert model.amounts == [1, 2]
+    assert numbers(answer) == [
+        records[1]["dynamodb"]["SequenceNumber"],
+        records[4]["dynamodb"]["SequenceNumber"],
+    ]
+    assert numbers(handler({"Records": records[1:]}, Context(60_000))) == []
+    assert model.amounts == [1, 2, 10, 20, 30, 3]
+
+
+def test_the_state_of_a_tumbling_window_is_handed_back(backend, model):
+    handler = project_streams(backend, "model")(model)
+    window = {"window": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:01:00Z"}}
+
+    assert handler({"Records": [], "state": {"sum": 1}, **window})["state"] == {"sum": 1}
+    assert handler({"Records": [], **window})["state"] == {}
+
+
+def test_batches_that_cannot_be_are_refused(backend, model):
+    deposit(backend, ANN, 1)
+    (record,) = events_of(backend)
+    del record["dynamodb"]["NewImage"]
+    handler = project_streams(backend, "model")(model)
+
+    with pytest.raises(ConfigurationError, match="NEW_IMAGE"):
+        handler({"Records": [record]})
+    with pytest.raises(ConfigurationError, match="aws:sqs"):
+        handler({"Records": [{"eventSource": "aws:sqs", "body": "x"}]})
+
+
+def test_what_cannot_be_a_handler_is_refused_when_it_is_made(backend, model):
+    with pytest.raises(InvalidSubscriptionError):
+        project_streams(backend, "model")("function")
+    with pytest.raises(InvalidConsumerError):
+        project_streams(backend, "a#b")(model)
+    with pytest.raises(InvalidSubscriptionError):
+        project_streams(backend, "model", category=3)(model)
+
+
+def test_the_function_keeps_its_name(backend):
+    @project_streams(backend, "model")
+    def balances(recorded: Recorded) -> None:
+        """Apply it."""
+
+    assert (balances.__name__, balances.__doc__) == ("balances", "Apply it.")
+
+
+class Mortal:
+    """Cursors of a process that may be dead: it gives nothing back, and its claim runs out."""
+
+    def __init__(self, cursors: Any) -> None:
+        self._cursors = cursors
+        self.dead = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.dead:
+            raise Died
+        return getattr(self._cursors, name)
+
+
+def once(amounts: list[int], deaths: int) -> list[int]:
+    """Return what was applied, without what came again from one point on after a death."""
+    restarts = sum(later <= before for before, later in pairwise(amounts))
+    assert restarts <= deaths
+    return sorted(set(amounts)) if deaths else amounts
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_after_redelivery_until_success_every_event_was_applied_once_in_order(data):
+    """Commits of three streams, deleted and made again now and then; any failures, any batches."""
+    with emulated() as store:
+        now = 1_800_000_000.0
+        backend = DynamoBackend(
+            store.config, store.client, streams_client=store.streams, clock=lambda: now
+        )
+        streams = [ANN, BOB, StreamId(name="eve", category="account")]
+        lives: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
+        for number in range(1, data.draw(st.integers(1, 12), "commits") + 1):
+            stream = streams[data.draw(st.integers(0, 2), "stream")]
+            if data.draw(st.integers(0, 9), "delete") == 9:
+                backend.storage.delete_stream(stream)
+                lives[stream].append([])
+            amounts = [10 * number + index for index in range(data.draw(st.integers(1, 3), "size"))]
+            deposit(backend, stream, *amounts)
+            lives[stream][-1] += amounts
+        kinds = st.sampled_from([None, None, "raises", "dies"])
+        failures = iter(data.draw(st.lists(kinds, max_size=20), "failures"))
+        seen: dict[StreamId, dict[int, list[int]]] = {stream: {} for stream in streams}
+
+        def apply(recorded: Recorded) -> None:
+            failure = next(failures, None)
+            if failure == "raises":
+                raise RuntimeError("no")
+            if failure == "dies":
+                raise Died
+            life = seen[recorded.stream_id].setdefault(recorded.generation, [])
+            life.append(recorded.wrapped_event.event.amount)
+
+        deaths: list[Mortal] = []
+
+        def call(event: Any) -> Any:
+            nonlocal now
+            now += 100  # a claim of a dead one has run out
+            handler = project_streams(backend, "model")(apply)
+            mortal = handler._projector._cursors = Mortal(handler._projector._cursors)
+
+            def function(recorded: Recorded) -> None:
+                try:
+                    apply(recorded)
+                except Died:
+                    deaths.append(mortal)
+                    mortal.dead = True
+                    raise
+
+            handler._function = function
+            return handler(event)
+
+        deliver(call, events_of(backend), data.draw(st.lists(st.integers(1, 6)), "batches"))
+
+        for stream, generations in seen.items():
+            told = [once(generations[key], deaths=len(deaths)) for key in sorted(generations)]
+            last = lives[stream][-1]
+            assert not last or told[-1] == last
+            # Of a life that is over, what was applied is its beginning.
+            over = told[:-1] if last else told
+            assert all(any(life[: len(part)] == part for life in lives[stream]) for part in over)
