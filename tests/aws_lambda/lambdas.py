@@ -37,7 +37,7 @@ def records_of(backend: DynamoBackend, table: str) -> list[dict[str, Any]]:
         arn = stream["StreamArn"]
         described = streams.describe_stream(StreamArn=arn)["StreamDescription"]
         for shard in described["Shards"]:
-            iterator = streams.get_shard_iterator(
+            iterator: str | None = streams.get_shard_iterator(
                 StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
             )["ShardIterator"]
             while iterator:

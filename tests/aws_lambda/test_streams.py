@@ -266,11 +266,11 @@ def test_batches_that_cannot_be_are_refused(backend, model):
 
 def test_what_cannot_be_a_handler_is_refused_when_it_is_made(backend, model):
     with pytest.raises(InvalidSubscriptionError):
-        project_streams(backend, "model")("function")
+        project_streams(backend, "model")("function")  # type: ignore[arg-type]
     with pytest.raises(InvalidConsumerError):
         project_streams(backend, "a#b")(model)
     with pytest.raises(InvalidSubscriptionError):
-        project_streams(backend, "model", category=3)(model)
+        project_streams(backend, "model", category=3)(model)  # type: ignore[arg-type]
 
 
 def test_the_function_keeps_its_name(backend):
@@ -278,7 +278,7 @@ def test_the_function_keeps_its_name(backend):
     def balances(recorded: Recorded) -> None:
         """Apply it."""
 
-    assert (balances.__name__, balances.__doc__) == ("balances", "Apply it.")
+    assert (vars(balances)["__name__"], balances.__doc__) == ("balances", "Apply it.")
 
 
 class Mortal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import count
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from dynamo_es.memory.outbox import MemoryOutbox
 from tests.engine import Capability, needs
 from tests.outbox.worlds import LEASE, Hooked, World
 
-TERMS = {"retry_delay": 0, "attempts": 3}
+TERMS: Any = {"retry_delay": 0, "attempts": 3}
 
 
 class NoMailError(Exception):
