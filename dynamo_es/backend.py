@@ -156,6 +156,11 @@ class DynamoBackend(Backend):
         return self._client()
 
     @property
+    def streams_client(self) -> DynamoDBStreamsClient:
+        """The boto3 client for the tables' streams; made now if it was not yet."""
+        return self._streams_client()
+
+    @property
     def sequencer(self) -> StreamPoller:
         """A worker that gives what any process appends its positions in the log.
 

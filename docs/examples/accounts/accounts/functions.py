@@ -1,0 +1,20 @@
+"""The Lambda functions on AWS: handlers such as ``accounts.functions.command``."""
+
+from __future__ import annotations
+
+import os
+
+from accounts.application import Application
+from accounts.read_model import ReadModel
+from dynamo_es import DynamoBackend
+
+_backend = DynamoBackend.from_env()
+_application = Application(
+    _backend, ReadModel(_backend.client, os.environ["ACCOUNTS_READ_MODEL_TABLE"])
+)
+
+command = _application.command_handler
+query = _application.query_handler
+balances = _application.balances_handler
+activity = _application.activity_handler
+sequencer = _application.sequencer_handler

@@ -1,0 +1,99 @@
+"""The table that queries read: balances, and what happened last, of each tenant.
+
+| tenant (partition) | place (sort)                      | holds                    |
+|--------------------|-----------------------------------|--------------------------|
+| tenant             | `account#{name}`                  | owner, balance           |
+| tenant             | `activity#{position, 20 digits}`  | account, text            |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accounts.domain import Deposited, Opened, Withdrawn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es import Event, Recorded
+
+
+class ReadModel:
+    """Balances and activity.
+
+    Args:
+        client: of boto3, for DynamoDB.
+        table: its name.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def apply(self, tenant: str, account: str, event: Event, version: int) -> None:
+        """Take in an event of an account; the same one again changes nothing."""
+        names = {"#owner": "owner"} if isinstance(event, Opened) else {}
+        values: dict[str, Any] = {":version": {"N": str(version)}, ":zero": {"N": "0"}}
+        changes = "seen = :version, balance = if_not_exists(balance, :zero) + :change"
+        match event:
+            case Opened(owner=owner):
+                values |= {":change": {"N": "0"}, ":owner": {"S": owner}}
+                changes += ", #owner = :owner"
+            case Deposited(amount=amount):
+                values[":change"] = {"N": str(amount)}
+            case Withdrawn(amount=amount):
+                values[":change"] = {"N": str(-amount)}
+            case _:
+                return
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"tenant": {"S": tenant}, "place": {"S": f"account#{account}"}},
+                UpdateExpression=f"SET {changes}",
+                ConditionExpression="attribute_not_exists(seen) OR seen < :version",
+                ExpressionAttributeValues=values,
+                **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def note(self, recorded: Recorded) -> None:
+        """Add an event to the activity of its tenant."""
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                "tenant": {"S": recorded.tenant_id},
+                "place": {"S": f"activity#{recorded.position:020d}"},
+                "account": {"S": recorded.stream_id.name or ""},
+                "event": {"S": repr(recorded.wrapped_event.event)},
+            },
+        )
+
+    def balance(self, tenant: str, account: str) -> dict[str, Any] | None:
+        """Return owner and balance of an account; None if there is no such account (yet)."""
+        item = self._client.get_item(
+            TableName=self._table,
+            Key={"tenant": {"S": tenant}, "place": {"S": f"account#{account}"}},
+        ).get("Item")
+        if item is None:
+            return None
+        return {
+            "account": account,
+            "owner": item["owner"]["S"],
+            "balance": int(item["balance"]["N"]),
+            "version": int(item["seen"]["N"]),
+        }
+
+    def activity(self, tenant: str, most: int = 20) -> list[dict[str, str]]:
+        """Return what happened last in all accounts of a tenant, the newest first."""
+        reply = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="tenant = :tenant AND begins_with(place, :activity)",
+            ExpressionAttributeValues={":tenant": {"S": tenant}, ":activity": {"S": "activity#"}},
+            ScanIndexForward=False,
+            Limit=most,
+        )
+        return [
+            {"account": item["account"]["S"], "event": item["event"]["S"]}
+            for item in reply["Items"]
+        ]
