@@ -160,9 +160,10 @@ def test_an_event_without_a_class_stops_its_stream_only(backend, model):
     deposit(backend, BOB, 10)
     records = events_of(backend)
 
-    answer = project_streams(backend, "model")(model)({"Records": records})
+    handler = project_streams(backend, "model")(model)
+    for _ in range(2):
+        assert numbers(handler({"Records": records})) == [records[1]["dynamodb"]["SequenceNumber"]]
     assert model.amounts == [1, 10]
-    assert numbers(answer) == [records[1]["dynamodb"]["SequenceNumber"]]
 
     keeping = ReadModel()
     answer = project_streams(backend, "other", keep_unknown=True)(keeping)({"Records": records})
@@ -182,13 +183,16 @@ def test_gaps_are_filled_from_the_table(backend, model):
     assert model.amounts == [1, 2, 3, 4]
 
 
-def test_a_batch_out_of_order_is_applied_in_order(backend, model):
+def test_a_batch_out_of_order_is_applied_in_order_without_a_load(backend, model):
     for amount in (1, 2, 3, 4):
         deposit(backend, ANN, amount)
+    told = []
+    counting = DynamoBackend(backend.config, client=backend.client, observer=told.append)
 
-    project_streams(backend, "model")(model)({"Records": events_of(backend)[::-1]})
+    project_streams(counting, "model")(model)({"Records": events_of(backend)[::-1]})
 
     assert model.amounts == [1, 2, 3, 4]
+    assert [report.operation for report in told] == ["claim", "release_claim"]
 
 
 def test_streams_without_versions_are_followed_too(backend, model):
@@ -242,6 +246,17 @@ def test_it_stops_in_time_to_say_what_is_left(backend, model):
     ]
     assert numbers(handler({"Records": records[1:]}, Context(60_000))) == []
     assert model.amounts == [1, 2, 10, 20, 30, 3]
+
+
+def test_what_was_not_begun_in_time_is_left(backend, model):
+    deposit(backend, ANN, 1)
+    records = events_of(backend)
+    handler = project_streams(backend, "model", margin=1)(model)
+
+    # In time when the batch begins, and no more before its first event.
+    answer = handler({"Records": records}, Context(1050, step=100))
+
+    assert (model.amounts, numbers(answer)) == ([], [records[0]["dynamodb"]["SequenceNumber"]])
 
 
 def test_the_state_of_a_tumbling_window_is_handed_back(backend, model):
