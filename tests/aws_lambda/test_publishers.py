@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -179,10 +178,12 @@ def test_a_source_that_eventbridge_refuses_is_refused_at_once(source):
 
 def test_no_client_is_made_before_the_first_event(monkeypatch):
     made = []
-    monkeypatch.setattr(
-        "dynamo_es.aws_lambda.publishers._connect",
-        lambda service, config: made.append(service) or Service(SimpleNamespace(get=lambda _: 0)),
-    )
+
+    def connect(service, config):
+        made.append(service)
+        return Service({"FailedEntryCount": 0})
+
+    monkeypatch.setattr("dynamo_es.aws_lambda.publishers._connect", connect)
     publisher = EventBridgePublisher("orders", "shop")
     assert not made
 

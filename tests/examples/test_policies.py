@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode.cfn_yaml import load
+from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "accounts"
 TABLES = {"events": "EventsTableArn", "log": "LogTableArn", "read-model": "ReadModel"}
