@@ -1,0 +1,160 @@
+"""A backend that can reach one tenant only, whatever the program does.
+
+The role that is assumed has the policy ``OneTenant`` of ``infra/access.yaml``: DynamoDB refuses it
+every key that does not begin with the session's tag ``tenant``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.backend import DynamoBackend
+from dynamo_es.dynamodb.client import client_config, region_of
+from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.errors import translate
+from dynamo_es.dynamodb.keys import tenant_prefix
+from dynamo_es.exceptions import ConfigurationError, InvalidStreamIdError
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import Observer
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.values import TenantId
+
+TAG: Final = "tenant"
+
+_MAX_TAG: Final = 256
+_SHORTEST, _LONGEST = 900, 43_200
+# What STS takes in a tag: letters, digits and spaces of any alphabet, and these. A `*` or `?`,
+# which would stand for anything in the policy, is not among them.
+_TAKEN: Final = re.compile(r"[\w .:/=+\-@]*")
+
+
+def tenant_backend(  # noqa: PLR0913 - what may be chosen, each by its name
+    tenant_id: TenantId,
+    role_arn: str,
+    *,
+    config: DynamoConfig | None = None,
+    session_name: str = "dynamo_es",
+    duration: int = 900,
+    observer: Observer | None = None,
+    registry: EventRegistry | None = None,
+    sts: Any = None,
+) -> DynamoBackend:
+    """Return a backend of one tenant, with credentials that are good for that tenant only.
+
+    They are fetched at the first request, and again before they expire. Keep the backend for later
+    calls of the same tenant: a session costs a request of 50 ms or so. Positions come from a
+    sequencer: these credentials do not reach the log.
+
+    Args:
+        tenant_id: whose streams.
+        role_arn: role with the policy ``OneTenant``; its trust policy lets the caller assume it and
+            tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
+        config: names of the tables; None: of the environment.
+        session_name: shown in CloudTrail.
+        duration: seconds for which a session is good, 900 to 43,200; one hour at most where the
+            caller has itself assumed a role, as Lambda functions have.
+        observer: told of each operation.
+        registry: names of the event classes; None: all that are defined.
+        sts: a boto3 client for ``sts``; None: one is made.
+
+    Raises:
+        InvalidStreamIdError: a tenant that cannot be a tag: empty, with other characters than
+            letters, digits, spaces and ``_.:/=+-@``, or longer than 256.
+        ConfigurationError: a duration out of range, or inline sequencing.
+
+    Later, by requests:
+        CredentialsError: the role cannot be assumed.
+    """
+    tag = tag_of(tenant_id)
+    if not _SHORTEST <= duration <= _LONGEST:
+        raise ConfigurationError(
+            f"A session lasts {_SHORTEST} to {_LONGEST:,} seconds, not {duration}."
+        )
+    config = config or DynamoConfig.from_env()
+    if config.sequencing == "inline":
+        raise ConfigurationError(
+            "Inline sequencing writes to the log of all tenants, which a session of one tenant may "
+            'not: set sequencing="stream".'
+        )
+    client = _client(config, _Assumed(config, role_arn, tag, session_name, duration, sts))
+    return DynamoBackend(config, client, observer, registry=registry).in_tenant(tenant_id)
+
+
+def tag_of(tenant_id: TenantId) -> str:
+    """Return the tag of a tenant's session: what its keys begin with, before the ``#``.
+
+    Raises:
+        InvalidStreamIdError: it cannot be a tag.
+    """
+    tag = tenant_prefix(tenant_id)[:-1]
+    if not tag or len(tag) > _MAX_TAG or not _TAKEN.fullmatch(tag):
+        raise InvalidStreamIdError(
+            f"The tenant {tenant_id[:40]!r} cannot be the tag of a session: give it 1 to "
+            f"{_MAX_TAG} letters, digits, spaces, and characters of _.:/=+-@"
+        )
+    return tag
+
+
+class _Assumed:
+    """Credentials of a role, fetched for one tenant."""
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        role_arn: str,
+        tag: str,
+        session_name: str,
+        duration: int,
+        sts: Any,
+    ) -> None:
+        self._config = config
+        self._request = {
+            "RoleArn": role_arn,
+            "RoleSessionName": session_name,
+            "DurationSeconds": duration,
+            "Tags": [{"Key": TAG, "Value": tag}],
+        }
+        self._sts = sts
+
+    def fetch(self) -> dict[str, str]:
+        """Return credentials as botocore takes them."""
+        if self._sts is None:
+            self._sts = _sts_client(self._config)
+        try:
+            credentials = self._sts.assume_role(**self._request)["Credentials"]
+        except Exception as error:
+            raise translate(error, "AssumeRole", str(self._request["RoleArn"])) from error
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+
+def _sts_client(config: DynamoConfig) -> Any:
+    from boto3.session import Session
+
+    session = Session()
+    return session.client(
+        "sts", region_name=region_of(config, session), config=client_config(config)
+    )
+
+
+def _client(config: DynamoConfig, assumed: _Assumed) -> Any:
+    import boto3
+    from botocore.credentials import DeferredRefreshableCredentials
+    from botocore.session import get_session
+
+    core = get_session()
+    # botocore has no public way to give a session credentials that renew themselves.
+    vars(core)["_credentials"] = DeferredRefreshableCredentials(assumed.fetch, "assume-role")
+    session = boto3.Session(botocore_session=core)
+    return session.client(
+        "dynamodb",
+        region_name=region_of(config, session),
+        endpoint_url=config.endpoint_url,
+        config=client_config(config),
+    )
