@@ -114,6 +114,19 @@ def put_new_key(table: str, item: Item) -> Request:
     )
 
 
+def put_key(table: str, item: Item) -> Request:
+    """Put a key, whether there is one or not; a refusal: this very key was shredded since."""
+    return Request(
+        "put_item",
+        {
+            "TableName": table,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(shredded) OR shredded <> :key_id",
+            "ExpressionAttributeValues": {":key_id": item["key_id"]},
+        },
+    )
+
+
 def shred_key(table: str, tenant: str, subject: str) -> Request:
     """Remove a subject's key, and leave its id: that key must not come back."""
     return Request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy
@@ -129,6 +130,17 @@ class DynamoStorage(StorageStrategy):
             self._clock,
             tenant_id,
             announcer=self._announcer,
+        )
+
+    def with_hooks(self, hooks: AppendHooks) -> Self:
+        """Return a storage with hooks of its own; whatever else it has, it shares with this one."""
+        return type(self)(
+            self._config,
+            self._gateway,
+            self._heads,
+            self._clock,
+            self._tenant_id,
+            announcer=replace(self._announcer, hooks=hooks),
         )
 
     def _stream(self, stream_id: StreamId) -> Stream:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import LogStrategy
     from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.outbox.run import OutboxReport, Publisher
+    from dynamo_es.outbox.run import OutboxReport, Publisher, Tries
     from dynamo_es.values import Position, RecordedRaw
 
 _logger = logging.getLogger("dynamo_es")
@@ -143,6 +143,18 @@ class Outbox:
             publisher, Terms(limit, attempts, retry_delay, lease), keep_unknown=keep_unknown
         )
 
+    def tries(
+        self, limit: int = 100, *, attempts: int = 3, retry_delay: float = 1.0, lease: float = 60.0
+    ) -> Tries[OutboxReport]:
+        """Return a run as a generator, for a caller who publishes by himself.
+
+        It yields what is to be published, as the log has it; send it the exception that failed
+        of, or None. It returns the report. Close it to leave the rest to another run.
+
+        Args and errors are those of `run`.
+        """
+        return self._new_run(Terms(limit, attempts, retry_delay, lease)).tries()
+
     def run_forever(
         self,
         publisher: Publisher,
@@ -231,8 +243,11 @@ class Outbox:
         def publish(record: RecordedRaw) -> None:
             publisher(self._deserialize(record, **unknown))
 
+        return self._new_run(terms).go(publish)
+
+    def _new_run(self, terms: Terms) -> Run:
         claim = Claim(self._name, self._new_id())
-        return Run(self._strategy, self._log, publish, claim, terms, self._now).go()
+        return Run(self._strategy, self._log, claim, terms, self._now)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

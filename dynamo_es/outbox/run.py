@@ -9,10 +9,10 @@ no publisher takes longer than half the lease, and nothing is left out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
@@ -29,6 +29,11 @@ _logger = logging.getLogger("dynamo_es")
 
 Publisher: TypeAlias = Callable[["Recorded"], Any]
 """Publishes one event; what it returns does not matter. An exception: it could not."""
+
+T = TypeVar("T")
+
+Tries: TypeAlias = "Generator[RecordedRaw, Exception | None, T]"
+"""A run, try by try: yields what to publish, and is sent what it failed of, or None."""
 
 MAX_ERROR_CHARACTERS: Final = 500
 """Of the text kept of an error."""
@@ -75,7 +80,6 @@ class Run:
     Args:
         strategy: keeps the state of the outbox.
         log: holds the events.
-        publish: makes an event of a record, and publishes it.
         claim: of this run.
         terms: what it keeps to.
         clock: milliseconds since the epoch.
@@ -85,14 +89,12 @@ class Run:
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
-        publish: Callable[[RecordedRaw], object],
         claim: Claim,
         terms: Terms,
         clock: Callable[[], int],
     ) -> None:
         self._strategy = strategy
         self._log = log
-        self._publish = publish
         self._claim = claim
         self._terms = terms
         self._clock = clock
@@ -102,8 +104,28 @@ class Run:
         self._tried: Position = 0
         self._leased_until = 0
 
-    def go(self) -> OutboxReport:
-        """Publish what there is; see `Outbox.run`."""
+    def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
+        """Publish what there is; see `Outbox.run`.
+
+        Args:
+            publish: makes an event of a record, and publishes it.
+        """
+        error: Exception | None = None
+        with closing(self.tries()) as tries:
+            while True:
+                try:
+                    record = tries.send(error)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                try:
+                    publish(record)
+                except Exception as failure:  # noqa: BLE001 - whatever it is, the others come next
+                    error = failure
+                else:
+                    error = None
+
+    def tries(self) -> Tries[OutboxReport]:
+        """Yield what there is to be published, one record after the other; see `Outbox.tries`."""
         now = self._clock()
         state = self._strategy.look(self._claim.outbox, now)
         self._recorded = state.position
@@ -124,7 +146,7 @@ class Run:
             if taken != state.position:  # others were at work since we looked
                 reader = self._log.reader(taken, _CHOSEN)
                 records = reader.read()
-            self._work(state, reader, records)
+            yield from self._work(state, reader, records)
         except _LeaseLostError:
             return self._report(busy=True)
         except BaseException:
@@ -136,7 +158,9 @@ class Run:
         self._recorded = self._tried
         return self._report()
 
-    def _work(self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]) -> None:
+    def _work(
+        self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]
+    ) -> Tries[None]:
         if state.due:
             # Again, now that nobody else changes them: another worker may have just sent them.
             finder = Finder(self._log, _CHOSEN)
@@ -145,20 +169,20 @@ class Run:
                     break
                 record = finder.find(entry.position)
                 if record is not None or finder.reached(entry.position):
-                    self._try_again(entry, record)
+                    yield from self._try_again(entry, record)
         while records:
             for record in records:
                 if self._tries >= self._terms.limit:
                     return
-                self._try_new(record)
+                yield from self._try_new(record)
             self._tried = reader.position
             if self._tries >= self._terms.limit:
                 return
             records = reader.read()
         self._tried = reader.position
 
-    def _try_new(self, record: RecordedRaw) -> None:
-        error = self._deliver(record)
+    def _try_new(self, record: RecordedRaw) -> Tries[None]:
+        error = yield from self._deliver(record)
         if error is None:
             self._tried = record.position
             self._keep(self._strategy.move(self._claim, record.position, self._next_lease()))
@@ -168,8 +192,8 @@ class Run:
             self._tried = record.position
         self._recorded = record.position
 
-    def _try_again(self, entry: OutboxEntry, record: RecordedRaw | None) -> None:
-        error = None if record is None else self._deliver(record)
+    def _try_again(self, entry: OutboxEntry, record: RecordedRaw | None) -> Tries[None]:
+        error = None if record is None else (yield from self._deliver(record))
         if record is not None and error is not None:
             self._keep_failed(record, entry.attempts, error, self._recorded)
             return
@@ -180,15 +204,11 @@ class Run:
         else:
             self._sent += 1
 
-    def _deliver(self, record: RecordedRaw) -> Exception | None:
-        """Publish an event; return what it failed of."""
+    def _deliver(self, record: RecordedRaw) -> Tries[Exception | None]:
+        """Have an event published; return what that failed of."""
         if self._leased_until - self._clock() < self._terms.lease_ms / 2:
             self._keep(self._strategy.move(self._claim, self._recorded, self._next_lease()))
-        try:
-            self._publish(record)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-            return error
-        return None
+        return (yield record)
 
     def _keep_failed(
         self, record: RecordedRaw, before: int, error: Exception, upto: Position

@@ -55,7 +55,7 @@ class DynamoCursors(CursorStrategy):
         check_consumer(followed.consumer)
         request = Request(
             "get_item",
-            {"TableName": self._table, "Key": _key(followed), "ConsistentRead": True},
+            {"TableName": self._table, "Key": cursor_key(followed), "ConsistentRead": True},
         )
         item = self._run("cursor", followed, _reply(request)).get("Item", {})
         if item.get("generation") != number(followed.generation):
@@ -94,7 +94,8 @@ class DynamoCursors(CursorStrategy):
         raise CursorBusyError(followed.consumer, followed.stream_id)
 
 
-def _key(followed: Followed) -> Item:
+def cursor_key(followed: Followed) -> Item:
+    """Return the key of a cursor in the table of the log."""
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
     return {"log_key": {"S": f"cursor#{followed.consumer}#{stream}"}, "place": {"S": _PLACE}}
 
@@ -105,7 +106,7 @@ def _claim_here(table: str, followed: Followed, version: int, claim: dict[str, A
         "update_item",
         {
             "TableName": table,
-            "Key": _key(followed),
+            "Key": cursor_key(followed),
             "UpdateExpression": "SET claimant = :claimant, claimed_until = :until",
             "ConditionExpression": f"generation = :generation AND upto < :version AND {_FREE}",
             "ExpressionAttributeValues": {
@@ -127,7 +128,7 @@ def _begin(table: str, followed: Followed, claim: dict[str, Any]) -> Request:
         {
             "TableName": table,
             "Item": {
-                **_key(followed),
+                **cursor_key(followed),
                 "generation": number(followed.generation),
                 "upto": number(0),
                 "claimant": claim[":claimant"],
@@ -155,7 +156,7 @@ def _move(
         "update_item",
         {
             "TableName": table,
-            "Key": _key(followed),
+            "Key": cursor_key(followed),
             "UpdateExpression": update,
             "ConditionExpression": "claimant = :claimant",
             "ExpressionAttributeValues": values,

@@ -1,0 +1,114 @@
+"""The keys that encrypt what events hold of a person: their key storage, in our table."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Self
+
+from event_sourcery import DEFAULT_TENANT, TenantId
+from event_sourcery.interfaces import EncryptionKeyStorageStrategy
+
+from dynamo_es.contracts.checks import check_subject
+from dynamo_es.dynamodb.errors import ConditionRefused
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.key_requests import StoredKey, key_item, partition_of, put_key
+from dynamo_es.dynamodb.key_storage import drop_key, find_key
+from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.adapters.event_sourcery.config import DynamoDBConfig
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Steps
+
+
+class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
+    """Keys of one tenant's subjects, of any length; what is read is never stale.
+
+    Of a deleted key an id stays, so that no late request brings it back. A subject that is not
+    text, such as a UUID, has the key of its text. The key itself stays in the table's
+    point-in-time recovery for the days configured in ``infra/event-store.yaml``.
+
+    Args:
+        client: a boto3 client for DynamoDB.
+        config: name of the table; ``kms_key_id`` to wrap the keys.
+        tenant_id: whose keys.
+        wrapping: wraps and unwraps; None: by AWS KMS, if it is configured.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        config: DynamoDBConfig,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        wrapping: KmsKeyWrapping | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._config = config
+        self._tenant_id = tenant_id
+        self._tenant = partition_of(tenant_id)
+        self._wrapping = wrapping or KmsKeyWrapping(config.kms_key_id or "", config.of_core())
+        self._clock = clock
+        self._gateway = Gateway(lambda: client, config.of_core())
+
+    def get(self, subject_id: str) -> bytes | None:
+        """Return a subject's key; None if it has none. Cost: 1 request, 1 read unit."""
+        subject = str(subject_id)
+        if not subject:  # asked for where nobody knows whose the field is
+            return None
+        check_subject(subject)
+        steps = find_key(self._config.keys_table, self._tenant, subject)
+        stored = self._gateway.run("get_key", self._tenant_id, None, steps)
+        if stored is None or stored.wrapped_by is None:
+            return None if stored is None else bytes(stored.key_bytes)
+        return self._wrapping.unwrap(
+            stored.key_bytes, stored.wrapped_by, tenant=self._tenant, subject=subject
+        )
+
+    def store(self, subject_id: str, key: bytes) -> None:
+        """Store a subject's key, in the place of the one it has. Cost: 1 request, 1 write unit.
+
+        Raises:
+            InvalidSubjectError: not text of 1 to 1,024 bytes.
+        """
+        subject = str(subject_id)
+        check_subject(subject)
+        wrapped_by = self._wrapping.key_id or None
+        if wrapped_by is not None:
+            key = self._wrapping.wrap(key, tenant=self._tenant, subject=subject)
+        item = key_item(
+            self._tenant,
+            subject,
+            StoredKey(secrets.token_hex(8), bytes(key), wrapped_by),
+            created_at=int(self._clock()),
+        )
+        steps = _put(self._config.keys_table, item)
+        self._gateway.run("store_key", self._tenant_id, None, steps)
+
+    def delete(self, subject_id: str) -> None:
+        """Delete a subject's key; nothing happens if it has none. Cost: 1 request."""
+        subject = str(subject_id)
+        check_subject(subject)
+        steps = drop_key(self._config.keys_table, self._tenant, subject)
+        self._gateway.run("delete_key", self._tenant_id, None, steps)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant's keys."""
+        return type(self)(
+            self._client, self._config, tenant_id, wrapping=self._wrapping, clock=self._clock
+        )
+
+
+def _put(table: str, item: Item) -> Steps[None]:
+    try:
+        yield put_key(table, item)
+    except ConditionRefused:
+        # Stored by an attempt whose reply was lost, and deleted since: it stays deleted.
+        return

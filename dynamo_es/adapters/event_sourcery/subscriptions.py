@@ -1,0 +1,92 @@
+"""Subscriptions to raw events: their `SubscriptionStrategy`, on ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from event_sourcery.event import Position, RecordedRaw
+from event_sourcery.interfaces import SubscriptionStrategy
+
+from dynamo_es.adapters.event_sourcery.translation import their_record
+from dynamo_es.exceptions import InvalidPositionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from dynamo_es import contracts, values
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
+    """Subscriptions to the log of all tenants, each after a position.
+
+    A time limit below 100 ms, a batch of no event and a negative position are a ``ValueError``.
+    Where the log has not reached the position yet, nothing comes until it is beyond.
+
+    Attributes:
+        subscriptions: ours.
+    """
+
+    subscriptions: contracts.SubscriptionStrategy
+
+    def subscribe_to_all(
+        self, start_from: Position, batch_size: int, timelimit: timedelta
+    ) -> Iterator[list[RecordedRaw]]:
+        """Subscribe to all events."""
+        return _Batches.after(
+            start_from,
+            lambda begin: self.subscriptions.subscribe_to_all(begin, batch_size, timelimit),
+        )
+
+    def subscribe_to_category(
+        self, start_from: Position, batch_size: int, timelimit: timedelta, category: str
+    ) -> Iterator[list[RecordedRaw]]:
+        """Subscribe to the events of a category's streams."""
+        return _Batches.after(
+            start_from,
+            lambda begin: self.subscriptions.subscribe_to_category(
+                begin, batch_size, timelimit, category
+            ),
+        )
+
+    def subscribe_to_events(
+        self, start_from: Position, batch_size: int, timelimit: timedelta, events: list[str]
+    ) -> Iterator[list[RecordedRaw]]:
+        """Subscribe to the events of these names."""
+        return _Batches.after(
+            start_from,
+            lambda begin: self.subscriptions.subscribe_to_events(
+                begin, batch_size, timelimit, events
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches(Iterator[list[RecordedRaw]]):
+    """Our batches as theirs; an object, so that `next` goes on after an error."""
+
+    start_from: Position
+    batches: Iterator[list[values.RecordedRaw]]
+
+    @classmethod
+    def after(
+        cls,
+        start_from: Position,
+        subscribe: Callable[[Position], Iterator[list[values.RecordedRaw]]],
+    ) -> _Batches:
+        try:
+            return cls(start_from, subscribe(start_from))
+        except InvalidPositionError as error:
+            if error.last_position is None:
+                raise
+            return cls(start_from, subscribe(error.last_position))
+
+    def __next__(self) -> list[RecordedRaw]:
+        return [
+            their_record(record)
+            for record in next(self.batches)
+            if record.position > self.start_from
+        ]

@@ -1,0 +1,62 @@
+"""Each test on ours, and on theirs in memory, to see that it is theirs that it describes.
+
+What only ours does (or theirs does in another way in memory than in SQL) is marked ``ours``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from event_sourcery.backend import InMemoryBackend
+
+from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBConfig
+from dynamo_es.dynamodb.tables import delete_tables
+from tests.engine import DynamoEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from event_sourcery import TransactionalBackend
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from tests.engine import Engine
+
+
+@pytest.fixture(scope="session")
+def config() -> DynamoDBConfig:
+    """Tables that no other session, and no other process of this one, has."""
+    prefix = f"adapter-{uuid4().hex}"
+    return DynamoDBConfig(
+        events_table=f"{prefix}-events", log_table=f"{prefix}-log", keys_table=f"{prefix}-keys"
+    )
+
+
+@pytest.fixture
+def client(engine: Engine, config: DynamoDBConfig) -> Iterator[DynamoDBClient]:
+    """A client for empty tables."""
+    assert isinstance(engine, DynamoEngine)
+    DynamoDBBackend().configure(engine.client, config).create_tables()
+    yield engine.client
+    delete_tables(engine.client, config.of_core())
+
+
+@pytest.fixture
+def backend(
+    engine: Engine, config: DynamoDBConfig, request: pytest.FixtureRequest
+) -> TransactionalBackend:
+    """A backend without events."""
+    if not isinstance(engine, DynamoEngine):
+        return InMemoryBackend().configure()
+    return DynamoDBBackend().configure(request.getfixturevalue("client"), config)
+
+
+@pytest.fixture
+def another(
+    backend: TransactionalBackend, config: DynamoDBConfig, request: pytest.FixtureRequest
+) -> TransactionalBackend:
+    """The backend of another process, over the same tables."""
+    if not isinstance(backend, DynamoDBBackend):
+        return backend
+    return DynamoDBBackend().configure(request.getfixturevalue("client"), config)
