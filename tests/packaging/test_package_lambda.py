@@ -1,0 +1,93 @@
+"""What goes into a function's zip, on a folder that looks like an installation."""
+
+from __future__ import annotations
+
+import runpy
+import zipfile
+from pathlib import Path
+
+import pytest
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "_package_lambda.py"))
+
+FILES = (
+    "dynamo_es/__init__.py",
+    "dynamo_es/backend.py",
+    "dynamo_es/cli/__init__.py",
+    "boto3/__init__.py",
+    "boto3/examples/s3.rst",
+    "botocore/data/endpoints.json",
+    "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
+    "botocore/data/dynamodb/2012-08-10/examples-1.json",
+    "botocore/data/ec2/2016-11-15/service-2.json.gz",
+    "pydantic_core/_pydantic_core.so",
+    "pydantic_core/_pydantic_core.pyi",
+    "six.py",
+    "x/tests/test_x.py",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in FILES:
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+    return tmp_path / "site"
+
+
+def names(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_only_what_a_function_reads_is_left(folder):
+    SCRIPT["prune"](folder)
+
+    assert names(folder) == {
+        "dynamo_es/__init__.py",
+        "dynamo_es/backend.py",
+        "boto3/__init__.py",
+        "botocore/data/endpoints.json",
+        "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
+        "pydantic_core/_pydantic_core.so",
+        "six.py",
+    }
+
+
+def test_what_the_runtime_brings_can_be_left_out(folder):
+    SCRIPT["prune"](folder, without_boto3=True)
+
+    assert names(folder) == {
+        "dynamo_es/__init__.py",
+        "dynamo_es/backend.py",
+        "pydantic_core/_pydantic_core.so",
+    }
+
+
+def test_every_service_that_is_called_keeps_its_data():
+    assert {"dynamodb", "dynamodbstreams", "events", "kms", "sns", "sqs", "sts"} == SCRIPT[
+        "SERVICES"
+    ]
+
+
+def test_bytecode_is_taken_as_it_is_and_the_same_files_make_the_same_zip(folder, tmp_path):
+    SCRIPT["prune"](folder)
+    SCRIPT["compile_all"](folder)
+    (compiled,) = folder.glob("dynamo_es/__pycache__/backend.*.pyc")
+    assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, "a hash, and unchecked"
+
+    first, second = tmp_path / "1.zip", tmp_path / "2.zip"
+    SCRIPT["pack"](first, folder, under="python/")
+    for path in folder.rglob("*.py"):
+        path.touch()
+    SCRIPT["pack"](second, folder, under="python/")
+
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert "python/dynamo_es/backend.py" in archive.namelist()
+
+
+def test_a_start_is_measured_with_that_folder_only(folder):
+    assert 0 < SCRIPT["cold_start"](folder, "import six") < 5
+    with pytest.raises(Exception, match="non-zero exit status"):
+        SCRIPT["cold_start"](folder, "import pydantic")
