@@ -36,6 +36,7 @@
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
     │   ├── NoSubjectIdFound                    whose it is, is not known
     │   └── DecryptionError                     it was altered, or moved from elsewhere
+    ├── PublishingError                         an event of the outbox could not be handed on
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from event_sourcery.interfaces import OutboxStorageStrategy
 
 from dynamo_es.adapters.event_sourcery.translation import their_record
+from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ class _Entry:
     @contextmanager
     def publishing(self) -> Iterator[RecordedRaw]:
         if self.over:
-            raise RuntimeError(
+            raise InvalidSubscriptionError(
                 "This entry's turn is over: publish each before you ask for the next. "
                 "It comes again in another run."
             )

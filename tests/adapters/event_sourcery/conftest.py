@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from event_sourcery import TransactionalBackend
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
     from tests.engine import Engine
 
@@ -33,13 +34,27 @@ def config() -> DynamoDBConfig:
     )
 
 
-@pytest.fixture
-def client(engine: Engine, config: DynamoDBConfig) -> Iterator[DynamoDBClient]:
-    """A client for empty tables."""
+@pytest.fixture(scope="session")
+def tables(engine: Engine, config: DynamoDBConfig) -> Iterator[DynamoDBClient]:
+    """A client for the tables; made once, which takes longer than most tests."""
     assert isinstance(engine, DynamoEngine)
     DynamoDBBackend().configure(engine.client, config).create_tables()
     yield engine.client
     delete_tables(engine.client, config.of_core())
+
+
+@pytest.fixture
+def client(tables: DynamoDBClient, config: DynamoDBConfig) -> Iterator[DynamoDBClient]:
+    """A client for empty tables."""
+    yield tables
+    for table, keys in (
+        (config.events_table, "stream_key, version"),
+        (config.log_table, "log_key, place"),
+        (config.keys_table, "tenant, subject"),
+    ):
+        while items := tables.scan(TableName=table, ProjectionExpression=keys, Limit=25)["Items"]:
+            deletes: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in items]
+            tables.batch_write_item(RequestItems={table: deletes})
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from event_sourcery.exceptions import NoProviderConfigured
 from event_sourcery.interfaces import StorageStrategy
 from pydantic import ValidationError
 
-from dynamo_es import DynamoBackend
+from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBConfig
 from tests.adapters.event_sourcery.orders import Heard, OrderPlaced, Publisher, placed
 from tests.engine import Capability, needs
@@ -178,7 +178,8 @@ def test_a_configuration_is_checked():
     names: dict[str, Any] = {"events_table": "e", "log_table": "l", "keys_table": "k"}
 
     assert DynamoDBConfig(**names).outbox_attempts == 3
-    assert DynamoDBConfig(**names).of_core().sequencing == "inline"
+    assert DynamoDBConfig(**names).of_core() == DynamoConfig(**names, sequencing="inline")
+    assert DynamoDBConfig(**names, kms_key_id="alias/x").of_core().kms_key_id == "alias/x"
     for wrong in (
         {"outbox_attempts": 0},
         {"events_table": ""},

@@ -148,6 +148,28 @@ def test_a_lost_reply_is_no_error(keys, client):
 
 
 @ours
+def test_a_key_that_is_deleted_while_it_is_stored_again_and_again_stays_deleted(keys, client):
+    deleted = []
+
+    def delete_before_the_retry(number):
+        if number == 0:
+            return Fault.LOST_REPLY
+        if not deleted:
+            deleted.append("anna")
+            keys.delete("anna")
+        return None
+
+    network = Network(client)
+    network.plan(delete_before_the_retry)
+
+    with network.between():
+        keys.store("anna", KEY)
+
+    assert deleted == ["anna"]
+    assert keys.get("anna") is None
+
+
+@ours
 def test_an_outage_is_an_error(keys, client):
     network = Network(client)
     network.plan(lambda _: Fault.LOST_REQUEST)

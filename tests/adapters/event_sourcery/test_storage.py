@@ -9,13 +9,10 @@ from uuid import uuid4
 
 import pytest
 from event_sourcery import NO_VERSIONING, StreamId
+from event_sourcery._event_store.versioning import ExplicitVersioning
 from event_sourcery.event import Context, EventCorrelation, RawEvent, WrappedEvent
 from event_sourcery.exceptions import (
-    AnotherStreamWithThisNameButOtherIdExists,
-    ConcurrentStreamWriteError,
     ExpectedVersionUsedOnVersionlessStream,
-    IllegalTenantId,
-    NoExpectedVersionGivenOnVersionedStream,
 )
 from event_sourcery.interfaces import StorageStrategy
 
@@ -25,12 +22,6 @@ from tests.engine import Capability, needs
 from tests.recording import recording
 
 ours = needs(Capability.REQUESTS)
-
-
-class Misnamed(StreamId):
-    """Ids of another library or release, that derives other UUIDs from names."""
-
-    NAMESPACE = uuid4()
 
 
 @pytest.fixture
@@ -128,128 +119,6 @@ def test_one_append_is_one_write_and_four_requests_for_its_positions(store, clie
     }
 
 
-# What is refused
-
-
-def test_an_expected_version_that_the_stream_has_not_reached_is_refused(store):
-    stream = StreamId()
-
-    with pytest.raises(ConcurrentStreamWriteError):
-        store.append(*placed(11), stream_id=stream, expected_version=10)
-
-    assert store.load_stream(stream) == []
-
-
-def test_an_expected_version_that_the_stream_has_passed_is_refused(store):
-    stream = StreamId()
-    stored = placed(1, 2)
-    store.append(*stored, stream_id=stream)
-
-    with pytest.raises(ConcurrentStreamWriteError):
-        store.append(*placed(2), stream_id=stream, expected_version=1)
-
-    assert store.load_stream(stream) == stored
-
-
-@ours
-@pytest.mark.parametrize(
-    ("versions", "expected"),
-    [
-        ([1], 0),  # taken
-        ([2], 0),
-        ([4], 0),  # a gap before them
-        ([3, 5], 0),  # or between them
-        ([3, 3], 0),
-        ([4, 3], 0),
-        ([0], 0),
-        ([-1], 0),
-        ([3], 1),  # not the ones behind the expected version
-        ([4], 2),
-        ([1], 2),
-        ([3, 5], 2),
-        ([2], 1),  # behind one that is passed
-        ([5], 4),  # or not reached
-    ],
-)
-def test_versions_that_do_not_follow_the_stored_ones_are_refused(store, versions, expected):
-    stream = StreamId()
-    stored = placed(1, 2)
-    store.append(*stored, stream_id=stream)
-
-    with pytest.raises(ConcurrentStreamWriteError):
-        store.append(*placed(*versions), stream_id=stream, expected_version=expected)
-
-    assert store.load_stream(stream) == stored
-
-
-@ours
-def test_a_conflict_has_the_details_as_its_cause(store):
-    stream = StreamId()
-    store.append(*placed(1, 2), stream_id=stream)
-
-    with pytest.raises(ConcurrentStreamWriteError) as caught:
-        store.append(OrderPlaced(), stream_id=stream, expected_version=1)
-
-    cause = caught.value.__cause__
-    assert isinstance(cause, errors.ConcurrentStreamWriteError)
-    assert (cause.expected, cause.actual) == (1, 2)
-    assert str(caught.value) == str(cause)
-
-
-@ours
-def test_the_same_events_again_are_a_success_that_stores_nothing(store):
-    stream = StreamId()
-    stored = placed(1, 2)
-    store.append(*stored, stream_id=stream)
-
-    store.append(*stored, stream_id=stream)
-
-    assert store.load_stream(stream) == stored
-    assert store.position == 2
-
-
-@pytest.mark.parametrize("expected", [0, 1, 7])
-def test_versions_on_a_stream_without_them_are_refused(store, expected):
-    stream = StreamId()
-    store.append(OrderPlaced(), stream_id=stream, expected_version=NO_VERSIONING)
-
-    with pytest.raises(ExpectedVersionUsedOnVersionlessStream):
-        store.append(OrderPlaced(), stream_id=stream, expected_version=expected)
-
-    assert len(store.load_stream(stream)) == 1
-
-
-@ours
-@pytest.mark.parametrize(("versions", "expected"), [([3, 5], 0), ([0], 0), ([4], 2)])
-def test_mixing_is_told_before_versions_that_do_not_fit(store, versions, expected):
-    stream = StreamId()
-    store.append(OrderPlaced(), stream_id=stream, expected_version=NO_VERSIONING)
-
-    with pytest.raises(ExpectedVersionUsedOnVersionlessStream):
-        store.append(*placed(*versions), stream_id=stream, expected_version=expected)
-
-
-def test_no_versions_on_a_stream_with_them_are_refused(store):
-    stream = StreamId()
-    store.append(OrderPlaced(), stream_id=stream)
-
-    with pytest.raises(NoExpectedVersionGivenOnVersionedStream):
-        store.append(OrderPlaced(), stream_id=stream, expected_version=NO_VERSIONING)
-
-    assert len(store.load_stream(stream)) == 1
-
-
-@ours
-@pytest.mark.parametrize("versions", [[None], [1, None], [None, 2]])
-def test_events_without_versions_are_refused_where_versions_are_expected(store, versions):
-    stream = StreamId()
-
-    with pytest.raises(ExpectedVersionUsedOnVersionlessStream):
-        store.append(*placed(*versions), stream_id=stream)
-
-    assert store.load_stream(stream) == []
-
-
 # Streams without versions
 
 
@@ -271,110 +140,6 @@ def test_versions_of_events_are_dropped_in_a_stream_without_them(store):
     store.append(*placed(7, 9), stream_id=stream, expected_version=NO_VERSIONING)
 
     assert [event.version for event in store.load_stream(stream)] == [None, None]
-
-
-# Names, categories, tenants
-
-
-def test_a_named_stream_is_found_by_its_name(store):
-    stored = placed(1)
-    store.append(*stored, stream_id=StreamId(name="order 1"))
-
-    assert store.load_stream(StreamId(name="order 1")) == stored
-
-
-@ours
-@pytest.mark.parametrize("taken", [True, False])
-def test_a_name_stands_for_one_stream(store, taken):
-    if taken:
-        store.append(*placed(1), stream_id=StreamId(name="order 1"))
-    stream = Misnamed(name="order 1")
-
-    with pytest.raises(AnotherStreamWithThisNameButOtherIdExists):
-        store.append(*placed(1), stream_id=stream)
-
-    assert store.load_stream(stream) == []
-    store.delete_stream(stream)
-
-
-@ours
-def test_a_snapshot_of_a_misnamed_stream_is_refused(store):
-    with pytest.raises(AnotherStreamWithThisNameButOtherIdExists):
-        store.save_snapshot(Misnamed(name="order 1"), summary(1))
-
-
-@pytest.mark.parametrize(
-    "stream",
-    [
-        StreamId(name="order 1", category="orders"),
-        StreamId(name="order 1"),
-        StreamId(category="orders"),
-        StreamId(name="a/b#c%", category="x#y%"),
-    ],
-    ids=["both", "name", "category", "separators"],
-)
-def test_name_and_category_come_back_with_raw_events(backend, stream):
-    backend.event_store.append(*placed(1, 2), stream_id=stream)
-
-    for event in backend[StorageStrategy].fetch_events(stream):
-        assert event.stream_id == stream
-        assert event.stream_id.name == stream.name
-        assert type(event.stream_id) is StreamId
-
-
-@ours
-def test_who_knows_the_uuid_only_gets_the_name_too(backend):
-    stream = StreamId(name="order 1", category="orders")
-    backend.event_store.append(*placed(1), stream_id=stream)
-
-    [event] = backend[StorageStrategy].fetch_events(StreamId(uuid=stream, category="orders"))
-
-    assert event.stream_id.name == "order 1"
-
-
-@pytest.mark.parametrize("uuid", [{"name": "same"}, {"uuid": uuid4()}], ids=["name", "uuid"])
-def test_streams_of_other_categories_are_others(store, uuid):
-    streams = [StreamId(**uuid, category=category) for category in ("a", "b", None)]
-    stored = [placed(1), placed(1, 2), placed(1)]
-    for stream, commit in zip(streams, stored, strict=True):
-        store.append(*commit, stream_id=stream)
-
-    store.delete_stream(streams[0])
-
-    assert [store.load_stream(stream) for stream in streams] == [[], *stored[1:]]
-
-
-@ours
-def test_streams_of_other_tenants_are_others(backend):
-    stream = StreamId(name="order 1")
-    stores = [backend.event_store, *(backend.in_tenant_mode(t).event_store for t in "ab")]
-    stored = [placed(1), placed(1, 2), placed(1)]
-    for store, commit in zip(stores, stored, strict=True):
-        store.append(*commit, stream_id=stream)
-    stores[1].save_snapshot(stream, snapshot := summary(2))
-
-    stores[0].delete_stream(stream)
-
-    assert [store.load_stream(stream) for store in stores] == [[], [snapshot], stored[2]]
-
-
-@ours
-@pytest.mark.parametrize("tenant", [7, None, "\ud800"])
-def test_a_tenant_id_is_text(backend, tenant):
-    with pytest.raises(IllegalTenantId):
-        backend[StorageStrategy].scoped_for_tenant(tenant)
-
-
-@ours
-def test_scoping_a_storage_leaves_it_as_it_is(backend):
-    storage = backend[StorageStrategy]
-    stream = StreamId()
-    backend.event_store.append(*placed(1), stream_id=stream)
-
-    scoped = storage.scoped_for_tenant("a")
-
-    assert len(storage.fetch_events(stream)) == 1
-    assert scoped.fetch_events(stream) == []
 
 
 # Snapshots, deletion, position
@@ -461,8 +226,10 @@ def test_the_position_is_that_of_the_last_event_of_all_tenants(backend):
 # The strategy by itself
 
 
-def test_no_events_are_no_append(backend):
-    backend[StorageStrategy].insert_events(StreamId(), NO_VERSIONING, [])
+@pytest.mark.parametrize("versioning", [NO_VERSIONING, ExplicitVersioning(3, 3)])
+@ours
+def test_no_events_are_no_append(backend, versioning):
+    backend[StorageStrategy].insert_events(StreamId(), versioning, [])
 
     assert backend.event_store.position is None
 
