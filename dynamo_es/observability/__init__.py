@@ -1,9 +1,10 @@
-"""What a backend does, as metrics.
+"""What a backend does, as metrics and as traces.
 
 =====================  =====================================================================
 observer               what becomes of the report of each operation
 =====================  =====================================================================
 `EmfMetrics`           CloudWatch metrics, as lines of JSON in the function's log; no library
+`OpenTelemetry`        spans of OpenTelemetry; extra ``otel``
 `observers`            several of them at once
 =====================  =====================================================================
 """
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynamo_es.observability.emf import EmfMetrics
     from dynamo_es.observability.several import observers
+    from dynamo_es.observability.tracing import OpenTelemetry
 
-__all__ = ["EmfMetrics", "observers"]
+__all__ = ["EmfMetrics", "OpenTelemetry", "observers"]
 
-_HOMES = {"EmfMetrics": "emf", "observers": "several"}
+_HOMES = {"EmfMetrics": "emf", "OpenTelemetry": "tracing", "observers": "several"}
 
 
 def __getattr__(name: str) -> object:
