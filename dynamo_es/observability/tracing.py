@@ -62,7 +62,9 @@ class OpenTelemetry:
         """Take the report of one operation."""
         end = self._clock()
         span = self._tracer.start_span(
-            _name(report.operation, report.stream_id and report.stream_id.category),
+            _name(
+                report.operation, None if report.stream_id is None else report.stream_id.category
+            ),
             kind=self._trace.SpanKind.CLIENT,
             attributes=_of_operation(report),
             start_time=end - int(report.duration * 1e9),
