@@ -70,7 +70,7 @@ def test_its_batch_processor_runs_a_read_model(backend, records):
 
     def handler(event: Any) -> Any:
         processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
-        return process_partial_response(event, record_handler(apply), processor, Context())
+        return process_partial_response(event, record_handler(apply), processor, Context())  # type: ignore[arg-type]
 
     live = records[:3]
     answer = handler({"Records": live})
