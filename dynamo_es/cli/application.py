@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from dynamo_es import __version__
 from dynamo_es.cli import outbox
 from dynamo_es.cli.checkpoints import checkpoints
+from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
@@ -110,6 +111,7 @@ _register(sequence, "sequence")
 _register(tail, "tail")
 _register(list_streams, "streams")
 _register(checkpoints, "checkpoints")
+_register(cost, "cost")
 
 _log_commands = typer.Typer(no_args_is_help=True, help="Verify the log, or repair it.")
 _log_commands.command("verify")(expanded(verify))

@@ -1,0 +1,175 @@
+"""What a store would cost a month: pure arithmetic over DynamoDB's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from math import ceil
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
+
+from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.pricing import append_cost
+from dynamo_es.values import RawEvent, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS_A_MONTH: Final = 730 * 3600
+"""As AWS counts a month."""
+
+# Dollars on demand in us-east-1, since November 2024. Other regions cost up to twice as much.
+PER_MILLION_WRITES: Final = 0.625
+PER_MILLION_READS: Final = 0.125
+PER_GIGABYTE: Final = 0.25
+PER_GIGABYTE_OF_RECOVERY: Final = 0.20
+
+_PAGE_BYTES: Final = 100
+_POINTER_BYTES: Final = 30
+"""Of a page's compressed list, for each commit; measured on real events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a store has to bear.
+
+    Attributes:
+        events: appended a second.
+        size: bytes of an event's JSON.
+        events_per_commit: of one append.
+        compression: bytes stored for each byte of JSON; 1: nothing is saved.
+        loads: streams loaded a second.
+        commits_per_load: read by one, those behind its snapshot.
+        window: seconds for which the sequencer gathers commits.
+        stream_projections: read models fed by the events table's stream.
+        log_projections: read models, and subscribers, fed by the log.
+        published: share of the events that goes through the outbox.
+        months: for which events are kept, to price the storage.
+    """
+
+    events: float
+    size: int
+    events_per_commit: int = 1
+    compression: float = 1.0
+    loads: float = 0.0
+    commits_per_load: int = 10
+    window: float = 1.0
+    stream_projections: int = 0
+    log_projections: int = 0
+    published: float = 0.0
+    months: int = 12
+
+    @property
+    def commits(self) -> float:
+        """Appends a second."""
+        return self.events / self.events_per_commit
+
+    @property
+    def commit_bytes(self) -> int:
+        """Size of a commit's item."""
+        first, more = _overhead()
+        own = self.events_per_commit * (more + self.size)
+        return ceil(first + own * self.compression)
+
+
+class Line(NamedTuple):
+    """One line of the bill, for a month.
+
+    Attributes:
+        name: what it is for.
+        writes: write units.
+        reads: read units.
+        gigabytes: stored, at the end.
+    """
+
+    name: str
+    writes: float = 0.0
+    reads: float = 0.0
+    gigabytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Dollars, on demand.
+
+    Attributes:
+        writes: for a million write units.
+        reads: for a million read units.
+        storage: for a gigabyte and month, with its recovery copy.
+    """
+
+    writes: float = PER_MILLION_WRITES
+    reads: float = PER_MILLION_READS
+    storage: float = PER_GIGABYTE + PER_GIGABYTE_OF_RECOVERY
+
+    def of(self, line: Line) -> float:
+        """Return the dollars of a line."""
+        return (
+            line.writes / 1e6 * self.writes
+            + line.reads / 1e6 * self.reads
+            + line.gigabytes * self.storage
+        )
+
+
+def bill(load: Load) -> Iterator[Line]:
+    """Yield what a store with that load takes in a month."""
+    month = SECONDS_A_MONTH
+    commits = load.commits * month
+    kilobytes = ceil(load.commit_bytes / 1024)
+    yield Line("appends", writes=commits * kilobytes)
+    if load.loads:
+        size = load.commits_per_load * load.commit_bytes
+        yield Line("loads", reads=load.loads * month * max(1, ceil(size / 4096)))
+    batch = min(float(MAX_POINTERS), max(1.0, load.commits * load.window))
+    page_bytes = _PAGE_BYTES + _POINTER_BYTES * batch
+    batches = commits / batch
+    # Markers: at worst each commit is of a stream of its own.
+    yield Line(
+        "log",
+        writes=batches * ceil(page_bytes / 1024) + commits,
+        reads=batches * (batch + 1),
+    )
+    if load.stream_projections:
+        # A claim and a release for each commit, at worst.
+        yield Line("projections of streams", writes=load.stream_projections * 2 * commits)
+    log_reads = batches * _half(page_bytes) + commits * _half(load.commit_bytes)
+    if load.log_projections:
+        checkpoints = max(batches, load.events * month / 100)
+        yield Line(
+            "projections of the log",
+            writes=load.log_projections * checkpoints,
+            reads=load.log_projections * log_reads,
+        )
+    if load.published:
+        sent = load.published * load.events * month
+        yield Line("outbox", writes=sent + batches * 2, reads=log_reads * load.published)
+    bytes_a_month = commits * load.commit_bytes + batches * page_bytes
+    yield Line("storage", gigabytes=load.months * bytes_a_month / 1e9)
+
+
+def textbook(load: Load) -> Line:
+    """Return the appends of the usual layout: an item per event and one more, in a transaction."""
+    first, more = _overhead()
+    each = ceil((first + more + load.size) / 1024)
+    return Line(
+        "appends, an item per event",
+        writes=load.commits * SECONDS_A_MONTH * 2 * (load.events_per_commit * each + 1),
+    )
+
+
+def _half(size: float) -> float:
+    """Return the read units of an eventually consistent read."""
+    return 0.5 * ceil(size / 4096)
+
+
+@cache
+def _overhead() -> tuple[int, int]:
+    """Return the bytes of a commit besides its events, and of an event besides its payload."""
+    stream = StreamId(UUID(int=1), category="category")
+    made = datetime(2026, 1, 1, microsecond=1, tzinfo=UTC)
+    event = RawEvent(UUID(int=2), stream, made, "category.happened", {}, {})
+    one = append_cost(stream, [event]).size
+    two = append_cost(stream, [event, replace(event, uuid=UUID(int=3))]).size
+    # The empty payload is two bytes.
+    return 2 * one - two, two - one - 2
