@@ -47,6 +47,8 @@ class Capability(StrEnum):
     """It is reached by requests of DynamoDB's API, which can be recorded, lost and counted."""
     CRASHES = "crashes"
     """A process can be stopped for good after any of its requests."""
+    LARGE = "large"
+    """Transactions of megabytes take no longer than they are large."""
     BILLS = "bills"
     """It reports the capacity that DynamoDB would bill."""
 
@@ -201,6 +203,7 @@ class MotoEngine(DynamoEngine):
     name = "moto"
     lacks: ClassVar = {
         Capability.BILLS: "it reports one unit whatever an item's size",
+        Capability.LARGE: "it copies the tables for each transaction, which takes seconds",
     }
 
     def start(self) -> None:

@@ -127,6 +127,7 @@ def test_append_of_more_than_one_item(given, when, then, stream, sizes):
     then.stream(stream).gives(fetched[1 : end - 1], 2, end)
 
 
+@needs(Capability.LARGE)
 def test_append_of_more_than_one_item_is_refused_as_a_whole(given, when, then, stream):
     stored = given.stream(stream).with_commits_of(1, 1)
     given.in_process("stale").stream(stream).loaded()
@@ -142,6 +143,7 @@ def test_append_of_more_than_one_item_is_refused_as_a_whole(given, when, then, s
     then.stream(stream).is_(stored)
 
 
+@needs(Capability.LARGE)
 @pytest.mark.parametrize("process", ["first", "cold"])
 def test_append_of_more_than_one_item_again(given, when, then, stream, process):
     appended = heavy_events(stream, 4, 300 * KB)
@@ -153,6 +155,7 @@ def test_append_of_more_than_one_item_again(given, when, then, stream, process):
     then.stream(stream).is_(stored)
 
 
+@needs(Capability.LARGE)
 @pytest.mark.parametrize("process", ["first", "cold", "stale"])
 def test_append_of_more_than_one_item_at_any_version(given, when, then, stream, process):
     stored = given.stream(stream).with_commits_of(1)
@@ -165,6 +168,7 @@ def test_append_of_more_than_one_item_at_any_version(given, when, then, stream, 
     then.stream(stream).is_([*stored, *appended])
 
 
+@needs(Capability.LARGE)
 def test_append_of_more_than_one_item_without_versions(given, when, then, stream):
     stored = given.stream(stream).without_versions(1)
     appended = heavy_events(stream, 3, 300 * KB)
@@ -174,6 +178,7 @@ def test_append_of_more_than_one_item_without_versions(given, when, then, stream
     then.stream(stream).is_versionless([*stored, *appended])
 
 
+@needs(Capability.LARGE)
 def test_append_of_more_than_one_item_creates_and_is_deleted(given, when, then, stream):
     appended = heavy_events(stream, 4, 300 * KB)
     when.appending(*appended, to=stream, expecting=0)
