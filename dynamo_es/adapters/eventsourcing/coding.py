@@ -1,0 +1,118 @@
+"""Stored events of ``eventsourcing`` as events of this store: pure functions.
+
+A state that is a JSON object, spelt as this store spells it, is stored as that object: the
+library's own transcoder spells it so, and every tool can read it. Any other state (compressed,
+encrypted, of another transcoder) is stored as text or, where it is none, in base64. Each comes back
+byte for byte.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+from eventsourcing.persistence import Notification, StoredEvent
+from pydantic_core import from_json, to_json
+
+from dynamo_es.dynamodb.items import decode_events
+from dynamo_es.values import RawEvent, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from dynamo_es.dynamodb.items import Commit
+    from dynamo_es.values import RecordedRaw
+
+FIRST_VERSION: Final = 1
+"""Of an originator, if its events do not say otherwise."""
+
+_INITIAL: Final = "initial_version"
+_TEXT: Final = "$text"
+_BINARY: Final = "$base64"
+
+
+def stream_of(originator_id: UUID | str, category: str) -> StreamId:
+    """Return the stream of an originator; a text id is the stream's name."""
+    if isinstance(originator_id, UUID):
+        return StreamId(originator_id, category=category)
+    return StreamId(name=originator_id, category=category)
+
+
+def raw_events(
+    stream_id: StreamId, events: Sequence[StoredEvent], initial: int, now: datetime
+) -> list[RawEvent]:
+    """Return events as this store keeps them.
+
+    Args:
+        stream_id: theirs.
+        events: of one originator, of consecutive versions.
+        initial: version of the originator's first event; versions here begin at 1.
+        now: when they are stored.
+    """
+    context = {} if initial == FIRST_VERSION else {_INITIAL: initial}
+    return [
+        # A new identity each time: stored a second time, an event is a conflict.
+        RawEvent(uuid4(), stream_id, now, event.topic, encode_state(event.state), context)
+        for event in events
+    ]
+
+
+def stored_event(originator_id: UUID | str, event: RawEvent) -> StoredEvent:
+    """Return an event as it was given."""
+    return StoredEvent(originator_id, _version(event), event.name, decode_state(event.data))
+
+
+def notification(record: RecordedRaw) -> Notification:
+    """Return an event of the log as the library has it."""
+    event = record.entry
+    name = event.stream_id.name
+    return Notification(
+        originator_id=UUID(int=event.stream_id.int) if name is None else name,
+        originator_version=_version(event),
+        topic=event.name,
+        state=decode_state(event.data),
+        id=record.position,
+    )
+
+
+def initial_of(commit: Commit, stream_id: StreamId) -> int:
+    """Return the version of the originator's first event."""
+    return initial_in(decode_events(commit.item, stream_id, commit.version)[0])
+
+
+def initial_in(event: RawEvent) -> int:
+    """Return the version of the first event of an event's originator."""
+    return int(event.context.get(_INITIAL, FIRST_VERSION))
+
+
+def encode_state(state: bytes) -> dict[str, Any]:
+    """Return a state as a JSON object."""
+    if state[:1] == b"{":
+        try:
+            parsed = from_json(state, allow_inf_nan=False)
+            # Not what has a repeated key, other spaces, a number spelt differently, or our marks.
+            if not parsed.keys() & {_TEXT, _BINARY} and to_json(parsed) == state:
+                return dict(parsed)
+        except ValueError:
+            pass
+    try:
+        return {_TEXT: state.decode()}
+    except UnicodeDecodeError:
+        return {_BINARY: b64encode(state).decode()}
+
+
+def decode_state(data: dict[str, Any]) -> bytes:
+    """Return a state as it was given."""
+    if _BINARY in data:
+        return b64decode(data[_BINARY])
+    if _TEXT in data:
+        return str(data[_TEXT]).encode()
+    return to_json(data)
+
+
+def _version(event: RawEvent) -> int:
+    if event.version is None:
+        raise ValueError(f"The event {event.uuid} has no version: it was not stored by a recorder.")
+    return event.version - 1 + initial_in(event)

@@ -1,0 +1,58 @@
+"""This library's errors as those that applications of ``eventsourcing`` know."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    PersistenceError,
+    ProgrammingError,
+)
+
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    ConcurrentStreamWriteError,
+    ConfigurationError,
+    CredentialsError,
+    EnlistedWriteRefusedError,
+    EventStoreError,
+    InputError,
+    ServiceError,
+    TableNotFoundError,
+    VersioningMismatch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The first that fits counts: the narrow ones come before their bases.
+_AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
+    (ConcurrentStreamWriteError, IntegrityError),
+    (EnlistedWriteRefusedError, IntegrityError),
+    (VersioningMismatch, IntegrityError),
+    (InputError, DataError),
+    (TableNotFoundError, ProgrammingError),
+    (ConfigurationError, InterfaceError),
+    (CredentialsError, InterfaceError),
+    (AppendOutcomeUnknownError, OperationalError),
+    (ServiceError, OperationalError),
+    (EventStoreError, DatabaseError),
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the library's error for one of this package's, which stays attached as its cause."""
+    try:
+        yield
+    except EventStoreError as error:
+        for ours, theirs in _AS:
+            if isinstance(error, ours):
+                raise theirs(str(error)) from error
+        raise

@@ -1,0 +1,106 @@
+"""The factory: what the library makes its recorders with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    InfrastructureFactory,
+    ProcessRecorder,
+)
+from eventsourcing.utils import resolve_topic, strtobool
+
+from dynamo_es.adapters.eventsourcing.errors import translated
+from dynamo_es.adapters.eventsourcing.recorders import (
+    DynamoAggregateRecorder,
+    DynamoApplicationRecorder,
+    DynamoProcessRecorder,
+)
+from dynamo_es.adapters.eventsourcing.settings import Runtime, category_of
+from dynamo_es.adapters.eventsourcing.snapshots import DynamoSnapshotRecorder
+from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from eventsourcing.utils import Environment, EnvType
+
+_EVENTS = "events"
+
+
+class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
+    """Makes recorders over the tables that an application's environment names.
+
+    Args:
+        env: settings; see the package.
+
+    Raises:
+        InterfaceError: a setting is missing or wrong.
+    """
+
+    CREATE_TABLE: ClassVar = "CREATE_TABLE"
+
+    aggregate_recorder_class: ClassVar = DynamoAggregateRecorder
+    application_recorder_class: ClassVar = DynamoApplicationRecorder
+    tracking_recorder_class: ClassVar = DynamoTrackingRecorder
+    process_recorder_class: ClassVar = DynamoProcessRecorder
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        with translated():
+            self.runtime = Runtime.of(self.env)
+        self._created = False
+
+    def aggregate_recorder(self, purpose: str = _EVENTS) -> AggregateRecorder:
+        """Return a recorder of events, or, for another purpose, of what is kept apart from them."""
+        self._create_tables()
+        category = category_of(self.env.name, purpose)
+        if purpose != _EVENTS:
+            return DynamoSnapshotRecorder(self.runtime, category)
+        return self.aggregate_recorder_class(self.runtime, category)
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """Return a recorder of the application's events and notifications."""
+        made = self._class(self.APPLICATION_RECORDER_TOPIC, self.application_recorder_class)
+        self._create_tables()
+        recorder: ApplicationRecorder = made(self.runtime, category_of(self.env.name, _EVENTS))
+        return recorder
+
+    def tracking_recorder(
+        self, tracking_recorder_class: type[DynamoTrackingRecorder] | None = None
+    ) -> DynamoTrackingRecorder:
+        """Return a recorder of that class, a subclass of `DynamoTrackingRecorder`."""
+        made = tracking_recorder_class or self._class(
+            self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class
+        )
+        self._create_tables()
+        return made(self.runtime, self.env.name)
+
+    def process_recorder(self) -> ProcessRecorder:
+        """Return a recorder of events and tracking records."""
+        made = self._class(self.PROCESS_RECORDER_TOPIC, self.process_recorder_class)
+        self._create_tables()
+        name = self.env.name
+        recorder: ProcessRecorder = made(self.runtime, category_of(name, _EVENTS), name)
+        return recorder
+
+    def _class(self, topic_setting: str, usual: type[Any]) -> type[Any]:
+        topic = self.env.get(topic_setting)
+        if not topic:
+            return usual
+        found: type[Any] = resolve_topic(topic)
+        if not issubclass(found, usual):
+            raise TypeError(f"{topic_setting} is {topic}, which is no {usual.__name__}.")
+        return found
+
+    def _create_tables(self) -> None:
+        """Make the tables once, unless ``CREATE_TABLE`` is false."""
+        if self._created or not strtobool(self.env.get(self.CREATE_TABLE, "yes")):
+            return
+        from dynamo_es.dynamodb.tables import create_tables
+
+        with translated():
+            create_tables(self.runtime.client(), self.runtime.config)
+        self._created = True

@@ -1,0 +1,165 @@
+"""Notifications: an application's part of the log, read by position."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.batches import fetch_all
+from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.reading import chooser, records_of
+from dynamo_es.dynamodb.requests import number
+from dynamo_es.exceptions import StoredItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts import Selection
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.sequencing import Tables
+    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.values import Position, RecordedRaw
+
+_MOST_PAGES: Final = 1024
+
+
+def read_records(
+    tables: Tables, start: Position, limit: int, stop: Position | None, selection: Selection
+) -> Steps[list[RecordedRaw]]:
+    """Return the first selected events from a position on.
+
+    Pages are read consistently, so that what was stored before is found; commits are, where they
+    are not found at half the price.
+
+    Args:
+        tables: where the log and the commits are.
+        start: first position, inclusive.
+        limit: most events.
+        stop: last position, inclusive; None: to the end.
+        selection: which.
+    """
+    found: list[RecordedRaw] = []
+    if limit < 1 or (stop is not None and stop < start):
+        return found
+    chooses = chooser(selection)
+    following = start
+    if start > 1:
+        response = yield requests.page_at(tables.log, start)
+        pages = [read_page(item) for item in response["Items"]]
+    else:
+        following = 1
+        pages = yield from _pages(tables.log, following, limit)
+    while pages:
+        placed = [
+            (pointer, position)
+            for page in pages
+            for pointer, position in _placed(page)
+            if position + pointer.event_count > start
+            and (stop is None or position <= stop)
+            and chooses(pointer)
+        ]
+        while placed and len(found) < limit:
+            some = _enough(placed, limit - len(found))
+            del placed[: len(some)]
+            for record in (yield from _records(tables.events, some)):
+                names = selection.event_names
+                if (
+                    record.position >= start
+                    and (stop is None or record.position <= stop)
+                    and (names is None or record.entry.name in names)
+                ):
+                    found.append(record)
+        following = pages[-1].following
+        if len(found) >= limit or (stop is not None and following > stop) or following < start:
+            break
+        pages = yield from _pages(tables.log, following, limit - len(found))
+    return found[:limit]
+
+
+def last_selected(log_table: str, selection: Selection) -> Steps[Position | None]:
+    """Return the last position of a selected commit; None: there is none.
+
+    Cost: 1 request, and more only where the last megabyte of pages holds none.
+    """
+    chooses = chooser(selection)
+    after: Item | None = None
+    pages = 1
+    while True:
+        response = yield requests.newest_pages(log_table, pages, after)
+        for item in response["Items"]:
+            for pointer, position in reversed(_placed(read_page(item))):
+                if chooses(pointer):
+                    return position + pointer.event_count - 1
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return None
+        pages = _MOST_PAGES
+
+
+def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
+    """Return the next pages; each holds one event at least."""
+    response = yield requests.pages_from(
+        table, first, limit=min(limit, _MOST_PAGES), consistent=True
+    )
+    pages = [read_page(item) for item in response["Items"]]
+    for page in pages:
+        if page.first != first:
+            raise StoredItemError(
+                PAGES_KEY,
+                str(first),
+                "no page begins there, but a later one is there: positions have no gaps. "
+                "Run `dynamo-es log verify`.",
+            )
+        first = page.following
+    return pages
+
+
+def _placed(page: Page) -> list[tuple[Pointer, Position]]:
+    placed: list[tuple[Pointer, Position]] = []
+    position = page.first
+    for pointer in page.pointers:
+        placed.append((pointer, position))
+        position += pointer.event_count
+    return placed
+
+
+def _enough(
+    placed: Sequence[tuple[Pointer, Position]], wanted: int
+) -> list[tuple[Pointer, Position]]:
+    """Return the first commits that hold as many events as wanted, or as one request reads."""
+    some: list[tuple[Pointer, Position]] = []
+    for pointer, position in placed:
+        if wanted <= 0 or len(some) == MAX_POINTERS:
+            break
+        some.append((pointer, position))
+        wanted -= pointer.event_count
+    return some
+
+
+def _records(table: str, placed: Sequence[tuple[Pointer, Position]]) -> Steps[list[RecordedRaw]]:
+    found: dict[tuple[str, int], Item] = {}
+    for consistent in (False, True):
+        missing = [pointer for pointer, _ in placed if not _is_there(pointer, found)]
+        keys: list[Item] = [
+            {"stream_key": {"S": key}, "version": number(version)}
+            for key, version in dict.fromkeys((p.stream_key, p.first_version) for p in missing)
+        ]
+        if not keys:
+            break
+        request = partial(requests.get_commits, table, consistent=consistent)
+        items = yield from fetch_all(table, keys, request)
+        for item in items:
+            found[item["stream_key"]["S"], int(item["version"]["N"])] = item
+    records: list[RecordedRaw] = []
+    for pointer, position in placed:
+        if _is_there(pointer, found):  # else it was deleted
+            item = found[pointer.stream_key, pointer.first_version]
+            records += records_of(pointer, item, position)
+    return records
+
+
+def _is_there(pointer: Pointer, found: dict[tuple[str, int], Item]) -> bool:
+    item = found.get((pointer.stream_key, pointer.first_version), {})
+    return bool(item.get("generation") == number(pointer.generation))

@@ -1,0 +1,172 @@
+"""What the environment of an application says of its tables, and what its recorders share."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, fields
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.dynamodb.client import LazyClient
+from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
+from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.heads import RememberedHeads
+from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.log.inline import InlineSequencer
+from dynamo_es.dynamodb.log.sequencing import Tables
+from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eventsourcing.utils import Environment
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.dynamodb.emulator import Emulator
+    from dynamo_es.dynamodb.requests import Steps, T
+    from dynamo_es.values import StreamId, TenantId
+
+EMULATOR: Final = "moto:"
+"""An endpoint in this process; what follows tells one emulator from another."""
+
+_MOST_INITIALS: Final = 10_000
+
+_emulators: dict[str, Emulator] = {}
+_guard: Final = Lock()
+
+
+class InitialVersions:
+    """Remembers with which version originators begin; bounded, safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, int] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> int | None:
+        """Return the first version of a stream's originator, if it is remembered."""
+        with self._lock:
+            return self._known.get(key)
+
+    def remember(self, key: str, initial: int) -> None:
+        """Remember it: it is the same for the stream's life."""
+        with self._lock:
+            self._known[key] = initial
+            self._known.move_to_end(key)
+            if len(self._known) > _MOST_INITIALS:
+                self._known.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Forget it: the stream may be another one by now."""
+        with self._lock:
+            self._known.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the recorders of one factory share.
+
+    Attributes:
+        config: names of the tables, time-outs, retries.
+        client: hands out the client.
+        gateway: what sends the requests.
+        heads: what is remembered of streams.
+        sequencer: gives events their notification ids; None: others do.
+        tenant_id: whose streams.
+        poll_interval: seconds between two looks of a subscription for what others stored.
+        initials: with which versions originators begin.
+        clock: seconds since the epoch.
+    """
+
+    config: DynamoConfig
+    client: Callable[[], DynamoDBClient]
+    gateway: Gateway
+    heads: RememberedHeads
+    sequencer: InlineSequencer | None
+    tenant_id: TenantId
+    poll_interval: float
+    initials: InitialVersions = field(default_factory=InitialVersions)
+    clock: Callable[[], float] = time.time
+
+    @classmethod
+    def of(cls, env: Environment) -> Runtime:
+        """Return one as the environment of an application says.
+
+        Raises:
+            ConfigurationError: a setting is missing or wrong.
+        """
+        config = read_config(env)
+        client = LazyClient(config, _emulated(config))
+        gateway = Gateway(client, config)
+        tables = Tables(config.events_table, config.log_table)
+        return cls(
+            config=config,
+            client=client,
+            gateway=gateway,
+            heads=RememberedHeads(config.remembered_heads, time.time),
+            sequencer=InlineSequencer(tables, gateway) if config.sequencing == "inline" else None,
+            tenant_id=env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT),
+            poll_interval=_seconds(env, ENVIRONMENT_PREFIX + "POLL_INTERVAL", "1"),
+        )
+
+    def stream(self, stream_id: StreamId) -> Stream:
+        """Return a stream as the algorithms see it."""
+        return Stream(
+            table=self.config.events_table,
+            key=stream_key(tenant_prefix(self.tenant_id), stream_id),
+            id=stream_id,
+            heads=self.heads,
+            clock=self.clock,
+        )
+
+    def run(self, operation: str, steps: Steps[T], stream_id: StreamId | None = None) -> T:
+        """Run an algorithm to its end."""
+        return self.gateway.run(operation, self.tenant_id, stream_id, steps)
+
+
+def read_config(env: Environment) -> DynamoConfig:
+    """Return the configuration in an application's environment; positions are given inline.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+    found = {"DYNAMO_ES_SEQUENCING": "inline"}
+    for setting in fields(DynamoConfig):
+        variable = ENVIRONMENT_PREFIX + setting.name.upper()
+        if value := env.get(variable):
+            found[variable] = value
+    # No recorder encrypts by subject: the library's own cipher is what its applications use.
+    events = found.get("DYNAMO_ES_EVENTS_TABLE")
+    if events is not None:
+        found.setdefault("DYNAMO_ES_KEYS_TABLE", f"{events}-keys")
+    return DynamoConfig.from_env(found)
+
+
+def category_of(name: str, purpose: str) -> str:
+    """Return the category of an application's streams for a purpose."""
+    return f"{name}_{purpose}" if name else purpose
+
+
+def _seconds(env: Environment, variable: str, usual: str) -> float:
+    text = env.get(variable) or usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise ConfigurationError(f"{variable} must be seconds, more than 0; not {text!r}.")
+    return seconds
+
+
+def _emulated(config: DynamoConfig) -> DynamoDBClient | None:
+    if config.endpoint_url is None or not config.endpoint_url.startswith(EMULATOR):
+        return None
+    from dynamo_es.dynamodb.emulator import Emulator
+
+    with _guard:
+        emulator = _emulators.get(config.endpoint_url)
+        if emulator is None:
+            emulator = _emulators[config.endpoint_url] = Emulator()
+    return emulator.client(config)

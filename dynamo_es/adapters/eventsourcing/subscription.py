@@ -1,0 +1,78 @@
+"""Subscriptions: notifications as they come, of this process at once, of others by polling."""
+
+from __future__ import annotations
+
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import ListenNotifySubscription
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.adapters.eventsourcing.recorders import DynamoApplicationRecorder
+
+
+class Listeners:
+    """Those who wait for the next events of a recorder. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._events: set[Event] = set()
+        self._lock = Lock()
+
+    def add(self, event: Event) -> None:
+        """Set an event whenever something is stored."""
+        with self._lock:
+            self._events.add(event)
+
+    def remove(self, event: Event) -> None:
+        """Leave an event alone from now on."""
+        with self._lock:
+            self._events.discard(event)
+
+    def notify(self) -> None:
+        """Tell all."""
+        with self._lock:
+            for event in self._events:
+                event.set()
+
+
+class DynamoSubscription(ListenNotifySubscription["DynamoApplicationRecorder"]):
+    """Yields notifications; made by `DynamoApplicationRecorder.subscribe`.
+
+    Args:
+        recorder: whose.
+        listeners: of the recorder.
+        poll_interval: seconds between two looks for what other processes stored.
+        gt: only later ones.
+        topics: only these; none: all.
+    """
+
+    def __init__(
+        self,
+        recorder: DynamoApplicationRecorder,
+        listeners: Listeners,
+        poll_interval: float,
+        gt: int | None = None,
+        topics: Sequence[str] = (),
+    ) -> None:
+        # First: the thread that the base class starts uses them.
+        self._listeners = listeners
+        self._poll_interval = poll_interval
+        super().__init__(recorder=recorder, gt=gt, topics=topics)
+        listeners.add(self._has_been_notified)
+
+    def stop(self) -> None:
+        """Stop the iteration."""
+        super().stop()
+        self._listeners.remove(self._has_been_notified)
+
+    def _loop_on_pull(self) -> None:
+        try:
+            while not self._has_been_stopped:
+                self._pull()
+                self._has_been_notified.wait(self._poll_interval)
+        except BaseException as error:  # noqa: BLE001 - raised where the iteration goes on
+            if self._thread_error is None:
+                self._thread_error = error
+            self.stop()

@@ -1,0 +1,117 @@
+"""Tracking: how far an application has processed another's notifications."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from eventsourcing.persistence import IntegrityError, TrackingRecorder
+
+from dynamo_es.adapters.eventsourcing.errors import translated
+from dynamo_es.dynamodb.enlisted import check_enlisted
+from dynamo_es.dynamodb.errors import ConditionRefused
+from dynamo_es.dynamodb.keys import escape, tenant_prefix
+from dynamo_es.dynamodb.requests import Request, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventsourcing.persistence import Tracking
+
+    from dynamo_es.adapters.eventsourcing.settings import Runtime
+    from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.requests import Steps
+
+_PLACE = "tracking"
+
+
+class DynamoTrackingRecorder(TrackingRecorder):
+    """Tracking records in the table of the log: one item for each upstream application.
+
+    Args:
+        runtime: tables and client.
+        name: of the application, or projection, that processes notifications.
+    """
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        self.runtime = runtime
+        self._name = name
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        """Record that a notification was processed. Cost: 1 request.
+
+        Raises:
+            IntegrityError: it, or a later one, is recorded.
+        """
+        self.insert_tracking_with(tracking, ())
+
+    def insert_tracking_with(self, tracking: Tracking, writes: Sequence[EnlistedWrite]) -> None:
+        """Record that a notification was processed, and write what came of it: both or neither.
+
+        Args:
+            tracking: the notification.
+            writes: up to 99 writes to tables of your own, in the wire format of
+                ``TransactWriteItems``: ``{"Update": {"TableName": …, "Key": …, …}}``.
+
+        Raises:
+            IntegrityError: it, or a later one, is recorded, or the condition of a write is not met.
+
+        Cost: 1 request.
+        """
+        with translated():
+            if writes:
+                check_enlisted(writes, self.runtime.config.tables)
+            self.runtime.run("track", _track(self.tracking_put(tracking), writes))
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        """Return the last notification processed of an application. Cost: 1 request."""
+        with translated():
+            return self.runtime.run("tracked", self._read(application_name))
+
+    def tracking_put(self, tracking: Tracking) -> dict[str, Any]:
+        """Return the write that records a notification, if no later one is recorded."""
+        item = {
+            **self._key(tracking.application_name),
+            "upto": number(tracking.notification_id),
+            "writer": {"S": uuid4().hex},
+        }
+        return {
+            "TableName": self.runtime.config.log_table,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
+            "ExpressionAttributeValues": {":upto": item["upto"]},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _read(self, application_name: str) -> Steps[int | None]:
+        key = self._key(application_name)
+        params = {"TableName": self.runtime.config.log_table, "Key": key, "ConsistentRead": True}
+        response = yield Request("get_item", params)
+        return int(response["Item"]["upto"]["N"]) if "Item" in response else None
+
+    def _key(self, application_name: str) -> Item:
+        tenant = tenant_prefix(self.runtime.tenant_id)
+        whose = f"{tenant}{escape(self._name)}#{escape(application_name)}"
+        return {"log_key": {"S": f"tracking#{whose}"}, "place": {"S": _PLACE}}
+
+
+def _track(put: dict[str, Any], writes: Sequence[EnlistedWrite]) -> Steps[None]:
+    request = Request("put_item", put)
+    if writes:
+        request = Request("transact_write_items", {"TransactItems": [{"Put": put}, *writes]})
+    try:
+        yield request
+    except ConditionRefused as refused:
+        there = refused.items[0]
+        if there is not None and there.get("writer") == put["Item"]["writer"]:
+            return  # an attempt whose reply was lost
+        if 0 in refused.refused:
+            raise IntegrityError(
+                f"Notification {put['Item']['upto']['N']} was processed already: "
+                f"{there['upto']['N'] if there else 'a later one'} is recorded. "
+                "Nothing was written."
+            ) from refused
+        raise IntegrityError(
+            f"The condition of write {min(refused.refused) - 1} was not met. Nothing was written."
+        ) from refused

@@ -1,0 +1,79 @@
+"""Fresh tables on an engine with DynamoDB's API, as an application's environment names them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from eventsourcing.utils import Environment
+
+from dynamo_es.adapters.eventsourcing import (
+    DynamoApplicationRecorder,
+    DynamoProcessRecorder,
+    DynamoTrackingRecorder,
+    Factory,
+)
+from dynamo_es.dynamodb.tables import delete_tables
+from tests.conftest import ENDPOINT_VARIABLE
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import AggregateRecorder
+
+    from dynamo_es.adapters.eventsourcing.settings import Runtime
+
+MODULE = "dynamo_es.adapters.eventsourcing"
+
+ENGINES = {"moto": "moto:tests"}
+"""Endpoints at hand, by the names of their engines."""
+
+if endpoint := os.environ.get(ENDPOINT_VARIABLE):
+    ENGINES["dynamodb-local"] = endpoint
+
+
+class Tables:
+    """Tables of one test: made by the first recorder, deleted with `close`."""
+
+    def __init__(self, endpoint_url: str, **settings: str) -> None:
+        prefix = f"es-{uuid4().hex}"
+        self.env = {
+            "PERSISTENCE_MODULE": MODULE,
+            "DYNAMO_ES_EVENTS_TABLE": f"{prefix}-events",
+            "DYNAMO_ES_LOG_TABLE": f"{prefix}-log",
+            "DYNAMO_ES_ENDPOINT_URL": endpoint_url,
+            "DYNAMO_ES_REGION": "us-east-1",
+            "DYNAMO_ES_RETRY_DEADLINE": "60",
+            "CREATE_TABLE": "y",
+            "DYNAMO_ES_POLL_INTERVAL": "0.2",
+            **settings,
+        }
+        self._runtime: Runtime | None = None
+        # Any will do, but the SDK signs nothing without; real ones are left alone.
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+
+    def factory(self, name: str = "", **settings: str) -> Factory:
+        factory = Factory(Environment(name, {**self.env, **settings}))
+        self._runtime = factory.runtime
+        return factory
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        return self.factory().aggregate_recorder(purpose)
+
+    def application_recorder(self) -> DynamoApplicationRecorder:
+        recorder = self.factory().application_recorder()
+        assert isinstance(recorder, DynamoApplicationRecorder)
+        return recorder
+
+    def tracking_recorder(self) -> DynamoTrackingRecorder:
+        return self.factory().tracking_recorder()
+
+    def process_recorder(self) -> DynamoProcessRecorder:
+        recorder = self.factory().process_recorder()
+        assert isinstance(recorder, DynamoProcessRecorder)
+        return recorder
+
+    def close(self) -> None:
+        # Making a client takes longer than most tests.
+        runtime = self._runtime or self.factory().runtime
+        delete_tables(runtime.client(), runtime.config)

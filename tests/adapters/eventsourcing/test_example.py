@@ -1,0 +1,45 @@
+"""An application runs unchanged: one setting says where its events are stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from eventsourcing.cipher import AESCipher
+
+from tests.adapters.eventsourcing.engine import ENGINES, Tables
+from tests.adapters.eventsourcing.example import DogSchool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLAIN: dict[str, str] = {}
+SEALED = {"COMPRESSOR_TOPIC": "zlib", "CIPHER_TOPIC": "eventsourcing.cipher:AESCipher"}
+
+
+@pytest.fixture(params=list(ENGINES.values()), ids=list(ENGINES))
+def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    tables = Tables(request.param)
+    yield tables
+    tables.close()
+
+
+@pytest.mark.parametrize("settings", [PLAIN, SEALED], ids=["plain", "sealed"])
+def test_an_application_needs_nothing_but_the_setting(monkeypatch, tables, settings):
+    for name, value in {**tables.env, **settings}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CIPHER_KEY", AESCipher.create_key(16) if settings else "")
+    school = DogSchool()
+
+    dog = school.register_dog("Fido")
+    school.add_trick(dog, "roll over")
+    school.take_snapshot(dog)
+    school.add_trick(dog, "play dead")
+
+    assert DogSchool().get_tricks(dog) == ["roll over", "play dead"]
+    assert [item.id for item in school.notification_log["1,10"].items] == [1, 2, 3]
+    client = school.factory.runtime.client()  # type: ignore[attr-defined]
+    stored = client.scan(TableName=tables.env["DYNAMO_ES_EVENTS_TABLE"])["Items"]
+    categories = [str(item["stream_key"]["S"]).split("#")[1] for item in stored]
+    assert sorted(categories) == ["DogSchool_events"] * 3 + ["DogSchool_snapshots"]
+    assert ("Fido" in str(stored)) is not bool(settings)

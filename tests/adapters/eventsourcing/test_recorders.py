@@ -1,0 +1,366 @@
+"""What the library's own cases leave open; requests are counted where they are promised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    StoredEvent,
+    Tracking,
+)
+
+from dynamo_es.dynamodb.log.hints import find_hint
+from tests.adapters.eventsourcing.engine import ENGINES, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynamo_es.adapters.eventsourcing import DynamoApplicationRecorder
+
+
+@pytest.fixture(params=list(ENGINES.values()), ids=list(ENGINES))
+def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    tables = Tables(request.param)
+    yield tables
+    tables.close()
+
+
+@pytest.fixture
+def recorder(tables: Tables) -> DynamoApplicationRecorder:
+    return tables.application_recorder()
+
+
+def events(originator_id: UUID | str, *versions: int, state: bytes = b'{"a":1}') -> list[Any]:
+    return [StoredEvent(originator_id, v, f"topic{v}", state) for v in versions]
+
+
+def sent(recorder: Any) -> list[str]:
+    """Return the list that the names of all further requests are added to."""
+    names: list[str] = []
+    client = recorder.runtime.client()
+    client.meta.events.register("before-call.dynamodb", lambda model, **_: names.append(model.name))
+    return names
+
+
+def test_several_originators_are_stored_in_one_transaction(recorder):
+    a, b, c = uuid4(), uuid4(), "c"
+    names = sent(recorder)
+
+    ids = recorder.insert_events([*events(a, 1, 2), *events(b, 1), *events(c, 0, 1)])
+
+    assert ids == [1, 2, 3, 4, 5]
+    assert [n for n in names if n in {"PutItem", "TransactWriteItems"}] == [
+        "TransactWriteItems",
+        "PutItem",  # the page
+    ]
+    found = recorder.select_notifications(1, 10)
+    assert [(n.originator_id, n.originator_version) for n in found] == [
+        (a, 1), (a, 2), (b, 1), (c, 0), (c, 1),
+    ]  # fmt: skip
+
+
+def test_ids_are_returned_in_the_order_of_the_events(recorder):
+    a, b = uuid4(), uuid4()
+    first, second = events(a, 1, 2)
+
+    assert recorder.insert_events([first, *events(b, 1), second]) == [1, 3, 2]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_conflict_refuses_all_and_takes_no_id(tables, recorder, known):
+    a, b = uuid4(), uuid4()
+    recorder.insert_events(events(a, 1, 2))
+    other = recorder if known else tables.application_recorder()
+
+    with pytest.raises(IntegrityError):
+        other.insert_events([*events(b, 1), *events(a, 2)])
+
+    assert recorder.select_events(b) == []
+    assert other.insert_events([*events(b, 1), *events(a, 3)]) == [3, 4]
+    assert recorder.max_notification_id() == 4
+
+
+@pytest.mark.parametrize("versions", [(1, 1), (1, 3), (2, 1)])
+def test_versions_that_do_not_follow_each_other_are_refused_before_any_request(recorder, versions):
+    names = sent(recorder)
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events(events(uuid4(), *versions))
+
+    assert names == []
+
+
+def test_a_gap_behind_what_is_stored_is_refused(recorder):
+    a = uuid4()
+    recorder.insert_events(events(a, 1))
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events(events(a, 3))
+
+    assert [e.originator_version for e in recorder.select_events(a)] == [1]
+
+
+def test_one_originator_has_as_many_events_in_a_call_as_fit_in_an_item(recorder):
+    names = sent(recorder)
+
+    assert recorder.insert_events(events(uuid4(), *range(1, 1001))) == list(range(1, 1001))
+    assert names.count("TransactWriteItems") == 0
+
+
+def test_more_than_a_hundred_originators_are_refused_with_the_reason(recorder):
+    names = sent(recorder)
+
+    with pytest.raises(DataError, match=r"101 originators.*takes 100 items"):
+        recorder.insert_events([event for _ in range(101) for event in events(uuid4(), 1)])
+
+    assert names == []
+    hundred = [event for _ in range(100) for event in events(uuid4(), 1)]
+    assert recorder.insert_events(hundred) == list(range(1, 101))
+
+
+@pytest.mark.parametrize("initial", [-3, 0, 1, 2, 7])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_originator_begins_with_any_version(recorder, initial, fresh):
+    a = uuid4()
+
+    def process() -> Any:
+        if fresh:  # as one that has just begun
+            recorder.runtime.initials._known.clear()
+            recorder.runtime.heads._heads.clear()
+        return recorder
+
+    recorder.insert_events(events(a, *range(initial, initial + 3)))
+    process().insert_events(events(a, initial + 3))
+    with pytest.raises(IntegrityError):
+        process().insert_events(events(a, initial + 3))
+    with pytest.raises(IntegrityError):
+        process().insert_events([*events(a, initial + 1), *events(uuid4(), 1)])
+    process().insert_events([*events(a, initial + 4), *events(uuid4(), 1)])
+
+    def versions(**bounds: Any) -> list[int]:
+        return [e.originator_version - initial for e in process().select_events(a, **bounds)]
+
+    assert versions() == [0, 1, 2, 3, 4]
+    assert versions(gt=initial) == [1, 2, 3, 4]
+    assert versions(gt=initial - 5, lte=initial + 1) == [0, 1]
+    assert versions(gt=initial, lte=initial + 3, limit=2) == [1, 2]
+    assert versions(gt=initial, lte=initial + 3, limit=2, desc=True) == [3, 2]
+    assert versions(desc=True, limit=2) == [4, 3]
+    assert versions(desc=True) == [4, 3, 2, 1, 0]
+    assert versions(limit=2) == [0, 1]
+    assert versions(lte=initial + 99, desc=True, limit=1) == [4]
+    assert versions(gt=initial + 4) == []
+    assert versions(lte=initial - 1) == []
+    assert versions(limit=0) == []
+
+
+def test_the_version_after_a_single_zero_is_not_taken_for_a_first_one(tables, recorder):
+    a = uuid4()
+    recorder.insert_events(events(a, 0))
+
+    tables.application_recorder().insert_events(events(a, 1))
+
+    assert [e.originator_version for e in recorder.select_events(a)] == [0, 1]
+
+
+def test_the_limit_of_notifications_holds_across_pages_and_in_the_middle_of_a_commit(recorder):
+    a = uuid4()
+    for first in range(1, 40, 4):
+        recorder.insert_events(events(a, *range(first, first + 4)))
+
+    def ids(*args: Any, **kwargs: Any) -> list[int]:
+        return [n.id for n in recorder.select_notifications(*args, **kwargs)]
+
+    assert ids(None, 100) == list(range(1, 41))
+    assert ids(3, 8) == list(range(3, 11))
+    assert ids(7, 100, 22) == list(range(7, 23))
+    assert ids(38, 100, inclusive_of_start=False) == [39, 40]
+    assert ids(40, 5, inclusive_of_start=False) == []
+    assert ids(99, 5) == []
+    assert ids(1, 3, topics=["topic6", "topic31", "topic2", "topic40"]) == [2, 6, 31]
+    assert ids(1, 10, 30, topics=["topic6", "topic31"]) == [6]
+
+
+def test_a_few_notifications_are_read_without_reading_the_rest(recorder):
+    for _ in range(30):
+        recorder.insert_events(events(uuid4(), 1))
+    read: list[int] = []
+    recorder.runtime.client().meta.events.register(
+        "before-parameter-build.dynamodb.BatchGetItem",
+        lambda params, **_: read.extend(len(t["Keys"]) for t in params["RequestItems"].values()),
+    )
+
+    assert len(recorder.select_notifications(11, 5)) == 5
+    assert read == [1, 4]  # that of the page with position 11, and of the next pages
+    recorder.insert_events([event for _ in range(10) for event in events(uuid4(), 1)])
+    read.clear()
+    assert len(recorder.select_notifications(31, 3)) == 3
+    assert read == [3]  # of a page with ten
+
+
+def test_applications_share_tables_and_read_their_own(tables):
+    one = tables.factory("One").application_recorder()
+    two = tables.factory("Two").application_recorder()
+    a = uuid4()
+
+    assert one.insert_events(events(a, 1)) == [1]
+    assert two.insert_events(events(a, 1)) == [2]
+    assert [n.id for n in one.select_notifications(1, 10)] == [1]
+    assert one.max_notification_id() == 1
+    assert two.max_notification_id() == 2
+    assert tables.factory("Three").application_recorder().max_notification_id() is None
+
+
+def test_tenants_share_tables_and_see_their_own(tables):
+    acme = tables.factory(DYNAMO_ES_TENANT="acme").application_recorder()
+    other = tables.factory(DYNAMO_ES_TENANT="other").application_recorder()
+    a = uuid4()
+    acme.insert_events(events(a, 1))
+
+    assert other.select_events(a) == []
+    assert other.select_notifications(1, 10) == []
+
+
+def test_snapshots_are_apart_from_events_and_take_no_ids(tables, recorder):
+    snapshots = tables.aggregate_recorder("snapshots")
+    a = uuid4()
+    recorder.insert_events(events(a, 1, 2))
+    snapshots.insert_events(events(a, 2, 9, 5))
+
+    assert [e.originator_version for e in snapshots.select_events(a)] == [2, 5, 9]
+    assert [e.originator_version for e in snapshots.select_events(a, gt=2, lte=8)] == [5]
+    assert [e.originator_version for e in snapshots.select_events(a, desc=True, limit=2)] == [9, 5]
+    assert snapshots.select_events(a, gt=5, lte=5) == []
+    assert recorder.insert_events(events(a, 3)) == [3]
+    with pytest.raises(IntegrityError):
+        snapshots.insert_events(events(a, 12, 9))
+    with pytest.raises(IntegrityError):
+        snapshots.insert_events(events(a, 13, 13))
+    assert len(snapshots.select_events(a)) == 3
+
+
+def test_no_sequencer_takes_a_snapshot_for_a_commit(tables):
+    snapshots = tables.factory().aggregate_recorder("snapshots")
+    snapshots.insert_events(events("a", 3))
+
+    client = tables.factory().runtime.client()
+    (item,) = client.scan(TableName=tables.env["DYNAMO_ES_EVENTS_TABLE"])["Items"]
+    assert find_hint(item) is None
+
+
+def test_a_limit_of_snapshots_holds_across_pages_of_the_table(tables):
+    snapshots = tables.aggregate_recorder("snapshots")
+    a = uuid4()
+    for version in range(1, 5):
+        snapshots.insert_events(events(a, version, state=bytes(390_000)))
+
+    assert [e.originator_version for e in snapshots.select_events(a)] == [1, 2, 3, 4]
+    assert [e.originator_version for e in snapshots.select_events(a, limit=3)] == [1, 2, 3]
+    with pytest.raises(DataError):
+        snapshots.insert_events(events(a, 9, state=bytes(420_000)))
+
+
+def test_tracking_is_atomic_with_the_events_of_several_originators(tables):
+    recorder = tables.process_recorder()
+    a, b = uuid4(), uuid4()
+    recorder.insert_events([*events(a, 1), *events(b, 1)], tracking=Tracking("up", 5))
+    assert recorder.max_tracking_id("up") == 5
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([*events(a, 2), *events(b, 2)], tracking=Tracking("up", 5))
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([*events(a, 2), *events(b, 1)], tracking=Tracking("up", 6))
+
+    assert recorder.max_tracking_id("up") == 5
+    assert len(recorder.select_events(a)) == 1
+    assert recorder.insert_events(events(a, 2), tracking=Tracking("up", 6)) == [3]
+    assert recorder.max_tracking_id("up") == 6
+    with pytest.raises(IntegrityError):
+        recorder.insert_events(events(a, 3), tracking=Tracking("up", 6))
+    assert len(recorder.select_events(a)) == 2
+
+
+def test_without_a_sequencer_in_the_process_no_ids_are_returned(tables):
+    recorder = tables.factory(DYNAMO_ES_SEQUENCING="stream").application_recorder()
+
+    assert recorder.insert_events(events(uuid4(), 1)) is None
+    assert recorder.max_notification_id() is None
+
+
+def test_a_missing_table_says_so(tables):
+    recorder = tables.factory(CREATE_TABLE="n").application_recorder()
+
+    with pytest.raises(ProgrammingError):
+        recorder.select_events(uuid4())
+    tables.application_recorder()
+
+
+@pytest.mark.parametrize("missing", ["DYNAMO_ES_EVENTS_TABLE", "DYNAMO_ES_LOG_TABLE"])
+def test_a_missing_setting_is_named(tables, missing):
+    with pytest.raises(InterfaceError, match=missing):
+        tables.factory(**{missing: ""})
+    tables.application_recorder()
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "soon", "nan"])
+def test_a_wrong_poll_interval_is_named(tables, interval):
+    with pytest.raises(InterfaceError, match="DYNAMO_ES_POLL_INTERVAL"):
+        tables.factory(DYNAMO_ES_POLL_INTERVAL=interval)
+
+
+def test_a_subscription_sees_what_another_process_stores(tables, recorder):
+    other = tables.application_recorder()
+    with recorder.subscribe() as subscription:
+        other.insert_events(events("a", 1, 2))
+        assert [next(subscription).id, next(subscription).id] == [1, 2]
+
+
+def lose_replies(recorder: Any, operation: str, *, carried_out: bool) -> None:
+    """Let every reply to an operation be lost, after it was carried out or before."""
+    runtime = recorder.runtime
+    method: Callable[..., Any] = getattr(runtime.client(), operation)
+    runtime.gateway._methods.clear()
+    calls: list[int] = []
+
+    def lost(**params: Any) -> Any:
+        from dynamo_es.dynamodb.attempts import attempts
+
+        calls.append(1)
+        if carried_out and len(calls) == 1:
+            method(**params)
+        attempts.maybe_landed = True
+        raise ReadTimeoutError(endpoint_url="http://x")
+
+    setattr(runtime.client(), operation, lost)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_lost_reply_is_no_conflict(recorder, several):
+    a, b = uuid4(), uuid4()
+    operation = "transact_write_items" if several else "put_item"
+    batch = [*events(a, 1), *(events(b, 1) if several else [])]
+    original = getattr(recorder.runtime.client(), operation)
+    lose_replies(recorder, operation, carried_out=True)
+    assert not several or recorder.insert_events(batch) == [1, 2]
+    if not several:
+        recorder.insert_events(batch)  # the page's reply is lost, too
+    setattr(recorder.runtime.client(), operation, original)
+
+    assert len(recorder.select_events(a)) == 1
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_an_insertion_that_may_still_arrive_is_no_success(recorder, several):
+    operation = "transact_write_items" if several else "put_item"
+    lose_replies(recorder, operation, carried_out=False)
+
+    with pytest.raises(OperationalError):
+        recorder.insert_events([*events(uuid4(), 1), *(events(uuid4(), 1) if several else [])])
