@@ -226,7 +226,7 @@ def assert_alike(here: Any, there: Any) -> None:
 
 class TestStore(StoreMachine.TestCase):  # type: ignore[misc, valid-type]  # made by Hypothesis
     settings = settings(
-        max_examples=30,
+        max_examples=15,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),

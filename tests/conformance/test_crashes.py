@@ -251,6 +251,7 @@ def test_delete_of_the_next_life_dies(engine, deletion, crashed):
         assert_same(fresh(engine).fetch_events(stream), again)
 
 
+@needs(Capability.LARGE)
 def test_append_of_several_items_is_stored_as_a_whole_or_not_at_all(engine, given):
     seen = []
     for requests in count():
