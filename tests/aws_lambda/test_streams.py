@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
 from dynamo_es.aws_lambda import project_streams
+from dynamo_es.aws_lambda.batch import Deadline
 from dynamo_es.exceptions import ConfigurationError, InvalidConsumerError, InvalidSubscriptionError
 from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
 from tests.bdd import a_snapshot, an_event
@@ -376,3 +377,42 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
             # Of a life that is over, what was applied is its beginning.
             over = told[:-1] if last else told
             assert all(any(life[: len(part)] == part for life in lives[stream]) for part in over)
+
+
+def test_a_gap_inside_a_batch_is_filled_before_what_comes_behind_it(backend, model):
+    for amount in (1, 2, 3, 4):
+        deposit(backend, ANN, amount)
+    first, _, _, fourth = events_of(backend)
+    handler = project_streams(backend, "model")(model)
+
+    assert numbers(handler({"Records": [first, fourth]})) == []
+
+    assert model.amounts == [1, 2, 3, 4]
+    assert [one.wrapped_event.version for one in model.seen] == [1, 2, 3, 4]
+
+
+def test_what_is_missing_may_have_no_class_where_that_is_allowed(backend, model):
+    backend.storage.insert_events(ANN, ANY_VERSION, [replace(an_event(ANN), name="Unheard")])
+    deposit(backend, ANN, 2)
+    _, second = events_of(backend)
+
+    strict, keeping = ReadModel(), ReadModel()
+    assert numbers(project_streams(backend, "strict")(strict)({"Records": [second]}))
+    handler = project_streams(backend, "keeping", keep_unknown=True)(keeping)
+    assert numbers(handler({"Records": [second]})) == []
+
+    assert strict.seen == []
+    assert isinstance(keeping.seen[0].wrapped_event.event, UnknownEvent)
+    assert keeping.amounts == [2]
+
+
+@pytest.mark.parametrize(("left", "margin"), [(3_000, 600), (60_000, 5_000)])
+def test_without_a_margin_it_is_a_fifth_of_the_time_and_five_seconds_at_most(left, margin):
+    context = Context(left)
+    deadline = Deadline(context)
+    assert not deadline.is_set()
+
+    context._left = margin + 1
+    assert not deadline.is_set()
+    context._left = margin
+    assert deadline.is_set()
