@@ -240,6 +240,7 @@ class DynamoDBLocalEngine(DynamoEngine):
             endpoint_url=endpoint_url,
             region="us-east-1",
             # Threads race on machines that are busy with other things, too.
+            read_timeout=30.0,
             retry_deadline=120.0,
         )
 

@@ -15,7 +15,11 @@ from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersion
 from dynamo_es.dynamodb.client import make_client, make_streams_client
 from dynamo_es.dynamodb.log.poller import StreamPoller
 from dynamo_es.dynamodb.log.scan import repair
-from dynamo_es.exceptions import ConcurrentStreamWriteError, ServiceError
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    ConcurrentStreamWriteError,
+    ServiceError,
+)
 from tests.bdd import an_event
 from tests.linearizability.network import RandomNetwork
 
@@ -185,7 +189,7 @@ class Crowd:
             version = storage.insert_events(place.stream_id, versioning, events)
         except ConcurrentStreamWriteError:
             self.seen.refused.extend(uuids)
-        except ServiceError:
+        except (AppendOutcomeUnknownError, ServiceError):
             pass  # perhaps stored, perhaps not
         else:
             self.seen.stored.append((place, uuids, version))

@@ -42,6 +42,8 @@ class Tables:
             "DYNAMO_ES_LOG_TABLE": f"{prefix}-log",
             "DYNAMO_ES_ENDPOINT_URL": endpoint_url,
             "DYNAMO_ES_REGION": "us-east-1",
+            # Threads by the dozen, on an engine that serves one write at a time.
+            "DYNAMO_ES_READ_TIMEOUT": "30",
             "DYNAMO_ES_RETRY_DEADLINE": "60",
             "CREATE_TABLE": "y",
             "DYNAMO_ES_POLL_INTERVAL": "0.2",
