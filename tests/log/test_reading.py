@@ -6,9 +6,12 @@ import pytest
 
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
-from dynamo_es.dynamodb.log.reading import DynamoLogReader
+from dynamo_es.dynamodb.log.reading import DynamoLogReader, records_of
 from dynamo_es.dynamodb.log.sequencing import Tables
 from dynamo_es.exceptions import StoredItemError
+from tests.bdd import events
+from tests.dynamodb.machine import KEY as STREAM_KEY
+from tests.dynamodb.machine import STREAM, a_commit
 
 KEY = "#account#00000000-0000-0000-0000-000000000001"
 
@@ -61,3 +64,10 @@ def test_a_page_that_is_missing_is_an_error_that_says_what_to_do(reader):
         StoredItemError, match=r"no page begins at position 3.*dynamo-es log verify"
     ):
         play(reader._read(), broken, broken[1:])
+
+
+def test_a_commit_of_fewer_events_than_positions_is_an_error():
+    item = a_commit(events(STREAM, 2), 1)
+    pointer = Pointer(STREAM_KEY, None, 1, 1, 3, ("N",), False, False)
+    with pytest.raises(StoredItemError, match="has 2 events, and 3 positions"):
+        records_of(pointer, item, 1)

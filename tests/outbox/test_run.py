@@ -7,9 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es.exceptions import (
-    InvalidConsumerError,
     InvalidPositionError,
-    InvalidSubscriptionError,
     UnavailableError,
     UnknownOutboxEntryError,
 )
@@ -385,51 +383,6 @@ def test_what_is_unknown_of_a_write_ends_the_run_and_the_next_goes_on(world):
         outbox.run(world.receiver)
     assert world.run() == report(sent=2, position=3)
     assert world.receiver.taken == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    "terms",
-    [
-        {"limit": 0},
-        {"limit": True},
-        {"limit": 1.0},
-        {"attempts": 0},
-        {"attempts": None},
-        {"retry_delay": -0.1},
-        {"retry_delay": float("nan")},
-        {"retry_delay": "1"},
-        {"lease": 0.9},
-        {"lease": float("inf")},
-    ],
-    ids=str,
-)
-def test_terms_out_of_range_are_refused(in_memory, terms):
-    in_memory.log.add()
-    with pytest.raises(InvalidSubscriptionError, match=next(iter(terms))):
-        in_memory.run(**terms)
-    assert in_memory.receiver.calls == []
-
-
-def test_a_publisher_has_to_be_callable(in_memory):
-    with pytest.raises(InvalidSubscriptionError, match="cannot be"):
-        in_memory.outbox().run(None)
-
-
-def test_nobody_waits_for_an_asynchronous_publisher(in_memory):
-    async def publish(recorded):
-        in_memory.receiver(recorded)
-
-    in_memory.log.add()
-    with pytest.raises(InvalidSubscriptionError, match="asynchronous"):
-        in_memory.outbox().run(publish)
-
-
-def test_wrong_names_and_positions_are_refused(world):
-    with pytest.raises(InvalidConsumerError):
-        world.outbox().named("a#b").run(world.receiver)
-    for position in (-1, "7", True):
-        with pytest.raises(InvalidPositionError):
-            world.outbox().retry(position)
 
 
 def test_a_report_says_whether_anything_was_done():

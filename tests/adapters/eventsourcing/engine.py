@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment
 
 from dynamo_es.adapters.eventsourcing import (
@@ -18,6 +19,8 @@ from dynamo_es.dynamodb.tables import delete_tables
 from tests.conftest import ENDPOINT_VARIABLE
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from eventsourcing.persistence import AggregateRecorder
 
     from dynamo_es.adapters.eventsourcing.settings import Runtime
@@ -29,6 +32,19 @@ ENGINES = {"moto": "moto:tests"}
 
 if endpoint := os.environ.get(ENDPOINT_VARIABLE):
     ENGINES["dynamodb-local"] = endpoint
+
+
+def events(originator_id: UUID | str, *versions: int, state: bytes = b'{"a":1}') -> list[Any]:
+    """Return events of an originator, one of each version."""
+    return [StoredEvent(originator_id, v, f"topic{v}", state) for v in versions]
+
+
+def sent(recorder: Any) -> list[str]:
+    """Return the list that the names of all further requests are added to."""
+    names: list[str] = []
+    client = recorder.runtime.client()
+    client.meta.events.register("before-call.dynamodb", lambda model, **_: names.append(model.name))
+    return names
 
 
 class Tables:

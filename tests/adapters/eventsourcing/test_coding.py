@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
+from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import JSONTranscoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.adapters.eventsourcing.coding import decode_state, encode_state
+from dynamo_es.adapters.eventsourcing.coding import decode_state, encode_state, stored_event
+from dynamo_es.values import StreamId
+from tests.bdd import an_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -49,3 +52,8 @@ def test_what_the_transcoder_writes_is_stored_as_the_object_it_is():
 def test_what_is_compressed_is_stored_in_base64():
     state = zlib.compress(b'{"a":1}')
     assert set(encode_state(state)) == {"$base64"}
+
+
+def test_an_event_without_a_version_is_of_no_recorder():
+    with pytest.raises(ValueError, match="not stored by a recorder"):
+        stored_event(uuid4(), an_event(StreamId()))

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from eventsourcing.cipher import AESCipher
 
-from tests.adapters.eventsourcing.engine import ENGINES, Tables
 from tests.adapters.eventsourcing.example import DogSchool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PLAIN: dict[str, str] = {}
 SEALED = {"COMPRESSOR_TOPIC": "zlib", "CIPHER_TOPIC": "eventsourcing.cipher:AESCipher"}
-
-
-@pytest.fixture(params=list(ENGINES.values()), ids=list(ENGINES))
-def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
-    tables = Tables(request.param)
-    yield tables
-    tables.close()
 
 
 @pytest.mark.parametrize("settings", [PLAIN, SEALED], ids=["plain", "sealed"])

@@ -1,0 +1,109 @@
+"""Insertions whose replies are lost, or that are refused for no reason that can be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+from tests.adapters.eventsourcing.engine import events, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def lose_replies(recorder: Any, operation: str, *, carried_out: bool) -> None:
+    """Let every reply to an operation be lost, after it was carried out or before."""
+    runtime = recorder.runtime
+    method: Callable[..., Any] = getattr(runtime.client(), operation)
+    runtime.gateway._methods.clear()
+    calls: list[int] = []
+
+    def lost(**params: Any) -> Any:
+        from dynamo_es.dynamodb.attempts import attempts
+
+        calls.append(1)
+        if carried_out and len(calls) == 1:
+            method(**params)
+        attempts.maybe_landed = True
+        raise ReadTimeoutError(endpoint_url="http://x")
+
+    setattr(runtime.client(), operation, lost)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_lost_reply_is_no_conflict(recorder, several):
+    a, b = uuid4(), uuid4()
+    operation = "transact_write_items" if several else "put_item"
+    batch = [*events(a, 1), *(events(b, 1) if several else [])]
+    original = getattr(recorder.runtime.client(), operation)
+    lose_replies(recorder, operation, carried_out=True)
+    assert not several or recorder.insert_events(batch) == [1, 2]
+    if not several:
+        recorder.insert_events(batch)  # the page's reply is lost, too
+    setattr(recorder.runtime.client(), operation, original)
+
+    assert len(recorder.select_events(a)) == 1
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_an_insertion_that_may_still_arrive_is_no_success(recorder, several):
+    operation = "transact_write_items" if several else "put_item"
+    lose_replies(recorder, operation, carried_out=False)
+
+    with pytest.raises(OperationalError):
+        recorder.insert_events([*events(uuid4(), 1), *(events(uuid4(), 1) if several else [])])
+
+
+def test_an_insertion_that_cannot_be_looked_up_is_no_success(recorder):
+    lose_replies(recorder, "transact_write_items", carried_out=False)
+    lose_replies(recorder, "get_item", carried_out=False)
+
+    with pytest.raises(OperationalError, match="nor did looking it up"):
+        recorder.insert_events([*events(uuid4(), 1), *events(uuid4(), 1)])
+
+
+def test_an_insertion_that_is_refused_again_and_again_is_a_conflict(recorder):
+    calls: list[Any] = []
+
+    def refuse(**params: Any) -> Any:
+        calls.append(params)
+        reasons = [{"Code": "ConditionalCheckFailed"} for _ in params["TransactItems"]]
+        error: Any = {
+            "Error": {"Code": "TransactionCanceledException", "Message": "refused"},
+            "CancellationReasons": reasons,
+        }
+        raise ClientError(error, "TransactWriteItems")
+
+    recorder.runtime.gateway._methods.clear()
+    recorder.runtime.client().transact_write_items = refuse
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([*events(uuid4(), 1), *events(uuid4(), 1)])
+
+    assert len(calls) == 8
+
+
+def test_a_lost_reply_behind_another_process_is_a_conflict(tables, recorder):
+    a = uuid4()
+    tables.application_recorder().insert_events(events(a, 1))
+    lose_replies(recorder, "transact_write_items", carried_out=False)
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([*events(a, 1), *events(uuid4(), 1)])
+
+
+def test_what_another_process_stored_is_a_conflict_at_the_first_refusal(tables, recorder):
+    a = uuid4()
+    recorder.insert_events(events(a, 1))
+    tables.application_recorder().insert_events(events(a, 2))
+    requests = sent(recorder)
+
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([*events(a, 2), *events(uuid4(), 1)])
+
+    # What is there, and what of the originator whose first version was a guess.
+    assert requests == ["TransactWriteItems", "Query", "Query"]
