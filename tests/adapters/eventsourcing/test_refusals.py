@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from eventsourcing.persistence import IntegrityError, OperationalError
+from eventsourcing.persistence import DataError, IntegrityError, OperationalError, Tracking
 
 from tests.adapters.eventsourcing.engine import events, sent
 
@@ -107,3 +107,62 @@ def test_what_another_process_stored_is_a_conflict_at_the_first_refusal(tables, 
 
     # What is there, and what of the originator whose first version was a guess.
     assert requests == ["TransactWriteItems", "Query", "Query"]
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_lost_reply_to_snapshots_is_looked_up(tables, several):
+    factory = tables.factory()
+    snapshots = factory.aggregate_recorder("snapshots")
+    operation = "transact_write_items" if several else "put_item"
+    a = uuid4()
+    some = events(a, 3, 7) if several else events(a, 3)
+    snapshots.insert_events(events(a, 1))  # the tables are there
+
+    lose_replies(factory, operation, carried_out=True)
+    snapshots.insert_events(some)
+    lose_replies(factory, operation, carried_out=False)
+    with pytest.raises(OperationalError):
+        snapshots.insert_events(events(uuid4(), 3, 7) if several else events(uuid4(), 3))
+
+    assert snapshots.select_events(a, gt=1) == some
+
+
+def test_more_than_a_hundred_snapshots_are_refused_with_the_reason(tables):
+    snapshots = tables.aggregate_recorder("snapshots")
+    with pytest.raises(DataError, match="101 snapshots cannot"):
+        snapshots.insert_events([event for _ in range(101) for event in events(uuid4(), 1)])
+
+
+def test_a_recorder_of_another_kind_is_named(tables):
+    with pytest.raises(TypeError, match="APPLICATION_RECORDER_TOPIC is builtins:dict"):
+        tables.factory(APPLICATION_RECORDER_TOPIC="builtins:dict").application_recorder()
+
+
+def test_what_was_processed_already_is_named(tables):
+    recorder = tables.tracking_recorder()
+    recorder.insert_tracking(Tracking("up", 5))
+    with pytest.raises(IntegrityError, match="Notification 4 was processed already: 5 is recorded"):
+        recorder.insert_tracking(Tracking("up", 4))
+
+
+def test_a_write_that_goes_with_tracking_is_named_when_it_is_refused(tables):
+    recorder = tables.tracking_recorder()
+    client, table = recorder.runtime.client(), f"own-{uuid4().hex}"
+    client.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    put: dict[str, Any] = {"TableName": table, "Item": {"id": {"S": "1"}}}
+    only_if_there = {**put, "ConditionExpression": "attribute_exists(id)"}
+    try:
+        with pytest.raises(IntegrityError, match="condition of write 0 was not met"):
+            recorder.insert_tracking_with(Tracking("up", 5), [{"Put": only_if_there}])
+        assert recorder.max_tracking_id("up") is None
+
+        recorder.insert_tracking_with(Tracking("up", 5), [{"Put": put}])
+        assert recorder.max_tracking_id("up") == 5
+        assert client.scan(TableName=table)["Items"] == [{"id": {"S": "1"}}]
+    finally:
+        client.delete_table(TableName=table)
