@@ -92,8 +92,10 @@ def delete_stream(stream: Stream) -> Steps[None]:
             # Another process may have saved one since the survey.
             survey.snapshot_generation = max(head.generation, survey.snapshot_generation or 0)
         else:
-            # An append landed before, or another deletion: look again.
+            # An append landed before, or another deletion, or this fence, and its reply was lost.
             survey = yield from _survey(stream)
+            if survey.live is not None and survey.live.generation != head.generation:
+                return  # That life has ended, all of it is cleared: the next one is not ours.
     stream.heads.forget(stream.key)
     yield from _sweep(stream, survey)
 
