@@ -234,7 +234,7 @@ class LocalEngine(DynamoEngine):
 
     name = LOCAL
     lacks: ClassVar = {}
-    races = 200
+    races = 600
 
     def __init__(self, endpoint_url: str) -> None:
         prefix = f"conformance-{uuid4().hex}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es import RecordedRaw
 
 SEEDS: Final = (1, 2, 3)
-APPENDS: Final = 60
+APPENDS: Final = 180
 """Of each writer."""
 
 
