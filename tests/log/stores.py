@@ -1,4 +1,4 @@
-"""Stores whose log a test fills, on an emulator and, with --endpoint, on DynamoDB Local."""
+"""Stores whose log a test fills, on an emulator and, with --endpoint, on the local engine."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from dynamo_es.dynamodb.log.scan import scan_commits
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.tables import create_tables, delete_tables
 from tests.bdd import events
+from tests.engine import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +160,7 @@ def store_on(engine: str, request: pytest.FixtureRequest) -> Iterator[Store]:
 def engines_at_hand(metafunc: pytest.Metafunc) -> None:
     """Run the tests that ask for a ``store`` on each engine at hand."""
     if "store" in metafunc.fixturenames:
-        local = ["dynamodb-local"] if metafunc.config.getoption("--endpoint") else []
+        local = [LOCAL] if metafunc.config.getoption("--endpoint") else []
         metafunc.parametrize("store", ["moto", *local], indirect=True)
 
 
