@@ -48,12 +48,14 @@
 
 Each carries what a handler needs as attributes, and says in its message what to do next.
 The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
-python-event-sourcery gives them.
+python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
 
 if TYPE_CHECKING:
     from typing import Any
@@ -61,7 +63,15 @@ if TYPE_CHECKING:
 
 
 class EventStoreError(Exception):
-    """Base of every error of the library."""
+    """Base of every error of the library.
+
+    All of them can be pickled and copied: message, attributes and notes stay, and so does what
+    they came from (``__cause__``), at least as text.
+    """
+
+    __reduce__ = reduce_error
+    __copy__ = copy_error
+    __deepcopy__ = deepcopy_error
 
 
 class InputError(EventStoreError, ValueError):

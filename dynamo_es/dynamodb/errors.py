@@ -15,6 +15,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.portable import reduce_error
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
@@ -90,6 +91,8 @@ class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect
         refused: which items' conditions were not met, 0-based.
     """
 
+    __reduce__ = reduce_error
+
     def __init__(
         self, items: list[Item | None], *, maybe_landed: bool, refused: frozenset[int] = _FIRST
     ) -> None:
@@ -105,6 +108,8 @@ class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, 
     Attributes:
         error: the translated failure of the last attempt.
     """
+
+    __reduce__ = reduce_error
 
     def __init__(self, error: EventStoreError) -> None:
         super().__init__(str(error))
