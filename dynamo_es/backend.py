@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
+    A process that is forked may go on with it: it makes connections of its own. (A client that
+    you give is told to do so, too. That of `local` is a copy of all data, which neither process
+    sees the other change.)
+
     Args:
         config: tables, time-outs, retries.
         client: a boto3 DynamoDB client; None: one is made at the first request, with the
@@ -152,13 +156,17 @@ class DynamoBackend(Backend):
 
     @property
     def client(self) -> DynamoDBClient:
-        """The boto3 client; made now if it was not yet."""
-        return self._client()
+        """A boto3 client for your own requests, over the store's connections; made at first use.
+
+        It checks the parameters of a call before it sends anything, as boto3 does by default. The
+        one that you gave to the backend is handed out as it is.
+        """
+        return self._client.for_users()
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """The boto3 client for the tables' streams; made now if it was not yet."""
-        return self._streams_client()
+        """A boto3 client for the tables' streams; like `client`."""
+        return self._streams_client.for_users()
 
     @property
     def sequencer(self) -> StreamPoller:

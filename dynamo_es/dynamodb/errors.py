@@ -77,6 +77,9 @@ _NOT_SENT: Final = (
 
 _SERVER_ERROR: Final = 500
 
+BAD_REPLY: Final = "BadReply"
+"""Our own code of what came in the place of a reply of DynamoDB's."""
+
 _FIRST: Final = frozenset({0})
 
 
@@ -138,6 +141,24 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
     return None
 
 
+def came_as_reply(error: Exception) -> bool:
+    """Whether an error is what botocore raises for a reply or its absence.
+
+    Anything else went wrong in reading a reply, so what was sent may have been carried out.
+    """
+    return isinstance(error, botocore_errors.ClientError | botocore_errors.BotoCoreError)
+
+
+def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
+    """Return the error of a reply that is about something else than what was asked for."""
+    return UnavailableError(
+        operation,
+        BAD_REPLY,
+        f"the reply is about {other}. Do two processes or event loops share a connection?",
+        subject,
+    )
+
+
 def worth_retrying(error: Exception) -> bool:
     """Whether a failure is one that botocore does not retry, and that goes away by itself."""
     if not isinstance(error, botocore_errors.ClientError):
@@ -173,6 +194,9 @@ def translate(error: Exception, operation: str, subject: str = "") -> EventStore
     if isinstance(error, botocore_errors.ClientError):
         return _translate_reply(error, operation, subject)
     name = type(error).__name__
+    if not came_as_reply(error):
+        detail = f"the reply cannot be read ({name}: {error})."
+        return UnavailableError(operation, BAD_REPLY, detail, subject)
     if isinstance(error, _CREDENTIALS_CLIENT):
         return CredentialsError(operation, name, _sentence(error), subject)
     if isinstance(error, botocore_errors.HTTPClientError | botocore_errors.ConnectionError):
