@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.requests import Response, Steps, T
+    from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -214,8 +215,12 @@ class Gateway:
         name, subject = _api_name(request), _subject(request, stream_id)
         if refused := refusal(error, maybe_landed=maybe_landed):
             other = misdirected_refusal(request, refused.items, self._keys)
-            return refused if other is None else OutcomeUnknown(bad_reply(name, subject, other))
-        translated = translate(error, name, subject)
+            if other is None and request.operation not in _READS:
+                return refused
+            maybe_landed = True
+            translated: EventStoreError = bad_reply(name, subject, other or "a refused write")
+        else:
+            translated = translate(error, name, subject)
         if maybe_landed and request.operation not in _READS:
             return OutcomeUnknown(translated)
         return translated

@@ -23,7 +23,7 @@ def a_reply(status: int) -> tuple[Any, dict[str, Any]]:
     """Return a sound reply as botocore shows it to those that decide on another attempt."""
     metadata = {"HTTPHeaders": {"content-type": "application/x-amz-json-1.0"}}
     parsed: dict[str, Any] = {"ResponseMetadata": metadata}
-    if status >= 300:  # noqa: PLR2004 - errors begin there
+    if status >= 300:
         parsed["Error"] = {"Code": "SomeException"}
     return SimpleNamespace(status_code=status, content=b"{}"), parsed
 
@@ -75,11 +75,11 @@ class StubClient:
             call = chosen if isinstance(chosen, Call) else Call(chosen)
             self.time.now += call.seconds
             for attempt in call.attempts:
-                failed = isinstance(attempt, Exception)
+                failure = attempt if isinstance(attempt, Exception) else None
                 for watcher in self.watchers.values():
                     watcher(
-                        response=None if failed else a_reply(attempt),
-                        caught_exception=attempt if failed else None,
+                        response=a_reply(attempt) if isinstance(attempt, int) else None,
+                        caught_exception=failure,
                         operation=WRITING,
                         endpoint=SimpleNamespace(host="http://stub"),
                     )
