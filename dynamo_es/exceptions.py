@@ -41,6 +41,7 @@
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError
+        │   └── EnlistedTableNotFoundError      a table that a write going along is to
         ├── CredentialsError                    missing, expired, or not allowed
         ├── ThrottledError                      asked for more than the table gives
         ├── ContentionError                     other transactions held the item too long
@@ -493,6 +494,26 @@ class TableNotFoundError(ServiceError):
         "Deploy infra/event-store.yaml or call backend.create_tables(), "
         "and check the table names, the region and the account."
     )
+
+
+class EnlistedTableNotFoundError(TableNotFoundError):
+    """A table of your own, which a write that goes along with an append is to, is missing.
+
+    Neither the events nor any of the writes was carried out.
+
+    Attributes:
+        tables: the tables of your writes; one of them is missing (or still being made).
+    """
+
+    advice = "Create it, or correct the TableName in transact_with. Nothing was written."
+
+    def __init__(
+        self, operation: str, code: str, tables: tuple[str, ...], subject: str = ""
+    ) -> None:
+        self.tables = tables
+        names = ", ".join(map(repr, tables))
+        which = "your table" if len(tables) == 1 else "one of your tables"
+        super().__init__(operation, code, f"{which} {names} does not exist.", subject)
 
 
 class CredentialsError(ServiceError):

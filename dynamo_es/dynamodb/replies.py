@@ -63,10 +63,7 @@ def flaw_of(
     """
     headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     checksum = headers.get(_CHECKSUM)
-    if checksum is None:
-        flaw = _no_checksum(endpoint)
-    else:
-        flaw = _wrong_checksum(checksum, body)
+    flaw = _no_checksum(endpoint) if checksum is None else _wrong_checksum(checksum, body)
     if flaw is not None:
         return flaw
     if status >= _FIRST_ERROR:
