@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
@@ -59,6 +61,7 @@ class DynamoBackend(Backend):
         registry: EventRegistry | None = None,
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
+        check_kind("config", config, DynamoConfig, ConfigurationError)
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from dynamo_es.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "DYNAMO_ES_"
 
@@ -107,6 +105,9 @@ class DynamoConfig:
             ConfigurationError: a variable is missing or not of its field's kind.
         """
         environ = os.environ if environ is None else environ
+        if not isinstance(environ, Mapping):
+            kind = type(environ).__name__
+            raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
         values: dict[str, object] = {}
         for field in fields(cls):
             variable = ENVIRONMENT_PREFIX + field.name.upper()
