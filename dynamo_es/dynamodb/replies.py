@@ -121,13 +121,13 @@ def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
     operation, params = request
     if operation == "get_item":
         item = response.get("Item")
-        return None if item is None else _first_other(params["Key"], (item,))
+        return None if item is None else _first_other(params.get("Key", {}), (item,))
     if operation == "batch_get_item":
         return _unasked(params["RequestItems"], response.get("Responses", {}))
     after = response.get("LastEvaluatedKey")
     if after is not None and after == params.get("ExclusiveStartKey"):
         return f"the page after {_text(after)}, which it says is followed by itself"
-    if operation == "query":
+    if operation == "query" and "KeyConditionExpression" in params:
         name, value = _partition(params)
         return _first_other({name: value}, response.get("Items", ()))
     return None
@@ -145,8 +145,8 @@ def misdirected_refusal(
     """
     for write, item in zip(_writes(request), items, strict=False):
         if item and write.get("TableName") in keys:
-            target = write.get("Item") or write["Key"]
-            key = {name: target[name] for name in keys[write["TableName"]]}
+            target = write.get("Item") or write.get("Key") or {}
+            key = {name: target[name] for name in keys[write["TableName"]] if name in target}
             if other := _first_other(key, (item,)):
                 return other
     return None

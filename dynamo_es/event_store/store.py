@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.values import ExplicitVersioning, RawEvent
-from dynamo_es.values import RawEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.values import RecordedRaw
-from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
