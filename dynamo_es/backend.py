@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
+
+    A process that is forked may go on with it: it makes connections of its own. (A client that
+    you give is told to do so, too. That of `local` is a copy of all data, which neither process
+    sees the other change.)
 
     Args:
         config: tables, time-outs, retries.
@@ -55,6 +61,7 @@ class DynamoBackend(Backend):
         registry: EventRegistry | None = None,
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
+        check_kind("config", config, DynamoConfig, ConfigurationError)
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
@@ -152,13 +159,17 @@ class DynamoBackend(Backend):
 
     @property
     def client(self) -> DynamoDBClient:
-        """The boto3 client; made now if it was not yet."""
-        return self._client()
+        """A boto3 client for your own requests, over the store's connections; made at first use.
+
+        It checks the parameters of a call before it sends anything, as boto3 does by default. The
+        one that you gave to the backend is handed out as it is.
+        """
+        return self._client.for_users()
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """The boto3 client for the tables' streams; made now if it was not yet."""
-        return self._streams_client()
+        """A boto3 client for the tables' streams; like `client`."""
+        return self._streams_client.for_users()
 
     @property
     def sequencer(self) -> StreamPoller:

@@ -41,6 +41,7 @@
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError
+        │   └── EnlistedTableNotFoundError      a table that a write going along is to
         ├── CredentialsError                    missing, expired, or not allowed
         ├── ThrottledError                      asked for more than the table gives
         ├── ContentionError                     other transactions held the item too long
@@ -48,12 +49,14 @@
 
 Each carries what a handler needs as attributes, and says in its message what to do next.
 The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
-python-event-sourcery gives them.
+python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
 
 if TYPE_CHECKING:
     from typing import Any
@@ -61,7 +64,15 @@ if TYPE_CHECKING:
 
 
 class EventStoreError(Exception):
-    """Base of every error of the library."""
+    """Base of every error of the library.
+
+    All of them can be pickled and copied: message, attributes and notes stay, and so does what
+    they came from (``__cause__``), at least as text.
+    """
+
+    __reduce__ = reduce_error
+    __copy__ = copy_error
+    __deepcopy__ = deepcopy_error
 
 
 class InputError(EventStoreError, ValueError):
@@ -483,6 +494,26 @@ class TableNotFoundError(ServiceError):
         "Deploy infra/event-store.yaml or call backend.create_tables(), "
         "and check the table names, the region and the account."
     )
+
+
+class EnlistedTableNotFoundError(TableNotFoundError):
+    """A table of your own, which a write that goes along with an append is to, is missing.
+
+    Neither the events nor any of the writes was carried out.
+
+    Attributes:
+        tables: the tables of your writes; one of them is missing (or still being made).
+    """
+
+    advice = "Create it, or correct the TableName in transact_with. Nothing was written."
+
+    def __init__(
+        self, operation: str, code: str, tables: tuple[str, ...], subject: str = ""
+    ) -> None:
+        self.tables = tables
+        names = ", ".join(map(repr, tables))
+        which = "your table" if len(tables) == 1 else "one of your tables"
+        super().__init__(operation, code, f"{which} {names} does not exist.", subject)
 
 
 class CredentialsError(ServiceError):

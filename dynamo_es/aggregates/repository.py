@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from dynamo_es.aggregates.aggregate import Aggregate, replay
+from dynamo_es.contracts.checks import check_callable, check_count, check_kind
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
     EventStoreError,
+    InputError,
+    InvalidStreamIdError,
 )
 from dynamo_es.values import StreamId
 
@@ -58,9 +61,9 @@ class Repository(Generic[TAggregate]):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if every is not None and snapshot_when is not None:
-            raise ValueError("Snapshots: give every or snapshot_when, not both.")
-        if every is not None and every < 1:
-            raise ValueError(f"every is {every}: give a number of events from 1.")
+            raise InputError("Snapshots: give every or snapshot_when, not both.")
+        if every is not None:
+            check_count("every", every)
         self._store = event_store
         self._factory = factory
         self._snapshot_when = (
@@ -121,6 +124,7 @@ class Repository(Generic[TAggregate]):
         Raises and costs as `EventStore.append`; a snapshot costs as `EventStore.save_snapshot`,
         and its failure is logged, not raised: the events are stored.
         """
+        check_kind("aggregate", aggregate, Aggregate)
         pending = aggregate._pending_events()  # noqa: SLF001 - of its own room
         if not pending:
             return
@@ -160,8 +164,8 @@ class Repository(Generic[TAggregate]):
         Cost: a load and an append; after a conflict an append only, if the refusal shows what
         was faster, else both again.
         """
-        if attempts < 1:
-            raise ValueError(f"attempts is {attempts}: give a number from 1.")
+        check_count("attempts", attempts)
+        check_callable("decide", decide)
         history: list[WrappedEvent[Any]] | None = None
         for attempt in range(1, attempts + 1):
             aggregate = self._new(factory or self._factory)
@@ -217,15 +221,20 @@ class Repository(Generic[TAggregate]):
 
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
         if factory is None:
-            raise TypeError(
+            raise InputError(
                 "What makes a new aggregate is not known: give it here, or Repository(store, "
                 "Account) its factory."
             )
-        return factory()
+        check_callable("factory", factory)
+        aggregate = factory()
+        check_kind("What factory returns", aggregate, Aggregate)
+        return aggregate
 
 
 def _stream_id(id: AggregateId, aggregate: Aggregate) -> StreamId:  # noqa: A002
+    check_kind("aggregate", aggregate, Aggregate)
     if isinstance(id, str):
         return StreamId(name=id, category=aggregate.category)
+    check_kind("id", id, (UUID, str), InvalidStreamIdError)
     name = getattr(id, "name", None)
     return StreamId(UUID(int=id.int), name, category=aggregate.category)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.exceptions import (
+    InputError,
     InvalidConsumerError,
     InvalidEventError,
     InvalidPositionError,
@@ -27,6 +28,7 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
 MAX_SUBJECT_BYTES: Final = 1024
@@ -34,6 +36,38 @@ MAX_SUBJECT_BYTES: Final = 1024
 
 MAX_CONSUMER_BYTES: Final = 255
 """Of a consumer's name: keys are made of it and of more."""
+
+
+def check_kind(
+    label: str,
+    value: object,
+    kind: type | tuple[type, ...],
+    error: type[EventStoreError] = InputError,
+) -> None:
+    """Raise ``error`` unless a value is of a class, or of one of several.
+
+    Args:
+        label: what it is, as the subject of the message.
+        value: to be checked; the message names its class only, for it may be anybody's data.
+        kind: the class, or several.
+        error: class of the error; it takes the message alone.
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(each.__name__ for each in kinds)
+        raise error(f"{label} must be of the class {wanted}, not {type(value).__name__}.")
+
+
+def check_callable(label: str, value: object, error: type[EventStoreError] = InputError) -> None:
+    """Raise ``error`` unless a value can be called."""
+    if not callable(value):
+        raise error(f"{label} must be a function, not {type(value).__name__}.")
+
+
+def check_count(label: str, value: object) -> None:
+    """Raise `InputError` unless a value is an integer of 1 or more."""
+    if type(value) is not int or value < 1:
+        raise InputError(f"{label} must be an integer of 1 or more, not {value!r:.40}.")
 
 
 def check_range(start: int | None, stop: int | None) -> None:

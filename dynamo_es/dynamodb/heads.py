@@ -8,8 +8,9 @@ generation could write to. Heads are forgotten well before those fences expire.
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING, Final
+
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class RememberedHeads:
     def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
         self._capacity = capacity
         self._clock = clock
-        self._lock = Lock()
+        self._lock = new_lock()
         self._heads: OrderedDict[str, tuple[Head, float]] = OrderedDict()
 
     def get(self, key: str) -> Head | None:

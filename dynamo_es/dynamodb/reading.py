@@ -228,8 +228,7 @@ class _Walk:
             after=self._after,
         )
         self.pages += 1
-        key = {"S": self.stream.key}
-        self._items = [{**item, "stream_key": key} for item in reversed(response.get("Items", ()))]
+        self._items = response.get("Items", [])[::-1]
         self._after = response.get("LastEvaluatedKey")
         self._more = self._after is not None
         self._limit = None

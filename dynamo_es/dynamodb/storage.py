@@ -16,7 +16,7 @@ from dynamo_es.contracts.checks import (
 from dynamo_es.dynamodb.announcing import Announcer
 from dynamo_es.dynamodb.appending import Append
 from dynamo_es.dynamodb.deletion import delete_stream
-from dynamo_es.dynamodb.enlisted import check_enlisted
+from dynamo_es.dynamodb.enlisted import check_enlisted, naming_missing_table
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.sequencing import last_position
 from dynamo_es.dynamodb.reading import load
@@ -89,7 +89,7 @@ class DynamoStorage(StorageStrategy):
     ) -> int | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
-        if transact_with:
+        if not isinstance(transact_with, tuple) or transact_with:
             check_enlisted(transact_with, self._config.tables)
         stream = self._stream(stream_id)
         if not events:
@@ -99,7 +99,10 @@ class DynamoStorage(StorageStrategy):
                 )
             return None
         append = Append.of(stream, versioning, events, transact_with)
-        version = self._gateway.run("append", self._tenant_id, stream_id, append.run())
+        steps = append.run()
+        if transact_with:
+            steps = naming_missing_table(steps, stream, transact_with)
+        version = self._gateway.run("append", self._tenant_id, stream_id, steps)
         if self._announcer:
             self._announcer.announce(self._tenant_id, append)
         return version

@@ -50,6 +50,10 @@ class EventKind:
         Raises:
             EventDefinitionError: the class cannot be stored or loaded as it is defined.
         """
+        if not isinstance(event, type) or not issubclass(event, Event):
+            raise EventDefinitionError(
+                f"{event!r:.100} is no class of events: derive one from dynamo_es.Event."
+            )
         version = event.__schema_version__
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise EventDefinitionError(
@@ -107,7 +111,7 @@ class EventRegistry:
             DuplicatedEvent: it was added before, or another class has its name or an alias.
             EventDefinitionError: it cannot be stored or loaded as it is defined.
         """
-        if event in self._by_type:
+        if isinstance(event, type) and event in self._by_type:
             raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
         self._register(event)
         return event
@@ -134,7 +138,8 @@ class EventRegistry:
 
     def kind_of(self, event: type[Event]) -> EventKind:
         """Return what there is to know of a class; raises as `name_for_type`."""
-        return self._by_type.get(event) or self._register(event)
+        known = self._by_type.get(event) if isinstance(event, type) else None
+        return known or self._register(event)
 
     def kind_named(self, name: str) -> EventKind | None:
         """Return the class of this name or alias; None if there is none.
@@ -143,7 +148,7 @@ class EventRegistry:
             DuplicatedEvent: several have it.
             EventDefinitionError: it cannot be stored or loaded as it is defined.
         """
-        if known := self._by_name.get(name):
+        if isinstance(name, str) and (known := self._by_name.get(name)):
             return known
         named = _classes_named(name)
         if len(named) > 1:

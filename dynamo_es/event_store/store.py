@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.values import ExplicitVersioning
+from dynamo_es.values import ExplicitVersioning, RawEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
-    from dynamo_es.values import Position, RawEvent, StreamId, Versioning
+    from dynamo_es.values import Position, StreamId, Versioning
 
 
 class EventStore:
@@ -110,6 +112,10 @@ class EventStore:
 
         Raises as `load_stream`.
         """
+        check_kind("raws", raws, Iterable)
+        raws = list(raws)
+        for raw in raws:
+            check_kind("Each of raws", raw, RawEvent)
         return self._serde.deserialize_all(raws)
 
     def save_snapshot(self, stream_id: StreamId, snapshot: WrappedEvent[Any]) -> None:
@@ -125,6 +131,7 @@ class EventStore:
 
         The rest as `StorageStrategy.save_snapshot`; so is the cost.
         """
+        check_kind("snapshot", snapshot, WrappedEvent)
         self._storage.save_snapshot(self._serde.serialize(snapshot, stream_id))
 
     def delete_stream(self, stream_id: StreamId) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.values import RecordedRaw
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
-    from dynamo_es.values import RawEvent, RecordedRaw, TenantId
+    from dynamo_es.values import RawEvent, TenantId
 
 
 class EventStoreAccess:
@@ -61,6 +64,7 @@ class EventStoreAccess:
 
     def deserialize(self, record: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
         """Return an event of the log as an object of its class."""
+        check_kind("raw", record, RecordedRaw)
         serde = self.serde(record.tenant_id)
         return serde.deserialize_record(record, keep_unknown=keep_unknown)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, AppendHooks, Selection
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.exceptions import EventDefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, CursorStrategy, LogStrategy
     from dynamo_es.contracts.outbox import OutboxStrategy
@@ -54,5 +57,6 @@ def selection_of(
         return EVERYTHING
     names = None
     if events is not None:
+        check_kind("events", events, Iterable, EventDefinitionError)
         names = frozenset(registry().kind_of(event).name for event in events)
     return Selection(category=category, event_names=names, tenant_id=tenant_id)

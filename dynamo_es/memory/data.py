@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dynamo_es.forking import new_lock
 from dynamo_es.memory.outbox import MemoryOutbox
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from threading import Lock
 
     from dynamo_es.values import Position
 
@@ -82,7 +83,7 @@ class Cursor:
 class Data:
     """Everything; touched only under the lock, but for the outbox, which has its own."""
 
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock = field(default_factory=new_lock)
     streams: dict[Identity, StoredStream] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
     checkpoints: dict[str, tuple[Position, datetime]] = field(default_factory=dict)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from threading import Lock
+
     from dynamo_es.values import SubjectKey, TenantId
 
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class _Keys:
     """What the storages of all tenants share; touched only under the lock."""
 
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock = field(default_factory=new_lock)
     by_subject: dict[tuple[TenantId, str], SubjectKey] = field(default_factory=dict)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.exceptions import UnknownOutboxEntryError
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import Claim, OutboxEntry
@@ -32,7 +32,7 @@ class MemoryOutbox(OutboxStrategy):
     """The state of a backend's outboxes, as long as this object lives."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = new_lock()
         self._outboxes: dict[str, _Outbox] = {}
 
     def look(self, outbox: str, now: int) -> OutboxState:

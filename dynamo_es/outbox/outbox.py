@@ -8,7 +8,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.checks import check_callable, check_position
 from dynamo_es.contracts.outbox import Claim
 from dynamo_es.exceptions import (
     ContentionError,
@@ -182,6 +182,7 @@ class Outbox:
         Raises: as `run`.
         """
         terms = Terms(limit, attempts, retry_delay, lease)
+        check_callable("stop.is_set", getattr(stop, "is_set", None), InvalidSubscriptionError)
         wait = _SHORTEST_WAIT
         while not stop.is_set():
             try:

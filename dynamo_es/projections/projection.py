@@ -8,7 +8,7 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_consumer, check_position
+from dynamo_es.contracts.checks import check_callable, check_consumer, check_position
 from dynamo_es.exceptions import (
     ContentionError,
     InvalidSubscriptionError,
@@ -168,6 +168,7 @@ class _Run:
         self, projection: Projection, stop: Flag, on_progress: Callable[[Progress], None] | None
     ) -> None:
         self._projection = projection
+        check_callable("stop.is_set", getattr(stop, "is_set", None), InvalidSubscriptionError)
         self._stop = stop
         self._on_progress = on_progress
         saved = projection.position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from dynamo_es.contracts import CursorStrategy
     from dynamo_es.event_store.store import EventStore
@@ -117,6 +118,9 @@ class Projector:
             CursorBusyError: another applies events of that stream now; try again.
             Exception: what the read model raised; what it has applied before stays applied.
         """
+        if not hasattr(wrapped_event, "version"):
+            kind = type(wrapped_event).__name__
+            raise InvalidSubscriptionError(f"wrapped_event must be a WrappedEvent, not {kind}.")
         version = wrapped_event.version
         if version is None:
             raise InvalidSubscriptionError(
@@ -152,6 +156,8 @@ class Projector:
             CursorBusyError: another applies events of that stream now; try again.
             Exception: what ``apply`` raised; what it has applied before stays applied.
         """
+        if type(first) is not int or not isinstance(events, Sequence) or not events:
+            raise InvalidSubscriptionError("first must be an integer, and events a list of events.")
         claimant = uuid4().hex
         now = self._milliseconds()
         last = first + len(events) - 1

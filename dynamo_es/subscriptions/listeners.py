@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ class Listeners:
     ) -> None:
         self._deserialize = deserialize
         self._registered: tuple[tuple[Listener, type[Event] | str], ...] = ()
-        self._lock = Lock()
+        self._lock = new_lock()
 
     def register(self, listener: Listener, to: type[Event] | str) -> None:
         """Tell a listener of events from now on; registering it again changes nothing.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from dynamo_es.contracts import LogReader, LogStrategy
     from dynamo_es.values import Position, TenantId
@@ -79,6 +80,7 @@ class LogSubscriptions(SubscriptionStrategy):
         tenant_id: TenantId | None = None,
     ) -> Subscription:
         """Subscribe to names of events; see `SubscriptionStrategy.subscribe_to_events`."""
+        check_kind("events", events, Collection, InvalidSubscriptionError)
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(start_from, batch_size, timelimit, selection)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.exceptions import EventDefinitionError, InvalidSubscriptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
@@ -70,6 +71,7 @@ class Subscriber:
         Raises:
             EventDefinitionError: one of them is not an event class that can be stored.
         """
+        check_kind("events", events, Iterable, EventDefinitionError)
         names = frozenset(self.registry.kind_of(event).name for event in events)
         return replace(self, selection=replace(self.selection, event_names=names))
 

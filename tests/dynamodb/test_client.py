@@ -60,8 +60,9 @@ def test_it_is_made_once_however_many_ask_at_the_same_time(monkeypatch):
     def make(config):
         made.append(config)
         time.sleep(0.05)  # for the others to arrive
-        return object()
+        return original(config)
 
+    original = module.make_client
     monkeypatch.setattr(module, "make_client", make)
     lazy = LazyClient(CONFIG, None)
     assert not made, "not before it is asked for"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
@@ -21,8 +23,9 @@ from tests.dynamodb import machine
 from tests.dynamodb.aws_errors import cancelled, reply
 from tests.dynamodb.stub import STREAM, Call, Wiring
 
-READ = Request("query", {"TableName": "events"})
-WRITE = Request("put_item", {"TableName": "events", "Item": {"k": {"S": "v"}}})
+KEY: dict[str, Any] = {"stream_key": {"S": "a"}, "version": {"N": "1"}}
+READ = Request("get_item", {"TableName": "events", "Key": KEY})
+WRITE = Request("put_item", {"TableName": "events", "Item": KEY})
 CONFLICT = reply("TransactionConflictException")
 TIMEOUT = ReadTimeoutError(endpoint_url="x")
 INTERNAL = reply("InternalServerError", status=500)
@@ -42,14 +45,14 @@ def told(request):
 
 
 def test_a_reply_is_handed_to_the_algorithm_and_its_result_is_returned():
-    wiring = Wiring({"Items": []}, {"Items": [1]})
+    wiring = Wiring({"Item": KEY}, {})
 
     def steps():
         first = yield READ
         second = yield WRITE
         return first, second
 
-    assert wiring.run(steps()) == ({"Items": []}, {"Items": [1]})
+    assert wiring.run(steps()) == ({"Item": KEY}, {})
     assert wiring.client.sent == [tuple(READ), tuple(WRITE)]
     assert not wiring.time.waits
 
@@ -150,11 +153,11 @@ def test_what_is_the_sdks_to_retry_or_stays_wrong_is_sent_once(error, kind):
 
 
 def test_a_refusal_after_a_conflict_is_a_refusal():
-    refused = reply("ConditionalCheckFailedException", Item={"version": {"N": "1"}})
+    refused = reply("ConditionalCheckFailedException", Item=KEY)
     wiring = Wiring(CONFLICT, refused)
     found = wiring.run(told(WRITE))
     assert isinstance(found, ConditionRefused)
-    assert (found.items, found.maybe_landed) == ([{"version": {"N": "1"}}], False)
+    assert (found.items, found.maybe_landed) == ([KEY], False)
 
 
 # Lost races

@@ -37,7 +37,7 @@ QUERY_DOWN = {
     "KeyConditionExpression": "stream_key = :key",
     "ExpressionAttributeValues": {":key": {"S": KEY}},
     "ProjectionExpression": (
-        "version, generation, closed, event_count, snapshot_version, "
+        "stream_key, version, generation, closed, event_count, snapshot_version, "
         "versionless, stream_name, events"
     ),
     "ScanIndexForward": False,
@@ -73,7 +73,7 @@ GOLDEN: dict[str, tuple[requests.Request, str, dict[str, Any]]] = {
         | {
             "ExclusiveStartKey": PLACE,
             "ProjectionExpression": (
-                "version, generation, closed, event_count, snapshot_version, expires_at"
+                "stream_key, version, generation, closed, event_count, snapshot_version, expires_at"
             ),
         },
     ),

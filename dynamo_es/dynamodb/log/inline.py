@@ -12,6 +12,7 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.items import pointer_to, read_page
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, hint_of, sequence
 from dynamo_es.exceptions import EventStoreError
+from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +52,11 @@ class InlineSequencer:
     def __init__(self, tables: Tables, gateway: Gateway) -> None:
         self._tables = tables
         self._gateway = gateway
+        self.after_fork()
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin with nothing: what waits is the parent's, which may be half done with it."""
         self._memory = SequencerMemory()
         self._turn = Lock()
         self._guard = Lock()

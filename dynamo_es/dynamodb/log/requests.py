@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 # What a pointer is made of.
-_OUTLINE: Final = "version, generation, event_count, event_names, stream_name, versionless, outbox"
+_OUTLINE: Final = (
+    "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox"
+)
 # What a record is made of, next to its pointer.
 _COMMIT: Final = "stream_key, version, generation, events, outbox"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import RLock
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
@@ -41,12 +40,13 @@ from dynamo_es.event_store.encryption.plan import (
     Values,
 )
 from dynamo_es.exceptions import EncryptedFieldError
+from dynamo_es.forking import new_reentrant_lock
 
 _PLAN: Final = "__dynamo_es_encryption_plan__"
 # Classes, or instances of them, that make another JSON of a value than its type says.
 _RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
 
-_lock = RLock()
+_lock = new_reentrant_lock()
 
 
 def encrypted_fields(model: type[BaseModel]) -> ModelPlan:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from pydantic import BaseModel
+
+from dynamo_es.contracts.checks import check_kind, check_subject
 from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
 from dynamo_es.event_store.encryption.fields import encrypted_fields
@@ -16,8 +19,6 @@ from dynamo_es.values import DEFAULT_TENANT, SubjectKey
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
-
-    from pydantic import BaseModel
 
     from dynamo_es.contracts import KeyStorageStrategy
     from dynamo_es.event_store.encryption.plan import Leaf
@@ -103,6 +104,7 @@ class Encryption:
         Cost: nothing without marked fields; 1 request for each subject whose key is not
         remembered.
         """
+        check_kind("event", event, BaseModel)
         plan = encrypted_fields(type(event))
         if not plan.has_encrypted_fields:
             if plan.is_open:
@@ -193,6 +195,7 @@ class Encryption:
 
         Cost on DynamoDB: 1 request, 1 write unit.
         """
+        check_subject(subject)
         try:
             self._key_storage.delete(subject)
         finally:
