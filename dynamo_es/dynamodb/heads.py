@@ -1,15 +1,19 @@
 """Where streams stood when this process last saw them: what saves an append its read.
 
-However stale a remembered head is, using it is safe: within a generation versions only
-grow, so its append collides; after a deletion a fence stands at every version the closed
-generation could write to. Heads are forgotten well before those fences expire.
+However stale a remembered head is, using it is safe as long as the table is the same: within a
+generation versions only grow, so its append collides; after a deletion a fence stands at every
+version the closed generation could write to. Heads are forgotten well before those fences expire.
+
+A table that was deleted and restored under its name keeps none of that: its streams may end
+below a remembered head, and a put sees no more than its own place. So an append trusts a head
+only for as long as nobody can replace a table, and reads it again after that (ADR 12).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,16 @@ FENCE_SECONDS: Final = 7 * 24 * 3600
 
 HEAD_SECONDS: Final = 24 * 3600
 """How long a head is remembered, by the wall clock: a frozen Lambda's other one stands still."""
+
+TRUSTED_SECONDS: Final = 10
+"""How long a head is used unread: no table is deleted, made again and filled in less."""
+
+
+class Seen(NamedTuple):
+    """A head, and whether it was seen so lately that it can be used unread."""
+
+    head: Head
+    trusted: bool
 
 
 class RememberedHeads:
@@ -38,20 +52,28 @@ class RememberedHeads:
         self._heads: OrderedDict[str, tuple[Head, float]] = OrderedDict()
 
     def get(self, key: str) -> Head | None:
-        """Return the remembered head of a stream; None when there is none, or it is too old."""
+        """Return the head of a stream that can be used unread; None: read it."""
+        seen = self.recall(key)
+        return seen.head if seen is not None and seen.trusted else None
+
+    def recall(self, key: str) -> Seen | None:
+        """Return the last head seen of a stream; None when there is none, or it is too old."""
         with self._lock:
             entry = self._heads.get(key)
             if entry is None:
                 return None
             head, seen_at = entry
-            if not 0 <= self._clock() - seen_at < HEAD_SECONDS:
+            age = self._clock() - seen_at
+            if not 0 <= age < HEAD_SECONDS:
                 del self._heads[key]
                 return None
             self._heads.move_to_end(key)
-            return head
+            return Seen(head, age < TRUSTED_SECONDS)
 
     def remember(self, key: str, head: Head) -> Head:
         """Remember a head, unless a later one is: two threads may finish in any order.
+
+        One that is not trusted any more gives way to any: the table may be another.
 
         Returns:
             The later of the two.
@@ -60,9 +82,10 @@ class RememberedHeads:
             return head
         with self._lock:
             entry = self._heads.get(key)
-            if entry is not None and entry[0] > head:
+            now = self._clock()
+            if entry is not None and entry[0] > head and 0 <= now - entry[1] < TRUSTED_SECONDS:
                 return entry[0]
-            self._heads[key] = (head, self._clock())
+            self._heads[key] = (head, now)
             self._heads.move_to_end(key)
             if len(self._heads) > self._capacity:
                 self._heads.popitem(last=False)
@@ -72,3 +95,8 @@ class RememberedHeads:
         """Forget a stream's head: it proved stale, or the stream is gone."""
         with self._lock:
             self._heads.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget every head: the table is gone, and what has its name next is another."""
+        with self._lock:
+            self._heads.clear()
