@@ -11,6 +11,7 @@ from dynamo_es import Aggregate, Context, EventStore, Repository, StreamId, Stre
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
+    InputError,
     ThrottledError,
 )
 from tests.aggregates.account import Account
@@ -205,13 +206,13 @@ def test_a_snapshot_that_fails_is_no_failure_of_the_save(store, caplog, ann):
 def test_every_and_when_exclude_each_other(store):
     with pytest.raises(ValueError, match="not both"):
         Repository(store, Account, every=3, snapshot_when=lambda *_: True)
-    with pytest.raises(ValueError, match="every is 0"):
+    with pytest.raises(InputError, match="every must be an integer of 1 or more, not 0"):
         Repository(store, Account, every=0)
 
 
 def test_an_aggregate_without_a_method_says_which(store):
     class Bare(Aggregate):
-        pass
+        category = "bare"
 
     with pytest.raises(NotImplementedError, match="Bare has to define __apply__"):
         Bare()._emit(Opened(owner="Ann"))
@@ -220,7 +221,7 @@ def test_an_aggregate_without_a_method_says_which(store):
 
 
 def test_a_repository_that_cannot_make_an_aggregate_says_so(store, ann):
-    with pytest.raises(TypeError, match="Account"):
+    with pytest.raises(InputError, match="Account"):
         Repository(store).transact(ann, lambda account: None)
 
 

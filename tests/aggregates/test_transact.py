@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dynamo_es import Repository, StreamId
-from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.exceptions import ConcurrentStreamWriteError, InputError
 from tests.aggregates.account import Account, Withdrawn
 from tests.engine import Capability, needs
 from tests.event_store.accounts import Deposited, Opened
@@ -106,7 +106,7 @@ def test_a_stream_that_is_deleted_meanwhile_is_decided_on_anew(engine, repositor
 
 
 def test_attempts_are_a_number_from_one(repository, ann):
-    with pytest.raises(ValueError, match="attempts is 0"):
+    with pytest.raises(InputError, match="attempts must be an integer of 1 or more"):
         repository.transact(ann, lambda account: None, attempts=0)
 
 
