@@ -150,7 +150,7 @@ def test_an_aggregate_that_was_used_before_is_not_loaded_into(store, ann, load):
 
 def test_what_is_no_aggregate_is_refused(store, ann):
     with pytest.raises(InputError, match="An aggregate is an object of an Aggregate class"):
-        Repository(store, dict).load(ann)
+        Repository(store, dict).load(ann)  # type: ignore[type-var]
 
 
 # Waiting before reading
@@ -180,7 +180,7 @@ def test_it_goes_on_for_ten_seconds_unless_the_repository_says_otherwise(ann):
     rivals = Repository(store, Account)
     for seconds in (None, 0.5, 3):
         time = Time()
-        given = {} if seconds is None else {"retry_seconds": seconds}
+        given: Any = {} if seconds is None else {"retry_seconds": seconds}
         repository = Repository(store, Account, sleep=time.sleep, monotonic=time.monotonic, **given)
 
         def decide(account):
@@ -252,7 +252,7 @@ def test_a_decision_that_would_run_later_is_refused(store, ann):
         account.deposit(5)
 
     with pytest.raises(InputError, match="takes a plain function"):
-        Repository(store, Account).transact(ann, decide)
+        Repository(store, Account).transact(ann, decide)  # type: ignore[unused-coroutine]
     assert Repository(store, Account).load(ann).stored_version == 0
 
 

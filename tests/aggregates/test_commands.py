@@ -101,21 +101,24 @@ def test_no_place_of_a_snapshot_changes_anything(memory_store, ann, every, repea
 
 def check_what_came_after(store, ann, every, repeated):
     repository = Repository(store, Account, every=every)
-    outcomes = []
-    for number in range(6):
 
-        def decide(account, number=number):
+    def numbered(number):
+        def decide(account):
             for _ in range(number % 3 + 1):
                 account.deposit(number + 1)
             return account.balance
 
-        outcomes.append(repository.transact(ann, decide, command_id=f"c{number}"))
-        if number == repeated:
-            again = decide
+        return decide
+
+    outcomes = []
+    for number in range(6):
+        outcomes.append(repository.transact(ann, numbered(number), command_id=f"c{number}"))
         repository.transact(ann, deposit(100))
     before = all_events(store, ann)
 
-    assert repository.transact(ann, again, command_id=f"c{repeated}") == outcomes[repeated]
+    again = repository.transact(ann, numbered(repeated), command_id=f"c{repeated}")
+
+    assert again == outcomes[repeated]
 
     assert all_events(store, ann) == before
 
@@ -307,8 +310,9 @@ def test_one_that_returns_nothing_may_decide_otherwise(repository, store, ann):
 
 def test_a_context_saves_once(repository, others, store, ann):
     seen = []
+    account = Account()
     for process in (repository, others, repository):
-        with process.aggregate(ann, command_id="c") as account:
+        with process.aggregate(ann, command_id="c") as account:  # noqa: F811
             account.open("Ann")
             account.deposit(5)
         seen.append((account.balance, account.stored_version, account.__changes__))
@@ -323,8 +327,9 @@ def test_a_context_saves_once(repository, others, store, ann):
 def test_a_context_that_emits_otherwise_saves_nothing_and_is_not_saved_later(
     repository, store, ann
 ):
+    account = Account()
     for amount in (5, 7):
-        with repository.aggregate(ann, command_id="c") as account:
+        with repository.aggregate(ann, Account(), command_id="c") as account:  # noqa: F811
             account.deposit(amount)
 
     assert all_events(store, ann) == [Deposited(amount=5)]

@@ -31,9 +31,8 @@ def elsewhere(engine):
 def create_again(elsewhere, stream, *amounts):
     elsewhere.delete_stream(stream)
     for amount in amounts:
-        Repository(elsewhere, Account).transact(
-            stream, lambda account, amount=amount: account.deposit(amount)
-        )
+        with Repository(elsewhere, Account).aggregate(stream) as account:
+            account.deposit(amount)
 
 
 @pytest.mark.parametrize("looked", [False, True])

@@ -193,7 +193,7 @@ def test_a_snapshot_is_taken_when_a_callable_says_so(store, ann):
 
 def test_a_snapshot_that_fails_is_no_failure_of_the_save(store, caplog, ann):
     class NoSnapshots(Flaky):
-        def save_snapshot(self, *_: object) -> None:
+        def save_snapshot(self, *_: object, **__: object) -> None:
             raise ThrottledError("PutItem", "x", "y")
 
     repository = Repository(NoSnapshots(store), Account, every=1)
@@ -264,7 +264,7 @@ def test_every_is_a_number_of_events(store, every):
 
 def test_snapshot_when_is_callable(store):
     with pytest.raises(InputError, match="snapshot_when must be callable, not 3"):
-        Repository(store, Account, snapshot_when=3)
+        Repository(store, Account, snapshot_when=3)  # type: ignore[arg-type]
 
 
 def test_every_and_when_exclude_each_other(store):
@@ -320,7 +320,7 @@ def test_an_aggregate_without_a_category_is_refused_when_it_is_defined():
     with pytest.raises(AggregateDefinitionError, match=r"Parcel\.category is 7"):
 
         class Parcel(Aggregate):
-            category = 7
+            category = 7  # type: ignore[assignment]
 
 
 def test_a_base_class_without_streams_is_abstract(store, ann):
