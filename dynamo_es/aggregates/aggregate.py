@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.event_store.event import Event
-    from dynamo_es.values import RawEvent, StoredVersion
+    from dynamo_es.values import RawEvent, StoredVersion, StreamId
 
 
 class Aggregate:
@@ -56,6 +56,7 @@ class Aggregate:
     _commands: DecidedCommands
     _stored_version: int = 0
     _snapshot_version: int = 0
+    _stream_id: StreamId | None = None
     _generation: int | None = None
     _outdated: bool = False
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_seconds
-from dynamo_es.aggregates.saving import append, take_as_decided, writes_of
+from dynamo_es.aggregates.saving import append, kept, take_as_decided, writes_of
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
@@ -111,11 +111,11 @@ class Repository(Generic[TAggregate]):
         raws = stream.load()
         decided = None if command is None else DecidedCommands(raws).find(command)
         if decided is None:
-            self._replay(loaded, raws)
+            self._replay(stream, loaded, raws)
             yield loaded
             self._save(stream, loaded, context, transact_with, command)
         else:
-            self._replay(loaded, stream.before(raws, decided))
+            self._replay(stream, loaded, stream.before(raws, decided))
             yield loaded
             take_as_decided(loaded, stream, raws, decided)
 
@@ -129,7 +129,8 @@ class Repository(Generic[TAggregate]):
         Raises and costs as `EventStore.load_stream`.
         """
         fresh = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
-        self._replay(fresh, self._stream(id, fresh).load())
+        stream = self._stream(id, fresh)
+        self._replay(stream, fresh, stream.load())
         return fresh
 
     def save(
@@ -158,7 +159,7 @@ class Repository(Generic[TAggregate]):
         command twice is not what its stream is: load it again.
 
         Raises:
-            InputError: the aggregate is not what its stream is.
+            InputError: the aggregate is not what its stream is, or was loaded from another one.
 
         Raises and costs as `EventStore.append`; a snapshot costs as `EventStore.save_snapshot`,
         and its failure is logged, not raised: the events are stored.
@@ -208,6 +209,7 @@ class Repository(Generic[TAggregate]):
         there is a snapshot after it.
         """
         check_attempts(attempts)
+        transact_with = kept(transact_with)
         retries = Retries(self._retry_seconds, attempts, self._monotonic, self._sleep)
         raws: list[RawEvent] | None = None
         while True:
@@ -218,7 +220,7 @@ class Repository(Generic[TAggregate]):
             decided = None if command is None else DecidedCommands(raws).find(command)
             if command is not None and decided is not None:
                 return self._repeat(stream, aggregate, decide, raws, command, decided)
-            self._replay(aggregate, raws)
+            self._replay(stream, aggregate, raws)
             result = _returned(decide(aggregate))
             writes = writes_of(transact_with, aggregate)
             try:
@@ -242,7 +244,7 @@ class Repository(Generic[TAggregate]):
         decided: Decided,
     ) -> R:
         """Return what ``decide`` returned when a command was decided first."""
-        self._replay(aggregate, stream.before(raws, decided))
+        self._replay(stream, aggregate, stream.before(raws, decided))
         result = _returned(decide(aggregate))
         if result is None:
             return result
@@ -290,7 +292,8 @@ class Repository(Generic[TAggregate]):
             except AppendOutcomeUnknownError as unknown:
                 retries.wait_or_raise(unknown)
 
-    def _replay(self, aggregate: TAggregate, raws: list[RawEvent]) -> None:
+    def _replay(self, stream: AggregateStream, aggregate: TAggregate, raws: list[RawEvent]) -> None:
+        aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
         replay(aggregate, raws, self._store.read(raws))
 
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -26,7 +26,22 @@ def writes_of(
     transact_with: TransactWith[TAggregate], aggregate: TAggregate
 ) -> Sequence[EnlistedWrite]:
     """Return the writes that go along with what an aggregate has emitted."""
-    return transact_with(aggregate) if callable(transact_with) else transact_with
+    return _listed(transact_with(aggregate) if callable(transact_with) else transact_with)
+
+
+def kept(transact_with: TransactWith[TAggregate]) -> TransactWith[TAggregate]:
+    """Return the same writes in a form that every attempt finds all of them in."""
+    return transact_with if callable(transact_with) else _listed(transact_with)
+
+
+def _listed(writes: Iterable[EnlistedWrite]) -> Sequence[EnlistedWrite]:
+    try:
+        return tuple(writes)
+    except TypeError:
+        raise InvalidEnlistedWriteError(
+            "transact_with must be a list of writes, or a plain function that returns one, "
+            f"not {type(writes).__name__}."
+        ) from None
 
 
 def append(
@@ -41,6 +56,11 @@ def append(
         raise InputError(
             f"Stream {stream.id}: the aggregate emitted the events of a command that was "
             "decided before, so its state is not that of its stream. Load it again."
+        )
+    if aggregate._stream_id not in (None, stream.id):  # noqa: SLF001
+        raise InputError(
+            f"Stream {stream.id}: the aggregate was loaded from the stream "
+            f"{aggregate._stream_id}, and is saved there."  # noqa: SLF001
         )
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:
@@ -60,6 +80,7 @@ def append(
     )
     if command is not None and version is not None and version.repeated:
         return False
+    aggregate._stream_id = stream.id  # noqa: SLF001
     aggregate._stored(events, version, of_command=command is not None)  # noqa: SLF001
     return True
 

@@ -175,6 +175,28 @@ def test_a_rival_that_appends_at_every_wait_hinders_nobody(store, rivals, ann):
     assert repository.load(ann).balance == 103
 
 
+def test_a_stream_that_is_created_again_during_a_wait_is_read_anew(store, others, rivals, ann):
+    def create_again():
+        others.delete_stream(StreamId(name=ann, category="account"))
+        for _ in range(4):
+            rivals.transact(ann, lambda account: account.deposit(10))
+
+    time = Time(meanwhile=create_again)
+    repository = Repository(store, Account, sleep=time.sleep, monotonic=time.monotonic)
+    seen = []
+
+    def decide(account):
+        seen.append(account.balance)
+        if len(seen) <= 2:
+            deposit(rivals, ann)
+        account.deposit(100)
+
+    repository.transact(ann, decide)
+
+    assert seen == [0, 1, 40]
+    assert repository.load(ann).balance == 140
+
+
 def test_it_goes_on_for_ten_seconds_unless_the_repository_says_otherwise(ann):
     store = MemoryBackend().event_store
     rivals = Repository(store, Account)
@@ -339,6 +361,33 @@ def test_a_read_model_changes_with_the_decision(engine, store, rivals, ann, read
     account.deposit(1)
     repository.save(ann, account, transact_with=[balance_write(read_model, ann, 17)])
     assert balance_in(engine, read_model, ann) == 17
+
+
+@needs(Capability.REQUESTS)
+@pytest.mark.parametrize("once", [iter, tuple, lambda writes: (write for write in writes)])
+def test_writes_that_can_be_listed_once_go_along_with_the_last_attempt(
+    engine, store, rivals, ann, read_model, once
+):
+    conflicts = [1, 1]
+
+    def decide(account):
+        if conflicts:
+            conflicts.pop()
+            deposit(rivals, ann)
+        account.deposit(5)
+
+    Repository(store, Account, sleep=lambda _: None).transact(
+        ann, decide, transact_with=once([balance_write(read_model, ann, 7)])
+    )
+    assert balance_in(engine, read_model, ann) == 7
+
+
+@pytest.mark.parametrize("writes", [7, lambda _: 7, lambda _: None])
+def test_what_is_no_list_of_writes_is_refused(store, ann, writes):
+    repository = Repository(store, Account)
+    with pytest.raises(InvalidEnlistedWriteError, match="transact_with must be a list"):
+        repository.transact(ann, lambda account: account.deposit(5), transact_with=writes)
+    assert repository.load(ann).stored_version == 0
 
 
 @needs(Capability.REQUESTS)

@@ -305,6 +305,23 @@ def test_a_stream_of_another_category_is_refused(repository, store, ann, categor
     assert account.__changes__ == [Deposited(amount=5)]
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_an_aggregate_is_saved_into_the_stream_it_was_loaded_from(repository, ann, emptied):
+    if not emptied:
+        repository.transact(ann, lambda account: account.open("Ann"))
+    account = repository.load(ann)
+    account.deposit(5)
+
+    with pytest.raises(InputError, match="was loaded from the stream"):
+        repository.save(f"{ann} the other", account)
+
+    repository.save(ann, account)
+    account.deposit(5)
+    with pytest.raises(InputError, match="was loaded from the stream"):
+        repository.save(f"{ann} the other", account)
+    assert repository.load(f"{ann} the other").stored_version == 0
+
+
 @pytest.mark.parametrize("id", [None, 7, b"ann", object()])
 def test_what_stands_for_no_stream_is_refused(repository, id):  # noqa: A002
     with pytest.raises(InvalidStreamIdError, match="An aggregate's id is a UUID"):
