@@ -110,8 +110,8 @@ class StorageStrategy(ABC):
             ServiceError: AWS refused or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process has not seen the stream at that version within the last ten
-        seconds. With other writes, all of it costs twice the units.
+        unit more when this process does not know the stream's version, or had no reply of the
+        table for ten seconds. With other writes, all of it costs twice the units.
         """
 
     @abstractmethod
@@ -129,7 +129,8 @@ class StorageStrategy(ABC):
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process has not seen the stream that long within ten seconds.
+        unit more when this process does not know that the stream is that long, or had no reply
+        of the table for ten seconds.
         """
 
     @abstractmethod

@@ -141,7 +141,7 @@ class Append:
     def _known_at(self, expected: int) -> tuple[Head | None, int | None]:
         """Return the head if it is known to be there, and the generation that it has to be of.
 
-        Seen too long ago to be used unread, a head still tells the generation: that of a caller
+        A head that is not to be used unread still tells the generation: that of a caller
         who says none is the one in which this process saw the expected version last.
         """
         generation = self.generation

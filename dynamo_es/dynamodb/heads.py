@@ -5,8 +5,9 @@ generation versions only grow, so its append collides; after a deletion a fence 
 version the closed generation could write to. Heads are forgotten well before those fences expire.
 
 A table that was deleted and restored under its name keeps none of that: its streams may end
-below a remembered head, and a put sees no more than its own place. So an append trusts a head
-only for as long as nobody can replace a table, and reads it again after that (ADR 12).
+below a remembered head, and a put sees no more than its own place. But no table is replaced
+without a time in which it is not there. So heads are used unread only as long as the table has
+replied again and again since they were seen, and read again after a longer silence (ADR 12).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ HEAD_SECONDS: Final = 24 * 3600
 """How long a head is remembered, by the wall clock: a frozen Lambda's other one stands still."""
 
 TRUSTED_SECONDS: Final = 10
-"""How long a head is used unread: no table is deleted, made again and filled in less."""
+"""The silence after which a table may be another: deleting and making one again takes longer."""
 
 
 class Seen(NamedTuple):
-    """A head, and whether it was seen so lately that it can be used unread."""
+    """A head, and whether the table is sure to be the same, so that it can be used unread."""
 
     head: Head
     trusted: bool
@@ -49,7 +50,9 @@ class RememberedHeads:
         self._capacity = capacity
         self._clock = clock
         self._lock = Lock()
-        self._heads: OrderedDict[str, tuple[Head, float]] = OrderedDict()
+        self._heads: OrderedDict[str, tuple[Head, float, int]] = OrderedDict()
+        self._replied_at = clock()
+        self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
     def get(self, key: str) -> Head | None:
         """Return the head of a stream that can be used unread; None: read it."""
@@ -62,13 +65,13 @@ class RememberedHeads:
             entry = self._heads.get(key)
             if entry is None:
                 return None
-            head, seen_at = entry
-            age = self._clock() - seen_at
-            if not 0 <= age < HEAD_SECONDS:
+            head, seen_at, silences = entry
+            now = self._clock()
+            if not 0 <= now - seen_at < HEAD_SECONDS:
                 del self._heads[key]
                 return None
             self._heads.move_to_end(key)
-            return Seen(head, age < TRUSTED_SECONDS)
+            return Seen(head, silences == self._silences and self._is_recent(now))
 
     def remember(self, key: str, head: Head) -> Head:
         """Remember a head, unless a later one is: two threads may finish in any order.
@@ -81,11 +84,12 @@ class RememberedHeads:
         if not self._capacity:
             return head
         with self._lock:
-            entry = self._heads.get(key)
             now = self._clock()
-            if entry is not None and entry[0] > head and 0 <= now - entry[1] < TRUSTED_SECONDS:
+            self._take_reply(now)
+            entry = self._heads.get(key)
+            if entry is not None and entry[0] > head and entry[2] == self._silences:
                 return entry[0]
-            self._heads[key] = (head, now)
+            self._heads[key] = (head, now, self._silences)
             self._heads.move_to_end(key)
             if len(self._heads) > self._capacity:
                 self._heads.popitem(last=False)
@@ -100,3 +104,12 @@ class RememberedHeads:
         """Forget every head: the table is gone, and what has its name next is another."""
         with self._lock:
             self._heads.clear()
+
+    def _take_reply(self, now: float) -> None:
+        """Take note that the table replied just now: whatever was seen in it comes of a reply."""
+        if not self._is_recent(now):
+            self._silences += 1
+        self._replied_at = now
+
+    def _is_recent(self, now: float) -> bool:
+        return 0 <= now - self._replied_at < TRUSTED_SECONDS

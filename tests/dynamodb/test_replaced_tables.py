@@ -33,7 +33,7 @@ from tests.dynamodb.machine import (
 )
 
 LONG_AGO = TRUSTED_SECONDS
-"""How long ago a head was seen that may be of another table."""
+"""How long ago the table replied last if it may be another one now."""
 
 
 def test_a_head_seen_a_while_ago_is_read_again_before_the_put():
@@ -148,6 +148,20 @@ def test_no_table_is_restored_as_fast_as_a_head_is_forgotten(process, stream, cl
     clock.now += TRUSTED_SECONDS
 
     refuses(process, stream, expected=3, actual=1)
+
+
+def test_a_process_that_the_table_goes_on_replying_to_pays_no_read(process, stream, clock):
+    sent = []
+    process.client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: sent.append(model.name)
+    )
+    for _ in range(3):
+        clock.now += TRUSTED_SECONDS - 1
+        other = StreamId(category="order")
+        process.storage.insert_events(other, ExplicitVersioning(0), events(other, 1))
+    process.storage.insert_events(stream, ExplicitVersioning(3), events(stream, 1))
+
+    assert sent == ["PutItem"] * 4
 
 
 def test_a_process_that_met_no_table_remembers_nothing_of_the_next(process, stream):
