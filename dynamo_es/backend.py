@@ -70,6 +70,7 @@ class DynamoBackend(Backend):
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
+        self._forget_heads = heads.clear
 
         def shared_log() -> LogAccess:
             # Loaded for those that read the log: a process that only appends starts without.
@@ -205,6 +206,7 @@ class DynamoBackend(Backend):
         from dynamo_es.dynamodb.tables import create_tables
 
         create_tables(self.client, self.config)
+        self._forget_heads()
 
     def close(self) -> None:
         """Let go of the emulator of `local`; a backend on AWS has nothing to close."""

@@ -30,6 +30,8 @@
     ├── UnreadableEventError                    a stored event that its class cannot take
     │   ├── UnknownEventError                   no class has its name
     │   └── NewerSchemaError                    its class here is older than it
+    ├── CommandDecidedError                     a command that was decided before, otherwise
+    ├── AggregateDefinitionError                an aggregate class that cannot be used
     ├── EventDefinitionError                    an event class that cannot be used
     │   ├── DuplicatedEvent                     two classes of one name
     │   └── EncryptedFieldError                 a mark of encryption that cannot be kept
@@ -428,6 +430,38 @@ class NewerSchemaError(UnreadableEventError):
             f"it is stored with schema version {stored}, and the class here has {known}. "
             "A newer release wrote it: deploy that one here too.",
         )
+
+
+class CommandDecidedError(EventStoreError):
+    """A command was decided before, and deciding it again came to something else.
+
+    Nothing was written now. What counts is what was stored the first time.
+
+    Attributes:
+        stream_id: the stream, as text.
+        command_id: the command, as text.
+        version: version of the last event that the command led to.
+        events: these events, as they were stored the first time.
+    """
+
+    def __init__(
+        self, stream_id: object, command_id: str, version: int, events: tuple[Any, ...]
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.command_id = command_id
+        self.version = version
+        self.events = events
+        super().__init__(
+            f"Stream {stream_id}: the command {command_id!r} was decided before, up to version "
+            f"{version}, and deciding it again on the same state gave other events, so what it "
+            "returned the first time is not known. Take it from the events of this error. To "
+            "have it returned, let the decision depend on the aggregate and the command alone: "
+            "no clock, no random ids."
+        )
+
+
+class AggregateDefinitionError(EventStoreError):
+    """An aggregate class that cannot be used as it is defined; the message names it."""
 
 
 class EventDefinitionError(EventStoreError):

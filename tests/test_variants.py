@@ -22,6 +22,7 @@ CAUGHT_BY: Final = {
     "tenant_forgotten_in_delete": "test_identity.py",
     "conflict_at_face_value": "test_idempotency.py::test_whole_stream_again",
     "unconditional_put": "test_conflicts.py",
+    "generation_forgotten": "test_generations.py",
 }
 
 RACES_ONLY: Final = {

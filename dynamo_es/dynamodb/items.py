@@ -196,14 +196,16 @@ def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[
     """
     try:
         rows = _ROWS.validate_json(unpack(item["events"]))
+        generation = int(item["generation"]["N"])
+        at = datetime.fromisoformat
         if version is None:
             return [
-                RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context)
-                for uuid, at, name, data, context in rows
+                RawEvent(uuid, stream_id, at(created), name, data, context, None, generation)
+                for uuid, created, name, data, context in rows
             ]
         return [
-            RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context, number)
-            for number, (uuid, at, name, data, context) in enumerate(rows, version)
+            RawEvent(uuid, stream_id, at(created), name, data, context, number, generation)
+            for number, (uuid, created, name, data, context) in enumerate(rows, version)
         ]
     except (AttributeError, KeyError, ValueError, TypeError) as error:
         raise _unreadable(item, f"{type(error).__name__}: {error}.") from error

@@ -22,7 +22,7 @@ from dynamo_es.dynamodb.log.sequencing import last_position
 from dynamo_es.dynamodb.reading import load
 from dynamo_es.dynamodb.snapshots import save_snapshot
 from dynamo_es.dynamodb.stream import Stream
-from dynamo_es.exceptions import InvalidEnlistedWriteError
+from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.gateway import Gateway
     from dynamo_es.dynamodb.heads import RememberedHeads
-    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+    from dynamo_es.dynamodb.requests import Steps, T
+    from dynamo_es.values import (
+        Position,
+        RawEvent,
+        StoredVersion,
+        StreamId,
+        TenantId,
+        Versioning,
+    )
 
 
 class DynamoStorage(StorageStrategy):
@@ -77,7 +85,7 @@ class DynamoStorage(StorageStrategy):
         """Return events; see `StorageStrategy.fetch_events`."""
         check_range(start, stop)
         steps = load(self._stream(stream_id), start, stop)
-        return self._gateway.run("load", self._tenant_id, stream_id, steps)
+        return self._run("load", stream_id, steps)
 
     def insert_events(
         self,
@@ -86,7 +94,7 @@ class DynamoStorage(StorageStrategy):
         events: Sequence[RawEvent],
         *,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> int | None:
+    ) -> StoredVersion | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
         if not isinstance(transact_with, tuple) or transact_with:
@@ -102,7 +110,7 @@ class DynamoStorage(StorageStrategy):
         steps = append.run()
         if transact_with:
             steps = naming_missing_table(steps, stream, transact_with)
-        version = self._gateway.run("append", self._tenant_id, stream_id, steps)
+        version = self._run("append", stream_id, steps)
         if self._announcer:
             self._announcer.announce(self._tenant_id, append)
         return version
@@ -111,12 +119,12 @@ class DynamoStorage(StorageStrategy):
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
         version = check_snapshot(snapshot)
         steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
-        self._gateway.run("save_snapshot", self._tenant_id, snapshot.stream_id, steps)
+        self._run("save_snapshot", snapshot.stream_id, steps)
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream; see `StorageStrategy.delete_stream`."""
         steps = delete_stream(self._stream(stream_id))
-        self._gateway.run("delete", self._tenant_id, stream_id, steps)
+        self._run("delete", stream_id, steps)
 
     @property
     def current_position(self) -> Position | None:
@@ -145,6 +153,13 @@ class DynamoStorage(StorageStrategy):
             self._tenant_id,
             announcer=replace(self._announcer, hooks=hooks),
         )
+
+    def _run(self, operation: str, stream_id: StreamId, steps: Steps[T]) -> T:
+        try:
+            return self._gateway.run(operation, self._tenant_id, stream_id, steps)
+        except TableNotFoundError:
+            self._heads.clear()  # What has the table's name next is another table.
+            raise
 
     def _stream(self, stream_id: StreamId) -> Stream:
         check_stream(stream_id)

@@ -87,6 +87,7 @@ class Serde:
             data,
             context,
             wrapped.version,
+            wrapped.generation,
         )
 
     def deserialize(self, raw: RawEvent, *, keep_unknown: bool = False) -> WrappedEvent[Any]:
@@ -130,7 +131,14 @@ class Serde:
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
             found.append(
-                WrappedEvent(event, raw.version, raw.uuid, raw.created_at, _context(context))
+                WrappedEvent(
+                    event,
+                    raw.version,
+                    raw.uuid,
+                    raw.created_at,
+                    _context(context),
+                    raw.generation,
+                )
             )
         return found
 

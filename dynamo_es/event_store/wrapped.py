@@ -74,6 +74,8 @@ class WrappedEvent(Generic[TEvent]):
         uuid: identity of the event; appending it again at the same version is a success.
         created_at: when it was made.
         context: metadata.
+        generation: number of the stream's generation that it was loaded from; None before the
+            append. Equality ignores it.
     """
 
     event: TEvent
@@ -81,6 +83,7 @@ class WrappedEvent(Generic[TEvent]):
     uuid: UUID = field(default_factory=uuid4)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     context: Context = EMPTY_CONTEXT
+    generation: int | None = field(default=None, compare=False)
 
     @classmethod
     def wrap(

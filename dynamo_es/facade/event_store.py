@@ -78,4 +78,4 @@ class EventStoreAccess:
         """Return the event store over a tenant's storage."""
         from dynamo_es.event_store.store import EventStore
 
-        return EventStore(storage, self.serde(tenant_id))
+        return EventStore(storage, self.serde(tenant_id), tenant_id)
