@@ -24,9 +24,9 @@ from dynamo_es.aws_lambda.log import pages_in
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
     from dynamo_es.outbox import OutboxReport
     from dynamo_es.outbox.run import Publisher
@@ -91,14 +91,12 @@ class OutboxHandler:
         self._margin = margin
         self.reports: list[OutboxReport] = []
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Publish what is due.
 
         Args:
-            event: a batch of the log table's stream, or anything without ``Records``. It is only
-                a reason to look.
+            event: a batch of the log table's stream, a pipe's list of its records, or anything
+                without ``Records``. It is only a reason to look.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -146,6 +144,6 @@ def _of_environment() -> OutboxHandler:
     )
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext | None = None) -> dict[str, Any]:
+def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Publish what the environment's outbox has, to where the environment says."""
     return _of_environment()(event, context)

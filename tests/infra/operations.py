@@ -10,7 +10,7 @@ from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersion
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.exceptions import EventStoreError
-from tests.aws_lambda.lambdas import records_of
+from tests.aws_lambda.lambdas import failure, records_of
 from tests.bdd import a_snapshot, events
 from tests.faults import Fault, Network
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
@@ -115,6 +115,7 @@ class Records:
             another_process(backend).storage.insert_events(stream, ANY_VERSION, events(stream, 1))
         records = records_of(backend, "events")
         self.history, self.late = records[:before], records[before:]
+        self.failure = failure(backend, self.late)
         self.newest = list(
             {str(one["dynamodb"]["Keys"]["stream_key"]): one for one in self.history}.values()
         )
@@ -139,8 +140,9 @@ def leave_a_place(backend: DynamoBackend) -> None:
     backend.client.put_item(TableName="log", Item={**place, "finished": {"BOOL": True}})
 
 
-def poll(backend: DynamoBackend) -> None:
-    """What a worker does that reads the table's stream by itself."""
+def poll(backend: DynamoBackend, records: Records) -> None:
+    """What a worker does that reads the table's stream by itself, or a batch that was given up."""
+    sequence_events(another_process(backend))(records.failure)
     another_process(backend).sequencer.drain()
     another_process(backend).sequencer.drain()
 

@@ -110,7 +110,7 @@ def _run(found: Sent) -> None:
             operations.sequence(every_tenants, records)
         operations.leave_a_place(backend)
         with calls_of(backend) as found["Pollers"]:
-            operations.poll(every_tenants)
+            operations.poll(every_tenants, records)
         with calls_of(backend) as found["Readers"]:
             for stream in streams.values():
                 operations.load(backend, stream)
