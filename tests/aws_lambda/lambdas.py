@@ -24,6 +24,21 @@ class Context:
         return left
 
 
+class Service:
+    """Stands in for a boto3 client: remembers each call."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self._answer = answer or {}
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**params: Any) -> Any:
+            self.sent.append((name, params))
+            return self._answer
+
+        return call
+
+
 class Died(BaseException):
     """The process was killed, or its time was over."""
 

@@ -24,6 +24,7 @@ from dynamo_es import (
 from dynamo_es.aws_lambda import EventBridgePublisher, SnsPublisher, SqsPublisher
 from dynamo_es.aws_lambda.publishers import MAX_BYTES, MAX_TOPIC_BYTES, publisher_for
 from dynamo_es.exceptions import ConfigurationError, PublishingError
+from tests.aws_lambda.lambdas import Service
 from tests.event_store.accounts import Deposited
 
 UUID_ = UUID("018f0000-0000-7000-8000-000000000001")
@@ -47,21 +48,6 @@ ATTRIBUTES = {
     "category": {"DataType": "String", "StringValue": "account"},
     "tenant": {"DataType": "String", "StringValue": "acme"},
 }
-
-
-class Service:
-    """Stands in for a client: remembers each call."""
-
-    def __init__(self, answer=None):
-        self.sent = []
-        self._answer = answer or {}
-
-    def __getattr__(self, name):
-        def call(**params):
-            self.sent.append((name, params))
-            return self._answer
-
-        return call
 
 
 class Told(Event):
