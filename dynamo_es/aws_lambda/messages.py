@@ -52,8 +52,17 @@ _UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def message_of(record: RecordedRaw) -> Message:
-    """Return what is published of an event: the event as it is stored, in the documented shape."""
+    """Return what is published of an event: the event as it is stored, in the documented shape.
+
+    Raises:
+        PublishingError: another writer stored it with data or a context that is no JSON object.
+    """
     raw = record.entry
+    if not isinstance(raw.context, dict) or not isinstance(raw.data, dict):
+        raise PublishingError(
+            f"Event {raw.uuid} is stored with data or a context that is no JSON object, so that "
+            "no class could take it: another writer has stored it."
+        )
     stream = raw.stream_id
     return {
         "id": str(raw.uuid),

@@ -229,6 +229,12 @@ def test_an_event_goes_out_as_it_is_stored():
     }
 
 
+@pytest.mark.parametrize("wrong", [{"data": [1]}, {"context": [1]}])
+def test_what_another_writer_stored_as_no_object_is_refused(wrong):
+    with pytest.raises(PublishingError, match="no JSON object"):
+        SqsPublisher("https://sqs/1/q", client=Service())(recorded(**wrong))
+
+
 def test_an_event_of_a_projection_goes_out_in_the_same_shape():
     queue = Service()
     SqsPublisher("https://sqs/1/q", client=queue)(typed(Deposited(amount=5)))
