@@ -13,6 +13,7 @@
     │   ├── InvalidPositionError                negative, or one that the log has not reached
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
     │   ├── InvalidConsumerError                a consumer's name that cannot make a key
+    │   ├── InvalidMessageError                 what a consumer was given is no published event
     │   ├── InvalidEnlistedWriteError           a write that cannot go along with an append
     │   └── CommitTooLargeError                 past what one write can carry
     ├── ConcurrentStreamWriteError              the stream's version is not the expected one
@@ -167,6 +168,10 @@ class InvalidSubscriptionError(InputError):
 
 class InvalidConsumerError(InputError):
     """A name of a projection, outbox or other consumer that cannot make a key."""
+
+
+class InvalidMessageError(InputError):
+    """What was given as a published event is not one."""
 
 
 class InvalidEnlistedWriteError(InputError):

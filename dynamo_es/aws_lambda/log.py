@@ -7,13 +7,14 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
-from dynamo_es.aws_lambda.records import change_of
+from dynamo_es.aws_lambda.failures import failed_batches
+from dynamo_es.aws_lambda.records import change_of, records_in
 from dynamo_es.dynamodb.log.items import PAGES_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
@@ -96,13 +97,12 @@ class LogHandler:
         self._margin = margin
         self._on_progress = on_progress
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply what the log has beyond the checkpoint.
 
         Args:
-            event: a batch of the log table's stream, or anything without ``Records``.
+            event: a batch of the log table's stream, a pipe's list of its records, or anything
+                without ``Records``.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -140,16 +140,18 @@ class PageRecord(NamedTuple):
     last: Position
 
 
-def pages_in(event: Mapping[str, Any]) -> list[PageRecord] | None:
+def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     """Return the new pages in a batch of the log table's stream; None if it is no batch at all.
+
+    A failure record is no batch either: it is a reason to look, as a schedule's event is.
 
     Raises:
         ConfigurationError: these are not records of a table's stream.
     """
-    if "Records" not in event:
+    if isinstance(event, dict) and ("Records" not in event or failed_batches(event)):
         return None
     pages: list[PageRecord] = []
-    for record in event["Records"]:
+    for record in records_in(event):
         change = change_of(record)
         image = change.get("NewImage") or change.get("Keys") or {}
         if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": PAGES_KEY}:

@@ -48,6 +48,21 @@ class Decoded:
     foreign: int = 0
 
 
+def records_in(event: object) -> Sequence[Mapping[str, Any]]:
+    """Return the records of a batch: as Lambda hands it over, or the bare list of a pipe.
+
+    Raises:
+        ConfigurationError: it is no batch.
+    """
+    records = event.get("Records") if isinstance(event, dict) else event
+    if not isinstance(records, list | tuple):
+        raise ConfigurationError(
+            "This handler takes batches of a DynamoDB table's stream: an event with Records, a "
+            f"pipe's list of them, or a failure record; not {type(event).__name__} without them."
+        )
+    return records
+
+
 def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
     """Return the commits in a batch of the events table's stream.
 
@@ -90,13 +105,19 @@ def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         ConfigurationError: it is not of a table's stream.
     """
-    change = record.get("dynamodb")
+    change = record.get("dynamodb") if isinstance(record, dict) else None
     if not isinstance(change, dict) or "SequenceNumber" not in change:
         raise ConfigurationError(
-            "This handler takes batches of a DynamoDB table's stream, not of "
-            f"{record.get('eventSource') or record.get('EventSource')}."
+            f"This handler takes batches of a DynamoDB table's stream, not of {source_of(record)}."
         )
     return change
+
+
+def source_of(record: object) -> object:
+    """Return what a record says that it comes from, for messages."""
+    if not isinstance(record, dict):
+        return type(record).__name__
+    return record.get("eventSource") or record.get("EventSource")
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:

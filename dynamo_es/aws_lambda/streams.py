@@ -9,15 +9,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
-from dynamo_es.aws_lambda.records import decode
+from dynamo_es.aws_lambda.failures import failed_batches, handle_again
+from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.dynamodb.log.reading import chooser, records_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.dynamodb.log.sequencing import Hint
     from dynamo_es.event_store.event import Event
@@ -123,13 +124,12 @@ class StreamsHandler:
         self._margin = margin
         self.totals = Totals()
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream.
+            event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
+                records of batches that were given up.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -138,8 +138,10 @@ class StreamsHandler:
         Raises:
             ConfigurationError: these are not records of a table's stream with new images.
         """
+        if failed := failed_batches(event):
+            return handle_again(self._backend, failed, lambda batch: self(batch, context))
         deadline = Deadline(context, self._margin)
-        records = event.get("Records", ())
+        records = records_in(event)
         decoded = decode(records)
         chosen = [commit for commit in decoded.commits if self._chooses(commit.hint)]
         self.totals.records += len(records)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from dynamo_es.event_store.event import Event
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
-    Context,
     Recorded,
     UnknownEvent,
     WrappedEvent,
+    context_of,
 )
 from dynamo_es.exceptions import (
     InvalidEventError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Json
     from dynamo_es.event_store.registry import EventKind, EventRegistry
+    from dynamo_es.event_store.wrapped import Context
     from dynamo_es.values import RecordedRaw, StreamId
 
 SCHEMA: Final = "$schema"
@@ -113,6 +114,10 @@ class Serde:
         for raw in raws:
             kind = self.registry.kind_named(raw.name)
             context = raw.context
+            if not isinstance(context, dict):
+                raise UnreadableEventError(
+                    raw.stream_id, raw.version, raw.name, "its context is no JSON object."
+                )
             data = raw.data
             if context and ENCRYPTED in context:
                 data = self.encryption.decrypt(
@@ -136,7 +141,7 @@ class Serde:
                     raw.version,
                     raw.uuid,
                     raw.created_at,
-                    _context(context),
+                    context_of(context),
                     raw.generation,
                 )
             )
@@ -162,12 +167,40 @@ class Serde:
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
-        stored = context.model_dump(mode="json", exclude_none=True)
+        stored = _context_as_json(context, stream_id)
         if reserved := [name for name in stored if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
             )
         return stored
+
+
+def _context_as_json(context: Context, stream_id: StreamId) -> Json:
+    if not isinstance(context, BaseModel):
+        raise InvalidEventError(
+            stream_id, f"the context is of type {type(context).__name__}: give a Context."
+        )
+    try:
+        stored = context.model_dump(mode="json", exclude_none=True, warnings=False)
+    except (ValueError, RecursionError):
+        # Not the cause: it may quote a value.
+        fields = ", ".join(name for name, value in context if not _is_json(value)) or "a field"
+        raise InvalidEventError(
+            stream_id,
+            f"the context cannot be stored as JSON ({fields}): "
+            "convert it to text, numbers, lists and dicts.",
+        ) from None
+    if not isinstance(stored, dict):
+        raise InvalidEventError(stream_id, "the context is no JSON object: give a Context.")
+    return stored
+
+
+def _is_json(value: object) -> bool:
+    try:
+        to_jsonable_python(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
@@ -219,13 +252,6 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
 def _schema_version(raw: RawEvent) -> int:
     version: int = raw.context.get(SCHEMA, 1)
     return version
-
-
-def _context(stored: Json) -> Context:
-    if not stored:
-        return EMPTY_CONTEXT
-    fields = {name: value for name, value in stored.items() if not name.startswith("$")}
-    return Context(**fields) if fields else EMPTY_CONTEXT
 
 
 def _fields(error: ValidationError) -> str:

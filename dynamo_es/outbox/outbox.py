@@ -16,6 +16,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.outbox.handing import handing
 from dynamo_es.outbox.run import Run
 from dynamo_es.outbox.terms import Terms
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.run import OutboxReport, Publisher, Tries
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.values import Position
 
 _logger = logging.getLogger("dynamo_es")
 
@@ -111,8 +112,10 @@ class Outbox:
         published does not hold up the others; one whose stream was deleted is dropped.
 
         Args:
-            publisher: called with a `Recorded` for each. An exception, as one of making the
-                event from what is stored, is a try in vain. What is no `Exception`, such as
+            publisher: called with a `Recorded` for each, or with a `RecordedRaw` if its attribute
+                ``as_stored`` is True, as that of the publishers in `dynamo_es.aws_lambda` is: then
+                no class is needed. An exception, as one of making the event from what is stored,
+                is a try in vain. What is no `Exception`, such as
                 `KeyboardInterrupt`, is no try; it ends the run, and is raised.
             limit: most tries of this run, 1 or more.
             attempts: most tries of an event, 1 or more; then it is dead until it is put back by
@@ -121,8 +124,8 @@ class Outbox:
                 twice the one before, up to a day. 0: it is tried again by the next run.
             lease: seconds for which other workers stay out after each write of this one, 1 or
                 more. A publisher has to be done within half of it.
-            keep_unknown: give the publisher an event whose name no class has as an
-                `UnknownEvent`; without it, that is a try in vain.
+            keep_unknown: give the publisher an event that no class here can take as an
+                `UnknownEvent`, as it is stored; without it, that is a try in vain.
 
         Returns:
             What was done. Nothing, if another worker is at it.
@@ -239,12 +242,8 @@ class Outbox:
                 f"{publisher!r} is asynchronous: nobody here would wait for it. "
                 "Give a function that runs it, by asyncio.run, and returns when it is done."
             )
-        unknown = {"keep_unknown": True} if keep_unknown else {}
-
-        def publish(record: RecordedRaw) -> None:
-            publisher(self._deserialize(record, **unknown))
-
-        return self._new_run(terms).go(publish)
+        hand_over = handing(publisher, self._deserialize, keep_unknown=keep_unknown)
+        return self._new_run(terms).go(hand_over)
 
     def _new_run(self, terms: Terms) -> Run:
         claim = Claim(self._name, self._new_id())

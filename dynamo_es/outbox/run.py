@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
@@ -27,7 +27,21 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("dynamo_es")
 
-Publisher: TypeAlias = Callable[["Recorded"], Any]
+
+class StoredPublisher(Protocol):
+    """Publishes one event as it is stored. It needs no class of it.
+
+    Attributes:
+        as_stored: True, which tells this publisher from one of typed events.
+    """
+
+    as_stored: Literal[True]
+
+    def __call__(self, record: RecordedRaw, /) -> Any:
+        """Publish an event; an exception: it could not."""
+
+
+Publisher: TypeAlias = Callable[["Recorded"], Any] | StoredPublisher
 """Publishes one event; what it returns does not matter. An exception: it could not."""
 
 T = TypeVar("T")
