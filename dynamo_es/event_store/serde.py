@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.proof import UnfaithfulError, prove_context, prove_event
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
     Context,
@@ -53,8 +54,8 @@ class Serde:
         """Return an event as it is stored, always of its class's present schema.
 
         Raises:
-            InvalidEventError: what would be stored could not be loaded again; names the event
-                and its fields.
+            InvalidEventError: what would be loaded is not equal to it, types included; names the
+                event and its field.
             EventDefinitionError: the class cannot be stored as it is defined.
         """
         event = wrapped.event
@@ -65,14 +66,9 @@ class Serde:
             )
         kind = self.registry.kind_of(type(event))
         try:
-            text = kind.serializer.to_json(event, by_alias=True, round_trip=True, warnings=False)
-            # What was changed or built without validation must not become unreadable history.
-            kind.validator.validate_json(text)
-        except ValidationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {_fields(error)}.") from error
-        except PydanticSerializationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {error}.") from error
-        data: Json = from_json(text)
+            data = prove_event(kind, event, _fields)
+        except UnfaithfulError as error:
+            raise InvalidEventError(stream_id, f"{kind.name}: {error}") from None
         context = self._stored_context(wrapped.context, stream_id)
         data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
         if kind.schema_version > 1:
@@ -154,12 +150,20 @@ class Serde:
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
-        stored = context.model_dump(mode="json", exclude_none=True)
-        if reserved := [name for name in stored if name.startswith("$")]:
+        if type(context) is not Context:
+            raise InvalidEventError(
+                stream_id,
+                f"the context is of type {type(context).__name__}, and would load as Context: give "
+                "a dynamo_es.Context, and load it as a class of yours with get_context.",
+            )
+        if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
             )
-        return stored
+        try:
+            return prove_context(context, _context)
+        except UnfaithfulError as error:
+            raise InvalidEventError(stream_id, f"the context: {error}") from None
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
