@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from dynamo_es.event_store.event import Event
-from dynamo_es.event_store.proof import UnfaithfulError, prove_context, prove_event
+from dynamo_es.event_store.proof import prove_context, prove_event
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
     Context,
@@ -65,10 +65,9 @@ class Serde:
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
             )
         kind = self.registry.kind_of(type(event))
-        try:
-            data = prove_event(kind, event, _fields)
-        except UnfaithfulError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {error}") from None
+        data, problem = prove_event(kind, event, _fields)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
         context = self._stored_context(wrapped.context, stream_id)
         data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
         if kind.schema_version > 1:
@@ -160,10 +159,10 @@ class Serde:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
             )
-        try:
-            return prove_context(context, _context)
-        except UnfaithfulError as error:
-            raise InvalidEventError(stream_id, f"the context: {error}") from None
+        stored, problem = prove_context(context, _context)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"the context: {problem}")
+        return stored
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
@@ -224,7 +223,7 @@ def _context(stored: Json) -> Context:
     return Context(**fields) if fields else EMPTY_CONTEXT
 
 
-def _fields(error: ValidationError) -> str:
+def _fields(error: ValidationError, _: type[Event] | None = None) -> str:
     return "; ".join(
         f"{'.'.join(map(str, found['loc'])) or 'the event'}: {found['msg']}"
         for found in error.errors(include_url=False)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum, IntFlag, StrEnum
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID, uuid1, uuid4
 from zoneinfo import ZoneInfo
@@ -35,8 +36,16 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
-from dynamo_es import Context, Event, MemoryBackend, WrappedEvent
-from dynamo_es.exceptions import InvalidEventError
+from dynamo_es import (
+    Aggregate,
+    Context,
+    Event,
+    MemoryBackend,
+    Repository,
+    StreamId,
+    WrappedEvent,
+)
+from dynamo_es.exceptions import EventDefinitionError, InvalidEventError
 from tests.event_store.shapes import account_of, event_of
 
 NAN = float("nan")
@@ -342,7 +351,7 @@ def test_it_is_refused_in_words_that_name_the_field_and_hold_no_value(store, str
 
     assert type(event).__name__ in str(caught.value)
     assert not re.search("hunter2|secret key|Rex", str(caught.value))
-    assert caught.value.__cause__ is None
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert store.load_stream(stream) == []
 
 
@@ -438,3 +447,45 @@ def test_a_context_that_would_load_as_another_is_refused(store, stream, case):
 
     assert "hunter2" not in str(caught.value)
     assert store.load_stream(stream) == []
+
+
+class Basket(Aggregate):
+    """Puts the list out of an event into its state, and goes on to change it."""
+
+    category = "basket"
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def fill(self, *lines: str) -> None:
+        self._emit(Filled(lines=list(lines)))
+
+    def __apply__(self, event: Event) -> None:
+        if isinstance(event, Filled):
+            self.lines = event.lines
+            self.lines.append("from the state")
+
+
+class Filled(Event):
+    lines: list[str]
+
+
+class Locked(Event):
+    _lock: Any = PrivateAttr(default_factory=Lock)
+
+
+def test_what_is_stored_is_what_was_emitted(store):
+    repository = Repository(store, Basket)
+    with repository.aggregate("ann") as basket:
+        basket.fill("a")
+        basket.lines.append("later")
+        changes: Any = basket.__changes__
+        changes[0].lines.append("by the reader")
+
+    (loaded,) = store.load_stream(StreamId(name="ann", category="basket"))
+    assert loaded.event == Filled(lines=["a"])
+
+
+def test_an_event_of_which_no_copy_can_be_kept_is_not_emitted(store):
+    with pytest.raises(EventDefinitionError, match="Locked cannot be copied"):
+        Basket()._emit(Locked())
