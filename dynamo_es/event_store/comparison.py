@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from math import copysign, isnan
@@ -49,6 +49,10 @@ _NOT_FINITE: Final = (
 _PRIVATE: Final = (
     "is a private attribute, which is not stored, and would load with another value: make it a "
     "field, or leave it out."
+)
+_ONE_SHOT: Final = (
+    "can be iterated once only, and is empty when the append is tried again: make the event with a "
+    "list or a tuple."
 )
 _IDENTITY: Final = "is of a class that has no __eq__, so nothing loaded is equal to it: define it."
 
@@ -111,6 +115,12 @@ def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
     return None
 
 
+def has_changing_offset(moment: datetime | time) -> bool:
+    """Whether a moment's time zone is more than an offset, which is all that is stored of it."""
+    zone = getattr(moment, "tzinfo", None)
+    return zone is not None and zone is not UTC and zone.utcoffset(None) is None
+
+
 def _compare_field(model: type[BaseModel], name: str, value: Any, other: Any) -> Difference | None:
     info = model.model_fields.get(name)
     if info is None:  # cached, by a property
@@ -160,6 +170,8 @@ def _other_type(given: Any, loaded: Any) -> Difference:
         return Difference("would appear when it is loaded, and is not there now.")
     if isinstance(given, SECRETS):
         return Difference(_ASTERISKS)
+    if isinstance(given, Iterator):
+        return Difference(_ONE_SHOT)
     if type(given) is float and loaded is None:
         return Difference(_NOT_FINITE)
     kind, other = type(given).__qualname__, type(loaded).__qualname__
@@ -181,7 +193,7 @@ def _compare_texts_of(given: Any, loaded: Any) -> Difference | None:
 
 def _compare_times(given: datetime | time, loaded: datetime | time) -> Difference | None:
     zone = given.tzinfo
-    if zone is not None and zone.utcoffset(None) is None:
+    if has_changing_offset(given):
         return Difference(_ZONE)
     same = (
         given == loaded

@@ -94,8 +94,8 @@ def _check_name(event: type[Event]) -> None:
             f"{event_name(event)!r} is the name of {base.__qualname__}, and {event.__qualname__} "
             "inherits it: give each its own __event_name__."
         )
-    name = getattr(event, "__event_name__", None)
-    if name is not None and (not isinstance(name, str) or not name):
+    name = getattr(event, "__event_name__", event.__qualname__)
+    if not isinstance(name, str) or not name:
         raise EventDefinitionError(
             f"{event.__qualname__}: __event_name__ is {name!r}, and has to be text, not empty."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
 from dynamo_es.event_store.proof import prove_context, prove_event
 from dynamo_es.event_store.wrapped import (
@@ -63,6 +64,12 @@ class Serde:
             raise InvalidEventError(
                 stream_id,
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
+            )
+        if has_changing_offset(wrapped.created_at):
+            raise InvalidEventError(
+                stream_id,
+                "created_at has a time zone whose offset changes, and only the offset is stored: "
+                "convert it with .astimezone(UTC).",
             )
         kind = self.registry.kind_of(type(event))
         data, problem = prove_event(kind, event, _fields)

@@ -52,7 +52,9 @@ class EventStore:
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that could not be loaded again; names event and field.
+            InvalidEventError: an event that would not load as it is, types included; names event
+                and field.
+            EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
         The rest as `StorageStrategy.insert_events`; so is the cost.
@@ -121,7 +123,7 @@ class EventStore:
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: no version, or a state that could not be loaded again.
+            InvalidEventError: no version, or a state that would not load as it is.
 
         The rest as `StorageStrategy.save_snapshot`; so is the cost.
         """

@@ -336,6 +336,7 @@ UNFAITHFUL = {
     "extra": (Open, Open.model_validate({"at": date(2024, 1, 1)}), r"x\.at is of type date"),
     "dataclass": (Point, Point(1, (1,)), r"x\.note is of type tuple, and would load as list"),
     "no equality": (Identical, Identical(1), "x is of a class that has no __eq__"),
+    "one-shot iterable": (Any, {"a": iter([1])}, r"x\[…\] can be iterated once only"),
     "no JSON": (Any, object(), r"x \(of type object\) cannot be made JSON"),
     "bytes that are no text": (bytes, b"\xff", r"x \(of type bytes\) cannot be made JSON"),
 }
@@ -447,6 +448,19 @@ def test_a_context_that_would_load_as_another_is_refused(store, stream, case):
 
     assert "hunter2" not in str(caught.value)
     assert store.load_stream(stream) == []
+
+
+def test_a_created_at_in_a_zone_that_changes_is_refused(store, stream):
+    with pytest.raises(InvalidEventError, match="created_at has a time zone whose offset changes"):
+        store.append(WrappedEvent(Changing(), created_at=at(2, BERLIN, fold=1)), stream_id=stream)
+
+
+def test_a_generator_stays_refused_when_the_append_is_tried_again(store, stream):
+    event = event_of(Any, (number for number in range(3)))
+
+    for _ in range(2):
+        with pytest.raises(InvalidEventError, match="x can be iterated once only"):
+            store.append(event, stream_id=stream)
 
 
 class Basket(Aggregate):

@@ -170,7 +170,7 @@ def test_a_class_that_nothing_refers_to_any_more_has_no_name(registry):
     assert registry.type_for_name("dropped") is kept
 
 
-@pytest.mark.parametrize("name", [7, "", b"x", ["x"]])
+@pytest.mark.parametrize("name", [7, None, "", b"x", ["x"]])
 def test_a_name_is_text(registry, name):
     with pytest.raises(EventDefinitionError, match=r"__event_name__ is .*, and has to be text"):
         registry.add(type("Odd", (Event,), {"__event_name__": name}))
