@@ -44,16 +44,16 @@ def prove_event(kind: EventKind, event: Event, describe: Describe) -> Proved:
         event: the event; may have been changed, or built without validation.
         describe: says what the validation of a class has found.
     """
-    proved = _json(kind.serializer, event)
-    if proved.problem is not None:
-        return proved
-    problem = _problem(kind, event, proved.data, describe)
+    text, data, problem = _dump(kind.serializer, event)
+    if problem is not None:
+        return Proved(data, problem)
+    problem = _problem(kind, event, text, describe)
     if problem is None:
-        return proved
-    revealed = reveal_secrets(event, proved.data)
+        return Proved(data, None)
+    revealed = reveal_secrets(event, data)
     if revealed is None:
-        return Proved({}, problem)
-    return Proved(revealed, _problem(kind, event, revealed, describe))
+        return Proved(data, problem)
+    return Proved(revealed, _problem(kind, event, to_json(revealed), describe))
 
 
 def prove_context(context: Context, load: Callable[[Json], Context]) -> Proved:
@@ -63,21 +63,23 @@ def prove_context(context: Context, load: Callable[[Json], Context]) -> Proved:
         context: the context.
         load: makes a context of its JSON.
     """
-    proved = _json(context.__pydantic_serializer__, context)
-    if proved.problem is not None:
-        return proved
-    stored = proved.data
+    _, stored, problem = _dump(context.__pydantic_serializer__, context)
+    if problem is not None:
+        return Proved(stored, problem)
     for name in type(context).model_fields:
         if stored[name] is None:
             del stored[name]
-    found = find_difference(context, load(stored))
+    try:
+        found = find_difference(context, load(stored))
+    except ValidationError as error:
+        fields = sorted({str(one["loc"][0]) for one in error.errors()})
+        return Proved(stored, f"{', '.join(fields)} would not load again: give what Context takes.")
     return Proved(stored, None if found is None else str(found))
 
 
-def _problem(kind: EventKind, event: Event, data: Json, describe: Describe) -> str | None:
+def _problem(kind: EventKind, event: Event, text: bytes, describe: Describe) -> str | None:
     try:
-        # As it is loaded: from the JSON of what is stored.
-        loaded = kind.validator.validate_json(to_json(data))
+        loaded = kind.validator.validate_json(text)
         found = find_difference(event, loaded)
     except ValidationError as error:
         return f"{describe(error, kind.event_class)}."
@@ -86,14 +88,16 @@ def _problem(kind: EventKind, event: Event, data: Json, describe: Describe) -> s
     return None if found is None else str(found)
 
 
-def _json(serializer: Any, model: BaseModel) -> Proved:
+def _dump(serializer: Any, model: BaseModel) -> tuple[bytes, Json, str | None]:
+    """Return the JSON of a model as text and as data, or what is wrong with it."""
     try:
         text = serializer.to_json(model, by_alias=True, round_trip=True, warnings=False)
-        return Proved(from_json(text), None)
+        return text, from_json(text), None
     except Exception as error:  # noqa: BLE001 - of serializers, any
         what = type(error).__name__
     culprit = _culprit(serializer, model)
-    return Proved({}, f"{culprit} cannot be made JSON ({what}): convert what JSON does not have.")
+    problem = f"{culprit} cannot be made JSON ({what}): convert what JSON does not have."
+    return b"", {}, problem
 
 
 def _culprit(serializer: Any, model: BaseModel) -> str:
@@ -101,7 +105,7 @@ def _culprit(serializer: Any, model: BaseModel) -> str:
     members = {**model.__dict__, **(model.__pydantic_extra__ or {})}
     for name, value in members.items():
         try:
-            from_json(serializer.to_json(model, include={name}, by_alias=True, round_trip=True))
+            from_json(serializer.to_json(model, include={name}, round_trip=True, warnings=False))
         except Exception:  # noqa: BLE001 - that is what is looked for
             return f"{name} (of type {type(value).__name__})"
     return "the event"

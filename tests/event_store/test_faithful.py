@@ -436,6 +436,7 @@ UNFAITHFUL_CONTEXTS = {
     "subclass": (Special(user="ann"), "the context is of type Special, .* get_context"),
     "dict": ({"user": "ann"}, "the context is of type dict"),
     "none": (None, "the context is of type NoneType"),
+    "no id": (Context.model_construct(correlation_id=7), "the context: correlation_id "),
 }
 
 
