@@ -52,13 +52,27 @@ class Serde:
         self.encryption = encryption
 
     def serialize(self, wrapped: WrappedEvent[Any], stream_id: StreamId) -> RawEvent:
-        """Return an event as it is stored, always of its class's present schema.
+        """Return an event as it is stored; see `serialize_all`."""
+        return self.serialize_all([wrapped], stream_id)[0]
+
+    def serialize_all(
+        self, events: Iterable[WrappedEvent[Any]], stream_id: StreamId
+    ) -> list[RawEvent]:
+        """Return events as they are stored, always of their classes' present schema.
+
+        All are proved before the first is encrypted, which may make a key.
 
         Raises:
-            InvalidEventError: what would be loaded is not equal to it, types included; names the
-                event and its field.
-            EventDefinitionError: the class cannot be stored as it is defined.
+            InvalidEventError: what would be loaded is not equal to an event, types included; names
+                the event and its field.
+            EventDefinitionError: a class cannot be stored as it is defined.
         """
+        proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
+        return [self._sealed(*one, stream_id) for one in proved]
+
+    def _proved(
+        self, wrapped: WrappedEvent[Any], stream_id: StreamId
+    ) -> tuple[EventKind, Json, Json]:
         event = wrapped.event
         if not isinstance(event, Event):
             raise InvalidEventError(
@@ -75,8 +89,17 @@ class Serde:
         data, problem = prove_event(kind, event, _fields)
         if problem is not None:
             raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
-        context = self._stored_context(wrapped.context, stream_id)
-        data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
+        return kind, data, self._stored_context(wrapped.context, stream_id)
+
+    def _sealed(
+        self,
+        wrapped: WrappedEvent[Any],
+        kind: EventKind,
+        data: Json,
+        context: Json,
+        stream_id: StreamId,
+    ) -> RawEvent:
+        data, notes = self.encryption.encrypt(wrapped.event, data, stream_id, wrapped.uuid)
         if kind.schema_version > 1:
             context[SCHEMA] = kind.schema_version
         if notes:

@@ -64,12 +64,10 @@ class EventStore:
             if isinstance(expected_version, int)
             else expected_version
         )
-        raws = [
-            self._serde.serialize(
-                event if isinstance(event, WrappedEvent) else WrappedEvent(event), stream_id
-            )
-            for event in events
+        wrapped = [
+            event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events
         ]
+        raws = self._serde.serialize_all(wrapped, stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)

@@ -128,3 +128,17 @@ def test_an_encrypted_field_of_any_type_gives_no_secret_back(backend, stream):
 
     with pytest.raises(InvalidEventError, match="any is a secret"):
         backend.event_store.append(Anything(any=PASSWORD), stream_id=stream)
+
+
+def test_a_refused_append_makes_no_key(backend, stream, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        type(backend.encryption._key_storage),
+        "get_or_create",
+        lambda *arguments: made.append(arguments),
+    )
+
+    with pytest.raises(InvalidEventError, match=r"again\[0\] is a secret"):
+        backend.event_store.append(SignedUp(), Careless(again=[PASSWORD]), stream_id=stream)
+
+    assert made == []
