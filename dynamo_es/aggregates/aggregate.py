@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.event_store.event import Snapshot
-from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
 from dynamo_es.exceptions import AggregateDefinitionError
 from dynamo_es.values import ExplicitVersioning
 
@@ -81,8 +81,8 @@ class Aggregate:
 
     @property
     def __changes__(self) -> list[Event]:
-        """The events emitted and not stored so far."""
-        return [wrapped.event for wrapped in self._pending_events()]
+        """The events emitted and not stored so far; to change them changes nothing."""
+        return [copy_of(wrapped.event) for wrapped in self._pending_events()]
 
     @property
     def stored_version(self) -> int:
@@ -90,10 +90,16 @@ class Aggregate:
         return self._stored_version
 
     def _emit(self, event: Event) -> None:
-        """Apply an event, and keep it to be stored."""
+        """Apply an event, and keep it to be stored as it is now.
+
+        Raises:
+            EventDefinitionError: it cannot be copied.
+        """
+        # The state may take parts of the event, and change them.
+        kept = copy_of(event)
         self.__apply__(event)
         # Its identity is made once: saving again after a failure stores nothing twice.
-        self._pending_events().append(WrappedEvent(event))
+        self._pending_events().append(WrappedEvent(kept))
 
     def _is_new(self) -> bool:
         """Whether it is as it was before its first event."""

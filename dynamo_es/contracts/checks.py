@@ -160,6 +160,12 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         raise InvalidVersioningError(
             f"Give ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, not {versioning!r}."
         )
+    if not isinstance(events, list | tuple):
+        raise InvalidEventError(
+            stream_id,
+            f"the events are a {type(events).__name__}, which may be empty when they are appended "
+            "again: give a list or a tuple.",
+        )
     if not events:
         return
     aware = None

@@ -42,6 +42,21 @@ class Event(BaseModel, extra="forbid"):
     __event_aliases__: ClassVar[tuple[str, ...]] = ()
     __schema_version__: ClassVar[int] = 1
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        Definitions.number += 1
+
+
+class Definitions:
+    """Counts the event classes of this process, so that a new one is noticed.
+
+    Attributes:
+        number: of classes defined so far.
+    """
+
+    number: ClassVar[int] = 0
+
 
 class Snapshot(Event):
     """Base class of snapshots: the state that the events up to a version have led to.

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynamo_es.event_store.event import Event, Snapshot, event_name, upcasters_of
+from dynamo_es.event_store.definition import check_definition, own_names
+from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class EventKind:
 
         Raises:
             EventDefinitionError: the class cannot be stored or loaded as it is defined.
+            DuplicatedEvent: it has the name or the aliases of its base class.
         """
         if not isinstance(event, type) or not issubclass(event, Event):
             raise EventDefinitionError(
@@ -61,15 +63,10 @@ class EventKind:
                 "and has to be an integer from 1."
             )
         steps = {} if issubclass(event, Snapshot) else _steps(event, version)
-        name = event_name(event)
-        if not isinstance(name, str):
-            raise EventDefinitionError(
-                f"{event.__qualname__}: __event_name__ is {name!r}, and has to be text."
-            )
-        event.model_rebuild()
+        check_definition(event)
         return cls(
             event,
-            name,
+            event_name(event),
             version,
             steps,
             event.__pydantic_validator__,
@@ -103,6 +100,7 @@ class EventRegistry:
     def __init__(self) -> None:
         self._by_type: dict[type[Event], EventKind] = {}
         self._by_name: dict[str, EventKind] = {}
+        self._checked_at: dict[type[Event], int] = {}
 
     def add(self, event: type[_T]) -> type[_T]:
         """Add a class at once, so that what is wrong with it shows now. Works as a decorator.
@@ -138,8 +136,12 @@ class EventRegistry:
 
     def kind_of(self, event: type[Event]) -> EventKind:
         """Return what there is to know of a class; raises as `name_for_type`."""
-        known = self._by_type.get(event) if isinstance(event, type) else None
-        return known or self._register(event)
+        kind = self._by_type.get(event) if isinstance(event, type) else None
+        if kind is None:
+            return self._register(event)
+        if self._checked_at.get(event) != Definitions.number:
+            self._refuse_rivals(event)
+        return kind
 
     def kind_named(self, name: str) -> EventKind | None:
         """Return the class of this name or alias; None if there is none.
@@ -167,31 +169,48 @@ class EventRegistry:
 
     def _register(self, event: type[Event]) -> EventKind:
         kind = EventKind.of(event)
-        names = (kind.name, *event.__event_aliases__)
-        for name in names:
-            other = self._by_name.get(name)
-            if other is not None and _place(other.event_class) != _place(event):
+        self._refuse_rivals(event)
+        self._by_type[event] = kind
+        self._by_name |= dict.fromkeys(own_names(event), kind)
+        return kind
+
+    def _refuse_rivals(self, event: type[Event]) -> None:
+        """Raise `DuplicatedEvent` if another class, used or not, has a name of this one."""
+        number = Definitions.number
+        if _rivals(event):
+            # Classes of functions that have returned stay until they are collected.
+            gc.collect()
+            for other, name in _rivals(event):
                 raise DuplicatedEvent(
-                    f"{name!r} is the name of {_place(other.event_class)} and of {_place(event)}: "
+                    f"{name!r} is the name of {_place(other)} and of {_place(event)}: "
                     "give each its own __event_name__."
                 )
-        self._by_type[event] = kind
-        self._by_name |= dict.fromkeys(names, kind)
-        return kind
+        self._checked_at[event] = number
+
+
+def _rivals(event: type[Event]) -> list[tuple[type[Event], str]]:
+    names, place = set(own_names(event)), _place(event)
+    return [
+        (other, name)
+        for other in _defined(Event)
+        for name in own_names(other)
+        if name in names and _place(other) != place
+    ]
 
 
 def _classes_named(name: str) -> list[type[Event]]:
     """Return the classes of this name or alias; of those defined in one place, the last."""
     found: dict[str, type[Event]] = {}
     for event in _defined(Event):
-        if name == event_name(event) or name in event.__event_aliases__:
+        if name in own_names(event):
             found[_place(event)] = event
     return list(found.values())
 
 
 def _defined(base: type[Event]) -> Iterator[type[Event]]:
     for event in base.__subclasses__():
-        if not event.__pydantic_generic_metadata__["parameters"]:
+        generic = event.__pydantic_generic_metadata__
+        if not generic["parameters"] and generic["origin"] is None:
             yield event
         yield from _defined(event)
 

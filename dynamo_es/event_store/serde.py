@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
+from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.proof import prove_context, prove_event
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
+    Context,
     Recorded,
     UnknownEvent,
     WrappedEvent,
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Json
     from dynamo_es.event_store.registry import EventKind, EventRegistry
-    from dynamo_es.event_store.wrapped import Context
     from dynamo_es.values import RecordedRaw, StreamId
 
 SCHEMA: Final = "$schema"
@@ -51,31 +53,54 @@ class Serde:
         self.encryption = encryption
 
     def serialize(self, wrapped: WrappedEvent[Any], stream_id: StreamId) -> RawEvent:
-        """Return an event as it is stored, always of its class's present schema.
+        """Return an event as it is stored; see `serialize_all`."""
+        return self.serialize_all([wrapped], stream_id)[0]
+
+    def serialize_all(
+        self, events: Iterable[WrappedEvent[Any]], stream_id: StreamId
+    ) -> list[RawEvent]:
+        """Return events as they are stored, always of their classes' present schema.
+
+        All are proved before the first is encrypted, which may make a key.
 
         Raises:
-            InvalidEventError: what would be stored could not be loaded again; names the event
-                and its fields.
-            EventDefinitionError: the class cannot be stored as it is defined.
+            InvalidEventError: what would be loaded is not equal to an event, types included; names
+                the event and its field.
+            EventDefinitionError: a class cannot be stored as it is defined.
         """
+        proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
+        return [self._sealed(*one, stream_id) for one in proved]
+
+    def _proved(
+        self, wrapped: WrappedEvent[Any], stream_id: StreamId
+    ) -> tuple[EventKind, Json, Json]:
         event = wrapped.event
         if not isinstance(event, Event):
             raise InvalidEventError(
                 stream_id,
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
             )
+        if has_changing_offset(wrapped.created_at):
+            raise InvalidEventError(
+                stream_id,
+                "created_at has a time zone whose offset changes, and only the offset is stored: "
+                "convert it with .astimezone(UTC).",
+            )
         kind = self.registry.kind_of(type(event))
-        try:
-            text = kind.serializer.to_json(event, by_alias=True, round_trip=True, warnings=False)
-            # What was changed or built without validation must not become unreadable history.
-            kind.validator.validate_json(text)
-        except ValidationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {_fields(error)}.") from error
-        except PydanticSerializationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {error}.") from error
-        data: Json = from_json(text)
-        context = self._stored_context(wrapped.context, stream_id)
-        data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
+        data, problem = prove_event(kind, event, _fields)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
+        return kind, data, self._stored_context(wrapped.context, stream_id)
+
+    def _sealed(
+        self,
+        wrapped: WrappedEvent[Any],
+        kind: EventKind,
+        data: Json,
+        context: Json,
+        stream_id: StreamId,
+    ) -> RawEvent:
+        data, notes = self.encryption.encrypt(wrapped.event, data, stream_id, wrapped.uuid)
         if kind.schema_version > 1:
             context[SCHEMA] = kind.schema_version
         if notes:
@@ -167,40 +192,20 @@ class Serde:
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
-        stored = _context_as_json(context, stream_id)
-        if reserved := [name for name in stored if name.startswith("$")]:
+        if type(context) is not Context:
+            raise InvalidEventError(
+                stream_id,
+                f"the context is of type {type(context).__name__}, and would load as Context: give "
+                "a dynamo_es.Context, and load it as a class of yours with get_context.",
+            )
+        if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
             )
+        stored, problem = prove_context(context, context_of)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"the context: {problem}")
         return stored
-
-
-def _context_as_json(context: Context, stream_id: StreamId) -> Json:
-    if not isinstance(context, BaseModel):
-        raise InvalidEventError(
-            stream_id, f"the context is of type {type(context).__name__}: give a Context."
-        )
-    try:
-        stored = context.model_dump(mode="json", exclude_none=True, warnings=False)
-    except (ValueError, RecursionError):
-        # Not the cause: it may quote a value.
-        fields = ", ".join(name for name, value in context if not _is_json(value)) or "a field"
-        raise InvalidEventError(
-            stream_id,
-            f"the context cannot be stored as JSON ({fields}): "
-            "convert it to text, numbers, lists and dicts.",
-        ) from None
-    if not isinstance(stored, dict):
-        raise InvalidEventError(stream_id, "the context is no JSON object: give a Context.")
-    return stored
-
-
-def _is_json(value: object) -> bool:
-    try:
-        to_jsonable_python(value)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
@@ -254,7 +259,7 @@ def _schema_version(raw: RawEvent) -> int:
     return version
 
 
-def _fields(error: ValidationError) -> str:
+def _fields(error: ValidationError, _: type[Event] | None = None) -> str:
     return "; ".join(
         f"{'.'.join(map(str, found['loc'])) or 'the event'}: {found['msg']}"
         for found in error.errors(include_url=False)

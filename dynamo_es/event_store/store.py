@@ -66,7 +66,9 @@ class EventStore:
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that could not be loaded again; names event and field.
+            InvalidEventError: an event that would not load as it is, types included; names event
+                and field.
+            EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
         The rest as `StorageStrategy.insert_events`; so is the cost.
@@ -76,12 +78,10 @@ class EventStore:
             if isinstance(expected_version, int)
             else expected_version
         )
-        raws = [
-            self._serde.serialize(
-                event if isinstance(event, WrappedEvent) else WrappedEvent(event), stream_id
-            )
-            for event in events
+        wrapped = [
+            event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events
         ]
+        raws = self._serde.serialize_all(wrapped, stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
@@ -157,7 +157,7 @@ class EventStore:
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: no version, or a state that could not be loaded again.
+            InvalidEventError: no version, or a state that would not load as it is.
 
         The rest as `StorageStrategy.save_snapshot`; so is the cost.
         """

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import to_json
 
 from dynamo_es.event_store.event import Event
+from dynamo_es.exceptions import EventDefinitionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -69,6 +70,24 @@ def context_of(stored: dict[str, Any]) -> Context:
         if value is not None and not isinstance(value, str):
             fields[name] = to_json(value).decode()
     return Context(**fields) if fields else EMPTY_CONTEXT
+
+
+def copy_of(event: Event) -> Event:
+    """Return a copy of an event that shares nothing with it that can be changed.
+
+    Raises:
+        EventDefinitionError: it holds something that cannot be copied.
+    """
+    if not isinstance(event, Event):
+        return event  # refused when it is appended
+    try:
+        return event.model_copy(deep=True)
+    except Exception as error:  # noqa: BLE001 - of a field's own copying, any
+        reason = type(error).__name__
+    raise EventDefinitionError(
+        f"{type(event).__qualname__} cannot be copied ({reason}), so what is stored could not be "
+        "kept apart from what is applied: let its fields hold values only."
+    )
 
 
 @dataclass(frozen=True, slots=True)
