@@ -37,6 +37,7 @@
     │   ├── NoSubjectIdFound                    whose it is, is not known
     │   └── DecryptionError                     it was altered, or moved from elsewhere
     ├── PublishingError                         an event of the outbox could not be handed on
+    ├── RedactedError                           a cause, in place of one that may quote an event
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
@@ -433,6 +434,13 @@ class ConfigurationError(EventStoreError):
 
 class PublishingError(EventStoreError):
     """An event of the outbox could not be handed to where it was to go."""
+
+
+class RedactedError(EventStoreError):
+    """Stands as the cause of an error for one whose text may quote an event.
+
+    It has the class of that error and where it was raised as its text, and its traceback.
+    """
 
 
 class MissingExtraError(ConfigurationError):

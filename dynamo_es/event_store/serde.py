@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from dynamo_es.contracts.error_texts import redacted
 from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.validation_errors import (
+    describe_serialization_error,
+    describe_validation_error,
+)
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
     Context,
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Json
     from dynamo_es.event_store.registry import EventKind, EventRegistry
+    from dynamo_es.exceptions import RedactedError
     from dynamo_es.values import RecordedRaw, StreamId
 
 SCHEMA: Final = "$schema"
@@ -64,14 +70,18 @@ class Serde:
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
             )
         kind = self.registry.kind_of(type(event))
+        refused: RedactedError | None = None
         try:
             text = kind.serializer.to_json(event, by_alias=True, round_trip=True, warnings=False)
             # What was changed or built without validation must not become unreadable history.
             kind.validator.validate_json(text)
         except ValidationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {_fields(error)}.") from error
+            refused = redacted(error, describe_validation_error(error, kind.event_class))
         except PydanticSerializationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {error}.") from error
+            refused = redacted(error, describe_serialization_error(error))
+        if refused is not None:
+            # Outside of the handlers: inside, the error that quotes the event would be chained.
+            raise InvalidEventError(stream_id, f"{kind.name}: {refused}.") from refused
         data: Json = from_json(text)
         context = self._stored_context(wrapped.context, stream_id)
         data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
@@ -100,7 +110,8 @@ class Serde:
 
         Args:
             raws: the events.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`, with its
+                encrypted fields as they are stored.
 
         Raises:
             UnknownEventError: no class has the name of an event.
@@ -112,21 +123,22 @@ class Serde:
         for raw in raws:
             kind = self.registry.kind_named(raw.name)
             context = raw.context
-            data = raw.data
-            if context and ENCRYPTED in context:
-                data = self.encryption.decrypt(
-                    data,
-                    context[ENCRYPTED],
-                    raw.stream_id,
-                    raw.uuid,
-                    event_type=None if kind is None else kind.event_class,
-                    keys=keys,
-                )
             event: Event | UnknownEvent
             if kind is not None:
+                data = raw.data
+                if context and ENCRYPTED in context:
+                    data = self.encryption.decrypt(
+                        data,
+                        context[ENCRYPTED],
+                        raw.stream_id,
+                        raw.uuid,
+                        event_type=kind.event_class,
+                        keys=keys,
+                    )
                 event = _load(kind, raw, data)
             elif keep_unknown:
-                event = UnknownEvent(raw.name, data)
+                # As it is stored: which fields are secret, only its class could say.
+                event = UnknownEvent(raw.name, raw.data)
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
             found.append(
@@ -154,6 +166,7 @@ class Serde:
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
+        self.encryption.refuse_marked_context(context)
         stored = context.model_dump(mode="json", exclude_none=True)
         if reserved := [name for name in stored if name.startswith("$")]:
             raise InvalidEventError(
@@ -170,14 +183,19 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         # As JSON: only then do strings become dates, and bytes what they were.
         event: Event = kind.validator.validate_json(to_json(data))
     except ValidationError as error:
-        raise UnreadableEventError(
-            raw.stream_id,
-            raw.version,
-            raw.name,
-            f"its data does not fit {kind.event_class.__qualname__}: {_fields(error)}. "
-            "If the class was changed, raise its __schema_version__ and add an upcaster.",
-        ) from error
-    return event
+        refused = redacted(error, describe_validation_error(error, kind.event_class))
+    except Exception as error:  # noqa: BLE001 - an application's validator may raise anything
+        refused = redacted(error)
+    else:
+        return event
+    # Outside of the handlers: inside, the error that quotes the event would be chained.
+    raise UnreadableEventError(
+        raw.stream_id,
+        raw.version,
+        raw.name,
+        f"its data does not fit {kind.event_class.__qualname__}: {refused}. "
+        "If the class was changed, raise its __schema_version__ and add an upcaster.",
+    ) from refused
 
 
 def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
@@ -187,16 +205,18 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
         )
     lifted: Json = from_json(to_json(data))
     for version in range(stored, kind.schema_version):
+        failure = None
         try:
             lifted = kind.upcasters[version](lifted)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what an upcaster raises quotes the event
+            failure = redacted(error)
+        if failure is not None:
             raise UnreadableEventError(
                 raw.stream_id,
                 raw.version,
                 raw.name,
-                f"its upcaster from schema version {version} failed: "
-                f"{type(error).__name__}: {error}.",
-            ) from error
+                f"its upcaster from schema version {version} failed: {failure}.",
+            ) from failure
         if not isinstance(lifted, dict):
             raise UnreadableEventError(
                 raw.stream_id,
@@ -219,9 +239,3 @@ def _context(stored: Json) -> Context:
     fields = {name: value for name, value in stored.items() if not name.startswith("$")}
     return Context(**fields) if fields else EMPTY_CONTEXT
 
-
-def _fields(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'the event'}: {found['msg']}"
-        for found in error.errors(include_url=False)
-    )
