@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from dynamo_es.aggregates.aggregate import Aggregate, replay
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
@@ -205,8 +206,10 @@ class Repository(Generic[TAggregate]):
         snapshot = WrappedEvent(aggregate.__snapshot__(), version)
         try:
             self._store.save_snapshot(stream_id, snapshot)
-        except EventStoreError:
-            _LOG.warning("No snapshot of stream %s at %s", stream_id, version, exc_info=True)
+        except EventStoreError as error:
+            _LOG.warning(
+                "No snapshot of stream %s at %s: %s", stream_id, version, describe_error(error)
+            )
         else:
             aggregate._snapshot_version = version  # noqa: SLF001
 

@@ -35,7 +35,8 @@ def describe_error(error: BaseException) -> str:
         for frame in _frames(error)
         if not _is_file_of_ours(frame)
     ]
-    return f"{name} at {', '.join(places[-_FRAMES:])}" if places else name
+    told = list(dict.fromkeys(places))[-_FRAMES:]  # raised again, it has been at a place twice
+    return f"{name} at {', '.join(told)}" if told else name
 
 
 def redacted(error: BaseException, text: str | None = None) -> RedactedError:
