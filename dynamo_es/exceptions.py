@@ -19,6 +19,7 @@
     ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
     ├── UnknownConsumerError                    no checkpoint of that name
     ├── UnknownOutboxEntryError                 nothing failed at that position
+    ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies events of that stream
     ├── VersioningMismatch                      versions and no versions mixed
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -243,6 +244,21 @@ class UnknownOutboxEntryError(EventStoreError):
         super().__init__(
             f"The outbox {outbox!r} has no failed entry at position {position!r}: "
             "it never failed, or was published since. entries() returns those that failed."
+        )
+
+
+class UnknownSubjectError(EventStoreError):
+    """The subject never had a key in this tenant: nothing was ever encrypted for it.
+
+    Attributes:
+        subject: as given.
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(
+            f"The subject {subject!r} never had a key in this tenant, so there is nothing to make "
+            "unreadable. Check its spelling and the tenant."
         )
 
 

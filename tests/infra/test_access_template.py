@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -61,10 +62,13 @@ class Statement(NamedTuple):
     table: str
     actions: frozenset[str]
     keys: tuple[str, ...] | None
+    tag: str = "*"
 
     def allows(self, call: Call, tenant: str = "") -> bool:
         """Whether it allows a call, of a session with that tag."""
         if (call.table != self.table) or call.action not in self.actions:
+            return False
+        if not fnmatchcase(tenant, self.tag):
             return False
         if self.keys is None:
             return True
@@ -80,7 +84,7 @@ def statements(policy: str) -> list[Statement]:
         actions = statement["Action"]
         keys = None
         if condition := statement.get("Condition"):
-            (operator,) = condition.keys() - {"Null"}
+            (operator,) = condition.keys() - {"Null", "StringLike"}
             assert operator.startswith("ForAllValues:")
             assert condition["Null"]["dynamodb:LeadingKeys"] == "false"
             keys = tuple(condition[operator]["dynamodb:LeadingKeys"])
@@ -92,6 +96,9 @@ def statements(policy: str) -> list[Statement]:
                     for action in ([actions] if isinstance(actions, str) else actions)
                 ),
                 keys,
+                statement.get("Condition", {})
+                .get("StringLike", {})
+                .get("aws:PrincipalTag/tenant", "*"),
             )
         )
     return found
@@ -315,6 +322,21 @@ def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(shared):
         "Statement"
     ]:
         assert statement["Condition"]["Null"]["aws:PrincipalTag/tenant"] == "false"
+
+
+def test_an_empty_tag_is_not_the_default_tenant(shared):
+    with calls_of(shared) as calls:
+        write(shared, StreamId(category="order"))  # of the default tenant, whose keys begin with #
+
+    for call in calls:
+        assert not any(one.allows(call, "") for one in statements("OneTenant"))
+
+
+def test_the_trust_policy_of_the_guide_takes_no_empty_tag():
+    guide = (PATH.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    (trusted,) = re.findall(r'"aws:RequestTag/tenant": "([^"]*)"', guide)
+    assert fnmatchcase("acme", trusted)
+    assert not fnmatchcase("", trusted)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from dynamo_es.exceptions import (
     EncryptedFieldError,
     InvalidEventError,
     NoSubjectIdFound,
+    UnknownSubjectError,
 )
 from dynamo_es.values import DEFAULT_TENANT, SubjectKey
 
@@ -210,16 +211,20 @@ class Encryption:
         backups of the table until they expire. Idempotent; call it again if it fails.
 
         Raises:
+            UnknownSubjectError: the subject never had a key in this tenant, so nothing was ever
+                encrypted for it. Is it spelled as it is in the events?
             InvalidSubjectError: not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 1 request, 1 write unit.
+        Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit.
         """
         try:
-            self._key_storage.delete(subject)
+            known = self._key_storage.delete(subject)
         finally:
             # After the deletion: what is read from now on cannot be the deleted key.
             forget_everywhere(self._tenant_id, subject)
+        if known is False:  # a storage of python-event-sourcery's kind returns None
+            raise UnknownSubjectError(subject)
 
     def _key_to_read(self, subject: str) -> Cipher | None:
         def read() -> Cipher | None:
