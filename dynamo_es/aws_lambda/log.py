@@ -123,7 +123,7 @@ class LogHandler:
             if pages is None:
                 raise
             # Not with exc_info: the text of an error may quote an event.
-            _log.error(  # noqa: TRY400
+            _log.error(
                 "Projection %r waits for the next call: %s",
                 self.projection.name,
                 trace_error(error),

@@ -138,9 +138,7 @@ class Gateway:
             try:
                 observer(report)
             except Exception as error:  # noqa: BLE001 - it must not fail what it observes
-                _log.error(  # noqa: TRY400
-                    "The observer failed on %s: %s", operation, trace_error(error)
-                )
+                _log.error("The observer failed on %s: %s", operation, trace_error(error))
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
         begin = self._monotonic()

@@ -96,7 +96,8 @@ def _contention(table: str) -> ContentionError:
 class DynamoKeyStorage(KeyStorageStrategy):
     """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
 
-    Of deleted keys their number stays, so that no late request brings one back or deletes the next. The key itself stays in
+    Of deleted keys their number stays, so that no late request brings one back or deletes the
+    next one. A deleted key stays in
     the table's point-in-time recovery for the days configured in ``infra/event-store.yaml``.
 
     Args:

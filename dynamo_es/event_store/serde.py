@@ -70,6 +70,7 @@ class Serde:
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
             )
         kind = self.registry.kind_of(type(event))
+        text = b""
         refused: RedactedError | None = None
         try:
             text = kind.serializer.to_json(event, by_alias=True, round_trip=True, warnings=False)
@@ -238,4 +239,3 @@ def _context(stored: Json) -> Context:
         return EMPTY_CONTEXT
     fields = {name: value for name, value in stored.items() if not name.startswith("$")}
     return Context(**fields) if fields else EMPTY_CONTEXT
-

@@ -53,7 +53,9 @@ def describe_serialization_error(error: Exception) -> str:
     """Return why pydantic cannot write a value as JSON: the type, if it says one."""
     found = _UNKNOWN_TYPE.fullmatch(str(error))
     if found is None:
-        return "a value in it cannot be written as JSON: a serializer failed, or its type is unknown"
+        return (
+            "a value in it cannot be written as JSON: a serializer failed, or its type is unknown"
+        )
     return f"it holds a value of type {found[1]}, which pydantic cannot write as JSON"
 
 

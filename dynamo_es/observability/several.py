@@ -21,7 +21,7 @@ def observers(*several: Observer) -> Observer:
             try:
                 observer(report)
             except Exception as error:  # noqa: BLE001 - the others are to be told, too
-                _log.error(  # noqa: TRY400
+                _log.error(
                     "The observer %r failed on %s: %s",
                     observer,
                     report.operation,

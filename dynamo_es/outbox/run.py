@@ -258,4 +258,3 @@ class Run:
         return OutboxReport(
             self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
         )
-

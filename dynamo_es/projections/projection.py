@@ -272,7 +272,7 @@ class _Run:
         except ServiceError as error:
             # Not with exc_info: what the handler raised before is its context, and may quote an
             # event.
-            _log.error(  # noqa: TRY400
+            _log.error(
                 "Projection %r: its checkpoint was not saved: %s", self._projection.name, error
             )
 

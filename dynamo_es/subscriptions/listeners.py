@@ -98,7 +98,7 @@ class Listeners:
         try:
             wrapped = self._deserialize(events, tenant_id)
         except Exception as error:  # noqa: BLE001 - the events are stored, whoever hears of it
-            _log.error(  # noqa: TRY400 - the text of an error may quote an event
+            _log.error(
                 "Stream %s: no listener could be told of what was appended: %s",
                 stream_id,
                 trace_error(error),
@@ -129,7 +129,7 @@ def _tell(
     try:
         listener(event, stream_id, tenant_id, position)
     except Exception as error:  # noqa: BLE001 - the other listeners are to be told, too
-        _log.error(  # noqa: TRY400 - the text of an error may quote an event
+        _log.error(
             "Stream %s: the listener %s failed: %s",
             stream_id,
             getattr(listener, "__qualname__", type(listener).__qualname__),

@@ -284,7 +284,7 @@ def test_a_late_put_does_not_bring_a_shredded_key_back(backend, storage):
         storage.delete(SUBJECT)
     assert len(sent) == 5  # the first one finds nothing, the others what was left
 
-    for params in list(sent):
+    for params in tuple(sent):
         with pytest.raises(refused_put):
             backend.client.put_item(**params)
 

@@ -38,8 +38,8 @@ _ROUNDS: Final = 5
 class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
     """Keys of one tenant's subjects, of any length; what is read is never stale.
 
-    Of deleted keys their number stays, so that no late request brings one back. A subject that is not
-    text, such as a UUID, has the key of its text. The key itself stays in the table's
+    Of deleted keys their number stays, so that no late request brings one back. A subject that
+    is not text, such as a UUID, has the key of its text. A deleted key stays in the table's
     point-in-time recovery for the days configured in ``infra/event-store.yaml``.
 
     Args:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Collection, Mapping, MutableMapping, MutableSequence, MutableSet
+from collections.abc import (
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+)
 from collections.abc import Sequence as AbstractSequence
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
@@ -122,22 +129,24 @@ def search(kind: Any, seen: set[Any] | None = None) -> Holds:
     if kind is JsonValue:
         return holds | Holds.ANYTHING
     if isinstance(kind, TypeVar):
-        holds |= Holds.ANYTHING
-        for one in (kind.__bound__, *kind.__constraints__, getattr(kind, "__default__", None)):
-            holds |= search(one, seen)
-        return holds
+        bounds = (kind.__bound__, *kind.__constraints__, getattr(kind, "__default__", None))
+        return holds | Holds.ANYTHING | _search_all(bounds, seen)
     inside = kind if isinstance(kind, list | tuple) else get_args(kind)
-    for one in inside:
-        holds |= search(one, seen)
-    described = False
-    for one in (kind, origin):
-        if isinstance(one, type):
-            described = described or one in seen or is_described(one)
-            if one not in seen:
-                seen.add(one)
-                holds |= _search_class(one, seen)
-    if not inside and not described:
+    classes = [one for one in (kind, origin) if isinstance(one, type)]
+    if not inside and not any(map(is_described, classes)):
         holds |= Holds.ANYTHING
+    holds |= _search_all(inside, seen)
+    for one in classes:
+        if one not in seen:
+            seen.add(one)
+            holds |= _search_class(one, seen)
+    return holds
+
+
+def _search_all(kinds: Iterable[Any], seen: set[Any]) -> Holds:
+    holds = Holds.NOTHING
+    for kind in kinds:
+        holds |= search(kind, seen)
     return holds
 
 
@@ -188,9 +197,7 @@ def _search_class(kind: type, seen: set[Any]) -> Holds:
         inside += _hints_of(kind)
     if not is_described(kind) and hasattr(kind, "__get_pydantic_core_schema__"):
         holds |= _search_own_schema(kind)
-    for one in inside:
-        holds |= search(one, seen)
-    return holds
+    return holds | _search_all(inside, seen)
 
 
 def _fields_of(fields: Mapping[str, Any]) -> list[Any]:

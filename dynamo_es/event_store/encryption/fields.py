@@ -13,12 +13,9 @@ from pydantic import (
     PydanticUserError,
     RootModel,
     SerializeAsAny,
-    TypeAdapter,
     WrapSerializer,
 )
-from pydantic_core import from_json, to_json
 
-from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.annotations import (
     DICTS,
     LISTS,
@@ -31,6 +28,7 @@ from dynamo_es.event_store.encryption.annotations import (
     type_of_extras,
 )
 from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
+from dynamo_es.event_store.encryption.masks import adapter_of, mask_as_json
 from dynamo_es.event_store.encryption.plan import (
     Choice,
     Items,
@@ -222,8 +220,9 @@ class _Reading:
         if isinstance(branch, Choice | Leaf):
             # A union within the union, by another name: not worth telling apart.
             raise _unsupported(label, kind)
+        rest: Any = Union
         others = self._node(
-            Union[tuple(one for one in branches if one is not marked[0])], [], label, model  # noqa: UP007
+            rest[tuple(one for one in branches if one is not marked[0])], [], label, model
         )
         return Choice(branch, others)
 
@@ -258,7 +257,7 @@ def _leaf(
                 *label, f"subject_field names {subject!r}, which is no field."
             )
         _refuse_secret_subject(model, subject)
-    return Leaf(*label, _mask(mark.mask_value, kind, label, model), subject, nullable)
+    return Leaf(*label, mask_as_json(mark.mask_value, kind, label, model), subject, nullable)
 
 
 def _subject_of(model: type[BaseModel]) -> str | None:
@@ -309,47 +308,13 @@ def _check_unseen(info: FieldInfo, label: tuple[str, str], model: type[BaseModel
     """Raise `EncryptedFieldError` if only pydantic's schema shows that a field is marked."""
     kind = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
-        schema = _adapter(kind, model).core_schema
+        schema = adapter_of(kind, model).core_schema
     except PydanticUserError as error:
         raise EncryptedFieldError(
             *label, f"whether it has encrypted values is not known: {error.message}"
         ) from error
     if marked_in_schema(schema):
         raise EncryptedFieldError(*label, _UNSEEN)
-
-
-def _adapter(kind: Any, model: type[BaseModel]) -> TypeAdapter[Any]:
-    config = {
-        name: model.model_config[name]
-        for name in ("strict", "arbitrary_types_allowed")
-        if name in model.model_config
-    }
-    try:
-        return TypeAdapter(kind, config=config or None)  # type: ignore[arg-type]
-    except PydanticUserError:
-        return TypeAdapter(kind)
-
-
-def _mask(value: Any, kind: Any, label: tuple[str, str], model: type[BaseModel]) -> Any:
-    """Return a mask as JSON that can be loaded as a value of the field."""
-    try:
-        adapter = _adapter(kind, model)
-        try:
-            check_json(value)
-        except NotJsonError:
-            value = adapter.dump_python(
-                adapter.validate_python(value), mode="json", by_alias=True, round_trip=True
-            )
-            check_json(value)
-        text = to_json(value)
-        adapter.validate_json(text)
-    except Exception as error:
-        raise EncryptedFieldError(
-            *label,
-            f"its mask_value {value!r} is no value of its type, so what is masked could not be "
-            f"loaded: {error}",
-        ) from error
-    return from_json(text)
 
 
 def _unsupported(label: tuple[str, str], kind: Any) -> EncryptedFieldError:

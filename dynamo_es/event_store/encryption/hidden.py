@@ -43,6 +43,11 @@ def refuse_marked(value: Any, label: tuple[str, str], plan_of: PlanOf) -> None:
         _Walk(plan_of).visit(value, label)
 
 
+def have_subclasses(classes: tuple[type, ...]) -> bool:
+    """Whether a value of one of these classes may be of a subclass."""
+    return any(one.__subclasses__() for one in classes)
+
+
 class _Walk:
     """One walk through a value; what holds itself is visited once."""
 

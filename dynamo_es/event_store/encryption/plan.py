@@ -13,13 +13,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
-
-from dynamo_es.event_store.encryption.hidden import refuse_marked
+from dynamo_es.event_store.encryption.hidden import have_subclasses, refuse_marked
 from dynamo_es.exceptions import EncryptedFieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pydantic import BaseModel
 
 
 class Sealer(Protocol):
@@ -324,11 +324,6 @@ class ModelPlan(Node):
             if steps and step.key == steps[0]:
                 return step.node.leaf_at(steps[1:])
         return None
-
-
-def have_subclasses(classes: tuple[type, ...]) -> bool:
-    """Whether a value of one of these classes may be of a subclass."""
-    return any(one.__subclasses__() for one in classes)
 
 
 def unlike(label: tuple[str, str], value: Any) -> EncryptedFieldError:
