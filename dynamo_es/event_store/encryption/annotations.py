@@ -192,7 +192,7 @@ def _search_class(kind: type, seen: set[Any]) -> Holds:
         inside += _fields_of(vars(kind)["__pydantic_fields__"])
     elif _has_fields(kind):
         inside += _hints_of(kind)
-    elif vars(kind).get("__annotations__") and kind.__module__ not in sys.stdlib_module_names:
+    elif _is_annotated(kind):
         # pydantic may be told how to store it; who knows what of it.
         inside += _hints_of(kind)
     if not is_described(kind) and hasattr(kind, "__get_pydantic_core_schema__"):
@@ -255,6 +255,14 @@ def type_of_extras(model: type[BaseModel]) -> Any:
             except Exception as error:
                 raise _unresolved(model.__qualname__, error) from error
     return None
+
+
+def _is_annotated(kind: type) -> bool:
+    return any(
+        _own_annotations(base)
+        for base in kind.__mro__
+        if base.__module__.partition(".")[0] not in sys.stdlib_module_names
+    )
 
 
 def _own_annotations(kind: type) -> Mapping[str, Any]:

@@ -150,6 +150,10 @@ class Own:
         )
 
 
+class BelowOwn(Own):
+    """A class of its own, whose base says what it is made of."""
+
+
 class Untold:
     """A class of its own, of which no annotation says what it is made of."""
 
@@ -241,6 +245,7 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "subclass": (Plain, MarkedPlain()),
     "list of a subclass": (list[Plain], [MarkedPlain()]),
     "own class": (Own, Own()),
+    "class below one of its own": (BelowOwn, BelowOwn()),
     "own class that is not told": (Untold, Untold()),
     "mark in the schema only": (Hidden, Hidden()),
     # Values of any type
