@@ -188,6 +188,16 @@ class Hidden:
         return CLEAR
 
 
+@pydantic_dataclass
+class HoldsHidden:
+    held: Hidden = field(default_factory=Hidden)
+
+
+class SeenAndHidden(BaseModel):
+    seen: Secret = "x"
+    held: Hidden = Field(default_factory=Hidden)
+
+
 def each(one):
     yield one
 
@@ -248,6 +258,8 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "class below one of its own": (BelowOwn, BelowOwn()),
     "own class that is not told": (Untold, Untold()),
     "mark in the schema only": (Hidden, Hidden()),
+    "mark in the schema only, in a dataclass": (Any, HoldsHidden()),
+    "mark in the schema only, beside one that shows": (SeenAndHidden, SeenAndHidden()),
     # Values of any type
     "Any": (Any, a),
     "object": (object, a),
