@@ -20,6 +20,7 @@
     ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
     ├── UnknownConsumerError                    no checkpoint of that name
     ├── UnknownOutboxEntryError                 nothing failed at that position
+    ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies events of that stream
     ├── VersioningMismatch                      versions and no versions mixed
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -40,6 +41,7 @@
     │   ├── NoSubjectIdFound                    whose it is, is not known
     │   └── DecryptionError                     it was altered, or moved from elsewhere
     ├── PublishingError                         an event of the outbox could not be handed on
+    ├── RedactedError                           a cause, in place of one that may quote an event
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
@@ -263,6 +265,21 @@ class UnknownOutboxEntryError(EventStoreError):
         )
 
 
+class UnknownSubjectError(EventStoreError):
+    """The subject never had a key in this tenant: nothing was ever encrypted for it.
+
+    Attributes:
+        subject: as given.
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(
+            f"The subject {subject!r} never had a key in this tenant, so there is nothing to make "
+            "unreadable. Check its spelling and the tenant."
+        )
+
+
 class CursorBusyError(EventStoreError):
     """Another process applies events of the same stream to the same read model right now.
 
@@ -483,6 +500,13 @@ class ConfigurationError(EventStoreError):
 
 class PublishingError(EventStoreError):
     """An event of the outbox could not be handed to where it was to go."""
+
+
+class RedactedError(EventStoreError):
+    """Stands as the cause of an error for one whose text may quote an event.
+
+    It has the class of that error and where it was raised as its text, and its traceback.
+    """
 
 
 class MissingExtraError(ConfigurationError):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.exceptions import AggregateDefinitionError, EventStoreError, InputError
+from dynamo_es.exceptions import AggregateDefinitionError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,9 @@ class SnapshotPolicy(Generic[TAggregate]):
             self._apply(store, stream_id, aggregate)
         except Exception as error:  # noqa: BLE001 - whatever it is, the save succeeded
             version = aggregate.stored_version
-            _LOG.warning("No snapshot of stream %s at %s: %s", stream_id, version, _told(error))
+            _LOG.warning(
+                "No snapshot of stream %s at %s: %s", stream_id, version, describe_error(error)
+            )
 
     def _apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
         version = aggregate.stored_version
@@ -80,12 +82,3 @@ class SnapshotPolicy(Generic[TAggregate]):
         notes = aggregate._known_commands().note()  # noqa: SLF001
         store.save_snapshot(stream_id, snapshot, notes=notes)
         aggregate._snapshot_version = version  # noqa: SLF001
-
-
-def _told(error: Exception) -> str:
-    """Describe an error without a value of the aggregate, which another's message may quote."""
-    if isinstance(error, EventStoreError):
-        return f"{type(error).__name__}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"

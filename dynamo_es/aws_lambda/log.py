@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, records_in
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.items import PAGES_KEY
 
 if TYPE_CHECKING:
@@ -118,10 +119,15 @@ class LogHandler:
             return reply(event, [])  # markers, checkpoints: their own writes come back, too
         try:
             progress = self.projection.catch_up(deadline, self._on_progress)
-        except Exception:
+        except Exception as error:
             if pages is None:
                 raise
-            _log.exception("Projection %r waits for the next call", self.projection.name)
+            # Not with exc_info: the text of an error may quote an event.
+            _log.error(
+                "Projection %r waits for the next call: %s",
+                self.projection.name,
+                trace_error(error),
+            )
             return reply(event, _not_done(pages, self.projection.position or _EVERYTHING))
         if progress.lag and pages:
             return reply(event, _not_done(pages, progress.position))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
@@ -88,8 +89,8 @@ class SequencerHandler:
         while left and not deadline.is_set():
             try:
                 self._sequence(left[:MAX_POINTERS])
-            except ServiceError:
-                _log.exception("Sequencing failed, and waits for the next call")
+            except ServiceError as error:
+                _log.error("Sequencing failed, and waits for the next call: %s", trace_error(error))
                 break
             left = left[MAX_POINTERS:]
         return reply(event, [left[0].sequence_number] if left else [])

@@ -12,6 +12,7 @@ from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.reading import chooser, records_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 
@@ -222,12 +223,13 @@ class StreamsHandler:
 
     def _wait(self, hint: Hint, version: int, error: Exception | None) -> None:
         self.totals.failed += 1
+        # Not as exc_info: the text of an error may quote an event.
         _log.error(
-            "Read model %r: stream %s waits behind version %d for the next call",
+            "Read model %r: stream %s waits after version %d for the next call: %s",
             self._projector.name,
             hint.stream_key,
             version,
-            exc_info=error,
+            "it could not be read" if error is None else trace_error(error),
         )
 
 

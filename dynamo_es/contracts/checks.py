@@ -98,16 +98,19 @@ def check_tenant(tenant_id: str) -> None:
 def check_subject(subject: str) -> None:
     """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
     if not isinstance(subject, str) or not subject:
-        raise InvalidSubjectError(f"A subject is text, not empty; not {subject!r}.")
+        # Without the value: it may come out of an event.
+        raise InvalidSubjectError(
+            f"A subject is text, not empty; this one is {type(subject).__name__}."
+        )
     try:
         size = len(subject.encode())
     except UnicodeEncodeError:
         raise InvalidSubjectError(
-            f"The subject {subject!r} holds a lone surrogate, which is not Unicode: replace it."
+            "The subject holds a lone surrogate, which is not Unicode: replace it."
         ) from None
     if size > MAX_SUBJECT_BYTES:
         raise InvalidSubjectError(
-            f"The subject {subject[:40]!r}… is {size:,} bytes long; "
+            f"The subject is {size:,} bytes long; "
             f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
         )
 

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import OperationReport
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.attempts import attempts, watch
 from dynamo_es.dynamodb.errors import (
     OutcomeUnknown,
@@ -153,8 +154,8 @@ class Gateway:
             )
             try:
                 observer(report)
-            except Exception:  # noqa: BLE001 - it must not fail what it observes
-                _log.exception("The observer failed on %s", operation)
+            except Exception as error:  # noqa: BLE001 - it must not fail what it observes
+                _log.error("The observer failed on %s: %s", operation, trace_error(error))
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
         begin = self._monotonic()

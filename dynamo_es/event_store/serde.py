@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from dynamo_es.contracts.error_texts import redacted
 from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
 from dynamo_es.event_store.proof import prove_context, prove_event
+from dynamo_es.event_store.validation_errors import describe_validation_error
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
     Context,
@@ -87,7 +89,7 @@ class Serde:
                 "convert it with .astimezone(UTC).",
             )
         kind = self.registry.kind_of(type(event))
-        data, problem = prove_event(kind, event, _fields)
+        data, problem = prove_event(kind, event, describe_validation_error)
         if problem is not None:
             raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
         return kind, data, self._stored_context(wrapped.context, stream_id)
@@ -127,7 +129,8 @@ class Serde:
 
         Args:
             raws: the events.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`, with its
+                encrypted fields as they are stored.
 
         Raises:
             UnknownEventError: no class has the name of an event.
@@ -143,21 +146,22 @@ class Serde:
                 raise UnreadableEventError(
                     raw.stream_id, raw.version, raw.name, "its context is no JSON object."
                 )
-            data = raw.data
-            if context and ENCRYPTED in context:
-                data = self.encryption.decrypt(
-                    data,
-                    context[ENCRYPTED],
-                    raw.stream_id,
-                    raw.uuid,
-                    event_type=None if kind is None else kind.event_class,
-                    keys=keys,
-                )
             event: Event | UnknownEvent
             if kind is not None:
+                data = raw.data
+                if context and ENCRYPTED in context:
+                    data = self.encryption.decrypt(
+                        data,
+                        context[ENCRYPTED],
+                        raw.stream_id,
+                        raw.uuid,
+                        event_type=kind.event_class,
+                        keys=keys,
+                    )
                 event = _load(kind, raw, data)
             elif keep_unknown:
-                event = UnknownEvent(raw.name, data)
+                # As it is stored: which fields are secret, only its class could say.
+                event = UnknownEvent(raw.name, raw.data)
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
             found.append(
@@ -198,6 +202,7 @@ class Serde:
                 f"the context is of type {type(context).__name__}, and would load as Context: give "
                 "a dynamo_es.Context, and load it as a class of yours with get_context.",
             )
+        self.encryption.refuse_marked_context(context)
         if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
@@ -216,14 +221,19 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         # As JSON: only then do strings become dates, and bytes what they were.
         event: Event = kind.validator.validate_json(to_json(data))
     except ValidationError as error:
-        raise UnreadableEventError(
-            raw.stream_id,
-            raw.version,
-            raw.name,
-            f"its data does not fit {kind.event_class.__qualname__}: {_fields(error)}. "
-            "If the class was changed, raise its __schema_version__ and add an upcaster.",
-        ) from error
-    return event
+        refused = redacted(error, describe_validation_error(error, kind.event_class))
+    except Exception as error:  # noqa: BLE001 - an application's validator may raise anything
+        refused = redacted(error)
+    else:
+        return event
+    # Outside of the handlers: inside, the error that quotes the event would be chained.
+    raise UnreadableEventError(
+        raw.stream_id,
+        raw.version,
+        raw.name,
+        f"its data does not fit {kind.event_class.__qualname__}: {refused}. "
+        "If the class was changed, raise its __schema_version__ and add an upcaster.",
+    ) from refused
 
 
 def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
@@ -233,16 +243,18 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
         )
     lifted: Json = from_json(to_json(data))
     for version in range(stored, kind.schema_version):
+        failure = None
         try:
             lifted = kind.upcasters[version](lifted)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what an upcaster raises quotes the event
+            failure = redacted(error)
+        if failure is not None:
             raise UnreadableEventError(
                 raw.stream_id,
                 raw.version,
                 raw.name,
-                f"its upcaster from schema version {version} failed: "
-                f"{type(error).__name__}: {error}.",
-            ) from error
+                f"its upcaster from schema version {version} failed: {failure}.",
+            ) from failure
         if not isinstance(lifted, dict):
             raise UnreadableEventError(
                 raw.stream_id,
@@ -257,10 +269,3 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
 def _schema_version(raw: RawEvent) -> int:
     version: int = raw.context.get(SCHEMA, 1)
     return version
-
-
-def _fields(error: ValidationError, _: type[Event] | None = None) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'the event'}: {found['msg']}"
-        for found in error.errors(include_url=False)
-    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from dynamo_es.contracts.checks import check_callable, check_position
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import Claim
 from dynamo_es.exceptions import (
     ContentionError,
@@ -191,7 +192,7 @@ class Outbox:
             try:
                 active = self._run(publisher, terms).active
             except _PASSING as error:
-                _logger.warning("Outbox %s: %s", self._name, error)
+                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
                 active, wait = False, _LONGEST_WAIT
             if active:
                 wait = _SHORTEST_WAIT

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
 from dynamo_es.outbox.finding import Finder
 
@@ -235,7 +236,7 @@ class Run:
             stream_id=event.stream_id,
             event_name=event.name,
             attempts=attempts,
-            last_error=describe(error),
+            last_error=describe_error(error)[:MAX_ERROR_CHARACTERS],
             dead=attempts >= self._terms.attempts,
             due_at=self._clock() + self._terms.delay_ms(attempts),
         )
@@ -271,13 +272,3 @@ class Run:
         return OutboxReport(
             self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
         )
-
-
-def describe(error: Exception) -> str:
-    """Return what is kept of an error; whatever its text is like, that works."""
-    name = type(error).__name__
-    try:
-        text = f"{name}: {error}"
-    except Exception:  # noqa: BLE001 - even of the text of an error
-        text = name
-    return text[:MAX_ERROR_CHARACTERS].encode(errors="replace").decode()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_callable, check_consumer, check_position
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import (
     ContentionError,
     InvalidSubscriptionError,
@@ -197,7 +198,9 @@ class _Run:
                 except _PASSING as error:
                     if end is not None:
                         raise
-                    _log.warning("Projection %r waits: %s", self._projection.name, error)
+                    _log.warning(
+                        "Projection %r waits: %s", self._projection.name, describe_error(error)
+                    )
                     moved = False
                 if moved:
                     pause = _FIRST_PAUSE
@@ -267,8 +270,12 @@ class _Run:
             return
         try:
             self._save()
-        except ServiceError:
-            _log.exception("Projection %r: its checkpoint was not saved", self._projection.name)
+        except ServiceError as error:
+            # Not with exc_info: what the handler raised before is its context, and may quote an
+            # event.
+            _log.error(
+                "Projection %r: its checkpoint was not saved: %s", self._projection.name, error
+            )
 
     def _tell(self) -> None:
         if self._on_progress is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.forking import new_lock
@@ -96,8 +97,12 @@ class Listeners:
         stream_id = events[0].stream_id
         try:
             wrapped = self._deserialize(events, tenant_id)
-        except Exception:  # noqa: BLE001 - the events are stored, whoever hears of it
-            _log.exception("Stream %s: no listener could be told of what was appended", stream_id)
+        except Exception as error:  # noqa: BLE001 - the events are stored, whoever hears of it
+            _log.error(
+                "Stream %s: no listener could be told of what was appended: %s",
+                stream_id,
+                trace_error(error),
+            )
             return
         for index, event in enumerate(wrapped):
             position = None if first_position is None else first_position + index
@@ -123,5 +128,10 @@ def _tell(
 ) -> None:
     try:
         listener(event, stream_id, tenant_id, position)
-    except Exception:  # noqa: BLE001 - the other listeners are to be told, too
-        _log.exception("Stream %s: the listener %r failed", stream_id, listener)
+    except Exception as error:  # noqa: BLE001 - the other listeners are to be told, too
+        _log.error(
+            "Stream %s: the listener %s failed: %s",
+            stream_id,
+            getattr(listener, "__qualname__", type(listener).__qualname__),
+            trace_error(error),
+        )

@@ -10,7 +10,6 @@ from dynamo_es.exceptions import (
     EnlistedTableNotFoundError,
     EnlistedWriteRefusedError,
     InvalidEnlistedWriteError,
-    TableNotFoundError,
 )
 from tests.bdd import assert_same, events, numbered
 from tests.engine import Capability, needs
@@ -298,7 +297,7 @@ def test_missing_table_of_theirs_is_named_as_theirs(storage, table, rows, stream
         storage.insert_events(
             stream, ExplicitVersioning(0), events(stream, 1), transact_with=[put(missing, "a", 1)]
         )
-    with pytest.raises(TableNotFoundError, match="one of your tables") as caught:
+    with pytest.raises(EnlistedTableNotFoundError, match="one of your tables") as caught:
         storage.insert_events(
             stream,
             ExplicitVersioning(0),

@@ -17,6 +17,7 @@ from dynamo_es import (
 from dynamo_es.exceptions import (
     EventDefinitionError,
     NewerSchemaError,
+    RedactedError,
     UnknownEventError,
     UnreadableEventError,
 )
@@ -121,7 +122,8 @@ def test_an_upcaster_that_fails_is_named(store, stream, stored, data):
     with pytest.raises(UnreadableEventError, match="upcaster from schema version 1 failed") as it:
         store.load_stream(stream)
 
-    assert it.value.__cause__ is not None
+    assert isinstance(it.value.__cause__, RedactedError)
+    assert "accounts.py" in str(it.value.__cause__)
 
 
 def test_an_upcaster_has_to_return_a_dict(store, stream, stored):

@@ -36,10 +36,13 @@ class Statement(NamedTuple):
     table: str
     actions: frozenset[str]
     keys: tuple[str, ...] | None
+    tag: str = "*"
 
     def allows(self, call: Call, tenant: str = "") -> bool:
         """Whether it allows a call, of a session with that tag."""
         if (call.table != self.table) or call.action not in self.actions:
+            return False
+        if not fnmatchcase(tenant, self.tag):
             return False
         if self.keys is None:
             return True
@@ -55,7 +58,7 @@ def statements(policy: str) -> list[Statement]:
         actions = statement["Action"]
         keys = None
         if condition := statement.get("Condition"):
-            (operator,) = condition.keys() - {"Null"}
+            (operator,) = condition.keys() - {"Null", "StringLike"}
             assert operator.startswith("ForAllValues:")
             assert condition["Null"]["dynamodb:LeadingKeys"] == "false"
             keys = tuple(condition[operator]["dynamodb:LeadingKeys"])
@@ -67,6 +70,9 @@ def statements(policy: str) -> list[Statement]:
                     for action in ([actions] if isinstance(actions, str) else actions)
                 ),
                 keys,
+                statement.get("Condition", {})
+                .get("StringLike", {})
+                .get("aws:PrincipalTag/tenant", "*"),
             )
         )
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -269,6 +271,22 @@ def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(sent):
         "Statement"
     ]:
         assert statement["Condition"]["Null"]["aws:PrincipalTag/tenant"] == "false"
+
+
+def test_an_empty_tag_is_not_the_default_tenant(shared):
+    with calls_of(shared) as calls:
+        stream = StreamId(category="order")  # of the default tenant, whose keys begin with "#"
+        shared.storage.insert_events(stream, ExplicitVersioning(0), events(stream, 1))
+
+    for call in calls:
+        assert not any(one.allows(call, "") for one in statements("OneTenant"))
+
+
+def test_the_trust_policy_of_the_guide_takes_no_empty_tag():
+    guide = (PATH.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    (trusted,) = re.findall(r'"aws:RequestTag/tenant": "([^"]*)"', guide)
+    assert fnmatchcase("acme", trusted)
+    assert not fnmatchcase("", trusted)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,8 @@ DOCUMENTED = {("type_for_name", KeyError)}
 class Account(Aggregate):
     """An aggregate with no events."""
 
+    category = "account"
+
 
 def the_objects() -> dict[str, Any]:
     backend = MemoryBackend()

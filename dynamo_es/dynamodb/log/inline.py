@@ -7,6 +7,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.items import is_fence
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.items import pointer_to, read_page
@@ -81,12 +82,12 @@ class InlineSequencer:
                     steps = sequence(self._tables, batch.values(), self._memory)
                     pages = self._gateway.run("sequence", tenant_id, stream_id, steps)
                     self._settle(batch, pages)
-        except Exception:  # noqa: BLE001 - the append is done: nothing may make it look failed
+        except Exception as error:  # noqa: BLE001 - the append is done: nothing makes it look failed
             _log.warning(
                 "Stream %s: stored, but without a position so far. The next append of this "
-                "process tries again; so does `dynamo-es log repair`.",
+                "process tries again; so does `dynamo-es log repair`. %s",
                 stream_id,
-                exc_info=True,
+                trace_error(error),
             )
             return None
         return _key(hints[0]) if hints else None
