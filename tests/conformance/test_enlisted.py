@@ -8,6 +8,7 @@ from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersion
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     EnlistedTableNotFoundError,
+    TableNotFoundError,
     EnlistedWriteRefusedError,
     InvalidEnlistedWriteError,
 )
