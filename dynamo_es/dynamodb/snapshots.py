@@ -52,6 +52,6 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
-        # One as new, or of a later life, is there: this one is not worth an error. The head
-        # it went by may be of an earlier life, so it is not trusted again.
+        # One as new, or of a later generation, is there: this one is not worth an error. The
+        # head it went by may be of an earlier generation, so it is not trusted again.
         stream.heads.forget(stream.key)
