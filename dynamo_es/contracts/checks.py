@@ -219,7 +219,9 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
     """Raise `InvalidEventError` unless one event of the stream can be stored as it is."""
     label = "the snapshot" if index is None else f"event {index}"
     if not isinstance(event, RawEvent):
-        raise InvalidEventError(stream_id, f"{label} is not a RawEvent but {event!r}.")
+        raise InvalidEventError(
+            stream_id, f"{label} is of type {type(event).__name__}, not a RawEvent."
+        )
     if event.stream_id is not stream_id and event.stream_id != stream_id:
         raise InvalidEventError(stream_id, f"{label} is of the stream {event.stream_id!r}.")
     if not isinstance(event.uuid, UUID):

@@ -106,7 +106,9 @@ def test_a_stream_that_is_deleted_meanwhile_is_decided_on_anew(engine, repositor
 
 
 def test_attempts_are_a_number_from_one(repository, ann):
-    with pytest.raises(InputError, match="attempts must be an integer of 1 or more, or None, not 0"):
+    with pytest.raises(
+        InputError, match="attempts must be an integer of 1 or more, or None, not 0"
+    ):
         repository.transact(ann, lambda account: None, attempts=0)
 
 

@@ -8,9 +8,9 @@ from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersion
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     EnlistedTableNotFoundError,
-    TableNotFoundError,
     EnlistedWriteRefusedError,
     InvalidEnlistedWriteError,
+    TableNotFoundError,
 )
 from tests.bdd import assert_same, events, numbered
 from tests.engine import Capability, needs

@@ -139,7 +139,7 @@ def search(kind: Any, seen: set[Any] | None = None) -> Holds:
     for one in classes:
         if one not in seen:
             seen.add(one)
-            holds |= _search_class(one, seen)
+            holds |= _search_class(one, kind, seen)
     return holds
 
 
@@ -173,7 +173,8 @@ def _has_fields(kind: type) -> bool:
     return is_dataclass(kind) or hasattr(kind, "__total__") or hasattr(kind, "_fields")
 
 
-def _search_class(kind: type, seen: set[Any]) -> Holds:
+def _search_class(kind: type, written: Any, seen: set[Any]) -> Holds:
+    """Search a class; ``written`` is the type as written, with its arguments: ``Secret[date]``."""
     holds = Holds.NOTHING
     inside: list[Any] = []
     if issubclass(kind, BaseModel) and kind is not BaseModel:
@@ -196,7 +197,7 @@ def _search_class(kind: type, seen: set[Any]) -> Holds:
         # pydantic may be told how to store it; who knows what of it.
         inside += _hints_of(kind)
     if not is_described(kind) and hasattr(kind, "__get_pydantic_core_schema__"):
-        holds |= _search_own_schema(kind)
+        holds |= _search_own_schema(written)
     return holds | _search_all(inside, seen)
 
 
@@ -211,11 +212,11 @@ def _hints_of(kind: type) -> list[Any]:
         raise _unresolved(kind.__qualname__, error) from error
 
 
-def _search_own_schema(kind: type) -> Holds:
+def _search_own_schema(written: Any) -> Holds:
     try:
-        marked = marked_in_schema(TypeAdapter(kind).core_schema)
-    except PydanticUserError as error:
-        raise _unresolved(kind.__qualname__, error) from error
+        marked = marked_in_schema(TypeAdapter(written).core_schema)
+    except (PydanticUserError, TypeError) as error:
+        raise _unresolved(str(getattr(written, "__qualname__", written)), error) from error
     return Holds.MARKS if marked else Holds.NOTHING
 
 

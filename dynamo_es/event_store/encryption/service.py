@@ -145,6 +145,7 @@ class Encryption:
 
         Metadata is stored in clear.
         """
+        check_kind("context", context, BaseModel)
         kind = type(context)
         if encrypted_fields(kind).has_encrypted_fields:
             raise EncryptedFieldError(
