@@ -298,7 +298,7 @@ def test_missing_table_of_theirs_is_named_as_theirs(storage, table, rows, stream
         storage.insert_events(
             stream, ExplicitVersioning(0), events(stream, 1), transact_with=[put(missing, "a", 1)]
         )
-    with pytest.raises(TableNotFoundError, match="one of your tables") as caught:
+    with pytest.raises(EnlistedTableNotFoundError, match="one of your tables") as caught:
         storage.insert_events(
             stream,
             ExplicitVersioning(0),
@@ -307,6 +307,7 @@ def test_missing_table_of_theirs_is_named_as_theirs(storage, table, rows, stream
         )
 
     assert caught.value.tables == (table, missing)
+    assert issubclass(EnlistedTableNotFoundError, TableNotFoundError)
     assert "event-store.yaml" not in str(caught.value)
     assert storage.fetch_events(stream) == []
     assert rows() == {}
