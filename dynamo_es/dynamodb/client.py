@@ -51,8 +51,9 @@ class Lazy(Generic[ClientT]):
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = self._given or self._made()
-                    watch(self._client)  # type: ignore[arg-type]  # one of the two
+                    client = self._made() if self._given is None else self._given
+                    self._prepare(client)
+                    self._client = client
         return self._client
 
     def for_users(self) -> ClientT:
@@ -76,6 +77,9 @@ class Lazy(Generic[ClientT]):
             self._inherited.append(leave_connections(self._given))
         self._client = self._checking = None
 
+    def _prepare(self, client: ClientT) -> None:
+        """Do what is to be done with a client before its first request."""
+
     def _made(self) -> ClientT:
         try:
             return self._make()
@@ -94,12 +98,18 @@ class LazyClient(Lazy["DynamoDBClient"]):
     def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
         super().__init__(lambda: make_client(config), client)
 
+    def _prepare(self, client: DynamoDBClient) -> None:
+        watch(client)
+
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
     """Hands out a client for the tables' streams; see `LazyClient`."""
 
     def __init__(self, config: DynamoConfig, client: DynamoDBStreamsClient | None = None) -> None:
         super().__init__(lambda: make_streams_client(config), client)
+
+    def _prepare(self, client: DynamoDBStreamsClient) -> None:
+        watch(client)
 
 
 def client_config(config: DynamoConfig) -> Config:

@@ -159,6 +159,12 @@ def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
     )
 
 
+def unreadable_reply(error: Exception, operation: str, subject: str) -> UnavailableError:
+    """Return the error of a reply that botocore failed to read."""
+    detail = f"the reply cannot be read ({type(error).__name__}: {error})."
+    return UnavailableError(operation, BAD_REPLY, detail, subject)
+
+
 def worth_retrying(error: Exception) -> bool:
     """Whether a failure is one that botocore does not retry, and that goes away by itself."""
     if not isinstance(error, botocore_errors.ClientError):
@@ -194,9 +200,6 @@ def translate(error: Exception, operation: str, subject: str = "") -> EventStore
     if isinstance(error, botocore_errors.ClientError):
         return _translate_reply(error, operation, subject)
     name = type(error).__name__
-    if not came_as_reply(error):
-        detail = f"the reply cannot be read ({name}: {error})."
-        return UnavailableError(operation, BAD_REPLY, detail, subject)
     if isinstance(error, _CREDENTIALS_CLIENT):
         return CredentialsError(operation, name, _sentence(error), subject)
     if isinstance(error, botocore_errors.HTTPClientError | botocore_errors.ConnectionError):

@@ -16,6 +16,7 @@ from dynamo_es.dynamodb.errors import (
     came_as_reply,
     refusal,
     translate,
+    unreadable_reply,
     worth_retrying,
 )
 from dynamo_es.dynamodb.replies import misdirected, misdirected_refusal
@@ -220,8 +221,10 @@ class Gateway:
                 return refused
             maybe_landed = True
             translated: EventStoreError = bad_reply(name, subject, other or "a refused write")
-        else:
+        elif came_as_reply(error):
             translated = translate(error, name, subject)
+        else:
+            translated = unreadable_reply(error, name, subject)
         if maybe_landed and request.operation not in _READS:
             return OutcomeUnknown(translated)
         return translated

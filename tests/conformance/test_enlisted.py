@@ -307,6 +307,7 @@ def test_missing_table_of_theirs_is_named_as_theirs(storage, table, rows, stream
         )
 
     assert caught.value.tables == (table, missing)
+    assert issubclass(EnlistedTableNotFoundError, TableNotFoundError)
     assert "event-store.yaml" not in str(caught.value)
     assert storage.fetch_events(stream) == []
     assert rows() == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -221,6 +222,41 @@ def test_an_append_at_the_head_that_never_wins_is_contention():
     stream = machine.a_stream(machine.at(3))
     with pytest.raises(ContentionError):
         wiring.run(Append.of(stream, ANY_VERSION, machine.NEW).run())
+
+
+def asking(requests):
+    for request in requests:  # noqa: UP028 - a list cannot be sent replies
+        yield request
+
+
+def test_an_operation_that_asks_the_same_for_ever_ends_after_its_deadline():
+    wiring = Wiring([Call({}, seconds=1)], retry_deadline=3)
+    with pytest.raises(ServiceError, match="the same request was sent 20 times") as caught:
+        wiring.run(asking(itertools.cycle([READ, WRITE])))
+    assert (caught.value.code, caught.value.subject) == ("NoProgress", str(STREAM))
+    assert len(wiring.client.sent) < 50
+
+
+def test_an_operation_that_gets_on_may_take_longer_than_its_deadline():
+    wiring = Wiring([Call({}, seconds=1)], retry_deadline=3)
+    pages = [
+        Request("scan", {"TableName": "events", "ExclusiveStartKey": {"n": {"N": str(number)}}})
+        for number in range(1_500)
+    ]
+    wiring.run(asking(pages))
+    assert len(wiring.client.sent) == 1_500
+
+
+def test_an_operation_may_ask_the_same_often_before_its_deadline():
+    wiring = Wiring([{}])
+    wiring.run(asking([READ] * 100))
+    assert len(wiring.client.sent) == 100
+
+
+def test_a_failure_to_read_a_reply_leaves_a_write_unknown_and_a_read_failed():
+    error = AttributeError("'list' object has no attribute 'get'")
+    assert type(Wiring(error).run(told(WRITE))) is OutcomeUnknown
+    assert type(Wiring(error).run(told(READ))) is UnavailableError
 
 
 # Outcomes that are not known

@@ -211,6 +211,7 @@ def test_genuine_replies_pass_whatever_is_asked_for(backend, stream):
         ("https://dynamodb.eu-central-1.amazonaws.com", True),
         ("https://dynamodb.cn-north-1.amazonaws.com.cn", True),
         ("https://dynamodb.eu-central-1.api.aws", True),
+        ("https://streams.dynamodb.eu-central-1.amazonaws.com", False),
         ("http://127.0.0.1:8000", False),
     ],
 )
