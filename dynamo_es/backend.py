@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
@@ -55,6 +56,8 @@ class DynamoBackend(Backend):
         registry: EventRegistry | None = None,
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
+        if observer is not None:
+            refuse_asynchronous(observer, "An observer")
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
@@ -73,7 +76,9 @@ class DynamoBackend(Backend):
             from dynamo_es.dynamodb.log.strategy import DynamoLog
 
             return LogAccess(
-                DynamoLog(Tables(config.events_table, config.log_table), gateway),
+                DynamoLog(
+                    Tables(config.events_table, config.log_table), gateway, storage.hooks, clock
+                ),
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),

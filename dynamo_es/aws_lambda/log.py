@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.records import change_of
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.items import PAGES_KEY
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
         InvalidConsumerError: a name that cannot make a key.
         InvalidPositionError: a position below 0.
     """
+    if on_progress is not None:
+        refuse_asynchronous(on_progress, "What is told of progress")
 
     def decorate(function: Callable[[Recorded], object]) -> LogHandler:
         projection = backend.projection(

@@ -38,9 +38,9 @@ class Rival:
         self.taken: list[int] = []
 
     def __call__(self) -> None:
-        self._world.clock.now += self._seconds
+        outbox = self._world.outbox_that_saw(self._seconds)
         before = len(self._world.receiver.taken)
-        self.report = self._world.run(**TERMS)
+        self.report = outbox.run(self._world.receiver, **TERMS)
         self.taken = self._world.receiver.taken[before:]
 
 
@@ -85,7 +85,7 @@ def test_a_worker_whose_lease_ran_out_stops_and_harms_nothing(strategy, new_worl
         state = strategy.look(world.name, world.clock.ms(10**6))
         # Whoever came second did all there was; what failed once then is what may be left.
         assert state.position == 6
-        assert state.leased_until == 0
+        assert state.lease is None
         if first.busy:
             lost += 1
             # Not a thing more than the one it had in its hands.
