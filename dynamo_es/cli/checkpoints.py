@@ -45,6 +45,7 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
 
 
 def _tenant(tenant_id: TenantId | None) -> Text:
+    """Return a tenant as it is shown; nothing for the consumers of all tenants."""
     if tenant_id is None:
-        return Text("(all)", style="dim")
-    return Text(printable(tenant_id) or "(default)", style="" if tenant_id else "dim")
+        return Text("")
+    return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")

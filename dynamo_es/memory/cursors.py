@@ -40,6 +40,7 @@ class MemoryCursors(CursorStrategy):
             if 0 < followed.generation < cursor.generation:
                 return None
             if not begins and cursor.version >= version:
+                cursor.generation = cursor.generation or followed.generation
                 return None
             held = cursor.claim
             if held is not None and not self._watch.is_over(_key(followed), held, now):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CONSUMERS_KEY: Final = "consumers"
 """Partition key of the list of consumers."""
 
+_KEY: Final = "checkpoint#"
 _PLACE: Final = "checkpoint"
 _MAX_LISTED_BYTES: Final = 1024
 """DynamoDB's limit for a sort key."""
@@ -50,11 +51,8 @@ class _Consumer(NamedTuple):
 
     @property
     def key(self) -> Item:
-        """Key of its checkpoint: ``checkpoint#{consumer}``; a tenant's begins with ``{tenant}#``."""
-        return {
-            "log_key": {"S": f"{_prefix(self.tenant_id)}checkpoint#{self.name}"},
-            "place": {"S": _PLACE},
-        }
+        """Key of its checkpoint: ``checkpoint#`` and what it is listed as."""
+        return {"log_key": {"S": f"{_KEY}{self.listed}"}, "place": {"S": _PLACE}}
 
 
 def _prefix(tenant_id: TenantId | None) -> str:
@@ -64,8 +62,8 @@ def _prefix(tenant_id: TenantId | None) -> str:
 class DynamoCheckpoints(CheckpointStrategy):
     """Checkpoints in the table of the log. Safe to share between threads.
 
-    Each consumer's is under a key of its own, so that a policy can let it move its own only. The
-    key of a tenant's consumer begins with the tenant.
+    Each consumer's is under a key of its own, so that a policy can let it move its own only:
+    ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
 
     Args:
         table: the log's.
@@ -210,10 +208,10 @@ def _get(table: str, keys: Sequence[Item]) -> Request:
 
 
 def _checkpoint(item: Item) -> Checkpoint:
-    tenant, _, name = item["log_key"]["S"].rpartition("checkpoint#")
+    consumer = _Consumer.from_list(item["log_key"]["S"].removeprefix(_KEY))
     return Checkpoint(
-        name,
+        consumer.name,
         int(item["checkpoint"]["N"]),
         datetime.fromisoformat(item["moved_at"]["S"]),
-        unescape(tenant[:-1]) if tenant else None,
+        consumer.tenant_id,
     )

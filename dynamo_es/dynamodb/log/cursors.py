@@ -91,15 +91,13 @@ class DynamoCursors(CursorStrategy):
             held = _held(item)
             if held is not None and held.holder == claimant:  # its own: the reply was lost
                 return int(item["upto"]["N"])
-            generation = int(item["generation"]["N"])
-            if 0 < followed.generation < generation:
-                return None
-            begins = 0 < generation < followed.generation
-            if not begins and int(item["upto"]["N"]) >= version:
+            if _is_done(item, followed, version):
+                if followed.generation and item["generation"] == number(0):
+                    yield from _accepted(_tell_generation(self._table, followed))
                 return None
             if held is not None and not self._watch.is_over(_watched(followed), held, now):
                 break
-            if begins:
+            if _begins(item, followed):
                 request = _begin(self._table, followed, claim, held)
             else:
                 request = _claim_here(self._table, followed, version, claim, held)
@@ -110,6 +108,18 @@ def cursor_key(followed: Followed) -> Item:
     """Return the key of a cursor in the table of the log."""
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
     return {"log_key": {"S": f"cursor#{followed.consumer}#{stream}"}, "place": {"S": _PLACE}}
+
+
+def _begins(item: Item, followed: Followed) -> bool:
+    """Whether a stream has a later generation than its cursor is in."""
+    return 0 < int(item["generation"]["N"]) < followed.generation
+
+
+def _is_done(item: Item, followed: Followed, version: int) -> bool:
+    """Whether a cursor is at a version already, or in a later generation."""
+    if 0 < followed.generation < int(item["generation"]["N"]):
+        return True
+    return not _begins(item, followed) and int(item["upto"]["N"]) >= version
 
 
 def _watched(followed: Followed) -> tuple[str, str]:
@@ -159,6 +169,24 @@ def _claim_here(
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
             "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    )
+
+
+def _tell_generation(table: str, followed: Followed) -> Request:
+    """Say which generation a cursor is in, if that is not known."""
+    return Request(
+        "update_item",
+        {
+            "TableName": table,
+            "Key": cursor_key(followed),
+            "UpdateExpression": "SET generation = :generation",
+            "ConditionExpression": "generation = :unknown",
+            "ExpressionAttributeValues": {
+                ":generation": number(followed.generation),
+                ":unknown": number(0),
+            },
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
@@ -222,7 +250,7 @@ def _accepted(request: Request) -> Steps[bool]:
             refused.maybe_landed
             and item is not None
             and "claimant" not in item
-            and item.get("upto") == values[":version"]
+            and item.get("upto") == values.get(":version")
         )
     return True
 

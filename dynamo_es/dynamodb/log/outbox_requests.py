@@ -226,12 +226,12 @@ def read_entry(item: Item) -> OutboxEntry:
 
 
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
-    """Return the partition of an outbox: ``outbox#{name}``, of a tenant ``{tenant}#outbox#{name}``.
+    """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
 
     Every request here takes it as the outbox that it is for.
     """
     check_consumer(outbox)
-    return f"{'' if tenant_id is None else tenant_prefix(tenant_id)}outbox#{outbox}"
+    return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
 
 
 def _key(outbox: str, place: str) -> Item:
