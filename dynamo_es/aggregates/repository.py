@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from dynamo_es.aggregates.aggregate import Aggregate, replay
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
@@ -33,6 +34,7 @@ AggregateId: TypeAlias = UUID | str
 
 _LOG: Final = logging.getLogger(__name__)
 _LONGEST_PAUSE: Final = 1.0
+_DECIDE: Final = "What decides"
 
 
 class Repository(Generic[TAggregate]):
@@ -67,6 +69,10 @@ class Repository(Generic[TAggregate]):
             snapshot_when if every is None else lambda _, events_since: events_since >= every
         )
         self._sleep = sleep
+        if snapshot_when is not None:
+            refuse_asynchronous(snapshot_when, "What decides on snapshots")
+        if factory is not None:
+            refuse_asynchronous(factory, "A factory")
 
     @contextmanager
     def aggregate(
@@ -160,6 +166,7 @@ class Repository(Generic[TAggregate]):
         Cost: a load and an append; after a conflict an append only, if the refusal shows what
         was faster, else both again.
         """
+        refuse_asynchronous(decide, _DECIDE)
         if attempts < 1:
             raise ValueError(f"attempts is {attempts}: give a number from 1.")
         history: list[WrappedEvent[Any]] | None = None
@@ -169,6 +176,7 @@ class Repository(Generic[TAggregate]):
                 history = self._store.load_stream(_stream_id(id, aggregate))
             replay(aggregate, history)
             decided = decide(aggregate)
+            refuse_unfinished(decided, decide, _DECIDE)
             try:
                 self._save_surely(id, aggregate, context, attempts)
             except ConcurrentStreamWriteError as refused:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.facade.backend import Backend
-    from dynamo_es.projections.projector import Projector
     from dynamo_es.values import RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
@@ -117,7 +116,7 @@ class StreamsHandler:
         self,
         function: Callable[[Recorded], object],
         backend: Backend,
-        projector: Projector,
+        projector: Any,
         selection: Callable[[], Selection],
         keep_unknown: bool,  # noqa: FBT001
         margin: float | None,
