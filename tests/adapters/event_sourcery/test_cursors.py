@@ -262,7 +262,7 @@ def test_missing_events_of_a_tenant_are_loaded_from_its_own_streams(backend, cur
     assert read_model.versions == [1, 2]
 
 
-def test_a_projector_of_ours_goes_on_where_theirs_was(cursors, client, config):
+def test_a_projection_with_a_projector_of_ours_goes_on_where_theirs_was(cursors, client, config):
     """Whatever route the events come by: the log tells their generation, and theirs knew none."""
     backend = CoreBackend(replace(config.of_core(), sequencing="inline"), client)
     stream = OurStreamId(name="order 1", category="orders")
