@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from threading import Event as Flag
+from threading import Timer
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -28,14 +30,14 @@ pytestmark = pytest.mark.inline
 
 class Moved(Event):
     __event_name__ = "handled.Moved"
-    __event_aliases__ = ("handled.WasMoved", "handled.Shifted")
+    __event_aliases__: ClassVar[tuple[str, ...]] = ("handled.WasMoved", "handled.Shifted")
 
     number: int = 0
 
 
 class MovedFar(Moved):
     __event_name__ = "handled.MovedFar"
-    __event_aliases__ = ()
+    __event_aliases__: ClassVar[tuple[str, ...]] = ()
 
 
 class Rested(Event):
@@ -177,6 +179,31 @@ def test_a_subclass_that_is_defined_later_belongs_to_the_choice(backend, name, s
 
     assert projection.catch_up().handled == 1
     assert len(next(subscriber.build_batch(9, 0.1))) == 1
+
+
+def test_also_while_the_projection_runs(backend, name, start):
+    stop, seen = Flag(), []
+
+    def handle(recorded):
+        seen.append(type(recorded.wrapped_event.event).__name__)
+        if len(seen) == 2:
+            stop.set()
+
+    def progressed(progress):
+        if len(seen) == 1 and progress.lag == 0:
+
+            class RestedWell(Rested):
+                __event_name__ = f"handled.RestedWell {name}"
+
+            backend.event_store.append(RestedWell(), stream_id=StreamId())
+
+    backend.event_store.append(Rested(), stream_id=StreamId())
+    watchdog = Timer(20, stop.set)
+    watchdog.start()
+    backend.projection(name, handle, events=[Rested], start_from=start).run(stop, progressed)
+    watchdog.cancel()
+
+    assert seen == ["Rested", "RestedWell"]
 
 
 @pytest.mark.parametrize("events", [[], (), set(), iter(()), Moved, "handled.Moved", 7])
