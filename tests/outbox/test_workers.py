@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.memory.outbox import MemoryOutbox
 from tests.engine import Capability, needs
-from tests.outbox.worlds import LEASE, Hooked, World
+from tests.outbox.worlds import LEASE, Clock, Hooked, World
 
 TERMS: Any = {"retry_delay": 0, "attempts": 3}
 
@@ -154,3 +155,40 @@ def test_the_state_in_memory_of_one_object_is_shared():
     shared = MemoryOutbox()
     world = a_world(World(shared))
     assert World(shared, log=world.log, name=world.name).outbox().entries() != []
+
+
+def test_a_clock_a_minute_ahead_takes_no_lease_over(strategy):
+    """The end that a lease names is its holder's word: the other one waits by its own clock."""
+    world = World(strategy)
+    world.log.add(3)
+    ahead = Clock()
+    ahead.now = world.clock.now + LEASE + 1
+    rival = world.outbox(clock=ahead)
+    reports = []
+
+    def meddle(position):
+        for seconds in (0, LEASE / 2 - 1):
+            ahead.now += seconds
+            world.clock.now += seconds
+            reports.append(rival.run(lambda _: None))
+
+    world.receiver.before = meddle
+    assert world.run().sent == 3
+
+    assert all(report.busy and not report.active for report in reports)
+    assert world.receiver.taken == [1, 2, 3]
+
+
+def test_a_publisher_that_would_never_run_is_no_try(strategy):
+    async def publish(recorded):
+        raise AssertionError("it never runs")
+
+    world = World(strategy)
+    world.log.add(2)
+    with pytest.raises(AsynchronousFunctionError):
+        world.outbox().run(publish)
+    with pytest.raises(AsynchronousFunctionError):
+        world.outbox().run(lambda recorded: [publish(recorded)][0])
+
+    assert world.outbox().entries() == []
+    assert world.run().sent == 2, "nothing moved, and the lease was given back"
