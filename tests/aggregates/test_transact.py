@@ -161,6 +161,6 @@ def test_a_decision_that_would_never_run_is_refused_and_nothing_is_saved(reposit
 
 def test_so_are_factories_and_what_decides_on_snapshots(store):
     with pytest.raises(AsynchronousFunctionError, match="A factory"):
-        Repository(store, decide_later)
+        Repository(store, decide_later)  # type: ignore[arg-type]
     with pytest.raises(AsynchronousFunctionError, match="snapshots"):
-        Repository(store, Account, snapshot_when=decide_later)
+        Repository(store, Account, snapshot_when=decide_later)  # type: ignore[arg-type]

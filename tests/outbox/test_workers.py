@@ -11,6 +11,7 @@ import pytest
 
 from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.memory.outbox import MemoryOutbox
+from dynamo_es.outbox import OutboxReport
 from tests.engine import Capability, needs
 from tests.outbox.worlds import LEASE, Clock, Hooked, World
 
@@ -35,7 +36,7 @@ class Rival:
 
     def __init__(self, world: World, seconds: float) -> None:
         self._world, self._seconds = world, seconds
-        self.report = None
+        self.report: OutboxReport | None = None
         self.taken: list[int] = []
 
     def __call__(self) -> None:
