@@ -5,15 +5,17 @@ from __future__ import annotations
 from functools import partial
 from itertools import count
 from threading import Barrier, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.memory.outbox import MemoryOutbox
-from dynamo_es.outbox import OutboxReport
 from tests.engine import Capability, needs
 from tests.outbox.worlds import LEASE, Clock, Hooked, World
+
+if TYPE_CHECKING:
+    from dynamo_es.outbox import OutboxReport
 
 TERMS: Any = {"retry_delay": 0, "attempts": 3}
 
