@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
@@ -62,6 +63,8 @@ class DynamoBackend(Backend):
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
         check_kind("config", config, DynamoConfig, ConfigurationError)
+        if observer is not None:
+            refuse_asynchronous(observer, "An observer")
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
@@ -81,7 +84,9 @@ class DynamoBackend(Backend):
             from dynamo_es.dynamodb.log.strategy import DynamoLog
 
             return LogAccess(
-                DynamoLog(Tables(config.events_table, config.log_table), gateway),
+                DynamoLog(
+                    Tables(config.events_table, config.log_table), gateway, storage.hooks, clock
+                ),
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),

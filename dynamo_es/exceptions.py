@@ -12,6 +12,7 @@
     │   ├── InvalidSubjectError                 a data subject that cannot make a key
     │   ├── InvalidPositionError                negative, or one that the log has not reached
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
+    │   │   └── AsynchronousFunctionError       a function that nobody here would wait for
     │   ├── InvalidConsumerError                a consumer's name that cannot make a key
     │   ├── InvalidMessageError                 what a consumer was given is no published event
     │   ├── InvalidEnlistedWriteError           a write that cannot go along with an append
@@ -166,6 +167,10 @@ class InvalidPositionError(InputError):
 
 class InvalidSubscriptionError(InputError):
     """A batch size, a time limit, a filter or a handler that a consumer cannot have."""
+
+
+class AsynchronousFunctionError(InvalidSubscriptionError):
+    """A function to be called is asynchronous, or a generator: it would never run."""
 
 
 class InvalidConsumerError(InputError):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
@@ -15,6 +14,7 @@ from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.contracts.checks import check_callable, check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommandDecidedError,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
+
+_DECIDE: Final = "What decides"
 
 
 class Repository(Generic[TAggregate]):
@@ -77,6 +79,10 @@ class Repository(Generic[TAggregate]):
         self._monotonic = monotonic
         if isinstance(factory, type):
             self._snapshots.check(factory)
+        if snapshot_when is not None:
+            refuse_asynchronous(snapshot_when, "What decides on snapshots")
+        if factory is not None:
+            refuse_asynchronous(factory, "A factory")
 
     @contextmanager
     def aggregate(
@@ -212,6 +218,7 @@ class Repository(Generic[TAggregate]):
         """
         check_attempts(attempts)
         check_callable("decide", decide)
+        refuse_asynchronous(decide, _DECIDE)
         transact_with = kept(transact_with)
         retries = Retries(self._retry_seconds, attempts, self._monotonic, self._sleep)
         raws: list[RawEvent] | None = None
@@ -224,7 +231,8 @@ class Repository(Generic[TAggregate]):
             if command is not None and decided is not None:
                 return self._repeat(stream, aggregate, decide, raws, command, decided)
             self._replay(stream, aggregate, raws)
-            result = _returned(decide(aggregate))
+            result = decide(aggregate)
+            refuse_unfinished(result, decide, _DECIDE)
             writes = writes_of(transact_with, aggregate)
             try:
                 stored = self._append_surely(stream, aggregate, context, writes, command, retries)
@@ -248,7 +256,8 @@ class Repository(Generic[TAggregate]):
     ) -> R:
         """Return what ``decide`` returned when a command was decided first."""
         self._replay(stream, aggregate, stream.before(raws, decided))
-        result = _returned(decide(aggregate))
+        result = decide(aggregate)
+        refuse_unfinished(result, decide, _DECIDE)
         if result is None:
             return result
         stored = stream.events_of(raws, decided)
@@ -322,12 +331,3 @@ class Repository(Generic[TAggregate]):
 
     def _stream(self, id: AggregateId, aggregate: Aggregate) -> AggregateStream:  # noqa: A002
         return AggregateStream(self._store, stream_id_of(id, category_of(type(aggregate))))
-
-
-def _returned(result: R) -> R:
-    """Return what a decision returned; raise if it has not run yet."""
-    if inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()
-        raise InputError("decide returned an awaitable: transact takes a plain function.")
-    return result

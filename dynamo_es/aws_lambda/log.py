@@ -10,6 +10,7 @@ from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, records_in
 from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.items import PAGES_KEY
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
         InvalidConsumerError: a name that cannot make a key.
         InvalidPositionError: a position below 0.
     """
+    if on_progress is not None:
+        refuse_asynchronous(on_progress, "What is told of progress")
 
     def decorate(function: Callable[[Recorded], object]) -> LogHandler:
         projection = backend.projection(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.log import pages_in
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
     again while nothing new comes. Several calls at once harm nothing: one of them has the lease.
 
     Args:
-        backend: what is published is that of all tenants.
+        backend: what is published is that of all tenants; from `in_tenant`, that tenant's only.
         publisher: called with each event: with a `Recorded`, or, as `EventBridgePublisher` and the
             others here are, with the `RecordedRaw` that is stored; see `Outbox.run`.
         name: of the outbox, if there are several with the same events; None: ``outbox``.
@@ -64,6 +65,7 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
             stored: with what is encrypted in it. The publishers here need no classes.
         margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
     """
+    refuse_asynchronous(publisher, "A publisher")
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
     def run() -> OutboxReport:

@@ -15,6 +15,7 @@ from dynamo_es.exceptions import (
     InvalidRangeError,
     InvalidStreamIdError,
     InvalidSubjectError,
+    InvalidSubscriptionError,
     InvalidVersioningError,
 )
 from dynamo_es.values import (
@@ -93,6 +94,21 @@ def check_tenant(tenant_id: str) -> None:
     if not isinstance(tenant_id, str):
         raise InvalidStreamIdError(f"A tenant id is text, not {tenant_id!r}.")
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
+
+
+def check_scope(tenant_id: str, scope: str | None) -> None:
+    """Raise `InvalidSubscriptionError` if a tenant is not the one that a scope is of.
+
+    Args:
+        tenant_id: whose events are asked for.
+        scope: the only tenant whose events may be read; None: all tenants' may.
+    """
+    check_tenant(tenant_id)
+    if scope is not None and tenant_id != scope:
+        raise InvalidSubscriptionError(
+            f"This backend reads the events of tenant {scope!r} only, not those of {tenant_id!r}: "
+            "call in_tenant for the other one."
+        )
 
 
 def check_subject(subject: str) -> None:

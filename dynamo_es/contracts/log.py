@@ -87,6 +87,22 @@ class LogStrategy(ABC):
             ServiceError: AWS refused or did not answer.
         """
 
+    def unsequenced(self) -> bool:
+        """Whether events are stored after the end of the log, as far as a cheap look shows.
+
+        Consumers ask this where the log ends, because no event ever comes out of it while no
+        sequencer runs. The first look of a log object that finds such events logs a warning.
+
+        What is promised: such events are found if the log is empty, if this process appended the
+        last of them, or if they follow the events of the log's newest streams. Others, such as
+        those of a new stream that another process appended, may stay unseen: `dynamo-es log
+        verify` finds all of them. While a sequencer runs, the answer may be True for the second
+        or so that it takes.
+
+        Raises nothing: a look that fails has found nothing.
+        """
+        return False
+
     @abstractmethod
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
         """Yield the streams of a category that are in the log, and alive.

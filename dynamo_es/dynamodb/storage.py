@@ -13,6 +13,7 @@ from dynamo_es.contracts.checks import (
     check_stream,
     check_tenant,
 )
+from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.dynamodb.announcing import Announcer
 from dynamo_es.dynamodb.appending import Append
 from dynamo_es.dynamodb.deletion import delete_stream
@@ -111,6 +112,9 @@ class DynamoStorage(StorageStrategy):
         if transact_with:
             steps = naming_missing_table(steps, stream, transact_with)
         version = self._run("append", stream_id, steps)
+        if append.commits:
+            last = append.commits[-1]
+            self.hooks.last_commit = AppendedCommit(stream.key, last.generation, last.version)
         if self._announcer:
             self._announcer.announce(self._tenant_id, append)
         return version

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from dynamo_es.contracts.functions import refuse_asynchronous
+
 Json: TypeAlias = dict[str, Any]
 """The data of an event, as it is stored."""
 
@@ -78,6 +80,7 @@ def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
 
     def mark(step: Upcaster) -> Upcaster:
         function = step.__func__ if isinstance(step, staticmethod) else step
+        refuse_asynchronous(function, "An upcaster")
         setattr(function, _FROM_VERSION, from_version)
         # Static, so that it is no method, and pydantic leaves it alone.
         marked: Any = staticmethod(function)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.event_store.definition import check_definition, own_names
 from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
-from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
+from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,6 +135,37 @@ class EventRegistry:
         """
         return self.kind_of(event).name
 
+    def names_of(self, event: type[Event]) -> frozenset[str]:
+        """Return all names that events of a class may be stored under, and of its subclasses.
+
+        They are the present names and the aliases. Subclasses count that are defined by now.
+
+        Args:
+            event: the class; `Event` itself, or another one with subclasses only, has no events
+                of its own.
+
+        Raises:
+            DuplicatedEvent: another class has the name of this one.
+            EventDefinitionError: it is no event class, or cannot be stored as it is defined.
+        """
+        if not (isinstance(event, type) and issubclass(event, Event)):
+            raise EventDefinitionError(
+                f"{event!r} is no event class: give a class derived from dynamo_es.Event."
+            )
+        own: list[type[Event]] = []
+        if event not in {Event, Snapshot} and not _parameters(event):
+            self.kind_of(event)
+            own = [event]
+        return frozenset(
+            name
+            for one in (*own, *_defined(event))
+            for name in (event_name(one), *one.__event_aliases__)
+        )
+
+    def names_of_all(self, events: Iterable[type[Event]]) -> frozenset[str]:
+        """Return the names of all classes of a choice; see `names_of` and `classes_in`."""
+        return frozenset(name for event in classes_in(events) for name in self.names_of(event))
+
     def kind_of(self, event: type[Event]) -> EventKind:
         """Return what there is to know of a class; raises as `name_for_type`."""
         kind = self._by_type.get(event) if isinstance(event, type) else None
@@ -198,6 +230,24 @@ def _rivals(event: type[Event]) -> list[tuple[type[Event], str]]:
     ]
 
 
+def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+    """Return the classes of a choice, so that it can be looked at again.
+
+    Raises:
+        InvalidSubscriptionError: no list of classes, or an empty one.
+    """
+    if isinstance(events, type | str) or not isinstance(events, Iterable):
+        raise InvalidSubscriptionError(
+            f"events is a list of event classes, such as [Deposited], not {events!r}."
+        )
+    chosen = tuple(events)
+    if not chosen:
+        raise InvalidSubscriptionError(
+            "events is empty, so nothing would ever be chosen: name a class, or leave events out."
+        )
+    return chosen
+
+
 def _classes_named(name: str) -> list[type[Event]]:
     """Return the classes of this name or alias; of those defined in one place, the last."""
     found: dict[str, type[Event]] = {}
@@ -213,6 +263,12 @@ def _defined(base: type[Event]) -> Iterator[type[Event]]:
         if not generic["parameters"] and generic["origin"] is None:
             yield event
         yield from _defined(event)
+
+
+def _parameters(event: type[Event]) -> tuple[Any, ...]:
+    """Return the type variables that a generic class still has."""
+    parameters: tuple[Any, ...] = event.__pydantic_generic_metadata__["parameters"]
+    return parameters
 
 
 def _place(event: type[Event]) -> str:

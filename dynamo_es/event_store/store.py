@@ -12,6 +12,7 @@ from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from dynamo_es.contracts import EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
@@ -128,6 +129,36 @@ class EventStore:
         if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
             raws = self._storage.fetch_events(stream_id, 1, stop)
         return raws
+
+    def load_chosen(
+        self,
+        stream_id: StreamId,
+        start: int,
+        stop: int,
+        names: frozenset[str] | None,
+        *,
+        keep_unknown: bool = False,
+    ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
+        """Return a range of a stream, in which only events of some names are read.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based.
+            stop: version to stop before, exclusive.
+            names: of the events to read; None: all. The others need no class.
+            keep_unknown: as `load_stream` takes it.
+
+        Returns:
+            The uuid of each event, and the event, or None where it was not chosen.
+
+        Raises and costs as `load_stream`.
+        """
+        raws = self._storage.fetch_events(stream_id, start, stop)
+        chosen = [raw for raw in raws if names is None or raw.name in names]
+        read = iter(self._serde.deserialize_all(chosen, keep_unknown=keep_unknown))
+        return [
+            (raw.uuid, next(read) if names is None or raw.name in names else None) for raw in raws
+        ]
 
     def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
         """Return stored events as objects of their classes, such as those of a refusal.

@@ -9,10 +9,11 @@ from dynamo_es.contracts.checks import check_kind
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
     from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
@@ -45,6 +46,13 @@ class EventStoreAccess:
         from dynamo_es.event_store.registry import EventRegistry
 
         return EventRegistry() if self._given_registry is None else self._given_registry
+
+    @staticmethod
+    def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+        """Return the classes of a choice, so that it can be looked at again."""
+        from dynamo_es.event_store.registry import classes_in
+
+        return classes_in(events)
 
     @cached_property
     def _encryption(self) -> Encryption:

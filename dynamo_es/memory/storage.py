@@ -114,7 +114,7 @@ class MemoryStorage(StorageStrategy):
             stored = [copy_event(event) for event in stream.events[first : first + len(copies)]]
             position = self._position_of(stream, first) if self.hooks.listener else None
         if listener := self.hooks.listener:
-            listener(stored, self._tenant_id, position)
+            listener(stored, self._tenant_id, position, stream.generation)
         if not stream.versioned:
             return None
         return StoredVersion(first + len(copies), stream.generation, repeated=repeated)

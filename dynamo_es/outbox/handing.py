@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.exceptions import UnreadableEventError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.outbox.run import Publisher, StoredPublisher
+    from dynamo_es.outbox.run import Publisher
     from dynamo_es.values import RecordedRaw
+
+ROLE: Final = "A publisher"
 
 
 def handing(
@@ -24,19 +27,20 @@ def handing(
         deserialize: makes a record an event of its class; takes ``keep_unknown``.
         keep_unknown: give it what no class here can take as an `UnknownEvent`.
     """
-    if getattr(publisher, "as_stored", False) is True:
-        return cast("StoredPublisher", publisher)
-    typed = cast("Callable[[Recorded], Any]", publisher)
+    call = cast("Callable[[Any], Any]", publisher)
+
+    def taken(record: RecordedRaw) -> Recorded | RecordedRaw:
+        if getattr(publisher, "as_stored", False) is True:
+            return record
+        if not keep_unknown:
+            return deserialize(record)
+        try:
+            return deserialize(record, keep_unknown=True)
+        except UnreadableEventError:  # another release wrote it
+            return _unknown(record)
 
     def publish(record: RecordedRaw) -> None:
-        if not keep_unknown:
-            typed(deserialize(record))
-            return
-        try:
-            recorded = deserialize(record, keep_unknown=True)
-        except UnreadableEventError:  # another release wrote it
-            recorded = _unknown(record)
-        typed(recorded)
+        refuse_unfinished(call(taken(record)), publisher, ROLE)
 
     return publish
 

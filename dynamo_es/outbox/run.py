@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, Type
 from dynamo_es.contracts import Selection
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.outbox.finding import Finder
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import LogReader, LogStrategy
+    from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.terms import Terms
@@ -70,6 +72,8 @@ class OutboxReport:
         dropped: failed events that were not tried again, because their streams were deleted.
         busy: whether another worker had the lease, or took it in the middle.
         position: up to here everything was tried.
+        unsequenced: whether events were found after the end of the log, where it was reached; see
+            `LogStrategy.unsequenced`. They are published when they have a position.
     """
 
     sent: int
@@ -78,6 +82,7 @@ class OutboxReport:
     dropped: int
     busy: bool
     position: Position
+    unsequenced: bool = False
 
     @property
     def active(self) -> bool:
@@ -98,21 +103,27 @@ class Run:
         claim: of this run.
         terms: what it keeps to.
         clock: milliseconds since the epoch.
+        watch: what this process has seen of others' leases.
+        further: looks for events after the end of the log; see `LogStrategy.unsequenced`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
         claim: Claim,
         terms: Terms,
         clock: Callable[[], int],
+        watch: LeaseWatch,
+        further: Callable[[], bool],
     ) -> None:
         self._strategy = strategy
         self._log = log
         self._claim = claim
         self._terms = terms
         self._clock = clock
+        self._watch = watch
+        self._further = further
         self._sent = self._failed = self._dead = self._dropped = 0
         # Where the outbox stands, and what may be said of it although it is not yet.
         self._recorded: Position = 0
@@ -134,6 +145,8 @@ class Run:
                     return end.value  # type: ignore[no-any-return]
                 try:
                     publish(record)
+                except AsynchronousFunctionError:
+                    raise  # no try at all: whatever it is given, it would publish nothing
                 except Exception as failure:  # noqa: BLE001 - whatever it is, the others come next
                     error = failure
                 else:
@@ -144,15 +157,17 @@ class Run:
         now = self._clock()
         state = self._strategy.look(self._claim.outbox, now)
         self._recorded = state.position
-        if state.leased_until > now:
+        lease = state.lease
+        if lease is not None and not self._watch.is_over(lease.holder, lease, now):
             return self._report(busy=True)
         reader = self._log.reader(state.position, _CHOSEN)
         records = reader.read()
         idle = not state.due and not records
+        unsequenced = idle and self._further()
         if idle and reader.position - state.position < WORTH_A_WRITE:
-            return self._report()
+            return self._report(unsequenced=unsequenced)
         until = self._next_lease()
-        taken = self._strategy.take(self._claim, now, until)
+        taken = self._strategy.take(self._claim, now, until, lease)
         if taken is None:
             return self._report(busy=True)
         self._leased_until = until
@@ -171,7 +186,7 @@ class Run:
             raise
         self._strategy.release(self._claim, self._unrecorded())
         self._recorded = self._tried
-        return self._report()
+        return self._report(unsequenced=unsequenced)
 
     def _work(
         self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]
@@ -268,7 +283,7 @@ class Run:
     def _unrecorded(self) -> Position | None:
         return self._tried if self._tried > self._recorded else None
 
-    def _report(self, *, busy: bool = False) -> OutboxReport:
+    def _report(self, *, busy: bool = False, unsequenced: bool = False) -> OutboxReport:
         return OutboxReport(
-            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
+            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded, unsequenced
         )

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dynamo_es import Repository, StreamId
-from dynamo_es.exceptions import ConcurrentStreamWriteError, InputError
+from dynamo_es.exceptions import AsynchronousFunctionError, ConcurrentStreamWriteError, InputError
 from tests.aggregates.account import Account, Withdrawn
 from tests.engine import Capability, needs
 from tests.event_store.accounts import Deposited, Opened
@@ -145,3 +145,24 @@ def test_everyones_deposits_arrive(engine, repository, ann):
         list(threads.map(deposit, (1, 10, 100, 1000)))
 
     assert repository.load(ann).balance == 5555
+
+
+async def decide_later(account):
+    raise AssertionError("it never runs")
+
+
+@pytest.mark.parametrize("decide", [decide_later, lambda account: [decide_later(account)][0]])
+def test_a_decision_that_would_never_run_is_refused_and_nothing_is_saved(repository, ann, decide):
+    before = repository.load(ann).stored_version
+
+    with pytest.raises(AsynchronousFunctionError, match="What decides is asynchronous"):
+        repository.transact(ann, decide)
+
+    assert repository.load(ann).stored_version == before
+
+
+def test_so_are_factories_and_what_decides_on_snapshots(store):
+    with pytest.raises(AsynchronousFunctionError, match="A factory"):
+        Repository(store, decide_later)  # type: ignore[arg-type]
+    with pytest.raises(AsynchronousFunctionError, match="snapshots"):
+        Repository(store, Account, snapshot_when=decide_later)  # type: ignore[arg-type]

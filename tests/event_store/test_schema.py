@@ -15,6 +15,7 @@ from dynamo_es import (
     upcaster,
 )
 from dynamo_es.exceptions import (
+    AsynchronousFunctionError,
     EventDefinitionError,
     NewerSchemaError,
     RedactedError,
@@ -217,3 +218,11 @@ def test_a_range_of_a_stream_with_a_snapshot_has_events_only(store, stream):
         Opened(owner="Ann"),
         Deposited(amount=3),
     ]
+
+
+def test_an_asynchronous_upcaster_is_refused_when_it_is_marked():
+    async def later(data):
+        raise AssertionError("it never runs")
+
+    with pytest.raises(AsynchronousFunctionError, match="An upcaster is asynchronous"):
+        upcaster(from_version=1)(later)

@@ -1,5 +1,6 @@
 """Projectors: each event of a stream once and in order, whatever routes it comes by."""
 
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -180,9 +181,10 @@ def test_in_a_new_life_a_claim_counts_too(backend, stream):
     cursors = backend._shared_log().cursors
     cursors.claim(Followed("steps", stream, generation=1), 1, "other", 0, 100)
 
-    with pytest.raises(CursorBusyError):
-        cursors.claim(Followed("steps", stream, generation=2), 1, "me", 100, 200)
-    assert cursors.claim(Followed("steps", stream, generation=2), 1, "me", 101, 200) == 0
+    for now in (100, 199):
+        with pytest.raises(CursorBusyError):
+            cursors.claim(Followed("steps", stream, generation=2), 1, "me", now, 300)
+    assert cursors.claim(Followed("steps", stream, generation=2), 1, "me", 200, 300) == 0
     assert cursors.claim(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
 
 
@@ -194,8 +196,13 @@ def test_a_long_work_renews_its_claim(backend, events, stream, model):
         now[0] += 40
         model(event, stream_id)
         if event.version == 3:
+            take_over()
+
+    def take_over():
+        for _ in range(2):
+            with suppress(CursorBusyError):
+                cursors.claim(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
             now[0] += 61  # longer than the claim
-            cursors.claim(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
 
     cursors = shared.cursors
     projector = Projector(
@@ -206,6 +213,7 @@ def test_a_long_work_renews_its_claim(backend, events, stream, model):
         clock=lambda: now[0],
     )
 
-    assert projector.project(events[4], stream) == 3
+    with pytest.raises(CursorBusyError):
+        projector.project(events[4], stream)
     assert model == [1, 2, 3]
     assert cursors.version(Followed("steps", stream)) == 2

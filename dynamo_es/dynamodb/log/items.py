@@ -93,9 +93,12 @@ class Marker(NamedTuple):
     def of(cls, pointer: Pointer) -> Marker:
         """Return the marker of a commit's stream and generation."""
         category, _, uuid = pointer.stream_key.rpartition("#")
-        return cls(
-            f"streams#{category}#{uuid[-1:]}", f"{uuid}#{pointer.generation:0{PLACE_DIGITS}d}"
-        )
+        return cls.at(category, uuid, pointer.generation)
+
+    @classmethod
+    def at(cls, category: str, uuid: str, generation: int) -> Marker:
+        """Return the marker of a generation of a stream, given the two parts of its key."""
+        return cls(f"streams#{category}#{uuid[-1:]}", f"{uuid}#{generation:0{PLACE_DIGITS}d}")
 
     @property
     def key(self) -> Item:

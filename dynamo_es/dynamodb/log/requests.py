@@ -162,6 +162,11 @@ def get_markers(table: str, keys: Iterable[Item]) -> Request:
     )
 
 
+def get_marker(table: str, marker: Marker) -> Request:
+    """Read one marker, consistently."""
+    return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
+
+
 def raise_marker(table: str, marker: Marker, upto: int) -> Request:
     """Say that a stream's generation is in the log up to a version, unless it is further."""
     return Request(

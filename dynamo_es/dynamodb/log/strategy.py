@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,18 +14,23 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.batches import MAX_KEYS, fetch_all
 from dynamo_es.dynamodb.log.reading import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencing import last_position
+from dynamo_es.dynamodb.log.unsequenced import look
 from dynamo_es.dynamodb.requests import number
+from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from dynamo_es.contracts import Selection
+    from dynamo_es.contracts import AppendHooks, Selection
     from dynamo_es.dynamodb.gateway import Gateway
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.sequencing import Tables
     from dynamo_es.dynamodb.requests import Steps
     from dynamo_es.values import Position, TenantId
+
+
+_log = logging.getLogger("dynamo_es")
 
 
 class DynamoLog(LogStrategy):
@@ -32,11 +39,22 @@ class DynamoLog(LogStrategy):
     Args:
         tables: where the log and the commits are.
         gateway: what sends the requests.
+        hooks: of the storages, which know what this process appended; None: it appends nothing.
+        clock: seconds since the epoch.
     """
 
-    def __init__(self, tables: Tables, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        gateway: Gateway,
+        hooks: AppendHooks | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._tables = tables
         self._gateway = gateway
+        self._hooks = hooks
+        self._clock = clock
+        self._warned = False
 
     @property
     def last_position(self) -> Position | None:
@@ -54,11 +72,37 @@ class DynamoLog(LogStrategy):
         self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
         return reader
 
+    def unsequenced(self) -> bool:
+        """Whether events are after the log's end; see `LogStrategy.unsequenced`.
+
+        Cost: 2 requests; up to 4 where this process has appended.
+        """
+        own = None if self._hooks is None else self._hooks.last_commit
+        steps = look(self._tables, own, self._clock())
+        try:
+            seen = self._gateway.run("look_further", DEFAULT_TENANT, None, steps)
+        except EventStoreError:
+            _log.debug("The end of the log could not be looked at", exc_info=True)
+            return False
+        if seen.missed and not self._warned:
+            self._warned = True
+            _log.warning(
+                "Events are stored in the table %s that have no position in the log %s yet, so no "
+                "consumer gets them. If this lasts longer than a second or two, no sequencer runs: "
+                "start `dynamo-es sequence`, deploy the sequencer's Lambda function, or append "
+                'with DynamoConfig(sequencing="inline"). Run `dynamo-es log repair` for what is '
+                "stored already.",
+                self._tables.events,
+                self._tables.log,
+            )
+        return seen.found
+
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
         """Yield the live streams of a category; see `LogStrategy.streams`.
 
         Cost: 16 requests, for the 16 partitions of a category's markers, 1 more for each MB
-        (about 10,000 streams) in them, and 1 for every hundred streams.
+        (about 10,000 streams) in them, and 1 for every hundred streams; then those of
+        `unsequenced`, which is asked at the end.
         """
         category_key = category_prefix(tenant_prefix(tenant_id), category)
         for digit in "0123456789abcdef":
@@ -66,6 +110,7 @@ class DynamoLog(LogStrategy):
             while some := list(islice(lives, MAX_KEYS)):
                 steps = _alive(self._tables.events, category_key, some)
                 yield from self._gateway.run("streams", tenant_id, None, steps)
+        self.unsequenced()
 
     def _newest_lives(self, log_key: str, tenant_id: TenantId) -> Iterator[_Life]:
         """Yield the newest life of each stream that has a marker in a partition."""
