@@ -13,7 +13,8 @@ from inspect import (
 )
 from typing import Any, Final
 
-from dynamo_es.exceptions import AsynchronousFunctionError
+from dynamo_es.contracts.checks import check_callable
+from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes, list, tuple, dict, set})
 
@@ -34,6 +35,14 @@ def refuse_asynchronous(function: object, role: str) -> None:
             raise _refusal(function, role, "is asynchronous")
         if isgeneratorfunction(candidate):
             raise _refusal(function, role, "is a generator")
+
+
+def check_stop(stop: object) -> None:
+    """Raise `InvalidSubscriptionError` unless ``stop`` can stop a run, as a threading.Event can."""
+    for name in ("is_set", "wait"):
+        method = getattr(stop, name, None)
+        check_callable(f"stop.{name}", method, InvalidSubscriptionError)
+        refuse_asynchronous(method, "What stops a run")
 
 
 def refuse_unfinished(returned: object, function: object, role: str) -> None:

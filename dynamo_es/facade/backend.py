@@ -10,7 +10,7 @@ from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of
 from dynamo_es.facade.scope import TenantLog
-from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
-    from dynamo_es.values import Position, RecordedRaw, TenantId
+    from dynamo_es.values import Position, TenantId
 
 
 class Backend:
@@ -288,6 +288,7 @@ class Backend:
             UnknownEventError: no class has its name.
             InvalidSubscriptionError: it is of a tenant that this backend does not read.
         """
+        check_kind("raw", raw, RecordedRaw, InvalidSubscriptionError)
         check_scope(raw.tenant_id, self._log_tenant)
         return self._typed.deserialize(raw, keep_unknown=keep_unknown)
 

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from dynamo_es.contracts.checks import check_callable, check_position
+from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
 from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import Claim
 from dynamo_es.exceptions import (
@@ -196,8 +196,7 @@ class Outbox:
         Raises: as `run`.
         """
         terms = Terms(limit, attempts, retry_delay, lease)
-        check_callable("stop.is_set", getattr(stop, "is_set", None), InvalidSubscriptionError)
-        refuse_asynchronous(stop.wait, "What stops a run")
+        check_stop(stop)
         wait = _SHORTEST_WAIT
         while not stop.is_set():
             try:

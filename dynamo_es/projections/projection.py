@@ -8,9 +8,9 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_callable, check_consumer, check_position
+from dynamo_es.contracts.checks import check_consumer, check_position
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     ContentionError,
     CursorBusyError,
@@ -186,9 +186,8 @@ class _Run:
     ) -> None:
         if on_progress is not None:
             refuse_asynchronous(on_progress, _TOLD)
-        refuse_asynchronous(stop.wait, "What stops a run")
+        check_stop(stop)
         self._projection = projection
-        check_callable("stop.is_set", getattr(stop, "is_set", None), InvalidSubscriptionError)
         self._stop = stop
         self._on_progress = on_progress
         self._selection = projection.selection()

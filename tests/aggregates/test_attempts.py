@@ -273,7 +273,7 @@ def test_a_decision_that_would_run_later_is_refused(store, ann):
     async def decide(account: Account) -> None:
         account.deposit(5)
 
-    with pytest.raises(InputError, match="takes a plain function"):
+    with pytest.raises(InputError, match="Give a plain function"):
         Repository(store, Account).transact(ann, decide)  # type: ignore[unused-coroutine]
     assert Repository(store, Account).load(ann).stored_version == 0
 

@@ -225,4 +225,4 @@ def test_an_asynchronous_upcaster_is_refused_when_it_is_marked():
         raise AssertionError("it never runs")
 
     with pytest.raises(AsynchronousFunctionError, match="An upcaster is asynchronous"):
-        upcaster(from_version=1)(later)
+        upcaster(from_version=1)(later)  # type: ignore[arg-type]
