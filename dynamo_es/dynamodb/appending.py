@@ -165,7 +165,9 @@ class Append:
         """Return the refusal, with the events behind ``expected`` if that commit is all of them."""
         winning: list[RawEvent] = []
         if commit is not None and commit.version == expected + 1 and commit.head == found:
-            winning = decode_events(commit.item, self.stream.id, commit.version)
+            winning = decode_events(
+                commit.item, self.stream.id, commit.version, self.stream.most_bytes
+            )
         return ConcurrentStreamWriteError(
             self.stream.id, expected, found.version, winning=tuple(winning)
         )
@@ -329,7 +331,9 @@ class Append:
         put = self.events[commit.version - version - 1 :]
         return bool(put) and all(
             stored == event.uuid
-            for stored, event in zip(event_uuids(commit.item), put, strict=False)
+            for stored, event in zip(
+                event_uuids(commit.item, self.stream.most_bytes), put, strict=False
+            )
         )
 
     def _remembered(self) -> Head | None:

@@ -59,9 +59,12 @@ _NEWER_THAN_STORED: Final = (
 )
 
 # An attribute that nobody reads costs the client 10 µs an item to parse, and its bytes.
-_OUTLINE: Final = "version, generation, closed, event_count, snapshot_version, expires_at"
+_OUTLINE: Final = (
+    "version, generation, closed, event_count, snapshot_version, expires_at, item_format"
+)
 _CONTENT: Final = (
-    "version, generation, closed, event_count, snapshot_version, versionless, stream_name, events"
+    "version, generation, closed, event_count, snapshot_version, versionless, stream_name, events, "
+    "item_format"
 )
 
 
