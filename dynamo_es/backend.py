@@ -73,7 +73,11 @@ class DynamoBackend(Backend):
             from dynamo_es.dynamodb.log.strategy import DynamoLog
 
             return LogAccess(
-                DynamoLog(Tables(config.events_table, config.log_table), gateway),
+                DynamoLog(
+                    Tables(config.events_table, config.log_table),
+                    gateway,
+                    config.max_uncompressed_bytes,
+                ),
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),
