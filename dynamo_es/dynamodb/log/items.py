@@ -41,7 +41,6 @@ _KINDS: Final = {
     "stream_name": {"S"},
     "versionless": {"BOOL"},
     "outbox": {"BOOL", "NS"},
-    "events": {"S", "B"},
 }
 """Attributes of a commit by the types that they may have."""
 
