@@ -131,7 +131,9 @@ _register(list_streams, "streams")
 _register(checkpoints, "checkpoints")
 _register(cost, "cost")
 
-_log_commands = typer.Typer(no_args_is_help=True, help="Verify the log, repair it, see what it lacks.")
+_log_commands = typer.Typer(
+    no_args_is_help=True, help="Verify the log, repair it, see what it lacks."
+)
 _log_commands.command("verify")(expanded(verify))
 _log_commands.command("repair")(expanded(repair))
 _log_commands.command("set-aside")(expanded(set_aside))

@@ -165,9 +165,8 @@ class Append:
         """Return the refusal, with the events behind ``expected`` if that commit is all of them."""
         winning: list[RawEvent] = []
         if commit is not None and commit.version == expected + 1 and commit.head == found:
-            winning = decode_events(
-                commit.item, self.stream.id, commit.version, self.stream.most_bytes
-            )
+            most = self.stream.most_bytes
+            winning = decode_events(commit.item, self.stream.id, commit.version, most)
         return ConcurrentStreamWriteError(
             self.stream.id, expected, found.version, winning=tuple(winning)
         )
@@ -329,11 +328,9 @@ class Append:
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put behind ``version``, as far as both go."""
         put = self.events[commit.version - version - 1 :]
+        stored = event_uuids(commit.item, self.stream.most_bytes)
         return bool(put) and all(
-            stored == event.uuid
-            for stored, event in zip(
-                event_uuids(commit.item, self.stream.most_bytes), put, strict=False
-            )
+            uuid == event.uuid for uuid, event in zip(stored, put, strict=False)
         )
 
     def _remembered(self) -> Head | None:

@@ -40,15 +40,16 @@ FIRST_PAGE: Final = 32
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
     """Return the newest commit of the live stream, and remember its head; None: no stream."""
-    tries = 0
+    commit: Commit | None = None
+    tries = 1
     while True:
         try:
             commit = yield from _newest(_Walk(stream, with_snapshot=False, first_page=1))
             break
         except StreamGapError:  # an append in several items came in between: look again
+            if tries > 1:  # the first time at once; a damaged stream must not keep it for ever
+                yield Pause(tries)
             tries += 1
-        if tries > 1:  # the first time at once; a damaged stream must not keep it for ever
-            yield Pause(tries)
     if commit is None:
         stream.heads.forget(stream.key)
     else:
@@ -158,7 +159,10 @@ def _decode(
         events.append(replace(snapshot, stream_id=stream_id))
     for commit in reversed(chain):
         decoded = decode_events(
-            commit.item, stream_id, None if commit.versionless else commit.version, stream.most_bytes
+            commit.item,
+            stream_id,
+            None if commit.versionless else commit.version,
+            stream.most_bytes,
         )
         if len(decoded) != commit.last - commit.version + 1:
             raise StreamGapError(stream.id, commit.version + len(decoded))

@@ -55,6 +55,8 @@ class OutboxReport:
         dropped: failed events that were not tried again, because their streams were deleted.
         busy: whether another worker had the lease, or took it in the middle.
         position: up to here everything was tried.
+        passed_over: commits that were passed over, because they cannot be read; each is logged as
+            an error.
     """
 
     sent: int
@@ -63,6 +65,7 @@ class OutboxReport:
     dropped: int
     busy: bool
     position: Position
+    passed_over: int = 0
 
     @property
     def active(self) -> bool:
@@ -103,6 +106,7 @@ class Run:
         self._recorded: Position = 0
         self._tried: Position = 0
         self._leased_until = 0
+        self._reader: LogReader | None = None
 
     def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
         """Publish what there is; see `Outbox.run`.
@@ -131,7 +135,7 @@ class Run:
         self._recorded = state.position
         if state.leased_until > now:
             return self._report(busy=True)
-        reader = self._log.reader(state.position, _CHOSEN)
+        reader = self._reader = self._log.reader(state.position, _CHOSEN)
         records = reader.read()
         idle = not state.due and not records
         if idle and reader.position - state.position < WORTH_A_WRITE:
@@ -144,7 +148,7 @@ class Run:
         self._recorded = self._tried = taken
         try:
             if taken != state.position:  # others were at work since we looked
-                reader = self._log.reader(taken, _CHOSEN)
+                reader = self._reader = self._log.reader(taken, _CHOSEN)
                 records = reader.read()
             yield from self._work(state, reader, records)
         except _LeaseLostError:
@@ -255,7 +259,13 @@ class Run:
 
     def _report(self, *, busy: bool = False) -> OutboxReport:
         return OutboxReport(
-            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
+            self._sent,
+            self._failed,
+            self._dead,
+            self._dropped,
+            busy,
+            self._recorded,
+            0 if self._reader is None else self._reader.passed_over,
         )
 
 

@@ -49,12 +49,15 @@ class Progress:
         position: up to here all events were handled, or were not selected.
         last_position: where the log ended when it was last looked at; 0 if it was empty.
         handled: events handled since this run began.
+        passed_over: commits that this run has passed over, because they cannot be read; each is
+            logged as an error.
     """
 
     consumer: str
     position: Position
     last_position: Position
     handled: int
+    passed_over: int = 0
 
     @property
     def lag(self) -> int:
@@ -175,13 +178,18 @@ class _Run:
         self._position = self._saved
         self._end = 0
         self._handled = 0
+        self._passed_over = 0
         self._unsaved = 0
         self._reader: LogReader | None = None
 
     @property
     def progress(self) -> Progress:
         return Progress(
-            self._projection.name, self._position, max(self._end, self._position), self._handled
+            self._projection.name,
+            self._position,
+            max(self._end, self._position),
+            self._handled,
+            self._passed_over,
         )
 
     def until(self, end: Position | None) -> None:
@@ -213,7 +221,9 @@ class _Run:
             self._reader = source.reader(self._position, selection)
         reader = self._reader
         try:
+            before = reader.passed_over
             records = reader.read()
+            self._passed_over += reader.passed_over - before
             size = self._projection.batch_size
             for start in range(0, len(records), size):
                 if not self._handle(records[start : start + size]):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 _WHEN = {
-    "while it loads typer": "sys.meta_path.insert(0, Interrupting('typer'))",
-    "while it loads its commands": "sys.meta_path.insert(0, Interrupting('dynamo_es.cli.application'))",
+    "while it loads typer": "interrupt_import_of('typer')",
+    "while it loads its commands": "interrupt_import_of('dynamo_es.cli.application')",
     "after the command": "atexit.register(os.kill, os.getpid(), signal.SIGINT)",
 }
 _PROGRAM = """
@@ -25,6 +25,9 @@ class Interrupting:
     def find_spec(self, name, *_):
         if name == self.name:
             os.kill(os.getpid(), signal.SIGINT)
+
+def interrupt_import_of(name):
+    sys.meta_path.insert(0, Interrupting(name))
 
 sys.argv = ["dynamo-es", "--version"]
 {when}

@@ -28,6 +28,7 @@ from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.aws_lambda.lambdas import records_of
 from tests.bdd import a_snapshot, an_event, events
+from tests.log.hostile import a_victim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,6 +194,11 @@ def run_role(role: str, backend: DynamoBackend) -> list[Call]:
         with calls_of(backend) as calls:
             sequencer({"Records": records_of(backend, "events")[1:]})
             sequence_events(backend)({"Records": records_of(backend, "events")})
+            damaged = a_victim(event_count={"N": "0"})
+            backend.client.put_item(TableName="events", Item=damaged)
+            calls.pop()  # a tenant's put, not the sequencer's
+            sequence_events(backend)({"Records": records_of(backend, "events")[-1:]})
+        assert Call("log", "PutItem", "set-aside") in calls
         return calls
     sequencer({"Records": records_of(backend, "events")})
     # By a process that has read nothing yet.

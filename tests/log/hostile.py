@@ -1,4 +1,4 @@
-"""Commits as no release writes them: by hand, by a tenant that means harm, or by a newer release."""
+"""Commits as this release writes none: by hand, by a hostile tenant, or by a newer release."""
 
 from __future__ import annotations
 

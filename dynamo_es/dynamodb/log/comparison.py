@@ -72,23 +72,10 @@ class Comparison:
             self._compare(life, self._pointers[marker])
 
     def _compare(self, life: Life, pointers: list[tuple[Position, Pointer]]) -> None:
-        stored: dict[int, Pointer] = {}
-        damaged: set[int] = set()
-        for item in self._items_of(life.stream_key):
-            try:
-                if is_fence(item):
-                    if generation_of(item) >= life.generation:
-                        return  # deleted, since the table was scanned
-                    continue
-                hint = find_hint(item)
-            except StoredItemError as error:
-                if error.version is not None and str(error.version).isdigit():
-                    damaged.add(int(str(error.version)))
-                continue
-            if hint is not None and hint.generation > life.generation:
-                return
-            if hint is not None and hint.generation == life.generation:
-                stored[hint.first_version] = hint
+        read = self._read(life)
+        if read is None:
+            return  # deleted since the table was scanned
+        stored, damaged = read
         if not stored and not damaged and not self._is_young(life):
             return  # deleted long ago
         for position, pointer in pointers:
@@ -106,6 +93,28 @@ class Comparison:
                     "that stream: another commit has its versions."
                 )
 
+    def _read(self, life: Life) -> tuple[dict[int, Pointer], set[int]] | None:
+        """Return the stored commits by their versions, and the versions that cannot be read.
+
+        None: the generation has ended.
+        """
+        stored: dict[int, Pointer] = {}
+        damaged: set[int] = set()
+        for item in self._items_of(life.stream_key):
+            try:
+                hint = find_hint(item)
+                if is_fence(item) and generation_of(item) >= life.generation:
+                    return None
+            except StoredItemError as error:
+                if str(error.version).isdigit():
+                    damaged.add(int(str(error.version)))
+                continue
+            if hint is not None and hint.generation > life.generation:
+                return None
+            if hint is not None and hint.generation == life.generation:
+                stored[hint.first_version] = hint
+        return stored, damaged
+
     def _check(self, position: Position, pointer: Pointer, commit: Pointer | None) -> None:
         if commit is None:
             self._note(
@@ -113,9 +122,7 @@ class Comparison:
                 "have, and no deletion explains it. Were the tables restored to different moments?"
             )
             return
-        wrong = [
-            name for name in _COMPARED if getattr(pointer, name) != getattr(commit, name)
-        ]
+        wrong = [name for name in _COMPARED if getattr(pointer, name) != getattr(commit, name)]
         if wrong:
             self._note(
                 f"Position {position} points to {_name(pointer)} and differs from it in: "
@@ -139,9 +146,7 @@ class Comparison:
                 params["ExclusiveStartKey"] = after
             return Request("query", params)
 
-        return [
-            item for items in fetch_pages(self._gateway, "compare", request) for item in items
-        ]
+        return [item for items in fetch_pages(self._gateway, "compare", request) for item in items]
 
 
 def check_content(item: Item, hint: Pointer, most_bytes: int) -> None:

@@ -254,7 +254,9 @@ def records_of(
         tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
         stream_id = StreamId(uuid, pointer.stream_name, category=category)
     except ValueError:  # an InvalidStreamIdError is one, too
-        raise _unreadable(pointer, "its key is not a stream's, or its name not that stream's.") from None
+        raise _unreadable(
+            pointer, "its key is not a stream's, or its name not that stream's."
+        ) from None
     version = None if pointer.versionless else pointer.first_version
     events = decode_events(item, stream_id, version, most_bytes)
     if len(events) != pointer.event_count:

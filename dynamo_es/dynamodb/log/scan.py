@@ -188,14 +188,13 @@ def read_set_aside(
     return gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(config.log_table))
 
 
-def scan_commits(
-    gateway: Gateway, table: str, *, with_events: bool = False
-) -> Iterator[Scanned]:
+def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:
     """Scan the events table; yield what each request has found.
 
     Raises:
         ServiceError: AWS refused or did not answer.
     """
+
     def request(after: Item | None) -> Request:
         return scan_events(table, after, with_events=with_events)
 

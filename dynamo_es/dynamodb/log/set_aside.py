@@ -1,4 +1,4 @@
-"""Commits that are set aside: a sequencer of this release cannot read them, so they get no position.
+"""Commits that are set aside: no sequencer of this release can read them, so they get no position.
 
 Each has an item in the log's table, under the partition key ``set-aside``. Its sort key is
 ``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``: a stream's key may be twice
@@ -13,6 +13,7 @@ after it. Everything else goes on. ``dynamo-es log set-aside`` lists these items
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -100,10 +101,8 @@ def set_aside(
         entry = SetAside.of(error, memory.clock())
         if entry.place in memory.set_aside:
             continue
-        try:
+        with suppress(ConditionRefused):  # it is there: by another process, or an earlier one
             yield put_entry(log_table, entry)
-        except ConditionRefused:
-            pass  # by another process, or an earlier one
         _log.warning(
             "The commit at version %s of %s is set aside: %s It has no position in the log, and "
             "later commits of its stream wait. `dynamo-es log set-aside` lists such commits.",

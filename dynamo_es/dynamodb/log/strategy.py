@@ -39,9 +39,7 @@ class DynamoLog(LogStrategy):
         most_bytes: what the events of a commit may take uncompressed.
     """
 
-    def __init__(
-        self, tables: Tables, gateway: Gateway, most_bytes: int = MAX_TEXT_BYTES
-    ) -> None:
+    def __init__(self, tables: Tables, gateway: Gateway, most_bytes: int = MAX_TEXT_BYTES) -> None:
         self._tables = tables
         self._gateway = gateway
         self._most_bytes = most_bytes
@@ -58,9 +56,7 @@ class DynamoLog(LogStrategy):
         Cost: 1 request, or none for position 0.
         """
         check_position(after)
-        reader = DynamoLogReader(
-            self._tables, self._gateway, after, selection, self._most_bytes
-        )
+        reader = DynamoLogReader(self._tables, self._gateway, after, selection, self._most_bytes)
         self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
         return reader
 
