@@ -328,10 +328,8 @@ class Append:
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put behind ``version``, as far as both go."""
         put = self.events[commit.version - version - 1 :]
-        stored = event_uuids(commit.item, self.stream.most_bytes)
-        return bool(put) and all(
-            uuid == event.uuid for uuid, event in zip(stored, put, strict=False)
-        )
+        pairs = zip(event_uuids(commit.item, self.stream.most_bytes), put, strict=False)
+        return bool(put) and all(uuid == event.uuid for uuid, event in pairs)
 
     def _remembered(self) -> Head | None:
         """Return the remembered head, unless it is of a life with versions where this has none.
