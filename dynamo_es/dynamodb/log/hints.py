@@ -33,6 +33,8 @@ _OWN: Final = frozenset(
 )
 """Attributes that only this library gives an item."""
 
+_COMMITS: Final = frozenset({"event_count", "event_names"})
+
 
 class Found(NamedTuple):
     """What some items of the events table are.
@@ -76,7 +78,9 @@ def find_hint(item: Item) -> Hint | None:
         if "events" in item or "event_count" in item:
             raise _damaged(item, "it is both a fence and a commit.")
         return None
-    if is_snapshot(item):
+    # Snapshots of the adapter for eventsourcing have streams of their own, and places there.
+    elsewhere = "snapshot_version" in item and _COMMITS.isdisjoint(item)
+    if is_snapshot(item) or elsewhere:
         return None
     hint = pointer_to(item)
     check_identity(hint)
