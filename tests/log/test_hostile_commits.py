@@ -328,7 +328,7 @@ def test_a_last_page_of_nothing_is_mended(store, stuck):
     assert verified(store).sound
 
 
-@pytest.mark.parametrize("never", NEVER[:4])
+@pytest.mark.parametrize("never", (NEVER[0], *NEVER[2:]))
 def test_readers_pass_over_what_no_stream_can_have(store, never):
     """In a page that others follow."""
     backend = backend_of(store)
@@ -339,8 +339,8 @@ def test_readers_pass_over_what_no_stream_can_have(store, never):
     later = SOUND._replace(stream_key=f"#order#{FIRST}", first_version=2)
     store.client.put_item(TableName="log", Item=page_item(Page(3, (later,), "a third")))
     append(backend, FIRST)
-    records, _ = read_all(backend)
-    assert streams_in(records) == {FIRST}
+    records, passed_over = read_all(backend)
+    assert (streams_in(records), passed_over) == ({FIRST}, 1)
 
 
 def test_json_of_what_is_set_aside_is_plain(store):
