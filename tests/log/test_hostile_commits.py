@@ -328,7 +328,7 @@ def test_a_last_page_of_nothing_is_mended(store, stuck):
     assert verified(store).sound
 
 
-@pytest.mark.parametrize("never", (NEVER[0], *NEVER[2:]))
+@pytest.mark.parametrize("never", [NEVER[0], *NEVER[2:]])
 def test_readers_pass_over_what_no_stream_can_have(store, never):
     """In a page that others follow."""
     backend = backend_of(store)
