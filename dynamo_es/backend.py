@@ -85,7 +85,11 @@ class DynamoBackend(Backend):
 
             return LogAccess(
                 DynamoLog(
-                    Tables(config.events_table, config.log_table), gateway, storage.hooks, clock
+                    Tables(config.events_table, config.log_table),
+                    gateway,
+                    storage.hooks,
+                    clock,
+                    most_bytes=config.max_uncompressed_bytes,
                 ),
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),

@@ -395,11 +395,13 @@ class StoredItemError(EventStoreError):
     Attributes:
         stream_key: partition key of the item.
         version: sort key of the item.
+        reason: what is wrong with it, without any value that it holds.
     """
 
     def __init__(self, stream_key: str, version: object, reason: str) -> None:
         self.stream_key = stream_key
         self.version = version
+        self.reason = reason
         super().__init__(
             f"The item {stream_key!r} at {version} cannot be read: {reason} "
             "Was it written by hand, or by a newer release? Upgrade, or restore it."

@@ -7,7 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.hints import find_hint, is_foreign
 from dynamo_es.exceptions import ConfigurationError, StoredItemError
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class Decoded:
     Attributes:
         commits: the records that are commits, in the order of the batch.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's.
+        foreign: records of items that are nothing of this library's, or cannot be read.
+        damaged: what is wrong with those that are the library's, and cannot be read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
     skipped: int = 0
     foreign: int = 0
+    damaged: list[StoredItemError] = field(default_factory=list)
 
 
 def records_in(event: object) -> Sequence[Mapping[str, Any]]:
@@ -90,7 +92,9 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
             hint = find_hint(image)
         except StoredItemError as error:
             found.foreign += 1
-            _log.warning("A record of a foreign item was skipped: %s", error)
+            if not is_foreign(image):
+                found.damaged.append(error)
+            _log.warning("A record of an item that cannot be read was skipped: %s", error)
             continue
         if hint is None:
             found.skipped += 1

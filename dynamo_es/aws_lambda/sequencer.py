@@ -17,6 +17,7 @@ from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -50,7 +51,8 @@ class SequencerHandler:
     Attributes:
         sequenced: events that got positions by this process.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's.
+        foreign: records of items that are nothing of this library's, or cannot be read. Of the
+            latter each commit is set aside: `dynamo-es log set-aside` lists them.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class SequencerHandler:
 
         Raises:
             ConfigurationError: these are not records of a table's stream with new images.
+            ServiceError: a commit that cannot be read was not set aside: Lambda calls again.
         """
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))
@@ -85,6 +88,9 @@ class SequencerHandler:
         decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign
+        if decoded.damaged:
+            steps = set_aside(self._tables.log, decoded.damaged, self._memory)
+            self._gateway.run("set_aside", DEFAULT_TENANT, None, steps)
         left = decoded.commits
         while left and not deadline.is_set():
             try:

@@ -40,13 +40,21 @@ class LogReader(ABC):
     def position(self) -> Position:
         """Everything up to here was looked at, and what is selected of it was returned."""
 
+    @property
+    def passed_over(self) -> int:
+        """How many commits this reader has passed over so far, because they cannot be read.
+
+        Each is logged as an error, by its stream and version.
+        """
+        return 0
+
     @abstractmethod
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events, in the order of their positions, and move on.
 
         A piece is of any size, as its engine reads best. It is empty where the log ends by now:
-        `position` is then the end of the log. What was deleted since is left out. After an error
-        nothing is lost: call again.
+        `position` is then the end of the log. What was deleted since is left out, and so is what
+        cannot be read (see `passed_over`). After an error nothing is lost: call again.
 
         Raises:
             ServiceError: AWS refused or did not answer.

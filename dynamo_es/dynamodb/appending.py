@@ -162,7 +162,8 @@ class Append:
         """Return the refusal, with the events after ``expected`` if that commit is all of them."""
         winning: list[RawEvent] = []
         if commit is not None and commit.version == expected + 1 and commit.head == found:
-            winning = decode_events(commit.item, self.stream.id, commit.version)
+            most = self.stream.most_bytes
+            winning = decode_events(commit.item, self.stream.id, commit.version, most)
         actual = 0 if found is None else found.version
         return ConcurrentStreamWriteError(self.stream.id, expected, actual, winning=tuple(winning))
 
@@ -325,10 +326,8 @@ class Append:
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put behind ``version``, as far as both go."""
         put = self.events[commit.version - version - 1 :]
-        return bool(put) and all(
-            stored == event.uuid
-            for stored, event in zip(event_uuids(commit.item), put, strict=False)
-        )
+        pairs = zip(event_uuids(commit.item, self.stream.most_bytes), put, strict=False)
+        return bool(put) and all(uuid == event.uuid for uuid, event in pairs)
 
     def _remembered(self) -> Head | None:
         """Return the remembered head, unless it is of a life with versions where this has none.

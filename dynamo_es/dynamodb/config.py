@@ -38,6 +38,8 @@ class DynamoConfig:
         kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
             alias name or alias ARN; None: they are stored as they are, under the table's own
             encryption.
+        max_uncompressed_bytes: what the events of one append may take as JSON, before compression;
+            a stored commit that takes more is not read. Set all programs alike.
         sequencing: who gives appends their positions. ``"stream"``: whoever reads the events
             table's stream (a Lambda function, `DynamoBackend.sequencer`); an append sends nothing
             more. ``"inline"``: the process itself, right after each append, with 4 requests more;
@@ -61,6 +63,7 @@ class DynamoConfig:
     report_capacity: bool = False
     kms_key_id: str | None = None
     sequencing: str = "stream"
+    max_uncompressed_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -82,6 +85,7 @@ class DynamoConfig:
             ("max_pool_connections", 1),
             ("retry_deadline", 0.0),
             ("remembered_heads", 0),
+            ("max_uncompressed_bytes", 1),
         ):
             value = getattr(self, name)
             kinds = (int,) if isinstance(least, int) else (int, float)

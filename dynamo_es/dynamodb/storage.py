@@ -174,4 +174,5 @@ class DynamoStorage(StorageStrategy):
             heads=self._heads,
             clock=self._clock,
             outbox=self._announcer.hooks.outbox_filter,
+            most_bytes=self._config.max_uncompressed_bytes,
         )

@@ -190,7 +190,8 @@ class Serde:
         """Whether what was loaded first is a snapshot that its class cannot take any more."""
         kind = self.registry.kind_named(raw.name)
         if kind is None:
-            return raw.version is not None and raw.version > 1
+            # An event or a snapshot: at version 1 nothing else tells.
+            return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts.checks import check_scope
+from dynamo_es.contracts.checks import check_kind, check_scope
 from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of

@@ -74,6 +74,8 @@ class OutboxReport:
         position: up to here everything was tried.
         unsequenced: whether events were found after the end of the log, where it was reached; see
             `LogStrategy.unsequenced`. They are published when they have a position.
+        passed_over: commits that were passed over, because they cannot be read; each is logged as
+            an error.
     """
 
     sent: int
@@ -83,6 +85,7 @@ class OutboxReport:
     busy: bool
     position: Position
     unsequenced: bool = False
+    passed_over: int = 0
 
     @property
     def active(self) -> bool:
@@ -129,6 +132,7 @@ class Run:
         self._recorded: Position = 0
         self._tried: Position = 0
         self._leased_until = 0
+        self._reader: LogReader | None = None
 
     def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
         """Publish what there is; see `Outbox.run`.
@@ -160,7 +164,7 @@ class Run:
         lease = state.lease
         if lease is not None and not self._watch.is_over(lease.holder, lease, now):
             return self._report(busy=True)
-        reader = self._log.reader(state.position, _CHOSEN)
+        reader = self._reader = self._log.reader(state.position, _CHOSEN)
         records = reader.read()
         idle = not state.due and not records
         unsequenced = idle and self._further()
@@ -174,7 +178,7 @@ class Run:
         self._recorded = self._tried = taken
         try:
             if taken != state.position:  # others were at work since we looked
-                reader = self._log.reader(taken, _CHOSEN)
+                reader = self._reader = self._log.reader(taken, _CHOSEN)
                 records = reader.read()
             yield from self._work(state, reader, records)
         except _LeaseLostError:
@@ -285,5 +289,12 @@ class Run:
 
     def _report(self, *, busy: bool = False, unsequenced: bool = False) -> OutboxReport:
         return OutboxReport(
-            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded, unsequenced
+            self._sent,
+            self._failed,
+            self._dead,
+            self._dropped,
+            busy,
+            self._recorded,
+            unsequenced,
+            0 if self._reader is None else self._reader.passed_over,
         )

@@ -58,6 +58,8 @@ class Progress:
         handled: events handled since this run began.
         unsequenced: whether events were found after the end of the log, where it was reached;
             see `LogStrategy.unsequenced`. They come when a sequencer gives them positions.
+        passed_over: commits that this run has passed over, because they cannot be read; each is
+            logged as an error.
     """
 
     consumer: str
@@ -65,6 +67,7 @@ class Progress:
     last_position: Position
     handled: int
     unsequenced: bool = False
+    passed_over: int = 0
 
     @property
     def lag(self) -> int:
@@ -198,6 +201,7 @@ class _Run:
         self._position = self._saved
         self._end = 0
         self._handled = 0
+        self._passed_over = 0
         self._unsaved = 0
         self._reader: LogReader | None = None
 
@@ -209,6 +213,7 @@ class _Run:
             max(self._end, self._position),
             self._handled,
             self._unsequenced,
+            self._passed_over,
         )
 
     def look_further(self) -> None:
@@ -250,7 +255,9 @@ class _Run:
             self._reader = self._projection.log.reader(self._position, selection)
         reader = self._reader
         try:
+            before = reader.passed_over
             records = reader.read()
+            self._passed_over += reader.passed_over - before
             size = self._projection.batch_size
             for start in range(0, len(records), size):
                 if not self._handle(records[start : start + size]):

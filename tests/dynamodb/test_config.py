@@ -30,6 +30,7 @@ def test_all_but_the_tables_has_a_default():
         "report_capacity": False,
         "kms_key_id": None,
         "sequencing": "stream",
+        "max_uncompressed_bytes": 32 * 1024 * 1024,
     }
 
 
@@ -107,6 +108,7 @@ def test_every_field_has_its_variable():
         "report_capacity": True,
         "kms_key_id": "alias/subjects",
         "sequencing": "inline",
+        "max_uncompressed_bytes": 1_000_000,
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

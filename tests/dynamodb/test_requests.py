@@ -38,7 +38,7 @@ QUERY_DOWN = {
     "ExpressionAttributeValues": {":key": {"S": KEY}},
     "ProjectionExpression": (
         "stream_key, version, generation, closed, event_count, snapshot_version, "
-        "versionless, stream_name, events"
+        "versionless, stream_name, events, item_format"
     ),
     "ScanIndexForward": False,
     "ConsistentRead": True,
@@ -73,7 +73,8 @@ GOLDEN: dict[str, tuple[requests.Request, str, dict[str, Any]]] = {
         | {
             "ExclusiveStartKey": PLACE,
             "ProjectionExpression": (
-                "stream_key, version, generation, closed, event_count, snapshot_version, expires_at"
+                "stream_key, version, generation, closed, event_count, snapshot_version, "
+                "expires_at, item_format"
             ),
         },
     ),

@@ -210,6 +210,16 @@ def test_a_snapshot_whose_class_is_gone_is_passed_over(backend, stream):
     assert [one.version for one in store.load_stream(stream, None, 2)] == [1]
 
 
+def test_so_is_one_of_version_1(backend, stream):
+    store = backend.event_store
+    store.append(Opened(owner="Ann"), stream_id=stream)
+    backend.storage.save_snapshot(an_event(stream, name="gone", version=1))
+
+    assert [one.event for one in store.load_stream(stream)] == [Opened(owner="Ann")]
+    store.append(Deposited(amount=3), stream_id=stream, expected_version=1)
+    assert [one.version for one in store.load_stream(stream)] == [1, 2]
+
+
 def test_a_range_of_a_stream_with_a_snapshot_has_events_only(store, stream):
     store.append(Opened(owner="Ann"), Deposited(amount=3), stream_id=stream)
     store.save_snapshot(stream, WrappedEvent.wrap(Balance(balance=3), version=2))

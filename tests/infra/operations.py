@@ -14,6 +14,7 @@ from tests.aws_lambda.lambdas import failure, records_of
 from tests.bdd import a_snapshot, events
 from tests.faults import Fault, Network
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
+from tests.log.hostile import a_victim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -106,13 +107,17 @@ def read_log(backend: DynamoBackend) -> None:
 
 
 class Records:
-    """Records of the events table's stream: of a history, and of commits that came later."""
+    """Records of the events table's stream: of a history, and of commits that came later.
+
+    The last one is damaged.
+    """
 
     def __init__(self, backend: DynamoBackend) -> None:
         before = len(records_of(backend, "events"))
         for number in range(8):
             stream = StreamId(name=f"late {number}", category="order")
             another_process(backend).storage.insert_events(stream, ANY_VERSION, events(stream, 1))
+        backend.client.put_item(TableName="events", Item=a_victim(event_count={"N": "0"}))
         records = records_of(backend, "events")
         self.history, self.late = records[:before], records[before:]
         self.failure = failure(backend, self.late)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Held, LeaseWatch
 from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 from dynamo_es.dynamodb.requests import Request, number
 from dynamo_es.exceptions import CursorBusyError
 
@@ -105,9 +106,16 @@ class DynamoCursors(CursorStrategy):
 
 
 def cursor_key(followed: Followed) -> Item:
-    """Return the key of a cursor in the table of the log."""
+    """Return the key of a cursor in the table of the log.
+
+    Where the consumer's name and the stream's key are too long together, a hash stands for the
+    latter: no stream's key is one.
+    """
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
-    return {"log_key": {"S": f"cursor#{followed.consumer}#{stream}"}, "place": {"S": _PLACE}}
+    key = f"cursor#{followed.consumer}#{stream}"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        key = f"cursor#{followed.consumer}#sha256:{sha256(stream.encode()).hexdigest()}"
+    return {"log_key": {"S": key}, "place": {"S": _PLACE}}
 
 
 def _begins(item: Item, followed: Followed) -> bool:

@@ -8,9 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.items import is_fence
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.items import pointer_to, read_page
+from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.items import read_page
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, hint_of, sequence
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.forking import tell_of_forks
@@ -116,7 +116,7 @@ class InlineSequencer:
         items: list[Item] = [
             {**item, "stream_key": {"S": stream.key}} for item in response["Items"]
         ]
-        return [pointer_to(item) for item in items if not is_fence(item)]
+        return [hint for hint in map(find_hint, items) if hint is not None]
 
     def _settle(self, batch: Iterable[_Key], pages: list[Page]) -> None:
         with self._guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -9,10 +10,12 @@ from dynamo_es.contracts.checks import check_tenant
 from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.log import outbox_requests as requests
-from dynamo_es.exceptions import UnknownOutboxEntryError
+from dynamo_es.exceptions import StoredItemError, UnknownOutboxEntryError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dynamo_es.contracts.leases import Held
     from dynamo_es.contracts.outbox import Claim, OutboxEntry
     from dynamo_es.dynamodb.config import DynamoConfig
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.requests import Request, Response, Steps, T
     from dynamo_es.values import Position, TenantId
+
+_log = logging.getLogger("dynamo_es")
 
 _MOST_SENDS: Final = 2
 """Of a write whose outcome is unknown. Each of them sets what the one before set."""
@@ -38,7 +43,7 @@ def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
                 position = int(item["upto"]["N"])
                 lease = requests.read_lease(item)
             else:
-                due.append(requests.read_entry(item))
+                due += _readable([item])
         after = response.get("LastEvaluatedKey")
         if after is None:
             return OutboxState(position, lease, tuple(due))
@@ -70,11 +75,9 @@ def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
     after: Item | None = None
     while True:
         response = yield requests.all_entries(table, outbox, after)
-        found += [
-            requests.read_entry(item)
-            for item in response["Items"]
-            if item["place"]["S"] != requests.CURSOR
-        ]
+        found += _readable(
+            item for item in response["Items"] if item["place"]["S"] != requests.CURSOR
+        )
         after = response.get("LastEvaluatedKey")
         if after is None:
             return sorted(found, key=lambda entry: entry.position)
@@ -90,6 +93,15 @@ def retry(table: str, outbox: str, position: Position, now: int) -> Steps[bool]:
             return True
         # Somebody else was faster: it waits now.
     return (yield from change(requests.hurry(table, outbox, position, now)))
+
+
+def _readable(items: Iterable[Item]) -> Iterator[OutboxEntry]:
+    """Yield the entries that can be read: one that cannot must not stop the others."""
+    for item in items:
+        try:
+            yield requests.read_entry(item)
+        except StoredItemError as error:
+            _log.error("An entry of an outbox is passed over: %s", error)
 
 
 def _repeated(request: Request) -> Steps[Response]:

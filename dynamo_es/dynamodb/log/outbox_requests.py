@@ -217,12 +217,12 @@ def read_entry(item: Item) -> OutboxEntry:
             dead=place.startswith(_DEAD),
             due_at=int(item["due_at"]["N"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError):
         raise StoredItemError(
             str(item.get("log_key", {}).get("S")),
             item.get("place", {}).get("S"),
-            f"{type(error).__name__}: {error}.",
-        ) from error
+            "it is not an entry of an outbox.",
+        ) from None
 
 
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
 from dynamo_es.contracts.checks import check_position
+from dynamo_es.dynamodb.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.keys import category_prefix, parse_stream_key, tenant_prefix
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.batches import MAX_KEYS, fetch_all
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.requests import Steps
     from dynamo_es.values import Position, TenantId
 
+_log = logging.getLogger("dynamo_es")
+
 
 _log = logging.getLogger("dynamo_es")
 
@@ -41,6 +44,7 @@ class DynamoLog(LogStrategy):
         gateway: what sends the requests.
         hooks: of the storages, which know what this process appended; None: it appends nothing.
         clock: seconds since the epoch.
+        most_bytes: what the events of a commit may take uncompressed.
     """
 
     def __init__(
@@ -49,11 +53,14 @@ class DynamoLog(LogStrategy):
         gateway: Gateway,
         hooks: AppendHooks | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        most_bytes: int = MAX_TEXT_BYTES,
     ) -> None:
         self._tables = tables
         self._gateway = gateway
         self._hooks = hooks
         self._clock = clock
+        self._most_bytes = most_bytes
         self._warned = False
 
     @property
@@ -68,7 +75,7 @@ class DynamoLog(LogStrategy):
         Cost: 1 request, or none for position 0.
         """
         check_position(after)
-        reader = DynamoLogReader(self._tables, self._gateway, after, selection)
+        reader = DynamoLogReader(self._tables, self._gateway, after, selection, self._most_bytes)
         self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
         return reader
 
@@ -121,7 +128,11 @@ class DynamoLog(LogStrategy):
             items, after = self._gateway.run("streams", tenant_id, None, steps)
             for item in items:
                 uuid, _, generation = item["place"]["S"].partition("#")
-                life = _Life(uuid, int(generation), int(item["upto"]["N"]))
+                try:
+                    life = _Life(uuid, int(generation), int(item["upto"]["N"]))
+                except (KeyError, ValueError):
+                    _log.error("The marker %s / %s cannot be read.", log_key, item["place"]["S"])
+                    continue
                 # The lives of a stream follow each other: the last one is the newest.
                 if newest is not None and newest.uuid != life.uuid:
                     yield newest
@@ -155,7 +166,12 @@ def _alive(table: str, category_key: str, lives: list[_Life]) -> Steps[list[Stre
         key = f"{category_key}#{life.uuid}"
         item = found.get(key, {})
         if item.get("generation") == number(life.generation):
-            _, category, uuid = parse_stream_key(key)
-            name = item["stream_name"]["S"] if "stream_name" in item else None
-            alive.append(StreamInLog(StreamId(uuid, name, category=category), life.version))
+            try:
+                _, category, uuid = parse_stream_key(key)
+                name = item["stream_name"]["S"] if "stream_name" in item else None
+                stream_id = StreamId(uuid, name, category=category)
+            except (KeyError, ValueError):
+                _log.error("The stream %s is passed over: its name cannot be read.", key)
+            else:
+                alive.append(StreamInLog(stream_id, life.version))
     return alive
