@@ -60,7 +60,10 @@ _NEWER_THAN_STORED: Final = (
 
 # An attribute that nobody reads costs the client 10 µs an item to parse, and its bytes.
 # The key of the stream is read: it proves that a reply is about the stream that was asked for.
-_OUTLINE: Final = "stream_key, version, generation, closed, event_count, snapshot_version, expires_at, item_format"
+_OUTLINE: Final = (
+    "stream_key, version, generation, closed, event_count, snapshot_version, "
+    "expires_at, item_format"
+)
 _CONTENT: Final = (
     "stream_key, version, generation, closed, event_count, snapshot_version, versionless, "
     "stream_name, events, item_format"
