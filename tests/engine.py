@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
@@ -255,6 +256,7 @@ class LocalEngine(DynamoEngine):
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
         backend = DynamoBackend(self._config)
         backend.create_tables()
+        turn_off_streams(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:

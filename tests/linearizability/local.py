@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.client import make_client
 from dynamo_es.dynamodb.tables import delete_tables
@@ -26,11 +27,13 @@ def fresh_tables(endpoint: str) -> Iterator[DynamoConfig]:
         endpoint_url=endpoint,
         region="us-east-1",
     )
-    DynamoBackend(config).create_tables()
+    client = make_client(config)
+    DynamoBackend(config, client).create_tables()
+    turn_off_streams(client, config)
     try:
         yield config
     finally:
-        delete_tables(make_client(config), config)
+        delete_tables(client, config)
 
 
 @contextmanager

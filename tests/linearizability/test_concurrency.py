@@ -13,8 +13,8 @@ from tests.linearizability.verdicts import verify
 if TYPE_CHECKING:
     from dynamo_es import DynamoConfig
 
-SEEDS: Final = (1, 2, 3)
-OPERATIONS: Final = 6_000
+SEEDS: Final = range(1, 10)
+OPERATIONS: Final = 2_000
 WORKERS: Final = "abcde"
 STREAMS: Final = 4
 
