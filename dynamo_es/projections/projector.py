@@ -163,8 +163,8 @@ class Projector:
             tenant_id: whose it is; None: of the backend's tenant that the projector was made by.
             position: of the event in the log; not used.
             generation: of the stream, as a record of the log has it, and as a listener is told:
-                a later one begins at version 1. 0: it is not known. The event then counts as one
-                of the generation that the cursor is in.
+                a later one begins at version 1. 0: the generation of the event, if it was loaded.
+                Otherwise the event counts as one of the generation that the cursor is in.
 
         Returns:
             How many events were applied; 0 if this one was already, or is of a generation that
@@ -190,6 +190,8 @@ class Projector:
                 "so a projector cannot tell whether it was applied. Give it the events of streams "
                 "without versions as the handler of a projection."
             )
+        if generation == 0 and wrapped_event.generation is not None:
+            generation = wrapped_event.generation
         followed = Followed(self.name, stream_id, tenant_id, generation)
         return self._apply(followed, version, wrapped_event)
 

@@ -132,6 +132,18 @@ def test_a_new_life_begins_at_its_first_event(backend, stream, model, projector)
     assert model == [1, 2, 3, 11, 12]
 
 
+def test_what_was_loaded_tells_its_generation(backend, stream, events, model, projector):
+    for event in events:
+        projector.project(event, stream)
+    backend.event_store.delete_stream(stream)
+    backend.event_store.append(Stepped(number=10), stream_id=stream)
+
+    (first,) = backend.event_store.load_stream(stream)
+
+    assert projector.project(first, stream) == 1
+    assert model == [1, 2, 3, 4, 5, 10]
+
+
 def test_missing_events_of_a_life_that_is_over_are_not_taken_from_the_next(
     backend, stream, events, model, projector
 ):
