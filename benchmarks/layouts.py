@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from benchmarks.metering import ClientMeter
 from benchmarks.workload import Refused
-from dynamo_es.dynamodb.sizes import item_size, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,21 +59,6 @@ def event_item(stream: str, version: int, event: SampleEvent) -> dict[str, Any]:
     }
 
 
-def transaction_units(params: dict[str, Any]) -> int:
-    """Return the write units of a transaction: two per item and kilobyte, begun."""
-    return sum(
-        write_units(item_size(_item_of(write)), transactional=True)
-        for write in params["TransactItems"]
-    )
-
-
-def _item_of(write: dict[str, Any]) -> dict[str, Any]:
-    if "Put" in write:
-        return dict(write["Put"]["Item"])
-    update = write["Update"]
-    return {**update["Key"], "head_version": update["ExpressionAttributeValues"][":wanted"]}
-
-
 class PerEvent:
     """One item per event; what the predecessor is, is not checked.
 
@@ -85,8 +69,7 @@ class PerEvent:
     has_snapshots = True
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        # DynamoDB Local reports 2 units for a transaction, however many items it has.
-        self.meter = ClientMeter(client, transaction_units)
+        self.meter = ClientMeter(client)
         self._client: Any = client
         self._table = table
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, Final
 
 _READS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
 _WRITES: Final = frozenset(
@@ -46,20 +43,13 @@ class ClientMeter:
 
     Args:
         client: of boto3, for DynamoDB.
-        price_transaction: returns the write units of what a ``TransactWriteItems`` is called
-            with; None: the engine's report is taken for it.
 
     Attributes:
         units_of: write units since the last `take`, by operation of the API.
         items_read: items that came back since then, likewise.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        price_transaction: Callable[[dict[str, Any]], float] | None = None,
-    ) -> None:
-        self._price_transaction = price_transaction
+    def __init__(self, client: Any) -> None:
         self._requests = 0
         self._write_units = 0.0
         self._read_units = 0.0
@@ -79,8 +69,6 @@ class ClientMeter:
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name in _READS | _WRITES:
             params["ReturnConsumedCapacity"] = "TOTAL"
-        if model.name == "TransactWriteItems" and self._price_transaction is not None:
-            self._write_units += self._price_transaction(params)
 
     def _count(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name not in _READS | _WRITES:
@@ -92,7 +80,7 @@ class ClientMeter:
         if model.name in _READS:
             self._read_units += units
             self.items_read[model.name] += _items_in(parsed)
-        elif model.name != "TransactWriteItems" or self._price_transaction is None:
+        else:
             self._write_units += units
             self.units_of[model.name] += units
 

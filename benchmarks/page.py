@@ -44,9 +44,10 @@ def page_text(sections: Sequence[Section], engine: str) -> str:
             f"- machine: {machine()}, shared with other work"
         ),
         (
-            "Requests and units do not depend on the machine. Times do; what is compared runs "
-            "therefore in turns, within one run, and the ratio is the median of the ratios of "
-            "neighbours. No emulator tells how fast DynamoDB answers, and none is asked here."
+            "Requests and units do not depend on the machine. Units are those that the engine "
+            "reports. Times depend on the machine; what is compared runs therefore in turns, "
+            "within one run, and the ratio is the median of the ratios of neighbours. **No "
+            "engine's times are AWS's**: this page does not tell how fast DynamoDB answers."
         ),
         "## Goals",
         Table(["goal", "figure", "limit", ""], goals).markdown(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EVENTS_PER_COMMIT: Final = 10
 TIMES_RAW: Final = 2
+APPEND_TIMES_RAW: Final = 1.35
 _RAW: Final = "fetch_events"
 _TYPED: Final = "load_stream"
 _APPEND_RAW: Final = "insert_events"
@@ -103,8 +104,8 @@ def section(found: Found) -> Section:
     how = (
         f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}; timed "
         f"like the load above. `load_stream` validates {found.events:,} of them on top of what "
-        "`fetch_events` does; `append` makes JSON of a commit and proves that it can be loaded "
-        "again, on top of what `insert_events` does."
+        "`fetch_events` does; `append` makes JSON of a commit, and compares what would be loaded "
+        "with what was given, on top of what `insert_events` does."
     )
     rows = [
         [
@@ -120,11 +121,19 @@ def section(found: Found) -> Section:
             str(append),
         ],
     ]
-    table = Table(["CPU", "storage", "typed", f"ratio (goal of the load: {TIMES_RAW})"], rows)
-    goal = Goal(
+    table = Table(
+        ["CPU", "storage", "typed", f"ratio (goals: {TIMES_RAW}, {APPEND_TIMES_RAW})"], rows
+    )
+    loading = Goal(
         f"CPU of loading {found.events:,} typed events, in loads of raw ones",
         load.median,
         TIMES_RAW,
         f"{load.median:.2f}",
     )
-    return Section("Client CPU: typed events", how, [table], goals=[goal])
+    appending = Goal(
+        f"CPU of appending {EVENTS_PER_COMMIT} typed events, in appends of raw ones",
+        append.median,
+        APPEND_TIMES_RAW,
+        f"{append.median:.2f}",
+    )
+    return Section("Client CPU: typed events", how, [table], goals=[loading, appending])

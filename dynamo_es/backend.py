@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.heads import RememberedHeads
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
 from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
+
+    A process that is forked may go on with it: it makes connections of its own. (A client that
+    you give is told to do so, too. That of `local` is a copy of all data, which neither process
+    sees the other change.)
 
     Args:
         config: tables, time-outs, retries.
@@ -55,6 +62,9 @@ class DynamoBackend(Backend):
         registry: EventRegistry | None = None,
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
+        check_kind("config", config, DynamoConfig, ConfigurationError)
+        if observer is not None:
+            refuse_asynchronous(observer, "An observer")
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
@@ -63,6 +73,7 @@ class DynamoBackend(Backend):
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
+        self._forget_heads = heads.clear
 
         def shared_log() -> LogAccess:
             # Loaded for those that read the log: a process that only appends starts without.
@@ -73,7 +84,13 @@ class DynamoBackend(Backend):
             from dynamo_es.dynamodb.log.strategy import DynamoLog
 
             return LogAccess(
-                DynamoLog(Tables(config.events_table, config.log_table), gateway),
+                DynamoLog(
+                    Tables(config.events_table, config.log_table),
+                    gateway,
+                    storage.hooks,
+                    clock,
+                    most_bytes=config.max_uncompressed_bytes,
+                ),
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),
@@ -152,13 +169,17 @@ class DynamoBackend(Backend):
 
     @property
     def client(self) -> DynamoDBClient:
-        """The boto3 client; made now if it was not yet."""
-        return self._client()
+        """A boto3 client for your own requests, over the store's connections; made at first use.
+
+        It checks the parameters of a call before it sends anything, as boto3 does by default. The
+        one that you gave to the backend is handed out as it is.
+        """
+        return self._client.for_users()
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """The boto3 client for the tables' streams; made now if it was not yet."""
-        return self._streams_client()
+        """A boto3 client for the tables' streams; like `client`."""
+        return self._streams_client.for_users()
 
     @property
     def sequencer(self) -> StreamPoller:
@@ -194,6 +215,7 @@ class DynamoBackend(Backend):
         from dynamo_es.dynamodb.tables import create_tables
 
         create_tables(self.client, self.config)
+        self._forget_heads()
 
     def close(self) -> None:
         """Let go of the emulator of `local`; a backend on AWS has nothing to close."""

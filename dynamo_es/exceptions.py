@@ -12,13 +12,16 @@
     │   ├── InvalidSubjectError                 a data subject that cannot make a key
     │   ├── InvalidPositionError                negative, or one that the log has not reached
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
+    │   │   └── AsynchronousFunctionError       a function that nobody here would wait for
     │   ├── InvalidConsumerError                a consumer's name that cannot make a key
+    │   ├── InvalidMessageError                 what a consumer was given is no published event
     │   ├── InvalidEnlistedWriteError           a write that cannot go along with an append
     │   └── CommitTooLargeError                 past what one write can carry
     ├── ConcurrentStreamWriteError              the stream's version is not the expected one
     ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
     ├── UnknownConsumerError                    no checkpoint of that name
     ├── UnknownOutboxEntryError                 nothing failed at that position
+    ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies events of that stream
     ├── VersioningMismatch                      versions and no versions mixed
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -30,6 +33,8 @@
     ├── UnreadableEventError                    a stored event that its class cannot take
     │   ├── UnknownEventError                   no class has its name
     │   └── NewerSchemaError                    its class here is older than it
+    ├── CommandDecidedError                     a command that was decided before, otherwise
+    ├── AggregateDefinitionError                an aggregate class that cannot be used
     ├── EventDefinitionError                    an event class that cannot be used
     │   ├── DuplicatedEvent                     two classes of one name
     │   └── EncryptedFieldError                 a mark of encryption that cannot be kept
@@ -37,10 +42,12 @@
     │   ├── NoSubjectIdFound                    whose it is, is not known
     │   └── DecryptionError                     it was altered, or moved from elsewhere
     ├── PublishingError                         an event of the outbox could not be handed on
+    ├── RedactedError                           a cause, in place of one that may quote an event
     ├── ConfigurationError                      wrong before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError
+        │   └── EnlistedTableNotFoundError      a table that a write going along is to
         ├── CredentialsError                    missing, expired, or not allowed
         ├── ThrottledError                      asked for more than the table gives
         ├── ContentionError                     other transactions held the item too long
@@ -48,12 +55,14 @@
 
 Each carries what a handler needs as attributes, and says in its message what to do next.
 The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
-python-event-sourcery gives them.
+python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
 
 if TYPE_CHECKING:
     from typing import Any
@@ -61,7 +70,15 @@ if TYPE_CHECKING:
 
 
 class EventStoreError(Exception):
-    """Base of every error of the library."""
+    """Base of every error of the library.
+
+    All of them can be pickled and copied: message, attributes and notes stay, and so does what
+    they came from (``__cause__``), at least as text.
+    """
+
+    __reduce__ = reduce_error
+    __copy__ = copy_error
+    __deepcopy__ = deepcopy_error
 
 
 class InputError(EventStoreError, ValueError):
@@ -152,8 +169,16 @@ class InvalidSubscriptionError(InputError):
     """A batch size, a time limit, a filter or a handler that a consumer cannot have."""
 
 
+class AsynchronousFunctionError(InvalidSubscriptionError):
+    """A function to be called is asynchronous, or a generator: it would never run."""
+
+
 class InvalidConsumerError(InputError):
     """A name of a projection, outbox or other consumer that cannot make a key."""
+
+
+class InvalidMessageError(InputError):
+    """What was given as a published event is not one."""
 
 
 class InvalidEnlistedWriteError(InputError):
@@ -242,6 +267,21 @@ class UnknownOutboxEntryError(EventStoreError):
         super().__init__(
             f"The outbox {outbox!r} has no failed entry at position {position!r}: "
             "it never failed, or was published since. entries() returns those that failed."
+        )
+
+
+class UnknownSubjectError(EventStoreError):
+    """The subject never had a key in this tenant: nothing was ever encrypted for it.
+
+    Attributes:
+        subject: as given.
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(
+            f"The subject {subject!r} never had a key in this tenant, so there is nothing to make "
+            "unreadable. Check its spelling and the tenant."
         )
 
 
@@ -355,11 +395,13 @@ class StoredItemError(EventStoreError):
     Attributes:
         stream_key: partition key of the item.
         version: sort key of the item.
+        reason: what is wrong with it, without any value that it holds.
     """
 
     def __init__(self, stream_key: str, version: object, reason: str) -> None:
         self.stream_key = stream_key
         self.version = version
+        self.reason = reason
         super().__init__(
             f"The item {stream_key!r} at {version} cannot be read: {reason} "
             "Was it written by hand, or by a newer release? Upgrade, or restore it."
@@ -419,6 +461,38 @@ class NewerSchemaError(UnreadableEventError):
         )
 
 
+class CommandDecidedError(EventStoreError):
+    """A command was decided before, and deciding it again came to something else.
+
+    Nothing was written now. What counts is what was stored the first time.
+
+    Attributes:
+        stream_id: the stream, as text.
+        command_id: the command, as text.
+        version: version of the last event that the command led to.
+        events: these events, as they were stored the first time.
+    """
+
+    def __init__(
+        self, stream_id: object, command_id: str, version: int, events: tuple[Any, ...]
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.command_id = command_id
+        self.version = version
+        self.events = events
+        super().__init__(
+            f"Stream {stream_id}: the command {command_id!r} was decided before, up to version "
+            f"{version}, and deciding it again on the same state gave other events, so what it "
+            "returned the first time is not known. Take it from the events of this error. To "
+            "have it returned, let the decision depend on the aggregate and the command alone: "
+            "no clock, no random ids."
+        )
+
+
+class AggregateDefinitionError(EventStoreError):
+    """An aggregate class that cannot be used as it is defined; the message names it."""
+
+
 class EventDefinitionError(EventStoreError):
     """An event class that cannot be stored or loaded as it is defined; the message names it."""
 
@@ -433,6 +507,13 @@ class ConfigurationError(EventStoreError):
 
 class PublishingError(EventStoreError):
     """An event of the outbox could not be handed to where it was to go."""
+
+
+class RedactedError(EventStoreError):
+    """Stands as the cause of an error for one whose text may quote an event.
+
+    It has the class of that error and where it was raised as its text, and its traceback.
+    """
 
 
 class MissingExtraError(ConfigurationError):
@@ -483,6 +564,26 @@ class TableNotFoundError(ServiceError):
         "Deploy infra/event-store.yaml or call backend.create_tables(), "
         "and check the table names, the region and the account."
     )
+
+
+class EnlistedTableNotFoundError(TableNotFoundError):
+    """A table of your own, which a write that goes along with an append is to, is missing.
+
+    Neither the events nor any of the writes was carried out.
+
+    Attributes:
+        tables: the tables of your writes; one of them is missing (or still being made).
+    """
+
+    advice = "Create it, or correct the TableName in transact_with. Nothing was written."
+
+    def __init__(
+        self, operation: str, code: str, tables: tuple[str, ...], subject: str = ""
+    ) -> None:
+        self.tables = tables
+        names = ", ".join(map(repr, tables))
+        which = "your table" if len(tables) == 1 else "one of your tables"
+        super().__init__(operation, code, f"{which} {names} does not exist.", subject)
 
 
 class CredentialsError(ServiceError):

@@ -1,7 +1,7 @@
 """Runs every test that asks for an ``engine`` on each engine at hand.
 
 pytest                                    memory and moto
-pytest --endpoint http://127.0.0.1:8000   DynamoDB Local too
+pytest --endpoint http://127.0.0.1:8000   the local engine too: scripts/local-engine starts it
 pytest -k moto                            one of them
 pytest -m "not concurrent"                without the races of threads
 """
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--endpoint",
         default=os.environ.get(ENDPOINT_VARIABLE),
-        help=f"URL of DynamoDB Local, to run on it too (or the variable {ENDPOINT_VARIABLE})",
+        help=f"URL of the local engine, to run on it too (or the variable {ENDPOINT_VARIABLE})",
     )
     parser.addoption("--variant", choices=VARIANTS, help="run on a store that is broken on purpose")
     parser.addoption(

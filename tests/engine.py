@@ -12,11 +12,12 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 from uuid import uuid4
 
 import pytest
 
+from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 
     from dynamo_es import StorageStrategy
     from dynamo_es.contracts import KeyStorageStrategy
+
+
+MOTO: Final = "moto"
+LOCAL: Final = "local-engine"
+"""Name of the engine at the endpoint given, whichever it is."""
 
 
 class Capability(StrEnum):
@@ -200,7 +206,7 @@ class MotoEngine(DynamoEngine):
     moto alone is not safe for threads; `DynamoBackend.local` serves one request at a time.
     """
 
-    name = "moto"
+    name = MOTO
     lacks: ClassVar = {
         Capability.BILLS: "it reports one unit whatever an item's size",
         Capability.LARGE: "it copies the tables for each transaction, which takes seconds",
@@ -224,12 +230,12 @@ class MotoEngine(DynamoEngine):
             self._client.batch_write_item(RequestItems={table: deletes})
 
 
-class DynamoDBLocalEngine(DynamoEngine):
-    """DynamoDB Local, or whatever answers at the endpoint with DynamoDB's API."""
+class LocalEngine(DynamoEngine):
+    """dynoxide, or whatever answers at the endpoint with DynamoDB's API."""
 
-    name = "dynamodb-local"
+    name = LOCAL
     lacks: ClassVar = {}
-    races = 200
+    races = 600
 
     def __init__(self, endpoint_url: str) -> None:
         prefix = f"conformance-{uuid4().hex}"
@@ -250,6 +256,7 @@ class DynamoDBLocalEngine(DynamoEngine):
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
         backend = DynamoBackend(self._config)
         backend.create_tables()
+        turn_off_streams(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:
@@ -260,5 +267,5 @@ def engines(endpoint_url: str | None) -> dict[str, Engine]:
     """Return the engines at hand, by name."""
     found: list[Engine] = [MemoryEngine(), MotoEngine()]
     if endpoint_url:
-        found.append(DynamoDBLocalEngine(endpoint_url))
+        found.append(LocalEngine(endpoint_url))
     return {engine.name: engine for engine in found}

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.engine import LOCAL, MOTO
 from tests.variants import VARIANTS
 
 # What catches each of them, among others: the whole suite would take ten times as long.
@@ -21,6 +22,7 @@ CAUGHT_BY: Final = {
     "tenant_forgotten_in_delete": "test_identity.py",
     "conflict_at_face_value": "test_idempotency.py::test_whole_stream_again",
     "unconditional_put": "test_conflicts.py",
+    "generation_forgotten": "test_generations.py",
 }
 
 RACES_ONLY: Final = {
@@ -33,19 +35,28 @@ def test_every_variant_has_its_test() -> None:
     assert VARIANTS.keys() == CAUGHT_BY.keys() | RACES_ONLY.keys()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine_name" in metafunc.fixturenames:
+        local = [LOCAL] if metafunc.config.getoption("--endpoint") else []
+        metafunc.parametrize("engine_name", [MOTO, *local])
+
+
 @pytest.mark.parametrize(("variant", "suite"), CAUGHT_BY.items(), ids=CAUGHT_BY)
-def test_broken_store_fails_the_suite(variant: str, suite: str) -> None:
-    outcome = run_suite(suite, "--variant", variant)
+def test_broken_store_fails_the_suite(
+    variant: str, suite: str, engine_name: str, request: pytest.FixtureRequest
+) -> None:
+    endpoint = request.config.getoption("--endpoint") or ""
+    outcome = run_suite(suite, engine_name, "--endpoint", endpoint, "--variant", variant)
 
     assert outcome.returncode == pytest.ExitCode.TESTS_FAILED, outcome.stdout
     assert "1 failed" in outcome.stdout
 
 
-def run_suite(suite: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a part of the conformance suite on moto, up to the first failure."""
+def run_suite(suite: str, engine: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a part of the conformance suite on one engine, up to the first failure."""
     return subprocess.run(  # noqa: S603 - this interpreter, and names from this file
         [
-            *(sys.executable, "-m", "pytest", f"tests/conformance/{suite}", "-k", "moto"),
+            *(sys.executable, "-m", "pytest", f"tests/conformance/{suite}", "-k", engine),
             *("-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=line"),
             *options,
         ],

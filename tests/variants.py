@@ -130,6 +130,17 @@ def unconditional_put(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(requests, "_commit_put", unconditional)
 
 
+def generation_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An append looks at the version that its caller hands back, not at the generation."""
+    checked = appending.Append.run
+
+    def forgetful(append: appending.Append) -> Steps[Any]:
+        append.generation = None
+        return checked(append)
+
+    patch.setattr(appending.Append, "run", forgetful)
+
+
 VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     variant.__name__: variant
     for variant in (
@@ -143,6 +154,7 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         tenant_forgotten_in_delete,
         conflict_at_face_value,
         unconditional_put,
+        generation_forgotten,
     )
 }
 """All of them, by name."""

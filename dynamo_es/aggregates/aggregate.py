@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.event_store.event import Snapshot
-from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
+from dynamo_es.exceptions import AggregateDefinitionError
+from dynamo_es.values import ExplicitVersioning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from dynamo_es.event_store.event import Event
+    from dynamo_es.values import RawEvent, StoredVersion, StreamId
 
 
 class Aggregate:
@@ -34,16 +38,32 @@ class Aggregate:
                     case Deposited(amount=amount):
                         self.balance += amount
 
+    Every class says the category of its streams, or inherits it: two classes without one would
+    read each other's streams. A base class that has no streams itself is defined with
+    ``class Base(Aggregate, abstract=True)``.
+
     Attributes:
         category: category of the streams of this class.
+
+    Raises:
+        AggregateDefinitionError: a class without a category.
     """
 
     category: ClassVar[str | None] = None
 
     # Not set in __init__, which need not be called.
     _pending: list[WrappedEvent[Any]]
+    _commands: DecidedCommands
     _stored_version: int = 0
     _snapshot_version: int = 0
+    _stream_id: StreamId | None = None
+    _generation: int | None = None
+    _outdated: bool = False
+
+    def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not abstract:
+            category_of(cls)
 
     def __apply__(self, event: Event) -> None:
         """Change the state as an event says. Never refuses: it has happened."""
@@ -61,8 +81,8 @@ class Aggregate:
 
     @property
     def __changes__(self) -> list[Event]:
-        """The events emitted and not stored so far."""
-        return [wrapped.event for wrapped in self._pending_events()]
+        """The events emitted and not stored so far; to change them changes nothing."""
+        return [copy_of(wrapped.event) for wrapped in self._pending_events()]
 
     @property
     def stored_version(self) -> int:
@@ -70,10 +90,48 @@ class Aggregate:
         return self._stored_version
 
     def _emit(self, event: Event) -> None:
-        """Apply an event, and keep it to be stored."""
+        """Apply an event, and keep it to be stored as it is now.
+
+        Raises:
+            EventDefinitionError: it cannot be copied.
+        """
+        # The state may take parts of the event, and change them.
+        kept = copy_of(event)
         self.__apply__(event)
         # Its identity is made once: saving again after a failure stores nothing twice.
-        self._pending_events().append(WrappedEvent(event))
+        self._pending_events().append(WrappedEvent(kept))
+
+    def _is_new(self) -> bool:
+        """Whether it is as it was before its first event."""
+        return not (self._stored_version or self._outdated or self._pending_events())
+
+    def _versioning(self) -> ExplicitVersioning:
+        """Return what its next append expects of the stream."""
+        return ExplicitVersioning(
+            self._stored_version, self._generation if self._stored_version else None
+        )
+
+    def _stored(
+        self,
+        events: Sequence[WrappedEvent[Any]],
+        version: StoredVersion | None,
+        *,
+        of_command: bool,
+    ) -> None:
+        """Take note that what it emitted is stored, up to a version."""
+        first = self._stored_version + 1
+        if of_command:
+            for number, one in enumerate(events, first):
+                self._known_commands().add(one.uuid, number)
+        self._stored_version += len(events)
+        if version is not None:
+            self._generation = version.generation
+        self._pending_events().clear()
+
+    def _known_commands(self) -> DecidedCommands:
+        if "_commands" not in self.__dict__:
+            self._commands = DecidedCommands()
+        return self._commands
 
     def _pending_events(self) -> list[WrappedEvent[Any]]:
         if "_pending" not in self.__dict__:
@@ -81,12 +139,38 @@ class Aggregate:
         return self._pending
 
 
-def replay(aggregate: Aggregate, history: Iterable[WrappedEvent[Any]]) -> None:
-    """Bring an aggregate to the state that the events of its stream lead to."""
+def category_of(kind: type[Aggregate]) -> str:
+    """Return the category of a class's streams.
+
+    Raises:
+        AggregateDefinitionError: it has none.
+    """
+    category = kind.category
+    if not isinstance(category, str):
+        raise AggregateDefinitionError(
+            f"{kind.__qualname__}.category is {category!r}, and must be text: the category of its "
+            "streams. A base class without streams is defined with abstract=True."
+        )
+    return category
+
+
+def replay(
+    aggregate: Aggregate, raws: Sequence[RawEvent], history: Sequence[WrappedEvent[Any]]
+) -> None:
+    """Bring a new aggregate to the state that the events of its stream lead to.
+
+    Args:
+        aggregate: as it is before its first event.
+        raws: the events, or the newest snapshot and those after it, as they are stored.
+        history: the same as objects, which become the aggregate's own.
+    """
+    aggregate._commands = DecidedCommands(raws)  # noqa: SLF001 - of its own package
+    if raws:
+        aggregate._generation = raws[-1].generation  # noqa: SLF001
     for wrapped in history:
         if isinstance(wrapped.event, Snapshot):
             aggregate.__restore__(wrapped.event)
-            aggregate._snapshot_version = wrapped.version or 0  # noqa: SLF001 - of its own room
+            aggregate._snapshot_version = wrapped.version or 0  # noqa: SLF001
         else:
             aggregate.__apply__(wrapped.event)
         aggregate._stored_version = wrapped.version or 0  # noqa: SLF001

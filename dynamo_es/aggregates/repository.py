@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from dynamo_es.aggregates.aggregate import Aggregate, replay
-from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
+from dynamo_es.aggregates.commands import DecidedCommands
+from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_seconds
+from dynamo_es.aggregates.saving import append, kept, take_as_decided, writes_of
+from dynamo_es.aggregates.snapshots import SnapshotPolicy
+from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
+from dynamo_es.contracts import ANOTHER_GENERATION
+from dynamo_es.contracts.checks import check_callable, check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    CommandDecidedError,
     ConcurrentStreamWriteError,
-    EventStoreError,
+    InputError,
 )
-from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from dynamo_es.aggregates.commands import Command, CommandId, Decided
+    from dynamo_es.aggregates.saving import TransactWith
+    from dynamo_es.aggregates.streams import AggregateId
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Context
+    from dynamo_es.values import RawEvent
 
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
-AggregateId: TypeAlias = UUID | str
-"""UUID of the stream (a `StreamId` or `StreamUUID` is one), or the name that derives it."""
-
-_LOG: Final = logging.getLogger(__name__)
-_LONGEST_PAUSE: Final = 1.0
+_DECIDE: Final = "What decides"
 
 
 class Repository(Generic[TAggregate]):
@@ -40,33 +44,45 @@ class Repository(Generic[TAggregate]):
 
     Args:
         event_store: where their streams are.
-        factory: makes an aggregate as it is before its first event, mostly its class;
-            `transact` needs it, or is given one.
+        factory: makes an aggregate as it is before its first event, a new one each time; mostly
+            its class. `transact` needs it, or is given one.
         every: take a snapshot when a save leaves so many events or more since the last one.
         snapshot_when: called after a save with the aggregate and the number of events since
             its last snapshot; whether to take one. In the place of ``every``.
+        retry_seconds: how long `transact` tries again when others are faster, or no answer comes.
         sleep: waits so many seconds.
+        monotonic: seconds since any moment.
+
+    Raises:
+        InputError: an argument that is none of these.
+        AggregateDefinitionError: snapshots of a class without ``__snapshot__``. A factory that
+            is no class is found out when it makes the first aggregate, before anything is stored.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is set, each by its name
         self,
         event_store: EventStore,
         factory: Callable[[], TAggregate] | None = None,
         *,
         every: int | None = None,
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
+        retry_seconds: float = RETRY_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if every is not None and snapshot_when is not None:
-            raise ValueError("Snapshots: give every or snapshot_when, not both.")
-        if every is not None and every < 1:
-            raise ValueError(f"every is {every}: give a number of events from 1.")
+        check_seconds(retry_seconds)
         self._store = event_store
         self._factory = factory
-        self._snapshot_when = (
-            snapshot_when if every is None else lambda _, events_since: events_since >= every
-        )
+        self._snapshots = SnapshotPolicy(every, snapshot_when)
+        self._retry_seconds = retry_seconds
         self._sleep = sleep
+        self._monotonic = monotonic
+        if isinstance(factory, type):
+            self._snapshots.check(factory)
+        if snapshot_when is not None:
+            refuse_asynchronous(snapshot_when, "What decides on snapshots")
+        if factory is not None:
+            refuse_asynchronous(factory, "A factory")
 
     @contextmanager
     def aggregate(
@@ -74,6 +90,9 @@ class Repository(Generic[TAggregate]):
         id: AggregateId,  # noqa: A002 - the word that everybody has for it
         aggregate: TAggregate | None = None,
         context: Context | None = None,
+        *,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
     ) -> Iterator[TAggregate]:
         """Load an aggregate, and save what it emits while the context lasts.
 
@@ -81,6 +100,9 @@ class Repository(Generic[TAggregate]):
             id: of the stream.
             aggregate: as it is before its first event; None: the factory makes one.
             context: metadata for what is saved.
+            transact_with: as for `save`.
+            command_id: as for `save`. For a command that was decided before, the aggregate is
+                as it was before it, so that the body can do again what it did; nothing is saved.
 
         Yields:
             The aggregate.
@@ -90,9 +112,19 @@ class Repository(Generic[TAggregate]):
 
         If the body fails, nothing is saved. The rest as `load` and `save`; so is the cost.
         """
-        loaded = self.load(id, aggregate)
-        yield loaded
-        self.save(id, loaded, context)
+        loaded = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
+        stream = self._stream(id, loaded)
+        command = stream.command(command_id)
+        raws = stream.load()
+        decided = None if command is None else DecidedCommands(raws).find(command)
+        if decided is None:
+            self._replay(stream, loaded, raws)
+            yield loaded
+            self._save(stream, loaded, context, transact_with, command)
+        else:
+            self._replay(stream, loaded, stream.before(raws, decided))
+            yield loaded
+            take_as_decided(loaded, stream, raws, decided)
 
     def load(
         self,
@@ -103,8 +135,9 @@ class Repository(Generic[TAggregate]):
 
         Raises and costs as `EventStore.load_stream`.
         """
-        fresh = self._new(self._factory) if aggregate is None else aggregate
-        replay(fresh, self._store.load_stream(_stream_id(id, fresh)))
+        fresh = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
+        stream = self._stream(id, fresh)
+        self._replay(stream, fresh, stream.load())
         return fresh
 
     def save(
@@ -112,33 +145,47 @@ class Repository(Generic[TAggregate]):
         id: AggregateId,  # noqa: A002
         aggregate: TAggregate,
         context: Context | None = None,
+        *,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
     ) -> None:
         """Append what an aggregate emitted, then take a snapshot if it is time for one.
 
+        Args:
+            id: of the stream.
+            aggregate: loaded before, or new.
+            context: metadata for what is saved.
+            transact_with: writes to tables of your own that are carried out with the events or
+                not at all, or a callable that makes them of the aggregate.
+            command_id: what identifies the command that was decided. The ids of the events
+                derive from it, so a command that is delivered twice is stored once: if its
+                events are in the stream, nothing is written.
+
         Its changes are cleared by success and kept by failure: after an
-        `AppendOutcomeUnknownError`, save it again.
+        `AppendOutcomeUnknownError`, save it again. An aggregate that has emitted the events of a
+        command twice is not what its stream is: load it again.
+
+        Raises:
+            InputError: the aggregate is not what its stream is, or was loaded from another one.
 
         Raises and costs as `EventStore.append`; a snapshot costs as `EventStore.save_snapshot`,
         and its failure is logged, not raised: the events are stored.
         """
-        pending = aggregate._pending_events()  # noqa: SLF001 - of its own room
-        if not pending:
-            return
-        events = pending if context is None else [replace(one, context=context) for one in pending]
-        stream_id = _stream_id(id, aggregate)
-        self._store.append(*events, stream_id=stream_id, expected_version=aggregate.stored_version)
-        aggregate._stored_version += len(pending)  # noqa: SLF001
-        pending.clear()
-        self._take_snapshot(stream_id, aggregate)
+        check_kind("aggregate", aggregate, Aggregate)
+        self._snapshots.check(type(aggregate))
+        stream = self._stream(id, aggregate)
+        self._save(stream, aggregate, context, transact_with, stream.command(command_id))
 
-    def transact(
+    def transact(  # noqa: PLR0913 - each by its name
         self,
         id: AggregateId,  # noqa: A002
         decide: Callable[[TAggregate], R],
         factory: Callable[[], TAggregate] | None = None,
         *,
-        attempts: int = 5,
+        attempts: int | None = None,
         context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
     ) -> R:
         """Load, decide, save; if another one was faster, decide again on what it left.
 
@@ -147,85 +194,140 @@ class Repository(Generic[TAggregate]):
             decide: is given the aggregate and has it emit; called again, on a new one, after
                 each conflict: it must not have other effects.
             factory: makes an aggregate as it is before its first event; None: the repository's.
-            attempts: how often to try in all.
+            attempts: how often to try at most; None: as often as ``retry_seconds`` allow.
             context: metadata for what is saved.
+            transact_with: as for `save`; a callable is called for each attempt.
+            command_id: as for `save`. For a command that was decided before, ``decide`` is called
+                on the aggregate as it was then, and nothing is saved.
 
         Returns:
             What ``decide`` returned when its changes were saved.
 
         Raises:
-            ConcurrentStreamWriteError: another one was faster each time.
-            AppendOutcomeUnknownError: the answer was lost each time.
+            ConcurrentStreamWriteError: others were faster for as long as it tried.
+            AppendOutcomeUnknownError: no answer came for as long as it tried.
+            CommandDecidedError: the command was decided before, and ``decide`` returned something
+                for other events than those stored; the error has those.
 
-        Cost: a load and an append; after a conflict an append only, if the refusal shows what
-        was faster, else both again.
+        A command is known as long as its events are after the newest snapshot, or it is among the
+        latest 100 commands up to the snapshot. One that emitted nothing is decided again.
+
+        Cost: a load and an append; after the first conflict an append only, if the refusal shows
+        what was faster, else both again. A repeated command costs a load, and one more where
+        there is a snapshot after it.
         """
-        if attempts < 1:
-            raise ValueError(f"attempts is {attempts}: give a number from 1.")
-        history: list[WrappedEvent[Any]] | None = None
-        for attempt in range(1, attempts + 1):
+        check_attempts(attempts)
+        check_callable("decide", decide)
+        refuse_asynchronous(decide, _DECIDE)
+        transact_with = kept(transact_with)
+        retries = Retries(self._retry_seconds, attempts, self._monotonic, self._sleep)
+        raws: list[RawEvent] | None = None
+        while True:
             aggregate = self._new(factory or self._factory)
-            if history is None:
-                history = self._store.load_stream(_stream_id(id, aggregate))
-            replay(aggregate, history)
-            decided = decide(aggregate)
+            stream = self._stream(id, aggregate)
+            command = stream.command(command_id)
+            raws = stream.load() if raws is None else raws
+            decided = None if command is None else DecidedCommands(raws).find(command)
+            if command is not None and decided is not None:
+                return self._repeat(stream, aggregate, decide, raws, command, decided)
+            self._replay(stream, aggregate, raws)
+            result = decide(aggregate)
+            refuse_unfinished(result, decide, _DECIDE)
+            writes = writes_of(transact_with, aggregate)
             try:
-                self._save_surely(id, aggregate, context, attempts)
+                stored = self._append_surely(stream, aggregate, context, writes, command, retries)
             except ConcurrentStreamWriteError as refused:
-                if attempt == attempts:
-                    raise
-                faster = self._store.read(refused.winning)
-                history = [*history, *faster] if faster else None
-                self._pause(attempt)
-            else:
-                return decided
-        raise AssertionError("the last attempt returns or raises")
+                waited = retries.wait_or_raise(refused)
+                raws = stream.follow(raws, () if waited else refused.winning)
+                continue
+            if stored:
+                self._snapshots.apply(self._store, stream.id, aggregate)
+                return result
+            raws = None  # Another run of the same command was faster: its outcome counts.
 
-    def _save_surely(
+    def _repeat(
         self,
-        id: AggregateId,  # noqa: A002
+        stream: AggregateStream,
+        aggregate: TAggregate,
+        decide: Callable[[TAggregate], R],
+        raws: list[RawEvent],
+        command: Command,
+        decided: Decided,
+    ) -> R:
+        """Return what ``decide`` returned when a command was decided first."""
+        self._replay(stream, aggregate, stream.before(raws, decided))
+        result = decide(aggregate)
+        refuse_unfinished(result, decide, _DECIDE)
+        if result is None:
+            return result
+        stored = stream.events_of(raws, decided)
+        if aggregate.__changes__ != stored:
+            raise CommandDecidedError(stream.id, command.id, decided.last, tuple(stored))
+        return result
+
+    def _save(
+        self,
+        stream: AggregateStream,
         aggregate: TAggregate,
         context: Context | None,
-        attempts: int,
+        transact_with: TransactWith[TAggregate],
+        command: Command | None,
     ) -> None:
-        for attempt in range(1, attempts + 1):
-            try:
-                return self.save(id, aggregate, context)
-            except AppendOutcomeUnknownError:
-                if attempt == attempts:
-                    raise
-                self._pause(attempt)
-        return None
-
-    def _take_snapshot(self, stream_id: StreamId, aggregate: TAggregate) -> None:
-        version = aggregate.stored_version
-        since = version - aggregate._snapshot_version  # noqa: SLF001
-        if self._snapshot_when is None or not self._snapshot_when(aggregate, since):
+        writes = writes_of(transact_with, aggregate)
+        if command is not None and aggregate._known_commands().find(command):  # noqa: SLF001
+            # Decided on a state that has its events already, and applied to it once more.
+            aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001
+            aggregate._pending_events().clear()  # noqa: SLF001
             return
-        snapshot = WrappedEvent(aggregate.__snapshot__(), version)
-        try:
-            self._store.save_snapshot(stream_id, snapshot)
-        except EventStoreError:
-            _LOG.warning("No snapshot of stream %s at %s", stream_id, version, exc_info=True)
-        else:
-            aggregate._snapshot_version = version  # noqa: SLF001
+        expected = aggregate.stored_version
+        if append(stream, aggregate, context, writes, command):
+            self._snapshots.apply(self._store, stream.id, aggregate)
+            return
+        raws = self._store.load_raw(stream.id, expected + 1)
+        decided = None if command is None else DecidedCommands(raws).find(command)
+        if decided is None:
+            raise ConcurrentStreamWriteError(stream.id, expected, None, ANOTHER_GENERATION)
+        take_as_decided(aggregate, stream, raws, decided)
 
-    def _pause(self, attempt: int) -> None:
-        """Wait at random, so that two do not go on hindering each other; not the first time."""
-        if attempt > 1:
-            self._sleep(random.uniform(0, min(0.02 * 2**attempt, _LONGEST_PAUSE)))  # noqa: S311
+    def _append_surely(
+        self,
+        stream: AggregateStream,
+        aggregate: TAggregate,
+        context: Context | None,
+        writes: Sequence[EnlistedWrite],
+        command: Command | None,
+        retries: Retries,
+    ) -> bool:
+        while True:
+            try:
+                return append(stream, aggregate, context, writes, command)
+            except AppendOutcomeUnknownError as unknown:
+                retries.wait_or_raise(unknown)
+
+    def _replay(self, stream: AggregateStream, aggregate: TAggregate, raws: list[RawEvent]) -> None:
+        aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
+        replay(aggregate, raws, self._store.read(raws))
 
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
         if factory is None:
-            raise TypeError(
+            raise InputError(
                 "What makes a new aggregate is not known: give it here, or Repository(store, "
                 "Account) its factory."
             )
-        return factory()
+        check_callable("factory", factory)
+        return self._fresh(factory())
 
+    def _fresh(self, aggregate: TAggregate) -> TAggregate:
+        """Return an aggregate that can be loaded into, or raise."""
+        if not isinstance(aggregate, Aggregate):
+            raise InputError(f"An aggregate is an object of an Aggregate class, not {aggregate!r}.")
+        if not aggregate._is_new():  # noqa: SLF001
+            raise InputError(
+                f"This {type(aggregate).__qualname__} was loaded, or has emitted events, before: "
+                "give one as it is before its first event. A factory makes a new one each time."
+            )
+        self._snapshots.check(type(aggregate))
+        return aggregate
 
-def _stream_id(id: AggregateId, aggregate: Aggregate) -> StreamId:  # noqa: A002
-    if isinstance(id, str):
-        return StreamId(name=id, category=aggregate.category)
-    name = getattr(id, "name", None)
-    return StreamId(UUID(int=id.int), name, category=aggregate.category)
+    def _stream(self, id: AggregateId, aggregate: Aggregate) -> AggregateStream:  # noqa: A002
+        return AggregateStream(self._store, stream_id_of(id, category_of(type(aggregate))))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynamo_es.aws_lambda.log import project_log
+    from dynamo_es.aws_lambda.messages import load_message
     from dynamo_es.aws_lambda.outbox import publish_outbox
     from dynamo_es.aws_lambda.publishers import EventBridgePublisher, SnsPublisher, SqsPublisher
     from dynamo_es.aws_lambda.sequencer import sequence_events
@@ -30,6 +31,7 @@ __all__ = [
     "EventBridgePublisher",
     "SnsPublisher",
     "SqsPublisher",
+    "load_message",
     "project_log",
     "project_streams",
     "publish_outbox",
@@ -40,6 +42,7 @@ _HOMES = {
     "EventBridgePublisher": "publishers",
     "SnsPublisher": "publishers",
     "SqsPublisher": "publishers",
+    "load_message": "messages",
     "project_log": "log",
     "project_streams": "streams",
     "publish_outbox": "outbox",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    BatchEvent: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    """What a function is called with: by Lambda, or the bare list of a pipe."""
 
 _LONGEST_MARGIN: Final = 5.0
 _SHARE: Final = 0.2
@@ -44,7 +47,7 @@ class Deadline(Event):
         return self._context.get_remaining_time_in_millis() <= self._margin
 
 
-def reply(event: Mapping[str, Any], left: Iterable[str]) -> dict[str, Any]:
+def reply(event: BatchEvent, left: Iterable[str]) -> dict[str, Any]:
     """Return a partial batch response.
 
     Args:
@@ -55,6 +58,6 @@ def reply(event: Mapping[str, Any], left: Iterable[str]) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "batchItemFailures": [{"itemIdentifier": number} for number in sorted(left, key=int)]
     }
-    if "window" in event:
+    if isinstance(event, dict) and "window" in event:
         answer["state"] = event.get("state") or {}
     return answer

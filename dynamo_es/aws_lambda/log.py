@@ -7,13 +7,16 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
-from dynamo_es.aws_lambda.records import change_of
+from dynamo_es.aws_lambda.failures import failed_batches
+from dynamo_es.aws_lambda.records import change_of, records_in
+from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.items import PAGES_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
@@ -62,6 +65,8 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
         InvalidConsumerError: a name that cannot make a key.
         InvalidPositionError: a position below 0.
     """
+    if on_progress is not None:
+        refuse_asynchronous(on_progress, "What is told of progress")
 
     def decorate(function: Callable[[Recorded], object]) -> LogHandler:
         projection = backend.projection(
@@ -96,13 +101,12 @@ class LogHandler:
         self._margin = margin
         self._on_progress = on_progress
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply what the log has beyond the checkpoint.
 
         Args:
-            event: a batch of the log table's stream, or anything without ``Records``.
+            event: a batch of the log table's stream, a pipe's list of its records, or anything
+                without ``Records``.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -118,10 +122,15 @@ class LogHandler:
             return reply(event, [])  # markers, checkpoints: their own writes come back, too
         try:
             progress = self.projection.catch_up(deadline, self._on_progress)
-        except Exception:
+        except Exception as error:
             if pages is None:
                 raise
-            _log.exception("Projection %r waits for the next call", self.projection.name)
+            # Not with exc_info: the text of an error may quote an event.
+            _log.error(
+                "Projection %r waits for the next call: %s",
+                self.projection.name,
+                trace_error(error),
+            )
             return reply(event, _not_done(pages, self.projection.position or _EVERYTHING))
         if progress.lag and pages:
             return reply(event, _not_done(pages, progress.position))
@@ -140,16 +149,18 @@ class PageRecord(NamedTuple):
     last: Position
 
 
-def pages_in(event: Mapping[str, Any]) -> list[PageRecord] | None:
+def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     """Return the new pages in a batch of the log table's stream; None if it is no batch at all.
+
+    A failure record is no batch either: it is a reason to look, as a schedule's event is.
 
     Raises:
         ConfigurationError: these are not records of a table's stream.
     """
-    if "Records" not in event:
+    if isinstance(event, dict) and ("Records" not in event or failed_batches(event)):
         return None
     pages: list[PageRecord] = []
-    for record in event["Records"]:
+    for record in records_in(event):
         change = change_of(record)
         image = change.get("NewImage") or change.get("Keys") or {}
         if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": PAGES_KEY}:

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.log import pages_in
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
     from dynamo_es.outbox import OutboxReport
     from dynamo_es.outbox.run import Publisher
@@ -53,16 +54,18 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
     again while nothing new comes. Several calls at once harm nothing: one of them has the lease.
 
     Args:
-        backend: what is published is that of all tenants.
-        publisher: called with a `Recorded` for each event; such as `EventBridgePublisher`.
+        backend: what is published is that of all tenants; from `in_tenant`, that tenant's only.
+        publisher: called with each event: with a `Recorded`, or, as `EventBridgePublisher` and the
+            others here are, with the `RecordedRaw` that is stored; see `Outbox.run`.
         name: of the outbox, if there are several with the same events; None: ``outbox``.
         attempts: most tries of an event.
         retry_delay: seconds between the first try and the second; then twice as long, and so on.
         lease: seconds for which others stay out; twice as long as a publisher may take, or more.
-        keep_unknown: publish an event whose name no class has as an `UnknownEvent`, as it is
-            stored: with what is encrypted in it.
+        keep_unknown: publish an event that no class here can take as an `UnknownEvent`, as it is
+            stored: with what is encrypted in it. The publishers here need no classes.
         margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
     """
+    refuse_asynchronous(publisher, "A publisher")
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
     def run() -> OutboxReport:
@@ -90,14 +93,12 @@ class OutboxHandler:
         self._margin = margin
         self.reports: list[OutboxReport] = []
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Publish what is due.
 
         Args:
-            event: a batch of the log table's stream, or anything without ``Records``. It is only
-                a reason to look.
+            event: a batch of the log table's stream, a pipe's list of its records, or anything
+                without ``Records``. It is only a reason to look.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -142,10 +143,9 @@ def _of_environment() -> OutboxHandler:
         publisher_for(target, source=source or "dynamo_es", config=backend.config),
         name=os.environ.get("DYNAMO_ES_OUTBOX_NAME") or None,
         attempts=int(attempts),
-        keep_unknown=True,
     )
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext | None = None) -> dict[str, Any]:
+def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Publish what the environment's outbox has, to where the environment says."""
     return _of_environment()(event, context)

@@ -19,19 +19,16 @@ from base64 import b64decode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dynamo_es.aws_lambda.failures import RecordNotDoneError
 from dynamo_es.aws_lambda.records import decode
 from dynamo_es.dynamodb.log.reading import records_of
-from dynamo_es.exceptions import ConfigurationError, EventStoreError
+from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
-
-
-class RecordNotDoneError(EventStoreError):
-    """A record was not applied, and waits for the next call; the log says why."""
 
 
 class _BatchHandler(Protocol):

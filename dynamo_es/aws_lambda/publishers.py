@@ -1,35 +1,44 @@
 """Publishers for an outbox: to Amazon EventBridge, SNS and SQS.
 
-The message is a JSON document:
+Give one to the outbox itself: ``backend.outbox.run(SqsPublisher(url))``. What goes out is the event
+as it is stored, in the shape that `dynamo_es.aws_lambda.messages` documents, whether or not this
+process has its class. Encrypted fields stay encrypted. `load_message` makes it an event again.
 
-.. code-block:: json
-
-    {"id": "…", "name": "account.deposited", "data": {"amount": 5}, "context": {},
-     "created_at": "2026-01-31T12:00:00+00:00", "version": 3, "position": 17, "tenant": "acme",
-     "stream": {"id": "…", "name": "ann", "category": "account"}}
-
-An event goes out at least once: receivers tell repetitions by ``id``. To FIFO topics and queues it
-is sent with the stream as its group and its id for deduplication: those of a stream stay in order,
-apart from what failed and was tried again later.
-
-Fields of a typed event that are stored encrypted are in clear in the event, so they go out in
-clear; events that no class is known for go out as they are stored.
+An event goes out at least once: receivers tell repetitions by ``stream`` and ``id``. FIFO topics
+and queues get the event's stream (tenant, category and UUID) as the group, so the events of a
+stream stay in order, apart from those that failed and were tried again later.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+import re
+from datetime import UTC
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from dynamo_es.aws_lambda.messages import message_of, stored_form, text_of
 from dynamo_es.dynamodb.client import Lazy, client_config, region_of
 from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import ConfigurationError, PublishingError
+from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Recorded
 
-MAX_BYTES: Final = 256 * 1024
-"""Of a message, for all three services."""
+MAX_BYTES: Final = 1024 * 1024
+"""Of what one event makes on a queue or a bus: the message and what goes along with it."""
+MAX_TOPIC_BYTES: Final = 256 * 1024
+"""The same on a topic."""
+
+_MAX_GROUP_CHARACTERS: Final = 128
+_NO_GROUP: Final = re.compile(r"[^!-~]")
+"""Characters that the group of a FIFO queue or topic cannot have."""
+_NO_ATTRIBUTE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that the attribute of a message cannot have."""
+
+_TIME_BYTES: Final = 14
+"""What EventBridge counts for the time of an event."""
 
 _DEFAULT: Final = DynamoConfig(events_table="-", log_table="-", keys_table="-")
 
@@ -38,33 +47,57 @@ class _Publisher:
     """Sends messages by a client that is made when the first one is sent."""
 
     service: str
+    max_bytes = MAX_BYTES
+    as_stored: Literal[True] = True
+    """Tells the outbox to hand over events as they are stored."""
 
     def __init__(self, client: Any, config: DynamoConfig | None) -> None:
         self._client: Lazy[Any] = Lazy(lambda: _connect(self.service, config or _DEFAULT), client)
 
-    def __call__(self, recorded: Recorded) -> None:
+    def __call__(self, event: RecordedRaw | Recorded) -> None:
         """Publish an event.
 
+        Args:
+            event: as the outbox hands it over. One that was loaded into its class is published as
+                it would be stored now; it cannot have encrypted fields.
+
         Raises:
-            PublishingError: it is larger than the service takes, or the service refused it.
+            PublishingError: it is larger than the service takes, the service refused it, or its
+                encrypted fields are in clear.
             botocore.exceptions.ClientError: the service refused the call.
         """
-        text = json.dumps(message(recorded), separators=(",", ":"), ensure_ascii=False)
-        size = len(text.encode())
-        if size > MAX_BYTES:
+        record = event if isinstance(event, RecordedRaw) else stored_form(event)
+        text = text_of(message_of(record))
+        params = self._params(record, text)
+        size = len(text.encode()) + self._size_beside(params)
+        if size > self.max_bytes:
             raise PublishingError(
-                f"Event {recorded.wrapped_event.uuid} makes a message of {size:,} bytes, and "
-                f"{self.service} takes {MAX_BYTES:,}: publish where it is, by a publisher of your "
-                "own, or keep it out of the outbox."
+                f"Event {record.entry.uuid} makes a message of {size:,} bytes, and "
+                f"{self.service} takes {self.max_bytes:,}: publish where it is, by a publisher of "
+                "your own, or keep it out of the outbox."
             )
-        self._send(recorded, text)
+        self._send(params)
 
-    def _send(self, recorded: Recorded, text: str) -> None:
+    def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
+        """Return what the client is called with."""
+        raise NotImplementedError
+
+    def _size_beside(self, params: dict[str, Any]) -> int:
+        """Return the bytes that the service counts beside the message: of its attributes."""
+        return sum(
+            _size(name) + _size(attribute["DataType"]) + _size(attribute["StringValue"])
+            for name, attribute in params["MessageAttributes"].items()
+        )
+
+    def _send(self, params: dict[str, Any]) -> None:
         raise NotImplementedError
 
 
 class EventBridgePublisher(_Publisher):
     """Puts events on a bus; the detail type is the event's name, the resource its stream.
+
+    The resource is the stream's key, ``{tenant}#{category}#{uuid}``, with ``#`` and ``%`` of tenant
+    and category percent-encoded.
 
     Args:
         bus: name or ARN of the event bus.
@@ -87,24 +120,29 @@ class EventBridgePublisher(_Publisher):
         self._bus = bus
         self._source = source
 
-    def _send(self, recorded: Recorded, text: str) -> None:
-        wrapped = recorded.wrapped_event
-        answer = self._client().put_events(
-            Entries=[
-                {
-                    "EventBusName": self._bus,
-                    "Source": self._source,
-                    "DetailType": name_of(recorded),
-                    "Detail": text,
-                    "Time": wrapped.created_at,
-                }
-            ]
-        )
+    def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
+        at = record.entry.created_at
+        return {
+            "EventBusName": self._bus,
+            "Source": self._source,
+            "DetailType": record.entry.name,
+            "Detail": text,
+            "Resources": [_stream_of(record)],
+            # boto3 takes a time without a zone for a local one.
+            "Time": at if at.tzinfo is not None else at.replace(tzinfo=UTC),
+        }
+
+    def _size_beside(self, params: dict[str, Any]) -> int:
+        counted = (params["Source"], params["DetailType"], *params["Resources"])
+        return _TIME_BYTES + sum(map(_size, counted))
+
+    def _send(self, params: dict[str, Any]) -> None:
+        answer = self._client().put_events(Entries=[params])
         if answer.get("FailedEntryCount"):
             entry = answer["Entries"][0]
             raise PublishingError(
-                f"EventBridge refused event {wrapped.uuid}: {entry.get('ErrorCode')}: "
-                f"{entry.get('ErrorMessage')}"
+                f"EventBridge refused an event named {params['DetailType']!r}: "
+                f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
             )
 
 
@@ -118,6 +156,7 @@ class SnsPublisher(_Publisher):
     """
 
     service = "sns"
+    max_bytes = MAX_TOPIC_BYTES
 
     def __init__(
         self, topic_arn: str, *, client: Any = None, config: DynamoConfig | None = None
@@ -125,13 +164,16 @@ class SnsPublisher(_Publisher):
         super().__init__(client, config)
         self._topic_arn = topic_arn
 
-    def _send(self, recorded: Recorded, text: str) -> None:
-        self._client().publish(
-            TopicArn=self._topic_arn,
-            Message=text,
-            MessageAttributes=_attributes(recorded),
-            **_in_order(self._topic_arn, recorded),
-        )
+    def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
+        return {
+            "TopicArn": self._topic_arn,
+            "Message": text,
+            "MessageAttributes": _attributes(record),
+            **_in_order(self._topic_arn, record),
+        }
+
+    def _send(self, params: dict[str, Any]) -> None:
+        self._client().publish(**params)
 
 
 class SqsPublisher(_Publisher):
@@ -151,13 +193,16 @@ class SqsPublisher(_Publisher):
         super().__init__(client, config)
         self._queue_url = queue_url
 
-    def _send(self, recorded: Recorded, text: str) -> None:
-        self._client().send_message(
-            QueueUrl=self._queue_url,
-            MessageBody=text,
-            MessageAttributes=_attributes(recorded),
-            **_in_order(self._queue_url, recorded),
-        )
+    def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
+        return {
+            "QueueUrl": self._queue_url,
+            "MessageBody": text,
+            "MessageAttributes": _attributes(record),
+            **_in_order(self._queue_url, record),
+        }
+
+    def _send(self, params: dict[str, Any]) -> None:
+        self._client().send_message(**params)
 
 
 def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) -> _Publisher:
@@ -184,59 +229,40 @@ def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) 
     raise ConfigurationError(f"{arn!r} is not the ARN of an event bus, a topic or a queue.")
 
 
-def message(recorded: Recorded) -> dict[str, Any]:
-    """Return what is published of an event, as a JSON document."""
-    from dynamo_es.event_store.wrapped import UnknownEvent
-
-    wrapped = recorded.wrapped_event
-    event = wrapped.event
-    data = event.data if isinstance(event, UnknownEvent) else event.model_dump(mode="json")
-    stream = recorded.stream_id
-    return {
-        "id": str(wrapped.uuid),
-        "name": name_of(recorded),
-        "data": data,
-        "context": wrapped.context.model_dump(mode="json", exclude_none=True),
-        "created_at": wrapped.created_at.isoformat(),
-        "version": wrapped.version,
-        "position": recorded.position,
-        "tenant": recorded.tenant_id,
-        "stream": {"id": str(stream), "name": stream.name, "category": stream.category},
-    }
+def _stream_of(record: RecordedRaw) -> str:
+    return stream_key(tenant_prefix(record.tenant_id), record.entry.stream_id)
 
 
-def name_of(recorded: Recorded) -> str:
-    """Return the name under which an event is stored."""
-    from dynamo_es.event_store.event import event_name
-    from dynamo_es.event_store.wrapped import UnknownEvent
-
-    event = recorded.wrapped_event.event
-    if isinstance(event, UnknownEvent):
-        return event.name
-    return event_name(type(event))
-
-
-def _attributes(recorded: Recorded) -> dict[str, Any]:
+def _attributes(record: RecordedRaw) -> dict[str, Any]:
     values = {
-        "name": name_of(recorded),
-        "category": recorded.stream_id.category,
-        "tenant": recorded.tenant_id,
+        "name": record.entry.name,
+        "category": record.entry.stream_id.category,
+        "tenant": record.tenant_id,
     }
-    # Empty ones are refused.
+    # Empty ones are refused, and so are control characters. The message has them all.
     return {
         name: {"DataType": "String", "StringValue": value}
         for name, value in values.items()
-        if value
+        if value and not _NO_ATTRIBUTE.search(value)
     }
 
 
-def _in_order(target: str, recorded: Recorded) -> dict[str, Any]:
+def _in_order(target: str, record: RecordedRaw) -> dict[str, Any]:
     if not target.endswith(".fifo"):
         return {}
+    stream = group = _stream_of(record)
+    if len(group) > _MAX_GROUP_CHARACTERS or _NO_GROUP.search(group):
+        group = sha256(stream.encode()).hexdigest()
+    # The uuid alone does not do: an application may append one event to two streams.
+    place = f"{stream}|{record.generation}|{record.entry.version}|{record.position}"
     return {
-        "MessageGroupId": str(recorded.stream_id),
-        "MessageDeduplicationId": str(recorded.wrapped_event.uuid),
+        "MessageGroupId": group,
+        "MessageDeduplicationId": f"{record.entry.uuid}-{sha256(place.encode()).hexdigest()[:32]}",
     }
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def _connect(service: str, config: DynamoConfig) -> Any:

@@ -7,7 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.hints import find_hint, is_foreign
 from dynamo_es.exceptions import ConfigurationError, StoredItemError
 
 if TYPE_CHECKING:
@@ -40,12 +40,29 @@ class Decoded:
     Attributes:
         commits: the records that are commits, in the order of the batch.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's.
+        foreign: records of items that are nothing of this library's, or cannot be read.
+        damaged: what is wrong with those that are the library's, and cannot be read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
     skipped: int = 0
     foreign: int = 0
+    damaged: list[StoredItemError] = field(default_factory=list)
+
+
+def records_in(event: object) -> Sequence[Mapping[str, Any]]:
+    """Return the records of a batch: as Lambda hands it over, or the bare list of a pipe.
+
+    Raises:
+        ConfigurationError: it is no batch.
+    """
+    records = event.get("Records") if isinstance(event, dict) else event
+    if not isinstance(records, list | tuple):
+        raise ConfigurationError(
+            "This handler takes batches of a DynamoDB table's stream: an event with Records, a "
+            f"pipe's list of them, or a failure record; not {type(event).__name__} without them."
+        )
+    return records
 
 
 def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
@@ -75,7 +92,9 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
             hint = find_hint(image)
         except StoredItemError as error:
             found.foreign += 1
-            _log.warning("A record of a foreign item was skipped: %s", error)
+            if not is_foreign(image):
+                found.damaged.append(error)
+            _log.warning("A record of an item that cannot be read was skipped: %s", error)
             continue
         if hint is None:
             found.skipped += 1
@@ -90,13 +109,19 @@ def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         ConfigurationError: it is not of a table's stream.
     """
-    change = record.get("dynamodb")
+    change = record.get("dynamodb") if isinstance(record, dict) else None
     if not isinstance(change, dict) or "SequenceNumber" not in change:
         raise ConfigurationError(
-            "This handler takes batches of a DynamoDB table's stream, not of "
-            f"{record.get('eventSource') or record.get('EventSource')}."
+            f"This handler takes batches of a DynamoDB table's stream, not of {source_of(record)}."
         )
     return change
+
+
+def source_of(record: object) -> object:
+    """Return what a record says that it comes from, for messages."""
+    if not isinstance(record, dict):
+        return type(record).__name__
+    return record.get("eventSource") or record.get("EventSource")
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:

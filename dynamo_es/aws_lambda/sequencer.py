@@ -11,17 +11,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
-from dynamo_es.aws_lambda.records import decode
+from dynamo_es.aws_lambda.failures import failed_batches, handle_again
+from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.backend import DynamoBackend
     from dynamo_es.contracts import Observer
@@ -50,12 +51,14 @@ class SequencerHandler:
     Attributes:
         sequenced: events that got positions by this process.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's.
+        foreign: records of items that are nothing of this library's, or cannot be read. Of the
+            latter each commit is set aside: `dynamo-es log set-aside` lists them.
     """
 
     def __init__(
         self, backend: DynamoBackend, observer: Observer | None, margin: float | None
     ) -> None:
+        self._backend = backend
         self._gateway = Gateway(lambda: backend.client, backend.config, observer)
         self._tables = Tables(backend.config.events_table, backend.config.log_table)
         self._memory = SequencerMemory()
@@ -64,13 +67,12 @@ class SequencerHandler:
         self.skipped = 0
         self.foreign = 0
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Sequence a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream.
+            event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
+                records of batches that were given up.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -78,17 +80,23 @@ class SequencerHandler:
 
         Raises:
             ConfigurationError: these are not records of a table's stream with new images.
+            ServiceError: a commit that cannot be read was not set aside: Lambda calls again.
         """
+        if failed := failed_batches(event):
+            return handle_again(self._backend, failed, lambda batch: self(batch, context))
         deadline = Deadline(context, self._margin)
-        decoded = decode(event.get("Records", ()))
+        decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign
+        if decoded.damaged:
+            steps = set_aside(self._tables.log, decoded.damaged, self._memory)
+            self._gateway.run("set_aside", DEFAULT_TENANT, None, steps)
         left = decoded.commits
         while left and not deadline.is_set():
             try:
                 self._sequence(left[:MAX_POINTERS])
-            except ServiceError:
-                _log.exception("Sequencing failed, and waits for the next call")
+            except ServiceError as error:
+                _log.error("Sequencing failed, and waits for the next call: %s", trace_error(error))
                 break
             left = left[MAX_POINTERS:]
         return reply(event, [left[0].sequence_number] if left else [])
@@ -106,6 +114,6 @@ def _of_environment() -> SequencerHandler:
     return sequence_events(DynamoBackend.from_env())
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext | None = None) -> dict[str, Any]:
+def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Sequence a batch of the events table's stream, in the tables that the environment names."""
     return _of_environment()(event, context)

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import update_wrapper
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
-from dynamo_es.aws_lambda.records import decode
+from dynamo_es.aws_lambda.failures import failed_batches, handle_again
+from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
+from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.log.reading import chooser, records_of
+from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.projections.projector import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
+    from dynamo_es.contracts import Selection
     from dynamo_es.dynamodb.log.sequencing import Hint
     from dynamo_es.event_store.event import Event
-    from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.values import RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
+
+_ROLE: Final = "A read model"
 
 
 def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
@@ -50,29 +59,31 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
         backend: one of `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
         name: the read model's: text of at most 255 bytes without ``#``.
         category: only the events of its streams.
-        events: only those of these classes.
+        events: only those of these classes: under their names and aliases, with those of their
+            subclasses. An event that is not chosen needs no class, and is passed over.
         keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
         claim: seconds for which a stream is this call's own, longer than one event takes.
         margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
 
     Raises:
-        InvalidSubscriptionError: a filter, a claim, or a function that cannot be.
+        InvalidSubscriptionError: a filter, a claim, or a function that cannot be, such as an
+            asynchronous one.
+        EventDefinitionError: one of the classes is not an event class that can be stored.
         InvalidConsumerError: a name that cannot make a key.
 
     Cost: 2 requests for each stream in a batch, and 1 where events are missing before its first.
     """
-    classes = None if events is None else frozenset(events)
-    selection = backend.select(category, classes)
+    selection = backend.chooser(category, events)
 
     def decorate(function: Callable[[Recorded], object]) -> StreamsHandler:
         if not callable(function):
             raise InvalidSubscriptionError(
                 f"A read model is called with events: {function!r} cannot be."
             )
+        refuse_asynchronous(function, _ROLE)
         projector = backend.projector(name, _never, claim=claim, keep_unknown=keep_unknown)
-        return StreamsHandler(
-            function, backend, projector, chooser(selection), classes, keep_unknown, margin
-        )
+        projector = projector.choosing(lambda: selection().event_names)
+        return StreamsHandler(function, backend, projector, selection, keep_unknown, margin)
 
     return decorate
 
@@ -103,13 +114,12 @@ class StreamsHandler:
         totals: what it has done since its process began.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+    def __init__(
         self,
         function: Callable[[Recorded], object],
         backend: Backend,
         projector: Any,
-        chooses: Callable[[Any], bool],
-        classes: frozenset[type[Event]] | None,
+        selection: Callable[[], Selection],
         keep_unknown: bool,  # noqa: FBT001
         margin: float | None,
     ) -> None:
@@ -117,19 +127,17 @@ class StreamsHandler:
         self._function = function
         self._backend = backend
         self._projector = projector
-        self._chooses = chooses
-        self._classes = classes
+        self._selection = selection
         self._keep_unknown = keep_unknown
         self._margin = margin
         self.totals = Totals()
 
-    def __call__(
-        self, event: Mapping[str, Any], context: LambdaContext | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream.
+            event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
+                records of batches that were given up.
             context: Lambda's; None: there is no deadline.
 
         Returns:
@@ -138,57 +146,70 @@ class StreamsHandler:
         Raises:
             ConfigurationError: these are not records of a table's stream with new images.
         """
+        if failed := failed_batches(event):
+            return handle_again(self._backend, failed, lambda batch: self(batch, context))
         deadline = Deadline(context, self._margin)
-        records = event.get("Records", ())
+        records = records_in(event)
         decoded = decode(records)
-        chosen = [commit for commit in decoded.commits if self._chooses(commit.hint)]
+        selection = self._selection()
+        chooses = chooser(selection)
+        chosen = [commit for commit in decoded.commits if chooses(commit.hint)]
         self.totals.records += len(records)
         self.totals.skipped += decoded.skipped + len(decoded.commits) - len(chosen)
         self.totals.foreign += decoded.foreign
         left: list[str] = []
         for commits in _by_stream(chosen):
-            rest = self._apply(commits, deadline)
+            rest = self._apply(commits, selection, deadline)
             if rest:
                 left.append(min((one.sequence_number for one in rest), key=int))
         return reply(event, left)
 
-    def _apply(self, commits: Sequence[CommitRecord], deadline: Deadline) -> Sequence[CommitRecord]:
+    def _apply(
+        self, commits: Sequence[CommitRecord], selection: Selection, deadline: Deadline
+    ) -> Sequence[CommitRecord]:
         """Apply commits of one stream, in order; return those that are not done."""
         done = 0
         for run in _runs(commits):
             if deadline.is_set():
                 break
-            finished = self._apply_run(run, deadline)
+            finished = self._apply_run(run, selection, deadline)
             done += finished
             if finished < len(run):
                 break
         return commits[done:]
 
-    def _apply_run(self, run: Sequence[CommitRecord], deadline: Deadline) -> int:
+    def _apply_run(
+        self, run: Sequence[CommitRecord], selection: Selection, deadline: Deadline
+    ) -> int:
         """Apply commits that follow each other; return how many of them are done."""
-        events, unreadable = self._read(run)
-        if not events:
+        stream, steps, unreadable = self._read(run, selection)
+        if stream is None:
             self._wait(run[0].hint, run[0].hint.first_version - 1, unreadable)
             return 0
         first = run[0].hint.first_version
-        last = first + len(events) - 1
-        stream = events[0]
+        last = first + len(steps) - 1
         reached = 0
 
-        def apply(place: int, wrapped: WrappedEvent[Any]) -> None:
+        def apply(place: int, wrapped: WrappedEvent[Any] | None) -> None:
             nonlocal reached
-            if self._classes is None or type(wrapped.event) in self._classes:
-                self._function(replace(stream, wrapped_event=wrapped))
+            if wrapped is not None:
+                recorded = Recorded(
+                    wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
+                )
+                refuse_unfinished(self._function(recorded), self._function, _ROLE)
                 self.totals.applied += 1
             reached = place
 
         try:
             self._projector.follow(
                 Followed(
-                    self._projector.name, stream.stream_id, stream.tenant_id, stream.generation
+                    self._projector.name,
+                    stream.entry.stream_id,
+                    stream.tenant_id,
+                    stream.generation,
                 ),
                 first,
-                [recorded.wrapped_event for recorded in events],
+                steps,
                 apply,
                 deadline.is_set,
             )
@@ -204,28 +225,43 @@ class StreamsHandler:
             self._wait(run[0].hint, last, unreadable)
         return _done(run, last)
 
-    def _read(self, run: Sequence[CommitRecord]) -> tuple[list[Recorded], Exception | None]:
-        """Return the events of commits, up to the first that cannot be read, and why."""
-        events: list[Recorded] = []
+    def _read(
+        self, run: Sequence[CommitRecord], selection: Selection
+    ) -> tuple[RecordedRaw | None, list[Step], Exception | None]:
+        """Return the events of commits, up to the first that cannot be read, and why.
+
+        Returns:
+            One of the events as it is stored, for what is known of the stream; None: none could
+            be read. The events. What the first one failed of that could not be read.
+        """
+        stream: RecordedRaw | None = None
+        steps: list[Step] = []
         for record in run:
             try:
-                raw = records_of(record.hint, record.item, 0)
-                typed = [
-                    self._backend.deserialize(one, keep_unknown=self._keep_unknown) for one in raw
-                ]
+                raws = records_of(record.hint, record.item, 0)
+                read = [Step(raw.entry.uuid, self._chosen(raw, selection)) for raw in raws]
             except Exception as error:  # noqa: BLE001 - what comes before is applied first
-                return events, error
-            events += [replace(one, position=0) for one in typed]
-        return events, None
+                return stream, steps, error
+            stream = stream or raws[0]
+            steps += read
+        return stream, steps, None
+
+    def _chosen(self, raw: RecordedRaw, selection: Selection) -> WrappedEvent[Any] | None:
+        """Return an event as an object of its class; None if it is not chosen."""
+        names = selection.event_names
+        if names is not None and raw.entry.name not in names:
+            return None
+        return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
 
     def _wait(self, hint: Hint, version: int, error: Exception | None) -> None:
         self.totals.failed += 1
+        # Not as exc_info: the text of an error may quote an event.
         _log.error(
-            "Read model %r: stream %s waits behind version %d for the next call",
+            "Read model %r: stream %s waits after version %d for the next call: %s",
             self._projector.name,
             hint.stream_key,
             version,
-            exc_info=error,
+            "it could not be read" if error is None else trace_error(error),
         )
 
 

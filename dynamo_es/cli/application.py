@@ -1,7 +1,10 @@
 """The commands put together, and what becomes of their errors."""
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +20,7 @@ from dynamo_es.cli.demo import demo
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
 from dynamo_es.cli.list_streams import list_streams
-from dynamo_es.cli.log import repair, verify
+from dynamo_es.cli.log import repair, set_aside, verify
 from dynamo_es.cli.options import expanded
 from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
@@ -31,7 +34,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _interruptible():
+                return super().invoke(ctx)
         except Exception as error:
             known = _explained(error)
             if known is None or ctx.params["debug"]:
@@ -41,6 +45,20 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             tell("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C interrupt what is done here as it does in any program; before and after as set."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _explained(error: Exception) -> Exception | None:
@@ -113,9 +131,12 @@ _register(list_streams, "streams")
 _register(checkpoints, "checkpoints")
 _register(cost, "cost")
 
-_log_commands = typer.Typer(no_args_is_help=True, help="Verify the log, or repair it.")
+_log_commands = typer.Typer(
+    no_args_is_help=True, help="Verify the log, repair it, see what it lacks."
+)
 _log_commands.command("verify")(expanded(verify))
 _log_commands.command("repair")(expanded(repair))
+_log_commands.command("set-aside")(expanded(set_aside))
 application.add_typer(_log_commands, name="log")
 
 _outbox_commands = typer.Typer(no_args_is_help=True, help="What could not be published.")

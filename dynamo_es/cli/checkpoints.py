@@ -7,6 +7,7 @@ from rich.text import Text
 from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, printable, results
+from dynamo_es.values import TenantId
 
 
 def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
@@ -19,6 +20,7 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
             print_json(
                 {
                     "consumer": one.consumer,
+                    "tenant": one.tenant_id,
                     "position": one.position,
                     "lag": max(end - one.position, 0),
                     "moved_at": one.moved_at.isoformat(),
@@ -30,11 +32,20 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("moved at", no_wrap=True)
     table.add_column("consumer", overflow="fold")
+    table.add_column("tenant", overflow="fold")
     for one in found:
         table.add_row(
             f"{one.position:,}",
             f"{max(end - one.position, 0):,}",
             one.moved_at.isoformat(sep=" ", timespec="seconds"),
             Text(printable(one.consumer)),
+            _tenant(one.tenant_id),
         )
     results().print(table)
+
+
+def _tenant(tenant_id: TenantId | None) -> Text:
+    """Return a tenant as it is shown; nothing for the consumers of all tenants."""
+    if tenant_id is None:
+        return Text("")
+    return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")

@@ -103,7 +103,9 @@ def import_file(
     crash, or when the file has grown, import it again, and what is stored already is passed
     over. Where a stream holds other events, it is left as it is.
 
-    Lines that are no events are reported, the rest is imported; the exit status is then 1.
+    A line that is no event is reported, and its stream ends before it; other streams go on. If
+    the line does not tell its stream, all streams end before it. The exit status is then 1.
+    Repair the line and import the file again: that stores the rest.
     """
     config = place.config()
     meter = Meter()
@@ -153,8 +155,10 @@ class _Problems:
         self._count += 1
         if self._count > PROBLEMS_SHOWN:
             return
-        text = f"line {problem.line}: {problem.reason}"
-        if problem.stream is not None:
+        text = f"line {problem.line}: {problem.reason.removesuffix('.')}."
+        if problem.stream is None:
+            text += " It does not tell its stream, so all later lines are skipped."
+        else:
             text += f" The later lines of {problem.stream} are skipped."
         tell(text, style="yellow")
 

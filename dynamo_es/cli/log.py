@@ -1,4 +1,4 @@
-"""``dynamo-es log``: verify it, repair it."""
+"""``dynamo-es log``: verify it, repair it, list what is set aside."""
 
 from dataclasses import asdict
 
@@ -6,10 +6,10 @@ import typer
 
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import facts
-from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.cli.terminal import print_json, printable, results, tell
 from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.client import LazyClient
-from dynamo_es.dynamodb.log.scan import Repaired
+from dynamo_es.dynamodb.log.scan import Repaired, read_set_aside
 from dynamo_es.dynamodb.log.scan import repair as run_repair
 from dynamo_es.dynamodb.log.verification import Verified
 from dynamo_es.dynamodb.log.verification import verify as run_verification
@@ -18,8 +18,9 @@ from dynamo_es.dynamodb.log.verification import verify as run_verification
 def verify(place: Place, *, as_json: AsJson = False) -> None:
     """Check that every commit has exactly one place in the log, and every stream its order.
 
-    Reads both tables, all of them, and writes nothing. Exit status 1 if something is wrong.
-    Commits that are only waiting for their positions are counted, and no fault.
+    Reads both tables, all of them, and writes nothing. Exit status 1 if something is wrong, or if
+    a commit cannot be read. Commits that are only waiting for their positions are counted, and no
+    fault.
     """
     config = place.config()
     with ticking("Reading the log") as tick:
@@ -35,6 +36,10 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
         tell(fault, style="red")
     if left := report.fault_count - len(report.faults):
         tell(f"… and {left:,} more like these.", style="red")
+    for line in report.unreadable:
+        tell(line, style="yellow")
+    if left := report.set_aside - len(report.unreadable):
+        tell(f"… and {left:,} more that cannot be read.", style="yellow")
     if report.not_sequenced:
         tell(
             f"{report.not_sequenced:,} commits are not in the log yet. If they are not in a "
@@ -54,6 +59,7 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
                     ("stored", f"{report.commits:,} commits in {report.scanned:,} items"),
                     ("not in the log yet", f"{report.not_sequenced:,} commits"),
                     ("foreign items", f"{report.foreign:,}"),
+                    ("cannot be read", f"{report.set_aside:,} items"),
                     ("faults", f"{report.fault_count:,}"),
                 ]
             )
@@ -66,7 +72,9 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
     """Give every commit that has no position in the log one.
 
     Scans the events table, all of it. What is in the log stays as it is: run it again after an
-    interruption, or beside sequencers, as often as you like.
+    interruption, or beside sequencers, as often as you like. A commit that cannot be read is set
+    aside (log set-aside lists these), and its stream waits. A newest page at which every sequencer
+    stops is mended.
     """
     config = place.config()
     with ticking("Scanning the events table") as tick:
@@ -78,6 +86,12 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
             )
 
         done = run_repair(config, LazyClient(config, None), on_progress=show)
+    if done.set_aside:
+        tell(
+            f"{done.set_aside:,} items cannot be read and are set aside; {done.waiting:,} later "
+            "commits of their streams wait. To list them: dynamo-es log set-aside",
+            style="yellow",
+        )
     if as_json:
         print_json(asdict(done))
         return
@@ -86,10 +100,30 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
             [
                 ("scanned", f"{done.scanned:,} items, {done.commits:,} commits"),
                 ("foreign items", f"{done.foreign:,}"),
+                ("set aside", f"{done.set_aside:,} items, {done.waiting:,} commits wait"),
                 ("given", f"{done.positions:,} positions in {done.pages:,} pages"),
             ]
         )
     )
+    if done.mended:
+        results().print(f"The newest page was mended: {done.mended:,} commits less.")
+
+
+def set_aside(place: Place, *, as_json: AsJson = False) -> None:
+    """List the commits that no sequencer of this release can read.
+
+    They have no position in the log, and later commits of their streams wait. Upgrade if a newer
+    release wrote them; else restore or delete the items. Then: dynamo-es log repair.
+    """
+    config = place.config()
+    for entry in read_set_aside(config, LazyClient(config, None)):
+        if as_json:
+            print_json({**asdict(entry), "since": entry.since.isoformat()})
+            continue
+        line = f"{entry.stream_key} {entry.version} since {entry.since.isoformat(sep=' ')}: "
+        results().print(
+            printable(line + entry.reason), markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _share(done: int, expected: int) -> str:

@@ -47,7 +47,7 @@ class Place:
         typer.Option(
             envvar="DYNAMO_ES_ENDPOINT_URL",
             metavar="URL",
-            help="Where an emulator answers, such as DynamoDB Local. Default: AWS.",
+            help="Where an emulator answers, such as dynoxide. Default: AWS.",
             rich_help_panel="Tables",
         ),
     ] = None

@@ -10,14 +10,26 @@ from rich.text import Text
 from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, printable, results, tell
-from dynamo_es.outbox.outbox import DEFAULT_NAME
+from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
 
 Named = Annotated[str, typer.Option("--outbox", metavar="NAME", help="Which outbox.")]
 
 
-def list_entries(place: Place, *, outbox: Named = DEFAULT_NAME, as_json: AsJson = False) -> None:
+Tenant = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Of its outbox. Default: of that of all tenants."),
+]
+
+
+def list_entries(
+    place: Place,
+    *,
+    outbox: Named = DEFAULT_NAME,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
     """List the events that could not be published so far; dead ones are not tried again."""
-    entries = DynamoBackend(place.config()).outbox.named(outbox).entries()
+    entries = _found(place, tenant).named(outbox).entries()
     if as_json:
         for entry in entries:
             print_json(
@@ -56,12 +68,18 @@ def retry(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All dead entries.")] = False,
     outbox: Named = DEFAULT_NAME,
+    tenant: Tenant = None,
 ) -> None:
     """Put entries back, so that they are tried as often as new ones."""
     if bool(positions) == everything:
         raise typer.BadParameter("Give the positions of entries, or --all.")
-    found = DynamoBackend(place.config()).outbox.named(outbox)
+    found = _found(place, tenant).named(outbox)
     chosen = positions or [entry.position for entry in found.entries() if entry.dead]
     for position in chosen:
         found.retry(position)
     tell(f"{len(chosen):,} entries will be tried again.")
+
+
+def _found(place: Place, tenant: str | None) -> Outbox:
+    backend = DynamoBackend(place.config())
+    return backend.outbox if tenant is None else backend.in_tenant(tenant).outbox

@@ -1,11 +1,13 @@
 """``dynamo-es sequence``."""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,7 +16,10 @@ from dynamo_es.cli.terminal import tell
 from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
 from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.rounds import Polled
+from dynamo_es.dynamodb.log.rounds import Polled, Progress
+
+_BACKLOG_SECONDS: Final = 10.0
+"""What was written longer ago than this is a backlog."""
 
 
 def sequence(
@@ -30,31 +35,81 @@ def sequence(
     at once. Not needed where a Lambda function sequences, or the appending processes do.
     """
     config = place.config()
-    poller = StreamPoller(config, LazyClient(config, None), LazyStreamsClient(config))
-    if once:
-        tell(_in_words(poller.drain()))
-        return
     total = Polled()
+    work = Work(time.time, time.monotonic)
     stop = Event()
-    with _ended_by_signals(stop), ticking("Waiting for events") as tick:
+    with _ended_by_signals(stop), ticking("Reading the events table's stream") as tick:
+
+        def progress(now: Progress) -> None:
+            tick(work.describe(now))
 
         def show(polled: Polled) -> None:
             nonlocal total
             total += polled
+            work.add(polled)
             if not polled.idle:
                 tick(_in_words(total))
+            elif not total.records:
+                tick("Waiting for events")
 
-        try:
-            poller.run(stop, show)
-        finally:
-            tell(_in_words(total))
+        client, streams = LazyClient(config, None), LazyStreamsClient(config)
+        poller = StreamPoller(config, client, streams, on_progress=progress)
+        if once:
+            tell(_in_words(poller.drain(stop)))
+        else:
+            try:
+                poller.run(stop, show)
+            finally:
+                tell(_in_words(total))
     if stop.is_set():
         raise KeyboardInterrupt
 
 
+class Work:
+    """Says how a worker is doing with a backlog: how much, how fast, how long still.
+
+    Args:
+        clock: seconds since the epoch.
+        monotonic: seconds of a clock that only goes forward.
+    """
+
+    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._positions = 0
+        self._first_written_at: float | None = None
+
+    def add(self, polled: Polled) -> None:
+        """Take a round in that has ended."""
+        self._positions += polled.positions
+
+    def describe(self, now: Progress) -> str:
+        """Return what is to be shown of a round that goes on."""
+        elapsed = max(self._monotonic() - self._began, 0.001)
+        positions = self._positions + now.positions
+        text = (
+            f"{positions:,} events put into the log, {positions / elapsed:,.0f} a second; "
+            f"backlog: {now.pending:,} commits read and not in it yet"
+        )
+        if now.written_at is None:
+            return f"{text}."
+        if self._first_written_at is None:
+            self._first_written_at = now.written_at
+        behind = self._clock() - now.written_at
+        if behind < _BACKLOG_SECONDS:
+            return f"{text}."
+        text += f", and all that was written in the last {_rounded(behind)}"
+        # Seconds of the stream that a second of work takes in; new ones come meanwhile.
+        speed = (now.written_at - self._first_written_at) / elapsed
+        if speed > 1:
+            text += f"; about {_rounded(behind / (speed - 1))} remaining"
+        return f"{text}."
+
+
 @contextmanager
 def _ended_by_signals(stop: Event) -> Iterator[None]:
-    """Let Ctrl-C, and SIGTERM, which ends containers, end this after the round in hand.
+    """Let Ctrl-C, and SIGTERM, which ends containers, end this after the request in hand.
 
     The second one ends it at once.
     """
@@ -72,6 +127,10 @@ def _ended_by_signals(stop: Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _rounded(seconds: float) -> timedelta:
+    return timedelta(seconds=round(seconds))
+
+
 def _in_words(polled: Polled) -> str:
     text = (
         f"{polled.records:,} records read, {polled.positions:,} events put into the log "
@@ -79,4 +138,11 @@ def _in_words(polled: Polled) -> str:
     )
     if polled.skipped:
         text += f", {polled.skipped:,} records of foreign items skipped"
+    if polled.set_aside:
+        text += (
+            f", {polled.set_aside:,} records of items that cannot be read, which are set aside "
+            "(dynamo-es log set-aside)"
+        )
+    if polled.waiting:
+        text += f", {polled.waiting:,} commits wait for one that is set aside"
     return f"{text}."

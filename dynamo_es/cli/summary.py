@@ -34,7 +34,7 @@ def summary_table(summary: Summary) -> Table:
     ]
     if summary.skipped:
         rows.append(
-            ("skipped", f"{summary.skipped:,} of {summary.refused_streams:,} refused streams")
+            ("skipped", f"{summary.skipped:,}, {summary.refused_streams:,} streams refused")
         )
     rows += [
         ("requests", f"{summary.requests:,}, {summary.requests_per_event:.2f} an event"),

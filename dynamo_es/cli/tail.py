@@ -44,6 +44,7 @@ def tail(  # noqa: PLR0913 - what may be chosen, each an option
         reader = log.reader(start, selection)
         while records := reader.read():
             _show(records, as_json=as_json)
+        log.unsequenced()
         return
     subscriptions = LogSubscriptions(log, sleep=_sleep)
     for batch in subscriptions.subscribe(start, 100, timedelta(seconds=0.5), selection):

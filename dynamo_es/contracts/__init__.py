@@ -6,10 +6,11 @@ from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
 from dynamo_es.contracts.key_storage import KeyStorageStrategy
 from dynamo_es.contracts.log import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.observer import Observer, OperationReport
-from dynamo_es.contracts.storage import EnlistedWrite, StorageStrategy
+from dynamo_es.contracts.storage import ANOTHER_GENERATION, EnlistedWrite, StorageStrategy
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [
+    "ANOTHER_GENERATION",
     "EVERYTHING",
     "AppendHooks",
     "AppendListener",

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.exceptions import (
+    InputError,
     InvalidConsumerError,
     InvalidEventError,
     InvalidPositionError,
     InvalidRangeError,
     InvalidStreamIdError,
     InvalidSubjectError,
+    InvalidSubscriptionError,
     InvalidVersioningError,
 )
 from dynamo_es.values import (
@@ -27,6 +29,7 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
 MAX_SUBJECT_BYTES: Final = 1024
@@ -34,6 +37,38 @@ MAX_SUBJECT_BYTES: Final = 1024
 
 MAX_CONSUMER_BYTES: Final = 255
 """Of a consumer's name: keys are made of it and of more."""
+
+
+def check_kind(
+    label: str,
+    value: object,
+    kind: type | tuple[type, ...],
+    error: type[EventStoreError] = InputError,
+) -> None:
+    """Raise ``error`` unless a value is of a class, or of one of several.
+
+    Args:
+        label: what it is, as the subject of the message.
+        value: to be checked; the message names its class only, for it may be anybody's data.
+        kind: the class, or several.
+        error: class of the error; it takes the message alone.
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(each.__name__ for each in kinds)
+        raise error(f"{label} must be of the class {wanted}, not {type(value).__name__}.")
+
+
+def check_callable(label: str, value: object, error: type[EventStoreError] = InputError) -> None:
+    """Raise ``error`` unless a value can be called."""
+    if not callable(value):
+        raise error(f"{label} must be a function, not {type(value).__name__}.")
+
+
+def check_count(label: str, value: object) -> None:
+    """Raise `InputError` unless a value is an integer of 1 or more."""
+    if type(value) is not int or value < 1:
+        raise InputError(f"{label} must be an integer of 1 or more, not {value!r:.40}.")
 
 
 def check_range(start: int | None, stop: int | None) -> None:
@@ -61,19 +96,37 @@ def check_tenant(tenant_id: str) -> None:
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
 
 
+def check_scope(tenant_id: str, scope: str | None) -> None:
+    """Raise `InvalidSubscriptionError` if a tenant is not the one that a scope is of.
+
+    Args:
+        tenant_id: whose events are asked for.
+        scope: the only tenant whose events may be read; None: all tenants' may.
+    """
+    check_tenant(tenant_id)
+    if scope is not None and tenant_id != scope:
+        raise InvalidSubscriptionError(
+            f"This backend reads the events of tenant {scope!r} only, not those of {tenant_id!r}: "
+            "call in_tenant for the other one."
+        )
+
+
 def check_subject(subject: str) -> None:
     """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
     if not isinstance(subject, str) or not subject:
-        raise InvalidSubjectError(f"A subject is text, not empty; not {subject!r}.")
+        # Without the value: it may come out of an event.
+        raise InvalidSubjectError(
+            f"A subject is text, not empty; this one is {type(subject).__name__}."
+        )
     try:
         size = len(subject.encode())
     except UnicodeEncodeError:
         raise InvalidSubjectError(
-            f"The subject {subject!r} holds a lone surrogate, which is not Unicode: replace it."
+            "The subject holds a lone surrogate, which is not Unicode: replace it."
         ) from None
     if size > MAX_SUBJECT_BYTES:
         raise InvalidSubjectError(
-            f"The subject {subject[:40]!r}… is {size:,} bytes long; "
+            f"The subject is {size:,} bytes long; "
             f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
         )
 
@@ -126,6 +179,12 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         raise InvalidVersioningError(
             f"Give ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, not {versioning!r}."
         )
+    if not isinstance(events, list | tuple):
+        raise InvalidEventError(
+            stream_id,
+            f"the events are a {type(events).__name__}, which may be empty when they are appended "
+            "again: give a list or a tuple.",
+        )
     if not events:
         return
     aware = None
@@ -176,7 +235,9 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
     """Raise `InvalidEventError` unless one event of the stream can be stored as it is."""
     label = "the snapshot" if index is None else f"event {index}"
     if not isinstance(event, RawEvent):
-        raise InvalidEventError(stream_id, f"{label} is not a RawEvent but {event!r}.")
+        raise InvalidEventError(
+            stream_id, f"{label} is of type {type(event).__name__}, not a RawEvent."
+        )
     if event.stream_id is not stream_id and event.stream_id != stream_id:
         raise InvalidEventError(stream_id, f"{label} is of the stream {event.stream_id!r}.")
     if not isinstance(event.uuid, UUID):

@@ -18,7 +18,7 @@ class Followed(NamedTuple):
         consumer: the read model.
         stream_id: the stream.
         tenant_id: whose it is.
-        generation: number of the stream's life; 0 where nobody tells lives apart.
+        generation: number of the stream's life; 0: it is not known.
     """
 
     consumer: str
@@ -31,7 +31,12 @@ class CursorStrategy(ABC):
     """Where read models keep how far they are in each stream. Safe to share between threads.
 
     Whoever applies events claims the cursor first: nobody else can until he gives it back, or
-    until his claim runs out. All times are milliseconds since the epoch, by the caller's clock.
+    until his claim runs out. All times are milliseconds since the epoch, by the caller's clock;
+    claims are judged as `LeaseWatch` says, so clocks need not agree. Every write names its
+    claimant: one whose claim was taken over changes nothing any more.
+
+    A cursor whose generation is not known (0) counts for the generation that is told first. An
+    event whose generation is not known counts as one of the generation that the cursor is in.
     """
 
     @abstractmethod
@@ -44,8 +49,8 @@ class CursorStrategy(ABC):
             followed: the stream; a new generation begins at version 0.
             version: where the cursor is to go, 1 or more.
             claimant: unlike every other.
-            now: claims that end before are over.
-            until: when this one ends.
+            now: the present time.
+            until: when this claim ends, unless it is renewed.
 
         Returns:
             Where the cursor is, below the version; None: it is there or further, or in a later

@@ -43,19 +43,24 @@ class KeyStorageStrategy(ABC):
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 1 request, 1 write unit, whether there is a key or not. With KMS, 1
-        request to it, and 1 more if there is one.
+        Cost on DynamoDB: 1 request, 1 write unit, whether there is a key or not; 1 more of each
+        where one was deleted. With KMS, 1 request to it, and 1 more if there is one.
         """
 
     @abstractmethod
-    def delete(self, subject: str) -> None:
-        """Delete the key of a subject. Idempotent: one that has no key is no error.
+    def delete(self, subject: str) -> bool:
+        """Delete the key that a subject has now. Idempotent: one that has no key is no error.
+
+        A repetition that arrives late deletes no key that was made since.
+
+        Returns:
+            Whether the subject has, or ever had, a key.
 
         Raises:
             InvalidSubjectError: not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer; call again to be sure.
 
-        Cost on DynamoDB: 1 request, 1 write unit.
+        Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit; 1 read unit without a key.
         """
 
     @abstractmethod

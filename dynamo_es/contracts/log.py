@@ -40,13 +40,21 @@ class LogReader(ABC):
     def position(self) -> Position:
         """Everything up to here was looked at, and what is selected of it was returned."""
 
+    @property
+    def passed_over(self) -> int:
+        """How many commits this reader has passed over so far, because they cannot be read.
+
+        Each is logged as an error, by its stream and version.
+        """
+        return 0
+
     @abstractmethod
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events, in the order of their positions, and move on.
 
         A piece is of any size, as its engine reads best. It is empty where the log ends by now:
-        `position` is then the end of the log. What was deleted since is left out. After an error
-        nothing is lost: call again.
+        `position` is then the end of the log. What was deleted since is left out, and so is what
+        cannot be read (see `passed_over`). After an error nothing is lost: call again.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -86,6 +94,22 @@ class LogStrategy(ABC):
             InvalidPositionError: negative, or one that the log has not reached.
             ServiceError: AWS refused or did not answer.
         """
+
+    def unsequenced(self) -> bool:
+        """Whether events are stored after the end of the log, as far as a cheap look shows.
+
+        Consumers ask this where the log ends, because no event ever comes out of it while no
+        sequencer runs. The first look of a log object that finds such events logs a warning.
+
+        What is promised: such events are found if the log is empty, if this process appended the
+        last of them, or if they follow the events of the log's newest streams. Others, such as
+        those of a new stream that another process appended, may stay unseen: `dynamo-es log
+        verify` finds all of them. While a sequencer runs, the answer may be True for the second
+        or so that it takes.
+
+        Raises nothing: a look that fails has found nothing.
+        """
+        return False
 
     @abstractmethod
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:

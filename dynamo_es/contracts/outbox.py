@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.leases import Held
     from dynamo_es.values import Position, StreamId, TenantId
 
 
@@ -46,13 +47,12 @@ class OutboxState(NamedTuple):
 
     Attributes:
         position: up to here everything was tried; 0 before the first run.
-        leased_until: when the lease of the worker that has it ends, milliseconds since the
-            epoch; 0: nobody has it.
+        lease: of the worker that has it; None: nobody has it.
         due: entries to be tried again now, in the order of their positions.
     """
 
     position: Position
-    leased_until: int
+    lease: Held | None
     due: tuple[OutboxEntry, ...]
 
 
@@ -71,7 +71,8 @@ class Claim(NamedTuple):
 class OutboxStrategy(ABC):
     """Where outboxes keep their state. Safe to share between threads.
 
-    All times are milliseconds since the epoch, by the caller's clock. Every method raises
+    All times are milliseconds since the epoch, by the caller's clock; leases are judged as
+    `LeaseWatch` says, so clocks need not agree. Every method raises
     `InvalidConsumerError` for a name that cannot make a key, and `ServiceError` if AWS refused
     or did not answer. Whether a change was made is unknown then; making it again is safe.
     """
@@ -81,8 +82,17 @@ class OutboxStrategy(ABC):
         """Return the state of an outbox, which may never have been used. Writes nothing."""
 
     @abstractmethod
-    def take(self, claim: Claim, now: int, until: int) -> Position | None:
-        """Take the lease, unless another worker has it until later than now.
+    def take(
+        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+    ) -> Position | None:
+        """Take the lease, unless another worker has it.
+
+        Args:
+            claim: of the worker.
+            now: the present time.
+            until: when the lease ends, unless it is renewed.
+            instead_of: a lease of another worker, as it was read, that is over: it is taken over
+                if it has not been renewed since.
 
         Returns:
             The position of the outbox; None: another worker has the lease.
@@ -133,4 +143,12 @@ class OutboxStrategy(ABC):
 
         Raises:
             UnknownOutboxEntryError: nothing at that position failed.
+        """
+
+    @abstractmethod
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return where the outboxes of one tenant keep theirs, apart from all others.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
         """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, Final
 
+from dynamo_es.portable import reduce_error
+
 MAX_INTEGER_BITS: Final = 14_000
 """Python reads back integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
 
@@ -21,6 +23,8 @@ class NotJsonError(ValueError):
         reason: what is wrong, and what to do.
         path: keys and indexes that lead to it, innermost first.
     """
+
+    __reduce__ = reduce_error
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+    from dynamo_es.values import (
+        Position,
+        RawEvent,
+        StoredVersion,
+        StreamId,
+        TenantId,
+        Versioning,
+    )
 
 
 EnlistedWrite: TypeAlias = dict[str, Any]
@@ -16,6 +23,14 @@ EnlistedWrite: TypeAlias = dict[str, Any]
 
 ``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
 """
+
+
+ANOTHER_GENERATION: Final = (
+    "The stream was deleted (and maybe created again) since the caller last saw it: "
+    "what the caller knows is of an earlier generation. "
+    "Load the stream again, decide again, append again."
+)
+"""What the refusal of an append says that comes from a deleted generation."""
 
 
 class StorageStrategy(ABC):
@@ -40,9 +55,9 @@ class StorageStrategy(ABC):
             stop: version to stop before, exclusive. None: to the end.
 
         Returns:
-            The events, contiguous; ``[]`` for a stream that does not exist or an empty
-            range. In streams without versions, ``start`` and ``stop`` count the events
-            from 1, and each comes back with version None.
+            The events, contiguous, each with the generation that it is of; ``[]`` for a
+            stream that does not exist or an empty range. In streams without versions,
+            ``start`` and ``stop`` count the events from 1, and each comes back with version None.
 
         Raises:
             InvalidRangeError: ``start`` or ``stop`` below 1 (a ``ValueError`` too).
@@ -60,14 +75,15 @@ class StorageStrategy(ABC):
         events: Sequence[RawEvent],
         *,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> int | None:
+    ) -> StoredVersion | None:
         """Append events to a stream: all of them or none.
 
         Args:
             stream_id: the stream; each event's ``stream_id`` must be the same.
             versioning: ``ExplicitVersioning(n)``: the stream's version must be exactly n,
-                0 for a stream that must not exist. ``ANY_VERSION``: append at the head,
-                whatever it is. ``NO_VERSIONING``: the stream has no versions.
+                0 for a stream that must not exist; with a generation, it must be the live
+                one. ``ANY_VERSION``: append at the head, whatever it is. ``NO_VERSIONING``:
+                the stream has no versions.
             events: in order. Their versions, where set, must be n+1, n+2, …; without an
                 explicit version they must not be set. No events: no request.
             transact_with: up to 99 writes to the caller's own tables, carried out in the same
@@ -77,11 +93,13 @@ class StorageStrategy(ABC):
         UUIDs) is a success that writes nothing; what went along with them did so the first time.
 
         Returns:
-            The version of the last one of these events; None in a stream without versions,
-            and if there were no events.
+            The version of the last one of these events, which knows its generation and whether
+            the events were stored already; None in a stream without versions, and if there were
+            no events.
 
         Raises:
-            ConcurrentStreamWriteError: the version is not n. Nothing was written.
+            ConcurrentStreamWriteError: the version is not n, or not of that generation.
+                Nothing was written.
             ExpectedVersionUsedOnVersionlessStream: versions on a stream without them.
             NoExpectedVersionGivenOnVersionedStream: the reverse.
             InvalidEventError: events that cannot be stored as they are.
@@ -92,15 +110,16 @@ class StorageStrategy(ABC):
             ServiceError: AWS refused or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process does not know the stream's version. With other writes, all
-        of it costs twice the units.
+        unit more when this process does not know the stream's version, or had no reply of the
+        table for ten seconds. With other writes, all of it costs twice the units.
         """
 
     @abstractmethod
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save the snapshot of a stream at ``snapshot.version``; one is kept per stream.
 
-        An older snapshot never replaces a newer one: it is silently dropped.
+        An older snapshot never replaces a newer one: it is silently dropped. So is a snapshot
+        of an earlier generation, if it says so: ``snapshot.generation``, where that is set.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
@@ -110,7 +129,8 @@ class StorageStrategy(ABC):
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process does not know that the stream is that long.
+        unit more when this process does not know that the stream is that long, or had no reply
+        of the table for ten seconds.
         """
 
     @abstractmethod

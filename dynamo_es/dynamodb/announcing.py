@@ -60,4 +60,11 @@ class Announcer:
             replace(event, version=None if append.versionless else version)
             for version, event in enumerate(append.events, first)
         ]
-        self.hooks.listener(events, tenant_id, position)
+        self.hooks.listener(events, tenant_id, position, _generation(append, key))
+
+
+def _generation(append: Append, key: tuple[str, int, int] | None) -> int:
+    """Return the generation that an append is of; 0 if it was stored before and nobody looked."""
+    if append.commits:
+        return append.commits[0].generation
+    return 0 if key is None else key[1]

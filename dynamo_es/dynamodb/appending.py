@@ -8,8 +8,10 @@ looked up, and what stays unknown is reported as unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
+from dynamo_es.contracts import ANOTHER_GENERATION
+from dynamo_es.dynamodb.collisions import Collision, StreamChanged
 from dynamo_es.dynamodb.commits import plan_commits, put_request
 from dynamo_es.dynamodb.deletion import finish_deletion
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
@@ -20,7 +22,6 @@ from dynamo_es.dynamodb.items import (
     event_uuids,
     generation_of,
     is_fence,
-    read_commit,
 )
 from dynamo_es.dynamodb.reading import load, newest_commit
 from dynamo_es.dynamodb.requests import Pause, get_item
@@ -33,44 +34,15 @@ from dynamo_es.exceptions import (
     ServiceError,
     StreamGapError,
 )
-from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
+from dynamo_es.values import NO_VERSIONING, ExplicitVersioning, StoredVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.requests import Steps, T
     from dynamo_es.dynamodb.stream import Stream
     from dynamo_es.values import RawEvent, Versioning
-
-_ANOTHER_LIFE: Final = (
-    "The stream was deleted (and maybe created again) since this process last saw it: "
-    "what it knew is of an earlier life. Load the stream again, decide again, append again."
-)
-
-
-class Collision(NamedTuple):
-    """What a put met where it wanted to write.
-
-    Attributes:
-        item: the commit or fence that stands there.
-        maybe_ours: whether an attempt of this very put may have been carried out.
-    """
-
-    item: Item
-    maybe_ours: bool
-
-    def commit_of(self, generation: int) -> Commit | None:
-        """Return the commit in the way if it is of that generation."""
-        if is_fence(self.item):
-            return None
-        commit = read_commit(self.item)
-        return commit if commit.generation == generation else None
-
-
-class _StreamChanged(Exception):  # noqa: N818 - nothing is wrong
-    """The life that an append looked for its events in ended: nothing was learnt from it."""
 
 
 @dataclass(slots=True)
@@ -81,9 +53,11 @@ class Append:
         stream: where to.
         events: what; one or more, checked already.
         expected: version the stream must have; None: any.
+        generation: the one in which it must have that version; None: the caller knows none.
         versionless: whether the stream is to be one without versions.
         enlisted: writes to other tables that go along, checked already.
         commits: what it has put; empty if the events were stored already.
+        stored_in: generation that the events are stored in; 0 before they are.
         last: version of its last event, 1-based, as the stream counts it; 0 before it is done.
     """
 
@@ -91,8 +65,10 @@ class Append:
     events: Sequence[RawEvent]
     expected: int | None
     versionless: bool
+    generation: int | None = None
     enlisted: Sequence[EnlistedWrite] = ()
     commits: list[Commit] = field(default_factory=list, init=False)
+    stored_in: int = field(default=0, init=False)
     last: int = field(default=0, init=False)
 
     @classmethod
@@ -104,22 +80,24 @@ class Append:
         enlisted: Sequence[EnlistedWrite] = (),
     ) -> Append:
         """Return the append that `StorageStrategy.insert_events` asks for."""
-        expected = (
-            versioning.expected_version if isinstance(versioning, ExplicitVersioning) else None
-        )
-        return cls(stream, events, expected, versioning is NO_VERSIONING, enlisted)
+        expected = generation = None
+        if isinstance(versioning, ExplicitVersioning):
+            expected, generation = versioning.expected_version, versioning.generation
+        return cls(stream, events, expected, versioning is NO_VERSIONING, generation, enlisted)
 
-    def run(self) -> Steps[int | None]:
+    def run(self) -> Steps[StoredVersion | None]:
         """Append and return the new version, or raise what `StorageStrategy.insert_events` says."""
         changed = 0
         while True:
             try:
                 version = yield from self._run()
-            except _StreamChanged:
+            except StreamChanged:
                 changed += 1
             else:
                 self.last = version + len(self.events)
-                return None if self.versionless else self.last
+                if self.versionless:
+                    return None
+                return StoredVersion(self.last, self.stored_in, repeated=not self.commits)
             yield Pause(changed)
 
     def _run(self) -> Steps[int]:
@@ -135,13 +113,15 @@ class Append:
         return self.expected
 
     def _behind(self, expected: int) -> Steps[None]:
-        head = self._remembered()
-        if head is None or head.version != expected:
+        head, generation = self._known_at(expected)
+        if head is None:
             newest = yield from newest_commit(self.stream)
             if newest is None:
-                raise ConcurrentStreamWriteError(self.stream.id, expected, 0)
+                raise self._conflict(expected) if generation is None else self._moved_on(0)
             head = newest.head
             self._check_mixing(head)
+            if generation not in (None, head.generation):
+                raise self._moved_on(head.version)
             if head.version != expected:
                 if (yield from self._stored_behind(expected, newest)):
                     return
@@ -155,20 +135,37 @@ class Append:
         if found is not None:
             self._check_mixing(found)
         if found is None or found.generation != head.generation:
-            actual = 0 if found is None else found.version
-            raise ConcurrentStreamWriteError(self.stream.id, expected, actual, _ANOTHER_LIFE)
+            raise self._moved_on(0 if found is None else found.version)
         raise self._conflict(expected, found, collision.commit_of(head.generation))
 
+    def _known_at(self, expected: int) -> tuple[Head | None, int | None]:
+        """Return the head if it is known to be there, and the generation that it has to be of.
+
+        A head that is not to be used unread still tells the generation: that of a caller
+        who says none is the one in which this process saw the expected version last.
+        """
+        generation = self.generation
+        seen = self.stream.heads.recall(self.stream.key)
+        if seen is None or seen.head.versionless or seen.head.version != expected:
+            return None, generation
+        if generation is None:
+            generation = seen.head.generation
+        known = seen.trusted and seen.head.generation == generation
+        return (seen.head if known else None), generation
+
+    def _moved_on(self, actual: int) -> ConcurrentStreamWriteError:
+        return ConcurrentStreamWriteError(self.stream.id, self.expected, actual, ANOTHER_GENERATION)
+
     def _conflict(
-        self, expected: int, found: Head, commit: Commit | None
+        self, expected: int, found: Head | None = None, commit: Commit | None = None
     ) -> ConcurrentStreamWriteError:
-        """Return the refusal, with the events behind ``expected`` if that commit is all of them."""
+        """Return the refusal, with the events after ``expected`` if that commit is all of them."""
         winning: list[RawEvent] = []
         if commit is not None and commit.version == expected + 1 and commit.head == found:
-            winning = decode_events(commit.item, self.stream.id, commit.version)
-        return ConcurrentStreamWriteError(
-            self.stream.id, expected, found.version, winning=tuple(winning)
-        )
+            most = self.stream.most_bytes
+            winning = decode_events(commit.item, self.stream.id, commit.version, most)
+        actual = 0 if found is None else found.version
+        return ConcurrentStreamWriteError(self.stream.id, expected, actual, winning=tuple(winning))
 
     def _at_head(self) -> Steps[int]:
         head = self._remembered()
@@ -250,6 +247,7 @@ class Append:
         else:
             stream.heads.remember(stream.key, plan.head)
             self.commits = plan.commits
+            self.stored_in = plan.head.generation
             return None
         return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
 
@@ -296,7 +294,7 @@ class Append:
             if collision.maybe_ours:
                 raise self._unknown("its reply was lost, and looking it up failed") from error
             raise
-        except _StreamChanged as error:
+        except StreamChanged as error:
             if collision.maybe_ours:
                 raise self._unknown(
                     "the stream was deleted while the append looked for its events"
@@ -307,8 +305,9 @@ class Append:
         """Whether these very events are stored behind ``version`` in a stream that ends so.
 
         Raises:
-            _StreamChanged: it was deleted meanwhile.
+            StreamChanged: it was deleted meanwhile.
         """
+        self.stored_in = newest.generation
         if version + len(self.events) > newest.last:
             return False
         if version + 1 == newest.version:
@@ -316,21 +315,19 @@ class Append:
         try:
             stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
         except StreamGapError as error:
-            raise _StreamChanged from error
+            raise StreamChanged from error
         if [event.uuid for event in stored] == [event.uuid for event in self.events]:
             return True
         again = yield from newest_commit(self.stream)
         if again is None or again.generation != newest.generation:
-            raise _StreamChanged
+            raise StreamChanged
         return False
 
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put behind ``version``, as far as both go."""
         put = self.events[commit.version - version - 1 :]
-        return bool(put) and all(
-            stored == event.uuid
-            for stored, event in zip(event_uuids(commit.item), put, strict=False)
-        )
+        pairs = zip(event_uuids(commit.item, self.stream.most_bytes), put, strict=False)
+        return bool(put) and all(uuid == event.uuid for uuid, event in pairs)
 
     def _remembered(self) -> Head | None:
         """Return the remembered head, unless it is of a life with versions where this has none.

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, Commit, commit_item
+from dynamo_es.dynamodb.items import (
+    MAX_COMMIT_EVENTS,
+    MAX_NAMES_BYTES,
+    SAFE_ITEM_BYTES,
+    Commit,
+    commit_item,
+    encode_events,
+    names_size,
+)
 from dynamo_es.dynamodb.requests import put_commit, put_commits
 from dynamo_es.dynamodb.sizes import (
     MAX_TRANSACTION_BYTES,
@@ -58,7 +66,17 @@ def plan_commits(
     Raises:
         CommitTooLargeError: an event, or all of them, do not fit in one write.
     """
-    plan = _split(stream, head, events)
+    text = encode_events(events)
+    if len(text) > stream.most_bytes:
+        raise CommitTooLargeError(
+            stream.id,
+            len(text),
+            stream.most_bytes,
+            f"{len(events)} events take {len(text):,} bytes before compression; one append "
+            f"carries {stream.most_bytes:,} (DynamoConfig.max_uncompressed_bytes): append them in "
+            "several calls, or keep large data elsewhere (S3) and its address in the event.",
+        )
+    plan = _split(stream, head, events, text)
     if len(plan.commits) > 1:
         size = sum(plan.sizes)
         most = MAX_TRANSACTION_ITEMS - len(enlisted)
@@ -83,7 +101,9 @@ def put_request(table: str, plan: Plan) -> Request:
     return put_commits(table, [commit.item for commit in plan.commits], plan.enlisted)
 
 
-def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
+def _split(
+    stream: Stream, head: Head, events: Sequence[RawEvent], text: bytes | None = None
+) -> Plan:
     item, size = commit_item(
         stream.key,
         stream.id.name,
@@ -92,11 +112,21 @@ def _split(stream: Stream, head: Head, events: Sequence[RawEvent]) -> Plan:
         generation=head.generation,
         versionless=head.versionless,
         outbox=stream.outbox,
+        text=text,
     )
-    if size <= SAFE_ITEM_BYTES:
+    names = names_size(item)
+    if size <= SAFE_ITEM_BYTES and names <= MAX_NAMES_BYTES and len(events) <= MAX_COMMIT_EVENTS:
         last = head.version + len(events)
         commit = Commit(head.version + 1, last, head.generation, head.versionless, item)
         return Plan([commit], [size])
+    if len(events) == 1 and names > MAX_NAMES_BYTES:
+        raise CommitTooLargeError(
+            stream.id,
+            names,
+            MAX_NAMES_BYTES,
+            f"the name of the event {events[0].uuid} and the stream's own take {names:,} bytes; "
+            f"a commit carries {MAX_NAMES_BYTES:,} of names: use shorter ones.",
+        )
     if len(events) == 1:
         raise CommitTooLargeError(
             stream.id,

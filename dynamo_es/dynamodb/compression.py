@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from dynamo_es.dynamodb.sizes import item_size, write_units
 
+MAX_TEXT_BYTES: Final = 32 * 1024 * 1024
+"""What a text may take before compression, unless a user sets another limit."""
+
 _SMALL_WINDOW: Final = 13
 _SMALL: Final = 1 << _SMALL_WINDOW
 _SMALL_MEMORY: Final = 6
@@ -37,17 +40,29 @@ def pack(item: dict[str, Any], name: str, text: bytes) -> int:
     return rest + len(text)
 
 
-def unpack(attribute: dict[str, Any]) -> str | bytes:
+def unpack(attribute: dict[str, Any], most: int = MAX_TEXT_BYTES) -> str | bytes:
     """Return the text of an attribute in the wire format, as `pack` made it.
 
+    Args:
+        attribute: in the wire format.
+        most: bytes that the text may take: a few hundred kilobytes can hold gigabytes.
+
     Raises:
-        ValueError: it is not one attribute, or not compressed as it says.
+        ValueError: it is not one attribute, not compressed as it says, or larger than ``most``.
         AttributeError: it is no attribute.
         TypeError: it is not compressed as it says.
     """
     content: Any
     ((kind, content),) = attribute.items()
+    if kind == "S":
+        return content  # type: ignore[no-any-return]
+    inflater = zlib.decompressobj()
     try:
-        return content if kind == "S" else zlib.decompress(content)
+        text = inflater.decompress(content, most + 1)
     except zlib.error as error:
-        raise ValueError(str(error)) from error
+        raise ValueError("It is not compressed with zlib.") from error
+    if len(text) > most:
+        raise ValueError(f"It takes more than {most:,} bytes uncompressed.")
+    if not inflater.eof:
+        raise ValueError("Its end is missing.")
+    return text

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from dynamo_es.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "DYNAMO_ES_"
 
@@ -30,6 +28,9 @@ class DynamoConfig:
         read_timeout: seconds to wait for a reply.
         max_attempts: HTTP attempts per request, the first included; throttling and
             transport failures are retried by the SDK.
+        max_pool_connections: connections that stay open, and so requests at once, before others
+            are opened and thrown away; at least the threads that use a backend (a web framework's
+            are often 40).
         retry_deadline: seconds after which conflicts between transactions and lost races
             are not retried any more.
         remembered_heads: streams whose version is remembered between calls; 0 turns it off.
@@ -37,6 +38,8 @@ class DynamoConfig:
         kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
             alias name or alias ARN; None: they are stored as they are, under the table's own
             encryption.
+        max_uncompressed_bytes: what the events of one append may take as JSON, before compression;
+            a stored commit that takes more is not read. Set all programs alike.
         sequencing: who gives appends their positions. ``"stream"``: whoever reads the events
             table's stream (a Lambda function, `DynamoBackend.sequencer`); an append sends nothing
             more. ``"inline"``: the process itself, right after each append, with 4 requests more;
@@ -54,11 +57,13 @@ class DynamoConfig:
     connect_timeout: float = 1.0
     read_timeout: float = 3.0
     max_attempts: int = 4
+    max_pool_connections: int = 50
     retry_deadline: float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
     kms_key_id: str | None = None
     sequencing: str = "stream"
+    max_uncompressed_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -77,8 +82,10 @@ class DynamoConfig:
             ("connect_timeout", 0.001),
             ("read_timeout", 0.001),
             ("max_attempts", 1),
+            ("max_pool_connections", 1),
             ("retry_deadline", 0.0),
             ("remembered_heads", 0),
+            ("max_uncompressed_bytes", 1),
         ):
             value = getattr(self, name)
             kinds = (int,) if isinstance(least, int) else (int, float)
@@ -102,6 +109,9 @@ class DynamoConfig:
             ConfigurationError: a variable is missing or not of its field's kind.
         """
         environ = os.environ if environ is None else environ
+        if not isinstance(environ, Mapping):
+            kind = type(environ).__name__
+            raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
         values: dict[str, object] = {}
         for field in fields(cls):
             variable = ENVIRONMENT_PREFIX + field.name.upper()

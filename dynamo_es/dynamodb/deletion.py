@@ -23,6 +23,7 @@ from dynamo_es.dynamodb.items import (
     read_commit,
     version_of,
 )
+from dynamo_es.dynamodb.requests import Pause
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Commit, Item
@@ -81,6 +82,7 @@ class _Survey:
 def delete_stream(stream: Stream) -> Steps[None]:
     """End the stream's life, if it has one, and clear what this or an earlier deletion left."""
     survey = yield from _survey(stream)
+    lost = 0
     while survey.live is not None:
         stream.heads.forget(stream.key)
         head = survey.live.head
@@ -93,6 +95,9 @@ def delete_stream(stream: Stream) -> Steps[None]:
             survey.snapshot_generation = max(head.generation, survey.snapshot_generation or 0)
         else:
             # An append landed before, or another deletion, or this fence, and its reply was lost.
+            lost += 1
+            if lost > 1:  # the first time at once
+                yield Pause(lost)
             survey = yield from _survey(stream)
             if survey.live is not None and survey.live.generation != head.generation:
                 return  # That life has ended, all of it is cleared: the next one is not ours.

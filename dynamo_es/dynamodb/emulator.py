@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dynamo_es.dynamodb.client import client_config
+from dynamo_es.dynamodb.client import checking_parameters, client_config
 from dynamo_es.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _make_client(
     # `before-send` even if one has replied, so where a test replies with an error, the request
     # would be carried out all the same.
     client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
-    return client
+    return checking_parameters(client)
 
 
 class _Wire:

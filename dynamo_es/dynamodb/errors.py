@@ -15,6 +15,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.portable import reduce_error
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
@@ -76,6 +77,9 @@ _NOT_SENT: Final = (
 
 _SERVER_ERROR: Final = 500
 
+BAD_REPLY: Final = "BadReply"
+"""Our own code of what came in the place of a reply of DynamoDB's."""
+
 _FIRST: Final = frozenset({0})
 
 
@@ -89,6 +93,8 @@ class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect
             out, so that what stands in the way may be its own work.
         refused: which items' conditions were not met, 0-based.
     """
+
+    __reduce__ = reduce_error
 
     def __init__(
         self, items: list[Item | None], *, maybe_landed: bool, refused: frozenset[int] = _FIRST
@@ -105,6 +111,8 @@ class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, 
     Attributes:
         error: the translated failure of the last attempt.
     """
+
+    __reduce__ = reduce_error
 
     def __init__(self, error: EventStoreError) -> None:
         super().__init__(str(error))
@@ -131,6 +139,30 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
             refused=refused,
         )
     return None
+
+
+def came_as_reply(error: Exception) -> bool:
+    """Whether an error is what botocore raises for a reply or its absence.
+
+    Anything else went wrong in reading a reply, so what was sent may have been carried out.
+    """
+    return isinstance(error, botocore_errors.ClientError | botocore_errors.BotoCoreError)
+
+
+def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
+    """Return the error of a reply that is about something else than what was asked for."""
+    return UnavailableError(
+        operation,
+        BAD_REPLY,
+        f"the reply is about {other}. Do two processes or event loops share a connection?",
+        subject,
+    )
+
+
+def unreadable_reply(error: Exception, operation: str, subject: str) -> UnavailableError:
+    """Return the error of a reply that botocore failed to read."""
+    detail = f"the reply cannot be read ({type(error).__name__}: {error})."
+    return UnavailableError(operation, BAD_REPLY, detail, subject)
 
 
 def worth_retrying(error: Exception) -> bool:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import OperationReport
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.attempts import attempts, watch
 from dynamo_es.dynamodb.errors import (
     OutcomeUnknown,
+    bad_reply,
+    came_as_reply,
     refusal,
     translate,
+    unreadable_reply,
     worth_retrying,
 )
+from dynamo_es.dynamodb.replies import misdirected, misdirected_refusal
 from dynamo_es.dynamodb.requests import Pause, Request
 from dynamo_es.dynamodb.sizes import item_size
-from dynamo_es.exceptions import ContentionError, ThrottledError
+from dynamo_es.exceptions import ContentionError, ServiceError, ThrottledError
+from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +34,14 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.requests import Response, Steps, T
-    from dynamo_es.exceptions import ServiceError
+    from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
 _READS: Final = frozenset({"get_item", "query", "batch_get_item", "scan"})
+_MOST_REPEATS: Final = 20
+_MOST_REMEMBERED: Final = 1_000
 
 
 class _Tally:
@@ -94,6 +103,16 @@ class Gateway:
         self._sleep = sleep
         self._monotonic = monotonic
         self._methods: dict[str, Callable[..., Any]] = {}
+        self._keys = {
+            config.events_table: ("stream_key", "version"),
+            config.log_table: ("log_key", "place"),
+            config.keys_table: ("tenant", "subject"),
+        }
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Ask for the client again: a child has one of its own."""
+        self._methods = {}
 
     def run(
         self, operation: str, tenant_id: TenantId, stream_id: StreamId | None, steps: Steps[T]
@@ -136,20 +155,26 @@ class Gateway:
             )
             try:
                 observer(report)
-            except Exception:  # noqa: BLE001 - it must not fail what it observes
-                _log.exception("The observer failed on %s", operation)
+            except Exception as error:  # noqa: BLE001 - it must not fail what it observes
+                _log.error("The observer failed on %s: %s", operation, trace_error(error))
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
         begin = self._monotonic()
+        circles: _Circles | None = None
         try:
             request = next(steps)
             while True:
+                if self._monotonic() - begin >= self._config.retry_deadline:
+                    circles = circles or _Circles()
+                    circles.check(request, stream_id)
                 if isinstance(request, Pause):
                     self._pause(request, begin, stream_id)
                     request = steps.send({})
                     continue
                 try:
                     response = self._send(request, begin, stream_id, tally)
+                    if request.operation in _READS:
+                        _check_subject(request, response, stream_id)
                 except Exception as error:  # noqa: BLE001 - the algorithm decides
                     request = steps.throw(error)
                 else:
@@ -188,12 +213,18 @@ class Gateway:
         return response
 
     def _failure(self, error: Exception, request: Request, stream_id: StreamId | None) -> Exception:
-        maybe_landed = attempts.maybe_landed
+        maybe_landed = attempts.maybe_landed or not came_as_reply(error)
+        name, subject = _api_name(request), _subject(request, stream_id)
         if refused := refusal(error, maybe_landed=maybe_landed):
-            return refused
-        name = "".join(word.capitalize() for word in request.operation.split("_"))
-        subject = str(request.params.get("TableName", "")) if stream_id is None else str(stream_id)
-        translated = translate(error, name, subject)
+            other = misdirected_refusal(request, refused.items, self._keys)
+            if other is None and request.operation not in _READS:
+                return refused
+            maybe_landed = True
+            translated: EventStoreError = bad_reply(name, subject, other or "a refused write")
+        elif came_as_reply(error):
+            translated = translate(error, name, subject)
+        else:
+            translated = unreadable_reply(error, name, subject)
         if maybe_landed and request.operation not in _READS:
             return OutcomeUnknown(translated)
         return translated
@@ -227,6 +258,53 @@ class Gateway:
         # Short: who waits longer than the others take for an append never gets his turn.
         longest = 1.0 if pause.throttled else 0.02
         self._sleep(wait_random_exponential(multiplier=0.001, max=longest)(state))
+
+
+class _Circles:
+    """Notices, past the deadline, that an operation asks the same thing again and again.
+
+    A long operation may take longer than its deadline, but then each request is another one. One
+    that comes again is a retry that nobody counts, such as of items that can never be read.
+    """
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: Counter[int] = Counter()
+
+    def check(self, request: Request | Pause, stream_id: StreamId | None) -> None:
+        """Count a request.
+
+        Raises:
+            ServiceError: it was sent too often.
+        """
+        if isinstance(request, Pause):
+            return  # which has a deadline of its own
+        if len(self._seen) > _MOST_REMEMBERED:  # nothing like this for long
+            self._seen.clear()
+        asked = hash(f"{request.operation} {request.params!r}")
+        self._seen[asked] += 1
+        if self._seen[asked] > _MOST_REPEATS:
+            raise ServiceError(
+                _api_name(request),
+                "NoProgress",
+                f"the same request was sent {_MOST_REPEATS} times after the deadline. What is "
+                "stored there cannot be worked through: look at it with `dynamo-es log verify`.",
+                _subject(request, stream_id),
+            )
+
+
+def _check_subject(request: Request, response: Response, stream_id: StreamId | None) -> None:
+    if other := misdirected(request, response):
+        raise bad_reply(_api_name(request), _subject(request, stream_id), other)
+
+
+def _api_name(request: Request) -> str:
+    return "".join(word.capitalize() for word in request.operation.split("_"))
+
+
+def _subject(request: Request, stream_id: StreamId | None) -> str:
+    return str(request.params.get("TableName", "")) if stream_id is None else str(stream_id)
 
 
 def _given_up(pause: Pause, subject: str) -> ServiceError:

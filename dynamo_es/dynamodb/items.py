@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic_core import SchemaValidator, to_json
 
-from dynamo_es.dynamodb.compression import pack, unpack
+from dynamo_es.dynamodb.compression import MAX_TEXT_BYTES, pack, unpack
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES
+from dynamo_es.dynamodb.sizes import MAX_ITEM_BYTES, text_size
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import RawEvent, StreamId
 
@@ -22,6 +22,12 @@ Item: TypeAlias = dict[str, Any]
 
 SAFE_ITEM_BYTES: Final = MAX_ITEM_BYTES - 1024
 """What an item may have here: a margin for what the published size rules leave open."""
+
+MAX_COMMIT_EVENTS: Final = 1_000_000
+"""Events of one commit: each takes a position in the log, whoever wrote the commit."""
+
+MAX_NAMES_BYTES: Final = 32 * 1024
+"""Stream name and event names of one commit, together: a page of the log repeats them."""
 
 
 class Head(NamedTuple):
@@ -70,11 +76,13 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
     generation: int,
     versionless: bool,
     outbox: Callable[[RawEvent], bool] | None = None,
+    text: bytes | None = None,
 ) -> tuple[Item, int]:
     """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
     The events are one JSON text, or compressed where that lowers the write units. Those that
-    ``outbox`` chooses are marked: all of them, or by their places in the commit.
+    ``outbox`` chooses are marked: all of them, or by their places in the commit. ``text`` is what
+    `encode_events` makes of the events, if the caller has it already.
     """
     names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
     item: Item = {
@@ -90,7 +98,13 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
         item["versionless"] = {"BOOL": True}
     if outbox is not None and (chosen := [str(i) for i, e in enumerate(events) if outbox(e)]):
         item["outbox"] = {"BOOL": True} if len(chosen) == len(events) else {"NS": chosen}
-    return item, pack(item, "events", encode_events(events))
+    return item, pack(item, "events", encode_events(events) if text is None else text)
+
+
+def names_size(item: Item) -> int:
+    """Return the bytes of a commit's names: its stream's and its events'."""
+    stream_name = item["stream_name"]["S"] if "stream_name" in item else ""
+    return text_size(stream_name) + sum(map(text_size, item["event_names"]["SS"]))
 
 
 def is_for_outbox(item: Item, index: int) -> bool:
@@ -140,8 +154,8 @@ def generation_of(item: Item) -> int:
 
 
 def is_snapshot(item: Item) -> bool:
-    """Whether an item is a stream's snapshot."""
-    return "snapshot_version" in item
+    """Whether an item stands where a stream's snapshot is."""
+    return item.get("version") == _SNAPSHOT_PLACE
 
 
 def snapshot_version(item: Item) -> int:
@@ -158,16 +172,18 @@ def read_commit(item: Item) -> Commit:
     """Return an item that is neither fence nor snapshot as the commit it is.
 
     Raises:
-        StoredItemError: it is not a commit.
+        StoredItemError: it is not a commit that this release could have written.
     """
-    version = _number(item, "version")
-    return Commit(
-        version,
-        version + _number(item, "event_count") - 1,
-        _number(item, "generation"),
-        "versionless" in item,
-        item,
-    )
+    if "item_format" in item:
+        raise _unreadable(item, "a newer release wrote it, in a format of its own.")
+    version = _number(item, "version", 1)
+    count = _number(item, "event_count", 1)
+    if count > MAX_COMMIT_EVENTS:
+        raise _unreadable(item, f"its event_count is above {MAX_COMMIT_EVENTS:,}.")
+    last = version + count - 1
+    if last >= SNAPSHOT_VERSION:
+        raise _unreadable(item, f"its last version is not below {SNAPSHOT_VERSION}.")
+    return Commit(version, last, _number(item, "generation"), "versionless" in item, item)
 
 
 def encode_events(events: Sequence[RawEvent]) -> bytes:
@@ -183,42 +199,59 @@ def encode_events(events: Sequence[RawEvent]) -> bytes:
     )
 
 
-def decode_events(item: Item, stream_id: StreamId, version: int | None) -> list[RawEvent]:
+def decode_events(
+    item: Item, stream_id: StreamId, version: int | None, most: int = MAX_TEXT_BYTES
+) -> list[RawEvent]:
     """Return the events of a commit or a snapshot.
 
     Args:
         item: as stored.
         stream_id: the stream, given to each event as it is.
         version: version of the first event; None in a stream without versions.
+        most: bytes that the events may take uncompressed.
 
     Raises:
         StoredItemError: the item is not one that this release wrote.
     """
     try:
-        rows = _ROWS.validate_json(unpack(item["events"]))
+        text = unpack(item["events"], most)
+    except (AttributeError, KeyError, TypeError):
+        raise _unreadable(item, "it has no events.") from None
+    except ValueError as error:
+        raise _unreadable(item, f"its events: {error}") from None
+    try:
+        rows = _ROWS.validate_json(text)
+        if any(type(row[3]) is not dict or type(row[4]) is not dict for row in rows):
+            raise TypeError  # noqa: TRY301 - one answer to whatever is wrong
+        generation = int(item["generation"]["N"])
+        at = datetime.fromisoformat
         if version is None:
             return [
-                RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context)
-                for uuid, at, name, data, context in rows
+                RawEvent(uuid, stream_id, at(created), name, data, context, None, generation)
+                for uuid, created, name, data, context in rows
             ]
         return [
-            RawEvent(uuid, stream_id, datetime.fromisoformat(at), name, data, context, number)
-            for number, (uuid, at, name, data, context) in enumerate(rows, version)
+            RawEvent(uuid, stream_id, at(created), name, data, context, number, generation)
+            for number, (uuid, created, name, data, context) in enumerate(rows, version)
         ]
-    except (AttributeError, KeyError, ValueError, TypeError) as error:
-        raise _unreadable(item, f"{type(error).__name__}: {error}.") from error
+    except (AttributeError, ValueError, TypeError):
+        # Neither the text of that error nor the error itself: they quote what was stored.
+        raise _unreadable(item, "its events are not what an append stores.") from None
 
 
-def event_uuids(item: Item) -> list[UUID]:
+def event_uuids(item: Item, most: int = MAX_TEXT_BYTES) -> list[UUID]:
     """Return the UUIDs of a commit's events, in order."""
-    return [event.uuid for event in decode_events(item, _NO_STREAM, None)]
+    return [event.uuid for event in decode_events(item, _NO_STREAM, None, most)]
 
 
-def _number(item: Item, name: str) -> int:
+def _number(item: Item, name: str, least: int = 0) -> int:
     try:
-        return int(item[name]["N"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _unreadable(item, f"its {name} is {item.get(name)!r}.") from error
+        value = int(item[name]["N"])
+    except (KeyError, TypeError, ValueError):
+        raise _unreadable(item, f"its {name} is not a whole number.") from None
+    if not least <= value <= SNAPSHOT_VERSION:
+        raise _unreadable(item, f"its {name} is not between {least} and {SNAPSHOT_VERSION}.")
+    return value
 
 
 def _unreadable(item: Item, reason: str) -> StoredItemError:
@@ -235,7 +268,7 @@ _ROWS: Final = SchemaValidator(
             "items_schema": [
                 {"type": "uuid"},
                 {"type": "str"},
-                {"type": "str"},
+                {"type": "str", "min_length": 1},
                 {"type": "any"},
                 {"type": "any"},
             ],
@@ -244,3 +277,4 @@ _ROWS: Final = SchemaValidator(
 )
 
 _NO_STREAM: Final = StreamId(UUID(int=0))
+_SNAPSHOT_PLACE: Final = {"N": str(SNAPSHOT_VERSION)}

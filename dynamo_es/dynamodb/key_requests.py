@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.values import TenantId
 
-# A put that was thought lost may arrive after its key was shredded: that key stays out for good.
-_NO_KEY_YET: Final = (
-    "attribute_not_exists(subject) OR (attribute_exists(shredded) AND shredded <> :key_id)"
-)
+# A request that was thought lost may arrive much later. So each write names what it has seen: the
+# key, or how many keys of the subject were shredded before, which only grows.
+_NO_ITEM: Final = "attribute_not_exists(subject)"
+_NO_KEY_SINCE: Final = "attribute_not_exists(key_id) AND shreds = :shreds"
+_THIS_KEY: Final = "key_id = :key_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,12 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
 
 def is_shredded(item: Item) -> bool:
     """Whether an item is what `shred_key` leaves of a key."""
-    return "shredded" in item
+    return "shreds" in item and "key_id" not in item
+
+
+def shreds_of(item: Item) -> int:
+    """Return how many keys of the subject were shredded."""
+    return int(item["shreds"]["N"]) if "shreds" in item else 0
 
 
 def get_key(table: str, tenant: str, subject: str) -> Request:
@@ -100,44 +106,59 @@ def get_key(table: str, tenant: str, subject: str) -> Request:
     )
 
 
-def put_new_key(table: str, item: Item) -> Request:
-    """Put a key where there is none; a refusal brings the one that is there."""
-    return Request(
-        "put_item",
-        {
-            "TableName": table,
-            "Item": item,
-            "ConditionExpression": _NO_KEY_YET,
-            "ExpressionAttributeValues": {":key_id": item["key_id"]},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
+def put_new_key(table: str, item: Item, shredded: Item | None = None) -> Request:
+    """Put a key where there is none; a refusal brings the one that is there.
+
+    Args:
+        table: name of the table.
+        item: from `key_item`.
+        shredded: what the subject's last key left, as it was read; None: it never had one.
+    """
+    return _put(table, item, shredded)
 
 
-def put_key(table: str, item: Item) -> Request:
-    """Put a key, whether there is one or not; a refusal: this very key was shredded since."""
-    return Request(
-        "put_item",
-        {
-            "TableName": table,
-            "Item": item,
-            "ConditionExpression": "attribute_not_exists(shredded) OR shredded <> :key_id",
-            "ExpressionAttributeValues": {":key_id": item["key_id"]},
-        },
-    )
+def replace_key(table: str, item: Item, there: Item | None) -> Request:
+    """Put a key in the place of what was read there: another key, what one left, or nothing."""
+    return _put(table, item, there)
 
 
-def shred_key(table: str, tenant: str, subject: str) -> Request:
-    """Remove a subject's key, and leave its id: that key must not come back."""
+def _put(table: str, item: Item, there: Item | None) -> Request:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "Item": item,
+        "ConditionExpression": _NO_ITEM,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if there is not None:
+        shreds = number(shreds_of(there))
+        if "shreds" in there:
+            params["Item"] = {**item, "shreds": shreds}
+        if is_shredded(there):
+            params["ConditionExpression"] = _NO_KEY_SINCE
+            params["ExpressionAttributeValues"] = {":shreds": shreds}
+        else:
+            params["ConditionExpression"] = _THIS_KEY
+            params["ExpressionAttributeValues"] = {":key_id": there["key_id"]}
+    return Request("put_item", params)
+
+
+def shred_key(table: str, tenant: str, subject: str, key_id: str) -> Request:
+    """Remove a key of a subject, and count it; a refusal: the subject has that key no more."""
     return Request(
         "update_item",
         {
             "TableName": table,
             "Key": _place(tenant, subject),
             "UpdateExpression": (
-                "SET shredded = key_id REMOVE key_id, key_bytes, wrapped_by, created_at"
+                "SET shreds = if_not_exists(shreds, :none) + :one "
+                "REMOVE key_id, key_bytes, wrapped_by, created_at"
             ),
-            "ConditionExpression": "attribute_exists(key_id)",
+            "ConditionExpression": _THIS_KEY,
+            "ExpressionAttributeValues": {
+                ":key_id": {"S": key_id},
+                ":none": number(0),
+                ":one": number(1),
+            },
         },
     )
 

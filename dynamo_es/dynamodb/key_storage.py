@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject, check_tenant
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.requests import Steps
     from dynamo_es.values import TenantId
 
+_ROUNDS: Final = 5
+"""Times to go on from what somebody else has just shredded."""
+
 
 def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
     """Return a subject's key; None if there is none."""
@@ -41,43 +45,59 @@ def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
 def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
     """Put a key unless there is one, and return the one that is there now.
 
-    Whether a lost reply was ours need not be known: whichever key is there is the subject's.
+    Whether a lost reply was ours need not be known: whichever key is there is the subject's. But
+    a key that may have been stored and shredded since is never put again.
     """
-    try:
-        yield put_new_key(table, item)
-    except ConditionRefused as refused:
-        for there in filter(None, refused.items):
-            if not is_shredded(there):
-                return read_key(tenant, subject, there)
-        failure: Exception = ContentionError(
-            "PutItem",
-            "LostRaces",
-            "the key that was in the way was shredded.",
-            table,
-        )
-    except OutcomeUnknown as unknown:
-        # It may still arrive; nothing is encrypted with it before somebody reads it.
-        failure = unknown
-    else:
-        return read_key(tenant, subject, item)
-    found = yield from find_key(table, tenant, subject)
-    if found is None:
-        raise failure
-    return found
+    shredded: Item | None = None
+    for _ in range(_ROUNDS):
+        lost: Exception | None = None
+        there: Item | None = None
+        try:
+            yield put_new_key(table, item, shredded)
+        except ConditionRefused as refused:
+            there = next(filter(None, refused.items), None)
+            if refused.maybe_landed:
+                lost = _contention(table)
+        except OutcomeUnknown as unknown:
+            # It may still arrive; nothing is encrypted with it before somebody reads it.
+            lost = unknown
+        else:
+            return read_key(tenant, subject, item)
+        if there is None:
+            response = yield get_key(table, tenant, subject)
+            there = response.get("Item")
+        if there is not None and not is_shredded(there):
+            return read_key(tenant, subject, there)
+        if lost is not None:
+            raise lost
+        shredded = there
+    raise _contention(table)
 
 
-def drop_key(table: str, tenant: str, subject: str) -> Steps[None]:
-    """Shred a subject's key; nothing happens if there is none, or it was shredded before."""
-    try:
-        yield shred_key(table, tenant, subject)
-    except ConditionRefused:
-        return
+def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
+    """Shred the key that a subject has; return whether it ever had one."""
+    response = yield get_key(table, tenant, subject)
+    there = response.get("Item")
+    if there is None or is_shredded(there):
+        return there is not None
+    key = read_key(tenant, subject, there)
+    # Another one may have shredded this key, and the subject may have a new one: that stays.
+    with suppress(ConditionRefused):
+        yield shred_key(table, tenant, subject, key.id)
+    return True
+
+
+def _contention(table: str) -> ContentionError:
+    return ContentionError(
+        "PutItem", "LostRaces", "the key that was in the way was shredded.", table
+    )
 
 
 class DynamoKeyStorage(KeyStorageStrategy):
     """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
 
-    Of a deleted key its id stays, so that no late request brings it back. The key itself stays in
+    Of deleted keys their number stays, so that no late request brings one back or deletes the
+    next one. A deleted key stays in
     the table's point-in-time recovery for the days configured in ``infra/event-store.yaml``.
 
     Args:
@@ -126,10 +146,10 @@ class DynamoKeyStorage(KeyStorageStrategy):
         stored = self._gateway.run("create_key", self._tenant_id, None, steps)
         return new if stored.id == new.id else self._open(tenant, subject, stored)
 
-    def delete(self, subject: str) -> None:
+    def delete(self, subject: str) -> bool:
         """Delete a subject's key; see `KeyStorageStrategy.delete`."""
         steps = drop_key(self._config.keys_table, self._check(subject), subject)
-        self._gateway.run("delete_key", self._tenant_id, None, steps)
+        return self._gateway.run("delete_key", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant's keys; see `KeyStorageStrategy.scoped_for_tenant`."""

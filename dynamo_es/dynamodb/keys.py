@@ -73,11 +73,19 @@ def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
     """Return tenant, category and UUID of a partition key: the reverse of `stream_key`.
 
     Raises:
-        ValueError: the key is not one of a stream.
+        ValueError: `stream_key` makes no such key.
     """
-    tenant, category, uuid = key.split(_SEPARATOR)
-    if not category:
-        return unescape(tenant), None, UUID(uuid)
-    if category == _EMPTY_CATEGORY:
-        return unescape(tenant), "", UUID(uuid)
-    return unescape(tenant), unescape(category), UUID(uuid)
+    try:
+        tenant_text, category_text, uuid_text = key.split(_SEPARATOR)
+        tenant, uuid = unescape(tenant_text), UUID(uuid_text)
+    except ValueError:
+        raise ValueError("The key is not a stream's.") from None
+    category: str | None = None
+    if category_text == _EMPTY_CATEGORY:
+        category = ""
+    elif category_text:
+        category = unescape(category_text)
+    # UUID takes capitals and braces: two keys would be one stream to every reader.
+    if f"{category_prefix(escape(tenant) + _SEPARATOR, category)}{_SEPARATOR}{uuid}" != key:
+        raise ValueError("The key is not a stream's.")
+    return tenant, category, uuid

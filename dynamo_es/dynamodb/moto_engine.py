@@ -8,6 +8,7 @@ clients reach it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.awsrequest import AWSResponse
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 _REGION: Final = "us-east-1"
 _ACCOUNT: Final = "123456789012"
 _ITERATORS_KEPT: Final = 1000
+
+# A child that is forked while another thread is served would wait for that thread for ever, and
+# begin with half of its request.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=backend_lock.acquire,
+        after_in_parent=backend_lock.release,
+        after_in_child=backend_lock.release,
+    )
 
 
 class MotoEngine:

@@ -6,6 +6,8 @@ that has just begun is sure to be seen, and with it that everything below is gon
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.items import (
@@ -18,17 +20,19 @@ from dynamo_es.dynamodb.items import (
     version_of,
 )
 from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.requests import get_item, query_down
-from dynamo_es.exceptions import StreamGapError
+from dynamo_es.dynamodb.requests import Pause, get_item, query_down
+from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError, StreamGapError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from dynamo_es.dynamodb.items import Commit, Item
-    from dynamo_es.dynamodb.requests import Pause, Request, Response, Steps
+    from dynamo_es.dynamodb.requests import Request, Response, Steps
     from dynamo_es.dynamodb.stream import Stream
     from dynamo_es.values import RawEvent
+
+_log = logging.getLogger("dynamo_es")
 
 FIRST_PAGE: Final = 32
 """Items of the first page: a snapshot and what usually follows it, in one request."""
@@ -36,12 +40,16 @@ FIRST_PAGE: Final = 32
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
     """Return the newest commit of the live stream, and remember its head; None: no stream."""
+    commit: Commit | None = None
+    tries = 1
     while True:
         try:
             commit = yield from _newest(_Walk(stream, with_snapshot=False, first_page=1))
             break
         except StreamGapError:  # an append in several items came in between: look again
-            continue
+            if tries > 1:  # the first time at once; a damaged stream must not keep it for ever
+                yield Pause(tries)
+            tries += 1
     if commit is None:
         stream.heads.forget(stream.key)
     else:
@@ -68,14 +76,33 @@ def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[Raw
         stream.heads.forget(stream.key)
         return []
     stream.heads.remember(stream.key, newest.head)
-    snapshot = walk.snapshot_for(newest, stop)
+    snapshot = _readable_snapshot(stream, walk, newest, stop)
     floor = start or 1
-    if snapshot is not None:
-        floor = snapshot_version(snapshot) + 1
+    if snapshot is not None and snapshot.version is not None:
+        floor = snapshot.version + 1
     if stop is not None and floor >= stop:
         return _decode(stream, newest, [], snapshot, floor, stop)
     chain = yield from _chain(stream, walk, newest, floor, stop)
     return _decode(stream, newest, chain, snapshot, floor, stop)
+
+
+def _readable_snapshot(
+    stream: Stream, walk: _Walk, newest: Commit, stop: int | None
+) -> RawEvent | None:
+    """Return the snapshot to begin with; None if there is none, or none that can be read."""
+    try:
+        item = walk.snapshot_for(newest, stop)
+        if item is None:
+            return None
+        found = decode_events(item, stream.id, snapshot_version(item), stream.most_bytes)
+    except StoredItemError as error:
+        # All events are there: a snapshot only saves time.
+        _log.warning("The snapshot of stream %s is passed over: %s", stream.id, error)
+        return None
+    if len(found) == 1:
+        return found[0]
+    _log.warning("The snapshot of stream %s is passed over: it has no state.", stream.id)
+    return None
 
 
 def _newest(walk: _Walk) -> Steps[Commit | None]:
@@ -122,17 +149,20 @@ def _decode(
     stream: Stream,
     newest: Commit,
     chain: list[Commit],
-    snapshot: Item | None,
+    snapshot: RawEvent | None,
     floor: int,
     stop: int | None,
 ) -> list[RawEvent]:
     stream_id = _named(stream.id, [newest, *chain])
     events: list[RawEvent] = []
     if snapshot is not None:
-        events += decode_events(snapshot, stream_id, snapshot_version(snapshot))
+        events.append(replace(snapshot, stream_id=stream_id))
     for commit in reversed(chain):
         decoded = decode_events(
-            commit.item, stream_id, None if commit.versionless else commit.version
+            commit.item,
+            stream_id,
+            None if commit.versionless else commit.version,
+            stream.most_bytes,
         )
         if len(decoded) != commit.last - commit.version + 1:
             raise StreamGapError(stream.id, commit.version + len(decoded))
@@ -155,7 +185,11 @@ def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
         return stream_id
     for commit in commits:
         if name := commit.item.get("stream_name"):
-            return StreamId(stream_id, name["S"], category=stream_id.category)
+            try:
+                return StreamId(stream_id, name["S"], category=stream_id.category)
+            except (KeyError, InvalidStreamIdError):
+                key, version = commit.item["stream_key"]["S"], commit.version
+                raise StoredItemError(key, version, "its name is not the stream's.") from None
     return stream_id
 
 
@@ -228,8 +262,7 @@ class _Walk:
             after=self._after,
         )
         self.pages += 1
-        key = {"S": self.stream.key}
-        self._items = [{**item, "stream_key": key} for item in reversed(response.get("Items", ()))]
+        self._items = response.get("Items", [])[::-1]
         self._after = response.get("LastEvaluatedKey")
         self._more = self._after is not None
         self._limit = None

@@ -59,9 +59,14 @@ _NEWER_THAN_STORED: Final = (
 )
 
 # An attribute that nobody reads costs the client 10 µs an item to parse, and its bytes.
-_OUTLINE: Final = "version, generation, closed, event_count, snapshot_version, expires_at"
+# The key of the stream is read: it proves that a reply is about the stream that was asked for.
+_OUTLINE: Final = (
+    "stream_key, version, generation, closed, event_count, snapshot_version, "
+    "expires_at, item_format"
+)
 _CONTENT: Final = (
-    "version, generation, closed, event_count, snapshot_version, versionless, stream_name, events"
+    "stream_key, version, generation, closed, event_count, snapshot_version, versionless, "
+    "stream_name, events, item_format"
 )
 
 
@@ -111,8 +116,7 @@ def query_down(
 ) -> Request:
     """Query a stream from its newest item down, consistently.
 
-    The items come without their partition key, which is known, and without what only filters
-    read. They are billed whole all the same.
+    The items come without what only filters read. They are billed whole all the same.
 
     Args:
         table: the events table.

@@ -1,7 +1,7 @@
 """What DynamoDB counts: bytes of an item, units of a request.
 
 Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
-write operations"; checked against the capacity that DynamoDB Local reports.
+write operations"; checked against the capacity that the local engine reports.
 """
 
 from __future__ import annotations
@@ -74,12 +74,15 @@ def read_units(size: int) -> float:
 
 
 def _number_size(text: str) -> int:
-    # Two decimal digits a byte, counted from the decimal point; zero pairs at both ends are free.
+    # A byte for two significant digits, and one more. Zeros at both ends are free. The digits
+    # before the point and after it are counted apart; a sign takes a byte.
     if text.isdigit():
-        text = text.lstrip("0")
-        return 1 + (len(text) + 1) // 2 - (len(text) - len(text.rstrip("0"))) // 2
+        return 1 + (len(text.strip("0")) + 1) // 2
     value = Decimal(text)
     whole, _, fraction = format(value.copy_abs(), "f").partition(".")
-    digits = "0" * (len(whole) % 2) + whole + fraction + "0" * (len(fraction) % 2)
-    pairs = ["0" if digits[i : i + 2] == "00" else "1" for i in range(0, len(digits), 2)]
-    return 1 + len("".join(pairs).strip("0")) + (value < 0)
+    whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
+    if not whole:
+        fraction = fraction.lstrip("0")
+    elif not fraction:
+        whole = whole.rstrip("0")
+    return 1 + (len(whole) + 1) // 2 + (len(fraction) + 1) // 2 + (value < 0)

@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 
 def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[None]:
     """Save a snapshot of ``version`` as `StorageStrategy.save_snapshot` says."""
+    generation = snapshot.generation
     head = stream.heads.get(stream.key)
-    if head is None or head.version < version or head.versionless:
+    if (
+        head is None
+        or head.version < version
+        or head.versionless
+        or generation not in (None, head.generation)
+    ):
         newest = yield from newest_commit(stream)
         head = None if newest is None else newest.head
     if head is None:
         raise SnapshotAheadOfStreamError(stream.id, version, 0)
     if head.versionless:
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
+    if generation not in (None, head.generation):
+        return  # Of an earlier generation: older than whatever there is.
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
     item, size = snapshot_item(stream.key, snapshot, generation=head.generation)
@@ -44,6 +52,6 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
-        # One as new, or of a later life, is there: this one is not worth an error. The head
-        # it went by may be of an earlier life, so it is not trusted again.
+        # One as new, or of a later generation, is there: this one is not worth an error. The
+        # head it went by may be of an earlier generation, so it is not trusted again.
         stream.heads.forget(stream.key)

@@ -13,16 +13,17 @@ from dynamo_es.contracts.checks import (
     check_stream,
     check_tenant,
 )
+from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.dynamodb.announcing import Announcer
 from dynamo_es.dynamodb.appending import Append
 from dynamo_es.dynamodb.deletion import delete_stream
-from dynamo_es.dynamodb.enlisted import check_enlisted
+from dynamo_es.dynamodb.enlisted import check_enlisted, naming_missing_table
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.sequencing import last_position
 from dynamo_es.dynamodb.reading import load
 from dynamo_es.dynamodb.snapshots import save_snapshot
 from dynamo_es.dynamodb.stream import Stream
-from dynamo_es.exceptions import InvalidEnlistedWriteError
+from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.gateway import Gateway
     from dynamo_es.dynamodb.heads import RememberedHeads
-    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+    from dynamo_es.dynamodb.requests import Steps, T
+    from dynamo_es.values import (
+        Position,
+        RawEvent,
+        StoredVersion,
+        StreamId,
+        TenantId,
+        Versioning,
+    )
 
 
 class DynamoStorage(StorageStrategy):
@@ -77,7 +86,7 @@ class DynamoStorage(StorageStrategy):
         """Return events; see `StorageStrategy.fetch_events`."""
         check_range(start, stop)
         steps = load(self._stream(stream_id), start, stop)
-        return self._gateway.run("load", self._tenant_id, stream_id, steps)
+        return self._run("load", stream_id, steps)
 
     def insert_events(
         self,
@@ -86,10 +95,10 @@ class DynamoStorage(StorageStrategy):
         events: Sequence[RawEvent],
         *,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> int | None:
+    ) -> StoredVersion | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
-        if transact_with:
+        if not isinstance(transact_with, tuple) or transact_with:
             check_enlisted(transact_with, self._config.tables)
         stream = self._stream(stream_id)
         if not events:
@@ -99,7 +108,13 @@ class DynamoStorage(StorageStrategy):
                 )
             return None
         append = Append.of(stream, versioning, events, transact_with)
-        version = self._gateway.run("append", self._tenant_id, stream_id, append.run())
+        steps = append.run()
+        if transact_with:
+            steps = naming_missing_table(steps, stream, transact_with)
+        version = self._run("append", stream_id, steps)
+        if append.commits:
+            last = append.commits[-1]
+            self.hooks.last_commit = AppendedCommit(stream.key, last.generation, last.version)
         if self._announcer:
             self._announcer.announce(self._tenant_id, append)
         return version
@@ -108,12 +123,12 @@ class DynamoStorage(StorageStrategy):
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
         version = check_snapshot(snapshot)
         steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
-        self._gateway.run("save_snapshot", self._tenant_id, snapshot.stream_id, steps)
+        self._run("save_snapshot", snapshot.stream_id, steps)
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream; see `StorageStrategy.delete_stream`."""
         steps = delete_stream(self._stream(stream_id))
-        self._gateway.run("delete", self._tenant_id, stream_id, steps)
+        self._run("delete", stream_id, steps)
 
     @property
     def current_position(self) -> Position | None:
@@ -143,6 +158,13 @@ class DynamoStorage(StorageStrategy):
             announcer=replace(self._announcer, hooks=hooks),
         )
 
+    def _run(self, operation: str, stream_id: StreamId, steps: Steps[T]) -> T:
+        try:
+            return self._gateway.run(operation, self._tenant_id, stream_id, steps)
+        except TableNotFoundError:
+            self._heads.clear()  # What has the table's name next is another table.
+            raise
+
     def _stream(self, stream_id: StreamId) -> Stream:
         check_stream(stream_id)
         return Stream(
@@ -152,4 +174,5 @@ class DynamoStorage(StorageStrategy):
             heads=self._heads,
             clock=self._clock,
             outbox=self._announcer.hooks.outbox_filter,
+            most_bytes=self._config.max_uncompressed_bytes,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dynamo_es.dynamodb.compression import MAX_TEXT_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,6 +26,7 @@ class Stream:
         heads: what this process remembers of it.
         clock: seconds since the epoch.
         outbox: which of the events appended to it are to be published; None: none of them.
+        most_bytes: what the events of an append, or of a stored commit, may take uncompressed.
     """
 
     table: str
@@ -32,6 +35,7 @@ class Stream:
     heads: RememberedHeads
     clock: Callable[[], float]
     outbox: OutboxFilter | None = None
+    most_bytes: int = MAX_TEXT_BYTES
 
     def now_in_microseconds(self) -> int:
         """Return the number a generation gets that begins now."""

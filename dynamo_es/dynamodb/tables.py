@@ -29,7 +29,7 @@ POLLS: Final = 120
 
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _IN_USE: Final = "ResourceInUseException"
-# What DynamoDB Local answers to operations that it lacks; DynamoDB itself has them all.
+# What an emulator answers to operations that it lacks; DynamoDB itself has them all.
 _UNKNOWN: Final = "UnknownOperationException"
 
 
@@ -178,7 +178,7 @@ def _turn_on_recovery(
 ) -> None:
     from tenacity import retry_if_exception
 
-    # DynamoDB Local answers to none of this; what it cannot do is no reason to stop.
+    # Some emulators answer to none of this; what they cannot do is no reason to stop.
     with _translated("DescribeContinuousBackups", name, tolerate=(_UNKNOWN,)):
         found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         recovery = found.get("PointInTimeRecoveryDescription", {})

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from dynamo_es.contracts.functions import refuse_asynchronous
+
 Json: TypeAlias = dict[str, Any]
 """The data of an event, as it is stored."""
 
@@ -42,6 +44,21 @@ class Event(BaseModel, extra="forbid"):
     __event_aliases__: ClassVar[tuple[str, ...]] = ()
     __schema_version__: ClassVar[int] = 1
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        Definitions.number += 1
+
+
+class Definitions:
+    """Counts the event classes of this process, so that a new one is noticed.
+
+    Attributes:
+        number: of classes defined so far.
+    """
+
+    number: ClassVar[int] = 0
+
 
 class Snapshot(Event):
     """Base class of snapshots: the state that the events up to a version have led to.
@@ -63,6 +80,7 @@ def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
 
     def mark(step: Upcaster) -> Upcaster:
         function = step.__func__ if isinstance(step, staticmethod) else step
+        refuse_asynchronous(function, "An upcaster")
         setattr(function, _FROM_VERSION, from_version)
         # Static, so that it is no method, and pydantic leaves it alone.
         marked: Any = staticmethod(function)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynamo_es.event_store.event import Event, Snapshot, event_name, upcasters_of
-from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
+from dynamo_es.event_store.definition import check_definition, own_names
+from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
+from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +51,12 @@ class EventKind:
 
         Raises:
             EventDefinitionError: the class cannot be stored or loaded as it is defined.
+            DuplicatedEvent: it has the name or the aliases of its base class.
         """
+        if not isinstance(event, type) or not issubclass(event, Event):
+            raise EventDefinitionError(
+                f"{event!r:.100} is no class of events: derive one from dynamo_es.Event."
+            )
         version = event.__schema_version__
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise EventDefinitionError(
@@ -57,15 +64,10 @@ class EventKind:
                 "and has to be an integer from 1."
             )
         steps = {} if issubclass(event, Snapshot) else _steps(event, version)
-        name = event_name(event)
-        if not isinstance(name, str):
-            raise EventDefinitionError(
-                f"{event.__qualname__}: __event_name__ is {name!r}, and has to be text."
-            )
-        event.model_rebuild()
+        check_definition(event)
         return cls(
             event,
-            name,
+            event_name(event),
             version,
             steps,
             event.__pydantic_validator__,
@@ -99,6 +101,7 @@ class EventRegistry:
     def __init__(self) -> None:
         self._by_type: dict[type[Event], EventKind] = {}
         self._by_name: dict[str, EventKind] = {}
+        self._checked_at: dict[type[Event], int] = {}
 
     def add(self, event: type[_T]) -> type[_T]:
         """Add a class at once, so that what is wrong with it shows now. Works as a decorator.
@@ -107,7 +110,7 @@ class EventRegistry:
             DuplicatedEvent: it was added before, or another class has its name or an alias.
             EventDefinitionError: it cannot be stored or loaded as it is defined.
         """
-        if event in self._by_type:
+        if isinstance(event, type) and event in self._by_type:
             raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
         self._register(event)
         return event
@@ -132,9 +135,45 @@ class EventRegistry:
         """
         return self.kind_of(event).name
 
+    def names_of(self, event: type[Event]) -> frozenset[str]:
+        """Return all names that events of a class may be stored under, and of its subclasses.
+
+        They are the present names and the aliases. Subclasses count that are defined by now.
+
+        Args:
+            event: the class; `Event` itself, or another one with subclasses only, has no events
+                of its own.
+
+        Raises:
+            DuplicatedEvent: another class has the name of this one.
+            EventDefinitionError: it is no event class, or cannot be stored as it is defined.
+        """
+        if not (isinstance(event, type) and issubclass(event, Event)):
+            raise EventDefinitionError(
+                f"{event!r} is no event class: give a class derived from dynamo_es.Event."
+            )
+        own: list[type[Event]] = []
+        if event not in {Event, Snapshot} and not _parameters(event):
+            self.kind_of(event)
+            own = [event]
+        return frozenset(
+            name
+            for one in (*own, *_defined(event))
+            for name in (event_name(one), *one.__event_aliases__)
+        )
+
+    def names_of_all(self, events: Iterable[type[Event]]) -> frozenset[str]:
+        """Return the names of all classes of a choice; see `names_of` and `classes_in`."""
+        return frozenset(name for event in classes_in(events) for name in self.names_of(event))
+
     def kind_of(self, event: type[Event]) -> EventKind:
         """Return what there is to know of a class; raises as `name_for_type`."""
-        return self._by_type.get(event) or self._register(event)
+        kind = self._by_type.get(event) if isinstance(event, type) else None
+        if kind is None:
+            return self._register(event)
+        if self._checked_at.get(event) != Definitions.number:
+            self._refuse_rivals(event)
+        return kind
 
     def kind_named(self, name: str) -> EventKind | None:
         """Return the class of this name or alias; None if there is none.
@@ -143,7 +182,7 @@ class EventRegistry:
             DuplicatedEvent: several have it.
             EventDefinitionError: it cannot be stored or loaded as it is defined.
         """
-        if known := self._by_name.get(name):
+        if isinstance(name, str) and (known := self._by_name.get(name)):
             return known
         named = _classes_named(name)
         if len(named) > 1:
@@ -162,33 +201,74 @@ class EventRegistry:
 
     def _register(self, event: type[Event]) -> EventKind:
         kind = EventKind.of(event)
-        names = (kind.name, *event.__event_aliases__)
-        for name in names:
-            other = self._by_name.get(name)
-            if other is not None and _place(other.event_class) != _place(event):
+        self._refuse_rivals(event)
+        self._by_type[event] = kind
+        self._by_name |= dict.fromkeys(own_names(event), kind)
+        return kind
+
+    def _refuse_rivals(self, event: type[Event]) -> None:
+        """Raise `DuplicatedEvent` if another class, used or not, has a name of this one."""
+        number = Definitions.number
+        if _rivals(event):
+            # Classes of functions that have returned stay until they are collected.
+            gc.collect()
+            for other, name in _rivals(event):
                 raise DuplicatedEvent(
-                    f"{name!r} is the name of {_place(other.event_class)} and of {_place(event)}: "
+                    f"{name!r} is the name of {_place(other)} and of {_place(event)}: "
                     "give each its own __event_name__."
                 )
-        self._by_type[event] = kind
-        self._by_name |= dict.fromkeys(names, kind)
-        return kind
+        self._checked_at[event] = number
+
+
+def _rivals(event: type[Event]) -> list[tuple[type[Event], str]]:
+    names, place = set(own_names(event)), _place(event)
+    return [
+        (other, name)
+        for other in _defined(Event)
+        for name in own_names(other)
+        if name in names and _place(other) != place
+    ]
+
+
+def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+    """Return the classes of a choice, so that it can be looked at again.
+
+    Raises:
+        InvalidSubscriptionError: no list of classes, or an empty one.
+    """
+    if isinstance(events, type | str) or not isinstance(events, Iterable):
+        raise InvalidSubscriptionError(
+            f"events is a list of event classes, such as [Deposited], not {events!r}."
+        )
+    chosen = tuple(events)
+    if not chosen:
+        raise InvalidSubscriptionError(
+            "events is empty, so nothing would ever be chosen: name a class, or leave events out."
+        )
+    return chosen
 
 
 def _classes_named(name: str) -> list[type[Event]]:
     """Return the classes of this name or alias; of those defined in one place, the last."""
     found: dict[str, type[Event]] = {}
     for event in _defined(Event):
-        if name == event_name(event) or name in event.__event_aliases__:
+        if name in own_names(event):
             found[_place(event)] = event
     return list(found.values())
 
 
 def _defined(base: type[Event]) -> Iterator[type[Event]]:
     for event in base.__subclasses__():
-        if not event.__pydantic_generic_metadata__["parameters"]:
+        generic = event.__pydantic_generic_metadata__
+        if not generic["parameters"] and generic["origin"] is None:
             yield event
         yield from _defined(event)
+
+
+def _parameters(event: type[Event]) -> tuple[Any, ...]:
+    """Return the type variables that a generic class still has."""
+    parameters: tuple[Any, ...] = event.__pydantic_generic_metadata__["parameters"]
+    return parameters
 
 
 def _place(event: type[Event]) -> str:

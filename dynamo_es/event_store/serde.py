@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
+from dynamo_es.contracts.error_texts import redacted
+from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.proof import prove_context, prove_event
+from dynamo_es.event_store.validation_errors import describe_validation_error
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
     Context,
     Recorded,
     UnknownEvent,
     WrappedEvent,
+    context_of,
 )
 from dynamo_es.exceptions import (
     InvalidEventError,
@@ -50,31 +55,54 @@ class Serde:
         self.encryption = encryption
 
     def serialize(self, wrapped: WrappedEvent[Any], stream_id: StreamId) -> RawEvent:
-        """Return an event as it is stored, always of its class's present schema.
+        """Return an event as it is stored; see `serialize_all`."""
+        return self.serialize_all([wrapped], stream_id)[0]
+
+    def serialize_all(
+        self, events: Iterable[WrappedEvent[Any]], stream_id: StreamId
+    ) -> list[RawEvent]:
+        """Return events as they are stored, always of their classes' present schema.
+
+        All are proved before the first is encrypted, which may make a key.
 
         Raises:
-            InvalidEventError: what would be stored could not be loaded again; names the event
-                and its fields.
-            EventDefinitionError: the class cannot be stored as it is defined.
+            InvalidEventError: what would be loaded is not equal to an event, types included; names
+                the event and its field.
+            EventDefinitionError: a class cannot be stored as it is defined.
         """
+        proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
+        return [self._sealed(*one, stream_id) for one in proved]
+
+    def _proved(
+        self, wrapped: WrappedEvent[Any], stream_id: StreamId
+    ) -> tuple[EventKind, Json, Json]:
         event = wrapped.event
         if not isinstance(event, Event):
             raise InvalidEventError(
                 stream_id,
                 f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
             )
+        if has_changing_offset(wrapped.created_at):
+            raise InvalidEventError(
+                stream_id,
+                "created_at has a time zone whose offset changes, and only the offset is stored: "
+                "convert it with .astimezone(UTC).",
+            )
         kind = self.registry.kind_of(type(event))
-        try:
-            text = kind.serializer.to_json(event, by_alias=True, round_trip=True, warnings=False)
-            # What was changed or built without validation must not become unreadable history.
-            kind.validator.validate_json(text)
-        except ValidationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {_fields(error)}.") from error
-        except PydanticSerializationError as error:
-            raise InvalidEventError(stream_id, f"{kind.name}: {error}.") from error
-        data: Json = from_json(text)
-        context = self._stored_context(wrapped.context, stream_id)
-        data, notes = self.encryption.encrypt(event, data, stream_id, wrapped.uuid)
+        data, problem = prove_event(kind, event, describe_validation_error)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
+        return kind, data, self._stored_context(wrapped.context, stream_id)
+
+    def _sealed(
+        self,
+        wrapped: WrappedEvent[Any],
+        kind: EventKind,
+        data: Json,
+        context: Json,
+        stream_id: StreamId,
+    ) -> RawEvent:
+        data, notes = self.encryption.encrypt(wrapped.event, data, stream_id, wrapped.uuid)
         if kind.schema_version > 1:
             context[SCHEMA] = kind.schema_version
         if notes:
@@ -87,6 +115,7 @@ class Serde:
             data,
             context,
             wrapped.version,
+            wrapped.generation,
         )
 
     def deserialize(self, raw: RawEvent, *, keep_unknown: bool = False) -> WrappedEvent[Any]:
@@ -100,7 +129,8 @@ class Serde:
 
         Args:
             raws: the events.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`, with its
+                encrypted fields as they are stored.
 
         Raises:
             UnknownEventError: no class has the name of an event.
@@ -112,25 +142,37 @@ class Serde:
         for raw in raws:
             kind = self.registry.kind_named(raw.name)
             context = raw.context
-            data = raw.data
-            if context and ENCRYPTED in context:
-                data = self.encryption.decrypt(
-                    data,
-                    context[ENCRYPTED],
-                    raw.stream_id,
-                    raw.uuid,
-                    event_type=None if kind is None else kind.event_class,
-                    keys=keys,
+            if not isinstance(context, dict):
+                raise UnreadableEventError(
+                    raw.stream_id, raw.version, raw.name, "its context is no JSON object."
                 )
             event: Event | UnknownEvent
             if kind is not None:
+                data = raw.data
+                if context and ENCRYPTED in context:
+                    data = self.encryption.decrypt(
+                        data,
+                        context[ENCRYPTED],
+                        raw.stream_id,
+                        raw.uuid,
+                        event_type=kind.event_class,
+                        keys=keys,
+                    )
                 event = _load(kind, raw, data)
             elif keep_unknown:
-                event = UnknownEvent(raw.name, data)
+                # As it is stored: which fields are secret, only its class could say.
+                event = UnknownEvent(raw.name, raw.data)
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
             found.append(
-                WrappedEvent(event, raw.version, raw.uuid, raw.created_at, _context(context))
+                WrappedEvent(
+                    event,
+                    raw.version,
+                    raw.uuid,
+                    raw.created_at,
+                    context_of(context),
+                    raw.generation,
+                )
             )
         return found
 
@@ -148,17 +190,27 @@ class Serde:
         """Whether what was loaded first is a snapshot that its class cannot take any more."""
         kind = self.registry.kind_named(raw.name)
         if kind is None:
-            return raw.version is not None and raw.version > 1
+            # An event or a snapshot: at version 1 nothing else tells.
+            return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
-        stored = context.model_dump(mode="json", exclude_none=True)
-        if reserved := [name for name in stored if name.startswith("$")]:
+        if type(context) is not Context:
+            raise InvalidEventError(
+                stream_id,
+                f"the context is of type {type(context).__name__}, and would load as Context: give "
+                "a dynamo_es.Context, and load it as a class of yours with get_context.",
+            )
+        self.encryption.refuse_marked_context(context)
+        if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
             )
+        stored, problem = prove_context(context, context_of)
+        if problem is not None:
+            raise InvalidEventError(stream_id, f"the context: {problem}")
         return stored
 
 
@@ -170,14 +222,19 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         # As JSON: only then do strings become dates, and bytes what they were.
         event: Event = kind.validator.validate_json(to_json(data))
     except ValidationError as error:
-        raise UnreadableEventError(
-            raw.stream_id,
-            raw.version,
-            raw.name,
-            f"its data does not fit {kind.event_class.__qualname__}: {_fields(error)}. "
-            "If the class was changed, raise its __schema_version__ and add an upcaster.",
-        ) from error
-    return event
+        refused = redacted(error, describe_validation_error(error, kind.event_class))
+    except Exception as error:  # noqa: BLE001 - an application's validator may raise anything
+        refused = redacted(error)
+    else:
+        return event
+    # Outside of the handlers: inside, the error that quotes the event would be chained.
+    raise UnreadableEventError(
+        raw.stream_id,
+        raw.version,
+        raw.name,
+        f"its data does not fit {kind.event_class.__qualname__}: {refused}. "
+        "If the class was changed, raise its __schema_version__ and add an upcaster.",
+    ) from refused
 
 
 def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
@@ -187,16 +244,18 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
         )
     lifted: Json = from_json(to_json(data))
     for version in range(stored, kind.schema_version):
+        failure = None
         try:
             lifted = kind.upcasters[version](lifted)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what an upcaster raises quotes the event
+            failure = redacted(error)
+        if failure is not None:
             raise UnreadableEventError(
                 raw.stream_id,
                 raw.version,
                 raw.name,
-                f"its upcaster from schema version {version} failed: "
-                f"{type(error).__name__}: {error}.",
-            ) from error
+                f"its upcaster from schema version {version} failed: {failure}.",
+            ) from failure
         if not isinstance(lifted, dict):
             raise UnreadableEventError(
                 raw.stream_id,
@@ -211,17 +270,3 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
 def _schema_version(raw: RawEvent) -> int:
     version: int = raw.context.get(SCHEMA, 1)
     return version
-
-
-def _context(stored: Json) -> Context:
-    if not stored:
-        return EMPTY_CONTEXT
-    fields = {name: value for name, value in stored.items() if not name.startswith("$")}
-    return Context(**fields) if fields else EMPTY_CONTEXT
-
-
-def _fields(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'the event'}: {found['msg']}"
-        for found in error.errors(include_url=False)
-    )

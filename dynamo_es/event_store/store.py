@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.values import ExplicitVersioning
+from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from uuid import UUID
 
     from dynamo_es.contracts import EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
-    from dynamo_es.values import Position, RawEvent, StreamId, Versioning
+    from dynamo_es.values import Position, StoredVersion, StreamId, TenantId, Versioning
 
 
 class EventStore:
@@ -22,11 +26,20 @@ class EventStore:
     Args:
         storage: where the events are.
         serde: between their classes and JSON.
+        tenant_id: whose streams they are.
     """
 
-    def __init__(self, storage: StorageStrategy, serde: Serde) -> None:
+    def __init__(
+        self, storage: StorageStrategy, serde: Serde, tenant_id: TenantId = DEFAULT_TENANT
+    ) -> None:
         self._storage = storage
         self._serde = serde
+        self._tenant_id = tenant_id
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """The tenant whose streams these are."""
+        return self._tenant_id
 
     def append(
         self,
@@ -34,25 +47,29 @@ class EventStore:
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> int | None:
+    ) -> StoredVersion | None:
         """Append events to a stream: all of them or none.
 
         Args:
             events: in order, bare or wrapped (with metadata of the caller's choice).
             stream_id: the stream.
             expected_version: version the stream must have, 0 (the default): it must not exist.
-                ``ANY_VERSION``: append at the head. ``NO_VERSIONING``: a stream without versions.
+                ``ExplicitVersioning(version, generation)``, both from what you loaded, is
+                refused too if the stream was deleted and created again since. ``ANY_VERSION``:
+                append at the head. ``NO_VERSIONING``: a stream without versions.
             transact_with: up to 99 writes to tables of your own, in the form in which boto3's
                 client takes them in ``TransactItems``: they are carried out with the events, or
                 nothing is.
 
         Returns:
-            The version of the last of these events; None in a stream without versions, and if
-            there were no events.
+            The version of the last of these events, an integer that knows its generation; None
+            in a stream without versions, and if there were no events.
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that could not be loaded again; names event and field.
+            InvalidEventError: an event that would not load as it is, types included; names event
+                and field.
+            EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
         The rest as `StorageStrategy.insert_events`; so is the cost.
@@ -62,12 +79,10 @@ class EventStore:
             if isinstance(expected_version, int)
             else expected_version
         )
-        raws = [
-            self._serde.serialize(
-                event if isinstance(event, WrappedEvent) else WrappedEvent(event), stream_id
-            )
-            for event in events
+        wrapped = [
+            event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events
         ]
+        raws = self._serde.serialize_all(wrapped, stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
@@ -100,32 +115,88 @@ class EventStore:
         The rest as `StorageStrategy.fetch_events`; so is the cost, one more load where a
         snapshot is passed over.
         """
+        raws = self.load_raw(stream_id, start, stop)
+        return self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+
+    def load_raw(
+        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+    ) -> list[RawEvent]:
+        """Return what `load_stream` makes objects of, as it is stored; `read` makes them.
+
+        The rest as `load_stream`.
+        """
         raws = self._storage.fetch_events(stream_id, start, stop)
         if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
             raws = self._storage.fetch_events(stream_id, 1, stop)
-        return self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        return raws
+
+    def load_chosen(
+        self,
+        stream_id: StreamId,
+        start: int,
+        stop: int,
+        names: frozenset[str] | None,
+        *,
+        keep_unknown: bool = False,
+    ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
+        """Return a range of a stream, in which only events of some names are read.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based.
+            stop: version to stop before, exclusive.
+            names: of the events to read; None: all. The others need no class.
+            keep_unknown: as `load_stream` takes it.
+
+        Returns:
+            The uuid of each event, and the event, or None where it was not chosen.
+
+        Raises and costs as `load_stream`.
+        """
+        raws = self._storage.fetch_events(stream_id, start, stop)
+        chosen = [raw for raw in raws if names is None or raw.name in names]
+        read = iter(self._serde.deserialize_all(chosen, keep_unknown=keep_unknown))
+        return [
+            (raw.uuid, next(read) if names is None or raw.name in names else None) for raw in raws
+        ]
 
     def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
         """Return stored events as objects of their classes, such as those of a refusal.
 
-        Raises as `load_stream`.
+        Each call makes new objects. Raises as `load_stream`.
         """
+        check_kind("raws", raws, Iterable)
+        raws = list(raws)
+        for raw in raws:
+            check_kind("Each of raws", raw, RawEvent)
         return self._serde.deserialize_all(raws)
 
-    def save_snapshot(self, stream_id: StreamId, snapshot: WrappedEvent[Any]) -> None:
+    def save_snapshot(
+        self,
+        stream_id: StreamId,
+        snapshot: WrappedEvent[Any],
+        *,
+        notes: dict[str, Any] | None = None,
+    ) -> None:
         """Save the snapshot of a stream at a version; an older one never replaces a newer one.
 
         Args:
             stream_id: the stream.
-            snapshot: an event (a `Snapshot` best), wrapped with the version it is of.
+            snapshot: an event (a `Snapshot` best), wrapped with the version it is of and, where
+                that is known, the generation: one of an earlier generation is dropped.
+            notes: what the library itself keeps in the stored context; names begin with ``$``.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: no version, or a state that could not be loaded again.
+            InvalidEventError: no version, or a state that would not load as it is.
 
         The rest as `StorageStrategy.save_snapshot`; so is the cost.
         """
-        self._storage.save_snapshot(self._serde.serialize(snapshot, stream_id))
+        check_kind("snapshot", snapshot, WrappedEvent)
+        raw = self._serde.serialize(snapshot, stream_id)
+        if notes:
+            raw = replace(raw, context=raw.context | notes)
+        self._storage.save_snapshot(raw)
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream and its snapshot; see `StorageStrategy.delete_stream`."""

@@ -4,46 +4,90 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import to_json
 
 from dynamo_es.event_store.event import Event
+from dynamo_es.exceptions import EventDefinitionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId, TenantId
 
 
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, UUID) else value
+
+
+_Id: TypeAlias = Annotated[str | None, BeforeValidator(_as_text)]
+
+
 class Context(BaseModel):
     """Metadata of an event: two well-known ids, and any fields of the application's own.
 
     ``Context(correlation_id=request_id, user="ann")``. Field names that begin with ``$`` are
-    the store's own.
+    the store's own. The two ids are text, such as a trace id of AWS X-Ray; a UUID becomes its text.
 
     Attributes:
         correlation_id: what the event belongs to, such as the request that began it all.
         causation_id: what led to it, such as the event before.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
 
-    correlation_id: UUID | None = None
-    causation_id: UUID | None = None
+    correlation_id: _Id = None
+    causation_id: _Id = None
 
     if TYPE_CHECKING:
 
         def __init__(
             self,
             *,
-            correlation_id: UUID | None = None,
-            causation_id: UUID | None = None,
+            correlation_id: str | UUID | None = None,
+            causation_id: str | UUID | None = None,
             **fields: Any,
         ) -> None: ...
 
 
 EMPTY_CONTEXT: Final = Context()
+
+_IDS: Final = ("correlation_id", "causation_id")
+
+
+def context_of(stored: dict[str, Any]) -> Context:
+    """Return a stored context, without the fields that are the store's own.
+
+    Other writers store what they like: an id that is no text becomes its JSON text.
+    """
+    if not stored:
+        return EMPTY_CONTEXT
+    fields = {name: value for name, value in stored.items() if not name.startswith("$")}
+    for name in _IDS:
+        value = fields.get(name)
+        if value is not None and not isinstance(value, str):
+            fields[name] = to_json(value).decode()
+    return Context(**fields) if fields else EMPTY_CONTEXT
+
+
+def copy_of(event: Event) -> Event:
+    """Return a copy of an event that shares nothing with it that can be changed.
+
+    Raises:
+        EventDefinitionError: it holds something that cannot be copied.
+    """
+    if not isinstance(event, Event):
+        return event  # refused when it is appended
+    try:
+        return event.model_copy(deep=True)
+    except Exception as error:  # noqa: BLE001 - of a field's own copying, any
+        reason = type(error).__name__
+    raise EventDefinitionError(
+        f"{type(event).__qualname__} cannot be copied ({reason}), so what is stored could not be "
+        "kept apart from what is applied: let its fields hold values only."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +118,8 @@ class WrappedEvent(Generic[TEvent]):
         uuid: identity of the event; appending it again at the same version is a success.
         created_at: when it was made.
         context: metadata.
+        generation: number of the stream's generation that it was loaded from; None before the
+            append. Equality ignores it.
     """
 
     event: TEvent
@@ -81,6 +127,7 @@ class WrappedEvent(Generic[TEvent]):
     uuid: UUID = field(default_factory=uuid4)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     context: Context = EMPTY_CONTEXT
+    generation: int | None = field(default=None, compare=False)
 
     @classmethod
     def wrap(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.contracts.checks import check_kind, check_scope
+from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of
-from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.facade.scope import TenantLog
+from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,14 +36,15 @@ if TYPE_CHECKING:
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
-    from dynamo_es.values import Position, RecordedRaw, TenantId
+    from dynamo_es.values import Position, TenantId
 
 
 class Backend:
     """The streams of one tenant, raw and typed; the way to those of the others, and to the log.
 
     The log is one for all tenants: a backend as it was made reads all of it. One that `in_tenant`
-    returned reads its tenant's part, and nothing else.
+    returned reads its tenant's part, and nothing else: log, subscriptions, projections and their
+    checkpoints, projectors, outbox and listeners are that tenant's.
 
     Args:
         storage: its streams.
@@ -80,13 +84,17 @@ class Backend:
 
     @property
     def log(self) -> LogStrategy:
-        """The log of all streams and tenants, to be read piece by piece."""
-        return self._shared_log().log
+        """The log, to be read piece by piece: of all tenants, or this backend's tenant's part."""
+        log = self._shared_log().log
+        return log if self._log_tenant is None else TenantLog(log, self._log_tenant)
 
     @property
     def checkpoints(self) -> CheckpointStrategy:
-        """How far the consumers of the log are."""
-        return self._shared_log().checkpoints
+        """How far the consumers of the log are; those of this backend's tenant, if it has one."""
+        checkpoints = self._shared_log().checkpoints
+        if self._log_tenant is None:
+            return checkpoints
+        return checkpoints.scoped_for_tenant(self._log_tenant)
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
@@ -105,7 +113,7 @@ class Backend:
             self._subscriptions(),
             self._typed.registry,
             lambda raw, keep_unknown: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            self.select(),
+            scope=self._log_tenant,
         )
 
     def projection(  # noqa: PLR0913 - what may be chosen, each by its name
@@ -122,20 +130,29 @@ class Backend:
         """Return a runner that gives a handler every event of the log, from where it was last.
 
         Args:
-            name: text of at most 255 bytes without ``#``; its checkpoint is kept under it.
-            handler: called with a `Recorded` for each event.
+            name: text of at most 255 bytes without ``#``; its checkpoint is kept under it, and
+                under this backend's tenant, if it has one.
+            handler: called with a `Recorded` for each event. It is a plain function: one that is
+                asynchronous is refused. A `Projector` applies no event but those chosen here.
             category: only the events of its streams.
-            events: only those of these classes.
+            events: only those of these classes: under their names and aliases, with those of
+                their subclasses that are defined by the time it runs.
             start_from: position to begin after the first time.
             batch_size: events after which the checkpoint is saved at the latest.
             keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
 
         Raises:
             InvalidSubscriptionError: a handler, batch size or filter that cannot be.
+            EventDefinitionError: one of the classes is not an event class that can be stored.
             InvalidConsumerError: a name that cannot make a key.
             InvalidPositionError: a position below 0.
         """
         from dynamo_es.projections.projection import Projection
+        from dynamo_es.projections.projector import Projector
+
+        selection = self.chooser(category, events)
+        if isinstance(handler, Projector):
+            handler = handler.choosing(lambda: selection().event_names)
 
         return Projection(
             name,
@@ -143,7 +160,7 @@ class Backend:
             log=self.log,
             checkpoints=self.checkpoints,
             deserialize=lambda raw: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            selection=self.select(category, events),
+            selection=selection,
             start_from=start_from,
             batch_size=batch_size,
         )
@@ -179,6 +196,8 @@ class Backend:
             claim=claim,
             keep_unknown=keep_unknown,
             clock=shared.clock,
+            tenant_id=self._tenant_id,
+            scoped=self._log_tenant is not None,
         )
 
     def with_outbox(self, wanted: OutboxFilter | None = None) -> Self:
@@ -187,35 +206,47 @@ class Backend:
         It holds for appends of this process, of all tenants; calling it again chooses anew.
 
         Args:
-            wanted: called with each `RawEvent` before it is appended; None: all are published.
+            wanted: called with a copy of each `RawEvent` before it is appended; None: all are
+                published.
 
         Raises:
-            InvalidSubscriptionError: not callable.
+            InvalidSubscriptionError: it cannot be called or is asynchronous, or this backend is
+                of one tenant.
         """
-        if wanted is not None and not callable(wanted):
+        if self._log_tenant is not None:
             raise InvalidSubscriptionError(
-                f"What chooses events for the outbox is called with each: {wanted!r} cannot be."
+                "What is published is chosen for all tenants: call with_outbox on the backend "
+                f"of all of them, not on that of tenant {self._log_tenant!r}."
             )
-        self._shared_log().hooks.outbox_filter = wanted or _everything
+        hooks = self._shared_log().hooks
+        hooks.outbox_filter = _everything if wanted is None else checked_filter(wanted)
         return self
 
     @property
     def outbox(self) -> Outbox:
-        """Publishes the events that were chosen `with_outbox`, of all tenants."""
+        """Publishes the events that were chosen `with_outbox`; this backend's tenant's, if any.
+
+        The outbox of one tenant has a position and failed entries of its own.
+        """
         from dynamo_es.outbox import Outbox
 
         shared = self._shared_log()
-        return Outbox(shared.outbox, shared.log, self.deserialize, clock=shared.clock)
+        state = shared.outbox
+        if self._log_tenant is not None:
+            state = state.scoped_for_tenant(self._log_tenant)
+        return Outbox(state, self.log, self.deserialize, clock=shared.clock, watch=shared.watch)
 
     @property
     def listeners(self) -> Listeners:
-        """Who is told of the events that this process appends, of all tenants."""
+        """Who is told of the events that this process appends: of this backend's tenant, if any."""
         from dynamo_es.subscriptions.listeners import Listeners
 
         hooks = self._shared_log().hooks
         if not isinstance(hooks.listener, Listeners):
             hooks.listener = Listeners(self._typed.deserialize_all)
-        return hooks.listener
+        if self._log_tenant is None:
+            return hooks.listener
+        return hooks.listener.scoped_for_tenant(self._log_tenant)
 
     def select(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
@@ -228,10 +259,22 @@ class Backend:
 
         Raises:
             InvalidSubscriptionError: a filter that cannot be.
+            EventDefinitionError: one of the classes is not an event class that can be stored.
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"A category is text, not {category!r}.")
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
+
+    def chooser(
+        self, category: str | None = None, events: Iterable[type[Event]] | None = None
+    ) -> Callable[[], Selection]:
+        """Return what makes a choice of events anew: with the subclasses defined by then.
+
+        Takes and raises what `select` does, at once.
+        """
+        classes = None if events is None else self._typed.classes_in(events)
+        self.select(category, classes)
+        return lambda: self.select(category, classes)
 
     def deserialize(self, raw: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
         """Return an event of the log as an object of its class.
@@ -243,7 +286,10 @@ class Backend:
         Raises:
             UnreadableEventError: it does not fit its class.
             UnknownEventError: no class has its name.
+            InvalidSubscriptionError: it is of a tenant that this backend does not read.
         """
+        check_kind("raw", raw, RecordedRaw, InvalidSubscriptionError)
+        check_scope(raw.tenant_id, self._log_tenant)
         return self._typed.deserialize(raw, keep_unknown=keep_unknown)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
@@ -283,7 +329,7 @@ class Backend:
         from dynamo_es.subscriptions.strategy import LogSubscriptions
 
         shared = self._shared_log()
-        return LogSubscriptions(shared.log, monotonic=shared.monotonic, sleep=shared.sleep)
+        return LogSubscriptions(self.log, monotonic=shared.monotonic, sleep=shared.sleep)
 
     def _event_store_of(self, tenant_id: TenantId) -> EventStore:
         return self._typed.event_store(self._storage.scoped_for_tenant(tenant_id), tenant_id)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.values import RecordedRaw
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
     from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
-    from dynamo_es.values import RawEvent, RecordedRaw, TenantId
+    from dynamo_es.values import RawEvent, TenantId
 
 
 class EventStoreAccess:
@@ -43,6 +47,13 @@ class EventStoreAccess:
 
         return EventRegistry() if self._given_registry is None else self._given_registry
 
+    @staticmethod
+    def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+        """Return the classes of a choice, so that it can be looked at again."""
+        from dynamo_es.event_store.registry import classes_in
+
+        return classes_in(events)
+
     @cached_property
     def _encryption(self) -> Encryption:
         from dynamo_es.event_store.encryption.service import Encryption
@@ -61,6 +72,7 @@ class EventStoreAccess:
 
     def deserialize(self, record: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
         """Return an event of the log as an object of its class."""
+        check_kind("raw", record, RecordedRaw)
         serde = self.serde(record.tenant_id)
         return serde.deserialize_record(record, keep_unknown=keep_unknown)
 
@@ -74,4 +86,4 @@ class EventStoreAccess:
         """Return the event store over a tenant's storage."""
         from dynamo_es.event_store.store import EventStore
 
-        return EventStore(storage, self.serde(tenant_id))
+        return EventStore(storage, self.serde(tenant_id), tenant_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, AppendHooks, Selection
+from dynamo_es.contracts.leases import LeaseWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ class LogAccess:
         clock: seconds since the epoch.
         monotonic: seconds of a clock that only goes forward.
         sleep: waits so many seconds.
+        watch: what this process has seen of others' leases of outboxes.
     """
 
     log: LogStrategy
@@ -41,6 +43,7 @@ class LogAccess:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    watch: LeaseWatch = field(default_factory=LeaseWatch)
 
 
 def selection_of(
@@ -49,10 +52,17 @@ def selection_of(
     events: Iterable[type[Event]] | None,
     tenant_id: TenantId | None,
 ) -> Selection:
-    """Return what a consumer selects by category, classes of events, and tenant."""
+    """Return what a consumer selects by category, classes of events, and tenant.
+
+    A class is selected by its present name and its aliases, with its subclasses.
+
+    Raises:
+        InvalidSubscriptionError: no list of classes, or an empty one.
+        EventDefinitionError: one of them is not an event class that can be stored.
+    """
     if category is None and events is None and tenant_id is None:
         return EVERYTHING
     names = None
     if events is not None:
-        names = frozenset(registry().kind_of(event).name for event in events)
+        names = registry().names_of_all(events)
     return Selection(category=category, event_names=names, tenant_id=tenant_id)

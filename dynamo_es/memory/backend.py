@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
@@ -40,6 +42,7 @@ class MemoryBackend(Backend):
         clock: Callable[[], float] = time.time,
     ) -> None:
         storage = MemoryStorage() if storage is None else storage
+        check_kind("storage", storage, MemoryStorage, ConfigurationError)
         data = storage.data
         log = LogAccess(
             MemoryLog(data),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
+from dynamo_es.contracts.leases import Held, LeaseWatch
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.memory.data import Cursor
 
@@ -25,6 +26,7 @@ class MemoryCursors(CursorStrategy):
 
     def __init__(self, data: Data) -> None:
         self._data = data
+        self._watch = LeaseWatch()
 
     def claim(
         self, followed: Followed, version: int, claimant: str, now: int, until: int
@@ -34,43 +36,52 @@ class MemoryCursors(CursorStrategy):
         with self._data.lock:
             cursors = self._data.cursors
             cursor = cursors.setdefault(_key(followed), Cursor(followed.generation))
-            if cursor.generation > followed.generation:
+            begins = 0 < cursor.generation < followed.generation
+            if 0 < followed.generation < cursor.generation:
                 return None
-            if cursor.generation == followed.generation and cursor.version >= version:
+            if not begins and cursor.version >= version:
+                cursor.generation = cursor.generation or followed.generation
                 return None
-            if cursor.claimant is not None and cursor.claimed_until >= now:
+            held = cursor.claim
+            if held is not None and not self._watch.is_over(_key(followed), held, now):
                 raise CursorBusyError(followed.consumer, followed.stream_id)
-            if cursor.generation < followed.generation:
-                cursor.generation, cursor.version = followed.generation, 0
-            cursor.claimant, cursor.claimed_until = claimant, until
+            if begins:
+                cursor.version = 0
+            cursor.generation = followed.generation or cursor.generation
+            cursor.claim = Held(claimant, until, until - now)
             return cursor.version
 
     def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
         """Move a claimed cursor; see `CursorStrategy.renew`."""
-        return self._move(followed, version, claimant, claimant, until)
+        return self._move(followed, version, claimant, until)
 
     def release(self, followed: Followed, version: int, claimant: str) -> bool:
         """Move a cursor, and give it back; see `CursorStrategy.release`."""
-        return self._move(followed, version, claimant, None, 0)
+        return self._move(followed, version, claimant, None)
 
     def version(self, followed: Followed) -> int:
         """Return where a cursor is; see `CursorStrategy.version`."""
         check_consumer(followed.consumer)
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
-            if cursor is None or cursor.generation != followed.generation:
+            if cursor is None or not _is_in(cursor.generation, followed.generation):
                 return 0
             return cursor.version
 
-    def _move(
-        self, followed: Followed, version: int, claimant: str, after: str | None, until: int
-    ) -> bool:
+    def _move(self, followed: Followed, version: int, claimant: str, until: int | None) -> bool:
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
-            if cursor is None or cursor.claimant != claimant:
+            held = None if cursor is None else cursor.claim
+            if cursor is None or held is None or held.holder != claimant:
                 return False
-            cursor.version, cursor.claimant, cursor.claimed_until = version, after, until
+            cursor.version = version
+            cursor.claim = None if until is None else held._replace(until=until)
             return True
+
+
+def _is_in(stored: int, asked: int) -> bool:
+    """Whether a cursor counts for a generation; what is not known counts for any."""
+    return stored == asked or not stored or not asked
 
 
 def _key(followed: Followed) -> _Key:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dynamo_es.forking import new_lock
 from dynamo_es.memory.outbox import MemoryOutbox
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from threading import Lock
 
+    from dynamo_es.contracts.leases import Held
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -68,24 +70,24 @@ class Cursor:
     Attributes:
         generation: the life of the stream that it is in.
         version: of the last event that was applied.
-        claimant: who moves it.
-        claimed_until: how long he may, milliseconds since the epoch.
+        claim: of the process that moves it; None: nobody does.
     """
 
     generation: int
     version: int = 0
-    claimant: str | None = None
-    claimed_until: int = 0
+    claim: Held | None = None
 
 
 @dataclass(slots=True)
 class Data:
     """Everything; touched only under the lock, but for the outbox, which has its own."""
 
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock = field(default_factory=new_lock)
     streams: dict[Identity, StoredStream] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
-    checkpoints: dict[str, tuple[Position, datetime]] = field(default_factory=dict)
+    checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
+        default_factory=dict
+    )
     cursors: dict[tuple[str, str, str | None, int], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from threading import Lock
+
     from dynamo_es.values import SubjectKey, TenantId
 
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 class _Keys:
     """What the storages of all tenants share; touched only under the lock."""
 
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock = field(default_factory=new_lock)
     by_subject: dict[tuple[TenantId, str], SubjectKey] = field(default_factory=dict)
+    deleted: set[tuple[TenantId, str]] = field(default_factory=set)
 
 
 class MemoryKeyStorage(KeyStorageStrategy):
@@ -52,11 +55,14 @@ class MemoryKeyStorage(KeyStorageStrategy):
         with self._keys.lock:
             return self._keys.by_subject.setdefault((self._tenant_id, subject), new)
 
-    def delete(self, subject: str) -> None:
+    def delete(self, subject: str) -> bool:
         """Delete a subject's key; see `KeyStorageStrategy.delete`."""
         check_subject(subject)
+        place = (self._tenant_id, subject)
         with self._keys.lock:
-            self._keys.by_subject.pop((self._tenant_id, subject), None)
+            if self._keys.by_subject.pop(place, None) is not None:
+                self._keys.deleted.add(place)
+            return place in self._keys.deleted
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant over the same data."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
-from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.checks import check_consumer, check_tenant
+from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.exceptions import UnknownOutboxEntryError
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import Claim, OutboxEntry
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 
 @dataclass(slots=True)
@@ -20,8 +22,7 @@ class _Outbox:
     """One outbox; touched only under the lock."""
 
     position: Position = 0
-    worker: str | None = None
-    leased_until: int = 0
+    lease: Held | None = None
     entries: dict[Position, OutboxEntry] = field(default_factory=dict)
 
     def in_order(self) -> list[OutboxEntry]:
@@ -32,23 +33,34 @@ class MemoryOutbox(OutboxStrategy):
     """The state of a backend's outboxes, as long as this object lives."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._outboxes: dict[str, _Outbox] = {}
+        self._lock = new_lock()
+        self._outboxes: dict[tuple[TenantId | None, str], _Outbox] = {}
+        self._tenant_id: TenantId | None = None
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return the outboxes of a tenant; see `OutboxStrategy.scoped_for_tenant`."""
+        check_tenant(tenant_id)
+        scoped = copy(self)
+        scoped._tenant_id = tenant_id  # noqa: SLF001 - of its own class
+        return scoped
 
     def look(self, outbox: str, now: int) -> OutboxState:
         """Return the state of an outbox; see `OutboxStrategy.look`."""
         with self._lock:
             found = self._outbox(outbox)
             due = [entry for entry in found.in_order() if not entry.dead and entry.due_at <= now]
-            return OutboxState(found.position, found.leased_until, tuple(due))
+            return OutboxState(found.position, found.lease, tuple(due))
 
-    def take(self, claim: Claim, now: int, until: int) -> Position | None:
+    def take(
+        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+    ) -> Position | None:
         """Take the lease; see `OutboxStrategy.take`."""
         with self._lock:
             found = self._outbox(claim.outbox)
-            if found.worker not in {None, claim.worker} and found.leased_until > now:
+            lease = found.lease
+            if lease is not None and lease != instead_of and lease.holder != claim.worker:
                 return None
-            found.worker, found.leased_until = claim.worker, until
+            found.lease = Held(claim.worker, until, until - now)
             return found.position
 
     def move(self, claim: Claim, upto: Position, until: int) -> bool:
@@ -77,7 +89,7 @@ class MemoryOutbox(OutboxStrategy):
         with self._lock:
             found = self._outbox(claim.outbox)
             if self._move(claim, found.position if upto is None else upto, 0) is not None:
-                found.worker = None
+                found.lease = None
 
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return what failed; see `OutboxStrategy.entries`."""
@@ -96,11 +108,12 @@ class MemoryOutbox(OutboxStrategy):
 
     def _outbox(self, name: str) -> _Outbox:
         check_consumer(name)
-        return self._outboxes.setdefault(name, _Outbox())
+        return self._outboxes.setdefault((self._tenant_id, name), _Outbox())
 
     def _move(self, claim: Claim, upto: Position, until: int) -> _Outbox | None:
         found = self._outbox(claim.outbox)
-        if found.worker != claim.worker or found.position > upto:
+        lease = found.lease
+        if lease is None or lease.holder != claim.worker or found.position > upto:
             return None
-        found.position, found.leased_until = upto, until
+        found.position, found.lease = upto, lease._replace(until=until)
         return found

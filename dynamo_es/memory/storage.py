@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from dynamo_es.contracts import AppendHooks, StorageStrategy
+from dynamo_es.contracts import ANOTHER_GENERATION, AppendHooks, StorageStrategy
 from dynamo_es.contracts.checks import (
     check_append,
     check_range,
@@ -22,7 +22,13 @@ from dynamo_es.exceptions import (
     SnapshotAheadOfStreamError,
 )
 from dynamo_es.memory.data import Data, LogEntry, StoredStream, copy_event
-from dynamo_es.values import DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning, StreamId
+from dynamo_es.values import (
+    DEFAULT_TENANT,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    StoredVersion,
+    StreamId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +96,7 @@ class MemoryStorage(StorageStrategy):
         events: Sequence[RawEvent],
         *,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> int | None:
+    ) -> StoredVersion | None:
         """Append events to a stream; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
         if transact_with:
@@ -104,12 +110,14 @@ class MemoryStorage(StorageStrategy):
         copies = [copy_event(event) for event in events]
         chosen = self._chosen_for_outbox(events)
         with self._data.lock:
-            stream, first = self._insert(identity, stream_id, versioning, copies, chosen)
+            stream, first, repeated = self._insert(identity, stream_id, versioning, copies, chosen)
             stored = [copy_event(event) for event in stream.events[first : first + len(copies)]]
             position = self._position_of(stream, first) if self.hooks.listener else None
         if listener := self.hooks.listener:
-            listener(stored, self._tenant_id, position)
-        return first + len(copies) if stream.versioned else None
+            listener(stored, self._tenant_id, position, stream.generation)
+        if not stream.versioned:
+            return None
+        return StoredVersion(first + len(copies), stream.generation, repeated=repeated)
 
     def _insert(
         self,
@@ -118,8 +126,11 @@ class MemoryStorage(StorageStrategy):
         versioning: Versioning,
         events: list[RawEvent],
         chosen: list[bool],
-    ) -> tuple[StoredStream, int]:
-        """Store events; return the stream and the index of the first of them in it."""
+    ) -> tuple[StoredStream, int, bool]:
+        """Store events; return the stream, where they begin, and whether they were there already.
+
+        Where they begin is the index of the first of them in the stream.
+        """
         data = self._data
         stream = data.streams.get(identity)
         if stream is not None:
@@ -127,8 +138,11 @@ class MemoryStorage(StorageStrategy):
         if isinstance(versioning, ExplicitVersioning):
             expected = versioning.expected_version
             actual = 0 if stream is None else stream.version
+            generation = versioning.generation
+            if generation is not None and (stream is None or stream.generation != generation):
+                raise ConcurrentStreamWriteError(stream_id, expected, actual, ANOTHER_GENERATION)
             if stream is not None and _are_stored(stream, expected, events):
-                return stream, expected
+                return stream, expected, True
             if actual != expected:
                 winning = [] if stream is None else stream.events[expected:]
                 raise ConcurrentStreamWriteError(
@@ -141,7 +155,7 @@ class MemoryStorage(StorageStrategy):
         _append(stream, stream_id, events)
         for index, outbox in enumerate(chosen, first):
             data.log.append(LogEntry(identity, stream, index, outbox))
-        return stream, first
+        return stream, first, False
 
     def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:
         wanted = self.hooks.outbox_filter
@@ -166,10 +180,13 @@ class MemoryStorage(StorageStrategy):
                 raise SnapshotAheadOfStreamError(snapshot.stream_id, version, 0)
             if not stream.versioned:
                 raise ExpectedVersionUsedOnVersionlessStream(snapshot.stream_id)
+            if snapshot.generation not in (None, stream.generation):
+                return
             if version > stream.version:
                 raise SnapshotAheadOfStreamError(snapshot.stream_id, version, stream.version)
             if version > stream.snapshot_version:
-                stream.snapshot, stream.snapshot_version = copy, version
+                stream.snapshot = replace(copy, generation=stream.generation)
+                stream.snapshot_version = version
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream with its snapshot; see `StorageStrategy.delete_stream`."""
@@ -218,4 +235,4 @@ def _append(stream: StoredStream, stream_id: StreamId, events: list[RawEvent]) -
         stream.name = stream_id.name
     for event in events:
         version = stream.version + 1 if stream.versioned else None
-        stream.events.append(replace(event, version=version))
+        stream.events.append(replace(event, version=version, generation=stream.generation))

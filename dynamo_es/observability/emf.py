@@ -14,10 +14,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import wraps
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.forking import new_lock
 from dynamo_es.observability.figures import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class EmfMetrics:
         disabled = environ.get("POWERTOOLS_METRICS_DISABLED", "").strip().lower() in _DISABLED
         self._write = _nowhere if disabled else write or _print
         self._clock = clock
-        self._lock = Lock()
+        self._lock = new_lock()
         self._sums: dict[tuple[str, str], _Sums] = {}
         self._since = clock()
 

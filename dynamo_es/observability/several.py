@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from dynamo_es.contracts.error_texts import trace_error
+
 if TYPE_CHECKING:
     from dynamo_es.contracts import Observer, OperationReport
 
@@ -18,7 +20,12 @@ def observers(*several: Observer) -> Observer:
         for observer in several:
             try:
                 observer(report)
-            except Exception:  # noqa: BLE001 - the others are to be told, too
-                _log.exception("The observer %r failed on %s", observer, report.operation)
+            except Exception as error:  # noqa: BLE001 - the others are to be told, too
+                _log.error(
+                    "The observer %r failed on %s: %s",
+                    observer,
+                    report.operation,
+                    trace_error(error),
+                )
 
     return tell

@@ -9,6 +9,7 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import MissingExtraError
 from dynamo_es.observability.figures import retries_of
 from dynamo_es.values import DEFAULT_TENANT
@@ -72,7 +73,7 @@ class OpenTelemetry:
         if report.error is not None and span.is_recording():
             span.set_attribute("error.type", _type_of(report.error))
             # The message may name a stream, never data.
-            span.set_status(self._trace.StatusCode.ERROR, str(report.error))
+            span.set_status(self._trace.StatusCode.ERROR, describe_error(report.error))
         span.end(end)
 
     def carrier(self) -> dict[str, str]:

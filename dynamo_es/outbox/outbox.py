@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
+from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import Claim
 from dynamo_es.exceptions import (
     ContentionError,
@@ -16,6 +18,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.outbox.handing import ROLE, handing
 from dynamo_es.outbox.run import Run
 from dynamo_es.outbox.terms import Terms
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.run import OutboxReport, Publisher, Tries
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.values import Position
 
 _logger = logging.getLogger("dynamo_es")
 
@@ -36,6 +39,9 @@ DEFAULT_NAME: Final = "outbox"
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
 """Seconds between two looks of `Outbox.run_forever`, when nothing comes."""
+
+_LOOK_EVERY: Final = 60.0
+"""Seconds between two looks for events that have no position, where the last found none."""
 
 _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
@@ -53,12 +59,12 @@ class Outbox:
         deserialize: makes a record of the log an event of its class, by its tenant's means; takes
             ``keep_unknown``.
         name: of the outbox; each has a position and failed entries of its own.
-        clock: seconds since the epoch. Those of all workers have to agree, but for a small
-            part of the lease.
+        clock: seconds since the epoch. Those of other workers need not agree with it.
         new_id: makes up the name of a worker, unlike every other.
+        watch: what this process has seen of others' leases; None: nothing so far.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is injected, each by its name
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
@@ -67,6 +73,7 @@ class Outbox:
         name: str = DEFAULT_NAME,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid4().hex,
+        watch: LeaseWatch | None = None,
     ) -> None:
         self._strategy = strategy
         self._log = log
@@ -74,6 +81,8 @@ class Outbox:
         self._name = name
         self._clock = clock
         self._new_id = new_id
+        self._watch = watch or LeaseWatch()
+        self._look_at = 0.0
 
     @property
     def name(self) -> str:
@@ -93,6 +102,7 @@ class Outbox:
             name=name,
             clock=self._clock,
             new_id=self._new_id,
+            watch=self._watch,
         )
 
     def run(
@@ -111,8 +121,10 @@ class Outbox:
         published does not hold up the others; one whose stream was deleted is dropped.
 
         Args:
-            publisher: called with a `Recorded` for each. An exception, as one of making the
-                event from what is stored, is a try in vain. What is no `Exception`, such as
+            publisher: a plain function, called with a `Recorded` for each, or with a `RecordedRaw`
+                if its attribute ``as_stored`` is True, as that of the publishers in
+                `dynamo_es.aws_lambda` is: then no class is needed. An exception, as one of making
+                the event from what is stored, is a try in vain. What is no `Exception`, such as
                 `KeyboardInterrupt`, is no try; it ends the run, and is raised.
             limit: most tries of this run, 1 or more.
             attempts: most tries of an event, 1 or more; then it is dead until it is put back by
@@ -121,14 +133,15 @@ class Outbox:
                 twice the one before, up to a day. 0: it is tried again by the next run.
             lease: seconds for which other workers stay out after each write of this one, 1 or
                 more. A publisher has to be done within half of it.
-            keep_unknown: give the publisher an event whose name no class has as an
-                `UnknownEvent`; without it, that is a try in vain.
+            keep_unknown: give the publisher an event that no class here can take as an
+                `UnknownEvent`, as it is stored; without it, that is a try in vain.
 
         Returns:
             What was done. Nothing, if another worker is at it.
 
         Raises:
-            InvalidSubscriptionError: the publisher cannot be called, or a number is out of range.
+            InvalidSubscriptionError: the publisher cannot be called or is asynchronous, or a
+                number is out of range. One that returns an awaitable ends the run: nothing moves.
             InvalidConsumerError: the outbox has a name that cannot make a key.
             InvalidPositionError: the outbox is further than the log: another log, or one that was
                 restored.
@@ -136,8 +149,9 @@ class Outbox:
                 may be published again.
 
         Cost on DynamoDB: 1 request and a read of the log where nothing is to be done, and no
-        write. Else 2 more, and a write of 1 unit for each event that is published, of 4 to 6 for
-        each try that fails and each event that is published after such a try.
+        write; once a minute a look for events after the end of the log. Else 2 more, and a write
+        of 1 unit for each event that is published, of 4 to 6 for each try that fails and each
+        event that is published after such a try.
         """
         return self._run(
             publisher, Terms(limit, attempts, retry_delay, lease), keep_unknown=keep_unknown
@@ -182,12 +196,13 @@ class Outbox:
         Raises: as `run`.
         """
         terms = Terms(limit, attempts, retry_delay, lease)
+        check_stop(stop)
         wait = _SHORTEST_WAIT
         while not stop.is_set():
             try:
                 active = self._run(publisher, terms).active
             except _PASSING as error:
-                _logger.warning("Outbox %s: %s", self._name, error)
+                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
                 active, wait = False, _LONGEST_WAIT
             if active:
                 wait = _SHORTEST_WAIT
@@ -233,21 +248,24 @@ class Outbox:
             raise InvalidSubscriptionError(
                 f"A publisher is called with each event; {publisher!r} cannot be."
             )
-        if iscoroutinefunction(publisher):
-            raise InvalidSubscriptionError(
-                f"{publisher!r} is asynchronous: nobody here would wait for it. "
-                "Give a function that runs it, by asyncio.run, and returns when it is done."
-            )
-        unknown = {"keep_unknown": True} if keep_unknown else {}
-
-        def publish(record: RecordedRaw) -> None:
-            publisher(self._deserialize(record, **unknown))
-
-        return self._new_run(terms).go(publish)
+        refuse_asynchronous(publisher, ROLE)
+        hand_over = handing(publisher, self._deserialize, keep_unknown=keep_unknown)
+        return self._new_run(terms).go(hand_over)
 
     def _new_run(self, terms: Terms) -> Run:
         claim = Claim(self._name, self._new_id())
-        return Run(self._strategy, self._log, claim, terms, self._now)
+        return Run(
+            self._strategy, self._log, claim, terms, self._now, self._watch, self._look_further
+        )
+
+    def _look_further(self) -> bool:
+        """Look for events after the end of the log; where none were, not again for a minute."""
+        now = self._clock()
+        if now < self._look_at:
+            return False
+        found = self._log.unsequenced()
+        self._look_at = 0.0 if found else now + _LOOK_EVERY
+        return found
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -12,14 +12,17 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
+from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.outbox.finding import Finder
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import LogReader, LogStrategy
+    from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.terms import Terms
@@ -27,7 +30,21 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("dynamo_es")
 
-Publisher: TypeAlias = Callable[["Recorded"], Any]
+
+class StoredPublisher(Protocol):
+    """Publishes one event as it is stored. It needs no class of it.
+
+    Attributes:
+        as_stored: True, which tells this publisher from one of typed events.
+    """
+
+    as_stored: Literal[True]
+
+    def __call__(self, record: RecordedRaw, /) -> Any:
+        """Publish an event; an exception: it could not."""
+
+
+Publisher: TypeAlias = Callable[["Recorded"], Any] | StoredPublisher
 """Publishes one event; what it returns does not matter. An exception: it could not."""
 
 T = TypeVar("T")
@@ -55,6 +72,10 @@ class OutboxReport:
         dropped: failed events that were not tried again, because their streams were deleted.
         busy: whether another worker had the lease, or took it in the middle.
         position: up to here everything was tried.
+        unsequenced: whether events were found after the end of the log, where it was reached; see
+            `LogStrategy.unsequenced`. They are published when they have a position.
+        passed_over: commits that were passed over, because they cannot be read; each is logged as
+            an error.
     """
 
     sent: int
@@ -63,6 +84,8 @@ class OutboxReport:
     dropped: int
     busy: bool
     position: Position
+    unsequenced: bool = False
+    passed_over: int = 0
 
     @property
     def active(self) -> bool:
@@ -83,26 +106,33 @@ class Run:
         claim: of this run.
         terms: what it keeps to.
         clock: milliseconds since the epoch.
+        watch: what this process has seen of others' leases.
+        further: looks for events after the end of the log; see `LogStrategy.unsequenced`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
         claim: Claim,
         terms: Terms,
         clock: Callable[[], int],
+        watch: LeaseWatch,
+        further: Callable[[], bool],
     ) -> None:
         self._strategy = strategy
         self._log = log
         self._claim = claim
         self._terms = terms
         self._clock = clock
+        self._watch = watch
+        self._further = further
         self._sent = self._failed = self._dead = self._dropped = 0
         # Where the outbox stands, and what may be said of it although it is not yet.
         self._recorded: Position = 0
         self._tried: Position = 0
         self._leased_until = 0
+        self._reader: LogReader | None = None
 
     def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
         """Publish what there is; see `Outbox.run`.
@@ -119,6 +149,8 @@ class Run:
                     return end.value  # type: ignore[no-any-return]
                 try:
                     publish(record)
+                except AsynchronousFunctionError:
+                    raise  # no try at all: whatever it is given, it would publish nothing
                 except Exception as failure:  # noqa: BLE001 - whatever it is, the others come next
                     error = failure
                 else:
@@ -129,22 +161,24 @@ class Run:
         now = self._clock()
         state = self._strategy.look(self._claim.outbox, now)
         self._recorded = state.position
-        if state.leased_until > now:
+        lease = state.lease
+        if lease is not None and not self._watch.is_over(lease.holder, lease, now):
             return self._report(busy=True)
-        reader = self._log.reader(state.position, _CHOSEN)
+        reader = self._reader = self._log.reader(state.position, _CHOSEN)
         records = reader.read()
         idle = not state.due and not records
+        unsequenced = idle and self._further()
         if idle and reader.position - state.position < WORTH_A_WRITE:
-            return self._report()
+            return self._report(unsequenced=unsequenced)
         until = self._next_lease()
-        taken = self._strategy.take(self._claim, now, until)
+        taken = self._strategy.take(self._claim, now, until, lease)
         if taken is None:
             return self._report(busy=True)
         self._leased_until = until
         self._recorded = self._tried = taken
         try:
             if taken != state.position:  # others were at work since we looked
-                reader = self._log.reader(taken, _CHOSEN)
+                reader = self._reader = self._log.reader(taken, _CHOSEN)
                 records = reader.read()
             yield from self._work(state, reader, records)
         except _LeaseLostError:
@@ -156,7 +190,7 @@ class Run:
             raise
         self._strategy.release(self._claim, self._unrecorded())
         self._recorded = self._tried
-        return self._report()
+        return self._report(unsequenced=unsequenced)
 
     def _work(
         self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]
@@ -221,7 +255,7 @@ class Run:
             stream_id=event.stream_id,
             event_name=event.name,
             attempts=attempts,
-            last_error=describe(error),
+            last_error=describe_error(error)[:MAX_ERROR_CHARACTERS],
             dead=attempts >= self._terms.attempts,
             due_at=self._clock() + self._terms.delay_ms(attempts),
         )
@@ -253,17 +287,14 @@ class Run:
     def _unrecorded(self) -> Position | None:
         return self._tried if self._tried > self._recorded else None
 
-    def _report(self, *, busy: bool = False) -> OutboxReport:
+    def _report(self, *, busy: bool = False, unsequenced: bool = False) -> OutboxReport:
         return OutboxReport(
-            self._sent, self._failed, self._dead, self._dropped, busy, self._recorded
+            self._sent,
+            self._failed,
+            self._dead,
+            self._dropped,
+            busy,
+            self._recorded,
+            unsequenced,
+            0 if self._reader is None else self._reader.passed_over,
         )
-
-
-def describe(error: Exception) -> str:
-    """Return what is kept of an error; whatever its text is like, that works."""
-    name = type(error).__name__
-    try:
-        text = f"{name}: {error}"
-    except Exception:  # noqa: BLE001 - even of the text of an error
-        text = name
-    return text[:MAX_ERROR_CHARACTERS].encode(errors="replace").decode()

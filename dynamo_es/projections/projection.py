@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_consumer, check_position
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     ContentionError,
+    CursorBusyError,
     InvalidSubscriptionError,
     ServiceError,
     ThrottledError,
@@ -30,7 +33,11 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
 """Positions of events that nobody selected, after which the checkpoint moves all the same."""
-_PASSING: Final = (ContentionError, ThrottledError, UnavailableError)
+_PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
+_LOOK_EVERY: Final = 60.0
+"""Seconds at the end of the log between two looks for events that have no position."""
+_HANDLER: Final = "A handler"
+_TOLD: Final = "What is told of progress"
 
 
 class Handler(Protocol):
@@ -49,12 +56,18 @@ class Progress:
         position: up to here all events were handled, or were not selected.
         last_position: where the log ended when it was last looked at; 0 if it was empty.
         handled: events handled since this run began.
+        unsequenced: whether events were found after the end of the log, where it was reached;
+            see `LogStrategy.unsequenced`. They come when a sequencer gives them positions.
+        passed_over: commits that this run has passed over, because they cannot be read; each is
+            logged as an error.
     """
 
     consumer: str
     position: Position
     last_position: Position
     handled: int
+    unsequenced: bool = False
+    passed_over: int = 0
 
     @property
     def lag(self) -> int:
@@ -75,12 +88,13 @@ class Projection:
         log: where the events are.
         checkpoints: where its place is kept.
         deserialize: between raw and typed events.
-        selection: which events.
+        selection: returns which events; asked at the beginning of a run, and now and then.
         start_from: position to begin after when there is no checkpoint yet.
         batch_size: events after which the checkpoint is saved at the latest.
 
     Raises:
-        InvalidSubscriptionError: a handler that is not callable, or a batch size below 1.
+        InvalidSubscriptionError: a handler that cannot be called or is asynchronous, or a batch
+            size below 1.
         InvalidConsumerError: a name that cannot make a key.
         InvalidPositionError: a position below 0.
     """
@@ -93,7 +107,7 @@ class Projection:
         log: LogStrategy,
         checkpoints: CheckpointStrategy,
         deserialize: Callable[[RecordedRaw], Recorded],
-        selection: Selection = EVERYTHING,
+        selection: Callable[[], Selection] = lambda: EVERYTHING,
         start_from: Position = 0,
         batch_size: int = 100,
     ) -> None:
@@ -101,6 +115,7 @@ class Projection:
         check_position(start_from)
         if not callable(handler):
             raise InvalidSubscriptionError(f"A handler is called with events: {handler!r} cannot.")
+        refuse_asynchronous(handler, _HANDLER)
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(f"A batch has 1 event or more, not {batch_size!r}.")
         self.name = name
@@ -130,12 +145,17 @@ class Projection:
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
-            InvalidPositionError: the checkpoint is beyond the end of the log.
+            CursorBusyError: another process applies events of a projector's stream; run again.
+            InvalidPositionError: the checkpoint is beyond the end of the log: this is another
+                log, or one that was restored.
+            InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` or
+                ``on_progress`` is asynchronous.
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: what the handler raised. The checkpoint is before that event.
         """
         run = _Run(self, stop or Flag(), on_progress)
         run.until(self.log.last_position or 0)
+        run.look_further()
         return run.progress
 
     def run(
@@ -167,28 +187,46 @@ class _Run:
     def __init__(
         self, projection: Projection, stop: Flag, on_progress: Callable[[Progress], None] | None
     ) -> None:
+        if on_progress is not None:
+            refuse_asynchronous(on_progress, _TOLD)
+        check_stop(stop)
         self._projection = projection
         self._stop = stop
         self._on_progress = on_progress
+        self._selection = projection.selection()
+        self._idle = _LOOK_EVERY
+        self._unsequenced = False
         saved = projection.position
         self._saved = projection.start_from if saved is None else saved
         self._position = self._saved
         self._end = 0
         self._handled = 0
+        self._passed_over = 0
         self._unsaved = 0
         self._reader: LogReader | None = None
 
     @property
     def progress(self) -> Progress:
         return Progress(
-            self._projection.name, self._position, max(self._end, self._position), self._handled
+            self._projection.name,
+            self._position,
+            max(self._end, self._position),
+            self._handled,
+            self._unsequenced,
+            self._passed_over,
         )
+
+    def look_further(self) -> None:
+        """Look for events that the log does not have yet, if its end was reached."""
+        if self._position >= self._end:
+            self._unsequenced = self._projection.log.unsequenced()
 
     def until(self, end: Position | None) -> None:
         """Handle what comes, up to a position; None: until it is stopped."""
         pause = _FIRST_PAUSE
         if end is not None:
             self._end = end
+            check_position(self._position, end)
         try:
             while not self._stop.is_set() and (end is None or self._position < end):
                 try:
@@ -196,24 +234,30 @@ class _Run:
                 except _PASSING as error:
                     if end is not None:
                         raise
-                    _log.warning("Projection %r waits: %s", self._projection.name, error)
+                    _log.warning(
+                        "Projection %r waits: %s", self._projection.name, describe_error(error)
+                    )
                     moved = False
                 if moved:
                     pause = _FIRST_PAUSE
                 elif end is None:
-                    self._stop.wait(pause)
+                    self._wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
         finally:
             self._save_what_is_done()
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return whether there was any."""
-        if self._reader is None:
-            source, selection = self._projection.log, self._projection.selection
-            self._reader = source.reader(self._position, selection)
+        selection = self._projection.selection()
+        if self._reader is None or selection != self._selection:
+            # A class that was defined meanwhile may belong to the choice.
+            self._selection = selection
+            self._reader = self._projection.log.reader(self._position, selection)
         reader = self._reader
         try:
+            before = reader.passed_over
             records = reader.read()
+            self._passed_over += reader.passed_over - before
             size = self._projection.batch_size
             for start in range(0, len(records), size):
                 if not self._handle(records[start : start + size]):
@@ -236,7 +280,8 @@ class _Run:
         for raw in batch:
             if self._stop.is_set():
                 return False
-            projection.handler(projection.deserialize(raw))
+            returned = projection.handler(projection.deserialize(raw))
+            refuse_unfinished(returned, projection.handler, _HANDLER)
             self._position = raw.position
             self._handled += 1
             self._unsaved += 1
@@ -266,12 +311,27 @@ class _Run:
             return
         try:
             self._save()
-        except ServiceError:
-            _log.exception("Projection %r: its checkpoint was not saved", self._projection.name)
+        except ServiceError as error:
+            # Not with exc_info: what the handler raised before is its context, and may quote an
+            # event.
+            _log.error(
+                "Projection %r: its checkpoint was not saved: %s", self._projection.name, error
+            )
+
+    def _wait(self, pause: float) -> None:
+        """Wait at the end of the log; now and then, look for events that it does not have yet."""
+        self._idle += pause
+        if self._idle > _LOOK_EVERY:
+            self._idle = 0
+            before, self._unsequenced = self._unsequenced, self._projection.log.unsequenced()
+            if self._unsequenced != before:
+                self._tell()
+        self._stop.wait(pause)
 
     def _tell(self) -> None:
         if self._on_progress is None:
             return
         if self._position >= self._end:
             self._end = self._projection.log.last_position or 0
-        self._on_progress(self.progress)
+        returned: object = self._on_progress(self.progress)
+        refuse_unfinished(returned, self._on_progress, _TOLD)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from dynamo_es.contracts import LogReader, LogStrategy
     from dynamo_es.values import Position, TenantId
@@ -23,6 +24,8 @@ LEAST_TIMELIMIT: Final = timedelta(milliseconds=100)
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
+_LOOK_EVERY: Final = 60.0
+"""Seconds at the end of the log between two looks for events that have no position."""
 
 
 class LogSubscriptions(SubscriptionStrategy):
@@ -79,6 +82,9 @@ class LogSubscriptions(SubscriptionStrategy):
         tenant_id: TenantId | None = None,
     ) -> Subscription:
         """Subscribe to names of events; see `SubscriptionStrategy.subscribe_to_events`."""
+        check_kind("events", events, Collection, InvalidSubscriptionError)
+        if isinstance(events, str):
+            raise InvalidSubscriptionError(f"events is a list of names, such as [{events!r}].")
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(start_from, batch_size, timelimit, selection)
 
@@ -96,14 +102,21 @@ class LogSubscriptions(SubscriptionStrategy):
             )
         if selection.category is not None and not isinstance(selection.category, str):
             raise InvalidSubscriptionError(f"A category is text, not {selection.category!r}.")
+        if selection.event_names is not None and not selection.event_names:
+            raise InvalidSubscriptionError(
+                "No name of an event is given, so nothing would ever be chosen: name one."
+            )
         reader = self._log.reader(start_from, selection)
-        return Subscription(reader, batch_size, timelimit, self._monotonic, self._sleep)
+        return Subscription(
+            reader, batch_size, timelimit, self._monotonic, self._sleep, self._log.unsequenced
+        )
 
 
 class Subscription(Iterator[list[RecordedRaw]]):
     """Batches of events as they come, for ever; for one thread.
 
-    An error of the log comes out of `next`; calling it again goes on without a loss.
+    An error of the log comes out of `next`; calling it again goes on without a loss. Where the log
+    ends, a warning is logged once if events are found that have no position yet.
 
     Args:
         reader: where the events come from.
@@ -111,6 +124,7 @@ class Subscription(Iterator[list[RecordedRaw]]):
         timelimit: longest wait for it to fill.
         monotonic: seconds of a clock that only goes forward.
         sleep: waits so many seconds.
+        unsequenced: looks for events after the end of the log; see `LogStrategy.unsequenced`.
     """
 
     def __init__(
@@ -120,6 +134,7 @@ class Subscription(Iterator[list[RecordedRaw]]):
         timelimit: timedelta,
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
+        unsequenced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader = reader
         self._batch_size = batch_size
@@ -128,6 +143,8 @@ class Subscription(Iterator[list[RecordedRaw]]):
         self._sleep = sleep
         self._ready: deque[RecordedRaw] = deque()
         self._pause = _FIRST_PAUSE
+        self._unsequenced = unsequenced
+        self._look_at: float | None = None
 
     @property
     def position(self) -> Position:
@@ -140,10 +157,19 @@ class Subscription(Iterator[list[RecordedRaw]]):
             if piece := self._reader.read():
                 self._ready += piece
                 self._pause = _FIRST_PAUSE
-            elif (left := deadline - self._monotonic()) > 0:
-                self._sleep(min(self._pause, left))
-                self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            else:
+                self._look_further()
+                if (left := deadline - self._monotonic()) > 0:
+                    self._sleep(min(self._pause, left))
+                    self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             if self._monotonic() >= deadline:
                 break
         count = min(self._batch_size, len(self._ready))
         return [self._ready.popleft() for _ in range(count)]
+
+    def _look_further(self) -> None:
+        """Look now and then for events that the log does not have yet."""
+        now = self._monotonic()
+        if self._look_at is None or now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            self._unsequenced()

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.checks import check_position, check_scope
+from dynamo_es.event_store.registry import classes_in
 from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class Subscriber:
         subscriptions: to raw events.
         registry: names of the event classes.
         deserialize: between raw and typed events; with whether to keep unknown ones.
-        selection: what is chosen so far.
+        selection: what is chosen so far, but for the classes.
         position: where it begins.
+        classes: event classes that are chosen; None: all.
+        scope: the only tenant whose events may be chosen; None: all tenants' may.
     """
 
     subscriptions: LogSubscriptions
@@ -44,6 +47,8 @@ class Subscriber:
     deserialize: Callable[[RecordedRaw, bool], Recorded]
     selection: Selection = EVERYTHING
     position: Position = 0
+    classes: tuple[type[Event], ...] | None = None
+    scope: TenantId | None = None
 
     def start_from(self, position: Position) -> Self:
         """Begin after a position; 0, the default, is the beginning of the log.
@@ -65,21 +70,24 @@ class Subscriber:
         return replace(self, selection=replace(self.selection, category=category))
 
     def to_events(self, events: Iterable[type[Event]]) -> Self:
-        """Choose the events of these classes.
+        """Choose the events of these classes: under their names and aliases, with subclasses.
 
         Raises:
+            InvalidSubscriptionError: no list of classes, or an empty one.
             EventDefinitionError: one of them is not an event class that can be stored.
         """
-        names = frozenset(self.registry.kind_of(event).name for event in events)
-        return replace(self, selection=replace(self.selection, event_names=names))
+        classes = classes_in(events)
+        self.registry.names_of_all(classes)
+        return replace(self, classes=classes)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Choose one tenant's events.
 
         Raises:
             InvalidStreamIdError: not text.
+            InvalidSubscriptionError: the backend that this is of reads another tenant's only.
         """
-        check_tenant(tenant_id)
+        check_scope(tenant_id, self.scope)
         return replace(self, selection=replace(self.selection, tenant_id=tenant_id))
 
     def build_batch(
@@ -115,7 +123,11 @@ class Subscriber:
     def _subscribe(self, size: int, timelimit: float | timedelta) -> Subscription:
         if not isinstance(timelimit, timedelta):
             timelimit = _seconds(timelimit)
-        return self.subscriptions.subscribe(self.position, size, timelimit, self.selection)
+        selection = self.selection
+        if self.classes is not None:
+            names = self.registry.names_of_all(self.classes)
+            selection = replace(selection, event_names=names)
+        return self.subscriptions.subscribe(self.position, size, timelimit, selection)
 
 
 def _seconds(number: float) -> timedelta:

@@ -8,6 +8,7 @@ from dynamo_es.values.versioning import (
     ANY_VERSION,
     NO_VERSIONING,
     ExplicitVersioning,
+    StoredVersion,
     Versioning,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "Position",
     "RawEvent",
     "RecordedRaw",
+    "StoredVersion",
     "StreamId",
     "StreamUUID",
     "SubjectKey",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -27,6 +27,8 @@ class RawEvent:
         context: metadata, a JSON object.
         version: place in the stream, 1-based; None before the append (the storage
             numbers it) and in streams without versions.
+        generation: number of the stream's generation that it was loaded from; None before the
+            append. It says where the event was seen, so equality ignores it.
 
     Source: the fields of python-event-sourcery's ``RawEvent``.
     """
@@ -38,6 +40,7 @@ class RawEvent:
     data: dict[str, Any]
     context: dict[str, Any]
     version: int | None = None
+    generation: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ import pytest
 
 from dynamo_es import Aggregate, Context, EventStore, Repository, StreamId, StreamUUID
 from dynamo_es.exceptions import (
+    AggregateDefinitionError,
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
+    InputError,
+    InvalidStreamIdError,
     ThrottledError,
 )
 from tests.aggregates.account import Account
@@ -190,7 +193,7 @@ def test_a_snapshot_is_taken_when_a_callable_says_so(store, ann):
 
 def test_a_snapshot_that_fails_is_no_failure_of_the_save(store, caplog, ann):
     class NoSnapshots(Flaky):
-        def save_snapshot(self, *_: object) -> None:
+        def save_snapshot(self, *_: object, **__: object) -> None:
             raise ThrottledError("PutItem", "x", "y")
 
     repository = Repository(NoSnapshots(store), Account, every=1)
@@ -202,16 +205,78 @@ def test_a_snapshot_that_fails_is_no_failure_of_the_save(store, caplog, ann):
     assert repository.load(ann).balance == 3
 
 
+class Bare(Account):
+    """An account that has no snapshots."""
+
+    __snapshot__ = Aggregate.__snapshot__
+
+
+@pytest.mark.parametrize("policy", [{"every": 100}, {"snapshot_when": lambda *_: False}])
+def test_snapshots_of_a_class_that_has_none_are_refused_before_anything_is_stored(
+    store, ann, policy
+):
+    with pytest.raises(AggregateDefinitionError, match=r"Bare has no __snapshot__\(\)"):
+        Repository(store, Bare, **policy)
+
+    # A function may return anything: it is found out when it does.
+    made_by_function = Repository[Account](store, lambda *_: Bare(), **policy)
+    account = Bare()
+    account.deposit(5)
+    for use in (
+        lambda: made_by_function.load(ann),
+        lambda: made_by_function.transact(ann, lambda account: account.deposit(5)),
+        lambda: made_by_function.aggregate(ann).__enter__(),
+        lambda: Repository(store, **policy).save(ann, account),
+        lambda: Repository(store, **policy).load(ann, Bare()),
+    ):
+        with pytest.raises(AggregateDefinitionError):
+            use()
+    assert Repository(store, Account).load(ann).stored_version == 0
+
+
+@pytest.mark.parametrize("fails", ["__snapshot__", "snapshot_when", "what it returns"])
+def test_once_events_are_stored_no_snapshot_raises(store, caplog, ann, fails):
+    class Fragile(Account):
+        def __snapshot__(self):
+            if fails == "__snapshot__":
+                raise KeyError("a value of the aggregate")
+            return "no event" if fails == "what it returns" else super().__snapshot__()
+
+    def when(*_):
+        if fails == "snapshot_when":
+            raise ZeroDivisionError("a value of the aggregate")
+        return True
+
+    repository = Repository(store, Fragile, snapshot_when=when)
+    with caplog.at_level(logging.WARNING):
+        repository.transact(ann, lambda account: account.deposit(5))
+
+    assert repository.load(ann).balance == 5
+    assert "No snapshot of stream" in caplog.text
+    assert "a value of the aggregate" not in caplog.text
+
+
+@pytest.mark.parametrize("every", [1.5, True, "3", -1])
+def test_every_is_a_number_of_events(store, every):
+    with pytest.raises(InputError, match="every must be an integer of 1 or more"):
+        Repository(store, Account, every=every)
+
+
+def test_snapshot_when_is_callable(store):
+    with pytest.raises(InputError, match="snapshot_when must be callable, not 3"):
+        Repository(store, Account, snapshot_when=3)  # type: ignore[arg-type]
+
+
 def test_every_and_when_exclude_each_other(store):
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(InputError, match="not both"):
         Repository(store, Account, every=3, snapshot_when=lambda *_: True)
-    with pytest.raises(ValueError, match="every is 0"):
+    with pytest.raises(InputError, match="every must be an integer of 1 or more, not 0"):
         Repository(store, Account, every=0)
 
 
 def test_an_aggregate_without_a_method_says_which(store):
     class Bare(Aggregate):
-        pass
+        category = "bare"
 
     with pytest.raises(NotImplementedError, match="Bare has to define __apply__"):
         Bare()._emit(Opened(owner="Ann"))
@@ -219,8 +284,81 @@ def test_an_aggregate_without_a_method_says_which(store):
         Bare().__snapshot__()
 
 
+# Streams
+
+
+@pytest.mark.parametrize("category", ["Account", "", None, "account "])
+def test_a_stream_of_another_category_is_refused(repository, store, ann, category):
+    stream = StreamId(name=ann, category=category)
+    account = Account()
+    account.deposit(5)
+
+    for use in (
+        lambda: repository.load(stream),
+        lambda: repository.save(stream, account),
+        lambda: repository.transact(stream, lambda account: account.deposit(5)),
+        lambda: repository.aggregate(stream).__enter__(),
+    ):
+        with pytest.raises(InvalidStreamIdError, match="not of the category 'account'"):
+            use()
+    assert store.load_stream(StreamId(name=ann, category="account")) == []
+    assert account.__changes__ == [Deposited(amount=5)]
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_an_aggregate_is_saved_into_the_stream_it_was_loaded_from(repository, ann, emptied):
+    if not emptied:
+        repository.transact(ann, lambda account: account.open("Ann"))
+    account = repository.load(ann)
+    account.deposit(5)
+
+    with pytest.raises(InputError, match="was loaded from the stream"):
+        repository.save(f"{ann} the other", account)
+
+    repository.save(ann, account)
+    account.deposit(5)
+    with pytest.raises(InputError, match="was loaded from the stream"):
+        repository.save(f"{ann} the other", account)
+    assert repository.load(f"{ann} the other").stored_version == 0
+
+
+@pytest.mark.parametrize("id", [None, 7, b"ann", object()])
+def test_what_stands_for_no_stream_is_refused(repository, id):  # noqa: A002
+    with pytest.raises(InvalidStreamIdError, match="An aggregate's id is a UUID"):
+        repository.load(id)
+
+
+def test_an_aggregate_without_a_category_is_refused_when_it_is_defined():
+    with pytest.raises(AggregateDefinitionError, match=r"Order\.category is None"):
+
+        class Order(Aggregate):
+            pass
+
+    with pytest.raises(AggregateDefinitionError, match=r"Parcel\.category is 7"):
+
+        class Parcel(Aggregate):
+            category = 7  # type: ignore[assignment]
+
+
+def test_a_base_class_without_streams_is_abstract(store, ann):
+    class Counting(Aggregate, abstract=True):
+        count = 0
+
+        def __apply__(self, event):
+            self.count += 1
+
+    class Visits(Counting):
+        category = "visits"
+
+    with Repository(store, Visits).aggregate(ann) as visits:
+        visits._emit(Opened(owner="Ann"))
+    assert visits.count == 1
+    with pytest.raises(AggregateDefinitionError, match=r"Counting\.category is None"):
+        Repository(store, Counting).load(ann)
+
+
 def test_a_repository_that_cannot_make_an_aggregate_says_so(store, ann):
-    with pytest.raises(TypeError, match="Account"):
+    with pytest.raises(InputError, match="Account"):
         Repository(store).transact(ann, lambda account: None)
 
 

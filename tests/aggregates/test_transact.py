@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dynamo_es import Repository, StreamId
-from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.exceptions import AsynchronousFunctionError, ConcurrentStreamWriteError, InputError
 from tests.aggregates.account import Account, Withdrawn
 from tests.engine import Capability, needs
 from tests.event_store.accounts import Deposited, Opened
@@ -106,7 +106,9 @@ def test_a_stream_that_is_deleted_meanwhile_is_decided_on_anew(engine, repositor
 
 
 def test_attempts_are_a_number_from_one(repository, ann):
-    with pytest.raises(ValueError, match="attempts is 0"):
+    with pytest.raises(
+        InputError, match="attempts must be an integer of 1 or more, or None, not 0"
+    ):
         repository.transact(ann, lambda account: None, attempts=0)
 
 
@@ -143,3 +145,24 @@ def test_everyones_deposits_arrive(engine, repository, ann):
         list(threads.map(deposit, (1, 10, 100, 1000)))
 
     assert repository.load(ann).balance == 5555
+
+
+async def decide_later(account):
+    raise AssertionError("it never runs")
+
+
+@pytest.mark.parametrize("decide", [decide_later, lambda account: [decide_later(account)][0]])
+def test_a_decision_that_would_never_run_is_refused_and_nothing_is_saved(repository, ann, decide):
+    before = repository.load(ann).stored_version
+
+    with pytest.raises(AsynchronousFunctionError, match="What decides is asynchronous"):
+        repository.transact(ann, decide)
+
+    assert repository.load(ann).stored_version == before
+
+
+def test_so_are_factories_and_what_decides_on_snapshots(store):
+    with pytest.raises(AsynchronousFunctionError, match="A factory"):
+        Repository(store, decide_later)  # type: ignore[arg-type]
+    with pytest.raises(AsynchronousFunctionError, match="snapshots"):
+        Repository(store, Account, snapshot_when=decide_later)  # type: ignore[arg-type]

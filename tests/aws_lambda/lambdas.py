@@ -24,6 +24,21 @@ class Context:
         return left
 
 
+class Service:
+    """Stands in for a boto3 client: remembers each call."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self._answer = answer or {}
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**params: Any) -> Any:
+            self.sent.append((name, params))
+            return self._answer
+
+        return call
+
+
 class Died(BaseException):
     """The process was killed, or its time was over."""
 
@@ -69,6 +84,35 @@ def as_lambda_has_it(record: Any, arn: str) -> dict[str, Any]:
     }
     copy: dict[str, Any] = json.loads(json.dumps(whole, default=plain))
     return copy
+
+
+def failure(
+    backend: DynamoBackend, records: list[dict[str, Any]], **changes: str
+) -> dict[str, Any]:
+    """Return what Lambda sends to the queue of a mapping that gave a batch up."""
+    (stream,) = backend.streams_client.list_streams(TableName="events")["Streams"]
+    arn = stream["StreamArn"]
+    described = backend.streams_client.describe_stream(StreamArn=arn)["StreamDescription"]
+    first, last = (records[at]["dynamodb"]["SequenceNumber"] for at in (0, -1))
+    return {
+        "requestContext": {
+            "requestId": "1",
+            "functionArn": "arn:aws:lambda:eu-west-1:1:function:f",
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 101,
+        },
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": "2026-01-31T12:00:00.000Z",
+        "DDBStreamBatchInfo": {
+            "shardId": described["Shards"][0]["ShardId"],
+            "startSequenceNumber": first,
+            "endSequenceNumber": last,
+            "batchSize": len(records),
+            "streamArn": arn,
+            **changes,
+        },
+    }
 
 
 def numbers(answer: dict[str, Any]) -> list[str]:

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 import pytest
 
-from dynamo_es import Context, Recorded, StreamId, UnknownEvent, WrappedEvent
+from dynamo_es import (
+    Context,
+    DataSubject,
+    Encrypted,
+    Event,
+    RawEvent,
+    Recorded,
+    RecordedRaw,
+    StreamId,
+    UnknownEvent,
+    WrappedEvent,
+)
 from dynamo_es.aws_lambda import EventBridgePublisher, SnsPublisher, SqsPublisher
-from dynamo_es.aws_lambda.publishers import MAX_BYTES, publisher_for
+from dynamo_es.aws_lambda.publishers import MAX_BYTES, MAX_TOPIC_BYTES, publisher_for
 from dynamo_es.exceptions import ConfigurationError, PublishingError
+from tests.aws_lambda.lambdas import Service
 from tests.event_store.accounts import Deposited
 
 UUID_ = UUID("018f0000-0000-7000-8000-000000000001")
 STREAM = StreamId(name="ann", category="account")
+KEY = f"acme#account#{STREAM}"
 MADE = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MESSAGE = {
     "id": str(UUID_),
     "name": "account.deposited",
-    "data": {"amount": 5},
-    "context": {"user": "ann"},
-    "created_at": "2026-01-31T12:00:00+00:00",
+    "stream": {"tenant": "acme", "category": "account", "uuid": str(STREAM), "name": "ann"},
+    "generation": 5,
     "version": 3,
     "position": 17,
-    "tenant": "acme",
-    "stream": {"id": str(STREAM), "name": "ann", "category": "account"},
+    "at": "2026-01-31T12:00:00+00:00",
+    "schema_version": 1,
+    "data": {"amount": 5},
+    "context": {"user": "ann"},
 }
 ATTRIBUTES = {
     "name": {"DataType": "String", "StringValue": "account.deposited"},
@@ -35,25 +50,31 @@ ATTRIBUTES = {
 }
 
 
-class Service:
-    """Stands in for a client: remembers each call."""
-
-    def __init__(self, answer=None):
-        self.sent = []
-        self._answer = answer or {}
-
-    def __getattr__(self, name):
-        def call(**params):
-            self.sent.append((name, params))
-            return self._answer
-
-        return call
+class Told(Event):
+    note: Annotated[str, Encrypted(mask_value="*")]
+    whose: Annotated[str, DataSubject] = "ann"
 
 
-def recorded(event=None, **changes):
-    wrapped = WrappedEvent(event or Deposited(amount=5), 3, UUID_, MADE, Context(user="ann"))
-    fields = {"stream_id": STREAM, "position": 17, "tenant_id": "acme", **changes}
-    return Recorded(wrapped, **fields)
+def recorded(data=None, name="account.deposited", context=None, **changes):
+    """Return an event as the outbox hands it over."""
+    entry = {
+        "uuid": UUID_,
+        "stream_id": STREAM,
+        "created_at": MADE,
+        "name": name,
+        "data": {"amount": 5} if data is None else data,
+        "context": {"user": "ann"} if context is None else context,
+        "version": 3,
+    }
+    given = {key: changes.pop(key) for key in entry.keys() & changes.keys()}
+    fields = {"position": 17, "tenant_id": "acme", "generation": 5, **changes}
+    return RecordedRaw(RawEvent(**{**entry, **given}), **fields)
+
+
+def typed(event):
+    """Return an event as a projection is given it."""
+    wrapped = WrappedEvent(event, 3, UUID_, MADE, Context(user="ann"))
+    return Recorded(wrapped, STREAM, 17, "acme", 5)
 
 
 def test_a_bus_is_given_name_source_time_and_message():
@@ -69,8 +90,19 @@ def test_a_bus_is_given_name_source_time_and_message():
         "EventBusName": "orders",
         "Source": "shop",
         "DetailType": "account.deposited",
+        "Resources": [KEY],
         "Time": MADE,
     }
+
+
+def test_a_bus_takes_a_time_without_a_zone_for_what_it_is():
+    service = Service({"FailedEntryCount": 0})
+
+    EventBridgePublisher("b", "shop", client=service)(
+        recorded(created_at=MADE.replace(tzinfo=None))
+    )
+
+    assert service.sent[0][1]["Entries"][0]["Time"] == MADE
 
 
 def test_a_refusal_of_the_bus_is_a_try_in_vain():
@@ -100,16 +132,59 @@ def test_a_topic_and_a_queue_are_given_attributes_to_filter_by():
     assert params == {"QueueUrl": "https://sqs/1/events", "MessageAttributes": ATTRIBUTES}
 
 
-def test_fifo_keeps_the_order_of_a_stream_and_drops_repetitions():
+def in_order(record):
+    """Return the group and the deduplication id of an event, the same on topics and queues."""
     topic, queue = Service(), Service()
+    SnsPublisher("arn:aws:sns:eu-west-1:1:events.fifo", client=topic)(record)
+    SqsPublisher("https://sqs/1/events.fifo", client=queue)(record)
+    found = {
+        (params["MessageGroupId"], params["MessageDeduplicationId"])
+        for service in (topic, queue)
+        for _, params in service.sent
+    }
+    assert len(found) == 1
+    return found.pop()
 
-    SnsPublisher("arn:aws:sns:eu-west-1:1:events.fifo", client=topic)(recorded())
-    SqsPublisher("https://sqs/1/events.fifo", client=queue)(recorded())
 
-    for service in (topic, queue):
-        params = service.sent[0][1]
-        assert params["MessageGroupId"] == str(STREAM)
-        assert params["MessageDeduplicationId"] == str(UUID_)
+def test_fifo_keeps_the_order_of_a_stream_and_drops_repetitions():
+    group, repetition = in_order(recorded())
+
+    assert group == KEY
+    assert repetition.startswith(str(UUID_))
+    assert in_order(recorded()) == (group, repetition)
+
+
+SAME_UUID = {
+    "another tenant": {"tenant_id": "umbrella"},
+    "another category": {"stream_id": StreamId(name="ann", category="order")},
+    "no category": {"stream_id": StreamId(name="ann")},
+    "another stream": {"stream_id": StreamId(name="bob", category="account")},
+}
+
+
+@pytest.mark.parametrize("change", SAME_UUID.values(), ids=SAME_UUID)
+def test_fifo_neither_mixes_streams_nor_drops_an_event_that_two_of_them_have(change):
+    group, repetition = in_order(recorded(**change))
+
+    assert group != KEY
+    assert repetition != in_order(recorded())[1]
+
+
+@pytest.mark.parametrize("change", [{"version": 4, "position": 18}, {"generation": 6}])
+def test_fifo_does_not_drop_an_event_that_a_stream_has_twice(change):
+    group, repetition = in_order(recorded(**change))
+    assert group == KEY
+    assert repetition != in_order(recorded())[1]
+
+
+@pytest.mark.parametrize("tenant", ["ü", "a b", "a\n", "x" * 129, "#", "%", "", "\U0001f600"])
+def test_a_group_is_made_of_what_fifo_takes_whatever_the_tenant_is_called(tenant):
+    group, repetition = in_order(recorded(tenant_id=tenant))
+
+    for text in (group, repetition):
+        assert 1 <= len(text) <= 128
+        assert all("!" <= character <= "~" for character in text)
+    assert group != in_order(recorded(tenant_id=tenant + "2"))[0]
 
 
 def test_empty_attributes_are_left_out():
@@ -120,28 +195,107 @@ def test_empty_attributes_are_left_out():
     assert queue.sent[0][1]["MessageAttributes"].keys() == {"name"}
 
 
-def test_an_event_without_a_class_goes_out_as_it_is_stored():
+@pytest.mark.parametrize("text", ["\0", "a\x1f", "\uffff", "\ufffe"])
+def test_what_queues_refuse_is_escaped_in_the_message_and_no_attribute(text):
     queue = Service()
 
-    SqsPublisher("https://sqs/1/q", client=queue)(recorded(UnknownEvent("old.name", {"a": [1]})))
+    SqsPublisher("https://sqs/1/q", client=queue)(recorded({"t": text}, tenant_id=text))
 
-    message = json.loads(queue.sent[0][1]["MessageBody"])
-    assert (message["name"], message["data"]) == ("old.name", {"a": [1]})
+    ((_, params),) = queue.sent
+    assert params["MessageAttributes"].keys() == {"name", "category"}
+    assert text not in params["MessageBody"]
+    assert json.loads(params["MessageBody"])["data"] == {"t": text}
+    assert json.loads(params["MessageBody"])["stream"]["tenant"] == text
 
 
-@pytest.mark.parametrize("more", [0, 1])
-def test_what_is_too_large_is_not_sent(more):
+def test_an_event_goes_out_as_it_is_stored():
     queue = Service()
-    size = len(json.dumps({**MESSAGE, "name": "x", "data": {"t": ""}}, separators=(",", ":")))
-    event = UnknownEvent("x", {"t": "y" * (MAX_BYTES - size + more)})
+    notes = [["ann", "k1", {"/note": "*"}]]
 
-    if more:
-        with pytest.raises(PublishingError, match="262,145 bytes"):
-            SqsPublisher("https://sqs/1/q", client=queue)(recorded(event))
-        assert not queue.sent
-    else:
-        SqsPublisher("https://sqs/1/q", client=queue)(recorded(event))
-        assert len(queue.sent[0][1]["MessageBody"]) == MAX_BYTES
+    SqsPublisher("https://sqs/1/q", client=queue)(
+        recorded(
+            {"note": "c2VhbGVk"},
+            "told",
+            {"user": "ann", "$schema": 4, "$encrypted": notes, "$of the next release": 1},
+        )
+    )
+
+    assert json.loads(queue.sent[0][1]["MessageBody"]) == {
+        **MESSAGE,
+        "name": "told",
+        "schema_version": 4,
+        "data": {"note": "c2VhbGVk"},
+        "context": {"user": "ann", "$encrypted": notes, "$of the next release": 1},
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"data": [1]}, {"context": [1]}])
+def test_what_another_writer_stored_as_no_object_is_refused(wrong):
+    with pytest.raises(PublishingError, match="no JSON object"):
+        SqsPublisher("https://sqs/1/q", client=Service())(recorded(**wrong))
+
+
+def test_an_event_of_a_projection_goes_out_in_the_same_shape():
+    queue = Service()
+    SqsPublisher("https://sqs/1/q", client=queue)(typed(Deposited(amount=5)))
+    assert json.loads(queue.sent[0][1]["MessageBody"]) == MESSAGE
+
+
+def test_an_event_of_no_class_tells_that_its_schema_is_not_known():
+    queue = Service()
+    SqsPublisher("https://sqs/1/q", client=queue)(typed(UnknownEvent("old", {"a": [1]})))
+    assert json.loads(queue.sent[0][1]["MessageBody"]) == {
+        **MESSAGE,
+        "name": "old",
+        "data": {"a": [1]},
+        "schema_version": None,
+    }
+
+
+def test_encrypted_fields_never_go_out_in_clear():
+    queue = Service()
+
+    with pytest.raises(PublishingError, match="encrypted fields") as refused:
+        SqsPublisher("https://sqs/1/q", client=queue)(typed(Told(note="the secret")))
+
+    assert not queue.sent
+    assert "the secret" not in str(refused.value)
+
+
+LIMITS = [
+    (lambda service: SqsPublisher("https://sqs/1/q", client=service), MAX_BYTES, 1_048_576),
+    (lambda service: EventBridgePublisher("b", "shop", client=service), MAX_BYTES, 1_048_576),
+    (lambda service: SnsPublisher("arn:topic", client=service), MAX_TOPIC_BYTES, 262_144),
+]
+
+
+def counted(params):
+    """Return the bytes that a service counts of a call."""
+    if "Entries" in params:
+        (entry,) = params["Entries"]
+        counted = [entry["Source"], entry["DetailType"], entry["Detail"], *entry["Resources"]]
+        return sum(len(text.encode()) for text in counted) + 14
+    (body,) = (params[name] for name in ("Message", "MessageBody") if name in params)
+    attributes = sum(
+        len(name.encode()) + sum(len(value.encode()) for value in attribute.values())
+        for name, attribute in params["MessageAttributes"].items()
+    )
+    return len(body.encode()) + attributes
+
+
+@pytest.mark.parametrize(("publisher", "limit", "documented"), LIMITS)
+def test_what_is_too_large_is_not_sent(publisher, limit, documented):
+    assert limit == documented
+    service = Service()
+    publisher(service)(recorded({"t": "é"}))
+    room = limit - counted(service.sent[0][1])
+
+    publisher(service)(recorded({"t": "é" + "y" * room}))
+    assert counted(service.sent[1][1]) == limit
+
+    with pytest.raises(PublishingError, match=f"{limit + 1:,} bytes"):
+        publisher(service)(recorded({"t": "é" + "y" * (room + 1)}))
+    assert len(service.sent) == 2
 
 
 @pytest.mark.parametrize(

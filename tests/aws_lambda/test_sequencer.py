@@ -6,11 +6,12 @@ import pytest
 
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import sequence_events, sequencer
-from dynamo_es.dynamodb.log.scan import repair
+from dynamo_es.dynamodb.log.scan import read_set_aside, repair
 from dynamo_es.dynamodb.log.verification import verify
 from dynamo_es.exceptions import ConfigurationError
 from tests.aws_lambda.lambdas import Context, numbers, records_of
 from tests.bdd import events
+from tests.log.hostile import a_victim
 
 
 def append(backend, streams, commits=1):
@@ -53,6 +54,19 @@ def test_what_is_no_commit_is_counted(backend):
 
     assert (handler.sequenced, handler.foreign) == (2, 1)
     assert handler.skipped == 3  # two fences, and the expiry of one
+
+
+def test_what_cannot_be_read_is_set_aside(backend):
+    append(backend, [StreamId()])
+    damaged = a_victim(event_count={"N": "0"})
+    backend.client.put_item(TableName="events", Item=damaged)
+    handler = sequence_events(backend)
+
+    assert handler({"Records": records_of(backend, "events")}) == {"batchItemFailures": []}
+
+    assert (handler.sequenced, handler.foreign) == (2, 1)
+    (entry,) = read_set_aside(backend.config, lambda: backend.client)
+    assert entry.stream_key == damaged["stream_key"]["S"]
 
 
 def test_a_failure_names_the_first_record_that_is_not_in_the_log(backend):

@@ -12,9 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
-from dynamo_es.aws_lambda import project_streams
+from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox
 from dynamo_es.aws_lambda.batch import Deadline
-from dynamo_es.exceptions import ConfigurationError, InvalidConsumerError, InvalidSubscriptionError
+from dynamo_es.contracts import Followed
+from dynamo_es.exceptions import (
+    AsynchronousFunctionError,
+    ConfigurationError,
+    CursorBusyError,
+    InvalidConsumerError,
+    InvalidSubscriptionError,
+)
 from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
 from tests.bdd import a_snapshot, an_event
 from tests.event_store.accounts import Deposited, Opened
@@ -170,6 +177,98 @@ def test_an_event_without_a_class_stops_its_stream_only(backend, model):
     answer = project_streams(backend, "other", keep_unknown=True)(keeping)({"Records": records})
     assert numbers(answer) == []
     assert isinstance(keeping.seen[1].wrapped_event.event, UnknownEvent)
+
+
+@pytest.mark.parametrize("delivered", ["all records", "the last one only"])
+def test_an_event_that_was_not_chosen_needs_no_class(backend, model, delivered):
+    deposit(backend, ANN, 1)
+    unheard = [replace(an_event(ANN), name="Unheard"), replace(an_event(ANN), name="Unheard")]
+    backend.storage.insert_events(ANN, ANY_VERSION, unheard)
+    backend.event_store.append(
+        Opened(owner="Ann"), Deposited(amount=2), stream_id=ANN, expected_version=3
+    )
+    records = events_of(backend)
+    if delivered != "all records":
+        records = records[-1:]
+
+    handler = project_streams(backend, "model", events=[Deposited])(model)
+
+    assert numbers(handler({"Records": records})) == []
+    assert model.amounts == [1, 2]
+    assert len(model.seen) == 2
+
+
+def test_a_chosen_class_stands_for_its_aliases_and_its_subclasses(backend, model):
+    class Given(Deposited):
+        __event_name__ = "streams.Given"
+        __event_aliases__ = ("streams.Donated",)
+
+    raw = replace(an_event(ANN), name="streams.Donated", data={"amount": 2})
+    deposit(backend, ANN, 1)
+    backend.storage.insert_events(ANN, ANY_VERSION, [raw])
+    backend.event_store.append(Given(amount=3), stream_id=ANN, expected_version=2)
+    records = events_of(backend)
+
+    project_streams(backend, "base", events=[Deposited])(model)({"Records": records})
+    assert model.amounts == [1, 2, 3]
+    derived = ReadModel()
+    project_streams(backend, "derived", events=[Given])(derived)({"Records": records})
+    assert derived.amounts == [2, 3]
+    with pytest.raises(InvalidSubscriptionError, match="events is empty"):
+        project_streams(backend, "none", events=[])
+
+
+def test_what_would_never_run_is_refused_and_its_streams_wait(backend, model, caplog):
+    async def handle(recorded):
+        raise AssertionError("it never runs")
+
+    deposit(backend, ANN, 1)
+    records = events_of(backend)
+    with pytest.raises(AsynchronousFunctionError):
+        project_streams(backend, "model")(handle)
+    with pytest.raises(AsynchronousFunctionError):
+        project_log(backend, "model")(handle)
+    with pytest.raises(AsynchronousFunctionError):
+        project_log(backend, "model", on_progress=handle)  # type: ignore[arg-type]
+    with pytest.raises(AsynchronousFunctionError):
+        publish_outbox(backend, handle)
+
+    hidden = project_streams(backend, "model")(lambda recorded: [handle(recorded)][0])
+    assert len(numbers(hidden({"Records": records}))) == 1
+    assert "would never run" in caplog.text
+    project_streams(backend, "model")(model)({"Records": records})
+    assert model.amounts == [1]
+
+
+def test_a_claim_that_ran_out_before_the_first_event_leaves_the_batch_undone(backend, model):
+    """What is missing takes longer to load than the claim lasts, and another takes it over."""
+    for amount in (1, 2):
+        deposit(backend, ANN, amount)
+    records = events_of(backend)
+    now = [1_800_000_000.0]
+    slow = DynamoBackend(backend.config, client=backend.client, clock=lambda: now[0])
+    other = DynamoBackend(backend.config, client=backend.client)._shared_log().cursors
+    generation = int(records[0]["dynamodb"]["NewImage"]["generation"]["N"])
+    followed = Followed("model", ANN, generation=generation)
+    handler = project_streams(slow, "model")(model)
+    real = handler._projector._load
+
+    def load(*args):
+        ms = int(now[0] * 1000)
+        with pytest.raises(CursorBusyError):
+            other.claim(followed, 2, "other", ms, ms + 60_000)
+        now[0] += 60
+        assert other.claim(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
+        return real(*args)
+
+    handler._projector._load = load
+    assert len(numbers(handler({"Records": records[1:]}))) == 1
+    assert model.amounts == []
+
+    other.release(followed, 0, "other")
+    handler._projector._load = real
+    assert numbers(handler({"Records": records[1:]})) == []
+    assert model.amounts == [1, 2]
 
 
 def test_gaps_are_filled_from_the_table(backend, model):

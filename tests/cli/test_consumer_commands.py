@@ -74,6 +74,18 @@ def test_tail_goes_on_from_the_end_until_it_is_interrupted(run, stored, monkeypa
     assert [line.split()[0] for line in ended.out.splitlines()] == ["5"]
 
 
+@pytest.mark.parametrize("command", [["tail", "--once"], ["streams", "--category", "account"]])
+def test_what_no_sequencer_has_given_a_position_is_not_passed_over_in_silence(
+    run, backend, command, caplog
+):
+    _append(backend, StreamId(name="ann", category="account"), 1)
+
+    ended = run(*command)
+
+    assert (ended.status, ended.out) == (0, "")
+    assert caplog.text.count("no sequencer runs") == 1
+
+
 def test_tail_of_a_position_from_the_future(run, stored):
     ended = run("tail", "--after", 99)
 
@@ -97,6 +109,30 @@ def test_checkpoints(run, stored):
     assert (found["consumer"], found["position"], found["lag"]) == ("balances", 3, 1)
     assert shown.split()[-5:][0] == "3"
     assert "balances" in shown
+
+
+def test_checkpoints_of_tenants(run, stored):
+    for tenant in ("acme", ""):
+        stored.in_tenant(tenant).checkpoints.move("balances", 3)
+    stored.checkpoints.move("balances", 3)
+
+    found, shown = lines(run("checkpoints", "--json")), run("checkpoints").out
+
+    assert [one["tenant"] for one in found] == [None, "", "acme"]
+    assert "acme" in shown
+    assert "(default)" in shown
+
+
+def test_the_outbox_of_a_tenant(run, stored):
+    def publish(recorded):
+        raise ZeroDivisionError
+
+    stored.in_tenant("acme").outbox.run(publish, attempts=1)
+
+    assert lines(run("outbox", "list", "--json")) == []
+    (entry,) = lines(run("outbox", "list", "--json", "--tenant", "acme"))
+    assert entry["tenant"] == "acme"
+    assert "1 entries" in run("outbox", "retry", "--all", "--tenant", "acme").err
 
 
 def test_outbox_lists_and_puts_back(run, stored):

@@ -94,22 +94,6 @@ def test_blank_lines_are_no_lines(storage):
     assert (summary.lines, summary.events, problems) == (2, 2, [])
 
 
-def test_malformed_lines_are_told_by_their_number_and_the_rest_is_stored(storage):
-    good = history("abab")
-    lines = [good[0], b"{\n", good[1], b"\n", a_line(data=None), good[2], good[3], b"[]\n"]
-
-    summary, problems = import_lines(storage, lines)
-
-    assert is_stored(storage, good)
-    assert [(problem.line, problem.stream) for problem in problems] == [
-        (2, None),
-        (5, None),
-        (8, None),
-    ]
-    assert problems[1].reason == "the field 'data' is missing"
-    assert (summary.malformed, summary.events, summary.clean) == (3, 4, False)
-
-
 def test_importing_again_stores_nothing_twice(storage):
     import_lines(storage, MIXED, events_per_commit=3)
     position = storage.current_position

@@ -182,28 +182,39 @@ def test_a_commit_that_is_tried_again_is_no_event_of_an_earlier_run(backend, num
     assert is_stored(backend, LINES)
 
 
+A, ALL = "The later lines of acme/file/a are skipped.", "so all later lines are skipped."
 BAD = [
-    (b"{", "not JSON"),
-    (b"[]", "not a JSON object"),
-    (b"\xff", "not UTF-8"),
-    (a_line(type=None), "the field 'type' is missing"),
-    (a_line(at="soon"), "the field 'at' is not an ISO 8601 time"),
-    (a_line(data={"a": float("nan")}), "NaN is no JSON value"),
-    (a_line(data=[]), "the field 'data' must be a JSON object"),
+    (b"{", "not JSON", ALL),
+    (b"[]", "not a JSON object", ALL),
+    (b"\xff", "not UTF-8", ALL),
+    (a_line(stream=None), "the field 'stream' is missing", ALL),
+    (a_line(type=None), "the field 'type' is missing", A),
+    (a_line(at="soon"), "the field 'at' is not an ISO 8601 time", A),
+    (a_line(data={"a": float("nan")}), "NaN is no JSON value", A),
+    (a_line(data=[]), "the field 'data' must be a JSON object", A),
 ]
 
 
-@pytest.mark.parametrize(("bad", "reason"), BAD, ids=[reason for _, reason in BAD])
-def test_a_malformed_line_is_reported_and_the_rest_is_imported(run, backend, bad, reason):
+@pytest.mark.parametrize(("bad", "reason", "skipped"), BAD, ids=[reason for _, reason, _ in BAD])
+def test_a_malformed_line_is_reported_and_the_repaired_file_is_imported(
+    run, backend, bad, reason, skipped
+):
     lines = [*LINES[:5], bad.rstrip(b"\n") + b"\n", *LINES[5:]]
+    others = [line for line in LINES[5:] if b'"stream": "a"' not in line]
 
     ended = run("import", "-", "--json", stdin=b"".join(lines))
 
     assert ended.status == 1
     assert ended.err.startswith("line 6: ")
     assert reason in ended.err
+    assert skipped in ended.err
     assert ended.err.count("\n") == 1
     assert json.loads(ended.out)["malformed"] == 1
+    assert is_stored(backend, LINES[:5] + (others if skipped is A else []))
+
+    repaired = run("import", "-", "--json", stdin=b"".join(LINES))
+
+    assert repaired.status == 0
     assert is_stored(backend, LINES)
 
 

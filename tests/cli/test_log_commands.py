@@ -12,14 +12,19 @@ import pytest
 from dynamo_es import DynamoConfig, StreamId
 from dynamo_es.cli import sequence as sequence_module
 from dynamo_es.cli import ticker
+from dynamo_es.cli.sequence import Work
 from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb import client as client_module
 from dynamo_es.dynamodb.client import LazyStreamsClient
+from dynamo_es.dynamodb.log import poller as poller_module
+from dynamo_es.dynamodb.log import rounds as rounds_module
 from dynamo_es.dynamodb.log.items import Page, page_item
 from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.rounds import Polled
+from dynamo_es.dynamodb.log.rounds import Polled, Progress
+from dynamo_es.dynamodb.log.verification import verify
 from tests.cli.conftest import TABLES
-from tests.log.stores import emulated
+from tests.log.hostile import VICTIM_KEY, a_victim
+from tests.log.stores import emulated, new_commits
 
 
 @pytest.fixture
@@ -136,6 +141,9 @@ def test_repairing(run, store):
         "pages": 0,
         "positions": 0,
         "complete": True,
+        "set_aside": 0,
+        "waiting": 0,
+        "mended": 0,
     }
 
 
@@ -155,7 +163,108 @@ def test_missing_tables_are_one_line(run, store, monkeypatch, command):
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("command", ["verify", "repair"])
+def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
+    first, damaged, third = a_victim(1), a_victim(2, event_count={"N": "0"}), a_victim(3)
+    for item in (first, damaged, third):
+        store.client.put_item(TableName="events", Item=item)
+
+    ended = run("sequence", "--once")
+    assert "1 records of items that cannot be read, which are set aside" in ended.err
+    assert "1 commits wait for one that is set aside" in ended.err
+    ended = run("log", "set-aside")
+    assert ended.status == 0
+    assert ended.out.startswith(f"{VICTIM_KEY} 2 since ")
+    assert ended.out.endswith("its event_count is not between 1 and 1000000000000000000.\n")
+    (document,) = map(json.loads, run("log", "set-aside", "--json").out.splitlines())
+    assert (document["stream_key"], document["version"]) == (VICTIM_KEY, "2")
+    ended = run("log", "repair")
+    assert ended.err.startswith("1 items cannot be read and are set aside; 1 later commits")
+    ended = run("log", "verify")
+    assert ended.status == 1
+    assert ended.err.startswith(f"The item '{VICTIM_KEY}' at 2 cannot be read")
+
+
+def test_a_newest_page_that_is_mended_is_told_of(run, store):
+    page = page_item(Page(1, (), "x"))
+    store.client.put_item(TableName="log", Item=page)
+    ended = run("sequence", "--once")
+    assert ended.status == 0  # nothing to sequence
+    store.append(StreamId(), 1)
+    ended = run("sequence", "--once")
+    assert ended.status == 1
+    assert "Run `dynamo-es log repair`" in ended.err
+    assert run("log", "repair").status == 0
+    assert run("sequence", "--once").status == 0
+    assert len(store.pointers) == 1
+
+
+# A backlog
+
+
+@pytest.fixture
+def backlog(store, monkeypatch):
+    """25 commits, which are sequenced in parts of ten."""
+    monkeypatch.setattr(rounds_module, "MAX_POINTERS", 10)
+    monkeypatch.setattr(poller_module, "QUIET_WAIT", 0.0)
+    for item in new_commits(25):
+        store.client.put_item(TableName="events", Item=item)
+
+
+@pytest.mark.parametrize("options", [[], ["--once"]])
+def test_a_worker_stops_in_the_middle_of_a_backlog(run, store, backlog, options):
+    """After the request in hand; what it has read and not put into the log is read again."""
+    bus, puts = store.client.meta.events, []
+
+    def interrupt(params, **_):
+        puts.append(params)
+        if len(puts) == 13:  # a page and its markers, and another page
+            signal.raise_signal(signal.SIGINT)
+
+    for operation in ("PutItem", "UpdateItem"):
+        bus.register(f"provide-client-params.dynamodb.{operation}", interrupt)
+    try:
+        ended = run("sequence", *options)
+    finally:
+        for operation in ("PutItem", "UpdateItem"):
+            bus.unregister(f"provide-client-params.dynamodb.{operation}", interrupt)
+    assert ended.status == 130
+    assert len(puts) <= 15  # its place may be saved
+    assert len(store.pointers) == 20
+    assert run("sequence", "--once").status == 0
+    assert len(store.pointers) == 25
+    assert verify(store.config, lambda: store.client).sound
+
+
+def test_what_a_worker_does_with_a_backlog_is_told(run, store, monkeypatch, backlog):
+    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    lines = run("sequence", "--once").err.splitlines()
+    assert lines[0].startswith("10 events put into the log, ")
+    assert " a second; backlog: 15 commits read and not in it yet" in lines[0]
+    assert "backlog: 0 commits" in lines[2]
+    assert lines[-1] == "25 records read, 25 events put into the log in 3 pages."
+
+
+def test_the_rest_of_a_backlog_is_estimated():
+    now, seconds = 10_000.0, iter([0.0, 10.0, 20.0])
+    work = Work(lambda: now, lambda: next(seconds))
+    first = work.describe(Progress(100, 900, 200, 1_000.0))
+    assert first == (
+        "200 events put into the log, 20 a second; backlog: 900 commits read and not in it yet, "
+        "and all that was written in the last 2:30:00."
+    )
+    work.add(Polled(positions=1_000))
+    second = work.describe(Progress(100, 0, 200, 4_000.0))
+    assert "1,200 events put into the log, 60 a second" in second
+    assert second.endswith("written in the last 1:40:00; about 0:00:40 remaining.")
+
+
+def test_what_is_written_now_is_no_backlog():
+    work = Work(lambda: 10_000.0, lambda: 0.0)
+    for written_at in (None, 9_995.0):
+        assert work.describe(Progress(1, 0, 1, written_at)).endswith("not in it yet.")
+
+
+@pytest.mark.parametrize("command", ["verify", "repair", "set-aside"])
 def test_the_group_helps(run, command):
     assert command in run("log", "--help").out
     assert "--json" in run("log", command, "--help").out

@@ -220,6 +220,16 @@ def test_event_of_another_stream_is_refused(given, when, then, stream, versionin
     then.stream(stream).is_(stored)
 
 
+@pytest.mark.parametrize("given_as", [iter, set, dict.fromkeys, tuple.__iter__])
+def test_events_that_can_be_iterated_once_or_have_no_order_are_refused(
+    given, then, stream, given_as
+):
+    with pytest.raises(InvalidEventError, match="give a list or a tuple"):
+        given.storage.insert_events(stream, ANY_VERSION, given_as(()))
+
+    then.stream(stream).is_missing()
+
+
 @pytest.mark.parametrize("versioning", [None, 0, 1, "any", True, ExplicitVersioning])
 def test_what_is_no_versioning_is_refused(given, then, stream, versioning):
     with pytest.raises(InvalidVersioningError):

@@ -4,14 +4,17 @@ from uuid import uuid4
 
 import pytest
 
-from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
+from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
+    EnlistedTableNotFoundError,
     EnlistedWriteRefusedError,
     InvalidEnlistedWriteError,
+    TableNotFoundError,
 )
 from tests.bdd import assert_same, events, numbered
 from tests.engine import Capability, needs
+from tests.recording import recording
 
 pytestmark = needs(Capability.REQUESTS)
 
@@ -55,6 +58,10 @@ def put(table, key, total, **more):
     return {
         "Put": {"TableName": table, "Item": {"id": {"S": key}, "total": {"N": str(total)}}, **more}
     }
+
+
+def item(table, value):
+    return {"Put": {"TableName": table, "Item": {"id": {"S": "a"}, "v": value}}}
 
 
 IF_NEW = {"ConditionExpression": "attribute_not_exists(id)"}
@@ -168,6 +175,73 @@ BAD = {
     "no dict": (lambda *_: ["Put"], "enlisted write 0 must be one of Put"),
     "two in one": (lambda own, _: [{**put(own, "a", 1), "Delete": {}}], "must be one of"),
     "an unknown kind": (lambda own, _: [{"Get": {"TableName": own}}], "must be one of"),
+    "no list": (lambda *_: {"Put": {}}, "must be a list of writes, not dict"),
+    "a generator": (lambda *_: iter([]), "must be a list of writes"),
+    "nothing": (lambda *_: None, "must be a list of writes, not NoneType"),
+    "no parameters": (lambda *_: [{"Put": None}], "must be a dict of its parameters"),
+    "no item": (lambda own, _: [{"Put": {"TableName": own}}], "a Put, lacks its Item"),
+    "an empty item": (lambda own, _: [{"Put": {"TableName": own, "Item": {}}}], "an empty one"),
+    "no key": (lambda own, _: [{"Delete": {"TableName": own}}], "lacks its Key"),
+    "no update": (
+        lambda own, _: [{"Update": {"TableName": own, "Key": {"id": {"S": "a"}}}}],
+        "lacks its UpdateExpression",
+    ),
+    "no condition": (
+        lambda own, _: [{"ConditionCheck": {"TableName": own, "Key": {"id": {"S": "a"}}}}],
+        "lacks its ConditionExpression",
+    ),
+    "a condition that is no text": (
+        lambda own, _: [put(own, "a", 1, ConditionExpression=None)],
+        "has a ConditionExpression that is no text",
+    ),
+    "a parameter of something else": (
+        lambda own, _: [put(own, "a", 1, ReturnValues="NONE")],
+        "does not take 'ReturnValues'",
+    ),
+    "names as placeholders": (
+        lambda own, _: [put(own, "a", 1, ExpressionAttributeNames={"total": "t"})],
+        "has ExpressionAttributeNames that are not like",
+    ),
+    "another return value": (
+        lambda own, _: [put(own, "a", 1, ReturnValuesOnConditionCheckFailure="OLD")],
+        "it is one of ALL_OLD, NONE",
+    ),
+    "a plain value": (
+        lambda own, _: [item(own, "secret")],
+        r"Item\['v'\] that is no attribute value",
+    ),
+    "two kinds": (lambda own, _: [item(own, {"S": "a", "N": "1"})], "is no attribute value"),
+    "an unknown kind of value": (lambda own, _: [item(own, {"X": "a"})], "of the kind 'X'"),
+    "a number that is no text": (lambda own, _: [item(own, {"N": 1})], "write the number as text"),
+    "a number that is none": (lambda own, _: [item(own, {"N": "one"})], "none of the kind N"),
+    "a number that is not finite": (lambda own, _: [item(own, {"N": "NaN"})], "of the kind N"),
+    "a number of 39 digits": (lambda own, _: [item(own, {"N": "1" * 39})], "of the kind N"),
+    "a text that is bytes": (lambda own, _: [item(own, {"S": b"a"})], "of the kind S"),
+    "a lone surrogate": (lambda own, _: [item(own, {"S": "\ud800"})], "of the kind S"),
+    "bytes that are text": (lambda own, _: [item(own, {"B": "a"})], "of the kind B"),
+    "a false null": (lambda own, _: [item(own, {"NULL": False})], "of the kind NULL"),
+    "a truth of 1": (lambda own, _: [item(own, {"BOOL": 1})], "of the kind BOOL"),
+    "an empty set": (lambda own, _: [item(own, {"SS": []})], "an empty one"),
+    "a set with an entry twice": (lambda own, _: [item(own, {"SS": ["a", "a"]})], "entry twice"),
+    "a wrong value in a list": (
+        lambda own, _: [item(own, {"L": [{"S": "a"}, 7]})],
+        r"Item\['v'\]\[1\] that is no attribute value",
+    ),
+    "a wrong value in a map": (
+        lambda own, _: [item(own, {"M": {"w": {"N": 7}}})],
+        r"Item\['v'\]\['w'\] whose value",
+    ),
+    "a key that is empty": (lambda own, _: [item(own, {"M": {"": {"S": "a"}}})], "or empty"),
+    "a list that is none": (lambda own, _: [item(own, {"L": "ab"})], "no list"),
+    "a map that is none": (lambda own, _: [item(own, {"M": ["ab"]})], "no map"),
+    "a name that is no text": (
+        lambda own, _: [{"Put": {"TableName": own, "Item": {7: {"S": "a"}}}}],
+        "whose name is no text",
+    ),
+    "a wrong value of a condition": (
+        lambda own, _: [put(own, "a", 1, **IF_NEW, ExpressionAttributeValues={":x": 7})],
+        "ExpressionAttributeValues",
+    ),
     "no table": (lambda *_: [{"Put": {"Item": {}}}], "names no table"),
     "our events": (lambda _, config: [put(config.events_table, "a", 1)], "of the store itself"),
     "our log, by its ARN": (
@@ -181,11 +255,73 @@ BAD = {
 def test_bad_input(engine, storage, table, rows, stream, writes, message):
     bad = writes(table, engine.config_with())
 
-    with pytest.raises(InvalidEnlistedWriteError, match=message):
+    with (
+        recording(engine.client) as sent,
+        pytest.raises(InvalidEnlistedWriteError, match=message) as caught,
+    ):
         storage.insert_events(stream, ExplicitVersioning(0), events(stream, 1), transact_with=bad)
 
+    assert "secret" not in str(caught.value), "a message quotes no value"
+    assert not sent.calls
     assert storage.fetch_events(stream) == []
     assert rows() == {}
+
+
+GOOD_VALUES = [
+    {"S": ""},
+    {"N": "-1.5e3"},
+    {"B": b"a"},
+    {"BOOL": False},
+    {"NULL": True},
+    {"SS": ["a", "b"]},
+    {"NS": ["1", "2"]},
+    {"BS": [b"a", b"b"]},
+    {"L": []},
+    {"L": [{"M": {"w": {"S": "x"}}}]},
+    {"M": {}},
+]
+
+
+@pytest.mark.parametrize("value", GOOD_VALUES, ids=str)
+def test_every_kind_of_value_goes_along(engine, storage, table, stream, value):
+    storage.insert_events(
+        stream, ExplicitVersioning(0), events(stream, 1), transact_with=[item(table, value)]
+    )
+
+    key = {"id": {"S": "a"}}
+    assert engine.client.get_item(TableName=table, Key=key)["Item"]["v"].keys() == value.keys()
+
+
+def test_missing_table_of_theirs_is_named_as_theirs(storage, table, rows, stream):
+    missing = f"{table}-missing"
+    with pytest.raises(EnlistedTableNotFoundError, match=f"your table '{missing}' does not exist"):
+        storage.insert_events(
+            stream, ExplicitVersioning(0), events(stream, 1), transact_with=[put(missing, "a", 1)]
+        )
+    with pytest.raises(EnlistedTableNotFoundError, match="one of your tables") as caught:
+        storage.insert_events(
+            stream,
+            ExplicitVersioning(0),
+            events(stream, 1),
+            transact_with=[put(table, "a", 1), put(missing, "a", 1)],
+        )
+
+    assert caught.value.tables == (table, missing)
+    assert issubclass(EnlistedTableNotFoundError, TableNotFoundError)
+    assert "event-store.yaml" not in str(caught.value)
+    assert storage.fetch_events(stream) == []
+    assert rows() == {}
+
+
+def test_missing_table_of_the_store_is_not_theirs(engine, table, stream):
+    config = engine.config_with(events_table="nowhere")
+    storage = DynamoBackend(config, engine.client).storage
+
+    with pytest.raises(TableNotFoundError, match=r"event-store\.yaml") as caught:
+        storage.insert_events(
+            stream, ExplicitVersioning(0), events(stream, 1), transact_with=[put(table, "a", 1)]
+        )
+    assert type(caught.value) is TableNotFoundError
 
 
 def test_without_events_nothing_goes_along(storage, table, rows, stream):

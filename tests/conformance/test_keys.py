@@ -62,11 +62,20 @@ def test_subjects_have_keys_of_their_own(keys):
 
 def test_a_deleted_key_is_gone_everywhere_and_deleting_it_again_is_no_error(keys, elsewhere):
     keys.get_or_create("ann", a_key())
-    keys.delete("ann")
+    assert keys.delete("ann") is True
     assert keys.get("ann") is None
     assert elsewhere.get("ann") is None
-    elsewhere.delete("ann")
-    keys.delete("nobody")
+    assert elsewhere.delete("ann") is True
+
+
+def test_deleting_says_whether_a_subject_ever_had_a_key(keys):
+    keys.get_or_create("ann", a_key())
+    assert keys.delete("nobody") is False
+    assert keys.scoped_for_tenant("another").delete("ann") is False
+    assert keys.delete("ann") is True
+    assert keys.delete("ann") is True
+    keys.get_or_create("ann", a_key())
+    assert keys.delete("ann") is True
 
 
 def test_a_subject_that_comes_back_has_a_new_key(keys):

@@ -37,6 +37,7 @@ from dynamo_es.dynamodb.requests import (
     put_closing_fence,
     put_commit,
     put_fence_over,
+    put_snapshot,
     query_down,
 )
 from dynamo_es.dynamodb.stream import Stream
@@ -104,11 +105,19 @@ def _step(steps: Steps[Any], answer: Response | Exception | None) -> Request | P
     return next(steps) if answer is None else steps.send(answer)
 
 
-def a_stream(head: Head | None = None, stream_id: StreamId = STREAM, capacity: int = 9) -> Stream:
-    """Return the stream, of which the process remembers a head or nothing."""
-    heads = RememberedHeads(capacity, lambda: NOW)
+def a_stream(
+    head: Head | None = None,
+    stream_id: StreamId = STREAM,
+    capacity: int = 9,
+    *,
+    seen_ago: float = 0.0,
+) -> Stream:
+    """Return the stream, of which the process saw a head so many seconds ago, or never."""
+    now = NOW - seen_ago
+    heads = RememberedHeads(capacity, lambda: now)
     if head is not None:
         heads.remember(KEY, head)
+    now = NOW
     return Stream(TABLE, KEY, stream_id, heads, lambda: NOW)
 
 
@@ -165,6 +174,11 @@ def a_snapshot_item(snapshot: RawEvent, life: int = LIFE) -> Item:
 def put(item: Item) -> Request:
     """Return the request that puts a commit."""
     return put_commit(TABLE, item)
+
+
+def put_snapshot_of(item: Item) -> Request:
+    """Return the request that puts a snapshot."""
+    return put_snapshot(TABLE, item)
 
 
 def close(version: int, life: int = LIFE) -> Request:

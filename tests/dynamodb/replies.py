@@ -33,7 +33,8 @@ def answer(client, operation, *replies) -> None:
         failed = isinstance(chosen, str)
         body = {"__type": f"com.amazonaws#{chosen}", "message": "so"} if failed else chosen
         raw = MockRawResponse(json.dumps(body))
-        return AWSResponse(request.url, 400 if failed else 200, HTTPHeaders(), raw)
+        headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
+        return AWSResponse(request.url, 400 if failed else 200, headers, raw)
 
     client.meta.events.register(f"before-send.dynamodb.{operation}", reply)
 

@@ -13,6 +13,21 @@ CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
 STREAM = StreamId(name="order 1")
 
 
+DYNAMODB: Any = SimpleNamespace(
+    service_id=SimpleNamespace(hyphenize=lambda: "dynamodb"),
+)
+WRITING = SimpleNamespace(name="PutItem", output_shape=object())
+
+
+def a_reply(status: int) -> tuple[Any, dict[str, Any]]:
+    """Return a sound reply as botocore shows it to those that decide on another attempt."""
+    metadata = {"HTTPHeaders": {"content-type": "application/x-amz-json-1.0"}}
+    parsed: dict[str, Any] = {"ResponseMetadata": metadata}
+    if status >= 300:
+        parsed["Error"] = {"Code": "SomeException"}
+    return SimpleNamespace(status_code=status, content=b"{}"), parsed
+
+
 class Time:
     """A monotonic clock, and a sleep that moves it on."""
 
@@ -44,7 +59,9 @@ class StubClient:
         self.calls = list(calls)
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.watchers: dict[str, Any] = {}
-        self.meta = SimpleNamespace(events=SimpleNamespace(register=self._register))
+        self.meta = SimpleNamespace(
+            events=SimpleNamespace(register_first=self._register), service_model=DYNAMODB
+        )
         self.time = time or Time()
 
     def _register(self, event: str, handler: Any, unique_id: str) -> None:
@@ -58,12 +75,13 @@ class StubClient:
             call = chosen if isinstance(chosen, Call) else Call(chosen)
             self.time.now += call.seconds
             for attempt in call.attempts:
-                failed = isinstance(attempt, Exception)
+                failure = attempt if isinstance(attempt, Exception) else None
                 for watcher in self.watchers.values():
                     watcher(
-                        response=None if failed else (SimpleNamespace(status_code=attempt), {}),
-                        caught_exception=attempt if failed else None,
-                        operation="ignored",
+                        response=a_reply(attempt) if isinstance(attempt, int) else None,
+                        caught_exception=failure,
+                        operation=WRITING,
+                        endpoint=SimpleNamespace(host="http://stub"),
                     )
             if isinstance(call.outcome, BaseException):
                 raise call.outcome

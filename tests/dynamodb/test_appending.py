@@ -197,13 +197,13 @@ def test_an_append_to_a_life_that_is_over_says_so(above, actual):
             *reading_head(*above),
         )
     assert (caught.value.expected, caught.value.actual) == (3, actual)
-    assert "was deleted (and maybe created again) since this process last saw" in str(caught.value)
+    assert "was deleted (and maybe created again) since the caller last saw" in str(caught.value)
     assert head_of(stream) == (at(2, NEXT_LIFE) if actual else None)
 
 
 def test_a_later_life_of_the_same_version_is_another_stream():
     stream = a_stream(at(2))
-    with pytest.raises(ConcurrentStreamWriteError, match="of an earlier life") as caught:
+    with pytest.raises(ConcurrentStreamWriteError, match="of an earlier generation") as caught:
         play(
             append(stream, 2),
             (put(a_commit(NEW, 3)), refused(a_fence(3))),

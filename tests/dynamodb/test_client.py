@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
 import pytest
+from botocore.exceptions import ParamValidationError
+from botocore.validate import ParamValidationDecorator
 
 from dynamo_es import DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb import client as module
@@ -39,6 +42,7 @@ def test_its_settings_are_stated():
     assert made.read_timeout == 4.5
     assert made.retries == {"mode": "standard", "total_max_attempts": 7}
     assert made.tcp_keepalive is True
+    assert made.max_pool_connections == 50, "more than a web framework's 40 threads"
     assert made.parameter_validation is False
 
 
@@ -60,8 +64,9 @@ def test_it_is_made_once_however_many_ask_at_the_same_time(monkeypatch):
     def make(config):
         made.append(config)
         time.sleep(0.05)  # for the others to arrive
-        return object()
+        return original(config)
 
+    original = module.make_client
     monkeypatch.setattr(module, "make_client", make)
     lazy = LazyClient(CONFIG, None)
     assert not made, "not before it is asked for"
@@ -91,6 +96,38 @@ def test_a_client_that_is_given_is_used_as_it_is():
     assert backend.client is given
     settings: Any = given.meta.config
     assert settings.retries["total_max_attempts"] == 4
+
+
+def test_its_pool_has_the_size_that_is_configured():
+    client: Any = make_client(replace(CONFIG, max_pool_connections=3))
+    assert client._endpoint.http_session._max_pool_connections == 3
+
+
+@pytest.mark.parametrize("which", ["client", "streams_client"])
+def test_users_are_given_one_that_checks_parameters_over_the_same_connections(which):
+    backend = DynamoBackend(CONFIG)
+    fast: Any = (backend._client if which == "client" else backend._streams_client)()
+    handed: Any = getattr(backend, which)
+
+    assert handed is getattr(backend, which), "it is made once"
+    assert handed._endpoint is fast._endpoint
+    assert handed.meta.events is fast.meta.events
+    with pytest.raises(ParamValidationError):
+        (handed.describe_table if which == "client" else handed.get_records)()
+    assert list(handed.meta.service_model.operation_names)
+
+
+def test_requests_of_the_store_are_not_checked_again():
+    backend = DynamoBackend(CONFIG)
+    assert backend.client is not backend._client()
+    assert not isinstance(vars(backend._client())["_serializer"], ParamValidationDecorator)
+
+
+def test_the_emulator_hands_out_one_that_checks_parameters():
+    with DynamoBackend.local() as backend:
+        client: Any = backend.client
+        with pytest.raises(ParamValidationError):
+            client.describe_table()
 
 
 def test_a_backend_makes_none_until_the_first_request(monkeypatch):

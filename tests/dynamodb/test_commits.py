@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from dynamo_es.dynamodb.commits import plan_commits, put_request
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, event_uuids
+from dynamo_es.dynamodb.items import MAX_NAMES_BYTES, SAFE_ITEM_BYTES, encode_events, event_uuids
 from dynamo_es.dynamodb.requests import put_commit, put_commits
 from dynamo_es.dynamodb.sizes import MAX_TRANSACTION_BYTES, item_size
 from dynamo_es.exceptions import CommitTooLargeError
@@ -77,3 +78,35 @@ def test_four_megabytes_are_taken_and_no_more():
     with pytest.raises(CommitTooLargeError, match="append them in several calls") as caught:
         plan(at(3), [*almost, *noise(390_000)])
     assert caught.value.size > caught.value.limit == MAX_TRANSACTION_BYTES
+
+
+# What a commit may take before compression, and in names
+
+
+def test_what_an_append_takes_uncompressed_is_bounded():
+    new = [an_event(STREAM, data={"x": "y" * 10_000}) for _ in range(10)]
+    size = len(encode_events(new))
+    stream = replace(a_stream(), most_bytes=size)
+    assert len(plan_commits(stream, at(3), new).commits) == 1
+    stream = replace(stream, most_bytes=size - 1)
+    with pytest.raises(CommitTooLargeError, match=f"take {size:,} bytes before") as caught:
+        plan_commits(stream, at(3), new)
+    assert (caught.value.size, caught.value.limit) == (size, size - 1)
+    assert "max_uncompressed_bytes" in str(caught.value)
+
+
+def test_thirty_two_megabytes_are_the_default():
+    new = [an_event(STREAM, data={"x": "y" * 17_000_000}) for _ in range(2)]
+    assert len(plan(at(3), new[:1]).commits) == 1
+    with pytest.raises(CommitTooLargeError, match="before compression"):
+        plan(at(3), new)
+
+
+def test_names_that_no_page_of_the_log_takes_are_cut_or_refused():
+    half = MAX_NAMES_BYTES // 2
+    new = [an_event(STREAM, name=letter * half) for letter in "abc"]
+    assert [commit.last for commit in plan(at(0), new).commits] == [1, 3]
+    long = an_event(STREAM, name="\N{EURO SIGN}" * half)
+    with pytest.raises(CommitTooLargeError, match=f"the name of the event {long.uuid}") as caught:
+        plan(at(0), [long])
+    assert (caught.value.size, caught.value.limit) == (3 * half, MAX_NAMES_BYTES)

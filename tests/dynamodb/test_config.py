@@ -24,11 +24,13 @@ def test_all_but_the_tables_has_a_default():
         "connect_timeout": 1.0,
         "read_timeout": 3.0,
         "max_attempts": 4,
+        "max_pool_connections": 50,
         "retry_deadline": 10.0,
         "remembered_heads": 10_000,
         "report_capacity": False,
         "kms_key_id": None,
         "sequencing": "stream",
+        "max_uncompressed_bytes": 32 * 1024 * 1024,
     }
 
 
@@ -58,6 +60,7 @@ def test_a_kms_key_has_an_id(value):
         ("connect_timeout", 0.001),
         ("read_timeout", 0.001),
         ("max_attempts", 1),
+        ("max_pool_connections", 1),
         ("retry_deadline", 0),
         ("remembered_heads", 0),
     ],
@@ -99,11 +102,13 @@ def test_every_field_has_its_variable():
         "connect_timeout": 0.5,
         "read_timeout": 5.0,
         "max_attempts": 2,
+        "max_pool_connections": 60,
         "retry_deadline": 1.0,
         "remembered_heads": 0,
         "report_capacity": True,
         "kms_key_id": "alias/subjects",
         "sequencing": "inline",
+        "max_uncompressed_bytes": 1_000_000,
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

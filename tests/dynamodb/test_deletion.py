@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dynamo_es.dynamodb.deletion import delete_stream
-from dynamo_es.dynamodb.requests import delete_snapshot
+from dynamo_es.dynamodb.requests import Pause, delete_snapshot
+from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
@@ -159,6 +162,26 @@ def test_an_append_that_was_faster_is_deleted_too():
         (fence_over(LOW), DONE),
         (expire(5), DONE),
     )
+
+
+def test_appends_that_are_faster_again_and_again_are_waited_for_up_to_the_deadline():
+    play(
+        delete_stream(a_stream(at(2))),
+        survey(LOW),
+        (close(3), REFUSED),
+        survey(MIDDLE, LOW),
+        (close(5), REFUSED),
+        (Pause(2), DONE),
+        survey(a_fence(7, LIFE, None), a_fence(5), a_fence(3), a_fence(1)),
+        (expire(7), DONE),
+    )
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "9" * 38])
+def test_a_commit_of_no_events_is_an_error_and_nothing_is_written(count):
+    broken = LOW | {"event_count": {"N": count}}
+    with pytest.raises(StoredItemError, match="event_count"):
+        play(delete_stream(a_stream()), survey(broken))
 
 
 def test_a_deletion_that_was_faster_is_helped():

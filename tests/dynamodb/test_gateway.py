@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
@@ -21,8 +24,9 @@ from tests.dynamodb import machine
 from tests.dynamodb.aws_errors import cancelled, reply
 from tests.dynamodb.stub import STREAM, Call, Wiring
 
-READ = Request("query", {"TableName": "events"})
-WRITE = Request("put_item", {"TableName": "events", "Item": {"k": {"S": "v"}}})
+KEY: dict[str, Any] = {"stream_key": {"S": "a"}, "version": {"N": "1"}}
+READ = Request("get_item", {"TableName": "events", "Key": KEY})
+WRITE = Request("put_item", {"TableName": "events", "Item": KEY})
 CONFLICT = reply("TransactionConflictException")
 TIMEOUT = ReadTimeoutError(endpoint_url="x")
 INTERNAL = reply("InternalServerError", status=500)
@@ -42,14 +46,14 @@ def told(request):
 
 
 def test_a_reply_is_handed_to_the_algorithm_and_its_result_is_returned():
-    wiring = Wiring({"Items": []}, {"Items": [1]})
+    wiring = Wiring({"Item": KEY}, {})
 
     def steps():
         first = yield READ
         second = yield WRITE
         return first, second
 
-    assert wiring.run(steps()) == ({"Items": []}, {"Items": [1]})
+    assert wiring.run(steps()) == ({"Item": KEY}, {})
     assert wiring.client.sent == [tuple(READ), tuple(WRITE)]
     assert not wiring.time.waits
 
@@ -150,11 +154,11 @@ def test_what_is_the_sdks_to_retry_or_stays_wrong_is_sent_once(error, kind):
 
 
 def test_a_refusal_after_a_conflict_is_a_refusal():
-    refused = reply("ConditionalCheckFailedException", Item={"version": {"N": "1"}})
+    refused = reply("ConditionalCheckFailedException", Item=KEY)
     wiring = Wiring(CONFLICT, refused)
     found = wiring.run(told(WRITE))
     assert isinstance(found, ConditionRefused)
-    assert (found.items, found.maybe_landed) == ([{"version": {"N": "1"}}], False)
+    assert (found.items, found.maybe_landed) == ([KEY], False)
 
 
 # Lost races
@@ -218,6 +222,41 @@ def test_an_append_at_the_head_that_never_wins_is_contention():
     stream = machine.a_stream(machine.at(3))
     with pytest.raises(ContentionError):
         wiring.run(Append.of(stream, ANY_VERSION, machine.NEW).run())
+
+
+def asking(requests):
+    for request in requests:  # noqa: UP028 - a list cannot be sent replies
+        yield request
+
+
+def test_an_operation_that_asks_the_same_for_ever_ends_after_its_deadline():
+    wiring = Wiring([Call({}, seconds=1)], retry_deadline=3)
+    with pytest.raises(ServiceError, match="the same request was sent 20 times") as caught:
+        wiring.run(asking(itertools.cycle([READ, WRITE])))
+    assert (caught.value.code, caught.value.subject) == ("NoProgress", str(STREAM))
+    assert len(wiring.client.sent) < 50
+
+
+def test_an_operation_that_gets_on_may_take_longer_than_its_deadline():
+    wiring = Wiring([Call({}, seconds=1)], retry_deadline=3)
+    pages = [
+        Request("scan", {"TableName": "events", "ExclusiveStartKey": {"n": {"N": str(number)}}})
+        for number in range(1_500)
+    ]
+    wiring.run(asking(pages))
+    assert len(wiring.client.sent) == 1_500
+
+
+def test_an_operation_may_ask_the_same_often_before_its_deadline():
+    wiring = Wiring([{}])
+    wiring.run(asking([READ] * 100))
+    assert len(wiring.client.sent) == 100
+
+
+def test_a_failure_to_read_a_reply_leaves_a_write_unknown_and_a_read_failed():
+    error = AttributeError("'list' object has no attribute 'get'")
+    assert type(Wiring(error).run(told(WRITE))) is OutcomeUnknown
+    assert type(Wiring(error).run(told(READ))) is UnavailableError
 
 
 # Outcomes that are not known

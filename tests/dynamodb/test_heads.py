@@ -8,7 +8,13 @@ from threading import Thread
 
 import pytest
 
-from dynamo_es.dynamodb.heads import FENCE_SECONDS, HEAD_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.heads import (
+    FENCE_SECONDS,
+    HEAD_SECONDS,
+    TRUSTED_SECONDS,
+    RememberedHeads,
+    Seen,
+)
 from dynamo_es.dynamodb.items import Head
 
 LIFE = 1_700_000_000_000_000
@@ -121,37 +127,81 @@ def test_heads_are_forgotten_days_before_the_fences_go():
     assert FENCE_SECONDS == 7 * 24 * 3600
 
 
-def test_a_head_lasts_a_day(heads, clock):
+def test_a_head_is_used_unread_for_ten_seconds_and_remembered_for_a_day(heads, clock):
     heads.remember("a", at(1))
-    clock.now += HEAD_SECONDS - 1
+    clock.now += TRUSTED_SECONDS - 1
     assert heads.get("a") == at(1)
+    assert heads.recall("a") == Seen(at(1), trusted=True)
     clock.now += 1
     assert heads.get("a") is None
+    assert heads.recall("a") == Seen(at(1), trusted=False)
+    clock.now += HEAD_SECONDS - TRUSTED_SECONDS
+    assert heads.recall("a") is None
     assert known(heads) == ""
+
+
+def test_it_lasts_as_long_as_the_table_goes_on_replying(heads, clock):
+    heads.remember("a", at(1))
+    for _ in range(100):
+        clock.now += TRUSTED_SECONDS - 1
+        heads.remember("b", at(1))
+    assert heads.get("a") == at(1)
+
+
+def test_after_a_silence_no_head_from_before_it_is_used_unread(heads, clock):
+    heads.remember("a", at(1))
+    clock.now += TRUSTED_SECONDS
+    heads.remember("b", at(1))
+    assert heads.get("b") == at(1)
+    assert heads.get("a") is None
+    assert heads.recall("a") == Seen(at(1), trusted=False)
+
+
+def test_a_clock_that_went_back_is_a_silence(heads, clock):
+    heads.remember("a", at(1))
+    clock.now -= 1
+    heads.remember("b", at(1))
+    clock.now += 2
+    assert heads.get("b") == at(1)
+    assert heads.get("a") is None
 
 
 def test_looking_does_not_make_it_last(heads, clock):
     heads.remember("a", at(1))
-    clock.now += HEAD_SECONDS / 2
+    clock.now += TRUSTED_SECONDS / 2
     heads.get("a")
-    clock.now += HEAD_SECONDS / 2
+    clock.now += TRUSTED_SECONDS / 2
     assert heads.get("a") is None
 
 
 def test_seeing_the_stream_there_again_does(heads, clock):
     heads.remember("a", at(1))
-    clock.now += HEAD_SECONDS - 1
+    clock.now += TRUSTED_SECONDS - 1
     heads.remember("a", at(1))
-    clock.now += HEAD_SECONDS - 1
+    clock.now += TRUSTED_SECONDS - 1
     assert heads.get("a") == at(1)
 
 
 def test_an_older_head_does_not_make_a_newer_one_last(heads, clock):
     heads.remember("a", at(2))
-    clock.now += HEAD_SECONDS - 1
-    heads.remember("a", at(1))
-    clock.now += 1
-    assert heads.get("a") is None
+    for _ in range(HEAD_SECONDS // 5):
+        clock.now += 5
+        heads.remember("a", at(1))
+    assert heads.recall("a") is None
+
+
+def test_a_head_that_is_not_trusted_any_more_gives_way_to_what_was_read_since(heads, clock):
+    heads.remember("a", at(10))
+    clock.now += TRUSTED_SECONDS
+    heads.remember("a", at(7))  # of a table that was restored under its name
+    assert heads.get("a") == at(7)
+
+
+def test_a_table_that_is_gone_takes_all_heads_along(heads):
+    for key in "abc":
+        heads.remember(key, at(1))
+    heads.clear()
+    assert known(heads) == ""
 
 
 def test_a_clock_that_went_back_leaves_nothing_to_trust(heads, clock):

@@ -260,6 +260,11 @@ UNREADABLE = {
     "a uuid that is null": rows([None, *ROW[1:]]),
     "a time that is none": rows([ROW[0], "yesterday", *ROW[2:]]),
     "a time that is a number": rows([ROW[0], 5, *ROW[2:]]),
+    "a name that is empty": rows([*ROW[:2], "", {}, {}]),
+    "data that is no object": rows([*ROW[:3], 5, {}]),
+    "a context that is no object": rows([*ROW[:4], []]),
+    "more than a commit takes": {"B": zlib.compress(bytes(40 * 1024 * 1024))},
+    "zlib without its end": {"B": zlib.compress(json.dumps([ROW]).encode())[:-6]},
     "absent": None,
 }
 
@@ -269,7 +274,9 @@ def test_events_that_this_release_did_not_write_are_an_error_of_the_item(events)
     with pytest.raises(StoredItemError) as caught:
         decode_events(stored(events=events), STREAM, 1)
     assert (caught.value.stream_key, caught.value.version) == (KEY, "1")
-    assert caught.value.__cause__ is not None
+    # Neither quotes what is stored.
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
+    assert "yesterday" not in str(caught.value)
 
 
 @pytest.mark.parametrize("uuid", [5, [], {}, True])
@@ -279,7 +286,42 @@ def test_a_uuid_that_is_no_text_is_an_error_of_the_item(uuid):
 
 
 @pytest.mark.parametrize("attribute", ["version", "generation", "event_count"])
-@pytest.mark.parametrize("value", [None, {"S": "x"}, {"N": "x"}, {"N": "1.5"}])
+@pytest.mark.parametrize(
+    "value",
+    [None, {"S": "secret"}, {"N": "secret"}, {"N": "1.5"}, {"N": "-1"}, {"N": "9" * 38}],
+)
 def test_a_commit_that_this_release_did_not_write_is_an_error_of_the_item(attribute, value):
-    with pytest.raises(StoredItemError, match="Upgrade, or restore it"):
+    with pytest.raises(StoredItemError, match=f"its {attribute} is not") as caught:
         read_commit(stored(**{attribute: value}))
+    assert "Upgrade, or restore it" in str(caught.value)
+    assert "secret" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"version": {"N": "0"}}, "its version is not"),
+        ({"event_count": {"N": "0"}}, "its event_count is not"),
+        ({"event_count": {"N": "1000001"}}, "its event_count is above 1,000,000"),
+        ({"version": {"N": str(SNAPSHOT_VERSION)}}, "its last version is not below"),
+        ({"item_format": {"N": "2"}}, "a newer release wrote it"),
+    ],
+)
+def test_figures_that_no_commit_has_are_an_error_of_the_item(changes, reason):
+    with pytest.raises(StoredItemError, match=reason):
+        read_commit(stored(**changes))
+
+
+def test_the_largest_figures_are_read():
+    last = SNAPSHOT_VERSION - 1
+    commit = read_commit(stored(version={"N": str(last)}, generation={"N": str(last)}))
+    assert (commit.version, commit.last, commit.generation) == (last, last, last)
+
+
+def test_what_a_commit_may_take_uncompressed_is_the_callers_to_set():
+    item, _ = a_commit(*(fixed(x="y" * 900) for _ in range(10)))
+    assert "B" in item["events"]
+    size = len(encode_events(decode_events(item, STREAM, 1)))
+    assert len(decode_events(item, STREAM, 1, size)) == 10
+    with pytest.raises(StoredItemError, match=f"more than {size - 1:,} bytes"):
+        decode_events(item, STREAM, 1, size - 1)

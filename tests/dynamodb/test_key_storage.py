@@ -20,6 +20,7 @@ from dynamo_es.dynamodb.key_requests import (
     partition_of,
     put_new_key,
     read_key,
+    replace_key,
     shred_key,
 )
 from dynamo_es.dynamodb.key_storage import (
@@ -47,6 +48,9 @@ OTHER_ITEM = key_item(TENANT, SUBJECT, OTHER, created_at=1_600_000_000)
 PLACE = {"tenant": {"S": "acme#"}, "subject": {"S": "ann"}}
 GET = get_key(TABLE, TENANT, SUBJECT)
 PUT = put_new_key(TABLE, ITEM)
+SHREDDED = PLACE | {"shreds": {"N": "2"}}
+PUT_AGAIN = put_new_key(TABLE, ITEM, SHREDDED)
+SHRED = shred_key(TABLE, TENANT, SUBJECT, KEY.id)
 
 
 def create():
@@ -78,24 +82,48 @@ GOLDEN = {
         {
             "TableName": "keys",
             "Item": ITEM,
-            "ConditionExpression": (
-                "attribute_not_exists(subject)"
-                " OR (attribute_exists(shredded) AND shredded <> :key_id)"
-            ),
-            "ExpressionAttributeValues": {":key_id": {"S": "0123456789abcdef"}},
+            "ConditionExpression": "attribute_not_exists(subject)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    ),
+    "put after a shredded one": (
+        put_new_key(TABLE, ITEM, SHREDDED),
+        "put_item",
+        {
+            "TableName": "keys",
+            "Item": ITEM | {"shreds": {"N": "2"}},
+            "ConditionExpression": "attribute_not_exists(key_id) AND shreds = :shreds",
+            "ExpressionAttributeValues": {":shreds": {"N": "2"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    ),
+    "replace": (
+        replace_key(TABLE, ITEM, OTHER_ITEM),
+        "put_item",
+        {
+            "TableName": "keys",
+            "Item": ITEM,
+            "ConditionExpression": "key_id = :key_id",
+            "ExpressionAttributeValues": {":key_id": {"S": "fedcba9876543210"}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     ),
     "shred": (
-        shred_key(TABLE, TENANT, SUBJECT),
+        SHRED,
         "update_item",
         {
             "TableName": "keys",
             "Key": PLACE,
             "UpdateExpression": (
-                "SET shredded = key_id REMOVE key_id, key_bytes, wrapped_by, created_at"
+                "SET shreds = if_not_exists(shreds, :none) + :one "
+                "REMOVE key_id, key_bytes, wrapped_by, created_at"
             ),
-            "ConditionExpression": "attribute_exists(key_id)",
+            "ConditionExpression": "key_id = :key_id",
+            "ExpressionAttributeValues": {
+                ":key_id": {"S": "0123456789abcdef"},
+                ":none": {"N": "0"},
+                ":one": {"N": "1"},
+            },
         },
     ),
 }
@@ -112,7 +140,7 @@ def test_requests_to_the_letter_and_as_the_service_has_them(built, operation, pa
 
 def test_no_name_in_an_expression_is_reserved():
     reserved = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
-    names = {"SUBJECT", "SHREDDED", "KEY_ID", "KEY_BYTES", "WRAPPED_BY", "CREATED_AT"}
+    names = {"SUBJECT", "SHREDS", "KEY_ID", "KEY_BYTES", "WRAPPED_BY", "CREATED_AT"}
     assert names.isdisjoint(reserved)
 
 
@@ -161,8 +189,6 @@ def test_an_unknown_outcome_that_left_nothing_is_a_failure_to_repeat():
 
 def test_an_engine_that_does_not_say_what_is_there_is_asked():
     assert play(create(), (PUT, refused(None)), (GET, {"Item": OTHER_ITEM})) == OTHER
-    with pytest.raises(ContentionError):
-        play(create(), (PUT, refused(None)), (GET, {}))
 
 
 def test_a_failed_look_up_is_a_failure():
@@ -170,24 +196,46 @@ def test_a_failed_look_up_is_a_failure():
         play(create(), (PUT, lost()), (GET, timed_out("GetItem")))
 
 
-def test_deleting_is_one_request():
-    play(drop_key(TABLE, TENANT, SUBJECT), (shred_key(TABLE, TENANT, SUBJECT), DONE))
+def test_deleting_reads_the_key_and_names_it():
+    assert play(drop_key(TABLE, TENANT, SUBJECT), (GET, {"Item": ITEM}), (SHRED, DONE)) is True
 
 
-def test_deleting_what_is_not_there_is_no_error():
-    play(drop_key(TABLE, TENANT, SUBJECT), (shred_key(TABLE, TENANT, SUBJECT), refused(None)))
+def test_deleting_a_key_that_another_has_just_deleted_leaves_the_next_one():
+    refusal = refused(OTHER_ITEM)
+    assert play(drop_key(TABLE, TENANT, SUBJECT), (GET, {"Item": ITEM}), (SHRED, refusal)) is True
 
 
-SHREDDED = PLACE | {"shredded": {"S": KEY.id}}
+def test_deleting_what_is_not_there_is_a_read_and_says_whether_there_ever_was_a_key():
+    assert play(drop_key(TABLE, TENANT, SUBJECT), (GET, {})) is False
+    assert play(drop_key(TABLE, TENANT, SUBJECT), (GET, {"Item": SHREDDED})) is True
+
+
+def test_a_deletion_whose_reply_is_lost_is_a_failure_to_repeat():
+    with pytest.raises(OutcomeUnknown):
+        play(drop_key(TABLE, TENANT, SUBJECT), (GET, {"Item": ITEM}), (SHRED, lost()))
 
 
 def test_a_shredded_key_is_none():
     assert play(find_key(TABLE, TENANT, SUBJECT), (GET, {"Item": SHREDDED})) is None
 
 
+def test_after_a_shredded_key_a_new_one_counts_on():
+    assert play(create(), (PUT, refused(SHREDDED)), (PUT_AGAIN, DONE)) == KEY
+    assert play(create(), (PUT, refused(SHREDDED)), (PUT_AGAIN, refused(OTHER_ITEM))) == OTHER
+
+
 def test_a_key_that_was_shredded_while_it_was_made_is_not_used():
     with pytest.raises(ContentionError, match="was shredded"):
-        play(create(), (PUT, refused(SHREDDED, maybe_landed=True)), (GET, {"Item": SHREDDED}))
+        play(create(), (PUT, refused(SHREDDED, maybe_landed=True)))
+    with pytest.raises(OutcomeUnknown):
+        play(create(), (PUT, lost()), (GET, {"Item": SHREDDED}))
+
+
+def test_who_always_comes_too_late_gives_up():
+    later = [PLACE | {"shreds": {"N": str(count)}} for count in range(1, 6)]
+    puts = [PUT, *(put_new_key(TABLE, ITEM, one) for one in later)]
+    with pytest.raises(ContentionError):
+        play(create(), *((put, refused(there)) for put, there in zip(puts, later, strict=False)))
 
 
 @pytest.mark.parametrize("attribute", ["key_id", "key_bytes"])
@@ -212,7 +260,7 @@ def storage(backend):
     return DynamoKeyStorage(backend.config, gateway, lambda: 1_700_000_000.9, "acme")
 
 
-def test_each_call_is_one_request(backend, storage):
+def test_each_call_is_one_request_or_two(backend, storage):
     sent = requests_of(backend.client)
     first = storage.get_or_create("ann", SubjectKey.random())
     assert sent == {"PutItem": 1}
@@ -220,19 +268,41 @@ def test_each_call_is_one_request(backend, storage):
     assert sent == {"PutItem": 2}
     assert storage.get("ann") == first
     storage.delete("ann")
-    assert sent == {"PutItem": 2, "GetItem": 1, "UpdateItem": 1}
+    assert sent == {"PutItem": 2, "GetItem": 2, "UpdateItem": 1}
+    storage.get_or_create("ann", SubjectKey.random())
+    assert sent == {"PutItem": 4, "GetItem": 2, "UpdateItem": 1}
 
 
-def test_a_late_request_does_not_bring_a_shredded_key_back(backend, storage):
-    storage.get_or_create(SUBJECT, SubjectKey(KEY.id, KEY.key_bytes))
-    storage.delete(SUBJECT)
+def test_a_late_put_does_not_bring_a_shredded_key_back(backend, storage):
+    refused_put = backend.client.exceptions.ConditionalCheckFailedException
+    sent = []
+    backend.client.meta.events.register(
+        "provide-client-params.dynamodb.PutItem", lambda params, **_: sent.append(params)
+    )
+    for _ in range(3):
+        storage.get_or_create(SUBJECT, SubjectKey.random())
+        storage.delete(SUBJECT)
+    assert len(sent) == 5  # the first one finds nothing, the others what was left
 
-    with pytest.raises(backend.client.exceptions.ConditionalCheckFailedException):
-        backend.client.put_item(**PUT.params)
+    for params in tuple(sent):
+        with pytest.raises(refused_put):
+            backend.client.put_item(**params)
 
     assert storage.get(SUBJECT) is None
     again = storage.get_or_create(SUBJECT, SubjectKey.random())
     assert storage.get(SUBJECT) == again
+
+
+def test_a_late_shred_does_not_destroy_the_next_key(backend, storage):
+    first = storage.get_or_create(SUBJECT, SubjectKey.random())
+    late = shred_key(TABLE, TENANT, SUBJECT, first.id)
+    storage.delete(SUBJECT)
+    following = storage.get_or_create(SUBJECT, SubjectKey.random())
+
+    with pytest.raises(backend.client.exceptions.ConditionalCheckFailedException):
+        backend.client.update_item(**late.params)
+
+    assert storage.get(SUBJECT) == following
 
 
 def test_what_is_stored(backend, storage):

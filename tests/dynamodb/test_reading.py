@@ -275,10 +275,29 @@ def test_a_snapshot_without_a_stream_is_no_stream():
     "broken",
     [
         {name: value for name, value in snapshot_at(4).items() if name != "generation"},
+        {name: value for name, value in snapshot_at(4).items() if name != "snapshot_version"},
         snapshot_at(4) | {"snapshot_version": {"S": "4"}},
+        snapshot_at(4) | {"snapshot_version": {"N": "9" * 38}},
+        snapshot_at(4) | {"events": {"S": "[]"}},
+        snapshot_at(4) | {"events": {"S": '[["secret'}},
+        snapshot_at(4) | {"events": {"B": b"no zlib"}},
     ],
-    ids=["no generation", "no number"],
 )
-def test_a_snapshot_that_this_release_did_not_write_is_an_error_of_the_item(broken):
-    with pytest.raises(StoredItemError):
-        play(load(a_stream(), None, None), (LOAD, page(broken, *ALL)))
+def test_a_snapshot_that_cannot_be_read_hides_no_event(broken, caplog):
+    found = play(load(a_stream(), None, None), (LOAD, page(broken, *ALL)))
+    assert_same(found, EVENTS)
+    assert "The snapshot of stream" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_an_item_that_says_it_is_a_snapshot_is_one_in_its_place_only():
+    fake = a_commit(events(STREAM, 1), 7) | {"snapshot_version": {"N": "7"}}
+    del fake["event_count"]
+    with pytest.raises(StoredItemError, match="event_count"):
+        play(newest_commit(a_stream()), (READ_HEAD, page(fake, more=True)))
+
+
+def test_a_name_that_is_not_the_streams_is_an_error_of_the_item():
+    named = a_commit(EVENTS, 1) | {"stream_name": {"S": "another"}}
+    with pytest.raises(StoredItemError, match="name"):
+        play(load(a_stream(), None, None), (LOAD, page(named)))

@@ -37,8 +37,8 @@ QUERY_DOWN = {
     "KeyConditionExpression": "stream_key = :key",
     "ExpressionAttributeValues": {":key": {"S": KEY}},
     "ProjectionExpression": (
-        "version, generation, closed, event_count, snapshot_version, "
-        "versionless, stream_name, events"
+        "stream_key, version, generation, closed, event_count, snapshot_version, "
+        "versionless, stream_name, events, item_format"
     ),
     "ScanIndexForward": False,
     "ConsistentRead": True,
@@ -73,7 +73,8 @@ GOLDEN: dict[str, tuple[requests.Request, str, dict[str, Any]]] = {
         | {
             "ExclusiveStartKey": PLACE,
             "ProjectionExpression": (
-                "version, generation, closed, event_count, snapshot_version, expires_at"
+                "stream_key, version, generation, closed, event_count, snapshot_version, "
+                "expires_at, item_format"
             ),
         },
     ),

@@ -50,6 +50,26 @@ def test_warm_it_is_one_put(version):
     assert head_of(stream) == at(4)
 
 
+def test_one_that_tells_its_generation_is_one_put_too():
+    stream, snapshot = a_stream(at(4)), a_snapshot(STREAM, 4, generation=LIFE)
+    play(saving(stream, snapshot), (put_of(snapshot), DONE))
+
+
+def test_one_of_another_generation_than_is_remembered_is_saved_after_a_read():
+    stream, snapshot = a_stream(at(4, LAST_LIFE)), a_snapshot(STREAM, 4, generation=LIFE)
+    play(
+        saving(stream, snapshot),
+        *reading_head(a_commit(events(STREAM, 2), 3)),
+        (put_of(snapshot), DONE),
+    )
+
+
+@pytest.mark.parametrize("remembered", [None, at(4), at(9), at(4, LAST_LIFE)])
+def test_one_of_an_earlier_generation_is_never_put_into_the_live_one(remembered):
+    snapshot = a_snapshot(STREAM, 4, generation=LAST_LIFE - 1)
+    play(saving(a_stream(remembered), snapshot), *reading_head(a_commit(events(STREAM, 2), 3)))
+
+
 @pytest.mark.parametrize("remembered", [None, at(3)])
 def test_of_a_version_not_known_to_be_reached_it_is_a_read_and_a_put(remembered):
     stream, snapshot = a_stream(remembered), a_snapshot(STREAM, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import boto3
@@ -22,11 +22,12 @@ from dynamo_es.exceptions import (
     UnavailableError,
 )
 from tests.dynamodb.replies import Waits, answer, requests_of
+from tests.engine import LOCAL
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-EMULATOR, LOCAL = "moto", "dynamodb-local"
+EMULATOR: Final = "moto"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -60,7 +61,7 @@ def client(request, config):
             endpoint_url=_endpoint(),
             region_name="us-east-1",
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - DynamoDB Local takes any
+            aws_secret_access_key="local",  # noqa: S106 - the local engine takes any
         )
     yield client
     delete_tables(client, config)
@@ -135,7 +136,7 @@ def test_they_can_be_restored_to_any_second_and_are_tagged(emulated, config):
         ]
 
 
-def test_what_dynamodb_local_lacks_is_passed_over(emulated, config):
+def test_what_an_emulator_lacks_is_passed_over(emulated, config):
     answer(emulated, "DescribeContinuousBackups", ["UnknownOperationException"])
     sent = requests_of(emulated)
     create_tables(emulated, config)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.engines.probe import LOCAL, MOTO
+from tests.engine import LOCAL, MOTO
 from tests.engines.probes import BY_SUBJECT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def current(text: str) -> str:
 
 def _deviations() -> str:
     lines = ["## Where they differ", ""]
-    lines += ["| what is done | DynamoDB | moto | DynamoDB Local |", "|---|---|---|---|"]
+    lines += ["| what is done | DynamoDB | moto | dynoxide |", "|---|---|---|---|"]
     for subject, probes in BY_SUBJECT.items():
         rows = [_row(probe) for probe in probes if probe.instead]
         if rows:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from tests.engines.lab import Lab
 
-MOTO = "moto"
-LOCAL = "dynamodb-local"
 
 ACCEPTED = "accepted"
 INVALID = "ValidationException"

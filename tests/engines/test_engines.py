@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine import Capability, needs
-from tests.engines.probe import LOCAL, MOTO, Probe, ask, objection
+from tests.engine import LOCAL, MOTO, Capability, needs
+from tests.engines.probe import Probe, ask, objection
 from tests.engines.probes import PROBES
 
 
@@ -48,13 +48,13 @@ PROBE = Probe(
 
 def test_an_answer_that_is_known_is_no_objection():
     assert objection(PROBE, "moto", "5") is None
-    assert objection(PROBE, "dynamodb-local", "4") is None
+    assert objection(PROBE, LOCAL, "4") is None
 
 
 @pytest.mark.parametrize(
     ("name", "found", "advice"),
     [
-        ("dynamodb-local", "5", "put it into `instead`"),
+        (LOCAL, "5", "put it into `instead`"),
         ("moto", "4", "Take its line out of `instead`"),
         ("moto", "6", "Bring `instead` of the probe up to date"),
     ],

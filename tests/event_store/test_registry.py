@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
-from dynamo_es import Event, EventRegistry
+import pytest
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    FilePath,
+    FutureDate,
+    FutureDatetime,
+    NewPath,
+    PastDate,
+)
+
+from dynamo_es import Event, EventRegistry, MemoryBackend, StreamId
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
 from tests.event_store.accounts import Deposited, Moved
+from tests.event_store.shapes import event_class
 
 
 @pytest.fixture
@@ -53,11 +67,24 @@ def test_two_classes_of_one_name_are_an_error(registry):
 
     with pytest.raises(DuplicatedEvent, match=r"several event classes: .*One, .*Two"):
         registry.type_for_name("twice")
-    registry.add(One)
     with pytest.raises(DuplicatedEvent, match=r"'twice' is the name of .*One and of .*Two"):
         registry.add(Two)
-    with pytest.raises(DuplicatedEvent):
-        registry.name_for_type(Two)
+    with pytest.raises(DuplicatedEvent, match=r"'twice' is the name of .*Two and of .*One"):
+        registry.name_for_type(One)
+
+
+def test_a_second_class_of_a_name_is_noticed_when_it_is_defined_later(registry):
+    class One(Event):
+        __event_name__ = "later"
+
+    assert registry.name_for_type(One) == "later"
+
+    class Two(Event):
+        __event_name__ = "later"
+
+    with pytest.raises(DuplicatedEvent, match=r"'later' is the name of .*Two and of .*One"):
+        registry.name_for_type(One)
+    del Two
 
 
 def test_an_inherited_name_is_a_duplicate(registry):
@@ -67,9 +94,45 @@ def test_an_inherited_name_is_a_duplicate(registry):
     class Derived(Base):
         pass
 
-    registry.add(Base)
     with pytest.raises(DuplicatedEvent, match="give each its own __event_name__"):
         registry.add(Derived)
+    assert registry.add(Base) is registry.type_for_name("inherited")
+
+
+def test_inherited_aliases_are_duplicates(registry):
+    class Base(Event):
+        __event_name__ = "base"
+        __event_aliases__ = ("old base",)
+
+    class Derived(Base):
+        __event_name__ = "derived"
+
+    with pytest.raises(DuplicatedEvent, match=r"Derived inherits the aliases of .*Base"):
+        registry.add(Derived)
+    assert registry.add(Base) is registry.type_for_name("old base")
+
+
+def test_a_base_class_may_have_names_that_its_subclasses_replace(registry):
+    class Base(Event):
+        __event_name__ = "named base"
+        __event_aliases__: ClassVar[tuple[str, ...]] = ("old base",)
+
+    class Derived(Base):
+        __event_name__ = "named derived"
+        __event_aliases__ = ()
+
+    assert registry.add(Derived) is registry.type_for_name("named derived")
+    assert registry.type_for_name("old base") is Base
+
+
+def test_a_name_may_come_from_a_class_that_is_no_event(registry):
+    class Named:
+        __event_name__ = "mixed in"
+
+    class Mixed(Named, Event):
+        pass
+
+    assert registry.add(Mixed) is registry.type_for_name("mixed in")
 
 
 def test_an_alias_that_is_a_name_is_a_duplicate(registry):
@@ -77,9 +140,10 @@ def test_an_alias_that_is_a_name_is_a_duplicate(registry):
         __event_name__ = "taking"
         __event_aliases__ = ("account.deposited",)
 
-    registry.add(Deposited)
     with pytest.raises(DuplicatedEvent, match=r"account\.deposited"):
         registry.add(Taking)
+    with pytest.raises(DuplicatedEvent, match=r"account\.deposited"):
+        registry.add(Deposited)
 
 
 def test_a_class_that_is_defined_again_takes_the_place_of_the_first(registry):
@@ -106,6 +170,83 @@ def test_a_class_that_nothing_refers_to_any_more_has_no_name(registry):
     assert registry.type_for_name("dropped") is kept
 
 
-def test_a_name_is_text(registry):
-    with pytest.raises(EventDefinitionError, match="__event_name__ is 7"):
-        registry.add(type("Odd", (Event,), {"__event_name__": 7}))
+@pytest.mark.parametrize("name", [7, None, "", b"x", ["x"]])
+def test_a_name_is_text(registry, name):
+    with pytest.raises(EventDefinitionError, match=r"__event_name__ is .*, and has to be text"):
+        registry.add(type("Odd", (Event,), {"__event_name__": name}))
+
+
+@pytest.mark.parametrize("aliases", ["bank.Odd", None, 7, ("",), (7,), {"a": 1}, [["x"]]])
+def test_aliases_are_a_tuple_of_texts(registry, aliases):
+    with pytest.raises(EventDefinitionError, match=r"__event_aliases__ is .* a tuple"):
+        registry.add(type("Odd", (Event,), {"__event_aliases__": aliases}))
+    assert registry.type_for_name("account.deposited") is Deposited
+
+
+def test_an_alias_without_its_comma_is_told_to_who_loads_its_events(registry):
+    class Commaless(Event):
+        __event_name__ = "commaless"
+        __event_aliases__ = ("bank.Commaless")  # type: ignore[assignment]  # fmt: skip
+
+    with pytest.raises(EventDefinitionError, match=r"write a tuple, \('bank.Commaless',\)"):
+        registry.type_for_name("bank.Commaless")
+    del Commaless
+
+
+Content = TypeVar("Content")
+
+
+class Box(Event, Generic[Content]):
+    content: Content
+
+
+class BoxOfInt(Box[int]):
+    """Has a name that every process knows."""
+
+
+def test_a_generic_class_is_refused_and_a_class_derived_from_it_is_not(registry):
+    for generic in (Box, Box[int], Box[str]):
+        with pytest.raises(EventDefinitionError, match=r"such as class BoxOfInt\(Box\[int\]\)"):
+            registry.add(generic)
+    assert registry.type_for_name(registry.name_for_type(BoxOfInt)) is BoxOfInt
+
+
+class Items(BaseModel):
+    each: list[Iterable[int]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Iterable[int], "x can be iterated once only"),
+        (Iterable[str] | None, "x can be iterated once only"),
+        (dict[str, Generator[int, None, None]], "x can be iterated once only"),
+        (list[Items], "x can be iterated once only"),
+        (FutureDate, "x takes dates of the future only"),
+        (list[FutureDatetime], "x takes dates of the future only"),
+        (FilePath | None, "x takes a path only if"),
+        (NewPath, "x takes a path only if"),
+    ],
+)
+def test_a_field_that_cannot_load_later_what_it_stores_is_refused(registry, kind, told):
+    with pytest.raises(EventDefinitionError, match=f"Shape.*: the field {told}"):
+        registry.add(event_class(kind))
+
+
+@pytest.mark.parametrize("kind", [list[int], PastDate, AwareDatetime, Path])
+def test_fields_that_load_what_they_store_are_not(registry, kind):
+    assert registry.add(event_class(kind))
+
+
+def test_a_type_that_is_not_defined_is_told(registry):
+    class Early(Event):
+        x: NotYetDefined  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(EventDefinitionError, match="Early: a type in it cannot be resolved"):
+        registry.add(Early)
+
+
+def test_events_that_only_this_process_can_load_are_not_appended():
+    backend = MemoryBackend()
+    with pytest.raises(EventDefinitionError, match="Box is a generic class"):
+        backend.event_store.append(Box(content=1), stream_id=StreamId(category="box"))

@@ -15,8 +15,10 @@ from dynamo_es import (
     upcaster,
 )
 from dynamo_es.exceptions import (
+    AsynchronousFunctionError,
     EventDefinitionError,
     NewerSchemaError,
+    RedactedError,
     UnknownEventError,
     UnreadableEventError,
 )
@@ -121,7 +123,8 @@ def test_an_upcaster_that_fails_is_named(store, stream, stored, data):
     with pytest.raises(UnreadableEventError, match="upcaster from schema version 1 failed") as it:
         store.load_stream(stream)
 
-    assert it.value.__cause__ is not None
+    assert isinstance(it.value.__cause__, RedactedError)
+    assert "accounts.py" in str(it.value.__cause__)
 
 
 def test_an_upcaster_has_to_return_a_dict(store, stream, stored):
@@ -207,6 +210,16 @@ def test_a_snapshot_whose_class_is_gone_is_passed_over(backend, stream):
     assert [one.version for one in store.load_stream(stream, None, 2)] == [1]
 
 
+def test_so_is_one_of_version_1(backend, stream):
+    store = backend.event_store
+    store.append(Opened(owner="Ann"), stream_id=stream)
+    backend.storage.save_snapshot(an_event(stream, name="gone", version=1))
+
+    assert [one.event for one in store.load_stream(stream)] == [Opened(owner="Ann")]
+    store.append(Deposited(amount=3), stream_id=stream, expected_version=1)
+    assert [one.version for one in store.load_stream(stream)] == [1, 2]
+
+
 def test_a_range_of_a_stream_with_a_snapshot_has_events_only(store, stream):
     store.append(Opened(owner="Ann"), Deposited(amount=3), stream_id=stream)
     store.save_snapshot(stream, WrappedEvent.wrap(Balance(balance=3), version=2))
@@ -215,3 +228,11 @@ def test_a_range_of_a_stream_with_a_snapshot_has_events_only(store, stream):
         Opened(owner="Ann"),
         Deposited(amount=3),
     ]
+
+
+def test_an_asynchronous_upcaster_is_refused_when_it_is_marked():
+    async def later(data):
+        raise AssertionError("it never runs")
+
+    with pytest.raises(AsynchronousFunctionError, match="An upcaster is asynchronous"):
+        upcaster(from_version=1)(later)  # type: ignore[arg-type]

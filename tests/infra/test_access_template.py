@@ -2,248 +2,206 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+import ast
+import inspect
+import re
 from fnmatch import fnmatchcase
-from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es import (
-    ANY_VERSION,
-    NO_VERSIONING,
-    DataSubject,
-    DynamoBackend,
-    Encrypted,
-    Event,
-    StreamId,
-)
-from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.dynamodb import key_requests, requests
 from dynamo_es.dynamodb.keys import tenant_prefix
-from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml
-from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.aws_lambda.lambdas import records_of
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.dynamodb.log import checkpoints, cursors, outbox_requests, stream_requests
+from dynamo_es.dynamodb.log import requests as log_requests
+from tests.bdd import events
+from tests.infra import operations
+from tests.infra.kinds_of_streams import (
+    CRASHED,
+    KINDS,
+    another_process,
+    append_split,
+    crashed,
+    make_all,
+)
+from tests.infra.policies import (
+    PATH,
+    TEMPLATE,
+    Call,
+    Statement,
+    calls_of,
+    refused,
+    statements,
+    unused,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
-PATH = CHECKOUT.with_name("access.yaml")
-TEMPLATE = parse_yaml(PATH.read_text(encoding="utf-8"))
-PARTITION_KEYS = {"events": "stream_key", "log": "log_key", "keys": "tenant"}
-TABLES = {
-    "${EventStore}-EventsTableArn": "events",
-    "${EventStore}-LogTableArn": "log",
-    "${EventStore}-KeysTableArn": "keys",
-}
-
-
-class Joined(Event):
-    __event_name__ = "member.joined"
-
-    member: Annotated[str, DataSubject]
-    email: Annotated[str | None, Encrypted(mask_value=None)]
+MODULES: Final = (
+    requests,
+    key_requests,
+    log_requests,
+    stream_requests,
+    checkpoints,
+    cursors,
+    outbox_requests,
+)
+"""All that build requests of roles. Scans and the making of tables are for operators only."""
 
 
-class Call(NamedTuple):
-    """One item's part of a request, as IAM sees it."""
-
-    table: str
-    action: str
-    key: str | None
-
-
-class Statement(NamedTuple):
-    table: str
-    actions: frozenset[str]
-    keys: tuple[str, ...] | None
-
-    def allows(self, call: Call, tenant: str = "") -> bool:
-        """Whether it allows a call, of a session with that tag."""
-        if (call.table != self.table) or call.action not in self.actions:
-            return False
-        if self.keys is None:
-            return True
-        patterns = [key.replace("${aws:PrincipalTag/tenant}", tenant) for key in self.keys]
-        return call.key is not None and any(fnmatchcase(call.key, one) for one in patterns)
+def builders(module: ModuleType) -> set[str]:
+    """Return the functions of a module that build requests."""
+    return {
+        f"{module.__name__}.{function.name}"
+        for function in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Request"
+    }
 
 
-def statements(policy: str) -> list[Statement]:
-    document = TEMPLATE["Resources"][policy]["Properties"]["PolicyDocument"]
-    found = []
-    for statement in document["Statement"]:
-        assert statement["Effect"] == "Allow"
-        actions = statement["Action"]
-        keys = None
-        if condition := statement.get("Condition"):
-            (operator,) = condition.keys() - {"Null"}
-            assert operator.startswith("ForAllValues:")
-            assert condition["Null"]["dynamodb:LeadingKeys"] == "false"
-            keys = tuple(condition[operator]["dynamodb:LeadingKeys"])
-        found.append(
-            Statement(
-                TABLES[statement["Resource"]["Fn::ImportValue"]["Fn::Sub"]],
-                frozenset(
-                    action.removeprefix("dynamodb:")
-                    for action in ([actions] if isinstance(actions, str) else actions)
-                ),
-                keys,
-            )
-        )
+class Sent(dict[str, list[Call]]):
+    """What each role has sent, and which functions have built that.
+
+    Attributes:
+        builders: names of functions, with their modules.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.builders: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def sent() -> Sent:
+    """What is sent when every role does everything with streams of every kind."""
+    found = Sent()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in MODULES:
+            patch.setattr(module, "Request", _noting(module, found.builders))
+        _run(found)
     return found
 
 
-@contextmanager
-def calls_of(backend: DynamoBackend) -> Iterator[list[Call]]:
-    """Note what a backend sends within the context."""
-    noted: list[Call] = []
+def _noting(module: ModuleType, noted: set[str]) -> Callable[..., Any]:
+    def build(*arguments: Any) -> requests.Request:
+        frame = inspect.currentframe()
+        assert frame is not None
+        assert frame.f_back is not None
+        noted.add(f"{module.__name__}.{frame.f_back.f_code.co_name}")
+        return original(*arguments)
 
-    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-        noted.extend(_calls(model.name, params))
-
-    event = "provide-client-params.dynamodb"
-    backend.client.meta.events.register(event, note, unique_id="calls")
-    try:
-        yield noted
-    finally:
-        backend.client.meta.events.unregister(event, unique_id="calls")
+    original = module.Request
+    return build
 
 
-def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
-    if action == "TransactWriteItems":
-        for part in params["TransactItems"]:
-            ((kind, inner),) = part.items()
-            name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
-            yield from _calls(name, inner)
-    elif action == "BatchGetItem":
-        for table, wanted in params["RequestItems"].items():
-            for key in wanted["Keys"]:
-                yield Call(table, action, key[PARTITION_KEYS[table]]["S"])
-    else:
-        table = params["TableName"]
-        item = params.get("Item") or params.get("Key")
-        if item is not None:
-            yield Call(table, action, item[PARTITION_KEYS[table]]["S"])
-        elif action == "Query":
-            (key,) = (
-                value["S"]
-                for name, value in params["ExpressionAttributeValues"].items()
-                if f"{PARTITION_KEYS[table]} = {name}" in params["KeyConditionExpression"]
-            )
-            yield Call(table, action, key)
-        else:
-            yield Call(table, action, None)
+def _run(found: Sent) -> None:
+    with DynamoBackend.local(sequencing="stream") as every_tenants:
+        backend = every_tenants.in_tenant("acme")
+        streams = make_all(backend, KINDS)
+        records = operations.Records(every_tenants)
+        with calls_of(backend) as found["Sequencers"]:
+            operations.sequence(every_tenants, records)
+        operations.leave_a_place(backend)
+        with calls_of(backend) as found["Pollers"]:
+            operations.poll(every_tenants, records)
+        with calls_of(backend) as found["Readers"]:
+            for stream in streams.values():
+                operations.load(backend, stream)
+            operations.read_log(every_tenants.in_tenant("acme"))
+        with calls_of(backend) as found["Consumers"]:
+            operations.consume(every_tenants, records)
+        with calls_of(backend) as found["Writers"]:
+            for stream in streams.values():
+                operations.write(backend, stream)
+            for kind in ("short", "missing", "created again below many fences"):
+                operations.write_in_bad_times(backend, streams[kind])
+        with calls_of(backend) as found["Deleters"]:
+            for stream in streams.values():
+                operations.erase(backend, stream)
+        _run_on_crashed(every_tenants, found)
+    with DynamoBackend.local(sequencing="inline") as backend, calls_of(backend) as calls:
+        found["Inline"] = calls
+        kinds = {"short": KINDS["short"], "crashed": crashed(4)}
+        for stream in make_all(backend, kinds).values():
+            operations.write(backend, stream)
+        again = StreamId()
+        stored = events(again, 1)
+        for _ in range(2):
+            another_process(backend).storage.insert_events(again, ExplicitVersioning(0), stored)
 
 
-def lose_replies(backend: DynamoBackend, action: str) -> Any:
-    """Let the replies of an operation be lost, as often as the SDK tries."""
-    from tests.faults import Fault, Network
-
-    network = Network(backend.client)
-    network.plan(lambda _: Fault.LOST_REPLY)
-    return network.between()
-
-
-def write(backend: DynamoBackend, stream: StreamId) -> None:
-    """What a writer does: one of each kind of append, conflicts, loads, a snapshot."""
-    storage = backend.storage
-    storage.insert_events(stream, ANY_VERSION, events(stream, 3))
-    cold = DynamoBackend(backend.config, client=backend.client)
-    cold = cold.in_tenant(backend._tenant_id)
-    with suppress(ConcurrentStreamWriteError):
-        cold.event_store.append(Joined(member="m", email="m@x"), stream_id=stream)
-    cold.event_store.append(
-        Joined(member="m", email="m@x"), stream_id=stream, expected_version=ANY_VERSION
-    )
-    backend.event_store.load_stream(stream, keep_unknown=True)
-    storage.fetch_events(stream, 2, 5)
-    storage.save_snapshot(a_snapshot(stream, 3))
-    storage.fetch_events(stream)
-    other = StreamId(category=stream.category)
-    storage.insert_events(other, NO_VERSIONING, events(other, 1))
-
-
-def erase(backend: DynamoBackend, stream: StreamId) -> None:
-    """What a deleter does."""
-    backend.storage.delete_stream(stream)
-    backend.encryption.shred("m")
-
-
-def run_role(role: str, backend: DynamoBackend) -> list[Call]:
-    """Return what the operations of a role send."""
-    stream = StreamId(category="order")
-    sequencer = sequence_events(backend)
-    if role == "Writers":
-        with calls_of(backend) as calls:
-            write(backend, stream)
-            with lose_replies(backend, "PutItem"), suppress(Exception):
-                backend.storage.insert_events(stream, ANY_VERSION, events(stream, 1))
-        return calls
-    backend.with_outbox()
-    write(backend, stream)
-    if role == "Deleters":
-        with calls_of(backend) as calls:
-            erase(backend, stream)
-        return calls
-    if role == "Sequencers":
-        with calls_of(backend) as calls:
-            sequencer({"Records": records_of(backend, "events")[1:]})
-            sequence_events(backend)({"Records": records_of(backend, "events")})
-        return calls
-    sequencer({"Records": records_of(backend, "events")})
-    # By a process that has read nothing yet.
-    fresh = DynamoBackend(backend.config, client=backend.client)
-    if role == "Readers":
-        with calls_of(backend) as calls:
-            fresh.event_store.load_stream(stream, keep_unknown=True)
-            fresh.storage.fetch_events(stream, 2, 5)
-            _ = fresh.log.last_position
-            next(fresh.subscriptions.subscribe_to_all(0, 10, timedelta(seconds=0.1)))
-            list(fresh.log.streams("order", ""))
-        return calls
-    with calls_of(backend) as calls:
-        project_log(fresh, "log", keep_unknown=True)(lambda _: None)({})
-        records = records_of(backend, "events")
-        handler = project_streams(fresh, "streams", keep_unknown=True)(lambda _: None)
-        handler({"Records": records[1:]})
-        fresh.checkpoints.all()
-        fresh.projector("x", lambda *_: None)
-        failing = publish_outbox(fresh, fail, keep_unknown=True, attempts=1)
-        failing({})
-        fresh.outbox.retry_all()
-        publish_outbox(fresh, lambda _: None, keep_unknown=True, attempts=2)({})
-    return calls
-
-
-def fail(_: Any) -> None:
-    raise RuntimeError("down")
-
-
-RARE = {
-    # A page whose reply was lost.
-    "Sequencers": {("log", "GetItem")},
-}
+def _run_on_crashed(backend: DynamoBackend, found: Sent) -> None:
+    for role, operate in (("Creators", operations.write), ("Erasers", operations.erase)):
+        streams = make_all(backend.in_tenant(role), CRASHED)
+        with calls_of(backend) as found[role]:
+            for stream in streams.values():
+                operate(backend.in_tenant(role), stream)
 
 
 def test_cfn_lint_has_no_findings():
     assert lint_file(PATH) == []
 
 
-@pytest.mark.parametrize("role", ["Writers", "Readers", "Deleters", "Sequencers", "Consumers"])
-def test_a_role_may_do_what_its_operations_send_and_no_more(role):
-    with DynamoBackend.local(sequencing="stream") as backend:
-        calls = run_role(role, backend)
+ROLES = ["Writers", "Readers", "Deleters", "Sequencers", "Pollers", "Consumers"]
+TOGETHER = {
+    "Pollers": ["Pollers", "Sequencers"],
+    "Creators": ["Writers", "Deleters"],
+    "Erasers": ["Deleters"],
+    "Inline": ["Writers", "Deleters", "Sequencers"],
+}
+"""Policies that what they do takes, where it is not the one of the same name."""
 
-    allowed = statements(role)
-    for call in calls:
-        assert any(statement.allows(call) for statement in allowed), call
-    sent = {(call.table, call.action) for call in calls} | RARE.get(role, set())
-    granted = {(one.table, action) for one in allowed for action in one.actions}
-    assert granted == sent
+
+@pytest.mark.parametrize("role", [*ROLES, "Creators", "Erasers", "Inline"])
+def test_a_role_may_do_what_its_operations_send(sent, role):
+    assert refused(TOGETHER.get(role, [role]), sent[role]) == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_no_more(sent, role):
+    assert unused(role, sent[role]) == set()
+
+
+def test_every_request_that_the_library_can_build_is_among_them(sent):
+    assert set().union(*map(builders, MODULES)) - sent.builders == ADAPTERS
+
+
+ADAPTERS = {"dynamo_es.dynamodb.key_requests.put_key"}
+"""What python-event-sourcery's key storage sends: a put, which writers may."""
+
+
+def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
+    from dynamo_es import dynamodb
+
+    root = PATH.parent.parent / "dynamo_es" / "dynamodb"
+    assert dynamodb.__file__ is not None
+    building = {
+        path.relative_to(root).with_suffix("").as_posix()
+        for path in root.rglob("*.py")
+        if any("Request(" in line for line in path.read_text(encoding="utf-8").splitlines())
+    }
+    known = {
+        module.__name__.removeprefix("dynamo_es.dynamodb.").replace(".", "/") for module in MODULES
+    }
+    assert building - known == OPERATORS
+
+
+OPERATORS = {"log/scan", "log/verification"}
+"""`dynamo-es log repair` and `log verify` scan the table: no role's policy allows that."""
+
+
+def test_a_cold_load_below_many_fences_reads_an_item(sent):
+    for role in ("Readers", "Consumers", "Writers"):
+        assert any((call.table, call.action) == ("events", "GetItem") for call in sent[role])
 
 
 def test_nobody_scans_and_writers_delete_nothing():
@@ -271,15 +229,15 @@ def test_consumers_and_sequencers_keep_out_of_each_others_items():
 texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.text("#%*?$a{}:", max_size=8)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(tenant=texts, category=st.none() | texts)
 def test_whatever_a_tenant_is_called_its_requests_begin_with_it(shared, tenant, category):
     backend = shared.in_tenant(tenant)
     stream = StreamId(category=category)
 
     with calls_of(shared) as calls:
-        write(backend, stream)
-        erase(backend, stream)
+        operations.write(backend, stream)
+        operations.erase(backend, stream)
 
     assert {call.table for call in calls} == {"events", "keys"}
     wall = tenant_prefix(tenant)
@@ -290,17 +248,15 @@ def test_whatever_a_tenant_is_called_its_requests_begin_with_it(shared, tenant, 
 
 def test_an_append_of_several_items_stays_behind_the_wall(shared):
     stream = StreamId()
-    large = [an_event(stream, data={"text": Random(n).randbytes(150_000).hex()}) for n in range(3)]
 
     with calls_of(shared) as calls:
-        shared.in_tenant("acme").storage.insert_events(stream, ANY_VERSION, large)
+        append_split(shared.in_tenant("acme"), stream)
 
     assert calls[-2:] == [Call("events", "PutItem", f"acme##{stream}")] * 2
 
 
-def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(shared):
-    with calls_of(shared) as calls:
-        write(shared.in_tenant("acme"), StreamId(category="order"))
+def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(sent):
+    calls = set(sent["Writers"])
 
     allowed = statements("OneTenant")
     assert {(call.table, call.action) for call in calls} <= {
@@ -315,6 +271,22 @@ def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(shared):
         "Statement"
     ]:
         assert statement["Condition"]["Null"]["aws:PrincipalTag/tenant"] == "false"
+
+
+def test_an_empty_tag_is_not_the_default_tenant(shared):
+    with calls_of(shared) as calls:
+        stream = StreamId(category="order")  # of the default tenant, whose keys begin with "#"
+        shared.storage.insert_events(stream, ExplicitVersioning(0), events(stream, 1))
+
+    for call in calls:
+        assert not any(one.allows(call, "") for one in statements("OneTenant"))
+
+
+def test_the_trust_policy_of_the_guide_takes_no_empty_tag():
+    guide = (PATH.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    (trusted,) = re.findall(r'"aws:RequestTag/tenant": "([^"]*)"', guide)
+    assert fnmatchcase("acme", trusted)
+    assert not fnmatchcase("", trusted)
 
 
 @pytest.fixture(scope="module")

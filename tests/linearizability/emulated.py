@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 
 class Emulated:
-    """What is behind a client, in the terms of the algorithms."""
+    """What is behind a client, in the terms of the algorithms.
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    Args:
+        client: sends the requests.
+        table: where they go; None: to the table that they name.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str | None = None) -> None:
         self._client = client
+        self._table = table
 
     def answer(self, request: Request, token: str | None = None) -> Response:
         """Carry out a request.
@@ -26,7 +32,7 @@ class Emulated:
         Raises:
             ConditionRefused: a condition was not met.
         """
-        params: dict[str, Any] = dict(request.params)
+        params: dict[str, Any] = self._directed(request.params)
         if token is not None and request.operation == "transact_write_items":
             params["ClientRequestToken"] = token
         try:
@@ -37,3 +43,14 @@ class Emulated:
                 raise
             raise refused from error
         return response
+
+    def _directed(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self._table is None:
+            return dict(params)
+        if "TransactItems" in params:
+            writes = [
+                {kind: {**write, "TableName": self._table} for kind, write in action.items()}
+                for action in params["TransactItems"]
+            ]
+            return {**params, "TransactItems": writes}
+        return {**params, "TableName": self._table}

@@ -1,50 +1,22 @@
-"""Threads or processes race on DynamoDB Local, and lose requests and replies on the way."""
+"""Threads or processes race on the local engine, and lose requests and replies on the way."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 import pytest
 
-from dynamo_es import DynamoBackend, DynamoConfig
-from dynamo_es.dynamodb.client import make_client
-from dynamo_es.dynamodb.tables import delete_tables
 from tests.linearizability.callers import Task, call_together, in_moments, look
 from tests.linearizability.histories import Outcome
 from tests.linearizability.verdicts import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from dynamo_es import DynamoConfig
 
-SEEDS: Final = (1, 2, 3)
+SEEDS: Final = range(1, 10)
 OPERATIONS: Final = 2_000
 WORKERS: Final = "abcde"
 STREAMS: Final = 4
-
-
-@pytest.fixture
-def config(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DynamoConfig]:
-    endpoint = request.config.getoption("--endpoint")
-    if not endpoint:
-        pytest.skip("needs an endpoint: the emulator serves one request at a time")
-    if "AWS_ACCESS_KEY_ID" not in os.environ:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    prefix = f"linearizability-{uuid4().hex}"
-    config = DynamoConfig(
-        events_table=f"{prefix}-events",
-        log_table=f"{prefix}-log",
-        keys_table=f"{prefix}-keys",
-        endpoint_url=endpoint,
-        region="us-east-1",
-    )
-    DynamoBackend(config).create_tables()
-    yield config
-    delete_tables(make_client(config), config)
 
 
 @pytest.mark.concurrent

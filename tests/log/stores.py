@@ -1,4 +1,4 @@
-"""Stores whose log a test fills, on an emulator and, with --endpoint, on DynamoDB Local."""
+"""Stores whose log a test fills, on an emulator and, with --endpoint, on the local engine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dynamo_es import NO_VERSIONING, DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb.client import make_client, make_streams_client
 from dynamo_es.dynamodb.emulator import Emulator
 from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.items import commit_item
 from dynamo_es.dynamodb.log.hints import find_hint
 from dynamo_es.dynamodb.log.items import PAGES_KEY, read_page
 from dynamo_es.dynamodb.log.poller import StreamPoller
@@ -20,6 +21,7 @@ from dynamo_es.dynamodb.log.scan import scan_commits
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.tables import create_tables, delete_tables
 from tests.bdd import events
+from tests.engine import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,20 +161,21 @@ def store_on(engine: str, request: pytest.FixtureRequest) -> Iterator[Store]:
 def engines_at_hand(metafunc: pytest.Metafunc) -> None:
     """Run the tests that ask for a ``store`` on each engine at hand."""
     if "store" in metafunc.fixturenames:
-        local = ["dynamodb-local"] if metafunc.config.getoption("--endpoint") else []
+        local = [LOCAL] if metafunc.config.getoption("--endpoint") else []
         metafunc.parametrize("store", ["moto", *local], indirect=True)
 
 
 def a_commit_of(stream: StreamId, version: int = 1, size: int = 1) -> Item:
-    """Return a commit that is only told of."""
-    return {
-        "stream_key": {"S": f"#order#{stream}"},
-        "version": {"N": str(version)},
-        "generation": {"N": "7"},
-        "event_count": {"N": str(size)},
-        "event_names": {"SS": ["N"]},
-        "events": {"S": "[]"},
-    }
+    """Return a commit of a generation that began long ago."""
+    item, _ = commit_item(
+        f"#order#{stream}",
+        None,
+        events(stream, size),
+        version=version,
+        generation=7,
+        versionless=False,
+    )
+    return item
 
 
 def new_commits(number: int) -> list[Item]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from tests.dynamodb.aws_errors import reply
+from tests.dynamodb.stub import DYNAMODB
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
@@ -22,7 +23,10 @@ class Shards:
     """
 
     def __init__(self) -> None:
-        self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
+        self.meta = SimpleNamespace(
+            events=SimpleNamespace(register_first=lambda *_, **__: None),
+            service_model=DYNAMODB,
+        )
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.failures: dict[str, list[Exception]] = {}
         self.listed_at_once = 2

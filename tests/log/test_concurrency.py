@@ -1,4 +1,4 @@
-"""Six writers, three kinds of sequencer and two subscribers at once, on DynamoDB Local.
+"""Six writers, three kinds of sequencer and two subscribers at once, on the local engine.
 
 Requests and replies are lost, late and doubled, and sequencers die in the middle.
 """
@@ -16,6 +16,7 @@ import pytest
 from dynamo_es import DynamoBackend
 from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.verification import verify
+from tests.engine import LOCAL
 from tests.log.crowd import CATEGORIES, Crowd, Place, Seen
 from tests.log.stores import Store, store_on
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es import RecordedRaw
 
 SEEDS: Final = (1, 2, 3)
-APPENDS: Final = 60
+APPENDS: Final = 180
 """Of each writer."""
 
 
@@ -33,7 +34,7 @@ APPENDS: Final = 60
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if not request.config.getoption("--endpoint"):
         pytest.skip("needs an endpoint: the emulator serves one request at a time")
-    with patch("botocore.endpoint.time.sleep"), store_on("dynamodb-local", request) as store:
+    with patch("botocore.endpoint.time.sleep"), store_on(LOCAL, request) as store:
         yield store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.hints import find_hint, find_hints
 from dynamo_es.dynamodb.log.sequencing import hint_of
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
@@ -28,10 +28,27 @@ def test_fences_and_snapshots_are_none():
     [
         (FOREIGN, "event_count"),
         (a_commit_of(StreamId()) | {"stream_key": {"S": "mine"}}, "not a stream's"),
-        (a_commit_of(StreamId(), size=0), "no events"),
-        (a_commit_of(StreamId(), version=0), "no events"),
+        (a_commit_of(StreamId()) | {"stream_key": {"S": f"#order#{{{STREAM}}}"}}, "stream's"),
+        (a_commit_of(StreamId()) | {"stream_name": {"S": "another"}}, "its name is not"),
+        (a_commit_of(StreamId()) | {"event_count": {"N": "0"}}, "event_count"),
+        (a_commit_of(StreamId()) | {"version": {"N": "0"}}, "version"),
+        (a_commit_of(StreamId()) | {"item_format": {"N": "2"}}, "newer release"),
+        (a_commit_of(StreamId()) | {"event_names": {"S": "x"}}, "event_names is of another type"),
+        (a_commit_of(StreamId()) | {"event_names": {"SS": ["x" * 40_000]}}, "32,768 bytes"),
+        (a_commit_of(StreamId()) | {"closed": {"N": "7"}}, "both a fence and a commit"),
+        (a_fence(1) | {"closed": {"N": "9" * 38}}, "its closed is not"),
     ],
 )
-def test_anything_else_is_foreign(item, reason):
+def test_anything_else_cannot_be_read(item, reason):
     with pytest.raises(StoredItemError, match=reason):
         find_hint(item)
+
+
+def test_what_has_nothing_of_the_librarys_is_foreign_and_all_else_is_damaged():
+    fine, damaged = a_commit_of(StreamId()), a_commit_of(StreamId(), 3)
+    del damaged["event_names"]
+    bare = {name: damaged[name] for name in ("stream_key", "version")}
+    found = find_hints([FOREIGN, fine, damaged, a_fence(1), bare])
+    assert found.hints == [hint_of(fine)]
+    assert found.foreign == ["'mine' at 1"]
+    assert [error.stream_key for error in found.damaged] == [damaged["stream_key"]["S"]] * 2

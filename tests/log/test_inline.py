@@ -139,7 +139,7 @@ class _Listener:
     def __bool__(self):
         return True
 
-    def __call__(self, events, tenant_id, first_position):
+    def __call__(self, events, tenant_id, first_position, generation):
         self._heard.append((events[0].uuid, first_position))
 
 

@@ -116,8 +116,9 @@ def test_capacity_is_asked_for_where_there_is_any(emulator):
     fill(emulator, 1)
     reports = []
     assert repaired(emulator, observer=reports.append).positions == 1
-    assert [report.operation for report in reports] == ["count", "scan", "sequence"]
-    assert reports[1].read_units is not None
+    operations = ["count", "mend", "set_aside", "scan", "sequence"]
+    assert [report.operation for report in reports] == operations
+    assert reports[3].read_units is not None
 
 
 def test_without_tables_there_is_nothing_to_repair(emulator):
@@ -132,9 +133,11 @@ def test_the_scan_to_the_letter():
         {
             "TableName": "events",
             "ProjectionExpression": "stream_key, version, generation, event_count, event_names, "
-            "stream_name, versionless, outbox, closed, snapshot_version",
+            "stream_name, versionless, outbox, closed, snapshot_version, item_format",
             "ConsistentRead": True,
             "ExclusiveStartKey": {"k": {"S": "v"}},
         },
     )
     assert "ExclusiveStartKey" not in scan_events("events").params
+    with_events = scan_events("events", with_events=True).params["ProjectionExpression"]
+    assert with_events.endswith("item_format, events")

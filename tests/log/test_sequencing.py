@@ -309,4 +309,5 @@ def test_the_requests_to_the_letter():
         ":start": {"N": "1"},
         ":end": {"N": "2"},
         ":generation": {"N": str(LIFE)},
+        ":number": {"S": "N"},
     }

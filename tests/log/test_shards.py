@@ -288,7 +288,7 @@ def test_the_requests_of_a_reading_to_the_letter():
         (at_0, {"ShardIterator": "j"}),
         (get_records("j"), {"Records": [], "NextShardIterator": "k"}),
     )
-    assert reading == (shard, [], 0, 0, None, "k", True)
+    assert reading == (shard, ([], [], []), 0, None, None, "k", True)
     assert (shard.after, shard.iterator) == ("7", None)
     reading.advance()
     assert (shard.after, shard.iterator, shard.finished) == (None, "k", False)

@@ -19,6 +19,7 @@ from tests.log.stores import (
     small_replies,
     store_on,
 )
+from tests.log.worlds import fence
 from tests.recording import recording
 
 pytest_generate_tests = engines_at_hand
@@ -137,9 +138,10 @@ def test_one_that_the_log_has_half_of_is_a_fault(emulator, stream):
     assert "in the middle of the commit at version 1" in the_fault(emulator)
 
 
-def test_positions_that_are_not_dense_are_a_fault(spoiled):
-    last = spoiled.pointers[-1]
-    put_page(spoiled, 5, last._replace(first_version=4))
+def test_positions_that_are_not_dense_are_a_fault(spoiled, stream):
+    (last,) = hints_of([item := a_commit_of(stream, 4)])
+    spoiled.client.put_item(TableName="events", Item=item)
+    put_page(spoiled, 5, last)
     fault = the_fault(spoiled)
     assert "begins at position 5" in fault
     assert "ends at 3" in fault
@@ -166,6 +168,109 @@ def test_versions_in_the_wrong_order_are_a_fault(emulator, stream):
     put_page(emulator, 1, second, first)
     report = verified(emulator)
     assert any("Position 2 is given" in fault for fault in report.faults)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stream_name", "another"),
+        ("event_names", ("Other",)),
+        ("outbox", True),
+        ("versionless", True),
+    ],
+)
+def test_a_pointer_that_is_not_what_the_commit_says_is_a_fault(spoiled, name, value):
+    page = spoiled.pages[1]
+    put_page(spoiled, page.first, page.pointers[0]._replace(**{name: value}))
+    fault = the_fault(spoiled)
+    assert fault.startswith("Position 2 points to the commit at version 2")
+    assert fault.endswith(f"differs from it in: {name}.")
+
+
+def test_a_pointer_with_another_count_is_a_fault(spoiled, stream):
+    put_page(spoiled, 3, spoiled.pointers[2]._replace(event_count=2))
+    put_marker(spoiled, marker_of(spoiled), 4)
+    assert the_fault(spoiled).endswith("differs from it in: event_count.")
+
+
+def test_a_last_page_of_nothing_is_a_fault(spoiled):
+    put_page(spoiled, 4)
+    assert "it points to nothing. Run `dynamo-es log repair`" in the_fault(spoiled)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_commit_of_a_live_stream_that_is_gone_is_a_fault(spoiled, stream, version):
+    key = {name: a_commit_of(stream, version)[name] for name in ("stream_key", "version")}
+    spoiled.client.delete_item(TableName="events", Key=key)
+    fault = the_fault(spoiled)
+    assert fault.startswith(f"Position {version} points to the commit at version {version}")
+    assert "no deletion explains it" in fault
+
+
+def test_a_fence_or_a_later_generation_tells_that_it_was_deleted(spoiled, stream):
+    items = [a_commit_of(stream, version) for version in (1, 2, 3)]
+    for item in items[1:]:
+        closing = fence(item) | {"closed": {"N": "7"}}
+        spoiled.client.put_item(TableName="events", Item=closing)
+    assert verified(spoiled).sound
+    again = items[0] | {"generation": {"N": "8"}}
+    spoiled.client.put_item(TableName="events", Item=again)
+    report = verified(spoiled)
+    assert report.sound
+    assert (report.not_sequenced, report.deleted) == (1, 3)
+
+
+@pytest.mark.parametrize(("days", "sound"), [(1, False), (6.9, False), (7.1, True)])
+def test_a_stream_of_which_nothing_is_left_was_deleted_more_than_a_week_ago(emulator, days, sound):
+    item = a_commit_of(StreamId()) | {"generation": {"N": "1700000000000000"}}
+    emulator.sequence(*hints_of([item]))
+    report = verified(emulator, clock=lambda: 1_700_000_000 + days * 86_400)
+    assert (report.sound, report.deleted) == (sound, 1)
+
+
+def test_a_deletion_during_the_comparison_is_no_fault(spoiled, stream):
+    """The scan finds version 2 gone; the deletion is seen when the stream is read again."""
+    items = [a_commit_of(stream, version) for version in (1, 2, 3)]
+    key = {name: items[1][name] for name in ("stream_key", "version")}
+    spoiled.client.delete_item(TableName="events", Key=key)
+    bus = spoiled.client.meta.events
+
+    def before(params, **_):
+        if params["KeyConditionExpression"] == "stream_key = :key":
+            spoiled.client.put_item(TableName="events", Item=fence(items[2]))
+
+    bus.register("provide-client-params.dynamodb.Query", before)
+    try:
+        assert verified(spoiled).sound
+    finally:
+        bus.unregister("provide-client-params.dynamodb.Query", before)
+
+
+def test_a_commit_inside_another_one_is_a_fault(emulator, stream):
+    outer, inner = a_commit_of(stream, 1, size=3), a_commit_of(stream, 2)
+    emulator.client.put_item(TableName="events", Item=outer)
+    emulator.sequence(*hints_of([outer]))
+    emulator.client.put_item(TableName="events", Item=inner)
+    assert "another commit has its versions" in the_fault(emulator)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"events": {"S": "[]"}}, "it has 0 events, and says 1"),
+        ({"event_names": {"SS": ["Other"]}}, "its event_names are not"),
+        ({"events": {"B": b"no zlib"}}, "its events: It is not compressed"),
+        ({"event_count": {"N": "0"}}, "its event_count is not"),
+    ],
+)
+def test_a_commit_that_cannot_be_read_is_named_and_counted(spoiled, changes, reason):
+    item = a_commit_of(StreamId()) | changes
+    spoiled.client.put_item(TableName="events", Item=item)
+    report = verified(spoiled)
+    assert (report.sound, report.fault_count, report.set_aside) == (False, 0, 1)
+    (line,) = report.unreadable
+    assert item["stream_key"]["S"] in line
+    assert reason in line
 
 
 def test_a_marker_ahead_of_its_stream_is_a_fault(spoiled):

@@ -79,6 +79,8 @@ def test_what_chooses_events_has_to_be_callable():
     ids=lambda damage: next(iter(damage)),
 )
 def test_an_entry_that_cannot_be_read_says_so(damage):
-    item = entry_item("mail", OutboxEntry(7, "acme", StreamId(), "Shipped", 1, "", False, 500))
+    item = entry_item(
+        "outbox#mail", OutboxEntry(7, "acme", StreamId(), "Shipped", 1, "", False, 500)
+    )
     with pytest.raises(StoredItemError, match="outbox#mail"):
         read_entry(item | damage)

@@ -94,11 +94,13 @@ def test_a_crash_gives_back_nothing_and_the_lease_runs_out(strategy, new_world):
     with pytest.raises(Crash):
         world.outbox(Dead()).run(world.receiver)
     taken = list(world.receiver.taken)
-    world.clock.now += LEASE - 1
-    assert world.run().busy
+    another = world.outbox()
+    for seconds in (10 * LEASE, LEASE - 1):
+        world.clock.now += seconds
+        assert another.run(world.receiver).busy, "it has not seen it for the whole lease"
     assert world.receiver.taken == taken
-    world.clock.now += 2
-    assert world.run(retry_delay=0, attempts=2).active
+    world.clock.now += 1
+    assert another.run(world.receiver, retry_delay=0, attempts=2).active
     check(world)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import StreamId
+from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import Claim, OutboxEntry, OutboxState
 from dynamo_es.exceptions import InvalidConsumerError, UnknownOutboxEntryError
 from tests.engine import Capability, needs
@@ -28,24 +29,29 @@ def you(me):
 
 
 def test_an_outbox_that_was_never_used_is_at_0_and_nobody_has_it(strategy, me):
-    assert strategy.look(me.outbox, 0) == OutboxState(0, 0, ())
+    assert strategy.look(me.outbox, 0) == OutboxState(0, None, ())
     assert strategy.entries(me.outbox) == []
 
 
-def test_who_takes_the_lease_has_it_until_it_ends(strategy, me, you):
+def test_who_takes_the_lease_has_it_until_another_takes_over_what_it_saw(strategy, me, you):
     assert strategy.take(me, 1000, 2000) == 0
-    assert strategy.look(me.outbox, 1000).leased_until == 2000
+    lease = strategy.look(me.outbox, 1000).lease
+    assert lease == Held("me", 2000, 1000)
 
-    assert strategy.take(you, 1999, 5000) is None
-    assert strategy.look(me.outbox, 1000).leased_until == 2000
-    assert strategy.take(you, 2000, 5000) == 0
-    assert strategy.look(me.outbox, 1000).leased_until == 5000
+    assert strategy.take(you, 10**15, 10**15 + 7) is None
+    assert strategy.look(me.outbox, 1000).lease == lease
+    strategy.move(me, 0, 2500)
+    assert strategy.take(you, 3000, 5000, lease) is None, "it was renewed since"
+    lease = strategy.look(me.outbox, 1000).lease
+    assert strategy.take(you, 3000, 5000, lease) == 0
+    assert strategy.look(me.outbox, 1000).lease == Held("you", 5000, 2000)
+    assert strategy.move(me, 1, 9000) is False
 
 
 def test_taking_ones_own_lease_again_is_a_success(strategy, me):
     assert strategy.take(me, 1000, 2000) == 0
     assert strategy.take(me, 1001, 3000) == 0
-    assert strategy.look(me.outbox, 0).leased_until == 3000
+    assert strategy.look(me.outbox, 0).lease == Held("me", 3000, 1999)
 
 
 def test_moving_is_kept_and_renews_the_lease(strategy, me, you):
@@ -54,9 +60,9 @@ def test_moving_is_kept_and_renews_the_lease(strategy, me, you):
     assert strategy.move(me, 7, 2000) is True
     assert strategy.move(me, 7, 2000) is True, "again: as good as once"
 
-    assert strategy.look(me.outbox, 0) == OutboxState(7, 2000, ())
-    assert strategy.take(you, 1000, 9000) is None
-    assert strategy.take(you, 2000, 9000) == 7
+    assert strategy.look(me.outbox, 0) == OutboxState(7, Held("me", 2000, 1000), ())
+    assert strategy.take(you, 2000, 9000) is None
+    assert strategy.take(you, 2000, 9000, Held("me", 2000, 1000)) == 7
 
 
 def test_a_late_move_of_ones_own_does_not_set_the_position_back(strategy, me):
@@ -68,16 +74,16 @@ def test_a_late_move_of_ones_own_does_not_set_the_position_back(strategy, me):
     assert strategy.settle(me, 6, 3000, 1) is False
     strategy.release(me, 6)
 
-    assert strategy.look(me.outbox, 10**15) == OutboxState(7, 2000, ())
+    assert strategy.look(me.outbox, 10**15) == OutboxState(7, Held("me", 2000, 1000), ())
 
 
 def test_released_it_is_free_at_once_and_where_it_was_moved_to(strategy, me, you):
     strategy.take(me, 0, 1000)
     strategy.release(me, 9)
-    assert strategy.look(me.outbox, 0) == OutboxState(9, 0, ())
+    assert strategy.look(me.outbox, 0) == OutboxState(9, None, ())
     assert strategy.take(you, 0, 1000) == 9
     strategy.release(you, None)
-    assert strategy.look(me.outbox, 0) == OutboxState(9, 0, ())
+    assert strategy.look(me.outbox, 0) == OutboxState(9, None, ())
 
 
 @pytest.mark.parametrize("lost_by", ["another worker", "giving it back"])
@@ -87,7 +93,7 @@ def test_without_the_lease_nothing_can_be_changed(strategy, me, you, lost_by):
     if lost_by == "giving it back":
         strategy.release(me, None)
     else:
-        strategy.take(you, 1000, 2000)
+        strategy.take(you, 1000, 2000, Held("me", 1000, 1000))
     before = strategy.look(me.outbox, 10**15), strategy.entries(me.outbox)
 
     assert strategy.move(me, 8, 9000) is False
@@ -110,9 +116,9 @@ def test_an_entry_comes_back_as_it_was_kept_when_it_is_due(strategy, me):
     assert strategy.fail(me, 7, 2000, WAITS) is True
     assert strategy.fail(me, 7, 3000, later) is True
 
-    assert strategy.look(me.outbox, 499) == OutboxState(7, 3000, ())
-    assert strategy.look(me.outbox, 500) == OutboxState(7, 3000, (WAITS,))
-    assert strategy.look(me.outbox, 501) == OutboxState(7, 3000, (later, WAITS))
+    assert strategy.look(me.outbox, 499) == OutboxState(7, Held("me", 3000, 1000), ())
+    assert strategy.look(me.outbox, 500) == OutboxState(7, Held("me", 3000, 1000), (WAITS,))
+    assert strategy.look(me.outbox, 501) == OutboxState(7, Held("me", 3000, 1000), (later, WAITS))
     (_, found) = strategy.look(me.outbox, 501).due
     assert found.stream_id.name == "order 7"
     assert strategy.entries(me.outbox) == [later, WAITS]
@@ -140,7 +146,7 @@ def test_what_is_settled_is_gone_and_the_others_are_not(strategy, me):
     assert strategy.settle(me, 77, 2000, 7) is True
     assert strategy.settle(me, 77, 2000, 7) is True, "again: as good as once"
 
-    assert strategy.look(me.outbox, 10**15) == OutboxState(77, 2000, (other,))
+    assert strategy.look(me.outbox, 10**15) == OutboxState(77, Held("me", 2000, 1000), (other,))
     assert strategy.entries(me.outbox) == [other]
 
 
@@ -170,7 +176,7 @@ def test_outboxes_keep_apart(strategy, me):
     other = me._replace(outbox=f"{me.outbox}2")
     strategy.take(me, 0, 1000)
     strategy.fail(me, 7, 1000, WAITS)
-    assert strategy.look(other.outbox, 10**15) == OutboxState(0, 0, ())
+    assert strategy.look(other.outbox, 10**15) == OutboxState(0, None, ())
     assert strategy.entries(other.outbox) == []
     assert strategy.take(other, 0, 1000) == 0
     with pytest.raises(UnknownOutboxEntryError):
@@ -205,5 +211,5 @@ def test_more_than_one_page_of_entries_is_read_to_the_end(strategy, me):
 
     state = strategy.look(me.outbox, 10**15)
 
-    assert state == OutboxState(51, 1000, tuple(many[::2]))
+    assert state == OutboxState(51, Held("me", 1000, 1000), tuple(many[::2]))
     assert strategy.entries(me.outbox) == many

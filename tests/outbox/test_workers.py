@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import partial
 from itertools import count
 from threading import Barrier, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynamo_es.exceptions import AsynchronousFunctionError
 from dynamo_es.memory.outbox import MemoryOutbox
 from tests.engine import Capability, needs
-from tests.outbox.worlds import LEASE, Hooked, World
+from tests.outbox.worlds import LEASE, Clock, Hooked, World
+
+if TYPE_CHECKING:
+    from dynamo_es.outbox import OutboxReport
 
 TERMS: Any = {"retry_delay": 0, "attempts": 3}
 
@@ -34,13 +38,13 @@ class Rival:
 
     def __init__(self, world: World, seconds: float) -> None:
         self._world, self._seconds = world, seconds
-        self.report = None
+        self.report: OutboxReport | None = None
         self.taken: list[int] = []
 
     def __call__(self) -> None:
-        self._world.clock.now += self._seconds
+        outbox = self._world.outbox_that_saw(self._seconds)
         before = len(self._world.receiver.taken)
-        self.report = self._world.run(**TERMS)
+        self.report = outbox.run(self._world.receiver, **TERMS)
         self.taken = self._world.receiver.taken[before:]
 
 
@@ -85,7 +89,7 @@ def test_a_worker_whose_lease_ran_out_stops_and_harms_nothing(strategy, new_worl
         state = strategy.look(world.name, world.clock.ms(10**6))
         # Whoever came second did all there was; what failed once then is what may be left.
         assert state.position == 6
-        assert state.leased_until == 0
+        assert state.lease is None
         if first.busy:
             lost += 1
             # Not a thing more than the one it had in its hands.
@@ -154,3 +158,40 @@ def test_the_state_in_memory_of_one_object_is_shared():
     shared = MemoryOutbox()
     world = a_world(World(shared))
     assert World(shared, log=world.log, name=world.name).outbox().entries() != []
+
+
+def test_a_clock_a_minute_ahead_takes_no_lease_over(strategy):
+    """The end that a lease names is its holder's word: the other one waits by its own clock."""
+    world = World(strategy)
+    world.log.add(3)
+    ahead = Clock()
+    ahead.now = world.clock.now + LEASE + 1
+    rival = world.outbox(clock=ahead)
+    reports = []
+
+    def meddle(position):
+        for seconds in (0, LEASE / 2 - 1):
+            ahead.now += seconds
+            world.clock.now += seconds
+            reports.append(rival.run(lambda _: None))
+
+    world.receiver.before = meddle
+    assert world.run().sent == 3
+
+    assert all(report.busy and not report.active for report in reports)
+    assert world.receiver.taken == [1, 2, 3]
+
+
+def test_a_publisher_that_would_never_run_is_no_try(strategy):
+    async def publish(recorded):
+        raise AssertionError("it never runs")
+
+    world = World(strategy)
+    world.log.add(2)
+    with pytest.raises(AsynchronousFunctionError):
+        world.outbox().run(publish)
+    with pytest.raises(AsynchronousFunctionError):
+        world.outbox().run(lambda recorded: [publish(recorded)][0])
+
+    assert world.outbox().entries() == []
+    assert world.run().sent == 2, "nothing moved, and the lease was given back"

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from dynamo_es import StreamId
 from dynamo_es.contracts import LogReader, LogStrategy, Selection
+from dynamo_es.contracts.leases import LONGEST_SKEW, LeaseWatch
 from dynamo_es.event_store.wrapped import Recorded, UnknownEvent, WrappedEvent
 from dynamo_es.exceptions import InvalidPositionError
 from dynamo_es.outbox import Outbox
@@ -158,13 +159,22 @@ class World:
         settings: dict[str, Any] = {"name": self.name, "clock": self.clock, **changes}
         return Outbox(strategy or self.strategy, self.log, deserialize, **settings)
 
+    def outbox_that_saw(self, seconds: float) -> Outbox:
+        """Return the outbox as a process has it that saw the present lease, so many seconds ago."""
+        watch = LeaseWatch()
+        lease = self.strategy.look(self.name, self.clock.ms()).lease
+        if lease is not None:
+            watch.is_over(lease.holder, lease, self.clock.ms())
+        self.clock.now += seconds
+        return self.outbox(watch=watch)
+
     def run(self, *args: Any, **terms: Any):
         return self.outbox().run(self.receiver, *args, **terms)
 
     def run_to_the_end(self, **terms: Any) -> None:
         """Run until nothing is left to be done, waiting as long as need be."""
         for _ in range(50):
-            self.clock.now += 10 * LEASE
+            self.clock.now += LONGEST_SKEW / 1000 + 10 * LEASE
             if not self.run(**terms).active:
                 return
         raise AssertionError("it never ends")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from event_sourcery import DEFAULT_TENANT, TenantId
 from event_sourcery.interfaces import EncryptionKeyStorageStrategy
@@ -12,9 +12,16 @@ from event_sourcery.interfaces import EncryptionKeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject
 from dynamo_es.dynamodb.errors import ConditionRefused
 from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.key_requests import StoredKey, key_item, partition_of, put_key
+from dynamo_es.dynamodb.key_requests import (
+    StoredKey,
+    get_key,
+    key_item,
+    partition_of,
+    replace_key,
+)
 from dynamo_es.dynamodb.key_storage import drop_key, find_key
 from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
+from dynamo_es.exceptions import ContentionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +32,14 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.requests import Steps
 
+_ROUNDS: Final = 5
+
 
 class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
     """Keys of one tenant's subjects, of any length; what is read is never stale.
 
-    Of a deleted key an id stays, so that no late request brings it back. A subject that is not
-    text, such as a UUID, has the key of its text. The key itself stays in the table's
+    Of deleted keys their number stays, so that no late request brings one back. A subject that
+    is not text, such as a UUID, has the key of its text. A deleted key stays in the table's
     point-in-time recovery for the days configured in ``infra/event-store.yaml``.
 
     Args:
@@ -73,7 +82,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         )
 
     def store(self, subject_id: str, key: bytes) -> None:
-        """Store a subject's key, in the place of the one it has. Cost: 1 request, 1 write unit.
+        """Store a subject's key, in the place of the one it has. Cost: 2 requests.
 
         Raises:
             InvalidSubjectError: not text of 1 to 1,024 bytes.
@@ -89,11 +98,11 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
             StoredKey(secrets.token_hex(8), bytes(key), wrapped_by),
             created_at=int(self._clock()),
         )
-        steps = _put(self._config.keys_table, item)
+        steps = _replace(self._config.keys_table, self._tenant, subject, item)
         self._gateway.run("store_key", self._tenant_id, None, steps)
 
     def delete(self, subject_id: str) -> None:
-        """Delete a subject's key; nothing happens if it has none. Cost: 1 request."""
+        """Delete a subject's key; nothing happens if it has none. Cost: 2 requests."""
         subject = str(subject_id)
         check_subject(subject)
         steps = drop_key(self._config.keys_table, self._tenant, subject)
@@ -106,9 +115,16 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         )
 
 
-def _put(table: str, item: Item) -> Steps[None]:
-    try:
-        yield put_key(table, item)
-    except ConditionRefused:
-        # Stored by an attempt whose reply was lost, and deleted since: it stays deleted.
-        return
+def _replace(table: str, tenant: str, subject: str, item: Item) -> Steps[None]:
+    """Put a key in the place of what is there, and of nothing that comes there later."""
+    for _ in range(_ROUNDS):
+        response = yield get_key(table, tenant, subject)
+        try:
+            yield replace_key(table, item, response.get("Item"))
+        except ConditionRefused as refused:
+            if refused.maybe_landed:
+                # Stored by an attempt whose reply was lost, and deleted or replaced since.
+                return
+        else:
+            return
+    raise ContentionError("PutItem", "LostRaces", "others store keys of the subject.", table)

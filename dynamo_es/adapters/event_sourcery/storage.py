@@ -168,6 +168,7 @@ class _Announced:
         events: Sequence[values.RawEvent],
         tenant_id: TenantId,
         first_position: Position | None,
+        generation: int,  # noqa: ARG002 - they know no generations
     ) -> None:
         positions = (
             [_NO_POSITION] * len(events)

@@ -55,11 +55,13 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
     def subscribe_to_events(
         self, start_from: Position, batch_size: int, timelimit: timedelta, events: list[str]
     ) -> Iterator[list[RecordedRaw]]:
-        """Subscribe to the events of these names."""
+        """Subscribe to the events of these names; of no name, nothing ever comes."""
+        # Ours refuses an empty choice. No event has an empty name.
+        chosen = events or [""]
         return _Batches.after(
             start_from,
             lambda begin: self.subscriptions.subscribe_to_events(
-                begin, batch_size, timelimit, events
+                begin, batch_size, timelimit, chosen
             ),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencing import Tables
     from dynamo_es.dynamodb.requests import Steps
     from dynamo_es.values import Position, RecordedRaw
+
+_log = logging.getLogger("dynamo_es")
 
 _MOST_PAGES: Final = 1024
 
@@ -156,7 +159,10 @@ def _records(table: str, placed: Sequence[tuple[Pointer, Position]]) -> Steps[li
     for pointer, position in placed:
         if _is_there(pointer, found):  # else it was deleted
             item = found[pointer.stream_key, pointer.first_version]
-            records += records_of(pointer, item, position)
+            try:
+                records += records_of(pointer, item, position)
+            except StoredItemError as error:  # nobody can: the others have to go on
+                _log.error("Position %d is passed over: %s", position, error)
     return records
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.client import LazyClient
@@ -17,6 +16,7 @@ from dynamo_es.dynamodb.log.inline import InlineSequencer
 from dynamo_es.dynamodb.log.sequencing import Tables
 from dynamo_es.dynamodb.stream import Stream
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ EMULATOR: Final = "moto:"
 _MOST_INITIALS: Final = 10_000
 
 _emulators: dict[str, Emulator] = {}
-_guard: Final = Lock()
+_guard: Final = new_lock()
 
 
 class InitialVersions:
@@ -43,7 +43,7 @@ class InitialVersions:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
-        self._lock = Lock()
+        self._lock = new_lock()
 
     def get(self, key: str) -> int | None:
         """Return the first version of a stream's originator, if it is remembered."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from eventsourcing.persistence import ListenNotifySubscription
 
+from dynamo_es.forking import new_lock
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Event
 
     from dynamo_es.adapters.eventsourcing.recorders import DynamoApplicationRecorder
 
@@ -18,7 +20,7 @@ class Listeners:
 
     def __init__(self) -> None:
         self._events: set[Event] = set()
-        self._lock = Lock()
+        self._lock = new_lock()
 
     def add(self, event: Event) -> None:
         """Set an event whenever something is stored."""

@@ -16,8 +16,8 @@ class Counts:
         commits: appends that stored them.
         already_stored: events that earlier runs had stored.
         malformed: lines that are no event.
-        skipped: lines of streams that hold other events, or that the store refused.
-        refused_streams: those streams.
+        skipped: lines after a malformed one of their stream, and lines of refused streams.
+        refused_streams: streams that hold other events, or that the store refused.
         priced_units: write units that the commits cost by the size rules, where asked for.
         unreported_units: the same for commits whose cost the engine did not report.
     """

@@ -15,7 +15,13 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 
 class MalformedLineError(ValueError):
-    """A line that is no event; the message is the reason."""
+    """A line that is no event; the message is the reason.
+
+    Attributes:
+        stream: the stream that the line belongs to; None where that cannot be told.
+    """
+
+    stream: StreamOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +87,48 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
     Raises:
         MalformedLineError: it is no such event.
     """
-    fields = _parse_object(text)
+    try:
+        fields = _parse_object(text)
+    except MalformedLineError as error:
+        error.stream = _stream_of_damaged(text, defaults)
+        raise
+    stream = _stream(fields, defaults)
     try:
         return Line(
             number=number,
             size=len(text),
-            stream=StreamOf(
-                _text(fields, "tenant") if _has(fields, "tenant") else defaults.tenant_id,
-                _text(fields, "category") if _has(fields, "category") else defaults.category,
-                _text(fields, "stream", empty=False),
-            ),
+            stream=stream,
             name=_text(fields, "type", empty=False),
             created_at=_time(fields),
             data=_data(fields),
         )
-    except NotJsonError as error:
-        raise MalformedLineError(error.describe("data")) from None
+    except MalformedLineError as error:
+        error.stream = stream
+        raise
+
+
+def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
+    return StreamOf(
+        _text(fields, "tenant") if _has(fields, "tenant") else defaults.tenant_id,
+        _text(fields, "category") if _has(fields, "category") else defaults.category,
+        _text(fields, "stream", empty=False),
+    )
+
+
+def _stream_of_damaged(text: bytes, defaults: Defaults) -> StreamOf | None:
+    """Return the stream of a line whose damage is elsewhere in it; None if that is not certain."""
+    if len(text) > MAX_LINE_BYTES:
+        return None
+    try:
+        # What is damaged becomes no text, so that a damaged field never names a stream.
+        fields = json.loads(
+            text.decode(errors="surrogateescape"),
+            parse_int=lambda _: 0,
+            parse_constant=lambda _: 0,
+        )
+        return _stream(fields, defaults) if isinstance(fields, dict) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _parse_object(text: bytes) -> dict[str, Any]:
@@ -152,7 +184,10 @@ def _data(fields: dict[str, Any]) -> dict[str, Any]:
     data = _required(fields, "data")
     if not isinstance(data, dict):
         raise MalformedLineError(f"the field 'data' must be a JSON object, not {_kind(data)}")
-    check_json(data)
+    try:
+        check_json(data)
+    except NotJsonError as error:
+        raise MalformedLineError(error.describe("data")) from None
     return data
 
 

@@ -56,7 +56,8 @@ class Problem:
     Attributes:
         line: its number, 1-based.
         reason: why.
-        stream: the stream whose later lines are skipped; None for a malformed line.
+        stream: the stream whose later lines are skipped; None: those of all streams, because
+            the stream of a malformed line cannot be told.
     """
 
     line: int
@@ -96,6 +97,10 @@ class Importer:
         self._ended: float | None = None
         self._complete = False
         self._problem_lock = threading.Lock()
+        # A stream ends where a line of it is malformed. Stored without that line, the lines after
+        # it would have other versions than in the repaired file, which would then be refused.
+        self._stopped: set[StreamOf] = set()
+        self._all_stopped = False
         self._stop = threading.Event()
         self._cutter = Cutter(settings.events_per_commit, gather=settings.gather)
         self._lanes = [
@@ -108,7 +113,9 @@ class Importer:
         ]
 
     def run(self, lines: Iterable[bytes]) -> Summary:
-        """Store every line that is an event; return when that is done.
+        """Store every line up to the first malformed one of its stream; return when that is done.
+
+        A malformed line whose stream cannot be told ends all streams.
 
         Interrupted or failed, it ends when the commits under way are answered. What is stored
         then stays; running it again on the same lines stores the rest.
@@ -176,11 +183,22 @@ class Importer:
             return None
         self.counts.add(lines=1)
         try:
-            return parse_line(text, number, self._settings.defaults)
+            line = parse_line(text, number, self._settings.defaults)
         except MalformedLineError as error:
             self.counts.add(malformed=1)
-            self._report(Problem(number, str(error)))
+            self._stop_after(error.stream)
+            self._report(Problem(number, str(error), error.stream))
             return None
+        if self._all_stopped or line.stream in self._stopped:
+            self.counts.add(skipped=1)
+            return None
+        return line
+
+    def _stop_after(self, stream: StreamOf | None) -> None:
+        if stream is None:
+            self._all_stopped = True
+        else:
+            self._stopped.add(stream)
 
     def _hand_over(self, chunk: Chunk) -> None:
         # Not hash(), which is another one in each process: a rerun should spread alike.

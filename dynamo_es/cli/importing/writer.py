@@ -27,6 +27,7 @@ from dynamo_es.exceptions import (
     UnavailableError,
     VersioningMismatch,
 )
+from dynamo_es.portable import reduce_error
 from dynamo_es.values import ExplicitVersioning
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class RefusedError(Exception):
     Attributes:
         line: its line, 1-based.
     """
+
+    __reduce__ = reduce_error
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)

@@ -23,10 +23,18 @@ class Life:
         last: the last version in the log.
         gaps: versions that are not: the first and the last of each row. A deletion leaves them,
             when it was faster than the sequencer.
+        stream_key: partition key of the stream.
+        generation: its number.
+        digest: of what the log says of its commits, whatever their order.
+        stored: of what the events table says of them.
     """
 
     last: int = 0
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    stream_key: str = ""
+    generation: int = 0
+    digest: int = 0
+    stored: int = 0
 
 
 class Account:
@@ -42,6 +50,7 @@ class Account:
     def __init__(self, note: Callable[[str], None]) -> None:
         self.lives: dict[Marker, Life] = {}
         self._note = note
+        self._ended: dict[str, int] = {}
         self._following: Position | None = 1
         self._before_last_page: dict[Marker, int] = {}
 
@@ -65,7 +74,12 @@ class Account:
 
     def _add(self, pointer: Pointer, position: Position) -> None:
         marker = Marker.of(pointer)
-        life = self.lives.setdefault(marker, Life())
+        life = self.lives.get(marker)
+        if life is None:
+            life = Life(stream_key=pointer.stream_key, generation=pointer.generation)
+            self.lives[marker] = life
+            self._ended[pointer.stream_key] = 0
+        life.digest += hash(pointer)
         self._before_last_page.setdefault(marker, life.last)
         if pointer.first_version <= life.last:
             self._note(
@@ -84,6 +98,7 @@ class Account:
     def has(self, commit: Hint) -> bool:
         """Whether a stored commit, not a new one, is in the log; if it is not, that is a fault."""
         life = self.lives[Marker.of(commit)]
+        life.stored += hash(commit)
         for first, last in life.gaps:
             if first <= commit.first_version <= last:
                 self._note(
@@ -98,6 +113,23 @@ class Account:
             )
             return False
         return True
+
+    def note_end(self, stream_key: str, generation: int) -> None:
+        """Take note that a stream's generations up to one have ended."""
+        if generation > self._ended.get(stream_key, generation):
+            self._ended[stream_key] = generation
+
+    def has_ended(self, life: Life) -> bool:
+        """Whether a deletion, or a later generation, was seen."""
+        return self._ended[life.stream_key] >= life.generation
+
+    def doubtful(self) -> dict[Marker, Life]:
+        """Return what the two tables say otherwise of, and no deletion explains."""
+        return {
+            marker: life
+            for marker, life in self.lives.items()
+            if life.digest != life.stored and not self.has_ended(life)
+        }
 
     def check_ahead(self, upto: Mapping[Marker, int]) -> None:
         """Check that no marker, read before the pages, says more than they do."""

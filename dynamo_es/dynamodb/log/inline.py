@@ -7,11 +7,13 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dynamo_es.dynamodb.items import is_fence
+from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.items import pointer_to, read_page
+from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.items import read_page
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, hint_of, sequence
 from dynamo_es.exceptions import EventStoreError
+from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +53,11 @@ class InlineSequencer:
     def __init__(self, tables: Tables, gateway: Gateway) -> None:
         self._tables = tables
         self._gateway = gateway
+        self.after_fork()
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin with nothing: what waits is the parent's, which may be half done with it."""
         self._memory = SequencerMemory()
         self._turn = Lock()
         self._guard = Lock()
@@ -75,12 +82,12 @@ class InlineSequencer:
                     steps = sequence(self._tables, batch.values(), self._memory)
                     pages = self._gateway.run("sequence", tenant_id, stream_id, steps)
                     self._settle(batch, pages)
-        except Exception:  # noqa: BLE001 - the append is done: nothing may make it look failed
+        except Exception as error:  # noqa: BLE001 - the append is done: nothing makes it look failed
             _log.warning(
                 "Stream %s: stored, but without a position so far. The next append of this "
-                "process tries again; so does `dynamo-es log repair`.",
+                "process tries again; so does `dynamo-es log repair`. %s",
                 stream_id,
-                exc_info=True,
+                trace_error(error),
             )
             return None
         return _key(hints[0]) if hints else None
@@ -109,7 +116,7 @@ class InlineSequencer:
         items: list[Item] = [
             {**item, "stream_key": {"S": stream.key}} for item in response["Items"]
         ]
-        return [pointer_to(item) for item in items if not is_fence(item)]
+        return [hint for hint in map(find_hint, items) if hint is not None]
 
     def _settle(self, batch: Iterable[_Key], pages: list[Page]) -> None:
         with self._guard:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from dynamo_es.dynamodb.compression import pack, unpack
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, read_commit
+from dynamo_es.dynamodb.items import (
+    MAX_COMMIT_EVENTS,
+    MAX_NAMES_BYTES,
+    SAFE_ITEM_BYTES,
+    names_size,
+    read_commit,
+)
+from dynamo_es.dynamodb.keys import MAX_KEY_BYTES, SNAPSHOT_VERSION
 from dynamo_es.dynamodb.sizes import item_size
 from dynamo_es.exceptions import StoredItemError
 
@@ -23,8 +30,19 @@ PAGES_KEY: Final = "log"
 PLACE_DIGITS: Final = 20
 """Of a number in a sort key, zero-padded, so that text order is number order."""
 
+MAX_PLACE_BYTES: Final = 1024
+"""DynamoDB's limit for a sort key."""
+
 MAX_POINTERS: Final = 100
 """Commits of a page: as many as one ``BatchGetItem`` fetches, of markers or of commits."""
+
+_KINDS: Final = {
+    "event_names": {"SS"},
+    "stream_name": {"S"},
+    "versionless": {"BOOL"},
+    "outbox": {"BOOL", "NS"},
+}
+"""Attributes of a commit by the types that they may have."""
 
 _OUTBOX: Final = 1
 _VERSIONLESS: Final = 2
@@ -57,6 +75,19 @@ class Pointer(NamedTuple):
     def last_version(self) -> int:
         """Version of its last event."""
         return self.first_version + self.event_count - 1
+
+    @property
+    def can_have_marker(self) -> bool:
+        """Whether its figures and keys are such that its stream can have a marker."""
+        marker = Marker.of(self)
+        return (
+            self.first_version >= 1
+            and 1 <= self.event_count <= MAX_COMMIT_EVENTS
+            and self.last_version < SNAPSHOT_VERSION
+            and 0 <= self.generation <= SNAPSHOT_VERSION
+            and len(marker.log_key.encode()) <= MAX_KEY_BYTES
+            and len(marker.place.encode()) <= MAX_PLACE_BYTES
+        )
 
 
 class Page(NamedTuple):
@@ -93,9 +124,12 @@ class Marker(NamedTuple):
     def of(cls, pointer: Pointer) -> Marker:
         """Return the marker of a commit's stream and generation."""
         category, _, uuid = pointer.stream_key.rpartition("#")
-        return cls(
-            f"streams#{category}#{uuid[-1:]}", f"{uuid}#{pointer.generation:0{PLACE_DIGITS}d}"
-        )
+        return cls.at(category, uuid, pointer.generation)
+
+    @classmethod
+    def at(cls, category: str, uuid: str, generation: int) -> Marker:
+        """Return the marker of a generation of a stream, given the two parts of its key."""
+        return cls(f"streams#{category}#{uuid[-1:]}", f"{uuid}#{generation:0{PLACE_DIGITS}d}")
 
     @property
     def key(self) -> Item:
@@ -112,24 +146,27 @@ def pointer_to(item: Item) -> Pointer:
     """Return the pointer to a commit, given as stored; the events themselves are not needed.
 
     Raises:
-        StoredItemError: it is not a commit.
+        StoredItemError: it is not a commit that this release could have written. Whether its key
+            is a stream's is not looked at.
     """
     commit = read_commit(item)
-    try:
-        return Pointer(
-            stream_key=item["stream_key"]["S"],
-            stream_name=item["stream_name"]["S"] if "stream_name" in item else None,
-            generation=commit.generation,
-            first_version=commit.version,
-            event_count=commit.last - commit.version + 1,
-            event_names=tuple(sorted(item["event_names"]["SS"])),
-            outbox="outbox" in item,
-            versionless=commit.versionless,
-        )
-    except (KeyError, TypeError) as error:
-        raise StoredItemError(
-            str(item.get("stream_key", {}).get("S", "?")), commit.version, f"no {error}."
-        ) from error
+    for name, kinds in _KINDS.items():
+        if name in item and kinds.isdisjoint(item[name]):
+            raise _no_commit(item, f"its {name} is of another type.")
+    if "event_names" not in item:
+        raise _no_commit(item, "it has no event_names.")
+    if names_size(item) > MAX_NAMES_BYTES:
+        raise _no_commit(item, f"its names take more than {MAX_NAMES_BYTES:,} bytes.")
+    return Pointer(
+        stream_key=item["stream_key"]["S"],
+        stream_name=item["stream_name"]["S"] if "stream_name" in item else None,
+        generation=commit.generation,
+        first_version=commit.version,
+        event_count=commit.last - commit.version + 1,
+        event_names=tuple(sorted(item["event_names"]["SS"])),
+        outbox="outbox" in item,
+        versionless=commit.versionless,
+    )
 
 
 def fill_page(first: Position, pointers: Sequence[Pointer], writer: str) -> tuple[Page, Item]:
@@ -168,12 +205,24 @@ def read_page(item: Item) -> Page:
     Raises:
         StoredItemError: the item is not one that this release wrote.
     """
+    page = read_any_page(item)
+    if not page.pointers or min(pointer.event_count for pointer in page.pointers) < 1:
+        raise _unreadable(item, "it points to nothing. Run `dynamo-es log repair`.")
+    return page
+
+
+def read_any_page(item: Item) -> Page:
+    """Return a page, also one that points to nothing, or to what no stream can have.
+
+    Raises:
+        StoredItemError: it is not a page.
+    """
     try:
         pointers = tuple(_pointer(*row) for row in from_json(unpack(item["pointers"])))
         page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
         counted = int(item["count"]["N"])
-    except (AttributeError, KeyError, ValueError, TypeError) as error:
-        raise _unreadable(item, f"{type(error).__name__}: {error}.") from error
+    except (AttributeError, KeyError, ValueError, TypeError):
+        raise _unreadable(item, "it is not a page.") from None
     if counted != _events_of(pointers):
         raise _unreadable(item, f"it counts {counted} events and points to others.")
     return page
@@ -188,6 +237,8 @@ def _pointer(
     key: str, name: str | None, generation: int, first: int, count: int, *rest: Any
 ) -> Pointer:
     names, flags = rest
+    if not isinstance(key, str) or not all(type(n) is int for n in (generation, first, count)):
+        raise TypeError
     return Pointer(
         key,
         name,
@@ -202,6 +253,10 @@ def _pointer(
 
 def _events_of(pointers: Sequence[Pointer]) -> int:
     return sum(pointer.event_count for pointer in pointers)
+
+
+def _no_commit(item: Item, reason: str) -> StoredItemError:
+    return StoredItemError(item["stream_key"]["S"], item["version"]["N"], reason)
 
 
 def _unreadable(item: Item, reason: str) -> StoredItemError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import OutboxEntry
 from dynamo_es.dynamodb.keys import parse_stream_key, stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.items import place_of
@@ -20,7 +21,7 @@ from dynamo_es.values import StreamId
 if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import Claim
     from dynamo_es.dynamodb.items import Item
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 CURSOR: Final = "cursor"
 """Sort key of an outbox's position; in text order behind every number."""
@@ -37,7 +38,7 @@ def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Req
 
     Args:
         table: the log's table.
-        outbox: name of the outbox.
+        outbox: its partition.
         now: milliseconds since the epoch.
         after: ``LastEvaluatedKey`` of the page before.
     """
@@ -54,7 +55,7 @@ def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "log_key = :outbox",
-        "ExpressionAttributeValues": {":outbox": {"S": _partition(outbox)}},
+        "ExpressionAttributeValues": {":outbox": {"S": outbox}},
         "ConsistentRead": True,
     }
     if after is not None:
@@ -62,28 +63,43 @@ def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
     return Request("query", params)
 
 
-def take_lease(table: str, claim: Claim, now: int, until: int) -> Request:
+def take_lease(
+    table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
+) -> Request:
     """Take the lease unless another worker has it; the reply has the cursor in it."""
+    values: dict[str, Any] = {
+        ":worker": {"S": claim.worker},
+        ":until": number(until),
+        ":length": number(until - now),
+        ":none": number(0),
+    }
+    # Its own: an attempt of this same request whose reply was lost.
+    condition = "attribute_not_exists(leased_by) OR leased_by = :worker"
+    if instead_of is not None:
+        condition += " OR (leased_by = :holder AND leased_until = :beat)"
+        values |= {":holder": {"S": instead_of.holder}, ":beat": number(instead_of.until)}
     return Request(
         "update_item",
         {
             "TableName": table,
             "Key": _key(claim.outbox, CURSOR),
             "UpdateExpression": (
-                "SET leased_by = :worker, leased_until = :until, upto = if_not_exists(upto, :none)"
+                "SET leased_by = :worker, leased_until = :until, leased_for = :length, "
+                "upto = if_not_exists(upto, :none)"
             ),
-            # Its own: an attempt of this same request whose reply was lost.
-            "ConditionExpression": (
-                "attribute_not_exists(leased_by) OR leased_until <= :now OR leased_by = :worker"
-            ),
-            "ExpressionAttributeValues": {
-                ":worker": {"S": claim.worker},
-                ":until": number(until),
-                ":now": number(now),
-                ":none": number(0),
-            },
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
             "ReturnValues": "ALL_NEW",
         },
+    )
+
+
+def read_lease(item: Item) -> Held | None:
+    """Return the lease in the item of a cursor, if a worker has it."""
+    if "leased_by" not in item:
+        return None
+    return Held(
+        item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
 
 
@@ -116,7 +132,7 @@ def drop_entry(table: str, claim: Claim, upto: Position, until: int, position: P
 
 def release_lease(table: str, claim: Claim, upto: Position | None) -> Request:
     """Give the lease back, and move the cursor, if it is to be moved."""
-    update, condition = "REMOVE leased_by, leased_until", "leased_by = :worker"
+    update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"
     values: Item = {":worker": {"S": claim.worker}}
     if upto is not None:
         update, condition = f"SET upto = :upto {update}", _STILL_MINE
@@ -201,21 +217,25 @@ def read_entry(item: Item) -> OutboxEntry:
             dead=place.startswith(_DEAD),
             due_at=int(item["due_at"]["N"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError):
         raise StoredItemError(
             str(item.get("log_key", {}).get("S")),
             item.get("place", {}).get("S"),
-            f"{type(error).__name__}: {error}.",
-        ) from error
+            "it is not an entry of an outbox.",
+        ) from None
 
 
-def _partition(outbox: str) -> str:
+def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
+    """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
+
+    Every request here takes it as the outbox that it is for.
+    """
     check_consumer(outbox)
-    return f"outbox#{outbox}"
+    return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
 
 
 def _key(outbox: str, place: str) -> Item:
-    return {"log_key": {"S": _partition(outbox)}, "place": {"S": place}}
+    return {"log_key": {"S": outbox}, "place": {"S": place}}
 
 
 def _at(table: str, outbox: str, place: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.log.rounds import Progress
 
 _log = logging.getLogger("dynamo_es")
 
@@ -47,6 +48,7 @@ class StreamPoller:
         monotonic: seconds of a clock that only goes forward.
         wait: waits until an event is set, or so many seconds.
         sleep: waits so many seconds.
+        on_progress: told how far a round is, after every hundred commits.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -60,10 +62,13 @@ class StreamPoller:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
         sleep: Callable[[float], None] = time.sleep,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._wait = wait
         memory = memory or SequencerMemory()
-        self._rounds = Rounds(config, client, streams, observer, memory, monotonic, sleep)
+        self._rounds = Rounds(
+            config, client, streams, observer, memory, monotonic, sleep, on_progress
+        )
 
     def poll(self) -> Polled:
         """Read on once in each shard, and sequence what came.
@@ -91,7 +96,7 @@ class StreamPoller:
         """Poll until told to stop, at ever longer intervals while nothing comes.
 
         Args:
-            stop: ends it, within a second.
+            stop: ends it within a second, or after the request in hand.
             on_round: called with what each round came to.
 
         Raises:
@@ -103,7 +108,7 @@ class StreamPoller:
         try:
             while not stop.is_set():
                 try:
-                    polled = self.poll()
+                    polled = self._rounds.poll(stop.is_set)
                 except (CredentialsError, TableNotFoundError):
                     raise
                 except ServiceError as error:
@@ -120,24 +125,26 @@ class StreamPoller:
         finally:
             self._save_at_end()
 
-    def drain(self) -> Polled:
+    def drain(self, stop: threading.Event | None = None) -> Polled:
         """Poll until nothing comes any more; return what all of it came to.
+
+        Args:
+            stop: ends it earlier, after the request in hand.
 
         Raises:
             ConfigurationError: the events table has no stream, or one without images.
             ServiceError: AWS refused or did not answer; nothing is lost, call again.
         """
         total, quiet = Polled(), 0
-        never = threading.Event()
+        stop = stop or threading.Event()
         try:
-            while True:
-                polled = self.poll()
+            while quiet < QUIET_ROUNDS and not stop.is_set():
+                polled = self._rounds.poll(stop.is_set)
                 total += polled
                 quiet = quiet + 1 if polled.idle else 0
-                if quiet == QUIET_ROUNDS:
-                    return total
-                if quiet:
-                    self._wait(never, QUIET_WAIT)
+                if 0 < quiet < QUIET_ROUNDS:
+                    self._wait(stop, QUIET_WAIT)
+            return total
         finally:
             self._save_at_end()
 

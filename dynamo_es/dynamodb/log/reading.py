@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import LogReader
+from dynamo_es.dynamodb.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.keys import category_prefix, parse_stream_key, tenant_prefix
 from dynamo_es.dynamodb.log import requests
@@ -16,7 +18,7 @@ from dynamo_es.exceptions import InvalidPositionError, StoredItemError
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from dynamo_es.contracts import Selection
     from dynamo_es.dynamodb.gateway import Gateway
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencing import Tables
     from dynamo_es.dynamodb.requests import Steps
     from dynamo_es.values import Position
+
+_log = logging.getLogger("dynamo_es")
 
 _FIRST_PAGES: Final = 8
 """Pages of the first query; each further one has twice as many, up to what one reply takes."""
@@ -57,16 +61,24 @@ class DynamoLogReader(LogReader):
         gateway: what sends the requests.
         after: position to begin after.
         selection: what to return.
+        most_bytes: what the events of a commit may take uncompressed.
     """
 
     def __init__(
-        self, tables: Tables, gateway: Gateway, after: Position, selection: Selection
+        self,
+        tables: Tables,
+        gateway: Gateway,
+        after: Position,
+        selection: Selection,
+        most_bytes: int = MAX_TEXT_BYTES,
     ) -> None:
         self._tables = tables
         self._gateway = gateway
         self._after = after
         self._chooses = chooser(selection)
         self._selection = selection
+        self._most_bytes = most_bytes
+        self._passed_over = 0
         self._position = after
         self._next = after + 1  # first position of the next page
         self._pages = _FIRST_PAGES
@@ -76,6 +88,11 @@ class DynamoLogReader(LogReader):
     def position(self) -> Position:
         """See `LogReader.position`."""
         return self._position
+
+    @property
+    def passed_over(self) -> int:
+        """See `LogReader.passed_over`."""
+        return self._passed_over
 
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events; see `LogReader.read`."""
@@ -150,7 +167,11 @@ class DynamoLogReader(LogReader):
         for pointer in page.pointers:
             placed = _Placed(pointer, position)
             if placed.last > self._after and self._chooses(pointer):
-                self._pending.append(placed)
+                # Another one's key would have the whole request refused.
+                if pointer.can_have_marker and pointer.stream_key:
+                    self._pending.append(placed)
+                else:
+                    self._pass_over(placed, "no stream can have it.")
             position = placed.last + 1
 
     def _read_commits(self, chosen: list[_Placed]) -> Steps[list[RecordedRaw]]:
@@ -159,10 +180,28 @@ class DynamoLogReader(LogReader):
         if missing:
             found |= yield from self._fetch(missing, consistent=True)
         records: list[RecordedRaw] = []
+        unreadable: list[tuple[_Placed, str]] = []
         for placed in chosen:
             if _is_there(placed, found):
-                records += self._records(placed, found[placed.key])
+                try:
+                    records += self._records(placed, found[placed.key])
+                except StoredItemError as error:
+                    unreadable.append((placed, error.reason))
+        # All is read: a failure before would have this piece read, and counted, again.
+        for placed, reason in unreadable:
+            self._pass_over(placed, reason)
         return records
+
+    def _pass_over(self, placed: _Placed, reason: str) -> None:
+        self._passed_over += 1
+        _log.error(
+            "Position %d is passed over: the commit at version %d of %s cannot be read: %s "
+            "`dynamo-es log verify` lists such commits.",
+            placed.position,
+            placed.pointer.first_version,
+            placed.pointer.stream_key,
+            reason,
+        )
 
     def _fetch(
         self, wanted: Iterable[_Placed], *, consistent: bool
@@ -181,42 +220,57 @@ class DynamoLogReader(LogReader):
             found[item["stream_key"]["S"], int(item["version"]["N"])] = item
         return found
 
-    def _records(self, placed: _Placed, item: Item) -> Iterator[RecordedRaw]:
+    def _records(self, placed: _Placed, item: Item) -> list[RecordedRaw]:
         names, only_outbox = self._selection.event_names, self._selection.outbox
-        for index, record in enumerate(records_of(placed.pointer, item, placed.position)):
+        chosen: list[RecordedRaw] = []
+        records = records_of(placed.pointer, item, placed.position, self._most_bytes)
+        for index, record in enumerate(records):
             if (
                 record.position > self._after
                 and (names is None or record.entry.name in names)
                 and (not only_outbox or is_for_outbox(item, index))
             ):
-                yield record
+                chosen.append(record)
+        return chosen
 
 
-def records_of(pointer: Pointer, item: Item, first: Position) -> list[RecordedRaw]:
+def records_of(
+    pointer: Pointer, item: Item, first: Position, most_bytes: int = MAX_TEXT_BYTES
+) -> list[RecordedRaw]:
     """Return the events of a commit.
 
     Args:
         pointer: to the commit.
         item: the commit as stored.
         first: position of its first event.
+        most_bytes: what the events may take uncompressed.
 
     Raises:
         StoredItemError: the commit is not what the pointer says.
     """
-    tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
-    stream_id = StreamId(uuid, pointer.stream_name, category=category)
+    if "item_format" in item:
+        raise _unreadable(pointer, "a newer release wrote it, in a format of its own.")
+    try:
+        tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
+        stream_id = StreamId(uuid, pointer.stream_name, category=category)
+    except ValueError:  # an InvalidStreamIdError is one, too
+        raise _unreadable(
+            pointer, "its key is not a stream's, or its name not that stream's."
+        ) from None
     version = None if pointer.versionless else pointer.first_version
-    events = decode_events(item, stream_id, version)
+    events = decode_events(item, stream_id, version, most_bytes)
     if len(events) != pointer.event_count:
-        raise StoredItemError(
-            pointer.stream_key,
-            pointer.first_version,
-            f"it has {len(events)} events, and {pointer.event_count} positions.",
+        raise _unreadable(
+            pointer, f"it has {len(events)} events, and {pointer.event_count} positions."
         )
     return [
         RecordedRaw(event, position, tenant_id, pointer.generation)
         for position, event in enumerate(events, first)
     ]
+
+
+def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
+    return StoredItemError(pointer.stream_key, pointer.first_version, reason)
 
 
 def chooser(selection: Selection) -> Callable[[Pointer], bool]:

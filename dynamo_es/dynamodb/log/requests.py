@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 # What a pointer is made of.
-_OUTLINE: Final = "version, generation, event_count, event_names, stream_name, versionless, outbox"
+_OUTLINE: Final = (
+    "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
+    "item_format"
+)
 # What a record is made of, next to its pointer.
-_COMMIT: Final = "stream_key, version, generation, events, outbox"
+_COMMIT: Final = "stream_key, version, generation, events, outbox, item_format"
 
 
 def newest_page(table: str) -> Request:
@@ -152,12 +155,43 @@ def put_page(table: str, item: Item) -> Request:
     )
 
 
+def replace_page(table: str, item: Item, writer: str) -> Request:
+    """Put a page in the place of one that a given writer has put there."""
+    return Request(
+        "put_item",
+        {
+            "TableName": table,
+            "Item": item,
+            "ConditionExpression": "writer = :writer",
+            "ExpressionAttributeValues": {":writer": {"S": writer}},
+        },
+    )
+
+
+def delete_page(table: str, first: Position, writer: str) -> Request:
+    """Delete the page that a given writer has put at a position."""
+    return Request(
+        "delete_item",
+        {
+            "TableName": table,
+            "Key": {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(first)}},
+            "ConditionExpression": "writer = :writer",
+            "ExpressionAttributeValues": {":writer": {"S": writer}},
+        },
+    )
+
+
 def get_markers(table: str, keys: Iterable[Item]) -> Request:
     """Read markers, consistently: at most 100, each once."""
     return Request(
         "batch_get_item",
         {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}},
     )
+
+
+def get_marker(table: str, marker: Marker) -> Request:
+    """Read one marker, consistently."""
+    return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
 
 
 def raise_marker(table: str, marker: Marker, upto: int) -> Request:
@@ -202,14 +236,19 @@ def commits_before(table: str, pointer: Pointer, start: int, after: Item | None 
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key AND version BETWEEN :start AND :end",
-        # Neither fences nor commits of other lives.
-        "FilterExpression": "generation = :generation",
+        # Neither fences nor commits of other generations; but what has no generation at all
+        # is nothing to pass over.
+        "FilterExpression": (
+            "generation = :generation"
+            " OR (attribute_not_exists(closed) AND NOT attribute_type(generation, :number))"
+        ),
         "ProjectionExpression": _OUTLINE,
         "ExpressionAttributeValues": {
             ":key": {"S": pointer.stream_key},
             ":start": number(start),
             ":end": number(pointer.first_version - 1),
             ":generation": number(pointer.generation),
+            ":number": {"S": "N"},
         },
         "ConsistentRead": True,
         "Limit": MAX_POINTERS,

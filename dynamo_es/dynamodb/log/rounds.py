@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencing import Tables, sequence
+from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.log.shards import (
     Lineage,
     list_shards,
@@ -16,6 +17,7 @@ from dynamo_es.dynamodb.log.shards import (
     read_shard,
     save_places,
 )
+from dynamo_es.dynamodb.log.stopping import StoppedError, until
 from dynamo_es.dynamodb.log.stream_requests import describe_table
 from dynamo_es.exceptions import ConfigurationError, ServiceError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencing import SequencerMemory
+    from dynamo_es.dynamodb.log.sequencing import Hint, SequencerMemory
     from dynamo_es.dynamodb.log.shards import Reading
     from dynamo_es.dynamodb.requests import Steps, T
 
@@ -55,6 +57,8 @@ class Polled:
         positions: given, that is events.
         trimmed: how often records were gone before they were read.
         ended: shards read to their end.
+        set_aside: records of commits, fences and snapshots that cannot be read.
+        waiting: commits that got no position, because one before them is set aside.
     """
 
     records: int = 0
@@ -64,6 +68,8 @@ class Polled:
     positions: int = 0
     trimmed: int = 0
     ended: int = 0
+    set_aside: int = 0
+    waiting: int = 0
 
     def __add__(self, other: Polled) -> Polled:
         return Polled(
@@ -74,6 +80,24 @@ class Polled:
     def idle(self) -> bool:
         """Whether there was nothing to read."""
         return not self.records and not self.ended
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a round is.
+
+    Attributes:
+        commits: of this round that are in the log by now.
+        pending: of this round that are not.
+        positions: given in this round, that is events.
+        written_at: when what was read in this round was written, seconds since the epoch; None:
+            the stream does not say.
+    """
+
+    commits: int
+    pending: int
+    positions: int
+    written_at: float | None
 
 
 class Rounds:
@@ -87,6 +111,7 @@ class Rounds:
         memory: what the process knows of the log.
         monotonic: seconds of a clock that only goes forward.
         sleep: waits so many seconds.
+        on_progress: told how far a round is, after every hundred commits.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is injected
@@ -98,9 +123,12 @@ class Rounds:
         memory: SequencerMemory,
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._tables = Tables(config.events_table, config.log_table)
         self._memory = memory
+        self._on_progress = on_progress
+        self._stopped: Callable[[], bool] = lambda: False
         self._monotonic = monotonic
         # Neither the streams nor a table's description take ReturnConsumedCapacity.
         plain = replace(config, report_capacity=False)
@@ -114,8 +142,12 @@ class Rounds:
         self._saved_at = 0.0
         self._uncounted = Polled()
 
-    def poll(self) -> Polled:
+    def poll(self, stopped: Callable[[], bool] = lambda: False) -> Polled:
         """Read on once in each shard, and sequence what came.
+
+        Args:
+            stopped: asked before each request whether to end the round there; what it has read
+                and not sequenced is read again by the next one.
 
         Returns:
             What it came to, with what an earlier round had done when it failed.
@@ -124,11 +156,13 @@ class Rounds:
             ConfigurationError: the events table has no stream, or one without images.
             ServiceError: AWS refused or did not answer; nothing is lost, call again.
         """
-        lineage = self._listed()
-        readings, failure = self._read(lineage)
-        self._sequence(readings)
-        for reading in readings:
-            self._deal_with(reading)
+        self._stopped = stopped
+        failure: ServiceError | None = None
+        try:
+            readings, failure = self._read(self._listed())
+            self._sequence(readings)
+        except StoppedError:
+            pass
         if self._monotonic() - self._saved_at >= SAVE_EVERY:
             self.save()
         if failure is not None:
@@ -189,6 +223,8 @@ class Rounds:
         readings: list[Reading] = []
         failure: ServiceError | None = None
         for shard in lineage.readable():
+            if self._stopped():
+                break
             try:
                 steps = read_shard(lineage.arn, shard)
                 readings.append(self._run(self._streams, "read_shard", steps))
@@ -200,22 +236,47 @@ class Rounds:
         return readings, failure
 
     def _sequence(self, readings: list[Reading]) -> None:
-        hints = [hint for reading in readings for hint in reading.hints]
+        """Sequence what was read, and move on each shard of which all is in the log."""
+        hints = [hint for reading in readings for hint in reading.found.hints]
+        damaged = [error for reading in readings for error in reading.found.damaged]
+        if damaged:
+            steps = set_aside(self._tables.log, damaged, self._memory)
+            self._run(self._gateway, "set_aside", steps)
+        left = list(readings)
+        undone = len(hints)  # commits of the readings that are left
+        positions = 0
         # In parts: each has a deadline of its own.
         for begin in range(0, len(hints), MAX_POINTERS):
             part = hints[begin : begin + MAX_POINTERS]
-            steps = sequence(self._tables, part, self._memory)
-            pages = self._run(self._gateway, "sequence", steps)
-            positions = sum(page.following - page.first for page in pages)
-            self._uncounted += Polled(pages=len(pages), positions=positions)
+            positions += self._sequence_part(part)
+            pending = len(hints) - begin - len(part)
+            while left and undone - len(left[0].found.hints) >= pending:
+                undone -= len(left[0].found.hints)
+                self._deal_with(left.pop(0))
+            written = [one.newest_at for one in readings if one.newest_at is not None]
+            written_at = min(written, default=None)
+            self._on_progress(Progress(begin + len(part), pending, positions, written_at))
+        for reading in left:
+            self._deal_with(reading)
+
+    def _sequence_part(self, part: list[Hint]) -> int:
+        waiting = self._memory.waiting
+        steps = until(self._stopped, sequence(self._tables, part, self._memory))
+        pages = self._run(self._gateway, "sequence", steps)
+        positions = sum(page.following - page.first for page in pages)
+        self._uncounted += Polled(
+            pages=len(pages), positions=positions, waiting=self._memory.waiting - waiting
+        )
+        return positions
 
     def _deal_with(self, reading: Reading) -> None:
         reading.advance()
         self._uncounted += Polled(
             records=reading.records,
-            hints=len(reading.hints),
-            skipped=reading.skipped,
+            hints=len(reading.found.hints),
+            skipped=len(reading.found.foreign),
             ended=reading.shard.finished,
+            set_aside=len(reading.found.damaged),
         )
         if reading.trimmed:
             self._note_trimmed(reading.shard.id)

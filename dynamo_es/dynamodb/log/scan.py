@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.hints import Found, find_hints
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log.mending import mend_newest_page
 from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside, set_aside
 from dynamo_es.dynamodb.log.stream_requests import describe_table
 from dynamo_es.dynamodb.requests import Request
-from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.set_aside import SetAside
     from dynamo_es.dynamodb.requests import Response, Steps
 
 # What a pointer is made of, and what tells a fence and a snapshot from a commit.
-_OUTLINE: Final = (
+OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
-    "closed, snapshot_version"
+    "closed, snapshot_version, item_format"
 )
 
 
@@ -44,6 +47,9 @@ class Repaired:
         pages: put into the log.
         positions: given, that is events.
         complete: whether the whole table was scanned.
+        set_aside: commits, fences and snapshots that cannot be read.
+        waiting: commits that have no position because one before them is set aside.
+        mended: commits taken out of the newest page, because no stream can have them.
     """
 
     scanned: int = 0
@@ -53,27 +59,33 @@ class Repaired:
     pages: int = 0
     positions: int = 0
     complete: bool = False
+    set_aside: int = 0
+    waiting: int = 0
+    mended: int = 0
 
 
 class Scanned(NamedTuple):
     """What one request of a scan has found.
 
     Attributes:
-        items: how many items.
-        hints: the commits among them.
-        foreign: keys of those that are nothing of this library's.
+        items: as stored.
+        found: what they are.
     """
 
-    items: int
-    hints: list[Hint]
-    foreign: list[str]
+    items: list[Item]
+    found: Found
+
+    @property
+    def hints(self) -> list[Hint]:
+        """The commits among them."""
+        return self.found.hints
 
 
-def scan_events(table: str, after: Item | None = None) -> Request:
-    """Scan the events table, consistently, without the events themselves."""
+def scan_events(table: str, after: Item | None = None, *, with_events: bool = False) -> Request:
+    """Scan the events table, consistently; without the events themselves unless asked for."""
     params: dict[str, Any] = {
         "TableName": table,
-        "ProjectionExpression": _OUTLINE,
+        "ProjectionExpression": f"{OUTLINE}, events" if with_events else OUTLINE,
         "ConsistentRead": True,
     }
     if after is not None:
@@ -96,6 +108,10 @@ def repair(
     beside appends and sequencers. The commits found come in the order in which the scan finds
     them: streams in no order, the commits of each in theirs.
 
+    What cannot be read is set aside (see `dynamo_es.dynamodb.log.set_aside`), and what was set
+    aside and can be read by now, or is gone, is not any more. A newest page at which every
+    sequencer stops, because no stream can have what it points to, is mended first.
+
     Args:
         config: names of the tables.
         client: makes the client for the tables, or hands it out.
@@ -115,19 +131,31 @@ def repair(
     memory = memory or SequencerMemory()
     done = Repaired(expected=count_items(config, client, observer))
     pending: list[Hint] = []
+    mended = gateway.run("mend", DEFAULT_TENANT, None, mend_newest_page(tables.log, memory.new_id))
+    done = replace(done, mended=mended)
+    run = partial(gateway.run, "set_aside", DEFAULT_TENANT, None)
+    before = run(list_set_aside(tables.log))
+    waiting = memory.waiting
 
     def give(hints: list[Hint]) -> None:
         nonlocal done
         pages = gateway.run("sequence", DEFAULT_TENANT, None, sequence(tables, hints, memory))
-        positions = sum(page.following - page.first for page in pages)
-        done = replace(done, pages=done.pages + len(pages), positions=done.positions + positions)
-
-    for found in scan_commits(gateway, tables.events):
         done = replace(
             done,
-            scanned=done.scanned + found.items,
+            pages=done.pages + len(pages),
+            positions=done.positions + sum(page.following - page.first for page in pages),
+            waiting=memory.waiting - waiting,
+        )
+
+    for items, found in scan_commits(gateway, tables.events):
+        if found.damaged:
+            run(set_aside(tables.log, found.damaged, memory))
+        done = replace(
+            done,
+            scanned=done.scanned + len(items),
             commits=done.commits + len(found.hints),
             foreign=done.foreign + len(found.foreign),
+            set_aside=done.set_aside + len(found.damaged),
         )
         pending += found.hints
         # In parts: each has a deadline of its own.
@@ -141,28 +169,37 @@ def repair(
         done = replace(done, complete=True)
     if pending:
         give(pending)
+    readable = [entry for entry in before if entry.place not in memory.set_aside]
+    if done.complete and readable:
+        run(forget(tables.log, readable))
     on_progress(done)
     return done
 
 
-def scan_commits(gateway: Gateway, table: str) -> Iterator[Scanned]:
+def read_set_aside(
+    config: DynamoConfig, client: Callable[[], DynamoDBClient], observer: Observer | None = None
+) -> list[SetAside]:
+    """Return the commits that are set aside, those of a stream together.
+
+    Raises:
+        ServiceError: AWS refused or did not answer.
+    """
+    gateway = Gateway(client, config, observer)
+    return gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(config.log_table))
+
+
+def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:
     """Scan the events table; yield what each request has found.
 
     Raises:
         ServiceError: AWS refused or did not answer.
     """
-    for items in fetch_pages(gateway, "scan", lambda after: scan_events(table, after)):
-        hints: list[Hint] = []
-        foreign: list[str] = []
-        for item in items:
-            try:
-                hint = find_hint(item)
-            except StoredItemError as error:
-                foreign.append(f"{error.stream_key!r} at {error.version}")
-            else:
-                if hint is not None:
-                    hints.append(hint)
-        yield Scanned(len(items), hints, foreign)
+
+    def request(after: Item | None) -> Request:
+        return scan_events(table, after, with_events=with_events)
+
+    for items in fetch_pages(gateway, "scan", request):
+        yield Scanned(items, find_hints(items))
 
 
 def fetch_pages(

@@ -10,6 +10,7 @@ and if they are not, another page was faster, and it begins again.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -18,16 +19,21 @@ from uuid import uuid4
 from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.batches import fetch_all
+from dynamo_es.dynamodb.log.hints import check_identity
 from dynamo_es.dynamodb.log.items import (
     MAX_POINTERS,
+    PAGES_KEY,
     Marker,
     Page,
     Pointer,
     fill_page,
+    place_of,
     pointer_to,
     read_page,
 )
+from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.requests import Pause
+from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +47,20 @@ Hint: TypeAlias = Pointer
 
 _MOST_PUTS: Final = 3
 """Of one page, while nobody can say whether it was stored."""
+
+
+class _UnreadableError(Exception):
+    """A commit before a hinted one cannot be read.
+
+    Attributes:
+        before: the commits that come before it, and after what the log has.
+        error: what is wrong with it.
+    """
+
+    def __init__(self, before: list[Hint], error: StoredItemError) -> None:
+        super().__init__(str(error))
+        self.before = before
+        self.error = error
 
 
 class Tables(NamedTuple):
@@ -64,11 +84,17 @@ class SequencerMemory:
         settled: the markers of all pages below this position are applied: a fact that lasts.
         alone: whether the last page below it is this process's own, put without a race: the
             log probably still ends there. If not, the put of the next page is refused.
+        clock: seconds since the epoch.
+        set_aside: places, in the log's table, of the commits that this process has set aside.
+        waiting: how many hints it has left out, because a commit before them is set aside.
     """
 
     new_id: Callable[[], str] = field(default=lambda: uuid4().hex)
     settled: Position | None = None
     alone: bool = False
+    clock: Callable[[], float] = time.time
+    set_aside: set[str] = field(default_factory=set)
+    waiting: int = 0
 
 
 def hint_of(item: Item) -> Hint:
@@ -91,9 +117,11 @@ def sequence(tables: Tables, hints: Iterable[Hint], memory: SequencerMemory) -> 
 
     Returns:
         The pages that this call has put, mostly one; not what was in the log already or what
-        another sequencer was faster with.
+        another sequencer was faster with. A commit that cannot be read gets no position, nor do
+        those after it in its stream: it is set aside, and the others go on.
 
     Raises:
+        StoredItemError: the newest page cannot be read: run `dynamo-es log repair`.
         ServiceError: AWS refused or did not answer; call again with the same hints. The log
             is sound at every request, and the next call goes on where this one ended.
 
@@ -138,13 +166,15 @@ def _sequence_some(
     lost = 0
     while True:
         first = yield from _end_of_log(tables, memory)
-        fresh = yield from _not_in_log(tables, hints)
+        fresh, waiting = yield from _not_in_log(tables, hints, memory)
         if not fresh:
+            memory.waiting += waiting
             return None, []
         page, item = fill_page(first, fresh, memory.new_id())
         if (yield from _put(tables, page, item)):
             yield from _apply_markers(tables, page)
             memory.settled, memory.alone = page.following, not lost
+            memory.waiting += waiting
             return page, fresh[len(page.pointers) :]
         memory.alone = False
         lost += 1
@@ -168,7 +198,17 @@ def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
 
 
 def _settle(tables: Tables, page: Page) -> Steps[None]:
-    """Apply the markers of a page whose writer may have died before it did."""
+    """Apply the markers of a page whose writer may have died before it did.
+
+    Raises:
+        StoredItemError: some of its commits can have no marker: the log ends there.
+    """
+    if not all(pointer.can_have_marker for pointer in page.pointers):
+        raise StoredItemError(
+            PAGES_KEY,
+            place_of(page.first),
+            "it points to what no stream can have. Run `dynamo-es log repair`.",
+        )
     yield from _apply_markers(tables, page)
 
 
@@ -181,24 +221,50 @@ def _apply_markers(tables: Tables, page: Page) -> Steps[None]:
             continue
 
 
-def _not_in_log(tables: Tables, hints: Sequence[Hint]) -> Steps[list[Hint]]:
+def _not_in_log(
+    tables: Tables, hints: Sequence[Hint], memory: SequencerMemory
+) -> Steps[tuple[list[Hint], int]]:
     """Return the hinted commits that are not in the log, and before each what it comes after.
 
     More than a page takes may come back: from there on, they are not looked into.
+
+    Returns:
+        The commits, and how many hints are left out because a commit before them is set aside.
     """
     upto = yield from _read_markers(tables.log, hints)
     fresh: list[Hint] = []
+    damaged: list[StoredItemError] = []
+    blocked: set[Marker] = set()
+    waiting = 0
     for hint in hints:
-        if len(fresh) < MAX_POINTERS:
-            marker = Marker.of(hint)
-            known = upto.get(marker, 0)
-            if hint.first_version <= known:
-                continue
-            if hint.first_version > known + 1:
-                fresh += yield from _between(tables.events, known, hint)
-            upto[marker] = hint.last_version
-        fresh.append(hint)
-    return fresh
+        if len(fresh) >= MAX_POINTERS:
+            fresh.append(hint)
+            continue
+        marker = Marker.of(hint)
+        known = upto.get(marker, 0)
+        if hint.last_version <= known:
+            continue
+        found: list[Hint] = []
+        if hint.first_version > known + 1 and marker not in blocked:
+            try:
+                found = yield from _between(tables.events, known, hint)
+            except _UnreadableError as unreadable:
+                found = unreadable.before
+                damaged.append(unreadable.error)
+                blocked.add(marker)
+        if marker in blocked:
+            waiting += 1
+        else:
+            found.append(hint)
+        for commit in found:
+            if commit.first_version > known:
+                known = commit.last_version
+                fresh.append(commit)
+            else:
+                damaged.append(_overlapping(commit))
+        upto[marker] = known
+    yield from set_aside(tables.log, damaged, memory)
+    return fresh, waiting
 
 
 def _read_markers(table: str, hints: Sequence[Hint]) -> Steps[dict[Marker, int]]:
@@ -211,20 +277,38 @@ def _read_markers(table: str, hints: Sequence[Hint]) -> Steps[dict[Marker, int]]
 
 
 def _between(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
-    """Return the commits behind a version, up to the hinted one; not what was deleted since.
+    """Return the commits after a version, up to the hinted one; not what was deleted since.
 
     A page full is enough: the hinted commit comes on a later one then, and so do the others.
+
+    Raises:
+        _UnreadableError: one of them cannot be read.
     """
     found: list[Hint] = []
     after: Item | None = None
     while len(found) < MAX_POINTERS:
         response = yield requests.commits_before(table, hint, known + 1, after)
         key = {"S": hint.stream_key}
-        found += [pointer_to({**item, "stream_key": key}) for item in response["Items"]]
+        for item in response["Items"]:
+            try:
+                commit = pointer_to({**item, "stream_key": key})
+                if commit.stream_name not in {None, hint.stream_name}:
+                    check_identity(commit)
+            except StoredItemError as error:
+                raise _UnreadableError(found, error) from None
+            found.append(commit)
         after = response.get("LastEvaluatedKey")
         if after is None:
             break
     return found
+
+
+def _overlapping(commit: Hint) -> StoredItemError:
+    return StoredItemError(
+        commit.stream_key,
+        commit.first_version,
+        "its first version is in another commit, which is in the log.",
+    )
 
 
 def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:

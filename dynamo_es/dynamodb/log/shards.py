@@ -6,18 +6,19 @@ A shard's children hold what was written after it, so they are read when it is r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import stream_requests as requests
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.hints import find_hints
 from dynamo_es.dynamodb.log.stream_requests import Place
-from dynamo_es.exceptions import ServiceError, StoredItemError
+from dynamo_es.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.hints import Found
     from dynamo_es.dynamodb.requests import Response, Steps
 
 _EXPIRED: Final = "ExpiredIteratorException"
@@ -50,18 +51,18 @@ class Reading(NamedTuple):
 
     Attributes:
         shard: which.
-        hints: the commits among the records.
+        found: the commits among the records, and what cannot be read.
         records: how many there were.
-        skipped: how many of them are nothing of this library's.
+        newest_at: when the last of them was written, seconds since the epoch; None: not known.
         after: sequence number of the last record so far.
         iterator: where to go on; None at the end of the shard.
         trimmed: whether records were gone before they were read.
     """
 
     shard: Shard
-    hints: list[Hint]
+    found: Found
     records: int
-    skipped: int
+    newest_at: float | None
     after: str | None
     iterator: str | None
     trimmed: bool
@@ -219,30 +220,20 @@ def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
 
 def _reading(shard: Shard, response: Response, after: str | None, *, trimmed: bool) -> Reading:
     records = response["Records"]
-    hints, skipped = _hints_in(records)
+    changes = [record["dynamodb"] for record in records]
+    # An item that was removed has no image.
+    found = find_hints(change["NewImage"] for change in changes if "NewImage" in change)
     return Reading(
         shard,
-        hints,
+        found,
         len(records),
-        skipped,
-        records[-1]["dynamodb"]["SequenceNumber"] if records else after,
+        _written_at(changes[-1]) if changes else None,
+        changes[-1]["SequenceNumber"] if changes else after,
         response.get("NextShardIterator"),
         trimmed,
     )
 
 
-def _hints_in(records: Iterable[Mapping[str, Any]]) -> tuple[list[Hint], int]:
-    """Return the commits among records, and how many records are of foreign items."""
-    hints: list[Hint] = []
-    skipped = 0
-    for record in records:
-        # An item that was removed has none.
-        image = record["dynamodb"].get("NewImage")
-        try:
-            hint = None if image is None else find_hint(image)
-        except StoredItemError:
-            skipped += 1
-        else:
-            if hint is not None:
-                hints.append(hint)
-    return hints, skipped
+def _written_at(change: Mapping[str, Any]) -> float | None:
+    at = change.get("ApproximateCreationDateTime")
+    return at.timestamp() if isinstance(at, datetime) else at

@@ -78,6 +78,19 @@ def shard_iterator(stream_arn: str, shard_id: str, after: str | None) -> Request
     return Request("get_shard_iterator", params)
 
 
+def shard_iterator_at(stream_arn: str, shard_id: str, number: str) -> Request:
+    """Ask for an iterator over a shard: from the record of a sequence number on."""
+    return Request(
+        "get_shard_iterator",
+        {
+            "StreamArn": stream_arn,
+            "ShardId": shard_id,
+            "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+            "SequenceNumber": number,
+        },
+    )
+
+
 def get_records(iterator: str) -> Request:
     """Read records: up to a thousand, or 1 MB of them."""
     return Request("get_records", {"ShardIterator": iterator})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.items import generation_of, is_fence
 from dynamo_es.dynamodb.log.account import Account
 from dynamo_es.dynamodb.log.batches import fetch_all
+from dynamo_es.dynamodb.log.comparison import Comparison, check_content
+from dynamo_es.dynamodb.log.hints import find_hint
 from dynamo_es.dynamodb.log.items import MAX_POINTERS, Marker, read_page
 from dynamo_es.dynamodb.log.requests import get_markers, pages_from
 from dynamo_es.dynamodb.log.scan import count_items, fetch_pages, scan_commits
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.log.scan import Scanned
 
 MOST_FAULTS: Final = 100
 """That a report names; the others are counted."""
@@ -46,6 +51,9 @@ class Verified:
         foreign: items that are nothing of this library's.
         fault_count: how many faults there are.
         faults: the first of them, a sentence each.
+        set_aside: items of the events table that cannot be read: a commit among them has no
+            position, or takes positions that every reader passes over.
+        unreadable: the first of them, a sentence each.
     """
 
     pages: int = 0
@@ -60,6 +68,8 @@ class Verified:
     foreign: int = 0
     fault_count: int = 0
     faults: list[str] = field(default_factory=list)
+    set_aside: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def deleted(self) -> int:
@@ -68,14 +78,20 @@ class Verified:
 
     @property
     def sound(self) -> bool:
-        """Whether there is no fault."""
-        return not self.fault_count
+        """Whether there is no fault, and nothing is set aside."""
+        return not self.fault_count and not self.set_aside
 
     def note(self, fault: str) -> None:
         """Take a fault in."""
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(fault)
+
+    def note_unreadable(self, error: StoredItemError) -> None:
+        """Take an item in that cannot be read."""
+        self.set_aside += 1
+        if len(self.unreadable) < MOST_FAULTS:
+            self.unreadable.append(str(error))
 
 
 def scan_markers(table: str, after: Item | None = None) -> Request:
@@ -98,22 +114,31 @@ def verify(
     observer: Observer | None = None,
     *,
     on_progress: Callable[[Verified], None] = lambda _: None,
+    clock: Callable[[], float] = time.time,
 ) -> Verified:
     """Check that every commit has exactly one place in the log, and every stream its order.
 
     It reads only, and may run beside appends, deletions and sequencers. What it keeps in memory
-    is a few hundred bytes for each stream, whatever its length.
+    is a few hundred bytes for each stream, whatever its length, and more for the streams of
+    which the two tables do not say the same.
+
+    A commit of the log that the events table does not have was deleted, if its stream has a fence
+    or a later generation. If neither is there, it is a fault: the tables were restored to
+    different moments, say. Fences go after a week: a stream of which nothing is left at all
+    counts as deleted if it was created more than a week ago.
 
     Args:
         config: names of the tables.
         client: makes the client for the tables, or hands it out.
         observer: told of each operation; None: nobody.
         on_progress: called with what it has found so far.
+        clock: seconds since the epoch.
 
     Raises:
         ServiceError: AWS refused or did not answer.
 
-    Cost: the read units of both tables, all of them, those of the log's pages twice.
+    Cost: the read units of both tables, all of them, those of the log's pages twice; if the two
+    do not say the same of some streams, those of the pages once more, and of these streams.
     """
     gateway = Gateway(client, config, observer)
     report = Verified(expected=count_items(config, client, observer))
@@ -138,17 +163,43 @@ def verify(
     account.check_ahead(upto)
     behind = account.behind(upto)
     account.check_behind(behind, _read_again(gateway, config.log_table, behind))
-    for found in scan_commits(gateway, config.events_table):
-        report.scanned += found.items
-        report.commits += len(found.hints)
-        report.foreign += len(found.foreign)
-        for hint in found.hints:
-            if account.is_new(hint):
-                report.not_sequenced += 1
-            elif account.has(hint):
-                report.in_log += 1
+    for scanned in scan_commits(gateway, config.events_table, with_events=True):
+        _take_in(report, account, scanned, config.max_uncompressed_bytes)
         on_progress(report)
+    if doubtful := account.doubtful():
+        comparison = Comparison(gateway, config.events_table, doubtful, report.note, clock())
+        for item in _pages(gateway, config.log_table):
+            comparison.add(item)
+        comparison.finish()
     return report
+
+
+def _take_in(report: Verified, account: Account, scanned: Scanned, most_bytes: int) -> None:
+    items, found = scanned
+    report.scanned += len(items)
+    report.commits += len(found.hints)
+    report.foreign += len(found.foreign)
+    for error in found.damaged:
+        report.note_unreadable(error)
+    for hint in found.hints:
+        account.note_end(hint.stream_key, hint.generation - 1)
+        if account.is_new(hint):
+            report.not_sequenced += 1
+        elif account.has(hint):
+            report.in_log += 1
+    for item in items:
+        try:
+            if is_fence(item):
+                account.note_end(item["stream_key"]["S"], generation_of(item))
+                continue
+            hint_or_none = find_hint(item)
+        except StoredItemError:
+            continue  # noted above
+        try:
+            if hint_or_none is not None:
+                check_content(item, hint_or_none, most_bytes)
+        except StoredItemError as error:
+            report.note_unreadable(error)
 
 
 def _pages(gateway: Gateway, table: str) -> Iterator[Item]:
@@ -169,7 +220,7 @@ def _read_markers(gateway: Gateway, table: str, report: Verified) -> dict[Marker
             marker = Marker(item["log_key"]["S"], item["place"]["S"])
             try:
                 upto[marker] = int(item["upto"]["N"])
-            except (KeyError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 report.note(f"The marker {marker.log_key} / {marker.place} has no version.")
     return upto
 

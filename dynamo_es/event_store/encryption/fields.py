@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from threading import RLock
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -13,22 +12,22 @@ from pydantic import (
     PydanticUserError,
     RootModel,
     SerializeAsAny,
-    TypeAdapter,
     WrapSerializer,
 )
-from pydantic_core import from_json, to_json
 
-from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.annotations import (
     DICTS,
     LISTS,
     Holds,
+    classes_of,
+    marked_in_schema,
     peel,
     says,
     search,
     type_of_extras,
 )
 from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
+from dynamo_es.event_store.encryption.masks import adapter_of, mask_as_json
 from dynamo_es.event_store.encryption.plan import (
     Choice,
     Items,
@@ -41,12 +40,21 @@ from dynamo_es.event_store.encryption.plan import (
     Values,
 )
 from dynamo_es.exceptions import EncryptedFieldError
+from dynamo_es.forking import new_reentrant_lock
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 _PLAN: Final = "__dynamo_es_encryption_plan__"
 # Classes, or instances of them, that make another JSON of a value than its type says.
 _RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
 
-_lock = RLock()
+_UNSEEN: Final = (
+    "pydantic sees a mark of encryption in it that its annotations do not show, so it could not be "
+    "kept: mark the field itself."
+)
+
+_lock = new_reentrant_lock()
 
 
 def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
@@ -62,7 +70,15 @@ def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
     if plan is None:
         with _lock:
             reading = _Reading()
-            plan = reading.model(model)
+            try:
+                plan = reading.model(model)
+            except RecursionError:
+                raise EncryptedFieldError(
+                    model.__qualname__,
+                    "*",
+                    "a type in it is made of itself, so encrypted fields in it are not found: "
+                    "make it a model.",
+                ) from None
             # Kept at the class and nowhere else, so that classes of functions can be collected.
             for done in reading.plans.values():
                 setattr(done.model, _PLAN, done)
@@ -79,9 +95,14 @@ class _Reading:
         known: ModelPlan | None = self.plans.get(model) or model.__dict__.get(_PLAN)
         if known is not None:
             return known
-        holds = search(model)
-        plan = ModelPlan(model, Holds.MARKS in holds, Holds.ANYTHING in holds)
+        found: set[Any] = set()
+        holds = search(model, found)
+        plan = ModelPlan(
+            model, Holds.MARKS in holds, Holds.ANYTHING in holds, classes_of(found - {model})
+        )
         self.plans[model] = plan
+        if not plan.has_encrypted_fields and marked_in_schema(model.__pydantic_core_schema__):
+            raise EncryptedFieldError(model.__qualname__, "*", _UNSEEN)
         if plan.has_encrypted_fields:
             self._read(plan)
         return plan
@@ -109,6 +130,8 @@ class _Reading:
         for field, info in model.model_fields.items():
             label = (name, field)
             node = self._node(info.annotation, list(info.metadata), label, model)
+            if node is None or isinstance(node, Open):
+                _check_unseen(info, label, model)
             if node is None:
                 continue
             if not isinstance(node, Leaf | Open) and (field in reshaped or "*" in reshaped):
@@ -134,14 +157,14 @@ class _Reading:
         kind, more = peel(kind)
         metadata = [*metadata, *more]
         marks = _marks(metadata, label)
-        holds = search(kind)
+        found: set[Any] = set()
+        holds = search(kind, found)
         if marks:
             if len(marks) > 1 or Holds.MARKS in holds:
                 raise EncryptedFieldError(*label, "an encrypted value has another one in it.")
             return _leaf(marks[0], whole, label, model)
         if Holds.MARKS not in holds:
-            is_open = Holds.ANYTHING in holds or says(metadata, SerializeAsAny)
-            return Open(label) if is_open else None
+            return _unmarked(label, holds, metadata, found)
         if says(metadata, *_RESHAPING):
             raise EncryptedFieldError(
                 *label, "a serializer hides where the encrypted values in it are."
@@ -162,7 +185,12 @@ class _Reading:
             key, value = arguments
             if Holds.MARKS in search(key):
                 raise EncryptedFieldError(*label, "the keys of a dict cannot be encrypted.")
-            return Values(label, self._known(value, label, model))
+            keys = self._node(key, [], label, model)
+            return Values(
+                label,
+                self._known(value, label, model),
+                keys if isinstance(keys, Open) else None,
+            )
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return self.model(kind)
         raise _unsupported(label, kind)
@@ -192,8 +220,20 @@ class _Reading:
         if isinstance(branch, Choice | Leaf):
             # A union within the union, by another name: not worth telling apart.
             raise _unsupported(label, kind)
-        others = [search(other) for other in branches if other is not marked[0]]
-        return Choice(branch, Open(label) if any(Holds.ANYTHING in one for one in others) else None)
+        rest: Any = Union
+        others = self._node(
+            rest[tuple(one for one in branches if one is not marked[0])], [], label, model
+        )
+        return Choice(branch, others)
+
+
+def _unmarked(
+    label: tuple[str, str], holds: Holds, metadata: list[Any], found: set[Any]
+) -> Open | None:
+    if Holds.ANYTHING in holds or says(metadata, SerializeAsAny):
+        return Open(label)
+    classes = classes_of(found)
+    return Open(label, classes) if classes else None
 
 
 def _marks(metadata: list[Any], label: tuple[str, str]) -> list[Encrypted]:
@@ -217,7 +257,7 @@ def _leaf(
                 *label, f"subject_field names {subject!r}, which is no field."
             )
         _refuse_secret_subject(model, subject)
-    return Leaf(*label, _mask(mark.mask_value, kind, label, model), subject, nullable)
+    return Leaf(*label, mask_as_json(mark.mask_value, kind, label, model), subject, nullable)
 
 
 def _subject_of(model: type[BaseModel]) -> str | None:
@@ -264,34 +304,17 @@ def _refuse_secret_subject(model: type[BaseModel], field: str) -> None:
         )
 
 
-def _mask(value: Any, kind: Any, label: tuple[str, str], model: type[BaseModel]) -> Any:
-    """Return a mask as JSON that can be loaded as a value of the field."""
+def _check_unseen(info: FieldInfo, label: tuple[str, str], model: type[BaseModel]) -> None:
+    """Raise `EncryptedFieldError` if only pydantic's schema shows that a field is marked."""
+    kind = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
-        config = {
-            name: model.model_config[name]
-            for name in ("strict", "arbitrary_types_allowed")
-            if name in model.model_config
-        }
-        try:
-            adapter = TypeAdapter(kind, config=config or None)  # type: ignore[arg-type]
-        except PydanticUserError:
-            adapter = TypeAdapter(kind)
-        try:
-            check_json(value)
-        except NotJsonError:
-            value = adapter.dump_python(
-                adapter.validate_python(value), mode="json", by_alias=True, round_trip=True
-            )
-            check_json(value)
-        text = to_json(value)
-        adapter.validate_json(text)
-    except Exception as error:
+        schema = adapter_of(kind, model).core_schema
+    except PydanticUserError as error:
         raise EncryptedFieldError(
-            *label,
-            f"its mask_value {value!r} is no value of its type, so what is masked could not be "
-            f"loaded: {error}",
+            *label, f"whether it has encrypted values is not known: {error.message}"
         ) from error
-    return from_json(text)
+    if marked_in_schema(schema):
+        raise EncryptedFieldError(*label, _UNSEEN)
 
 
 def _unsupported(label: tuple[str, str], kind: Any) -> EncryptedFieldError:

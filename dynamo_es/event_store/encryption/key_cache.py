@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
+
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ class _Process:
     """All caches of this process; the lock also guards what is in them."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
+        self.lock = new_lock()
         self.caches: WeakSet[KeyCache] = WeakSet()
         self.deletions = 0
 

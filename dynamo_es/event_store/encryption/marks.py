@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+SCHEMA_MARK: Final = "dynamo_es_encrypted"
+"""Key in the metadata of pydantic's schema of what is marked."""
+
 
 @dataclass(frozen=True)
 class Encrypted:
@@ -25,6 +28,15 @@ class Encrypted:
 
     mask_value: Any
     subject_field: str | None = None
+
+    def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
+        """Mark pydantic's schema as well, so that it shows wherever the mark stands."""
+        # Source and handler; the source is `self` where the class stands in the place of a mark.
+        handler = arguments[-1]
+        source = arguments[0] if len(arguments) > 1 else self
+        schema = dict(handler(source))
+        schema["metadata"] = {**(schema.get("metadata") or {}), SCHEMA_MARK: True}
+        return schema
 
     # A mask may be a list or a dict, and what `Annotated` holds has to have a hash.
     def __hash__(self) -> int:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
-
+from dynamo_es.event_store.encryption.hidden import have_subclasses, refuse_marked
 from dynamo_es.exceptions import EncryptedFieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+    from pydantic import BaseModel
 
 
 class Sealer(Protocol):
@@ -171,16 +170,20 @@ class Places(Node):
 
 @dataclass(frozen=True, slots=True)
 class Values(Node):
-    """The values of a dict."""
+    """The values of a dict; its keys are looked at where they may hold something."""
 
     label: tuple[str, str]
     entry: Node
+    key: Open | None = None
 
     def seal(self, value: Any, data: Any, place: Place) -> Any:
         """Return sealed JSON; see `Node.seal`."""
         # Keys of two kinds may be one in JSON, as 1 and "1" are.
         if not self.fits(value) or not isinstance(data, dict) or len(value) != len(data):
             raise unlike(self.label, value)
+        if self.key is not None:
+            for one in value:
+                self.key.seal(one, None, place)
         return {
             key: self.entry.seal(one, json, place.below(key))
             for one, (key, json) in zip(value.values(), data.items(), strict=True)
@@ -215,13 +218,21 @@ class Choice(Node):
 
 @dataclass(frozen=True, slots=True)
 class Open(Node):
-    """A value of any type: one with encrypted fields in it could not be found again."""
+    """A value in which something with encrypted fields could not be found again.
+
+    Attributes:
+        label: class and field that hold it.
+        classes: None: it may be of any type. Else its type names these, without encrypted fields:
+            a subclass of one may have some.
+    """
 
     label: tuple[str, str]
+    classes: tuple[type, ...] | None = None
 
     def seal(self, value: Any, data: Any, place: Place) -> Any:
         """Return sealed JSON; see `Node.seal`."""
-        refuse_marked(value, self.label, place.plan_of)
+        if self.classes is None or have_subclasses(self.classes):
+            refuse_marked(value, self.label, place.plan_of)
         return data
 
 
@@ -252,11 +263,13 @@ class ModelPlan(Node):
         steps: of the fields that have something to be done, by key.
         has_encrypted_fields: whether a value of it is ever encrypted.
         is_open: whether a value in it may be of any type.
+        classes: what it is made of, other than itself: a subclass of one may have encrypted fields.
     """
 
     model: type[BaseModel]
     has_encrypted_fields: bool = False
     is_open: bool = False
+    classes: tuple[type, ...] = ()
     subject: str | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -291,6 +304,10 @@ class ModelPlan(Node):
                 sealed[step.key] = new
         return sealed
 
+    def may_hide(self) -> bool:
+        """Whether a value may hold encrypted fields of which the class says nothing."""
+        return self.is_open or have_subclasses(self.classes)
+
     def has(self, key: str) -> bool:
         """Whether a field of this key has something to be done."""
         return any(step.key == key for step in self.steps)
@@ -317,34 +334,6 @@ def unlike(label: tuple[str, str], value: Any) -> EncryptedFieldError:
         "that its type says, so they cannot be found. Was it built without validation, or "
         "serialized in another way?",
     )
-
-
-def refuse_marked(
-    value: Any, label: tuple[str, str], plan_of: Callable[[type[BaseModel]], ModelPlan]
-) -> None:
-    """Raise `EncryptedFieldError` if a model with encrypted fields is in a value of any type."""
-    if type(value) in _ATOMS:
-        return
-    inside: Collection[Any] = ()
-    if isinstance(value, BaseModel):
-        plan = plan_of(type(value))
-        if plan.has_encrypted_fields:
-            raise EncryptedFieldError(
-                *label,
-                f"it holds a {type(value).__qualname__}, which has encrypted fields, but its type "
-                "does not say so: they would be stored in clear. Name the class in the type.",
-            )
-        if plan.is_open:
-            for name, member in (*value.__dict__.items(), *(value.model_extra or {}).items()):
-                refuse_marked(member, (type(value).__qualname__, name), plan_of)
-    elif isinstance(value, Mapping):
-        inside = value.values()
-    elif isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray):
-        inside = value
-    elif is_dataclass(value) and not isinstance(value, type):
-        inside = [getattr(value, one.name, None) for one in fields(value)]
-    for one in inside:
-        refuse_marked(one, label, plan_of)
 
 
 def subject_text(value: Any) -> str | None:

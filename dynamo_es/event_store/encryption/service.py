@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from pydantic import BaseModel
+
+from dynamo_es.contracts.checks import check_kind, check_subject
 from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
 from dynamo_es.event_store.encryption.fields import encrypted_fields
+from dynamo_es.event_store.encryption.hidden import refuse_marked
 from dynamo_es.event_store.encryption.key_cache import KeyCache, forget_everywhere
-from dynamo_es.event_store.encryption.plan import Place, refuse_marked
-from dynamo_es.exceptions import DecryptionError, InvalidEventError, NoSubjectIdFound
+from dynamo_es.event_store.encryption.plan import Place
+from dynamo_es.exceptions import (
+    DecryptionError,
+    EncryptedFieldError,
+    InvalidEventError,
+    NoSubjectIdFound,
+    UnknownSubjectError,
+)
 from dynamo_es.values import DEFAULT_TENANT, SubjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
-
-    from pydantic import BaseModel
 
     from dynamo_es.contracts import KeyStorageStrategy
     from dynamo_es.event_store.encryption.plan import Leaf
@@ -103,9 +111,10 @@ class Encryption:
         Cost: nothing without marked fields; 1 request for each subject whose key is not
         remembered.
         """
+        check_kind("event", event, BaseModel)
         plan = encrypted_fields(type(event))
         if not plan.has_encrypted_fields:
-            if plan.is_open:
+            if plan.may_hide():
                 refuse_marked(event, (type(event).__qualname__, "*"), encrypted_fields)
             return data, []
         keys: dict[str, Cipher] = {}
@@ -117,8 +126,9 @@ class Encryption:
             try:
                 check_json(value)
             except NotJsonError as error:
+                # Without the path in it: keys of a secret are secret.
                 raise InvalidEventError(
-                    stream_id, f"the encrypted field {pointer}: {error.describe('the value')}"
+                    stream_id, f"a value in the encrypted field {pointer} {error.reason}"
                 ) from None
             cipher = keys.get(subject)
             if cipher is None:
@@ -129,6 +139,22 @@ class Encryption:
         place = Place("", stream_id.name, event, seal, encrypted_fields)
         sealed = plan.seal(event, data, place)
         return sealed, [[subject, keys[subject].key_id, masks] for subject, masks in notes.items()]
+
+    def refuse_marked_context(self, context: BaseModel) -> None:
+        """Raise `EncryptedFieldError` if an event's metadata has encrypted fields.
+
+        Metadata is stored in clear.
+        """
+        check_kind("context", context, BaseModel)
+        kind = type(context)
+        if encrypted_fields(kind).has_encrypted_fields:
+            raise EncryptedFieldError(
+                kind.__qualname__,
+                "*",
+                "metadata is stored in clear, so it has no encrypted fields: "
+                "put them into the event.",
+            )
+        refuse_marked(context, (kind.__qualname__, "*"), encrypted_fields)
 
     def decrypt(
         self,
@@ -188,16 +214,21 @@ class Encryption:
         backups of the table until they expire. Idempotent; call it again if it fails.
 
         Raises:
+            UnknownSubjectError: the subject never had a key in this tenant, so nothing was ever
+                encrypted for it. Is it spelled as it is in the events?
             InvalidSubjectError: not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 1 request, 1 write unit.
+        Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit.
         """
+        check_subject(subject)
         try:
-            self._key_storage.delete(subject)
+            known = self._key_storage.delete(subject)
         finally:
             # After the deletion: what is read from now on cannot be the deleted key.
             forget_everywhere(self._tenant_id, subject)
+        if known is False:  # a storage of python-event-sourcery's kind returns None
+            raise UnknownSubjectError(subject)
 
     def _key_to_read(self, subject: str) -> Cipher | None:
         def read() -> Cipher | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from event_sourcery import StreamId
 from event_sourcery.read_model import CursorsDao, Projector
 
+from dynamo_es import ANY_VERSION
+from dynamo_es import DynamoBackend as CoreBackend
 from dynamo_es import StreamId as OurStreamId
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBCursorsDao
 from dynamo_es.contracts import Followed
@@ -15,6 +18,7 @@ from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.cursors import DynamoCursors
 from dynamo_es.exceptions import InvalidConsumerError
 from tests.adapters.event_sourcery.orders import placed
+from tests.bdd import an_event
 from tests.engine import Capability, needs
 from tests.faults import Fault, Network
 from tests.recording import recording
@@ -256,3 +260,29 @@ def test_missing_events_of_a_tenant_are_loaded_from_its_own_streams(backend, cur
     projector.project(events[1], STREAM)
 
     assert read_model.versions == [1, 2]
+
+
+def test_a_projection_with_a_projector_of_ours_goes_on_where_theirs_was(cursors, client, config):
+    """Whatever route the events come by: the log tells their generation, and theirs knew none."""
+    backend = CoreBackend(replace(config.of_core(), sequencing="inline"), client)
+    stream = OurStreamId(name="order 1", category="orders")
+    for number in range(1, 6):
+        backend.storage.insert_events(stream, ANY_VERSION, [an_event(stream, data={"n": number})])
+    for version in (1, 2, 3):
+        cursors.increment("orders", STREAM, version)
+    applied = []
+    projector = backend.projector(
+        "orders", lambda event, _: applied.append(event.version), keep_unknown=True
+    )
+    projection = backend.projection("log", projector, category="orders", keep_unknown=True)
+
+    projection.catch_up()
+    assert applied == [4, 5]
+    backend.checkpoints.reset("log", 0)
+    projection.catch_up()
+    assert applied == [4, 5]
+
+    backend.storage.delete_stream(stream)
+    backend.storage.insert_events(stream, ANY_VERSION, [an_event(stream)])
+    projection.catch_up()
+    assert applied == [4, 5, 1]

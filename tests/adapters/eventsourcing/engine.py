@@ -17,6 +17,7 @@ from dynamo_es.adapters.eventsourcing import (
 )
 from dynamo_es.dynamodb.tables import delete_tables
 from tests.conftest import ENDPOINT_VARIABLE
+from tests.engine import LOCAL
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -31,7 +32,7 @@ ENGINES = {"moto": "moto:tests"}
 """Endpoints at hand, by the names of their engines."""
 
 if endpoint := os.environ.get(ENDPOINT_VARIABLE):
-    ENGINES["dynamodb-local"] = endpoint
+    ENGINES[LOCAL] = endpoint
 
 
 def events(originator_id: UUID | str, *versions: int, state: bytes = b'{"a":1}') -> list[Any]:

@@ -1,4 +1,4 @@
-"""Runs the library's own cases on moto and, where there is one, on DynamoDB Local."""
+"""Runs the library's own cases on moto and, where there is one, on the local engine."""
 
 from __future__ import annotations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.engine import MOTO
 from tests.engines.lab import item_of, key
-from tests.engines.probe import ACCEPTED, INVALID, MOTO, Probe
+from tests.engines.probe import ACCEPTED, INVALID, Probe
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab

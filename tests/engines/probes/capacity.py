@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.engine import MOTO
 from tests.engines.lab import item_of, key
-from tests.engines.probe import LOCAL, MOTO, Probe, error_of
+from tests.engines.probe import Probe, error_of
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab
@@ -126,14 +127,14 @@ PROBES = [
         does=_transact(100, 100, 100),
         answer="6",
         source=_UNITS,
-        instead={MOTO: "0", LOCAL: "2"},
+        instead={MOTO: "0"},
     ),
     Probe(
         name="units of a transaction of two puts of 1,500 bytes",
         does=_transact(1500, 1500),
         answer="8",
         source=_UNITS,
-        instead={MOTO: "0", LOCAL: "4"},
+        instead={MOTO: "0"},
     ),
     Probe(
         name="units of a batch write of three items of 1,500 bytes",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.engine import MOTO
 from tests.engines.lab import key, number, text
-from tests.engines.probe import MOTO, REFUSED, Probe, error_of
+from tests.engines.probe import REFUSED, Probe, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

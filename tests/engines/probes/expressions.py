@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.engine import MOTO
 from tests.engines.lab import key, number, text
-from tests.engines.probe import ACCEPTED, INVALID, MOTO, SEEN, Probe
+from tests.engines.probe import ACCEPTED, INVALID, SEEN, Probe
 
 _NAMES = "developer guide, Expression attribute names (aliases)"
 _VALUES = "developer guide, Using expression attribute values"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES
+from tests.engine import MOTO
 from tests.engines.lab import item_of, key, number, text
-from tests.engines.probe import ACCEPTED, INVALID, MOTO, Probe
+from tests.engines.probe import ACCEPTED, INVALID, Probe
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab

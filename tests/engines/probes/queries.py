@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.engine import MOTO
 from tests.engines.lab import item_of, key, number, text, versions
-from tests.engines.probe import INVALID, MOTO, SEEN, Probe
+from tests.engines.probe import INVALID, SEEN, Probe
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab
@@ -62,7 +63,7 @@ def _from_a_gap(lab: Lab) -> str:
 
 
 def _by_bytes(lab: Lab) -> str:
-    # In UTF-16, as Java compares, the last two would be the other way round.
+    # In UTF-16 the last two would be the other way round.
     table = lab.another_table(sort_kind="S")
     for place in ("𝄞", "a", "\uffee", "B", "é"):
         lab.put({"id": text("a"), "version": text(place)}, TableName=table)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.engine import LOCAL, MOTO
 from tests.engines.lab import key, number, text
-from tests.engines.probe import MOTO, Probe, error_of
+from tests.engines.probe import Probe, error_of
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab
@@ -114,7 +115,7 @@ PROBES = [
         does=_unchanged,
         answer="INSERT 1, MODIFY 1",
         source=_GUIDE,
-        instead={MOTO: "INSERT 1, MODIFY 1, MODIFY 1, MODIFY 1"},
+        instead=dict.fromkeys((MOTO, LOCAL), "INSERT 1, MODIFY 1, MODIFY 1, MODIFY 1"),
     ),
     Probe(
         name="records of what was refused",

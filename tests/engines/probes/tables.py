@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.engine import LOCAL, MOTO
 from tests.engines.lab import key
-from tests.engines.probe import ACCEPTED, INVALID, LOCAL, MOTO, UNKNOWN, Probe, outcome
+from tests.engines.probe import ACCEPTED, INVALID, UNKNOWN, Probe, outcome
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab
@@ -85,7 +86,7 @@ PROBES = [
         does=lambda lab: lab.create_table(f"{lab.table}-new")["TableDescription"]["TableStatus"],
         answer="CREATING",
         source=_CREATE,
-        instead={MOTO: "ACTIVE", LOCAL: "ACTIVE"},
+        instead={MOTO: "ACTIVE"},
     ),
     Probe(
         name="creation of a table that is there",
@@ -164,7 +165,7 @@ PROBES = [
         does=lambda lab: [_expire(lab), _expire(lab)],
         answer=INVALID,
         source="API reference, UpdateTimeToLive",
-        instead={MOTO: ACCEPTED},
+        instead={MOTO: ACCEPTED, LOCAL: ACCEPTED},
     ),
     Probe(
         name="backups of a new table",
@@ -186,13 +187,11 @@ PROBES = [
         does=_tag_at_creation,
         answer="application",
         source=f"{_CREATE}, Tags",
-        instead={LOCAL: UNKNOWN},
     ),
     Probe(
         name="tags given later",
         does=_tag_later,
         answer="application",
         source="API reference, TagResource",
-        instead={LOCAL: UNKNOWN},
     ),
 ]

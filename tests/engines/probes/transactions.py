@@ -9,8 +9,9 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from tests.engine import MOTO
 from tests.engines.lab import item_of, key, number, text, versions
-from tests.engines.probe import ACCEPTED, CANCELED, INVALID, MOTO, Probe, error_of, outcome
+from tests.engines.probe import ACCEPTED, CANCELED, INVALID, Probe, error_of, outcome
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab

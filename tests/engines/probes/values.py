@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.engine import MOTO
 from tests.engines.lab import key, number, text
-from tests.engines.probe import ACCEPTED, INVALID, MOTO, Probe
+from tests.engines.probe import ACCEPTED, INVALID, Probe
 
 if TYPE_CHECKING:
     from tests.engines.lab import Lab

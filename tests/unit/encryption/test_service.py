@@ -20,6 +20,7 @@ from dynamo_es.exceptions import (
     InvalidSubjectError,
     NoSubjectIdFound,
     UnavailableError,
+    UnknownSubjectError,
 )
 from dynamo_es.memory import MemoryKeyStorage
 from dynamo_es.values import StreamId, SubjectKey
@@ -73,7 +74,7 @@ class CountingStorage(MemoryKeyStorage):
 
     def delete(self, subject):
         CountingStorage.requests.append(("delete", subject))
-        super().delete(subject)
+        return super().delete(subject)
 
 
 @pytest.fixture
@@ -206,6 +207,17 @@ def test_a_subject_that_comes_back_has_another_key(service):
     assert old[1][0][1] != new[1][0][1]
     assert service.decrypt(*new, STREAM, EVENT)["email"] == "ann@example.org"
     assert service.decrypt(*old, STREAM, EVENT)["email"] == "[erased]"
+
+
+def test_shredding_a_subject_that_never_had_a_key_says_so(service):
+    encrypt(service, ANN)
+    with pytest.raises(UnknownSubjectError, match="'Ann' never had a key"):
+        service.shred("Ann")
+    with pytest.raises(UnknownSubjectError):
+        service.scoped_for_tenant("another").shred("ann")
+
+    service.shred("ann")
+    service.shred("ann")  # shredded already: no error
 
 
 def test_shredding_is_seen_at_once_by_all_of_the_process(service, storage):

@@ -8,7 +8,7 @@ from dynamo_es import Aggregate, Event
 class Opened(Event):
     """An account was opened."""
 
-    __event_name__ = "account.opened"
+    __event_name__ = "accounts.opened"
 
     owner: str
 
@@ -16,7 +16,7 @@ class Opened(Event):
 class Deposited(Event):
     """Money came in."""
 
-    __event_name__ = "account.deposited"
+    __event_name__ = "accounts.deposited"
 
     amount: int
 
@@ -24,7 +24,7 @@ class Deposited(Event):
 class Withdrawn(Event):
     """Money went out."""
 
-    __event_name__ = "account.withdrawn"
+    __event_name__ = "accounts.withdrawn"
 
     amount: int
 

@@ -1,0 +1,145 @@
+"""Commands that were decided: how a stream tells that it has seen one before.
+
+The ids of a command's events derive from the command, so a stream holds the proof itself: the
+first event's id. A snapshot stands for the events up to it, so it keeps the ids of the latest ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from uuid import UUID, uuid5
+
+from dynamo_es.exceptions import InputError, UnreadableEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynamo_es.values import RawEvent, StreamId, TenantId
+
+CommandId: TypeAlias = UUID | str
+"""What identifies a command: a UUID, or text that is not empty. A UUID and its text are one."""
+
+KEPT_COMMANDS: Final = 100
+"""How many of the latest commands a snapshot remembers."""
+
+NOTE: Final = "$commands"
+"""Key of a snapshot's stored context: the latest commands in it."""
+
+_NAMESPACE: Final = UUID("6b0c1f5e-2f3d-4a53-9b39-0f4c3f0a7e51")
+_VERSION_BITS: Final = 0xF << 76
+_DERIVED: Final = 8 << 76
+"""UUID version 8 is for one's own use: nobody else's ids are taken for a command's."""
+
+
+class Decided(NamedTuple):
+    """A command in a stream.
+
+    Attributes:
+        first: id of its first event.
+        version: version of its first event, 1-based.
+        length: how many events it led to.
+    """
+
+    first: UUID
+    version: int
+    length: int
+
+    @property
+    def last(self) -> int:
+        """Version of its last event."""
+        return self.version + self.length - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command to one stream.
+
+    Attributes:
+        id: as text.
+        first: id that its first event gets.
+    """
+
+    id: str
+    first: UUID
+
+    @classmethod
+    def of(cls, command_id: CommandId, tenant_id: TenantId, stream_id: StreamId) -> Command:
+        """Return the command of this id to a stream.
+
+        Raises:
+            InputError: the id is neither a UUID nor text, or is empty.
+        """
+        if not isinstance(command_id, UUID | str) or not str(command_id):
+            raise InputError(
+                f"command_id must be a UUID or text that is not empty, not {command_id!r}."
+            )
+        text = str(command_id)
+        # As JSON: no two lists of texts look the same.
+        identity = json.dumps([tenant_id, stream_id.category, str(stream_id), text])
+        return cls(text, _derive(_NAMESPACE, identity))
+
+    def event_id(self, index: int) -> UUID:
+        """Return the id of its event at an index, 0-based."""
+        return _event_id(self.first, index)
+
+
+class DecidedCommands:
+    """The commands that loaded events and their snapshot tell of, in the order of the stream."""
+
+    __slots__ = ("_found", "_last")
+
+    def __init__(self, raws: Iterable[RawEvent] = ()) -> None:
+        self._found: dict[UUID, Decided] = {}
+        self._last: Decided | None = None
+        for raw in raws:
+            if NOTE in raw.context:
+                self._take(raw)
+            elif raw.uuid.int & _VERSION_BITS == _DERIVED and raw.version is not None:
+                self.add(raw.uuid, raw.version)
+
+    def add(self, uuid: UUID, version: int) -> None:
+        """Take note of the next event of the stream that a command led to."""
+        last = self._last
+        if (
+            last is not None
+            and version == last.version + last.length
+            and uuid == _event_id(last.first, last.length)
+        ):
+            self._last = last._replace(length=last.length + 1)
+        else:
+            self._last = Decided(uuid, version, 1)
+        self._found[self._last.first] = self._last
+
+    def find(self, command: Command) -> Decided | None:
+        """Return where a command is in the stream; None if it is not known to be there."""
+        return self._found.get(command.first)
+
+    def note(self) -> dict[str, Any]:
+        """Return what a snapshot keeps of them."""
+        latest = list(self._found.values())[-KEPT_COMMANDS:]
+        if not latest:
+            return {}
+        return {NOTE: [[one.first.hex, one.version, one.length] for one in latest]}
+
+    def _take(self, snapshot: RawEvent) -> None:
+        try:
+            noted = [Decided(UUID(hex=a), int(b), int(c)) for a, b, c in snapshot.context[NOTE]]
+        except (AttributeError, TypeError, ValueError):
+            raise UnreadableEventError(
+                snapshot.stream_id,
+                snapshot.version,
+                snapshot.name,
+                f"its context has a {NOTE} that this library did not write. Delete the snapshot.",
+            ) from None
+        self._found |= {one.first: one for one in noted}
+        self._last = noted[-1] if noted else None
+
+
+def _event_id(first: UUID, index: int) -> UUID:
+    return first if index == 0 else _derive(first, str(index))
+
+
+def _derive(namespace: UUID, name: str) -> UUID:
+    return UUID(int=uuid5(namespace, name).int & ~_VERSION_BITS | _DERIVED)

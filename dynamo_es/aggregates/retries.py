@@ -1,0 +1,76 @@
+"""How long a decision is tried again: a budget of time, and waits at random."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RETRY_SECONDS: Final = 10.0
+"""How long a decision is tried again, unless the repository says otherwise."""
+
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+_LARGEST_EXPONENT: Final = 10
+
+
+class Retries:
+    """Decides whether there is another try, and waits before it.
+
+    Args:
+        seconds: how long to go on since now.
+        attempts: most tries in all; None: as many as the time allows.
+        monotonic: seconds since any moment.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        attempts: int | None,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._until = monotonic() + seconds
+        self._attempts = attempts
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._failed = 0
+
+    def wait_or_raise(self, error: Exception) -> bool:
+        """Wait before the next try, or raise the error of this one if there is none.
+
+        Returns:
+            Whether it waited; the first time it does not.
+        """
+        self._failed += 1
+        if self._failed == self._attempts:
+            raise error
+        left = self._until - self._monotonic()
+        if left <= 0:
+            raise error
+        if self._failed == 1:
+            return False
+        growth = 2 ** min(self._failed, _LARGEST_EXPONENT)
+        # At random, so that two do not go on hindering each other.
+        pause = random.uniform(0, min(_FIRST_PAUSE * growth, _LONGEST_PAUSE))  # noqa: S311
+        self._sleep(min(pause, left))
+        return True
+
+
+def check_seconds(seconds: float) -> None:
+    """Raise `InputError` unless it is a number of 0 or more, and finite."""
+    right = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not right or not math.isfinite(seconds) or seconds < 0:
+        raise InputError(f"retry_seconds must be a number of 0 or more, not {seconds!r}.")
+
+
+def check_attempts(attempts: int | None) -> None:
+    """Raise `InputError` unless it is an integer of 1 or more, or None."""
+    if attempts is not None and (type(attempts) is not int or attempts < 1):
+        raise InputError(f"attempts must be an integer of 1 or more, or None, not {attempts!r}.")

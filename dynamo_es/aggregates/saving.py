@@ -1,0 +1,107 @@
+"""Storing what an aggregate emitted: once, whatever is delivered twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from dynamo_es.aggregates.aggregate import Aggregate
+from dynamo_es.contracts import EnlistedWrite
+from dynamo_es.exceptions import InputError, InvalidEnlistedWriteError
+
+if TYPE_CHECKING:
+    from dynamo_es.aggregates.commands import Command, Decided
+    from dynamo_es.aggregates.streams import AggregateStream
+    from dynamo_es.event_store.wrapped import Context, WrappedEvent
+    from dynamo_es.values import RawEvent
+
+TAggregate = TypeVar("TAggregate", bound=Aggregate)
+
+TransactWith: TypeAlias = Sequence[EnlistedWrite] | Callable[[TAggregate], Sequence[EnlistedWrite]]
+"""Writes that go along with the events, or what makes them of the aggregate that emitted these."""
+
+
+def writes_of(
+    transact_with: TransactWith[TAggregate], aggregate: TAggregate
+) -> Sequence[EnlistedWrite]:
+    """Return the writes that go along with what an aggregate has emitted."""
+    return _listed(transact_with(aggregate) if callable(transact_with) else transact_with)
+
+
+def kept(transact_with: TransactWith[TAggregate]) -> TransactWith[TAggregate]:
+    """Return the same writes in a form that every attempt finds all of them in."""
+    return transact_with if callable(transact_with) else _listed(transact_with)
+
+
+def _listed(writes: Iterable[EnlistedWrite]) -> Sequence[EnlistedWrite]:
+    try:
+        return tuple(writes)
+    except TypeError:
+        raise InvalidEnlistedWriteError(
+            "transact_with must be a list of writes, or a plain function that returns one, "
+            f"not {type(writes).__name__}."
+        ) from None
+
+
+def append(
+    stream: AggregateStream,
+    aggregate: Aggregate,
+    context: Context | None,
+    writes: Sequence[EnlistedWrite],
+    command: Command | None,
+) -> bool:
+    """Append what was emitted; False if another run of the command has stored its events."""
+    if aggregate._outdated:  # noqa: SLF001 - of its own package
+        raise InputError(
+            f"Stream {stream.id}: the aggregate emitted the events of a command that was "
+            "decided before, so its state is not that of its stream. Load it again."
+        )
+    if aggregate._stream_id not in (None, stream.id):  # noqa: SLF001
+        raise InputError(
+            f"Stream {stream.id}: the aggregate was loaded from the stream "
+            f"{aggregate._stream_id}, and is saved there."  # noqa: SLF001
+        )
+    pending = aggregate._pending_events()  # noqa: SLF001
+    if not pending:
+        if writes:
+            raise InvalidEnlistedWriteError(
+                "Writes go along with events, and the aggregate has emitted none: send them "
+                "yourself, or give a callable that returns none then."
+            )
+        return True
+    events = [_identified(one, index, context, command) for index, one in enumerate(pending)]
+    options = {"transact_with": writes} if writes else {}
+    version = stream.store.append(
+        *events,
+        stream_id=stream.id,
+        expected_version=aggregate._versioning(),  # noqa: SLF001
+        **options,
+    )
+    if command is not None and version is not None and version.repeated:
+        return False
+    aggregate._stream_id = stream.id  # noqa: SLF001
+    aggregate._stored(events, version, of_command=command is not None)  # noqa: SLF001
+    return True
+
+
+def take_as_decided(
+    aggregate: Aggregate, stream: AggregateStream, raws: list[RawEvent], decided: Decided
+) -> None:
+    """Treat what an aggregate emitted as what its command led to when it was decided first.
+
+    If it emitted something else now, its state is not that of its stream: it is not saved again.
+    """
+    same = aggregate.__changes__ == stream.events_of(raws, decided)
+    aggregate._pending_events().clear()  # noqa: SLF001 - of its own package
+    aggregate._outdated = not same  # noqa: SLF001
+    aggregate._stored_version = decided.last  # noqa: SLF001
+    aggregate._generation = raws[-1].generation  # noqa: SLF001
+
+
+def _identified(
+    wrapped: WrappedEvent[Any], index: int, context: Context | None, command: Command | None
+) -> WrappedEvent[Any]:
+    if context is not None:
+        wrapped = replace(wrapped, context=context)
+    return wrapped if command is None else replace(wrapped, uuid=command.event_id(index))

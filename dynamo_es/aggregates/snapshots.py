@@ -1,0 +1,84 @@
+"""When a repository takes snapshots, and that no failure of one undoes a save."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from dynamo_es.aggregates.aggregate import Aggregate
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.exceptions import AggregateDefinitionError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.values import StreamId
+
+_LOG: Final = logging.getLogger("dynamo_es.aggregates")
+
+TAggregate = TypeVar("TAggregate", bound=Aggregate)
+
+
+class SnapshotPolicy(Generic[TAggregate]):
+    """When to take a snapshot: every so many events, when a callable says so, or never.
+
+    Args:
+        every: take one when a save leaves so many events or more since the last one.
+        snapshot_when: is asked after each save, in the place of ``every``.
+
+    Raises:
+        InputError: both are given, or one is not what it has to be.
+    """
+
+    def __init__(
+        self, every: int | None, snapshot_when: Callable[[TAggregate, int], bool] | None
+    ) -> None:
+        if every is not None and snapshot_when is not None:
+            raise InputError("Snapshots: give every or snapshot_when, not both.")
+        if every is not None and (type(every) is not int or every < 1):
+            raise InputError(f"every must be an integer of 1 or more, not {every!r}.")
+        if snapshot_when is not None and not callable(snapshot_when):
+            raise InputError(f"snapshot_when must be callable, not {snapshot_when!r}.")
+        self._every = every
+        self._when = snapshot_when
+
+    def check(self, kind: type[Any]) -> None:
+        """Raise `AggregateDefinitionError` if snapshots are wanted of a class that has none."""
+        if self._every is None and self._when is None:
+            return
+        if getattr(kind, "__snapshot__", None) is Aggregate.__snapshot__:
+            raise AggregateDefinitionError(
+                f"{kind.__qualname__} has no __snapshot__(), and this repository takes snapshots: "
+                "define __snapshot__() and __restore__(state), or leave out every and "
+                "snapshot_when."
+            )
+
+    def apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
+        """Take a snapshot if it is time for one. Raises nothing: the events are stored."""
+        try:
+            self._apply(store, stream_id, aggregate)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the save succeeded
+            version = aggregate.stored_version
+            _LOG.warning(
+                "No snapshot of stream %s at %s: %s", stream_id, version, describe_error(error)
+            )
+
+    def _apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
+        version = aggregate.stored_version
+        since = version - aggregate._snapshot_version  # noqa: SLF001 - of its own package
+        if self._every is not None:
+            wanted = since >= self._every
+        else:
+            wanted = self._when is not None and bool(self._when(aggregate, since))
+        if not wanted:
+            return
+        snapshot = WrappedEvent(
+            aggregate.__snapshot__(),
+            version,
+            generation=aggregate._generation,  # noqa: SLF001
+        )
+        notes = aggregate._known_commands().note()  # noqa: SLF001
+        store.save_snapshot(stream_id, snapshot, notes=notes)
+        aggregate._snapshot_version = version  # noqa: SLF001

@@ -1,0 +1,118 @@
+"""The stream of one aggregate, as a repository reads it: as stored, and as objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from dynamo_es.aggregates.commands import NOTE, Command
+from dynamo_es.contracts import ANOTHER_GENERATION
+from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidStreamIdError
+from dynamo_es.values import StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.aggregates.commands import CommandId, Decided
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.values import RawEvent
+
+
+AggregateId: TypeAlias = UUID | str
+"""UUID of the stream (a `StreamId` or `StreamUUID` is one), or the name that derives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateStream:
+    """One stream and the store that it is in.
+
+    Events are kept as they are stored: each attempt at a decision gets objects of its own, so
+    that nothing of a refused attempt is in the next one.
+
+    Attributes:
+        store: the event store.
+        id: the stream.
+    """
+
+    store: EventStore
+    id: StreamId
+
+    def command(self, command_id: CommandId | None) -> Command | None:
+        """Return the command of an id to this stream; None for None."""
+        if command_id is None:
+            return None
+        return Command.of(command_id, self.store.tenant_id, self.id)
+
+    def load(self) -> list[RawEvent]:
+        """Return the newest snapshot and what follows it."""
+        return self.store.load_raw(self.id)
+
+    def follow(self, raws: list[RawEvent], winning: Sequence[RawEvent]) -> list[RawEvent]:
+        """Return what was loaded and what the stream has got since.
+
+        Args:
+            raws: what was loaded.
+            winning: the events since, if a refusal showed them; else they are read.
+        """
+        if winning:
+            return [*raws, *winning]
+        last = raws[-1] if raws else None
+        if last is None or last.version is None:
+            return self.load()
+        newer = self.store.load_raw(self.id, last.version + 1)
+        if not newer or newer[0].generation != last.generation:
+            return self.load()
+        return [*raws, *newer]
+
+    def before(self, raws: list[RawEvent], decided: Decided) -> list[RawEvent]:
+        """Return the events that a command was decided on, or a snapshot and those after it.
+
+        Args:
+            raws: what was loaded; the command was found in it.
+            decided: where the command is.
+
+        Raises:
+            ConcurrentStreamWriteError: the stream was deleted meanwhile.
+        """
+        if (raws[0].version or 0) < decided.version:
+            return [raw for raw in raws if (raw.version or 0) < decided.version]
+        return self._read(raws, 1, decided.version)
+
+    def events_of(self, raws: list[RawEvent], decided: Decided) -> list[Event]:
+        """Return the events that a command led to; takes and raises the same as `before`."""
+        start, stop = decided.version, decided.last + 1
+        if (raws[0].version or 0) < start or NOTE not in raws[0].context:
+            part = [raw for raw in raws if start <= (raw.version or 0) < stop]
+        else:  # A snapshot stands for them.
+            part = self._read(raws, start, stop)
+        return [wrapped.event for wrapped in self.store.read(part)]
+
+    def _read(self, raws: list[RawEvent], start: int, stop: int) -> list[RawEvent]:
+        found = self.store.load_raw(self.id, start, stop) if start < stop else []
+        generation = raws[-1].generation
+        if len(found) != stop - start or any(one.generation != generation for one in found):
+            raise ConcurrentStreamWriteError(self.id, stop - 1, None, ANOTHER_GENERATION)
+        return found
+
+
+def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
+    """Return the stream of an aggregate.
+
+    Raises:
+        InvalidStreamIdError: it is of another category, or nothing that stands for a stream.
+    """
+    if isinstance(id, str):
+        return StreamId(name=id, category=category)
+    if isinstance(id, StreamId) and id.category != category:
+        raise InvalidStreamIdError(
+            f"{id!r} is not of the category {category!r}, in which the aggregate's streams are: "
+            "give the StreamId of that category, or its UUID or name alone."
+        )
+    if not isinstance(id, UUID):
+        raise InvalidStreamIdError(
+            f"An aggregate's id is a UUID, a StreamId or a name, not {id!r}."
+        )
+    name = getattr(id, "name", None)
+    return StreamId(UUID(int=id.int), name, category=category)

@@ -1,0 +1,233 @@
+"""The message that a published event is: one shape for every event, and the way back to its class.
+
+A message is the event as it is stored, in JSON:
+
+.. code-block:: json
+
+    {"id": "018f0000-0000-7000-8000-000000000001", "name": "account.deposited",
+     "stream": {"tenant": "acme", "category": "account", "uuid": "…", "name": "ann"},
+     "generation": 1769860800000000, "version": 3, "position": 17,
+     "at": "2026-01-31T12:00:00+00:00", "schema_version": 1,
+     "data": {"amount": 5}, "context": {"user": "ann"}}
+
+The shape depends on no class: a publisher needs none, and what another release wrote goes out too.
+``schema_version`` is that of ``data``. Encrypted fields stay encrypted. Keys of the context that
+begin with ``$`` are the store's own; they say which fields are encrypted, and for whom.
+
+A consumer that has the event classes loads a message into its class, of the present schema::
+
+    def handler(event, _):
+        for record in event["Records"]:               # of a queue
+            recorded = load_message(backend, record["body"])
+
+Where the consumer may read the keys, encrypted fields are decrypted; a shredded one is masked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias
+from uuid import UUID
+
+from dynamo_es.contracts import KeyStorageStrategy
+from dynamo_es.exceptions import InvalidMessageError, PublishingError
+from dynamo_es.values import RawEvent, RecordedRaw, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.facade.backend import Backend
+
+Message: TypeAlias = dict[str, Any]
+
+_SCHEMA: Final = "$schema"
+
+_UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
+"""Characters that queues and topics refuse. JSON has escapes for them."""
+
+
+def message_of(record: RecordedRaw) -> Message:
+    """Return what is published of an event: the event as it is stored, in the documented shape.
+
+    Raises:
+        PublishingError: another writer stored it with data or a context that is no JSON object.
+    """
+    raw = record.entry
+    if not isinstance(raw.context, dict) or not isinstance(raw.data, dict):
+        raise PublishingError(
+            f"Event {raw.uuid} is stored with data or a context that is no JSON object, so that "
+            "no class could take it: another writer has stored it."
+        )
+    stream = raw.stream_id
+    return {
+        "id": str(raw.uuid),
+        "name": raw.name,
+        "stream": {
+            "tenant": record.tenant_id,
+            "category": stream.category,
+            "uuid": str(stream),
+            "name": stream.name,
+        },
+        "generation": record.generation,
+        "version": raw.version,
+        "position": record.position,
+        "at": raw.created_at.isoformat(),
+        "schema_version": raw.context.get(_SCHEMA, 1),
+        "data": raw.data,
+        "context": {name: value for name, value in raw.context.items() if name != _SCHEMA},
+    }
+
+
+def text_of(message: Message) -> str:
+    """Return a message as text that EventBridge, SNS and SQS take, whatever its event holds."""
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    return _UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def load_message(
+    backend: Backend, message: str | bytes | Mapping[str, Any], *, keep_unknown: bool = False
+) -> Recorded:
+    """Return a published event as an object of its class, of the present schema.
+
+    Args:
+        backend: knows the event classes and, where fields are encrypted, the keys. One that
+            `in_tenant` made takes the messages of its tenant only.
+        message: the body of a queue's record, the ``Message`` of a topic's, or the ``detail`` of
+            a bus's event.
+        keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+
+    Raises:
+        InvalidMessageError: it is not a message of this library, or of another tenant.
+        UnreadableEventError: the event does not fit its class; also `UnknownEventError` and
+            `NewerSchemaError`.
+        DecryptionError: an encrypted field was altered.
+        ServiceError: a key could not be read.
+
+    Cost: nothing without encrypted fields; 1 request for each subject whose key is not remembered.
+    """
+    record = read_message(message)
+    tenant = backend.select().tenant_id
+    if tenant is not None and record.tenant_id != tenant:
+        raise InvalidMessageError(
+            f"The message is of tenant {record.tenant_id!r}, and the backend is scoped to "
+            f"{tenant!r}: load it with a backend of its tenant."
+        )
+    return backend.deserialize(record, keep_unknown=keep_unknown)
+
+
+def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
+    """Return the stored event that a message carries; the reverse of `message_of`.
+
+    Args:
+        message: see `load_message`.
+
+    Raises:
+        InvalidMessageError: it is not a message of this library.
+    """
+    match _fields(message):
+        case {
+            "id": str(uuid),
+            "name": str(name),
+            "stream": {
+                "tenant": str(tenant),
+                "category": None | str() as category,
+                "uuid": str(stream_uuid),
+                "name": None | str() as stream_name,
+            },
+            "generation": int(generation),
+            "version": None | int() as version,
+            "position": int(position),
+            "at": str(at),
+            "schema_version": schema_version,
+            "data": dict(data),
+            "context": dict(context),
+        }:
+            pass
+        case _:
+            raise InvalidMessageError(
+                "The message lacks a field of a published event, or one has another type. Give "
+                "the body of a queue's record, the Message of a topic's, or the detail of a bus's."
+            )
+    if not isinstance(schema_version, int) or schema_version < 1:
+        raise InvalidMessageError(
+            f"The message does not tell the schema version of event {uuid}: publish events by "
+            "the outbox, which has them as they are stored."
+        )
+    if schema_version > 1:
+        context = {**context, _SCHEMA: schema_version}
+    try:
+        stream_id = StreamId(UUID(stream_uuid), stream_name, category=category)
+        raw = RawEvent(
+            UUID(uuid), stream_id, datetime.fromisoformat(at), name, data, context, version
+        )
+    except ValueError as error:
+        raise InvalidMessageError(
+            "The message has a UUID, a time or a stream's name that is none: give it as it was "
+            "published."
+        ) from error
+    return RecordedRaw(raw, position, tenant, generation)
+
+
+def _fields(message: object) -> object:
+    if not isinstance(message, str | bytes):
+        return message
+    try:
+        return json.loads(message)
+    except (ValueError, RecursionError):
+        raise InvalidMessageError("The message is not JSON: give it as it was published.") from None
+
+
+def stored_form(recorded: Recorded) -> RecordedRaw:
+    """Return an event of the log as it would be stored now, for publishing.
+
+    Raises:
+        PublishingError: it has encrypted fields, which are in clear here.
+        InvalidEventError: it cannot be stored.
+    """
+    from dynamo_es.event_store.wrapped import UnknownEvent
+
+    wrapped = recorded.wrapped_event
+    if isinstance(wrapped.event, UnknownEvent):
+        # Nothing is known of its schema: null says so, and whoever loads it is told.
+        raw = RawEvent(
+            wrapped.uuid,
+            recorded.stream_id,
+            wrapped.created_at,
+            wrapped.event.name,
+            wrapped.event.data,
+            {**wrapped.context.model_dump(mode="json", exclude_none=True), _SCHEMA: None},
+            wrapped.version,
+        )
+    else:
+        raw = _keyless().serialize(wrapped, recorded.stream_id)
+    return RecordedRaw(raw, recorded.position, recorded.tenant_id, recorded.generation)
+
+
+@cache
+def _keyless() -> Serde:
+    """Return what serializes events, and refuses those that need a key to be stored."""
+    from dynamo_es.event_store.encryption.service import Encryption
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.event_store.serde import Serde
+
+    return Serde(EventRegistry(), Encryption(_NoKeys()))
+
+
+class _NoKeys(KeyStorageStrategy):
+    """Has no key, and makes none."""
+
+    def scoped_for_tenant(self, *_: object, **__: object) -> Self:
+        return self
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise PublishingError(
+            "The event has encrypted fields, which are in clear in it: give the publisher itself "
+            "to the outbox, which has the event as it is stored."
+        )
+
+    get = get_or_create = delete = _refuse

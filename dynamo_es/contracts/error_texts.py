@@ -1,0 +1,97 @@
+"""Texts of errors that hold no value of an event: what is logged and stored of an error."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from traceback import extract_tb, format_list
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.exceptions import RedactedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from traceback import FrameSummary
+
+_PACKAGE: Final = __name__.partition(".")[0]
+_CODE: Final = re.compile(r"[A-Za-z0-9._]{1,100}")
+_FRAMES: Final = 3
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the class of an error and where it was raised, in one line.
+
+    Its text is left out, because it may quote an event: ``KeyError at balances.py:31 in apply``.
+    Errors that this library itself raised quote none, so their text stays. Of an error of AWS its
+    code stays.
+    """
+    name = _name_of(error)
+    if _is_ours(error):
+        return f"{name}: {error}"
+    if code := _code_of(error):
+        name = f"{name} ({code})"
+    places = [
+        f"{PurePath(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in _frames(error)
+        if not _is_file_of_ours(frame)
+    ]
+    told = list(dict.fromkeys(places))[-_FRAMES:]  # raised again, it has been at a place twice
+    return f"{name} at {', '.join(told)}" if told else name
+
+
+def redacted(error: BaseException, text: str | None = None) -> RedactedError:
+    """Return what may be the cause of another error instead of an error that may quote an event.
+
+    Raise the other one outside of the ``except`` clause: inside, Python chains both.
+
+    Args:
+        error: stays as it is.
+        text: what may be said of it; None: what `describe_error` returns.
+    """
+    return RedactedError(text or describe_error(error)).with_traceback(error.__traceback__)
+
+
+def trace_error(error: BaseException) -> str:
+    """Return the lines of code that led to an error and to its causes, without their texts."""
+    return "\n".join(_trace(error))
+
+
+def _trace(error: BaseException | None) -> Iterator[str]:
+    seen: set[int] = set()
+    title = ""
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield f"{title}{describe_error(error)}"
+        yield "".join(format_list(_frames(error))).rstrip()
+        title = "Caused by "
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _name_of(error: BaseException) -> str:
+    return type(error).__qualname__.encode(errors="replace").decode()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this library raised an error, not only defined its class: then it wrote the text."""
+    if type(error).__module__.partition(".")[0] != _PACKAGE:
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] == _PACKAGE
+
+
+def _is_file_of_ours(frame: FrameSummary) -> bool:
+    return _PACKAGE in PurePath(frame.filename).parts[:-1]
+
+
+def _frames(error: BaseException) -> list[FrameSummary]:
+    return list(extract_tb(error.__traceback__))
+
+
+def _code_of(error: BaseException) -> str:
+    response: Any = getattr(error, "response", None)
+    details = response.get("Error") if isinstance(response, dict) else None
+    code = details.get("Code") if isinstance(details, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""

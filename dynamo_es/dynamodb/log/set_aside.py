@@ -1,0 +1,165 @@
+"""Commits that are set aside: no sequencer of this release can read them, so they get no position.
+
+Each has an item in the log's table, under the partition key ``set-aside``. Its sort key is
+``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``: a stream's key may be twice
+as long as a sort key. It holds the stream's key, the commit's version, the reason (without any
+value of the commit) and the time of its first discovery.
+
+Later commits of the same generation wait for a commit that is set aside: they get their positions
+after it. Everything else goes on. ``dynamo-es log set-aside`` lists these items; a complete
+``dynamo-es log repair`` removes those whose commit can be read by now, or is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.dynamodb.errors import ConditionRefused
+from dynamo_es.dynamodb.requests import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.log.sequencing import SequencerMemory
+    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.exceptions import StoredItemError
+
+SET_ASIDE_KEY: Final = "set-aside"
+"""Partition key of the commits that are set aside."""
+
+_MOST_NOTED: Final = 10_000
+
+_log = logging.getLogger("dynamo_es")
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A commit that is set aside.
+
+    Attributes:
+        stream_key: partition key of its stream in the events table.
+        version: its sort key there, as text: it may be no version.
+        reason: why it cannot be read.
+        since: when a sequencer came upon it first.
+    """
+
+    stream_key: str
+    version: str
+    reason: str
+    since: datetime
+
+    @classmethod
+    def of(cls, error: StoredItemError, now: float) -> SetAside:
+        """Return what becomes of a commit that cannot be read; ``now``: seconds since the epoch."""
+        since = datetime.fromtimestamp(now, UTC)
+        return cls(error.stream_key, str(error.version), error.reason, since)
+
+    @classmethod
+    def read(cls, item: Item) -> SetAside:
+        """Return what an item of the log's table says."""
+        return cls(
+            item["stream_key"]["S"],
+            item["commit_version"]["S"],
+            item["reason"]["S"],
+            datetime.fromisoformat(item["since"]["S"]),
+        )
+
+    @property
+    def place(self) -> str:
+        """Its sort key in the log's table."""
+        return f"{sha256(self.stream_key.encode()).hexdigest()[:32]}#{self.version}"
+
+    @property
+    def item(self) -> Item:
+        """Its item in the log's table."""
+        return {
+            **_key(self.place),
+            "stream_key": {"S": self.stream_key},
+            "commit_version": {"S": self.version},
+            "reason": {"S": self.reason},
+            "since": {"S": self.since.isoformat()},
+        }
+
+
+def set_aside(
+    log_table: str, errors: Iterable[StoredItemError], memory: SequencerMemory
+) -> Steps[None]:
+    """Set commits aside that cannot be read: each has an item, and is logged once a process.
+
+    Raises:
+        ServiceError: AWS refused or did not answer; call again.
+
+    Cost: a request for each that this process has not set aside before.
+    """
+    for error in errors:
+        entry = SetAside.of(error, memory.clock())
+        if entry.place in memory.set_aside:
+            continue
+        with suppress(ConditionRefused):  # it is there: by another process, or an earlier one
+            yield put_entry(log_table, entry)
+        _log.warning(
+            "The commit at version %s of %s is set aside: %s It has no position in the log, and "
+            "later commits of its stream wait. `dynamo-es log set-aside` lists such commits.",
+            entry.version,
+            entry.stream_key,
+            entry.reason,
+        )
+        if len(memory.set_aside) >= _MOST_NOTED:
+            memory.set_aside.clear()
+        memory.set_aside.add(entry.place)
+
+
+def list_set_aside(log_table: str) -> Steps[list[SetAside]]:
+    """Return the commits that are set aside, those of a stream together.
+
+    Cost: a request for each MB of them, some thousands.
+    """
+    found: list[SetAside] = []
+    after: Item | None = None
+    while True:
+        response = yield query_entries(log_table, after)
+        found += map(SetAside.read, response["Items"])
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return found
+
+
+def forget(log_table: str, entries: Iterable[SetAside]) -> Steps[None]:
+    """Remove items of commits that are not set aside any more."""
+    for entry in entries:
+        yield Request("delete_item", {"TableName": log_table, "Key": _key(entry.place)})
+
+
+def put_entry(log_table: str, entry: SetAside) -> Request:
+    """Put the item of a commit that is set aside, unless it is there: the first time stays."""
+    return Request(
+        "put_item",
+        {
+            "TableName": log_table,
+            "Item": entry.item,
+            "ConditionExpression": "attribute_not_exists(place)",
+        },
+    )
+
+
+def query_entries(log_table: str, after: Item | None = None) -> Request:
+    """Query the commits that are set aside, consistently."""
+    params = {
+        "TableName": log_table,
+        "KeyConditionExpression": "log_key = :aside",
+        "ExpressionAttributeValues": {":aside": {"S": SET_ASIDE_KEY}},
+        "ConsistentRead": True,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
+
+
+def _key(place: str) -> Item:
+    return {"log_key": {"S": SET_ASIDE_KEY}, "place": {"S": place}}

@@ -1,0 +1,140 @@
+"""Looking for commits after the end of the log: what no sequencer has given a position yet.
+
+A look is a few requests, whatever the size of the tables. It cannot see everything; what it
+promises is said by `LogStrategy.unsequenced`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dynamo_es.dynamodb.items import decode_events
+from dynamo_es.dynamodb.keys import parse_stream_key
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.batches import fetch_all
+from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.items import Marker, read_page
+from dynamo_es.dynamodb.log.scan import scan_events
+from dynamo_es.dynamodb.requests import number
+from dynamo_es.exceptions import StoredItemError
+from dynamo_es.values import StreamId
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.hooks import AppendedCommit
+    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.sequencing import Tables
+    from dynamo_es.dynamodb.requests import Request, Steps
+
+_NEWEST_STREAMS: Final = 8
+"""Streams of the newest page whose next commit is looked for."""
+_SCANNED: Final = 25
+"""Items of the events table that are looked at while the log is empty."""
+_LATE: Final = 5.0
+"""Seconds that a sequencer may take, and its consumers' clocks may be off, before it is missed."""
+
+
+class Unsequenced(NamedTuple):
+    """What a look has found.
+
+    Attributes:
+        found: whether there are events without a position.
+        missed: whether a sequencer seems to be missing: there is none at all, this process has
+            appended the events itself, or they are older than a sequencer takes.
+    """
+
+    found: bool
+    missed: bool
+
+
+_NOTHING: Final = Unsequenced(found=False, missed=False)
+_MISSED: Final = Unsequenced(found=True, missed=True)
+
+
+def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequenced]:
+    """Look for commits after the end of the log.
+
+    Args:
+        tables: where the commits and the log are.
+        own: the commit that this process appended last; None: it has appended none.
+        now: seconds since the epoch.
+
+    Cost: 2 requests; 3 where this process has appended.
+    """
+    response = yield requests.newest_page(tables.log)
+    if not response["Items"]:
+        return _MISSED if (yield from _is_anything_stored(tables.events)) else _NOTHING
+    if own is not None and (yield from _is_left_out(tables, own)):
+        return _MISSED
+    page = read_page(response["Items"][0])
+    following = yield from _following(tables.events, page)
+    if not following:
+        return _NOTHING
+    return Unsequenced(found=True, missed=any(_is_late(item, now) for item in following))
+
+
+def _is_anything_stored(table: str) -> Steps[bool]:
+    request = scan_events(table)
+    request.params["Limit"] = _SCANNED
+    response = yield request
+    return any(_is_commit(item) for item in response["Items"])
+
+
+def _is_commit(item: Item) -> bool:
+    try:
+        return find_hint(item) is not None
+    except StoredItemError:
+        return False
+
+
+def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
+    """Whether a commit is not in the log, although it is stored still."""
+    category, _, uuid = own.stream_key.rpartition("#")
+    marker = Marker.at(category, uuid, own.generation)
+    # Not in a batch: a consumer reads single items of the log's table anyhow, and may do that.
+    response = yield requests.get_marker(tables.log, marker)
+    if "Item" in response and int(response["Item"]["upto"]["N"]) >= own.version:
+        return False
+    found = yield from fetch_all(
+        tables.events,
+        [_key(own.stream_key, own.version)],
+        lambda left: requests.get_commits(tables.events, left, consistent=True),
+    )
+    return any(item.get("generation") == number(own.generation) for item in found)
+
+
+def _following(table: str, page: Page) -> Steps[list[Item]]:
+    """Return the commits that follow those of the newest streams, as far as they are stored."""
+    newest: dict[str, Pointer] = {}
+    for pointer in reversed(page.pointers):
+        if len(newest) < _NEWEST_STREAMS:
+            newest.setdefault(pointer.stream_key, pointer)
+    keys = [_key(key, pointer.last_version + 1) for key, pointer in newest.items()]
+
+    def request(left: Any) -> Request:
+        return requests.get_commits(table, left, consistent=False)
+
+    found = yield from fetch_all(table, keys, request)
+    return [
+        item
+        for item in found
+        if item.get("generation") == number(newest[item["stream_key"]["S"]].generation)
+    ]
+
+
+def _is_late(item: Item, now: float) -> bool:
+    """Whether a commit is older than a sequencer takes; one that cannot be read is not."""
+    try:
+        _, category, uuid = parse_stream_key(item["stream_key"]["S"])
+        first = decode_events(item, StreamId(uuid, category=category), None)[0]
+    except (StoredItemError, ValueError, LookupError):
+        return False
+    created_at = first.created_at
+    if created_at.tzinfo is None:
+        created_at = created_at.replace(tzinfo=UTC)
+    return (datetime.fromtimestamp(now, UTC) - created_at).total_seconds() >= _LATE
+
+
+def _key(stream_key: str, version: int) -> Item:
+    return {"stream_key": {"S": stream_key}, "version": number(version)}

@@ -1,0 +1,56 @@
+"""One tenant's part of the log, for a backend that `in_tenant` returned: it cannot be widened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy
+from dynamo_es.contracts.checks import check_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynamo_es.contracts import Selection, StreamInLog
+    from dynamo_es.values import Position, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLog(LogStrategy):
+    """The log as one tenant reads it: positions are those of the whole log.
+
+    Attributes:
+        log: the log of all tenants.
+        tenant_id: whose events are returned.
+    """
+
+    log: LogStrategy
+    tenant_id: TenantId
+
+    @property
+    def last_position(self) -> Position | None:
+        """The last position assigned; see `LogStrategy.last_position`."""
+        return self.log.last_position
+
+    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+        """Return a reader of the tenant's events; see `LogStrategy.reader`.
+
+        Raises:
+            InvalidSubscriptionError: another tenant is selected.
+        """
+        if selection.tenant_id is not None:
+            check_scope(selection.tenant_id, self.tenant_id)
+        return self.log.reader(after, replace(selection, tenant_id=self.tenant_id))
+
+    def unsequenced(self) -> bool:
+        """Whether events of any tenant are after the log's end; see `LogStrategy.unsequenced`."""
+        return self.log.unsequenced()
+
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield the tenant's live streams of a category; see `LogStrategy.streams`.
+
+        Raises:
+            InvalidSubscriptionError: another tenant's are asked for.
+        """
+        check_scope(tenant_id, self.tenant_id)
+        return self.log.streams(category, tenant_id)

@@ -1,0 +1,199 @@
+"""What the programs of each role do, with streams of all kinds, in good times and in bad."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+from dynamo_es.contracts.cursors import Followed
+from dynamo_es.exceptions import EventStoreError
+from tests.aws_lambda.lambdas import failure, records_of
+from tests.bdd import a_snapshot, events
+from tests.faults import Fault, Network
+from tests.infra.kinds_of_streams import Joined, another_process, append_split
+from tests.log.hostile import a_victim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+RANGES = [(None, None), (2, 5), (30, 33), (500, None), (None, 3)]
+
+
+@contextmanager
+def losing(backend: DynamoBackend, replies: Callable[[int], bool]) -> Iterator[None]:
+    """Let replies be lost, by the numbers of their requests, from 0."""
+    network = Network(backend.client)
+    network.plan(lambda number: Fault.LOST_REPLY if replies(number) else None)
+    with network.between():
+        yield
+
+
+def in_bad_times(backend: DynamoBackend, operation: Callable[[], Any]) -> None:
+    """Do something again and again, each time with another reply lost; and with all of them."""
+    for lost in range(4):
+        for last in (lost, 99):
+            with losing(backend, range(lost, last + 1).__contains__), suppress(EventStoreError):
+                operation()
+
+
+def write(backend: DynamoBackend, stream: StreamId) -> None:
+    """What a writer does: each kind of append, by processes that know the stream or do not."""
+    for versioning in (ExplicitVersioning(0), ExplicitVersioning(2), NO_VERSIONING, ANY_VERSION):
+        with suppress(EventStoreError):
+            another_process(backend).storage.insert_events(stream, versioning, events(stream, 2))
+    warm = another_process(backend)
+    with suppress(EventStoreError):
+        head = warm.storage.insert_events(stream, ANY_VERSION, events(stream, 1)) or 0
+        for process in (warm, another_process(backend)):
+            joined = Joined(member=str(stream), email="m@x")
+            head = process.event_store.append(joined, stream_id=stream, expected_version=head) or 0
+            process.storage.save_snapshot(a_snapshot(stream, head))
+    load(backend, stream, [(2, 5)])
+
+
+def write_in_bad_times(backend: DynamoBackend, stream: StreamId) -> None:
+    """Append and save snapshots while replies are lost."""
+    process = another_process(backend)
+    storage, cold = process.storage, another_process(backend).storage
+    for writing in (
+        lambda: storage.insert_events(stream, ANY_VERSION, events(stream, 1)),
+        lambda: cold.insert_events(stream, ExplicitVersioning(0), events(stream, 1)),
+        lambda: storage.save_snapshot(a_snapshot(stream, 1)),
+        lambda: process.event_store.append(
+            Joined(member=f"{stream} m", email="m@x"), stream_id=StreamId(category="order")
+        ),
+    ):
+        in_bad_times(backend, writing)
+    append_split(process, stream)
+
+
+def load(
+    backend: DynamoBackend,
+    stream: StreamId,
+    ranges: Iterable[tuple[int | None, int | None]] = RANGES,
+) -> None:
+    """Load parts of a stream, and all of it; each by a process that knows nothing."""
+    for start, stop in ranges:
+        process = another_process(backend)
+        process.storage.fetch_events(stream, start, stop)
+    another_process(backend).event_store.load_stream(stream, keep_unknown=True)
+
+
+def erase(backend: DynamoBackend, stream: StreamId) -> None:
+    """What a deleter does, and again."""
+    for _ in range(2):
+        process = another_process(backend)
+        process.storage.delete_stream(stream)
+        process.encryption.shred(str(stream))
+
+
+def read_log(backend: DynamoBackend) -> None:
+    """What a reader does with the log."""
+    process = another_process(backend)
+    last = process.log.last_position
+    assert last is not None
+    for after in (0, last - 1, last):
+        limit = timedelta(seconds=0.1)
+        next(process.subscriptions.subscribe_to_all(after, 1, limit))
+        next(process.subscriptions.subscribe_to_category(after, 1, limit, "order"))
+    reader = process.log.reader(0)
+    while reader.read():
+        pass
+    assert list(process.log.streams("order", backend._tenant_id))
+    assert process.storage.current_position == last
+
+
+class Records:
+    """Records of the events table's stream: of a history, and of commits that came later.
+
+    The last one is damaged.
+    """
+
+    def __init__(self, backend: DynamoBackend) -> None:
+        before = len(records_of(backend, "events"))
+        for number in range(8):
+            stream = StreamId(name=f"late {number}", category="order")
+            another_process(backend).storage.insert_events(stream, ANY_VERSION, events(stream, 1))
+        backend.client.put_item(TableName="events", Item=a_victim(event_count={"N": "0"}))
+        records = records_of(backend, "events")
+        self.history, self.late = records[:before], records[before:]
+        self.failure = failure(backend, self.late)
+        self.newest = list(
+            {str(one["dynamodb"]["Keys"]["stream_key"]): one for one in self.history}.values()
+        )
+
+
+def sequence(backend: DynamoBackend, records: Records) -> None:
+    """What a sequencer does: batches that are late, repeated, or lack records; and lost replies."""
+    history = records.history
+    for part in (history[1::7], history[1:40], history, history[:40]):
+        sequence_events(another_process(backend))({"Records": part})
+    for number, late in enumerate(records.late):
+        handler = sequence_events(another_process(backend))
+        lost = range(number // 2, number // 2 + 1 + 98 * (number % 2))
+        with losing(backend, lost.__contains__):
+            handler({"Records": [late]})
+        handler({"Records": [late]})
+
+
+def leave_a_place(backend: DynamoBackend) -> None:
+    """Leave what a worker saved of a shard that is no more."""
+    place = {"log_key": {"S": "poller"}, "place": {"S": "gone"}, "stream_arn": {"S": "arn"}}
+    backend.client.put_item(TableName="log", Item={**place, "finished": {"BOOL": True}})
+
+
+def poll(backend: DynamoBackend, records: Records) -> None:
+    """What a worker does that reads the table's stream by itself, or a batch that was given up."""
+    sequence_events(another_process(backend))(records.failure)
+    another_process(backend).sequencer.drain()
+    another_process(backend).sequencer.drain()
+
+
+def consume(backend: DynamoBackend, records: Records) -> None:
+    """What projections, projectors and outboxes do."""
+    project_log(another_process(backend), "log", keep_unknown=True)(lambda _: None)({})
+    project_log(another_process(backend), "log", keep_unknown=True)(lambda _: None)({})
+    for batch in (records.newest, records.history[:40]):
+        handler = project_streams(another_process(backend), "streams", keep_unknown=True)
+        handler(lambda _: None)({"Records": batch})
+    process = another_process(backend)
+    in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
+    process.checkpoints.reset("other", 0)
+    process.checkpoints.all()
+    follow(process)
+    publish(backend)
+
+
+def follow(process: DynamoBackend) -> None:
+    """What a projector does with the cursor of a stream, which others want as well."""
+    cursors = process._shared_log().cursors
+    for generation in (1, 2):
+        one = Followed("x", StreamId(), "", generation)
+        cursors.claim(one, 1, "a", 0, 10)
+        with suppress(EventStoreError):
+            cursors.claim(one, 1, "b", 1, 10)
+        cursors.renew(one, 1, "a", 20)
+        cursors.release(one, 1, "a")
+        cursors.version(one)
+
+
+def publish(backend: DynamoBackend) -> None:
+    """What an outbox does: what fails, what is retried, what goes out, and lost replies."""
+    process = another_process(backend)
+    outbox = process.outbox
+    publish_outbox(process, fail, keep_unknown=True, attempts=2, retry_delay=0)({})
+    outbox.run(fail, 5, attempts=2, retry_delay=0, keep_unknown=True)
+    outbox.retry_all()
+    outbox.run(fail, 1, attempts=5, retry_delay=60, keep_unknown=True)
+    for entry in outbox.entries():
+        outbox.retry(entry.position)
+    in_bad_times(backend, lambda: outbox.run(lambda _: None, 2, keep_unknown=True))
+    publish_outbox(process, lambda _: None, keep_unknown=True)({})
+    publish_outbox(process, lambda _: None, name="second", keep_unknown=True)({})
+
+
+def fail(_: Any) -> None:
+    raise RuntimeError("down")

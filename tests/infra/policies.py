@@ -1,0 +1,143 @@
+"""What infra/access.yaml allows, and what a backend sends, in the same terms."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dynamo_es import DynamoBackend
+
+PATH = CHECKOUT.with_name("access.yaml")
+TEMPLATE = parse_yaml(PATH.read_text(encoding="utf-8"))
+PARTITION_KEYS = {"events": "stream_key", "log": "log_key", "keys": "tenant"}
+TABLES = {
+    "${EventStore}-EventsTableArn": "events",
+    "${EventStore}-LogTableArn": "log",
+    "${EventStore}-KeysTableArn": "keys",
+    "${EventStore}-EventsStreamArn": "events' stream",
+}
+
+
+class Call(NamedTuple):
+    """One item's part of a request, as IAM sees it."""
+
+    table: str
+    action: str
+    key: str | None
+
+
+class Statement(NamedTuple):
+    table: str
+    actions: frozenset[str]
+    keys: tuple[str, ...] | None
+    tag: str = "*"
+
+    def allows(self, call: Call, tenant: str = "") -> bool:
+        """Whether it allows a call, of a session with that tag."""
+        if (call.table != self.table) or call.action not in self.actions:
+            return False
+        if not fnmatchcase(tenant, self.tag):
+            return False
+        if self.keys is None:
+            return True
+        patterns = [key.replace("${aws:PrincipalTag/tenant}", tenant) for key in self.keys]
+        return call.key is not None and any(fnmatchcase(call.key, one) for one in patterns)
+
+
+def statements(policy: str) -> list[Statement]:
+    document = TEMPLATE["Resources"][policy]["Properties"]["PolicyDocument"]
+    found = []
+    for statement in document["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        keys = None
+        if condition := statement.get("Condition"):
+            (operator,) = condition.keys() - {"Null", "StringLike"}
+            assert operator.startswith("ForAllValues:")
+            assert condition["Null"]["dynamodb:LeadingKeys"] == "false"
+            keys = tuple(condition[operator]["dynamodb:LeadingKeys"])
+        found.append(
+            Statement(
+                TABLES[statement["Resource"]["Fn::ImportValue"]["Fn::Sub"]],
+                frozenset(
+                    action.removeprefix("dynamodb:")
+                    for action in ([actions] if isinstance(actions, str) else actions)
+                ),
+                keys,
+                statement.get("Condition", {})
+                .get("StringLike", {})
+                .get("aws:PrincipalTag/tenant", "*"),
+            )
+        )
+    return found
+
+
+def refused(policies: Iterable[str], calls: Iterable[Call]) -> set[Call]:
+    """Return the calls that these policies together do not allow."""
+    allowed = [statement for policy in policies for statement in statements(policy)]
+    return {call for call in calls if not any(one.allows(call) for one in allowed)}
+
+
+def unused(policy: str, calls: Iterable[Call]) -> set[tuple[str, str]]:
+    """Return the actions and the patterns of keys that a policy allows, and that no call needs."""
+    calls = list(calls)
+    found: set[tuple[str, str]] = set()
+    for one in statements(policy):
+        used = [call for call in calls if one.allows(call)]
+        found |= {(one.table, action) for action in one.actions - {call.action for call in used}}
+        for pattern in one.keys or ():
+            if not any(fnmatchcase(call.key or "", pattern) for call in used):
+                found.add((one.table, pattern))
+    return found
+
+
+@contextmanager
+def calls_of(backend: DynamoBackend) -> Iterator[list[Call]]:
+    """Note what a backend, and others with its clients, send within the context."""
+    noted: list[Call] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        noted.extend(_calls(model.name, params))
+
+    events = [client.meta.events for client in (backend.client, backend._streams_client())]
+    for one, service in zip(events, ("dynamodb", "dynamodbstreams"), strict=True):
+        one.register(f"provide-client-params.{service}", note, unique_id="calls")
+    try:
+        yield noted
+    finally:
+        for one, service in zip(events, ("dynamodb", "dynamodbstreams"), strict=True):
+            one.unregister(f"provide-client-params.{service}", unique_id="calls")
+
+
+def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
+    if action == "TransactWriteItems":
+        for part in params["TransactItems"]:
+            ((kind, inner),) = part.items()
+            name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+            yield from _calls(name, inner)
+    elif action == "BatchGetItem":
+        for table, wanted in params["RequestItems"].items():
+            for key in wanted["Keys"]:
+                yield Call(table, action, key[PARTITION_KEYS[table]]["S"])
+    elif "TableName" not in params:
+        yield Call("events' stream", action, None)
+    else:
+        table = params["TableName"]
+        item = params.get("Item") or params.get("Key")
+        if item is not None:
+            yield Call(table, action, item[PARTITION_KEYS[table]]["S"])
+        elif action == "Query":
+            (key,) = (
+                value["S"]
+                for name, value in params["ExpressionAttributeValues"].items()
+                if f"{PARTITION_KEYS[table]} = {name}" in params["KeyConditionExpression"]
+            )
+            yield Call(table, action, key)
+        else:
+            yield Call(table, action, None)
