@@ -52,7 +52,7 @@ def _parse(root: str, text: str) -> dict[str, Any]:
     # neither boto3 nor anything else that a build does not have.
     sys.path.insert(0, root)
     try:
-        from dynamo_es.dynamodb.template import parse_yaml
+        from dynamo_es.dynamodb.tables.template import parse_yaml
 
         return parse_yaml(text)
     finally:

@@ -16,8 +16,8 @@ from botocore.config import Config
 
 from benchmarks.layouts import create_layout_table
 from dynamo_es import DynamoConfig
-from dynamo_es.dynamodb.client import make_client
-from dynamo_es.dynamodb.tables import create_tables, delete_tables
+from dynamo_es.dynamodb.tables.create import create_tables, delete_tables
+from dynamo_es.dynamodb.wire.client import make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ def open_engine(endpoint_url: str | None, name: str) -> Iterator[Engine]:
     )
     with ExitStack() as cleaning:
         if endpoint_url is None:
-            from dynamo_es.dynamodb.emulator import Emulator
+            from dynamo_es.dynamodb.emulator.emulator import Emulator
 
             emulator = cleaning.enter_context(Emulator())
 

@@ -15,12 +15,12 @@ from benchmarks.replaying import recorded, replay
 from benchmarks.report import Goal, Section, Table
 from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
-from dynamo_es.dynamodb.client import make_client
-from dynamo_es.dynamodb.compression import unpack
-from dynamo_es.dynamodb.items import decode_events, version_of
-from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.reading import FIRST_PAGE
-from dynamo_es.dynamodb.requests import query_down
+from dynamo_es.dynamodb.streams.items import decode_events, version_of
+from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.load import FIRST_PAGE
+from dynamo_es.dynamodb.streams.requests import query_down
+from dynamo_es.dynamodb.wire.client import make_client
+from dynamo_es.dynamodb.wire.compression import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from benchmarks.sample import SampleEvent
     from benchmarks.scale import Scale
     from dynamo_es import StorageStrategy
-    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.wire.steps import Item
 
 EVENTS_PER_COMMIT: Final = 10
 TIMES_FASTER: Final = 7

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.logged_history import append_history, create_log, near_one_percent
 from benchmarks.metering import ClientMeter, Cost
 from dynamo_es import DynamoBackend, Selection
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.engine import Engine
     from benchmarks.sample import Sample
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.sequencer import Hint
 
 BATCHES: Final = {1: 0.75, 10: 0.39, 100: 0.29}
 """Commits that a sequencer is told of at once, and the write units per event that it may take:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.ours import raw_events
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.keys import parse_stream_key
-from dynamo_es.dynamodb.log.sequencing import hint_of
+from dynamo_es.dynamodb.log.sequencer import hint_of
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.sample import Sample
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.sequencer import Hint
 
 EVENTS_PER_COMMIT: Final = 3
 

@@ -14,9 +14,9 @@ from benchmarks.pairing import Ratio
 from benchmarks.report import Plot, Section, Table
 from benchmarks.sample import Sample
 from dynamo_es import DynamoBackend, ExplicitVersioning
-from dynamo_es.dynamodb.items import commit_item
-from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.requests import put_commit
+from dynamo_es.dynamodb.streams.items import commit_item
+from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.requests import put_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,7 +11,7 @@ from benchmarks.replaying import recorded, replay
 from benchmarks.report import Goal, Section, Table
 from benchmarks.sample import Sample
 from dynamo_es import DynamoBackend, Event, ExplicitVersioning, WrappedEvent
-from dynamo_es.dynamodb.client import make_client
+from dynamo_es.dynamodb.wire.client import make_client
 
 if TYPE_CHECKING:
     from benchmarks.engine import Engine

@@ -33,9 +33,9 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.repository import Repository
-    from dynamo_es.backend import DynamoBackend
+    from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.pricing import AppendCost, append_cost
+    from dynamo_es.dynamodb.streams.cost import AppendCost, append_cost
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
     from dynamo_es.event_store.event import Event, Snapshot, upcaster
     from dynamo_es.event_store.registry import EventRegistry
@@ -87,10 +87,10 @@ __all__ = [
 
 _LAZY = {
     "Aggregate": "dynamo_es.aggregates.aggregate",
-    "AppendCost": "dynamo_es.dynamodb.pricing",
+    "AppendCost": "dynamo_es.dynamodb.streams.cost",
     "Context": "dynamo_es.event_store.wrapped",
     "DataSubject": "dynamo_es.event_store.encryption.marks",
-    "DynamoBackend": "dynamo_es.backend",
+    "DynamoBackend": "dynamo_es.dynamodb.backend",
     "DynamoConfig": "dynamo_es.dynamodb.config",
     "Encrypted": "dynamo_es.event_store.encryption.marks",
     "Event": "dynamo_es.event_store.event",
@@ -103,7 +103,7 @@ _LAZY = {
     "Snapshot": "dynamo_es.event_store.event",
     "UnknownEvent": "dynamo_es.event_store.wrapped",
     "WrappedEvent": "dynamo_es.event_store.wrapped",
-    "append_cost": "dynamo_es.dynamodb.pricing",
+    "append_cost": "dynamo_es.dynamodb.streams.cost",
     "upcaster": "dynamo_es.event_store.event",
 }
 

@@ -20,8 +20,8 @@ from dynamo_es.cli.story.stage import read_streams, set_stage
 from dynamo_es.cli.story.steps import Comparison, compare_all
 from dynamo_es.cli.terminal import print_json, results, tell
 from dynamo_es.cli.ticker import ticking
-from dynamo_es.dynamodb.log.scan import repair
-from dynamo_es.dynamodb.log.verification import verify
+from dynamo_es.dynamodb.maintenance.repair import repair
+from dynamo_es.dynamodb.maintenance.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

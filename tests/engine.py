@@ -19,9 +19,9 @@ import pytest
 
 from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.key_storage import DynamoKeyStorage
-from dynamo_es.dynamodb.tables import delete_tables
+from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
+from dynamo_es.dynamodb.tables.create import delete_tables
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.memory import MemoryKeyStorage, MemoryStorage
 
 if TYPE_CHECKING:

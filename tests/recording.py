@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.dynamodb.sizes import item_size, write_units
+from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb import appending, deletion, reading, requests, storage
+from dynamo_es.dynamodb import storage
+from dynamo_es.dynamodb.streams import append as appending
+from dynamo_es.dynamodb.streams import delete as deletion
+from dynamo_es.dynamodb.streams import load as reading
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.wire import steps
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 
 if TYPE_CHECKING:
@@ -16,9 +21,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from dynamo_es.dynamodb.items import Commit, Item
-    from dynamo_es.dynamodb.requests import Request, Steps
-    from dynamo_es.dynamodb.stream import Stream
+    from dynamo_es.dynamodb.streams.items import Commit
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
@@ -37,7 +42,7 @@ def plain_deletes(patch: pytest.MonkeyPatch) -> None:
         put = requests_put_fence_over(table, commit, fence)
         params = {name: value for name, value in put.params.items() if name != "Item"}
         params["Key"] = {name: fence[name] for name in ("stream_key", "version")}
-        return requests.Request("delete_item", params)
+        return steps.Request("delete_item", params)
 
     requests_put_fence_over = requests.put_fence_over
     patch.setattr(requests, "put_fence_over", delete)
@@ -57,7 +62,7 @@ def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
 
     def overwrite(table: str, commit: Commit, fence: Item) -> Request:
         params = conditional(table, commit, fence).params
-        return requests.Request("put_item", {"TableName": table, "Item": params["Item"]})
+        return steps.Request("put_item", {"TableName": table, "Item": params["Item"]})
 
     patch.setattr(requests, "put_fence_over", overwrite)
 

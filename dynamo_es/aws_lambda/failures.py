@@ -13,16 +13,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard, cast
 
 from dynamo_es.aws_lambda.records import source_of
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.stream_requests import get_records, shard_iterator_at
+from dynamo_es.dynamodb.table_stream.requests import get_records, shard_iterator_at
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError, EventStoreError, ServiceError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dynamo_es.backend import DynamoBackend
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.backend import DynamoBackend
+    from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.facade.backend import Backend
 
 _INFO: Final = "DDBStreamBatchInfo"

@@ -124,7 +124,7 @@ class OutboxHandler:
 @cache
 def _of_environment() -> OutboxHandler:
     from dynamo_es.aws_lambda.publishers import publisher_for
-    from dynamo_es.backend import DynamoBackend
+    from dynamo_es.dynamodb.backend import DynamoBackend
 
     target = os.environ.get("DYNAMO_ES_OUTBOX_TARGET", "")
     if not target:

@@ -13,8 +13,8 @@ from dynamo_es.exceptions import ConfigurationError, StoredItemError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.wire.steps import Item
 
 _log = logging.getLogger("dynamo_es")
 

@@ -14,18 +14,18 @@ from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.log.set_aside import set_aside
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
-    from dynamo_es.backend import DynamoBackend
     from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.backend import DynamoBackend
 
 _log = logging.getLogger("dynamo_es")
 
@@ -109,7 +109,7 @@ class SequencerHandler:
 
 @cache
 def _of_environment() -> SequencerHandler:
-    from dynamo_es.backend import DynamoBackend
+    from dynamo_es.dynamodb.backend import DynamoBackend
 
     return sequence_events(DynamoBackend.from_env())
 

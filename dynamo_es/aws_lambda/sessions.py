@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.backend import DynamoBackend
-from dynamo_es.dynamodb.client import client_config, region_of
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
-from dynamo_es.dynamodb.errors import translate
-from dynamo_es.dynamodb.keys import tenant_prefix
+from dynamo_es.dynamodb.streams.keys import tenant_prefix
+from dynamo_es.dynamodb.wire.client import client_config, region_of
+from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.exceptions import ConfigurationError, InvalidStreamIdError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.dynamodb.log.reading import chooser, records_of
+from dynamo_es.dynamodb.log.reader import chooser, records_of
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.projector import Step
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.sequencer import Hint
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.facade.backend import Backend

@@ -71,7 +71,7 @@ def _explained(error: Exception) -> Exception | None:
     from botocore.exceptions import BotoCoreError
 
     if isinstance(error, BotoCoreError):  # no client could be made, for want of a region
-        from dynamo_es.dynamodb.errors import translate
+        from dynamo_es.dynamodb.wire.errors import translate
 
         return translate(error, "connect")
     return None

@@ -4,9 +4,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, printable, results
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import TenantId
 
 

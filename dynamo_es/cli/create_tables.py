@@ -1,8 +1,8 @@
 """``dynamo-es create-tables``."""
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, results
+from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def create_tables(place: Place, *, as_json: AsJson = False) -> None:

@@ -6,10 +6,10 @@ import typer
 from rich.prompt import Confirm
 from rich.text import Text
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Chosen, Place
 from dynamo_es.cli.streams import find_head
 from dynamo_es.cli.terminal import messages, print_json, printable, results, tell
+from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def delete(

@@ -1,10 +1,10 @@
 """``dynamo-es head``."""
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Chosen, Place
 from dynamo_es.cli.rendering import data_text, facts
 from dynamo_es.cli.streams import StreamNotFoundError, find_head
 from dynamo_es.cli.terminal import event_document, print_json, results
+from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def head(chosen: Chosen, place: Place, *, as_json: AsJson = False) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.importing import (
     Defaults,
     Importer,
@@ -20,6 +19,7 @@ from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.progress import watched
 from dynamo_es.cli.summary import summary_document, summary_table
 from dynamo_es.cli.terminal import INTERRUPTED, print_json, results, tell
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, printable, results
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import DEFAULT_TENANT
 
 

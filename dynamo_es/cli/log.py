@@ -8,11 +8,11 @@ from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import facts
 from dynamo_es.cli.terminal import print_json, printable, results, tell
 from dynamo_es.cli.ticker import ticking
-from dynamo_es.dynamodb.client import LazyClient
-from dynamo_es.dynamodb.log.scan import Repaired, read_set_aside
-from dynamo_es.dynamodb.log.scan import repair as run_repair
-from dynamo_es.dynamodb.log.verification import Verified
-from dynamo_es.dynamodb.log.verification import verify as run_verification
+from dynamo_es.dynamodb.maintenance.repair import Repaired, read_set_aside
+from dynamo_es.dynamodb.maintenance.repair import repair as run_repair
+from dynamo_es.dynamodb.maintenance.verify import Verified
+from dynamo_es.dynamodb.maintenance.verify import verify as run_verification
+from dynamo_es.dynamodb.wire.client import LazyClient
 
 
 def verify(place: Place, *, as_json: AsJson = False) -> None:

@@ -7,9 +7,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal import print_json, printable, results, tell
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
 
 Named = Annotated[str, typer.Option("--outbox", metavar="NAME", help="Which outbox.")]

@@ -14,9 +14,9 @@ import typer
 from dynamo_es.cli.options import Place
 from dynamo_es.cli.terminal import tell
 from dynamo_es.cli.ticker import ticking
-from dynamo_es.dynamodb.client import LazyClient, LazyStreamsClient
-from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.rounds import Polled, Progress
+from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
+from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
 
 _BACKLOG_SECONDS: Final = 10.0
 """What was written longer ago than this is a backlog."""

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Chosen, Place
 from dynamo_es.cli.rendering import event_table
 from dynamo_es.cli.streams import StreamNotFoundError, begins_with_snapshot, exists
 from dynamo_es.cli.terminal import event_document, print_json, results, tell
 from dynamo_es.contracts import StorageStrategy
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import RawEvent, StreamId
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import data_text
 from dynamo_es.cli.terminal import event_document, print_json, printable, results
 from dynamo_es.contracts import Selection
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 from dynamo_es.values import RecordedRaw
 

@@ -14,15 +14,15 @@ from dynamo_es.contracts.checks import (
     check_tenant,
 )
 from dynamo_es.contracts.hooks import AppendedCommit
-from dynamo_es.dynamodb.announcing import Announcer
-from dynamo_es.dynamodb.appending import Append
-from dynamo_es.dynamodb.deletion import delete_stream
-from dynamo_es.dynamodb.enlisted import check_enlisted, naming_missing_table
-from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.log.sequencing import last_position
-from dynamo_es.dynamodb.reading import load
-from dynamo_es.dynamodb.snapshots import save_snapshot
-from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.dynamodb.after_append import Announcer
+from dynamo_es.dynamodb.log.sequencer import last_position
+from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.delete import delete_stream
+from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.load import load
+from dynamo_es.dynamodb.streams.snapshot import save_snapshot
+from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
 from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import AppendHooks, EnlistedWrite
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.gateway import Gateway
-    from dynamo_es.dynamodb.heads import RememberedHeads
-    from dynamo_es.dynamodb.requests import Steps, T
+    from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import (
         Position,
         RawEvent,

@@ -6,8 +6,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import sequence_events, sequencer
-from dynamo_es.dynamodb.log.scan import read_set_aside, repair
-from dynamo_es.dynamodb.log.verification import verify
+from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
+from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import ConfigurationError
 from tests.aws_lambda.lambdas import Context, numbers, records_of
 from tests.bdd import events

@@ -10,7 +10,7 @@ import pytest
 
 from dynamo_es import DynamoBackend
 from dynamo_es.cli import main
-from dynamo_es.dynamodb import client as client_module
+from dynamo_es.dynamodb.wire import client as client_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

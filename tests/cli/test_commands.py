@@ -23,7 +23,7 @@ from dynamo_es import (
 )
 from dynamo_es.cli import streams
 from dynamo_es.cli.importing import Meter
-from dynamo_es.dynamodb import client as client_module
+from dynamo_es.dynamodb.wire import client as client_module
 from tests.cli.histories import BEGIN
 
 if TYPE_CHECKING:

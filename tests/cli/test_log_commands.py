@@ -14,14 +14,14 @@ from dynamo_es.cli import sequence as sequence_module
 from dynamo_es.cli import ticker
 from dynamo_es.cli.sequence import Work
 from dynamo_es.cli.ticker import ticking
-from dynamo_es.dynamodb import client as client_module
-from dynamo_es.dynamodb.client import LazyStreamsClient
-from dynamo_es.dynamodb.log import poller as poller_module
-from dynamo_es.dynamodb.log import rounds as rounds_module
 from dynamo_es.dynamodb.log.items import Page, page_item
-from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.rounds import Polled, Progress
-from dynamo_es.dynamodb.log.verification import verify
+from dynamo_es.dynamodb.maintenance.verify import verify
+from dynamo_es.dynamodb.table_stream import poller as poller_module
+from dynamo_es.dynamodb.table_stream import rounds as rounds_module
+from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
+from dynamo_es.dynamodb.wire import client as client_module
+from dynamo_es.dynamodb.wire.client import LazyStreamsClient
 from tests.cli.conftest import TABLES
 from tests.log.hostile import VICTIM_KEY, a_victim
 from tests.log.stores import emulated, new_commits
@@ -109,7 +109,7 @@ def test_what_is_not_sequenced_yet_is_a_warning(run, store):
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_fault_is_named_and_fails_it(run, store, monkeypatch, options):
-    monkeypatch.setattr("dynamo_es.dynamodb.log.verification.MOST_FAULTS", 1)
+    monkeypatch.setattr("dynamo_es.dynamodb.maintenance.verify.MOST_FAULTS", 1)
     store.append(StreamId(), 1, 2)
     first, second = store.commits
     pages = Page(2, (second, first), "x"), Page(9, (second,), "x")

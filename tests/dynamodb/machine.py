@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from dynamo_es import ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.appending import Append
-from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.heads import FENCE_SECONDS, RememberedHeads
-from dynamo_es.dynamodb.items import (
+from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.streams.items import (
     Head,
     commit_item,
     fence_item,
@@ -29,9 +28,8 @@ from dynamo_es.dynamodb.items import (
     read_commit,
     snapshot_item,
 )
-from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.requests import (
-    Pause,
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.requests import (
     expire_fence,
     get_item,
     put_closing_fence,
@@ -40,7 +38,8 @@ from dynamo_es.dynamodb.requests import (
     put_snapshot,
     query_down,
 )
-from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import UnavailableError
 from tests.bdd import events
 
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es import RawEvent, Versioning
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Request, Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Pause, Request, Response, Steps
 
 TABLE: Final = "events"
 STREAM: Final = StreamId(UUID(int=7), category="order")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dynamo_es import DynamoConfig, OperationReport, StreamId
-from dynamo_es.dynamodb.gateway import Gateway
+from dynamo_es.dynamodb.wire.gateway import Gateway
 
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
 STREAM = StreamId(name="order 1")

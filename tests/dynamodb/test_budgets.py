@@ -16,7 +16,7 @@ from dynamo_es import (
     OperationReport,
     StreamId,
 )
-from dynamo_es.dynamodb.sizes import item_size, read_units
+from dynamo_es.dynamodb.wire.sizes import item_size, read_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.bdd import a_snapshot, an_event, events
 from tests.engine import Capability, DynamoEngine, needs

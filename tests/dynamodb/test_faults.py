@@ -19,7 +19,7 @@ from dynamo_es import (
     StreamId,
     Versioning,
 )
-from dynamo_es.dynamodb.emulator import Emulator
+from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ContentionError,

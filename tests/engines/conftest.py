@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from dynamo_es.dynamodb.client import client_config
-from dynamo_es.dynamodb.emulator import Emulator
+from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.wire.client import client_config
 from tests.engine import DynamoEngine, MotoEngine
 from tests.engines.lab import Lab
 

@@ -16,8 +16,8 @@ import boto3
 from moto import mock_aws
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, StreamId
-from dynamo_es.dynamodb.log.scan import repair
-from dynamo_es.dynamodb.template import CHECKOUT
+from dynamo_es.dynamodb.maintenance.repair import repair
+from dynamo_es.dynamodb.tables.template import CHECKOUT
 from tests.bdd import events
 
 if TYPE_CHECKING:

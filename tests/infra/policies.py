@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml
+from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb import key_requests, requests
-from dynamo_es.dynamodb.keys import tenant_prefix
-from dynamo_es.dynamodb.log import checkpoints, cursors, outbox_requests, stream_requests
+from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
 from dynamo_es.dynamodb.log import requests as log_requests
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams.keys import tenant_prefix
+from dynamo_es.dynamodb.subject_keys import requests as key_requests
+from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from tests.bdd import events
 from tests.infra import operations
 from tests.infra.kinds_of_streams import (
@@ -42,6 +44,8 @@ from tests.infra.policies import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from dynamo_es.dynamodb.wire import steps
 
 MODULES: Final = (
     requests,
@@ -92,7 +96,7 @@ def sent() -> Sent:
 
 
 def _noting(module: ModuleType, noted: set[str]) -> Callable[..., Any]:
-    def build(*arguments: Any) -> requests.Request:
+    def build(*arguments: Any) -> steps.Request:
         frame = inspect.currentframe()
         assert frame is not None
         assert frame.f_back is not None
@@ -175,7 +179,7 @@ def test_every_request_that_the_library_can_build_is_among_them(sent):
     assert set().union(*map(builders, MODULES)) - sent.builders == ADAPTERS
 
 
-ADAPTERS = {"dynamo_es.dynamodb.key_requests.put_key"}
+ADAPTERS = {"dynamo_es.dynamodb.subject_keys.requests.put_key"}
 """What python-event-sourcery's key storage sends: a put, which writers may."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
-from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml, resolve_tables
+from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml, resolve_tables
 
 TEMPLATE = parse_yaml(CHECKOUT.read_text(encoding="utf-8"))
 TABLES = resolve_tables(TEMPLATE)

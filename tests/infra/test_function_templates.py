@@ -10,7 +10,7 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from dynamo_es.dynamodb.log.items import MAX_POINTERS
-from dynamo_es.dynamodb.template import CHECKOUT, parse_yaml
+from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 
 NAMES = ("sequencer", "projection", "outbox")
 TEMPLATES: dict[str, dict[str, Any]] = {

@@ -10,14 +10,14 @@ from zipfile import ZipFile
 
 import pytest
 
-from dynamo_es.dynamodb.template import CHECKOUT, load_template
+from dynamo_es.dynamodb.tables.template import CHECKOUT, load_template
 
 ROOT = CHECKOUT.parents[1]
 LOAD_WITHOUT_YAML = """
 import json, sys
 sys.modules["yaml"] = None
 sys.path.insert(0, sys.argv[1])
-from dynamo_es.dynamodb.template import load_template
+from dynamo_es.dynamodb.tables.template import load_template
 print(json.dumps(load_template()))
 """
 

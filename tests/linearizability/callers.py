@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
-from dynamo_es.dynamodb.client import make_client
+from dynamo_es.dynamodb.wire.client import make_client
 from tests.linearizability import histories
 from tests.linearizability.histories import Append, Delete, Load, Operation, Save
 from tests.linearizability.network import RandomNetwork

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from dynamo_es.dynamodb.errors import refusal
+from dynamo_es.dynamodb.wire.errors import refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from dynamo_es.dynamodb.requests import Request, Response
+    from dynamo_es.dynamodb.wire.steps import Request, Response
 
 
 class Emulated:

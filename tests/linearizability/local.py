@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig
-from dynamo_es.dynamodb.client import make_client
-from dynamo_es.dynamodb.tables import delete_tables
+from dynamo_es.dynamodb.tables.create import delete_tables
+from dynamo_es.dynamodb.wire.client import make_client
 from tests.linearizability.emulated import Emulated
 
 if TYPE_CHECKING:

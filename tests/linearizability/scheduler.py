@@ -15,12 +15,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning
-from dynamo_es.dynamodb import appending, deletion, reading, snapshots
-from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.heads import HEAD_SECONDS, RememberedHeads
-from dynamo_es.dynamodb.keys import stream_key
-from dynamo_es.dynamodb.requests import Pause, Request
-from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.dynamodb.streams import append as appending
+from dynamo_es.dynamodb.streams import delete as deletion
+from dynamo_es.dynamodb.streams import load as reading
+from dynamo_es.dynamodb.streams import snapshot as snapshots
+from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.streams.keys import stream_key
+from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import (
     ContentionError,
     EventStoreError,
@@ -35,7 +38,7 @@ from tests.linearizability.tiny_dynamo import TinyDynamo
 from tests.linearizability.workload import Worker
 
 if TYPE_CHECKING:
-    from dynamo_es.dynamodb.requests import Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Response, Steps
     from tests.linearizability.histories import Call
 
 _READS: Final = {"get_item", "query"}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynamo_es import DynamoBackend
-from dynamo_es.dynamodb import requests
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.items import commit_item, fence_item, read_commit, snapshot_item
-from dynamo_es.dynamodb.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams.items import commit_item, fence_item, read_commit, snapshot_item
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from tests.linearizability import histories
 from tests.linearizability.emulated import Emulated
 from tests.linearizability.tiny_dynamo import TinyDynamo, holds
@@ -19,8 +19,7 @@ from tests.linearizability.tiny_dynamo import TinyDynamo, holds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Request
+    from dynamo_es.dynamodb.wire.steps import Item, Request
 
 TABLE = "events"
 KEYS = ("#order#1", "#order#2")

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from dynamo_es.dynamodb.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Request, Response
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response
 
 _Values: TypeAlias = "Mapping[str, Any]"
 

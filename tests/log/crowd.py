@@ -12,9 +12,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.client import make_client, make_streams_client
-from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.scan import repair
+from dynamo_es.dynamodb.maintenance.repair import repair
+from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.items import commit_item
+from dynamo_es.dynamodb.streams.items import commit_item
 from tests.bdd import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.wire.steps import Item
 
 VICTIM: Final = StreamId(UUID(int=0xABC), category="order")
 VICTIM_KEY: Final = f"#order#{VICTIM}"

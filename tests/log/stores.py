@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, DynamoConfig, StreamId
-from dynamo_es.dynamodb.client import make_client, make_streams_client
-from dynamo_es.dynamodb.emulator import Emulator
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.items import commit_item
+from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.log.hints import find_hint
 from dynamo_es.dynamodb.log.items import PAGES_KEY, read_page
-from dynamo_es.dynamodb.log.poller import StreamPoller
-from dynamo_es.dynamodb.log.scan import scan_commits
-from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, sequence
-from dynamo_es.dynamodb.tables import create_tables, delete_tables
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.maintenance.repair import scan_commits
+from dynamo_es.dynamodb.streams.items import commit_item
+from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.tables.create import create_tables, delete_tables
+from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from tests.bdd import events
 from tests.engine import LOCAL
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.wire.steps import Item
 
 CONFIG: Final = DynamoConfig(
     events_table="events", log_table="log", keys_table="keys", region="us-east-1"

@@ -10,7 +10,7 @@ from tests.dynamodb.aws_errors import reply
 from tests.dynamodb.stub import DYNAMODB
 
 if TYPE_CHECKING:
-    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.wire.steps import Item
 
 
 class Shards:

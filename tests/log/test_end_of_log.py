@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es.dynamodb.log.items import place_of
 from dynamo_es.dynamodb.log.requests import newest_page
-from dynamo_es.dynamodb.log.sequencing import last_position
+from dynamo_es.dynamodb.log.sequencer import last_position
 from tests.dynamodb.machine import play
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.log.hints import find_hint, find_hints
-from dynamo_es.dynamodb.log.sequencing import hint_of
+from dynamo_es.dynamodb.log.sequencer import hint_of
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import STREAM, a_commit, a_fence, a_snapshot_item

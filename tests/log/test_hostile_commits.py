@@ -10,8 +10,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, Event, ExplicitVersioning, Selection, StreamId
 from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
-from dynamo_es.dynamodb.log.scan import read_set_aside, repair
-from dynamo_es.dynamodb.log.verification import verify
+from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
+from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import EventStoreError, StoredItemError
 from tests.bdd import an_event, events
 from tests.log.hostile import (

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES, fence_item
 from dynamo_es.dynamodb.log.items import (
     MAX_POINTERS,
     Marker,
@@ -20,7 +19,8 @@ from dynamo_es.dynamodb.log.items import (
     pointer_to,
     read_page,
 )
-from dynamo_es.dynamodb.sizes import item_size
+from dynamo_es.dynamodb.streams.items import fence_item
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.generated import names, texts

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.log.rounds import Polled
+from dynamo_es.dynamodb.table_stream.rounds import Polled
 from dynamo_es.exceptions import (
     ConfigurationError,
     CredentialsError,
@@ -191,7 +191,7 @@ def test_at_the_end_the_place_is_saved_and_if_not_that_is_no_failure(emulator, c
         raise fail
 
     monkeypatch.setattr(poller._rounds, "save", save)
-    monkeypatch.setattr("dynamo_es.dynamodb.log.rounds.SAVE_EVERY", 1e9)
+    monkeypatch.setattr("dynamo_es.dynamodb.table_stream.rounds.SAVE_EVERY", 1e9)
     poller.run(threading.Event())
     assert "was not saved" in caplog.text
 

@@ -7,7 +7,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.contracts import Selection
-from dynamo_es.dynamodb.log.scan import repair
+from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 from tests.bdd import an_event, events
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dynamo_es.dynamodb.errors import OutcomeUnknown
-from dynamo_es.dynamodb.items import commit_item
 from dynamo_es.dynamodb.log import requests as log_requests
-from dynamo_es.dynamodb.log import sequencing
+from dynamo_es.dynamodb.log import sequencer as sequencing
 from dynamo_es.dynamodb.log.items import Marker, Page
-from dynamo_es.dynamodb.requests import Request
+from dynamo_es.dynamodb.streams.items import commit_item
+from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
+from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import UnavailableError
 from tests.bdd import events
 from tests.dynamodb.machine import STREAM
@@ -39,9 +39,8 @@ from tests.log.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.log.sequencing import Hint, Tables
-    from dynamo_es.dynamodb.requests import Response, Steps
+    from dynamo_es.dynamodb.log.sequencer import Hint, Tables
+    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 
 def commit(stream: str, version: int, size: int = 1, life: int = 1) -> Item:

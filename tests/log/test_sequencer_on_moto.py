@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
-from dynamo_es.dynamodb.gateway import Gateway
 from dynamo_es.dynamodb.log.items import read_page
 from dynamo_es.dynamodb.log.requests import newest_page
-from dynamo_es.dynamodb.log.sequencing import SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from tests.bdd import events
 from tests.recording import recording
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es.dynamodb.log import rounds as module
-from dynamo_es.dynamodb.log.rounds import Polled
-from dynamo_es.dynamodb.log.shards import Lineage, Shard, read_shard
-from dynamo_es.dynamodb.log.stream_requests import (
+from dynamo_es.dynamodb.table_stream import rounds as module
+from dynamo_es.dynamodb.table_stream.requests import (
     PLACES_KEY,
     Place,
     get_records,
@@ -16,7 +14,9 @@ from dynamo_es.dynamodb.log.stream_requests import (
     saved_places,
     shard_iterator,
 )
-from dynamo_es.dynamodb.requests import Request
+from dynamo_es.dynamodb.table_stream.rounds import Polled
+from dynamo_es.dynamodb.table_stream.shards import Lineage, Shard, read_shard
+from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import ServiceError, UnavailableError
 from tests.dynamodb.aws_errors import reply
 from tests.dynamodb.machine import play

@@ -7,7 +7,7 @@ from threading import Event as Flag
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, Event, StreamId
-from dynamo_es.dynamodb.log.scan import repair
+from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import UnavailableError
 
 SOON = timedelta(seconds=0.1)

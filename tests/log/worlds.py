@@ -6,17 +6,16 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.items import fence_item, is_fence
 from dynamo_es.dynamodb.log.items import Page, Pointer, read_page
-from dynamo_es.dynamodb.log.sequencing import Hint, SequencerMemory, Tables, hint_of, sequence
-from dynamo_es.dynamodb.requests import Pause, Request
+from dynamo_es.dynamodb.log.sequencer import Hint, SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.streams.items import fence_item, is_fence
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.steps import Pause, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 TABLES: Final = Tables("events", "log")
 

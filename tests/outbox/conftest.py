@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.outbox import DynamoOutbox
-from dynamo_es.dynamodb.tables import create_tables
+from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
+from dynamo_es.dynamodb.tables.create import create_tables
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.memory.outbox import MemoryOutbox
 from tests.engine import DynamoEngine, MotoEngine
 from tests.outbox.worlds import World

@@ -12,7 +12,7 @@ SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "_package_la
 
 FILES = (
     "dynamo_es/__init__.py",
-    "dynamo_es/backend.py",
+    "dynamo_es/dynamodb/backend.py",
     "dynamo_es/cli/__init__.py",
     "boto3/__init__.py",
     "boto3/examples/s3.rst",
@@ -45,7 +45,7 @@ def test_only_what_a_function_reads_is_left(folder):
 
     assert names(folder) == {
         "dynamo_es/__init__.py",
-        "dynamo_es/backend.py",
+        "dynamo_es/dynamodb/backend.py",
         "boto3/__init__.py",
         "botocore/data/endpoints.json",
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
@@ -59,7 +59,7 @@ def test_what_the_runtime_brings_can_be_left_out(folder):
 
     assert names(folder) == {
         "dynamo_es/__init__.py",
-        "dynamo_es/backend.py",
+        "dynamo_es/dynamodb/backend.py",
         "pydantic_core/_pydantic_core.so",
     }
 
@@ -84,7 +84,7 @@ def test_bytecode_is_taken_as_it_is_and_the_same_files_make_the_same_zip(folder,
 
     assert first.read_bytes() == second.read_bytes()
     with zipfile.ZipFile(first) as archive:
-        assert "python/dynamo_es/backend.py" in archive.namelist()
+        assert "python/dynamo_es/dynamodb/backend.py" in archive.namelist()
 
 
 def test_a_start_is_measured_with_that_folder_only(folder):

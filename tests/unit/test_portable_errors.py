@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 import dynamo_es
 from dynamo_es import RawEvent, StreamId
-from dynamo_es.dynamodb.errors import translate
+from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,

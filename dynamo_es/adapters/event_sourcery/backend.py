@@ -19,7 +19,7 @@ from dynamo_es.adapters.event_sourcery.config import DynamoDBConfig
 from dynamo_es.adapters.event_sourcery.outbox import DynamoDBOutboxStorageStrategy
 from dynamo_es.adapters.event_sourcery.storage import DynamoDBStorageStrategy
 from dynamo_es.adapters.event_sourcery.subscriptions import DynamoDBSubscriptionStrategy
-from dynamo_es.backend import DynamoBackend
+from dynamo_es.dynamodb.backend import DynamoBackend
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

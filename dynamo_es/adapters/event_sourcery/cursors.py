@@ -10,10 +10,10 @@ from event_sourcery.read_model import CursorsDao
 from dynamo_es.adapters.event_sourcery.translation import stream_to_find
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.cursors import cursor_key
-from dynamo_es.dynamodb.requests import Request, number
+from dynamo_es.dynamodb.consumers.cursors import cursor_key
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from dynamo_es.adapters.event_sourcery.config import DynamoDBConfig
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.wire.steps import Steps
 
 
 class DynamoDBCursorsDao(CursorsDao):

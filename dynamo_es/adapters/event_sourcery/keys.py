@@ -10,17 +10,17 @@ from event_sourcery import DEFAULT_TENANT, TenantId
 from event_sourcery.interfaces import EncryptionKeyStorageStrategy
 
 from dynamo_es.contracts.checks import check_subject
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.key_requests import (
+from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,
     get_key,
     key_item,
     partition_of,
     replace_key,
 )
-from dynamo_es.dynamodb.key_storage import drop_key, find_key
-from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
+from dynamo_es.dynamodb.subject_keys.storage import drop_key, find_key
+from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ContentionError
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from dynamo_es.adapters.event_sourcery.config import DynamoDBConfig
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 _ROUNDS: Final = 5
 

@@ -15,14 +15,14 @@ from uuid import UUID, uuid4
 from eventsourcing.persistence import Notification, StoredEvent
 from pydantic_core import from_json, to_json
 
-from dynamo_es.dynamodb.items import decode_events
+from dynamo_es.dynamodb.streams.items import decode_events
 from dynamo_es.values import RawEvent, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from dynamo_es.dynamodb.items import Commit
+    from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.values import RecordedRaw
 
 FIRST_VERSION: Final = 1

@@ -99,7 +99,7 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
         """Make the tables once, unless ``CREATE_TABLE`` is false."""
         if self._created or not strtobool(self.env.get(self.CREATE_TABLE, "yes")):
             return
-        from dynamo_es.dynamodb.tables import create_tables
+        from dynamo_es.dynamodb.tables.create import create_tables
 
         with translated():
             create_tables(self.runtime.client(), self.runtime.config)

@@ -7,20 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.batches import fetch_all
 from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
-from dynamo_es.dynamodb.log.reading import chooser, records_of
-from dynamo_es.dynamodb.requests import number
+from dynamo_es.dynamodb.log.reader import chooser, records_of
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.items import Page, Pointer
-    from dynamo_es.dynamodb.log.sequencing import Tables
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.log.sequencer import Tables
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position, RecordedRaw
 
 _log = logging.getLogger("dynamo_es")

@@ -9,8 +9,8 @@ from dynamo_es.adapters.eventsourcing.writing import Stored
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.dynamodb.appending import Append
-    from dynamo_es.dynamodb.log.inline import InlineSequencer
+    from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
+    from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.values import TenantId
 
 

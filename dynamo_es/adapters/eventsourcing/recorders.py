@@ -15,7 +15,7 @@ from dynamo_es.adapters.eventsourcing.subscription import DynamoSubscription, Li
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
 from dynamo_es.adapters.eventsourcing.writing import batches_of, insert
 from dynamo_es.contracts import Selection
-from dynamo_es.dynamodb.log.sequencing import Tables
+from dynamo_es.dynamodb.log.sequencer import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es.adapters.eventsourcing.settings import Runtime
     from dynamo_es.adapters.eventsourcing.writing import Stored
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.appending import Append
+    from dynamo_es.dynamodb.streams.append import Append
 
 
 class DynamoAggregateRecorder(AggregateRecorder):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.adapters.eventsourcing.coding import FIRST_VERSION, initial_in
-from dynamo_es.dynamodb.reading import load, newest_commit
+from dynamo_es.dynamodb.streams.load import load, newest_commit
 
 if TYPE_CHECKING:
     from dynamo_es.adapters.eventsourcing.settings import InitialVersions
-    from dynamo_es.dynamodb.requests import Steps
-    from dynamo_es.dynamodb.stream import Stream
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
 
 

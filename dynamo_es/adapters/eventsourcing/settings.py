@@ -7,14 +7,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.client import LazyClient
 from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.heads import RememberedHeads
-from dynamo_es.dynamodb.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.log.inline import InlineSequencer
-from dynamo_es.dynamodb.log.sequencing import Tables
-from dynamo_es.dynamodb.stream import Stream
+from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
+from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.client import LazyClient
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from eventsourcing.utils import Environment
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from dynamo_es.dynamodb.emulator import Emulator
-    from dynamo_es.dynamodb.requests import Steps, T
+    from dynamo_es.dynamodb.emulator.emulator import Emulator
+    from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import StreamId, TenantId
 
 EMULATOR: Final = "moto:"
@@ -163,7 +163,7 @@ def _seconds(env: Environment, variable: str, usual: str) -> float:
 def _emulated(config: DynamoConfig) -> DynamoDBClient | None:
     if config.endpoint_url is None or not config.endpoint_url.startswith(EMULATOR):
         return None
-    from dynamo_es.dynamodb.emulator import Emulator
+    from dynamo_es.dynamodb.emulator.emulator import Emulator
 
     with _guard:
         emulator = _emulators.get(config.endpoint_url)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.dynamodb.commits import plan_commits
-from dynamo_es.dynamodb.deletion import finish_deletion
-from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.items import Head, event_uuids, generation_of, is_fence
-from dynamo_es.dynamodb.reading import newest_commit
-from dynamo_es.dynamodb.requests import Pause, get_item, put_commits
-from dynamo_es.dynamodb.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
+from dynamo_es.dynamodb.streams.commits import plan_commits
+from dynamo_es.dynamodb.streams.delete import finish_deletion
+from dynamo_es.dynamodb.streams.items import Head, event_uuids, generation_of, is_fence
+from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.requests import get_item, put_commits
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
+from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommitTooLargeError,
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.commits import Plan
-    from dynamo_es.dynamodb.items import Commit, Item
-    from dynamo_es.dynamodb.requests import Steps
-    from dynamo_es.dynamodb.stream import Stream
+    from dynamo_es.dynamodb.streams.commits import Plan
+    from dynamo_es.dynamodb.streams.items import Commit
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import RawEvent
 
 _MOST_TRIES: Final = 8

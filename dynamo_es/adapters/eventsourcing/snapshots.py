@@ -9,18 +9,17 @@ from eventsourcing.persistence import AggregateRecorder, DataError, IntegrityErr
 
 from dynamo_es.adapters.eventsourcing.coding import stream_of
 from dynamo_es.adapters.eventsourcing.errors import translated
-from dynamo_es.dynamodb.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES
-from dynamo_es.dynamodb.requests import Request, get_item, number
-from dynamo_es.dynamodb.sizes import MAX_TRANSACTION_ITEMS, item_size
+from dynamo_es.dynamodb.streams.requests import get_item
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS, SAFE_ITEM_BYTES, item_size
+from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     from dynamo_es.adapters.eventsourcing.settings import Runtime
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 
 class DynamoSnapshotRecorder(AggregateRecorder):

@@ -8,10 +8,10 @@ from uuid import uuid4
 from eventsourcing.persistence import IntegrityError, TrackingRecorder
 
 from dynamo_es.adapters.eventsourcing.errors import translated
-from dynamo_es.dynamodb.enlisted import check_enlisted
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.keys import escape, tenant_prefix
-from dynamo_es.dynamodb.requests import Request, number
+from dynamo_es.dynamodb.streams.keys import escape, tenant_prefix
+from dynamo_es.dynamodb.streams.transact_with import check_enlisted
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.adapters.eventsourcing.settings import Runtime
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 _PLACE = "tracking"
 

@@ -10,8 +10,8 @@ from eventsourcing.persistence import IntegrityError
 
 from dynamo_es.adapters.eventsourcing.coding import initial_of, raw_events, stream_of
 from dynamo_es.adapters.eventsourcing.several import Part, append_to_several
-from dynamo_es.dynamodb.appending import Append
-from dynamo_es.dynamodb.reading import newest_commit
+from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from dynamo_es.adapters.eventsourcing.settings import InitialVersions, Runtime
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.items import Commit
-    from dynamo_es.dynamodb.requests import Steps
-    from dynamo_es.dynamodb.stream import Stream
+    from dynamo_es.dynamodb.streams.items import Commit
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps
 
 # Originators begin with one of these, as a rule: then an insertion of such a version is tried as
 # the first one, without a read.

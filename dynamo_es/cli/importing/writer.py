@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from dynamo_es.cli.importing.stored import StoredEvents
-from dynamo_es.dynamodb.pricing import append_cost
+from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommitTooLargeError,

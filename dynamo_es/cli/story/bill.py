@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.cli.importing import Cutter
 from dynamo_es.cli.story.stage import id_of
 from dynamo_es.cli.story.steps import EVENTS_PER_COMMIT
-from dynamo_es.dynamodb.sizes import item_size, write_units
+from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from dynamo_es.backend import DynamoBackend
 from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
+from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.values import StreamId
 
@@ -54,7 +54,7 @@ def set_stage(endpoint_url: str | None) -> Iterator[Stage]:
         with DynamoBackend.local(meter, sequencing="stream") as backend:
             yield Stage(backend, meter, "an emulator of DynamoDB in this process")
         return
-    from dynamo_es.dynamodb.tables import delete_tables
+    from dynamo_es.dynamodb.tables.create import delete_tables
 
     prefix = f"dynamo-es-demo-{uuid4().hex[:12]}"
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.dynamodb.items import generation_of, is_fence, is_snapshot
-from dynamo_es.dynamodb.keys import parse_stream_key
 from dynamo_es.dynamodb.log.items import pointer_to
+from dynamo_es.dynamodb.streams.items import generation_of, is_fence, is_snapshot
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.items import Pointer
-    from dynamo_es.dynamodb.log.sequencing import Hint
+    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.wire.steps import Item
 
 _OWN: Final = frozenset(
     {

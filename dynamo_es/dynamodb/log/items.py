@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from dynamo_es.dynamodb.compression import pack, unpack
-from dynamo_es.dynamodb.items import (
+from dynamo_es.dynamodb.streams.items import (
     MAX_COMMIT_EVENTS,
     MAX_NAMES_BYTES,
-    SAFE_ITEM_BYTES,
     names_size,
     read_commit,
 )
-from dynamo_es.dynamodb.keys import MAX_KEY_BYTES, SNAPSHOT_VERSION
-from dynamo_es.dynamodb.sizes import item_size
+from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, SNAPSHOT_VERSION
+from dynamo_es.dynamodb.wire.compression import pack, unpack
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.dynamodb.items import Item
+    from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
 PAGES_KEY: Final = "log"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, place_of
-from dynamo_es.dynamodb.requests import Request, number
+from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.items import Marker, Pointer
+    from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
 # What a pointer is made of.
@@ -21,6 +21,11 @@ _OUTLINE: Final = (
 )
 # What a record is made of, next to its pointer.
 _COMMIT: Final = "stream_key, version, generation, events, outbox, item_format"
+# What a pointer is made of, and what tells a fence and a snapshot from a commit.
+ANY_ITEM_OUTLINE: Final = (
+    "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
+    "closed, snapshot_version, item_format"
+)
 
 
 def newest_page(table: str) -> Request:
@@ -256,3 +261,15 @@ def commits_before(table: str, pointer: Pointer, start: int, after: Item | None 
     if after is not None:
         params["ExclusiveStartKey"] = after
     return Request("query", params)
+
+
+def scan_events(table: str, after: Item | None = None, *, with_events: bool = False) -> Request:
+    """Scan the events table, consistently; without the events themselves unless asked for."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "ProjectionExpression": f"{ANY_ITEM_OUTLINE}, events" if with_events else ANY_ITEM_OUTLINE,
+        "ConsistentRead": True,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("scan", params)

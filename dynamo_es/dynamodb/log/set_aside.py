@@ -19,15 +19,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.errors import ConditionRefused
-from dynamo_es.dynamodb.requests import Request
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.steps import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.items import Item
-    from dynamo_es.dynamodb.log.sequencing import SequencerMemory
-    from dynamo_es.dynamodb.requests import Steps
+    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.exceptions import StoredItemError
 
 SET_ASIDE_KEY: Final = "set-aside"

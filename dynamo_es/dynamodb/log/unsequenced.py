@@ -9,23 +9,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.items import decode_events
-from dynamo_es.dynamodb.keys import parse_stream_key
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.batches import fetch_all
 from dynamo_es.dynamodb.log.hints import find_hint
 from dynamo_es.dynamodb.log.items import Marker, read_page
-from dynamo_es.dynamodb.log.scan import scan_events
-from dynamo_es.dynamodb.requests import number
+from dynamo_es.dynamodb.log.requests import scan_events
+from dynamo_es.dynamodb.streams.items import decode_events
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.hooks import AppendedCommit
-    from dynamo_es.dynamodb.items import Item
     from dynamo_es.dynamodb.log.items import Page, Pointer
-    from dynamo_es.dynamodb.log.sequencing import Tables
-    from dynamo_es.dynamodb.requests import Request, Steps
+    from dynamo_es.dynamodb.log.sequencer import Tables
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 _NEWEST_STREAMS: Final = 8
 """Streams of the newest page whose next commit is looked for."""

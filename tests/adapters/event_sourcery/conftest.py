@@ -12,7 +12,7 @@ import pytest
 from event_sourcery.backend import InMemoryBackend
 
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBConfig
-from dynamo_es.dynamodb.tables import delete_tables
+from dynamo_es.dynamodb.tables.create import delete_tables
 from tests.engine import DynamoEngine
 
 if TYPE_CHECKING:

@@ -232,7 +232,8 @@ def test_neither_a_driver_nor_boto3_is_loaded_before_it_is_needed():
 
 def test_the_library_itself_does_not_load_it():
     printed = in_a_new_process(
-        "import sys\nimport dynamo_es, dynamo_es.backend\nprint('event_sourcery' in sys.modules)\n"
+        "import sys\nimport dynamo_es, dynamo_es.dynamodb.backend\n"
+        "print('event_sourcery' in sys.modules)\n"
     )
 
     assert printed.split() == ["False"]

@@ -14,8 +14,8 @@ from dynamo_es import DynamoBackend as CoreBackend
 from dynamo_es import StreamId as OurStreamId
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBCursorsDao
 from dynamo_es.contracts import Followed
-from dynamo_es.dynamodb.gateway import Gateway
-from dynamo_es.dynamodb.log.cursors import DynamoCursors
+from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
+from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import InvalidConsumerError
 from tests.adapters.event_sourcery.orders import placed
 from tests.bdd import an_event

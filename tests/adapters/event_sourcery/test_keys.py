@@ -15,7 +15,7 @@ from event_sourcery.exceptions import KeyNotFoundError, NoSubjectIdFound
 from event_sourcery.interfaces import EncryptionStrategy, StorageStrategy
 
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBKeyStorage
-from dynamo_es.dynamodb.key_wrapping import KmsKeyWrapping
+from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
 from dynamo_es.exceptions import InvalidSubjectError, ServiceError, StoredItemError
 from tests.adapters.event_sourcery.orders import CustomerMoved, Heard, NoteTaken
 from tests.engine import Capability, needs

@@ -13,7 +13,7 @@ from event_sourcery.exceptions import ConcurrentStreamWriteError
 from event_sourcery.in_transaction import Dispatcher, Listeners
 
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend
-from dynamo_es.dynamodb.log.inline import InlineSequencer
+from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
 from tests.adapters.event_sourcery.orders import Heard, OrderPlaced, OrderShipped, placed
 from tests.engine import Capability, needs
 from tests.faults import Fault, Network

@@ -15,7 +15,7 @@ from dynamo_es.adapters.eventsourcing import (
     DynamoTrackingRecorder,
     Factory,
 )
-from dynamo_es.dynamodb.tables import delete_tables
+from dynamo_es.dynamodb.tables.create import delete_tables
 from tests.conftest import ENDPOINT_VARIABLE
 from tests.engine import LOCAL
 

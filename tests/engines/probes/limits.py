@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.items import SAFE_ITEM_BYTES
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES
 from tests.engine import MOTO
 from tests.engines.lab import item_of, key, number, text
 from tests.engines.probe import ACCEPTED, INVALID, Probe

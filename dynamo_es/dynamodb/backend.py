@@ -1,0 +1,224 @@
+"""The way in: a backend on DynamoDB, its tables, and a storage per tenant."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
+from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
+from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.facade.backend import Backend
+from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.facade.log import LogAccess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+    from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+    from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.values import TenantId
+
+
+class DynamoBackend(Backend):
+    """An event store on DynamoDB. Safe to share between threads.
+
+    A process that is forked may go on with it: it makes connections of its own. (A client that
+    you give is told to do so, too. That of `local` is a copy of all data, which neither process
+    sees the other change.)
+
+    Args:
+        config: tables, time-outs, retries.
+        client: a boto3 DynamoDB client; None: one is made at the first request, with the
+            time-outs and retries of ``config``.
+        observer: called with an `OperationReport` after each operation.
+        clock: seconds since the epoch.
+        monotonic: seconds of a clock that only goes forward.
+        sleep: waits so many seconds.
+        registry: names of the event classes; None: all that are defined.
+        streams_client: a boto3 client for ``dynamodbstreams``; None: one is made like the other
+            when `sequencer` needs it.
+    """
+
+    def __init__(  # noqa: PLR0913 - what is injected, each by its name
+        self,
+        config: DynamoConfig,
+        client: DynamoDBClient | None = None,
+        observer: Observer | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        registry: EventRegistry | None = None,
+        streams_client: DynamoDBStreamsClient | None = None,
+    ) -> None:
+        check_kind("config", config, DynamoConfig, ConfigurationError)
+        if observer is not None:
+            refuse_asynchronous(observer, "An observer")
+        self.config = config
+        self._client = LazyClient(config, client)
+        self._streams_client = LazyStreamsClient(config, streams_client)
+        self.observer = observer
+        self._close: Callable[[], None] | None = None
+        gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        heads = RememberedHeads(config.remembered_heads, clock)
+        storage = DynamoStorage(config, gateway, heads, clock)
+        self._forget_heads = heads.clear
+
+        def shared_log() -> LogAccess:
+            # Loaded for those that read the log: a process that only appends starts without.
+            from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
+            from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
+            from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
+            from dynamo_es.dynamodb.log.log import DynamoLog
+            from dynamo_es.dynamodb.log.sequencer import Tables
+
+            return LogAccess(
+                DynamoLog(
+                    Tables(config.events_table, config.log_table),
+                    gateway,
+                    storage.hooks,
+                    clock,
+                    most_bytes=config.max_uncompressed_bytes,
+                ),
+                DynamoCheckpoints(config.log_table, gateway, clock),
+                DynamoCursors(config.log_table, gateway),
+                DynamoOutbox(config, gateway),
+                storage.hooks,
+                clock,
+                monotonic,
+                sleep,
+            )
+
+        super().__init__(
+            storage,
+            EventStoreAccess(lambda: DynamoKeyStorage(config, gateway, clock), registry, clock),
+            shared_log,
+        )
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        client: DynamoDBClient | None = None,
+        observer: Observer | None = None,
+        registry: EventRegistry | None = None,
+    ) -> Self:
+        """Return a backend configured by the environment; see `DynamoConfig.from_env`.
+
+        Raises:
+            ConfigurationError: a variable is missing or wrong.
+        """
+        config = DynamoConfig.from_env(environ)
+        return cls(config, client=client, observer=observer, registry=registry)
+
+    @classmethod
+    def local(
+        cls,
+        observer: Observer | None = None,
+        *,
+        registry: EventRegistry | None = None,
+        sequencing: str = "inline",
+    ) -> Self:
+        """Return a backend on an emulator in this process, its tables made; close it after use.
+
+        Other AWS clients of the process stay untouched. Its data is gone when it is closed.
+
+        Args:
+            observer: as for the constructor; so is the registry.
+            registry: names of the event classes; None: all that are defined.
+            sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
+                AWS, an append is one request, and `sequencer` gives the positions.
+
+        Raises:
+            MissingExtraError: moto is not installed: ``pip install 'dynamo_es[local]'``.
+        """
+        from dynamo_es.dynamodb.emulator.emulator import Emulator
+
+        config = DynamoConfig(
+            events_table="events",
+            log_table="log",
+            keys_table="keys",
+            region="us-east-1",
+            sequencing=sequencing,
+            report_capacity=observer is not None,
+        )
+        emulator = Emulator()
+        client = emulator.client(config)
+        backend = cls(
+            config,
+            client=client,
+            observer=observer,
+            registry=registry,
+            streams_client=emulator.streams_client(config),
+        )
+        backend._close = emulator.close
+        backend.create_tables()
+        return backend
+
+    @property
+    def client(self) -> DynamoDBClient:
+        """A boto3 client for your own requests, over the store's connections; made at first use.
+
+        It checks the parameters of a call before it sends anything, as boto3 does by default. The
+        one that you gave to the backend is handed out as it is.
+        """
+        return self._client.for_users()
+
+    @property
+    def streams_client(self) -> DynamoDBStreamsClient:
+        """A boto3 client for the tables' streams; like `client`."""
+        return self._streams_client.for_users()
+
+    @property
+    def sequencer(self) -> StreamPoller:
+        """A worker that gives what any process appends its positions in the log.
+
+        It polls the events table's stream. ``with backend.sequencer.in_background():`` runs it in
+        a thread, ``.run(stop)`` until told to stop, ``.drain()`` until nothing comes any more. Not
+        needed where a Lambda function reads that stream, or the appending processes do it.
+        """
+        from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+
+        return StreamPoller(self.config, self._client, self._streams_client, self.observer)
+
+    def in_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a backend of that tenant over the same tables; this one stays as it is.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
+        """
+        scoped = super().in_tenant(tenant_id)
+        scoped._close = None  # noqa: SLF001 - of its own class; who was made here closes it
+        return scoped
+
+    def create_tables(self) -> None:
+        """Make the tables of ``infra/event-store.yaml`` that are not there; wait until usable.
+
+        Calling it again changes nothing.
+
+        Raises:
+            ConfigurationError: a table of that name has other keys.
+            ServiceError: AWS refused or did not answer.
+        """
+        from dynamo_es.dynamodb.tables.create import create_tables
+
+        create_tables(self.client, self.config)
+        self._forget_heads()
+
+    def close(self) -> None:
+        """Let go of the emulator of `local`; a backend on AWS has nothing to close."""
+        if self._close is not None:
+            self._close()
+            self._close = None

@@ -1,0 +1,1 @@
+"""What consumers of the log keep: checkpoints, cursors, outboxes."""

@@ -1,0 +1,216 @@
+"""Checkpoints on DynamoDB: an item for each consumer, and a list of all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from dynamo_es.contracts import Checkpoint, CheckpointStrategy
+from dynamo_es.contracts.checkpoints import in_order
+from dynamo_es.contracts.checks import check_consumer, check_position, check_tenant
+from dynamo_es.dynamodb.streams.keys import tenant_prefix, unescape
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.steps import Request, number
+from dynamo_es.exceptions import InvalidConsumerError, UnknownConsumerError
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Steps, T
+    from dynamo_es.values import Position, TenantId
+
+CONSUMERS_KEY: Final = "consumers"
+"""Partition key of the list of consumers."""
+
+_KEY: Final = "checkpoint#"
+_PLACE: Final = "checkpoint"
+_MAX_LISTED_BYTES: Final = 1024
+"""DynamoDB's limit for a sort key."""
+
+
+class _Consumer(NamedTuple):
+    """A consumer, and the tenant whose events it handles; None: those of all tenants."""
+
+    name: str
+    tenant_id: TenantId | None
+
+    @property
+    def listed(self) -> str:
+        """Its sort key in the list of consumers: ``{consumer}`` or ``{tenant}#{consumer}``."""
+        return f"{_prefix(self.tenant_id)}{self.name}"
+
+    @classmethod
+    def from_list(cls, place: str) -> _Consumer:
+        """Return the consumer of a sort key in the list; no name has a ``#`` in it."""
+        tenant, separator, name = place.rpartition("#")
+        return cls(name, unescape(tenant) if separator else None)
+
+    @property
+    def key(self) -> Item:
+        """Key of its checkpoint: ``checkpoint#`` and what it is listed as."""
+        return {"log_key": {"S": f"{_KEY}{self.listed}"}, "place": {"S": _PLACE}}
+
+
+def _prefix(tenant_id: TenantId | None) -> str:
+    return "" if tenant_id is None else tenant_prefix(tenant_id)
+
+
+class DynamoCheckpoints(CheckpointStrategy):
+    """Checkpoints in the table of the log. Safe to share between threads.
+
+    Each consumer's is under a key of its own, so that a policy can let it move its own only:
+    ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
+
+    Args:
+        table: the log's.
+        gateway: what sends the requests.
+        clock: seconds since the epoch.
+        tenant_id: whose events the consumers handle; None: those of all tenants.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        gateway: Gateway,
+        clock: Callable[[], float],
+        tenant_id: TenantId | None = None,
+    ) -> None:
+        self._table = table
+        self._gateway = gateway
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._listed: set[_Consumer] = set()
+
+    def position(self, consumer: str) -> Position | None:
+        """Return how far a consumer is; see `CheckpointStrategy.position`. Cost: 1 request."""
+        return self._run("checkpoint", _read(self._table, self._consumer(consumer)))
+
+    def move(self, consumer: str, position: Position) -> Position:
+        """Move a consumer forward; see `CheckpointStrategy.move`.
+
+        Cost: 1 request; 1 more the first time in a process, for the list.
+        """
+        found = self._consumer(consumer)
+        check_position(position)
+        return self._run("move_checkpoint", self._move(found, position))
+
+    def reset(self, consumer: str, position: Position) -> None:
+        """Set a consumer back; see `CheckpointStrategy.reset`. Cost: 1 request."""
+        found = self._consumer(consumer)
+        check_position(position)
+        try:
+            self._run("reset_checkpoint", self._put(found, position, "attribute_exists(place)"))
+        except ConditionRefused:
+            known = [one.consumer for one in self.all() if one.tenant_id == self._tenant_id]
+            raise UnknownConsumerError(consumer, known) from None
+
+    def all(self) -> list[Checkpoint]:
+        """Return all checkpoints; see `CheckpointStrategy.all`.
+
+        Cost: 1 request, and 1 for every hundred consumers.
+        """
+        return self._run("checkpoints", _all(self._table, self._tenant_id))
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
+        check_tenant(tenant_id)
+        scoped = type(self)(self._table, self._gateway, self._clock, tenant_id)
+        scoped._listed = self._listed  # noqa: SLF001 - of its own class
+        return scoped
+
+    def _consumer(self, name: str) -> _Consumer:
+        check_consumer(name)
+        consumer = _Consumer(name, self._tenant_id)
+        size = len(consumer.listed.encode())
+        if size > _MAX_LISTED_BYTES:
+            raise InvalidConsumerError(
+                f"The tenant {str(self._tenant_id)[:40]!r}… and the name {name[:40]!r} make a key "
+                f"of {size:,} bytes; DynamoDB takes {_MAX_LISTED_BYTES:,}: use shorter ones."
+            )
+        return consumer
+
+    def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
+        if consumer not in self._listed:
+            # First: one that is listed and has no checkpoint yet is left out of the list.
+            item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
+            yield Request("put_item", {"TableName": self._table, "Item": item})
+            self._listed.add(consumer)
+        try:
+            yield from self._put(
+                consumer, position, "attribute_not_exists(place) OR checkpoint < :checkpoint"
+            )
+        except ConditionRefused as refused:
+            there = refused.items[0]
+            if there is None:
+                return position
+            return int(there["checkpoint"]["N"])
+        return position
+
+    def _put(self, consumer: _Consumer, position: Position, condition: str) -> Steps[None]:
+        moved_at = datetime.fromtimestamp(self._clock(), UTC)
+        values: dict[str, Any] = {
+            ":checkpoint": number(position),
+            ":moved_at": {"S": moved_at.isoformat()},
+        }
+        yield Request(
+            "update_item",
+            {
+                "TableName": self._table,
+                "Key": consumer.key,
+                "UpdateExpression": "SET checkpoint = :checkpoint, moved_at = :moved_at",
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            },
+        )
+
+    def _run(self, operation: str, steps: Steps[T]) -> T:
+        return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
+
+
+def _read(table: str, consumer: _Consumer) -> Steps[Position | None]:
+    response = yield Request(
+        "get_item", {"TableName": table, "Key": consumer.key, "ConsistentRead": True}
+    )
+    return int(response["Item"]["checkpoint"]["N"]) if "Item" in response else None
+
+
+def _all(table: str, tenant_id: TenantId | None) -> Steps[list[Checkpoint]]:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :consumers",
+        "ExpressionAttributeValues": {":consumers": {"S": CONSUMERS_KEY}},
+        "ConsistentRead": True,
+    }
+    if tenant_id is not None:
+        params["KeyConditionExpression"] += " AND begins_with(place, :tenant)"
+        params["ExpressionAttributeValues"] |= {":tenant": {"S": _prefix(tenant_id)}}
+    consumers: list[_Consumer] = []
+    while True:
+        response = yield Request("query", params)
+        consumers += [_Consumer.from_list(item["place"]["S"]) for item in response["Items"]]
+        if "LastEvaluatedKey" not in response:
+            break
+        params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
+    keys = [consumer.key for consumer in consumers]
+    items = yield from fetch_all(table, keys, lambda left: _get(table, left))
+    return sorted((_checkpoint(item) for item in items), key=in_order)
+
+
+def _get(table: str, keys: Sequence[Item]) -> Request:
+    return Request(
+        "batch_get_item", {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}}
+    )
+
+
+def _checkpoint(item: Item) -> Checkpoint:
+    consumer = _Consumer.from_list(item["log_key"]["S"].removeprefix(_KEY))
+    return Checkpoint(
+        consumer.name,
+        int(item["checkpoint"]["N"]),
+        datetime.fromisoformat(item["moved_at"]["S"]),
+        consumer.tenant_id,
+    )

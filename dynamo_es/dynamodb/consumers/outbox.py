@@ -1,0 +1,186 @@
+"""The contract `OutboxStrategy` on DynamoDB: a partition of the log's table for each outbox."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Self
+
+from dynamo_es.contracts.checks import check_tenant
+from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+from dynamo_es.dynamodb.consumers import outbox_requests as requests
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.exceptions import StoredItemError, UnknownOutboxEntryError
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dynamo_es.contracts.leases import Held
+    from dynamo_es.contracts.outbox import Claim, OutboxEntry
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
+    from dynamo_es.values import Position, TenantId
+
+_log = logging.getLogger("dynamo_es")
+
+_MOST_SENDS: Final = 2
+"""Of a write whose outcome is unknown. Each of them sets what the one before set."""
+
+
+def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
+    """Read an outbox as a worker finds it: one request, unless very much waits."""
+    position: Position = 0
+    lease: Held | None = None
+    due: list[OutboxEntry] = []
+    after: Item | None = None
+    while True:
+        response = yield requests.waiting(table, outbox, now, after)
+        for item in response["Items"]:
+            if item["place"]["S"] == requests.CURSOR:
+                position = int(item["upto"]["N"])
+                lease = requests.read_lease(item)
+            else:
+                due += _readable([item])
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return OutboxState(position, lease, tuple(due))
+
+
+def take(
+    table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
+) -> Steps[Position | None]:
+    """Take the lease and return the position; None if another worker has it."""
+    try:
+        response = yield from _repeated(requests.take_lease(table, claim, now, until, instead_of))
+    except ConditionRefused:
+        return None
+    return int(response["Attributes"]["upto"]["N"])
+
+
+def change(request: Request) -> Steps[bool]:
+    """Make a change that only the lease's holder may make; return whether it was."""
+    try:
+        yield from _repeated(request)
+    except ConditionRefused:
+        return False
+    return True
+
+
+def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
+    """Read all that failed, in the order of positions."""
+    found: list[OutboxEntry] = []
+    after: Item | None = None
+    while True:
+        response = yield requests.all_entries(table, outbox, after)
+        found += _readable(
+            item for item in response["Items"] if item["place"]["S"] != requests.CURSOR
+        )
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return sorted(found, key=lambda entry: entry.position)
+
+
+def retry(table: str, outbox: str, position: Position, now: int) -> Steps[bool]:
+    """Put an entry back, one that is dead or one that waits; return whether there is either."""
+    response = yield requests.get_dead(table, outbox, position)
+    if "Item" in response:
+        dead = requests.read_entry(response["Item"])
+        again = replace(dead, attempts=0, dead=False, due_at=now)
+        if (yield from change(requests.revive(table, outbox, dead, again))):
+            return True
+        # Somebody else was faster: it waits now.
+    return (yield from change(requests.hurry(table, outbox, position, now)))
+
+
+def _readable(items: Iterable[Item]) -> Iterator[OutboxEntry]:
+    """Yield the entries that can be read: one that cannot must not stop the others."""
+    for item in items:
+        try:
+            yield requests.read_entry(item)
+        except StoredItemError as error:
+            _log.error("An entry of an outbox is passed over: %s", error)
+
+
+def _repeated(request: Request) -> Steps[Response]:
+    """Send a write, again if its outcome is unknown: carried out twice, it is as good as once."""
+    for _ in range(_MOST_SENDS - 1):
+        try:
+            return (yield request)
+        except OutcomeUnknown:
+            continue
+    return (yield request)
+
+
+class DynamoOutbox(OutboxStrategy):
+    """The state of outboxes on DynamoDB.
+
+    Args:
+        config: name of the log's table.
+        gateway: what sends the requests.
+        tenant_id: whose events are published; None: those of all tenants.
+    """
+
+    def __init__(
+        self, config: DynamoConfig, gateway: Gateway, tenant_id: TenantId | None = None
+    ) -> None:
+        self._config = config
+        self._table = config.log_table
+        self._gateway = gateway
+        self._tenant_id = tenant_id
+
+    def look(self, outbox: str, now: int) -> OutboxState:
+        """Return the state of an outbox; see `OutboxStrategy.look`."""
+        return self._run("outbox_look", look(self._table, self._partition(outbox), now))
+
+    def take(
+        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+    ) -> Position | None:
+        """Take the lease; see `OutboxStrategy.take`."""
+        steps = take(self._table, self._of(claim), now, until, instead_of)
+        return self._run("outbox_take", steps)
+
+    def move(self, claim: Claim, upto: Position, until: int) -> bool:
+        """Move the position and renew the lease; see `OutboxStrategy.move`."""
+        request = requests.move_cursor(self._table, self._of(claim), upto, until)
+        return self._run("outbox_move", change(request))
+
+    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
+        """Keep an entry that failed; see `OutboxStrategy.fail`."""
+        request = requests.keep_entry(self._table, self._of(claim), upto, until, entry)
+        return self._run("outbox_fail", change(request))
+
+    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
+        """Remove an entry; see `OutboxStrategy.settle`."""
+        request = requests.drop_entry(self._table, self._of(claim), upto, until, position)
+        return self._run("outbox_settle", change(request))
+
+    def release(self, claim: Claim, upto: Position | None) -> None:
+        """Give the lease back; see `OutboxStrategy.release`."""
+        request = requests.release_lease(self._table, self._of(claim), upto)
+        self._run("outbox_release", change(request))
+
+    def entries(self, outbox: str) -> list[OutboxEntry]:
+        """Return what failed; see `OutboxStrategy.entries`."""
+        return self._run("outbox_entries", entries(self._table, self._partition(outbox)))
+
+    def retry(self, outbox: str, position: Position, now: int) -> None:
+        """Let an entry be tried again; see `OutboxStrategy.retry`."""
+        partition = self._partition(outbox)
+        if not self._run("outbox_retry", retry(self._table, partition, position, now)):
+            raise UnknownOutboxEntryError(outbox, position)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return the outboxes of a tenant; see `OutboxStrategy.scoped_for_tenant`."""
+        check_tenant(tenant_id)
+        return type(self)(self._config, self._gateway, tenant_id)
+
+    def _partition(self, outbox: str) -> str:
+        return requests.partition_of(outbox, self._tenant_id)
+
+    def _of(self, claim: Claim) -> Claim:
+        return claim._replace(outbox=self._partition(claim.outbox))
+
+    def _run(self, operation: str, steps: Steps[T]) -> T:
+        return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)

@@ -1,0 +1,259 @@
+"""Requests for outboxes, and their items in the log's table: pure functions.
+
+An outbox is a partition. Its item ``cursor`` says how far it is and who has the lease. Every
+event that failed has an item at its position; one that is given up is kept apart, behind the
+cursor, so that polling does not read (and pay for) the dead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.leases import Held
+from dynamo_es.contracts.outbox import OutboxEntry
+from dynamo_es.dynamodb.log.items import place_of
+from dynamo_es.dynamodb.streams.keys import parse_stream_key, stream_key, tenant_prefix
+from dynamo_es.dynamodb.wire.steps import Request, number
+from dynamo_es.exceptions import StoredItemError
+from dynamo_es.values import StreamId
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.outbox import Claim
+    from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import Position, TenantId
+
+CURSOR: Final = "cursor"
+"""Sort key of an outbox's position; in text order behind every number."""
+
+_DEAD: Final = "dead#"
+
+# A worker may write as long as nobody took the lease from it. A request of its own that arrives
+# late, after others, must not set the position back either.
+_STILL_MINE: Final = "leased_by = :worker AND upto <= :upto"
+
+
+def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Request:
+    """Query the entries that are due, and the cursor, consistently.
+
+    Args:
+        table: the log's table.
+        outbox: its partition.
+        now: milliseconds since the epoch.
+        after: ``LastEvaluatedKey`` of the page before.
+    """
+    request = all_entries(table, outbox, after)
+    params = request.params
+    params["KeyConditionExpression"] += " AND place <= :cursor"
+    params["FilterExpression"] = "attribute_not_exists(due_at) OR due_at <= :now"
+    params["ExpressionAttributeValues"] |= {":cursor": {"S": CURSOR}, ":now": number(now)}
+    return request
+
+
+def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
+    """Query everything of an outbox, consistently: entries that wait, the cursor, dead entries."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :outbox",
+        "ExpressionAttributeValues": {":outbox": {"S": outbox}},
+        "ConsistentRead": True,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
+
+
+def take_lease(
+    table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
+) -> Request:
+    """Take the lease unless another worker has it; the reply has the cursor in it."""
+    values: dict[str, Any] = {
+        ":worker": {"S": claim.worker},
+        ":until": number(until),
+        ":length": number(until - now),
+        ":none": number(0),
+    }
+    # Its own: an attempt of this same request whose reply was lost.
+    condition = "attribute_not_exists(leased_by) OR leased_by = :worker"
+    if instead_of is not None:
+        condition += " OR (leased_by = :holder AND leased_until = :beat)"
+        values |= {":holder": {"S": instead_of.holder}, ":beat": number(instead_of.until)}
+    return Request(
+        "update_item",
+        {
+            "TableName": table,
+            "Key": _key(claim.outbox, CURSOR),
+            "UpdateExpression": (
+                "SET leased_by = :worker, leased_until = :until, leased_for = :length, "
+                "upto = if_not_exists(upto, :none)"
+            ),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "ALL_NEW",
+        },
+    )
+
+
+def read_lease(item: Item) -> Held | None:
+    """Return the lease in the item of a cursor, if a worker has it."""
+    if "leased_by" not in item:
+        return None
+    return Held(
+        item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
+    )
+
+
+def move_cursor(table: str, claim: Claim, upto: Position, until: int) -> Request:
+    """Move the cursor and renew the lease."""
+    return Request("update_item", _move(table, claim, upto, until))
+
+
+def keep_entry(table: str, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> Request:
+    """Put an entry that failed, and move the cursor, in one transaction."""
+    item = entry_item(claim.outbox, entry)
+    writes: list[dict[str, Any]] = [
+        {"Update": _move(table, claim, upto, until)},
+        {"Put": {"TableName": table, "Item": item}},
+    ]
+    if entry.dead:
+        writes.append({"Delete": _at(table, claim.outbox, place_of(entry.position))})
+    return _transaction(writes)
+
+
+def drop_entry(table: str, claim: Claim, upto: Position, until: int, position: Position) -> Request:
+    """Delete an entry that waits, and move the cursor, in one transaction."""
+    return _transaction(
+        [
+            {"Update": _move(table, claim, upto, until)},
+            {"Delete": _at(table, claim.outbox, place_of(position))},
+        ]
+    )
+
+
+def release_lease(table: str, claim: Claim, upto: Position | None) -> Request:
+    """Give the lease back, and move the cursor, if it is to be moved."""
+    update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"
+    values: Item = {":worker": {"S": claim.worker}}
+    if upto is not None:
+        update, condition = f"SET upto = :upto {update}", _STILL_MINE
+        values[":upto"] = number(upto)
+    return Request(
+        "update_item",
+        {
+            **_at(table, claim.outbox, CURSOR),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        },
+    )
+
+
+def get_dead(table: str, outbox: str, position: Position) -> Request:
+    """Read an entry that was given up, consistently."""
+    return Request(
+        "get_item",
+        {**_at(table, outbox, _DEAD + place_of(position)), "ConsistentRead": True},
+    )
+
+
+def revive(table: str, outbox: str, dead: OutboxEntry, again: OutboxEntry) -> Request:
+    """Let a dead entry wait again, if it is there still, in one transaction."""
+    place = _DEAD + place_of(dead.position)
+    there = {"ConditionExpression": "attribute_exists(place)"}
+    return _transaction(
+        [
+            {"Delete": {**_at(table, outbox, place), **there}},
+            {"Put": {"TableName": table, "Item": entry_item(outbox, again)}},
+        ]
+    )
+
+
+def hurry(table: str, outbox: str, position: Position, now: int) -> Request:
+    """Let an entry that waits be due now, and tried as often as a new one."""
+    return Request(
+        "update_item",
+        {
+            **_at(table, outbox, place_of(position)),
+            "UpdateExpression": "SET attempts = :none, due_at = :now",
+            "ConditionExpression": "attribute_exists(place)",
+            "ExpressionAttributeValues": {":none": number(0), ":now": number(now)},
+        },
+    )
+
+
+def entry_item(outbox: str, entry: OutboxEntry) -> Item:
+    """Return the item of an entry."""
+    place = place_of(entry.position)
+    item: Item = {
+        **_key(outbox, _DEAD + place if entry.dead else place),
+        "stream_key": {"S": stream_key(tenant_prefix(entry.tenant_id), entry.stream_id)},
+        "event_name": {"S": entry.event_name},
+        "attempts": number(entry.attempts),
+        "last_error": {"S": entry.last_error},
+        "due_at": number(entry.due_at),
+    }
+    if entry.stream_id.name is not None:
+        item["stream_name"] = {"S": entry.stream_id.name}
+    return item
+
+
+def read_entry(item: Item) -> OutboxEntry:
+    """Return the entry of an item.
+
+    Raises:
+        StoredItemError: the item is not one that this release wrote.
+    """
+    try:
+        place = item["place"]["S"]
+        tenant_id, category, uuid = parse_stream_key(item["stream_key"]["S"])
+        name = item["stream_name"]["S"] if "stream_name" in item else None
+        return OutboxEntry(
+            position=int(place.removeprefix(_DEAD)),
+            tenant_id=tenant_id,
+            stream_id=StreamId(uuid, name, category=category),
+            event_name=item["event_name"]["S"],
+            attempts=int(item["attempts"]["N"]),
+            last_error=item["last_error"]["S"],
+            dead=place.startswith(_DEAD),
+            due_at=int(item["due_at"]["N"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise StoredItemError(
+            str(item.get("log_key", {}).get("S")),
+            item.get("place", {}).get("S"),
+            "it is not an entry of an outbox.",
+        ) from None
+
+
+def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
+    """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
+
+    Every request here takes it as the outbox that it is for.
+    """
+    check_consumer(outbox)
+    return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
+
+
+def _key(outbox: str, place: str) -> Item:
+    return {"log_key": {"S": outbox}, "place": {"S": place}}
+
+
+def _at(table: str, outbox: str, place: str) -> dict[str, Any]:
+    return {"TableName": table, "Key": _key(outbox, place)}
+
+
+def _move(table: str, claim: Claim, upto: Position, until: int) -> dict[str, Any]:
+    return {
+        **_at(table, claim.outbox, CURSOR),
+        "UpdateExpression": "SET upto = :upto, leased_until = :until",
+        "ConditionExpression": _STILL_MINE,
+        "ExpressionAttributeValues": {
+            ":worker": {"S": claim.worker},
+            ":upto": number(upto),
+            ":until": number(until),
+        },
+    }
+
+
+def _transaction(writes: list[dict[str, Any]]) -> Request:
+    return Request("transact_write_items", {"TransactItems": writes})

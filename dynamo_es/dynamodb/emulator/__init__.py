@@ -1,0 +1,1 @@
+"""DynamoDB in this process, on moto."""

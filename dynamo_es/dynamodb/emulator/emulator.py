@@ -1,0 +1,129 @@
+"""DynamoDB in this process, on moto: nothing to install but Python, nothing to start.
+
+The requests of an emulator's own clients are answered by a DynamoDB of its own. Other clients of
+the process, and those under ``mock_aws``, know nothing of it, nor it of them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from dynamo_es.dynamodb.wire.client import checking_parameters, client_config
+from dynamo_es.exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+
+# Reserved never to exist (RFC 2606), so that a request could never leave this process, and
+# nothing of AWS's, so that no `mock_aws` answers in the emulator's place.
+_ENDPOINT: Final = "http://dynamodb.emulator.invalid"
+
+
+class Emulator:
+    """One DynamoDB of the region us-east-1, its tables in memory until it is closed or dropped.
+
+    Safe to share between threads: it serves one request at a time, in 1 to 2 ms. It is slower
+    for transactions, which moto answers by copying the tables they touch, and says nothing about
+    the speed or the throttling of DynamoDB.
+
+    Raises:
+        MissingExtraError: moto is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from dynamo_es.dynamodb.emulator.moto_engine import MotoEngine
+        except ImportError as error:
+            raise MissingExtraError("local", "DynamoBackend.local()") from error
+        self._engine = MotoEngine()
+
+    def client(self, config: DynamoConfig) -> DynamoDBClient:
+        """Return a client of boto3 that this emulator answers; all see the same tables.
+
+        Args:
+            config: time-outs and attempts; endpoint and region are the emulator's own.
+        """
+        client: DynamoDBClient = _make_client("dynamodb", config, self._engine.answer_tables)
+        return client
+
+    def streams_client(self, config: DynamoConfig) -> DynamoDBStreamsClient:
+        """Return a client of boto3 for ``dynamodbstreams``: the streams of the same tables.
+
+        Args:
+            config: time-outs and attempts; endpoint and region are the emulator's own.
+        """
+        client: DynamoDBStreamsClient = _make_client(
+            "dynamodbstreams", config, self._engine.answer_streams
+        )
+        return client
+
+    def close(self) -> None:
+        """Drop all tables; the clients go on, and find none."""
+        self._engine.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def emulated_client(config: DynamoConfig) -> DynamoDBClient:
+    """Return a client of an emulator of its own, which lives and ends with it.
+
+    Args:
+        config: time-outs and attempts; endpoint and region are the emulator's own.
+
+    Raises:
+        MissingExtraError: moto is not installed.
+    """
+    return Emulator().client(config)
+
+
+def _make_client(
+    service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
+) -> Any:
+    # Loaded here: a process that works on AWS has no need of this module's share of its start.
+    import boto3
+    from botocore.session import Session
+
+    # Nothing of the environment is to reach the emulator: a profile that does not exist, or an
+    # endpoint that is configured for AWS, would fail it before the first request.
+    unset = (None, None, None, None)
+    nowhere = (None, None, os.devnull, None)
+    core = Session(
+        session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    session = boto3.Session(
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",  # noqa: S106 - moto asks for none in particular
+        region_name="us-east-1",
+        botocore_session=core,
+    )
+    client: Any = session.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=_ENDPOINT,
+        config=client_config(config),
+    )
+    # In the place of the connections, not in an event: botocore calls every handler of
+    # `before-send` even if one has replied, so where a test replies with an error, the request
+    # would be carried out all the same.
+    client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
+    return checking_parameters(client)
+
+
+class _Wire:
+    """Stands in for a client's connections: hands each request to the engine."""
+
+    def __init__(self, answer: Callable[[AWSPreparedRequest], AWSResponse]) -> None:
+        self.send = answer
+
+    def close(self) -> None:
+        """Nothing is open."""

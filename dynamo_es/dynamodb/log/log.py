@@ -1,0 +1,176 @@
+"""The log on DynamoDB, as consumers see it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
+from dynamo_es.contracts.checks import check_position
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.reader import DynamoLogReader
+from dynamo_es.dynamodb.log.sequencer import last_position
+from dynamo_es.dynamodb.log.unsequenced import look
+from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
+from dynamo_es.dynamodb.wire.batches import MAX_KEYS, fetch_all
+from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.steps import number
+from dynamo_es.exceptions import EventStoreError
+from dynamo_es.values import DEFAULT_TENANT, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynamo_es.contracts import AppendHooks, Selection
+    from dynamo_es.dynamodb.log.sequencer import Tables
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.values import Position, TenantId
+
+_log = logging.getLogger("dynamo_es")
+
+
+_log = logging.getLogger("dynamo_es")
+
+
+class DynamoLog(LogStrategy):
+    """The log of all streams and tenants on DynamoDB. Safe to share between threads.
+
+    Args:
+        tables: where the log and the commits are.
+        gateway: what sends the requests.
+        hooks: of the storages, which know what this process appended; None: it appends nothing.
+        clock: seconds since the epoch.
+        most_bytes: what the events of a commit may take uncompressed.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        gateway: Gateway,
+        hooks: AppendHooks | None = None,
+        clock: Callable[[], float] = time.time,
+        *,
+        most_bytes: int = MAX_TEXT_BYTES,
+    ) -> None:
+        self._tables = tables
+        self._gateway = gateway
+        self._hooks = hooks
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._warned = False
+
+    @property
+    def last_position(self) -> Position | None:
+        """The last position assigned; see `LogStrategy.last_position`."""
+        steps = last_position(self._tables.log)
+        return self._gateway.run("position", DEFAULT_TENANT, None, steps)
+
+    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+        """Return a reader of what comes after a position; see `LogStrategy.reader`.
+
+        Cost: 1 request, or none for position 0.
+        """
+        check_position(after)
+        reader = DynamoLogReader(self._tables, self._gateway, after, selection, self._most_bytes)
+        self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
+        return reader
+
+    def unsequenced(self) -> bool:
+        """Whether events are after the log's end; see `LogStrategy.unsequenced`.
+
+        Cost: 2 requests; up to 4 where this process has appended.
+        """
+        own = None if self._hooks is None else self._hooks.last_commit
+        steps = look(self._tables, own, self._clock())
+        try:
+            seen = self._gateway.run("look_further", DEFAULT_TENANT, None, steps)
+        except EventStoreError:
+            _log.debug("The end of the log could not be looked at", exc_info=True)
+            return False
+        if seen.missed and not self._warned:
+            self._warned = True
+            _log.warning(
+                "Events are stored in the table %s that have no position in the log %s yet, so no "
+                "consumer gets them. If this lasts longer than a second or two, no sequencer runs: "
+                "start `dynamo-es sequence`, deploy the sequencer's Lambda function, or append "
+                'with DynamoConfig(sequencing="inline"). Run `dynamo-es log repair` for what is '
+                "stored already.",
+                self._tables.events,
+                self._tables.log,
+            )
+        return seen.found
+
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield the live streams of a category; see `LogStrategy.streams`.
+
+        Cost: 16 requests, for the 16 partitions of a category's markers, 1 more for each MB
+        (about 10,000 streams) in them, and 1 for every hundred streams; then those of
+        `unsequenced`, which is asked at the end.
+        """
+        category_key = category_prefix(tenant_prefix(tenant_id), category)
+        for digit in "0123456789abcdef":
+            lives = self._newest_lives(f"streams#{category_key}#{digit}", tenant_id)
+            while some := list(islice(lives, MAX_KEYS)):
+                steps = _alive(self._tables.events, category_key, some)
+                yield from self._gateway.run("streams", tenant_id, None, steps)
+        self.unsequenced()
+
+    def _newest_lives(self, log_key: str, tenant_id: TenantId) -> Iterator[_Life]:
+        """Yield the newest life of each stream that has a marker in a partition."""
+        newest: _Life | None = None
+        after: Item | None = None
+        while True:
+            steps = _markers(self._tables.log, log_key, after)
+            items, after = self._gateway.run("streams", tenant_id, None, steps)
+            for item in items:
+                uuid, _, generation = item["place"]["S"].partition("#")
+                try:
+                    life = _Life(uuid, int(generation), int(item["upto"]["N"]))
+                except (KeyError, ValueError):
+                    _log.error("The marker %s / %s cannot be read.", log_key, item["place"]["S"])
+                    continue
+                # The lives of a stream follow each other: the last one is the newest.
+                if newest is not None and newest.uuid != life.uuid:
+                    yield newest
+                newest = life
+            if after is None:
+                break
+        if newest is not None:
+            yield newest
+
+
+class _Life(NamedTuple):
+    uuid: str
+    generation: int
+    version: int
+
+
+def _markers(table: str, log_key: str, after: Item | None) -> Steps[tuple[list[Item], Item | None]]:
+    response = yield requests.markers_of(table, log_key, after)
+    return response["Items"], response.get("LastEvaluatedKey")
+
+
+def _alive(table: str, category_key: str, lives: list[_Life]) -> Steps[list[StreamInLog]]:
+    """Return the streams whose first commit is of the life that the log knows, in their order."""
+    keys: list[Item] = [
+        {"stream_key": {"S": f"{category_key}#{life.uuid}"}, "version": number(1)} for life in lives
+    ]
+    items = yield from fetch_all(table, keys, lambda left: requests.get_beginnings(table, left))
+    found = {item["stream_key"]["S"]: item for item in items}
+    alive = []
+    for life in lives:
+        key = f"{category_key}#{life.uuid}"
+        item = found.get(key, {})
+        if item.get("generation") == number(life.generation):
+            try:
+                _, category, uuid = parse_stream_key(key)
+                name = item["stream_name"]["S"] if "stream_name" in item else None
+                stream_id = StreamId(uuid, name, category=category)
+            except (KeyError, ValueError):
+                _log.error("The stream %s is passed over: its name cannot be read.", key)
+            else:
+                alive.append(StreamInLog(stream_id, life.version))
+    return alive

@@ -1,0 +1,301 @@
+"""Reading the log: pages of pointers, and of the commits they point to only those selected."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from dynamo_es.contracts import LogReader
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
+from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.steps import number
+from dynamo_es.exceptions import InvalidPositionError, StoredItemError
+from dynamo_es.values import DEFAULT_TENANT, RecordedRaw, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dynamo_es.contracts import Selection
+    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.values import Position
+
+_log = logging.getLogger("dynamo_es")
+
+_FIRST_PAGES: Final = 8
+"""Pages of the first query; each further one has twice as many, up to what one reply takes."""
+_MOST_PAGES: Final = 1024
+
+
+class _Placed(NamedTuple):
+    """A pointer and the position of its first event."""
+
+    pointer: Pointer
+    position: Position
+
+    @property
+    def last(self) -> Position:
+        return self.position + self.pointer.event_count - 1
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.pointer.stream_key, self.pointer.first_version
+
+
+class DynamoLogReader(LogReader):
+    """A reader of the log on DynamoDB; made by `DynamoLog.reader`.
+
+    It reads at half price what may be read so: a page that comes too late is noticed, because
+    positions have no gaps; a commit that is not there yet is asked for again, consistently.
+
+    Args:
+        tables: where the log and the commits are.
+        gateway: what sends the requests.
+        after: position to begin after.
+        selection: what to return.
+        most_bytes: what the events of a commit may take uncompressed.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        gateway: Gateway,
+        after: Position,
+        selection: Selection,
+        most_bytes: int = MAX_TEXT_BYTES,
+    ) -> None:
+        self._tables = tables
+        self._gateway = gateway
+        self._after = after
+        self._chooses = chooser(selection)
+        self._selection = selection
+        self._most_bytes = most_bytes
+        self._passed_over = 0
+        self._position = after
+        self._next = after + 1  # first position of the next page
+        self._pages = _FIRST_PAGES
+        self._pending: deque[_Placed] = deque()
+
+    @property
+    def position(self) -> Position:
+        """See `LogReader.position`."""
+        return self._position
+
+    @property
+    def passed_over(self) -> int:
+        """See `LogReader.passed_over`."""
+        return self._passed_over
+
+    def read(self) -> list[RecordedRaw]:
+        """Return the next selected events; see `LogReader.read`."""
+        return self._gateway.run("read_log", DEFAULT_TENANT, None, self._read())
+
+    def begin(self) -> Steps[None]:
+        """Find the page that the first position is in.
+
+        Raises:
+            InvalidPositionError: the log has not reached it.
+        """
+        if self._after == 0:
+            return
+        response = yield requests.page_at(self._tables.log, self._after)
+        page = read_page(response["Items"][0]) if response["Items"] else None
+        last = 0 if page is None else page.following - 1
+        if page is None or self._after > last:
+            raise InvalidPositionError(self._after, last)
+        self._take(page)
+        self._next = page.following
+
+    def _read(self) -> Steps[list[RecordedRaw]]:
+        ended = False
+        while True:
+            if not ended and len(self._pending) < MAX_POINTERS:
+                ended = yield from self._read_pages()
+                continue
+            if not self._pending:
+                self._position = self._next - 1
+                return []
+            chosen = [self._pending[i] for i in range(min(MAX_POINTERS, len(self._pending)))]
+            records = yield from self._read_commits(chosen)
+            for _ in chosen:
+                self._pending.popleft()
+            # What is not selected in between is looked at, too.
+            following = self._pending[0].position if self._pending else self._next
+            self._position = following - 1
+            if records:
+                return records
+
+    def _read_pages(self) -> Steps[bool]:
+        """Take in some pages; return whether the log ends with them."""
+        limit = self._pages if self._pages <= _MOST_PAGES else None
+        for consistent in (False, True):
+            response = yield requests.pages_from(
+                self._tables.log, self._next, limit=limit, consistent=consistent
+            )
+            pages = [read_page(item) for item in response["Items"]]
+            if self._take_all(pages):
+                break
+        else:
+            raise StoredItemError(
+                PAGES_KEY,
+                str(self._next),
+                f"no page begins at position {self._next}, but a later one is there: positions "
+                "have no gaps. Run `dynamo-es log verify`.",
+            )
+        self._pages *= 2
+        return "LastEvaluatedKey" not in response
+
+    def _take_all(self, pages: list[Page]) -> bool:
+        """Take in pages as far as they follow each other; return whether that is all of them."""
+        for page in pages:
+            if page.first != self._next:
+                return False
+            self._take(page)
+            self._next = page.following
+        return True
+
+    def _take(self, page: Page) -> None:
+        position = page.first
+        for pointer in page.pointers:
+            placed = _Placed(pointer, position)
+            if placed.last > self._after and self._chooses(pointer):
+                # Another one's key would have the whole request refused.
+                if pointer.can_have_marker and pointer.stream_key:
+                    self._pending.append(placed)
+                else:
+                    self._pass_over(placed, "no stream can have it.")
+            position = placed.last + 1
+
+    def _read_commits(self, chosen: list[_Placed]) -> Steps[list[RecordedRaw]]:
+        found = yield from self._fetch(chosen, consistent=False)
+        missing = [placed for placed in chosen if not _is_there(placed, found)]
+        if missing:
+            found |= yield from self._fetch(missing, consistent=True)
+        records: list[RecordedRaw] = []
+        unreadable: list[tuple[_Placed, str]] = []
+        for placed in chosen:
+            if _is_there(placed, found):
+                try:
+                    records += self._records(placed, found[placed.key])
+                except StoredItemError as error:
+                    unreadable.append((placed, error.reason))
+        # All is read: a failure before would have this piece read, and counted, again.
+        for placed, reason in unreadable:
+            self._pass_over(placed, reason)
+        return records
+
+    def _pass_over(self, placed: _Placed, reason: str) -> None:
+        self._passed_over += 1
+        _log.error(
+            "Position %d is passed over: the commit at version %d of %s cannot be read: %s "
+            "`dynamo-es log verify` lists such commits.",
+            placed.position,
+            placed.pointer.first_version,
+            placed.pointer.stream_key,
+            reason,
+        )
+
+    def _fetch(
+        self, wanted: Iterable[_Placed], *, consistent: bool
+    ) -> Steps[dict[tuple[str, int], Item]]:
+        # Two lives of a stream may have a commit each at the same version.
+        keys: list[Item] = [
+            {"stream_key": {"S": key}, "version": number(version)}
+            for key, version in dict.fromkeys(placed.key for placed in wanted)
+        ]
+        found: dict[tuple[str, int], Item] = {}
+        table = self._tables.events
+        items = yield from fetch_all(
+            table, keys, lambda left: requests.get_commits(table, left, consistent=consistent)
+        )
+        for item in items:
+            found[item["stream_key"]["S"], int(item["version"]["N"])] = item
+        return found
+
+    def _records(self, placed: _Placed, item: Item) -> list[RecordedRaw]:
+        names, only_outbox = self._selection.event_names, self._selection.outbox
+        chosen: list[RecordedRaw] = []
+        records = records_of(placed.pointer, item, placed.position, self._most_bytes)
+        for index, record in enumerate(records):
+            if (
+                record.position > self._after
+                and (names is None or record.entry.name in names)
+                and (not only_outbox or is_for_outbox(item, index))
+            ):
+                chosen.append(record)
+        return chosen
+
+
+def records_of(
+    pointer: Pointer, item: Item, first: Position, most_bytes: int = MAX_TEXT_BYTES
+) -> list[RecordedRaw]:
+    """Return the events of a commit.
+
+    Args:
+        pointer: to the commit.
+        item: the commit as stored.
+        first: position of its first event.
+        most_bytes: what the events may take uncompressed.
+
+    Raises:
+        StoredItemError: the commit is not what the pointer says.
+    """
+    if "item_format" in item:
+        raise _unreadable(pointer, "a newer release wrote it, in a format of its own.")
+    try:
+        tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
+        stream_id = StreamId(uuid, pointer.stream_name, category=category)
+    except ValueError:  # an InvalidStreamIdError is one, too
+        raise _unreadable(
+            pointer, "its key is not a stream's, or its name not that stream's."
+        ) from None
+    version = None if pointer.versionless else pointer.first_version
+    events = decode_events(item, stream_id, version, most_bytes)
+    if len(events) != pointer.event_count:
+        raise _unreadable(
+            pointer, f"it has {len(events)} events, and {pointer.event_count} positions."
+        )
+    return [
+        RecordedRaw(event, position, tenant_id, pointer.generation)
+        for position, event in enumerate(events, first)
+    ]
+
+
+def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
+    return StoredItemError(pointer.stream_key, pointer.first_version, reason)
+
+
+def chooser(selection: Selection) -> Callable[[Pointer], bool]:
+    """Return whether a commit may hold what is selected, by its pointer alone."""
+    names = selection.event_names
+    tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
+    category = selection.category
+    # The key without its UUID ends with the category; with the tenant known it is all of it.
+    whole = None if tenant is None or category is None else category_prefix(tenant, category)
+    suffix = None if category is None else category_prefix("#", category)
+
+    def chooses(pointer: Pointer) -> bool:
+        if selection.outbox and not pointer.outbox:
+            return False
+        if names is not None and names.isdisjoint(pointer.event_names):
+            return False
+        if whole is not None:
+            return pointer.stream_key.rpartition("#")[0] == whole
+        if tenant is not None:
+            return pointer.stream_key.startswith(tenant)
+        return suffix is None or pointer.stream_key.rpartition("#")[0].endswith(suffix)
+
+    return chooses
+
+
+def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:
+    # A fence has no generation.
+    generation = found.get(placed.key, {}).get("generation")
+    return generation == number(placed.pointer.generation)

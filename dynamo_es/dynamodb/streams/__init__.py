@@ -1,0 +1,1 @@
+"""Streams in the events table: append, load, delete, snapshots."""

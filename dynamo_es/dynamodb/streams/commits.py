@@ -1,0 +1,142 @@
+"""What an append sends: one commit, or several in one transaction where one is too large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dynamo_es.dynamodb.streams.items import (
+    MAX_COMMIT_EVENTS,
+    MAX_NAMES_BYTES,
+    Commit,
+    commit_item,
+    encode_events,
+    names_size,
+)
+from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
+from dynamo_es.dynamodb.wire.sizes import (
+    MAX_TRANSACTION_BYTES,
+    MAX_TRANSACTION_ITEMS,
+    SAFE_ITEM_BYTES,
+)
+from dynamo_es.exceptions import CommitTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.dynamodb.streams.items import Head
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Request
+    from dynamo_es.values import RawEvent
+
+
+class Plan(NamedTuple):
+    """What one append sends.
+
+    Attributes:
+        commits: in the order of their versions; mostly one.
+        sizes: bytes of each item.
+        enlisted: what else goes along in the transaction, in the wire format.
+    """
+
+    commits: list[Commit]
+    sizes: list[int]
+    enlisted: Sequence[EnlistedWrite] = ()
+
+    @property
+    def head(self) -> Head:
+        """Where the stream stands when they are stored."""
+        return self.commits[-1].head
+
+
+def plan_commits(
+    stream: Stream,
+    head: Head,
+    events: Sequence[RawEvent],
+    enlisted: Sequence[EnlistedWrite] = (),
+) -> Plan:
+    """Return the commits that append events behind a head: one, or as few halves as fit.
+
+    Args:
+        stream: the stream.
+        head: what they go behind; version 0 for the first commit of a generation.
+        events: one or more.
+        enlisted: writes to other tables that go along.
+
+    Raises:
+        CommitTooLargeError: an event, or all of them, do not fit in one write.
+    """
+    text = encode_events(events)
+    if len(text) > stream.most_bytes:
+        raise CommitTooLargeError(
+            stream.id,
+            len(text),
+            stream.most_bytes,
+            f"{len(events)} events take {len(text):,} bytes before compression; one append "
+            f"carries {stream.most_bytes:,} (DynamoConfig.max_uncompressed_bytes): append them in "
+            "several calls, or keep large data elsewhere (S3) and its address in the event.",
+        )
+    plan = _split(stream, head, events, text)
+    if len(plan.commits) > 1:
+        size = sum(plan.sizes)
+        most = MAX_TRANSACTION_ITEMS - len(enlisted)
+        if size > MAX_TRANSACTION_BYTES or len(plan.commits) > most:
+            raise CommitTooLargeError(
+                stream.id,
+                size,
+                MAX_TRANSACTION_BYTES,
+                f"{len(events)} events take {size:,} bytes in {len(plan.commits)} items, "
+                f"compressed; one append carries {MAX_TRANSACTION_BYTES:,} bytes in "
+                f"{MAX_TRANSACTION_ITEMS} items"
+                + (f", {len(enlisted)} of which are other writes" if enlisted else "")
+                + ": append them in several calls.",
+            )
+    return plan._replace(enlisted=enlisted) if enlisted else plan
+
+
+def put_request(table: str, plan: Plan) -> Request:
+    """Return the one request that puts planned commits and what goes along, all or none."""
+    if len(plan.commits) == 1 and not plan.enlisted:
+        return put_commit(table, plan.commits[0].item)
+    return put_commits(table, [commit.item for commit in plan.commits], plan.enlisted)
+
+
+def _split(
+    stream: Stream, head: Head, events: Sequence[RawEvent], text: bytes | None = None
+) -> Plan:
+    item, size = commit_item(
+        stream.key,
+        stream.id.name,
+        events,
+        version=head.version + 1,
+        generation=head.generation,
+        versionless=head.versionless,
+        outbox=stream.outbox,
+        text=text,
+    )
+    names = names_size(item)
+    if size <= SAFE_ITEM_BYTES and names <= MAX_NAMES_BYTES and len(events) <= MAX_COMMIT_EVENTS:
+        last = head.version + len(events)
+        commit = Commit(head.version + 1, last, head.generation, head.versionless, item)
+        return Plan([commit], [size])
+    if len(events) == 1 and names > MAX_NAMES_BYTES:
+        raise CommitTooLargeError(
+            stream.id,
+            names,
+            MAX_NAMES_BYTES,
+            f"the name of the event {events[0].uuid} and the stream's own take {names:,} bytes; "
+            f"a commit carries {MAX_NAMES_BYTES:,} of names: use shorter ones.",
+        )
+    if len(events) == 1:
+        raise CommitTooLargeError(
+            stream.id,
+            size,
+            SAFE_ITEM_BYTES,
+            f"the event {events[0].uuid} ({events[0].name!r}) takes {size:,} bytes, compressed; "
+            f"an item carries {SAFE_ITEM_BYTES:,}: keep large data elsewhere (S3) "
+            "and its address in the event.",
+        )
+    middle = len(events) // 2
+    lower = _split(stream, head, events[:middle])
+    upper = _split(stream, lower.head, events[middle:])
+    return Plan(lower.commits + upper.commits, lower.sizes + upper.sizes)

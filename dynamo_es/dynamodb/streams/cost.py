@@ -1,0 +1,90 @@
+"""What an append would cost, without asking DynamoDB."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts.checks import check_append
+from dynamo_es.dynamodb.streams.commits import plan_commits
+from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.items import Head
+from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.sizes import write_units
+from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.values import RawEvent, StreamId, TenantId, Versioning
+
+
+@dataclass(frozen=True, slots=True)
+class AppendCost:
+    """The price of one append whose stream's version is known to the process.
+
+    Attributes:
+        events: events appended.
+        items: items written, in one request.
+        size: bytes of these items, by DynamoDB's rules.
+        compressed: whether the events of an item are compressed.
+        write_units: write units charged.
+    """
+
+    events: int
+    items: int
+    size: int
+    compressed: bool
+    write_units: int
+
+    @property
+    def write_units_per_event(self) -> float:
+        """Write units divided by events; 0.0 without events."""
+        return self.write_units / self.events if self.events else 0.0
+
+    def price(self, per_million_write_units: float) -> float:
+        """Return the price of one such append, in the currency of the argument.
+
+        Args:
+            per_million_write_units: what a million write request units cost in your
+                region and table class.
+        """
+        return self.write_units * per_million_write_units / 1_000_000
+
+
+def append_cost(
+    stream_id: StreamId,
+    events: Sequence[RawEvent],
+    *,
+    versioning: Versioning = ANY_VERSION,
+    tenant_id: TenantId = DEFAULT_TENANT,
+) -> AppendCost:
+    """Return what ``insert_events`` would be charged for these events; sends nothing.
+
+    Args:
+        stream_id: the stream; its category and name are part of the item.
+        events: one or more.
+        versioning: as for the append; versions take a few bytes more the higher they are.
+        tenant_id: the tenant; its id is part of the key.
+
+    Raises:
+        InvalidEventError: events that could not be stored as they are.
+        CommitTooLargeError: past what one append can carry.
+    """
+    check_append(stream_id, versioning, events)
+    if not events:
+        return AppendCost(events=0, items=0, size=0, compressed=False, write_units=0)
+    key = stream_key(tenant_prefix(tenant_id), stream_id)
+    stream = Stream("", key, stream_id, RememberedHeads(0, time.time), time.time)
+    version = versioning.expected_version if isinstance(versioning, ExplicitVersioning) else 0
+    head = Head(stream.now_in_microseconds(), version, versioning is NO_VERSIONING)
+    commits, sizes, _ = plan_commits(stream, head, events)
+    return AppendCost(
+        events=len(events),
+        items=len(commits),
+        size=sum(sizes),
+        compressed=any("B" in commit.item["events"] for commit in commits),
+        write_units=sum(write_units(size, transactional=len(commits) > 1) for size in sizes),
+    )

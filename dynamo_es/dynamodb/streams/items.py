@@ -1,0 +1,277 @@
+"""Items of the events table: pure functions between events and DynamoDB's wire format."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
+
+from pydantic_core import SchemaValidator, to_json
+
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES, pack, unpack
+from dynamo_es.dynamodb.wire.sizes import text_size
+from dynamo_es.exceptions import StoredItemError
+from dynamo_es.values import RawEvent, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dynamo_es.dynamodb.wire.steps import Item
+
+
+MAX_COMMIT_EVENTS: Final = 1_000_000
+"""Events of one commit: each takes a position in the log, whoever wrote the commit."""
+
+MAX_NAMES_BYTES: Final = 32 * 1024
+"""Stream name and event names of one commit, together: a page of the log repeats them."""
+
+
+class Head(NamedTuple):
+    """Where a stream stands.
+
+    Attributes:
+        generation: number of the stream's life.
+        version: version of its last event, 1-based.
+        versionless: whether its events carry no versions.
+    """
+
+    generation: int
+    version: int
+    versionless: bool
+
+
+class Commit(NamedTuple):
+    """A stored commit: the events of one append.
+
+    Attributes:
+        version: version of its first event.
+        last: version of its last event.
+        generation: life of the stream it belongs to.
+        versionless: whether its events carry no versions.
+        item: as stored.
+    """
+
+    version: int
+    last: int
+    generation: int
+    versionless: bool
+    item: Item
+
+    @property
+    def head(self) -> Head:
+        """The stream's head if this is its newest commit."""
+        return Head(self.generation, self.last, self.versionless)
+
+
+def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
+    key: str,
+    stream_name: str | None,
+    events: Sequence[RawEvent],
+    *,
+    version: int,
+    generation: int,
+    versionless: bool,
+    outbox: Callable[[RawEvent], bool] | None = None,
+    text: bytes | None = None,
+) -> tuple[Item, int]:
+    """Return the item of a commit whose first event gets ``version``, and its size in bytes.
+
+    The events are one JSON text, or compressed where that lowers the write units. Those that
+    ``outbox`` chooses are marked: all of them, or by their places in the commit. ``text`` is what
+    `encode_events` makes of the events, if the caller has it already.
+    """
+    names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(version)},
+        "generation": {"N": str(generation)},
+        "event_count": {"N": str(len(events))},
+        "event_names": {"SS": names},
+    }
+    if stream_name is not None:
+        item["stream_name"] = {"S": stream_name}
+    if versionless:
+        item["versionless"] = {"BOOL": True}
+    if outbox is not None and (chosen := [str(i) for i, e in enumerate(events) if outbox(e)]):
+        item["outbox"] = {"BOOL": True} if len(chosen) == len(events) else {"NS": chosen}
+    return item, pack(item, "events", encode_events(events) if text is None else text)
+
+
+def names_size(item: Item) -> int:
+    """Return the bytes of a commit's names: its stream's and its events'."""
+    stream_name = item["stream_name"]["S"] if "stream_name" in item else ""
+    return text_size(stream_name) + sum(map(text_size, item["event_names"]["SS"]))
+
+
+def is_for_outbox(item: Item, index: int) -> bool:
+    """Whether the event at a place in a commit, 0-based, was chosen for the outbox."""
+    mark = item.get("outbox", {})
+    return "BOOL" in mark or str(index) in mark.get("NS", ())
+
+
+def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:
+    """Return the item of a stream's snapshot, and its size; ``snapshot.version`` is set."""
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(SNAPSHOT_VERSION)},
+        "generation": {"N": str(generation)},
+        "snapshot_version": {"N": str(snapshot.version)},
+    }
+    return item, pack(item, "events", encode_events([snapshot]))
+
+
+def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
+    """Return a fence: what keeps late writers of a closed generation out of a version.
+
+    Args:
+        key: partition key of the stream.
+        version: sort key it stands at.
+        closed: the closed generation.
+        expires_at: seconds since the epoch when DynamoDB may remove it; None: not yet.
+    """
+    item: Item = {
+        "stream_key": {"S": key},
+        "version": {"N": str(version)},
+        "closed": {"N": str(closed)},
+    }
+    if expires_at is not None:
+        item["expires_at"] = {"N": str(expires_at)}
+    return item
+
+
+def is_fence(item: Item) -> bool:
+    """Whether an item is a fence."""
+    return "closed" in item
+
+
+def generation_of(item: Item) -> int:
+    """Return the life an item is of; of a fence, the one it closes."""
+    return _number(item, "closed" if "closed" in item else "generation")
+
+
+def is_snapshot(item: Item) -> bool:
+    """Whether an item stands where a stream's snapshot is."""
+    return item.get("version") == _SNAPSHOT_PLACE
+
+
+def snapshot_version(item: Item) -> int:
+    """Return the version of the last event in a snapshot."""
+    return _number(item, "snapshot_version")
+
+
+def version_of(item: Item) -> int:
+    """Return the sort key of an item."""
+    return _number(item, "version")
+
+
+def read_commit(item: Item) -> Commit:
+    """Return an item that is neither fence nor snapshot as the commit it is.
+
+    Raises:
+        StoredItemError: it is not a commit that this release could have written.
+    """
+    if "item_format" in item:
+        raise _unreadable(item, "a newer release wrote it, in a format of its own.")
+    version = _number(item, "version", 1)
+    count = _number(item, "event_count", 1)
+    if count > MAX_COMMIT_EVENTS:
+        raise _unreadable(item, f"its event_count is above {MAX_COMMIT_EVENTS:,}.")
+    last = version + count - 1
+    if last >= SNAPSHOT_VERSION:
+        raise _unreadable(item, f"its last version is not below {SNAPSHOT_VERSION}.")
+    return Commit(version, last, _number(item, "generation"), "versionless" in item, item)
+
+
+def encode_events(events: Sequence[RawEvent]) -> bytes:
+    """Return events as JSON: ``[[uuid, created_at, name, data, context], …]``.
+
+    Stream and versions are left out: the item has them once.
+    """
+    return to_json(
+        [
+            [event.uuid.hex, event.created_at.isoformat(), event.name, event.data, event.context]
+            for event in events
+        ]
+    )
+
+
+def decode_events(
+    item: Item, stream_id: StreamId, version: int | None, most: int = MAX_TEXT_BYTES
+) -> list[RawEvent]:
+    """Return the events of a commit or a snapshot.
+
+    Args:
+        item: as stored.
+        stream_id: the stream, given to each event as it is.
+        version: version of the first event; None in a stream without versions.
+        most: bytes that the events may take uncompressed.
+
+    Raises:
+        StoredItemError: the item is not one that this release wrote.
+    """
+    try:
+        text = unpack(item["events"], most)
+    except (AttributeError, KeyError, TypeError):
+        raise _unreadable(item, "it has no events.") from None
+    except ValueError as error:
+        raise _unreadable(item, f"its events: {error}") from None
+    try:
+        rows = _ROWS.validate_json(text)
+        if any(type(row[3]) is not dict or type(row[4]) is not dict for row in rows):
+            raise TypeError  # noqa: TRY301 - one answer to whatever is wrong
+        generation = int(item["generation"]["N"])
+        at = datetime.fromisoformat
+        if version is None:
+            return [
+                RawEvent(uuid, stream_id, at(created), name, data, context, None, generation)
+                for uuid, created, name, data, context in rows
+            ]
+        return [
+            RawEvent(uuid, stream_id, at(created), name, data, context, number, generation)
+            for number, (uuid, created, name, data, context) in enumerate(rows, version)
+        ]
+    except (AttributeError, ValueError, TypeError):
+        # Neither the text of that error nor the error itself: they quote what was stored.
+        raise _unreadable(item, "its events are not what an append stores.") from None
+
+
+def event_uuids(item: Item, most: int = MAX_TEXT_BYTES) -> list[UUID]:
+    """Return the UUIDs of a commit's events, in order."""
+    return [event.uuid for event in decode_events(item, _NO_STREAM, None, most)]
+
+
+def _number(item: Item, name: str, least: int = 0) -> int:
+    try:
+        value = int(item[name]["N"])
+    except (KeyError, TypeError, ValueError):
+        raise _unreadable(item, f"its {name} is not a whole number.") from None
+    if not least <= value <= SNAPSHOT_VERSION:
+        raise _unreadable(item, f"its {name} is not between {least} and {SNAPSHOT_VERSION}.")
+    return value
+
+
+def _unreadable(item: Item, reason: str) -> StoredItemError:
+    key = item.get("stream_key", {}).get("S", "?")
+    return StoredItemError(key, item.get("version", {}).get("N"), reason)
+
+
+# Parses a commit's events, making UUIDs on the way: in Python they cost as much as all the rest.
+_ROWS: Final = SchemaValidator(
+    {
+        "type": "list",
+        "items_schema": {
+            "type": "tuple",
+            "items_schema": [
+                {"type": "uuid"},
+                {"type": "str"},
+                {"type": "str", "min_length": 1},
+                {"type": "any"},
+                {"type": "any"},
+            ],
+        },
+    }
+)
+
+_NO_STREAM: Final = StreamId(UUID(int=0))
+_SNAPSHOT_PLACE: Final = {"N": str(SNAPSHOT_VERSION)}

@@ -1,0 +1,58 @@
+"""Snapshots: one item per stream, that only a newer one replaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynamo_es.dynamodb.streams.items import snapshot_item
+from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.requests import put_snapshot
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES
+from dynamo_es.exceptions import (
+    CommitTooLargeError,
+    ExpectedVersionUsedOnVersionlessStream,
+    SnapshotAheadOfStreamError,
+)
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.values import RawEvent
+
+
+def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[None]:
+    """Save a snapshot of ``version`` as `StorageStrategy.save_snapshot` says."""
+    generation = snapshot.generation
+    head = stream.heads.get(stream.key)
+    if (
+        head is None
+        or head.version < version
+        or head.versionless
+        or generation not in (None, head.generation)
+    ):
+        newest = yield from newest_commit(stream)
+        head = None if newest is None else newest.head
+    if head is None:
+        raise SnapshotAheadOfStreamError(stream.id, version, 0)
+    if head.versionless:
+        raise ExpectedVersionUsedOnVersionlessStream(stream.id)
+    if generation not in (None, head.generation):
+        return  # Of an earlier generation: older than whatever there is.
+    if head.version < version:
+        raise SnapshotAheadOfStreamError(stream.id, version, head.version)
+    item, size = snapshot_item(stream.key, snapshot, generation=head.generation)
+    if size > SAFE_ITEM_BYTES:
+        raise CommitTooLargeError(
+            stream.id,
+            size,
+            SAFE_ITEM_BYTES,
+            f"the snapshot takes {size:,} bytes, compressed; an item carries {SAFE_ITEM_BYTES:,}: "
+            "keep less in it, or keep it elsewhere and its address in the snapshot.",
+        )
+    try:
+        yield put_snapshot(stream.table, item)
+    except ConditionRefused:
+        # One as new, or of a later generation, is there: this one is not worth an error. The
+        # head it went by may be of an earlier generation, so it is not trusted again.
+        stream.heads.forget(stream.key)

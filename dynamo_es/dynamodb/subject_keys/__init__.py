@@ -1,0 +1,1 @@
+"""The table of encryption keys, one for each data subject."""

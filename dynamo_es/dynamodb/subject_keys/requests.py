@@ -1,0 +1,167 @@
+"""Requests for the table of encryption keys, and its items: pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, tenant_prefix
+from dynamo_es.dynamodb.wire.steps import Request, number
+from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import TenantId
+
+# A request that was thought lost may arrive much later. So each write names what it has seen: the
+# key, or how many keys of the subject were shredded before, which only grows.
+_NO_ITEM: Final = "attribute_not_exists(subject)"
+_NO_KEY_SINCE: Final = "attribute_not_exists(key_id) AND shreds = :shreds"
+_THIS_KEY: Final = "key_id = :key_id"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A subject's key as it is stored.
+
+    Attributes:
+        id: of the key.
+        key_bytes: the secret, or what wraps it.
+        wrapped_by: id of the KMS key that wraps it, as it was configured; None: it is not.
+    """
+
+    id: str
+    key_bytes: bytes
+    wrapped_by: str | None
+
+
+def partition_of(tenant_id: TenantId) -> str:
+    """Return the partition key of a tenant's keys: what its streams' keys begin with, too.
+
+    ``#`` behind the tenant's id, escaped as there, so that it is never empty (DynamoDB takes no
+    empty key, and the default tenant's id is) and no two tenants share one. The default tenant
+    has ``#``, ``acme`` has ``acme#``.
+
+    Raises:
+        InvalidStreamIdError: longer than DynamoDB takes (2,048 bytes).
+    """
+    partition = tenant_prefix(tenant_id)
+    if len(partition) * 4 > MAX_KEY_BYTES and (size := len(partition.encode())) > MAX_KEY_BYTES:
+        raise InvalidStreamIdError(
+            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes; "
+            f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
+        )
+    return partition
+
+
+def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> Item:
+    """Return the item of a key.
+
+    Args:
+        tenant: partition key, from `partition_of`.
+        subject: sort key.
+        key: what to store.
+        created_at: seconds since the epoch.
+    """
+    item: dict[str, Any] = {
+        "tenant": {"S": tenant},
+        "subject": {"S": subject},
+        "key_id": {"S": key.id},
+        "key_bytes": {"B": key.key_bytes},
+        "created_at": number(created_at),
+    }
+    if key.wrapped_by is not None:
+        item["wrapped_by"] = {"S": key.wrapped_by}
+    return item
+
+
+def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
+    """Return the key of an item.
+
+    Raises:
+        StoredItemError: the item is not one of `key_item`.
+    """
+    try:
+        wrapped_by = item["wrapped_by"]["S"] if "wrapped_by" in item else None
+        return StoredKey(item["key_id"]["S"], item["key_bytes"]["B"], wrapped_by)
+    except KeyError as error:
+        raise StoredItemError(tenant, subject, f"it is no key: {error} is missing.") from error
+
+
+def is_shredded(item: Item) -> bool:
+    """Whether an item is what `shred_key` leaves of a key."""
+    return "shreds" in item and "key_id" not in item
+
+
+def shreds_of(item: Item) -> int:
+    """Return how many keys of the subject were shredded."""
+    return int(item["shreds"]["N"]) if "shreds" in item else 0
+
+
+def get_key(table: str, tenant: str, subject: str) -> Request:
+    """Read a subject's key, consistently: one that was deleted must not come back."""
+    return Request(
+        "get_item",
+        {"TableName": table, "Key": _place(tenant, subject), "ConsistentRead": True},
+    )
+
+
+def put_new_key(table: str, item: Item, shredded: Item | None = None) -> Request:
+    """Put a key where there is none; a refusal brings the one that is there.
+
+    Args:
+        table: name of the table.
+        item: from `key_item`.
+        shredded: what the subject's last key left, as it was read; None: it never had one.
+    """
+    return _put(table, item, shredded)
+
+
+def replace_key(table: str, item: Item, there: Item | None) -> Request:
+    """Put a key in the place of what was read there: another key, what one left, or nothing."""
+    return _put(table, item, there)
+
+
+def _put(table: str, item: Item, there: Item | None) -> Request:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "Item": item,
+        "ConditionExpression": _NO_ITEM,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if there is not None:
+        shreds = number(shreds_of(there))
+        if "shreds" in there:
+            params["Item"] = {**item, "shreds": shreds}
+        if is_shredded(there):
+            params["ConditionExpression"] = _NO_KEY_SINCE
+            params["ExpressionAttributeValues"] = {":shreds": shreds}
+        else:
+            params["ConditionExpression"] = _THIS_KEY
+            params["ExpressionAttributeValues"] = {":key_id": there["key_id"]}
+    return Request("put_item", params)
+
+
+def shred_key(table: str, tenant: str, subject: str, key_id: str) -> Request:
+    """Remove a key of a subject, and count it; a refusal: the subject has that key no more."""
+    return Request(
+        "update_item",
+        {
+            "TableName": table,
+            "Key": _place(tenant, subject),
+            "UpdateExpression": (
+                "SET shreds = if_not_exists(shreds, :none) + :one "
+                "REMOVE key_id, key_bytes, wrapped_by, created_at"
+            ),
+            "ConditionExpression": _THIS_KEY,
+            "ExpressionAttributeValues": {
+                ":key_id": {"S": key_id},
+                ":none": number(0),
+                ":one": number(1),
+            },
+        },
+    )
+
+
+def _place(tenant: str, subject: str) -> dict[str, Any]:
+    return {"tenant": {"S": tenant}, "subject": {"S": subject}}

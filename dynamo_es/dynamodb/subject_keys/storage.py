@@ -1,0 +1,170 @@
+"""The contract `KeyStorageStrategy` on DynamoDB: one item per subject."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
+
+from dynamo_es.contracts import KeyStorageStrategy
+from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.dynamodb.subject_keys.requests import (
+    StoredKey,
+    get_key,
+    is_shredded,
+    key_item,
+    partition_of,
+    put_new_key,
+    read_key,
+    shred_key,
+)
+from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.exceptions import ContentionError, InputError, StoredItemError
+from dynamo_es.values import DEFAULT_TENANT, SubjectKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.values import TenantId
+
+_ROUNDS: Final = 5
+"""Times to go on from what somebody else has just shredded."""
+
+
+def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
+    """Return a subject's key; None if there is none."""
+    response = yield get_key(table, tenant, subject)
+    item = response.get("Item")
+    return None if item is None or is_shredded(item) else read_key(tenant, subject, item)
+
+
+def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
+    """Put a key unless there is one, and return the one that is there now.
+
+    Whether a lost reply was ours need not be known: whichever key is there is the subject's. But
+    a key that may have been stored and shredded since is never put again.
+    """
+    shredded: Item | None = None
+    for _ in range(_ROUNDS):
+        lost: Exception | None = None
+        there: Item | None = None
+        try:
+            yield put_new_key(table, item, shredded)
+        except ConditionRefused as refused:
+            there = next(filter(None, refused.items), None)
+            if refused.maybe_landed:
+                lost = _contention(table)
+        except OutcomeUnknown as unknown:
+            # It may still arrive; nothing is encrypted with it before somebody reads it.
+            lost = unknown
+        else:
+            return read_key(tenant, subject, item)
+        if there is None:
+            response = yield get_key(table, tenant, subject)
+            there = response.get("Item")
+        if there is not None and not is_shredded(there):
+            return read_key(tenant, subject, there)
+        if lost is not None:
+            raise lost
+        shredded = there
+    raise _contention(table)
+
+
+def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
+    """Shred the key that a subject has; return whether it ever had one."""
+    response = yield get_key(table, tenant, subject)
+    there = response.get("Item")
+    if there is None or is_shredded(there):
+        return there is not None
+    key = read_key(tenant, subject, there)
+    # Another one may have shredded this key, and the subject may have a new one: that stays.
+    with suppress(ConditionRefused):
+        yield shred_key(table, tenant, subject, key.id)
+    return True
+
+
+def _contention(table: str) -> ContentionError:
+    return ContentionError(
+        "PutItem", "LostRaces", "the key that was in the way was shredded.", table
+    )
+
+
+class DynamoKeyStorage(KeyStorageStrategy):
+    """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
+
+    Of deleted keys their number stays, so that no late request brings one back or deletes the
+    next one. A deleted key stays in
+    the table's point-in-time recovery for the days configured in ``infra/event-store.yaml``.
+
+    Args:
+        config: name of the table; ``kms_key_id`` to wrap new keys.
+        gateway: what sends the requests.
+        clock: seconds since the epoch.
+        tenant_id: whose keys.
+        wrapping: wraps and unwraps; None: by AWS KMS, with the client that ``config`` describes.
+    """
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        gateway: Gateway,
+        clock: Callable[[], float],
+        tenant_id: TenantId = DEFAULT_TENANT,
+        wrapping: KmsKeyWrapping | None = None,
+    ) -> None:
+        check_tenant(tenant_id)
+        self._config = config
+        self._gateway = gateway
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._wrapping = wrapping or KmsKeyWrapping(config.kms_key_id or "", config)
+
+    def get(self, subject: str) -> SubjectKey | None:
+        """Return a subject's key; see `KeyStorageStrategy.get`."""
+        tenant = self._check(subject)
+        steps = find_key(self._config.keys_table, tenant, subject)
+        stored = self._gateway.run("get_key", self._tenant_id, None, steps)
+        return None if stored is None else self._open(tenant, subject, stored)
+
+    def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
+        """Return a subject's key, made if need be; see `KeyStorageStrategy.get_or_create`."""
+        tenant = self._check(subject)
+        key_bytes, wrapped_by = new.secret, self._wrapping.key_id or None
+        if wrapped_by is not None:
+            key_bytes = self._wrapping.wrap(new.secret, tenant=tenant, subject=subject)
+        item = key_item(
+            tenant,
+            subject,
+            StoredKey(new.id, key_bytes, wrapped_by),
+            created_at=int(self._clock()),
+        )
+        steps = find_or_create_key(self._config.keys_table, tenant, subject, item)
+        stored = self._gateway.run("create_key", self._tenant_id, None, steps)
+        return new if stored.id == new.id else self._open(tenant, subject, stored)
+
+    def delete(self, subject: str) -> bool:
+        """Delete a subject's key; see `KeyStorageStrategy.delete`."""
+        steps = drop_key(self._config.keys_table, self._check(subject), subject)
+        return self._gateway.run("delete_key", self._tenant_id, None, steps)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a storage of that tenant's keys; see `KeyStorageStrategy.scoped_for_tenant`."""
+        return type(self)(self._config, self._gateway, self._clock, tenant_id, self._wrapping)
+
+    def _check(self, subject: str) -> str:
+        check_subject(subject)
+        return partition_of(self._tenant_id)
+
+    def _open(self, tenant: str, subject: str, stored: StoredKey) -> SubjectKey:
+        secret = stored.key_bytes
+        if stored.wrapped_by is not None:
+            secret = self._wrapping.unwrap(
+                secret, stored.wrapped_by, tenant=tenant, subject=subject
+            )
+        try:
+            return SubjectKey(stored.id, secret)
+        except InputError as error:
+            raise StoredItemError(tenant, subject, f"it is no key: {error}") from error

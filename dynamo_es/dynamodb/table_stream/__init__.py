@@ -1,0 +1,1 @@
+"""Reading the events table's DynamoDB stream."""

@@ -1,0 +1,127 @@
+"""Requests of the poller: of the DynamoDB Streams API, and where it is, kept in the log's table.
+
+Pure functions that build what is sent, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dynamo_es.dynamodb.wire.steps import Request
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.wire.steps import Item
+
+PLACES_KEY: Final = "poller"
+"""Partition key of the places."""
+
+
+class Place(NamedTuple):
+    """How far a shard is read: everything up to there is in the log, whoever saved it.
+
+    Attributes:
+        stream_arn: the stream of which it is a shard; one that is turned on again is another.
+        shard_id: the shard.
+        sequence_number: of the last record; None: none was read yet.
+        finished: whether the shard is closed, and read to its end.
+    """
+
+    stream_arn: str
+    shard_id: str
+    sequence_number: str | None = None
+    finished: bool = False
+
+    @classmethod
+    def read(cls, item: Item) -> Place:
+        """Return a place as it was saved."""
+        return cls(
+            item["stream_arn"]["S"],
+            item["place"]["S"],
+            item["sequence_number"]["S"] if "sequence_number" in item else None,
+            "finished" in item,
+        )
+
+    @property
+    def item(self) -> Item:
+        """Its item."""
+        item: Item = {**_key(self.shard_id), "stream_arn": {"S": self.stream_arn}}
+        if self.sequence_number is not None:
+            item["sequence_number"] = {"S": self.sequence_number}
+        if self.finished:
+            item["finished"] = {"BOOL": True}
+        return item
+
+
+def describe_table(table: str) -> Request:
+    """Describe a table: its stream, and about how many items it has."""
+    return Request("describe_table", {"TableName": table})
+
+
+def describe_stream(stream_arn: str, after: str | None = None) -> Request:
+    """List shards of a stream, up to a hundred.
+
+    Args:
+        stream_arn: the stream.
+        after: ``LastEvaluatedShardId`` of the list before.
+    """
+    params: dict[str, Any] = {"StreamArn": stream_arn}
+    if after is not None:
+        params["ExclusiveStartShardId"] = after
+    return Request("describe_stream", params)
+
+
+def shard_iterator(stream_arn: str, shard_id: str, after: str | None) -> Request:
+    """Ask for an iterator over a shard: after a sequence number, or from its beginning."""
+    params = {"StreamArn": stream_arn, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
+    if after is not None:
+        params |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+    return Request("get_shard_iterator", params)
+
+
+def shard_iterator_at(stream_arn: str, shard_id: str, number: str) -> Request:
+    """Ask for an iterator over a shard: from the record of a sequence number on."""
+    return Request(
+        "get_shard_iterator",
+        {
+            "StreamArn": stream_arn,
+            "ShardId": shard_id,
+            "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+            "SequenceNumber": number,
+        },
+    )
+
+
+def get_records(iterator: str) -> Request:
+    """Read records: up to a thousand, or 1 MB of them."""
+    return Request("get_records", {"ShardIterator": iterator})
+
+
+def saved_places(log_table: str, after: Item | None = None) -> Request:
+    """Query the places that were saved, consistently."""
+    params: dict[str, Any] = {
+        "TableName": log_table,
+        "KeyConditionExpression": "log_key = :poller",
+        "ExpressionAttributeValues": {":poller": {"S": PLACES_KEY}},
+        "ConsistentRead": True,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
+
+
+def save_place(log_table: str, place: Place) -> Request:
+    """Save how far a shard is read, whatever was saved before.
+
+    No condition: of two pollers, the slower one may set the place back, and then hints are
+    given again, which changes nothing. None can set it beyond what is in the log.
+    """
+    return Request("put_item", {"TableName": log_table, "Item": place.item})
+
+
+def remove_place(log_table: str, shard_id: str) -> Request:
+    """Remove the place in a shard that is no more."""
+    return Request("delete_item", {"TableName": log_table, "Key": _key(shard_id)})
+
+
+def _key(shard_id: str) -> Item:
+    return {"log_key": {"S": PLACES_KEY}, "place": {"S": shard_id}}

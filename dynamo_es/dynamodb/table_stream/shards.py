@@ -1,0 +1,238 @@
+"""The shards of a stream: which may be read, and how far they are.
+
+A shard's children hold what was written after it, so they are read when it is read to its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dynamo_es.dynamodb.log.hints import find_hints
+from dynamo_es.dynamodb.table_stream import requests
+from dynamo_es.dynamodb.table_stream.requests import Place
+from dynamo_es.exceptions import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dynamo_es.dynamodb.log.hints import Found
+    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
+
+_EXPIRED: Final = "ExpiredIteratorException"
+_TRIMMED: Final = "TrimmedDataAccessException"
+_MOST_ITERATORS: Final = 3
+"""Asked for in one reading: they last 15 minutes, so a second one should do."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """A shard, and how far it is read.
+
+    Attributes:
+        id: of the shard.
+        parent: the shard that it goes on from; None of the first.
+        after: sequence number of the last record that was dealt with; None: none was.
+        finished: whether it is closed, and read to its end.
+        iterator: where the next reading begins; None: one has to be asked for.
+    """
+
+    id: str
+    parent: str | None
+    after: str | None = None
+    finished: bool = False
+    iterator: str | None = None
+
+
+class Reading(NamedTuple):
+    """What one request has read of a shard. The shard moves on when it was dealt with.
+
+    Attributes:
+        shard: which.
+        found: the commits among the records, and what cannot be read.
+        records: how many there were.
+        newest_at: when the last of them was written, seconds since the epoch; None: not known.
+        after: sequence number of the last record so far.
+        iterator: where to go on; None at the end of the shard.
+        trimmed: whether records were gone before they were read.
+    """
+
+    shard: Shard
+    found: Found
+    records: int
+    newest_at: float | None
+    after: str | None
+    iterator: str | None
+    trimmed: bool
+
+    def advance(self) -> None:
+        """Move the shard on: everything read is dealt with."""
+        self.shard.after = self.after
+        self.shard.iterator = self.iterator
+        self.shard.finished = self.iterator is None
+
+
+@dataclass(slots=True)
+class Lineage:
+    """The shards of one stream, by what comes after what.
+
+    Attributes:
+        arn: the stream's.
+        places: as they were saved, by shard.
+        shards: those that are listed, by id.
+    """
+
+    arn: str
+    places: dict[str, Place] = field(default_factory=dict)
+    shards: dict[str, Shard] = field(default_factory=dict)
+
+    def update(self, listed: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Take in a complete list of shards; return those gone before they were read to the end."""
+        now: dict[str, Shard] = {}
+        for entry in listed:
+            shard_id = entry["ShardId"]
+            now[shard_id] = self.shards.get(shard_id) or self._resumed(
+                shard_id, entry.get("ParentShardId")
+            )
+        read = {place.shard_id for place in self.places.values() if place.finished}
+        read |= {shard.id for shard in self.shards.values() if shard.finished}
+        gone = (self.places.keys() | self.shards.keys()) - now.keys() - read
+        # Of another stream: the one that was turned off since.
+        gone |= {
+            place.shard_id
+            for place in self.places.values()
+            if place.stream_arn != self.arn and not place.finished
+        }
+        self.shards = now
+        for shard_id in gone & self.places.keys():
+            # Once told of, it is over.
+            self.places[shard_id] = self.places[shard_id]._replace(finished=True)
+        return sorted(gone)
+
+    def readable(self) -> list[Shard]:
+        """Return the shards to read now: those whose parent is read to its end, or gone."""
+        return [
+            shard
+            for shard in self.shards.values()
+            if not shard.finished and (shard.parent is None or self._is_finished(shard.parent))
+        ]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every shard is read to its end."""
+        return all(shard.finished for shard in self.shards.values())
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a shard was read to its end whose children are not listed yet."""
+        parents = {shard.parent for shard in self.shards.values()}
+        return any(shard.finished and shard.id not in parents for shard in self.shards.values())
+
+    def unsaved(self) -> list[Place]:
+        """Return the places that differ from what was saved."""
+        places = [
+            Place(self.arn, shard.id, shard.after, shard.finished) for shard in self.shards.values()
+        ]
+        return [
+            place
+            for place in places
+            if place != self.places.get(place.shard_id, Place(self.arn, place.shard_id))
+        ]
+
+    def vanished(self) -> list[str]:
+        """Return the shards whose places are saved, and that are not listed any more."""
+        return sorted(self.places.keys() - self.shards.keys())
+
+    def _resumed(self, shard_id: str, parent: str | None) -> Shard:
+        place = self.places.get(shard_id)
+        if place is None or place.stream_arn != self.arn:
+            return Shard(shard_id, parent)
+        return Shard(shard_id, parent, place.sequence_number, place.finished)
+
+    def _is_finished(self, shard_id: str) -> bool:
+        shard = self.shards.get(shard_id)
+        return shard is None or shard.finished
+
+
+def list_shards(stream_arn: str) -> Steps[list[dict[str, Any]]]:
+    """Return all shards of a stream, as AWS describes them."""
+    shards: list[dict[str, Any]] = []
+    after: str | None = None
+    while True:
+        response = yield requests.describe_stream(stream_arn, after)
+        description = response["StreamDescription"]
+        shards += description.get("Shards", ())
+        after = description.get("LastEvaluatedShardId")
+        if after is None:
+            return shards
+
+
+def read_places(log_table: str) -> Steps[dict[str, Place]]:
+    """Return the places that were saved, by shard."""
+    places: dict[str, Place] = {}
+    after: Item | None = None
+    while True:
+        response = yield requests.saved_places(log_table, after)
+        for place in map(Place.read, response["Items"]):
+            places[place.shard_id] = place
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return places
+
+
+def save_places(log_table: str, lineage: Lineage) -> Steps[None]:
+    """Save the places that differ from what was saved; remove those of shards that are gone."""
+    for place in lineage.unsaved():
+        yield requests.save_place(log_table, place)
+        lineage.places[place.shard_id] = place
+    for shard_id in lineage.vanished():
+        yield requests.remove_place(log_table, shard_id)
+        del lineage.places[shard_id]
+
+
+def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
+    """Read on in a shard, once; the shard itself stays where it is.
+
+    Raises:
+        ServiceError: AWS refused or did not answer.
+    """
+    after, iterator, trimmed = shard.after, shard.iterator, False
+    attempt = 0
+    while True:
+        try:
+            if iterator is None:
+                attempt += 1
+                response = yield requests.shard_iterator(stream_arn, shard.id, after)
+                iterator = str(response["ShardIterator"])
+            response = yield requests.get_records(iterator)
+        except ServiceError as error:
+            if error.code not in {_EXPIRED, _TRIMMED} or attempt == _MOST_ITERATORS:
+                raise
+            iterator = None
+            if error.code == _TRIMMED:
+                # What is left begins at the horizon.
+                after, trimmed = None, True
+        else:
+            return _reading(shard, response, after, trimmed=trimmed)
+
+
+def _reading(shard: Shard, response: Response, after: str | None, *, trimmed: bool) -> Reading:
+    records = response["Records"]
+    changes = [record["dynamodb"] for record in records]
+    # An item that was removed has no image.
+    found = find_hints(change["NewImage"] for change in changes if "NewImage" in change)
+    return Reading(
+        shard,
+        found,
+        len(records),
+        _written_at(changes[-1]) if changes else None,
+        changes[-1]["SequenceNumber"] if changes else after,
+        response.get("NextShardIterator"),
+        trimmed,
+    )
+
+
+def _written_at(change: Mapping[str, Any]) -> float | None:
+    at = change.get("ApproximateCreationDateTime")
+    return at.timestamp() if isinstance(at, datetime) else at

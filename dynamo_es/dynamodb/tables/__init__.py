@@ -1,0 +1,1 @@
+"""Creating the tables from the CloudFormation template."""

@@ -1,0 +1,254 @@
+"""Making the tables: exactly as ``infra/event-store.yaml`` defines them, under your names."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynamo_es.dynamodb.tables.requests import check_key, create_request
+from dynamo_es.dynamodb.tables.template import load_template, resolve_tables
+from dynamo_es.dynamodb.wire.errors import translate
+from dynamo_es.exceptions import ConfigurationError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PointInTimeRecoverySpecificationTypeDef
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef as _Description
+    from tenacity import RetryCallState, Retrying
+    from tenacity.retry import retry_base
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+
+POLLS: Final = 120
+"""How often a table that changes is looked at, a second apart, before giving up."""
+
+_NOT_FOUND: Final = "ResourceNotFoundException"
+_IN_USE: Final = "ResourceInUseException"
+# What an emulator answers to operations that it lacks; DynamoDB itself has them all.
+_UNKNOWN: Final = "UnknownOperationException"
+
+
+def create_tables(
+    client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Create the three tables where they are missing, and return when they can be used.
+
+    They are what the template makes with its defaults: billed by request, protected against
+    deletion. A table that exists keeps its settings, apart from what is turned on when it is
+    off: expiry (TTL) and point-in-time recovery. Its key has to be the right one. Safe to call
+    again, and from several processes at once. For another KMS key, or tables under
+    CloudFormation's care, deploy the template instead.
+
+    Needs DescribeTable, DescribeTimeToLive and DescribeContinuousBackups, and, for what is
+    missing, CreateTable, TagResource, UpdateTimeToLive and UpdateContinuousBackups. Takes some
+    ten seconds on AWS when there is something to do.
+
+    Args:
+        client: of boto3, for DynamoDB.
+        config: names of the tables.
+        sleep: waits so many seconds.
+
+    Raises:
+        ConfigurationError: a table has another key or another expiry attribute.
+        UnavailableError: a table is not usable after two minutes.
+        ServiceError: AWS refused or did not answer.
+    """
+    wanted = _wanted(config)
+    existing = {name: _describe(client, name) for name in wanted}
+    # Before anything is made: a wrong name should leave nothing behind.
+    for name, description in existing.items():
+        if description is not None:
+            check_key(name, wanted[name], description)
+    # All are made first and waited for afterwards, so that the waits overlap.
+    for name, description in existing.items():
+        if description is None:
+            with _translated("CreateTable", name, tolerate=(_IN_USE,)):
+                client.create_table(**create_request(name, wanted[name]))
+    for name, properties in wanted.items():
+        # Again: a table may have been made by another in between.
+        check_key(name, properties, _await_active(client, name, sleep))
+        if expiry := properties.get("TimeToLiveSpecification"):
+            _turn_on_expiry(client, name, expiry["AttributeName"])
+        _turn_on_recovery(client, name, properties["PointInTimeRecoverySpecification"], sleep)
+
+
+def delete_tables(
+    client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Delete the three tables, **all events in them, and their protection against that**.
+
+    For tests and experiments. Missing tables are passed over; returns when all are gone.
+
+    Args:
+        client: of boto3, for DynamoDB.
+        config: names of the tables.
+        sleep: waits so many seconds.
+
+    Raises:
+        UnavailableError: a table is still there after two minutes.
+        ServiceError: AWS refused or did not answer.
+    """
+    names = list(_wanted(config))
+    for name in names:
+        _unprotect(client, name, sleep)
+        # Not found, or in use: another deleter was first.
+        with _translated("DeleteTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
+            client.delete_table(TableName=name)
+    for name in names:
+        left = _poll(client, name, lambda table: table is None, sleep)
+        if left is not None:
+            raise UnavailableError(
+                "DeleteTable", left["TableStatus"], f"It is there after {POLLS} seconds.", name
+            )
+
+
+def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
+    tables = resolve_tables(load_template())
+    wanted = {
+        config.events_table: tables["EventsTable"],
+        config.log_table: tables["LogTable"],
+        config.keys_table: tables["KeysTable"],
+    }
+    if len(wanted) < len(tables):
+        raise ConfigurationError("events_table, log_table and keys_table must be three tables.")
+    return wanted
+
+
+def _describe(client: DynamoDBClient, name: str) -> _Description | None:
+    with _translated("DescribeTable", name, tolerate=(_NOT_FOUND,)):
+        return client.describe_table(TableName=name)["Table"]
+    return None
+
+
+def _await_active(
+    client: DynamoDBClient, name: str, sleep: Callable[[float], None]
+) -> _Description:
+    # Right after its creation a table may not be found for a moment: None is waited out too.
+    table = _poll(client, name, _is_active, sleep)
+    if table is None or not _is_active(table):
+        raise UnavailableError(
+            "DescribeTable",
+            _NOT_FOUND if table is None else table["TableStatus"],
+            f"It is not usable after {POLLS} seconds.",
+            name,
+        )
+    return table
+
+
+def _is_active(table: _Description | None) -> bool:
+    return table is not None and table["TableStatus"] == "ACTIVE"
+
+
+def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
+    found = _expiry(client, name)
+    if found is None:
+        # Refused as invalid when it is on already: then another creator was first.
+        with _translated("UpdateTimeToLive", name, tolerate=("ValidationException",)):
+            client.update_time_to_live(
+                TableName=name,
+                TimeToLiveSpecification={"AttributeName": wanted, "Enabled": True},
+            )
+        found = _expiry(client, name)
+    if found != wanted:
+        raise ConfigurationError(
+            f"The items of the table {name} expire (TTL) by {found or 'no attribute'} instead of "
+            f"{wanted}. Set it right (a change takes DynamoDB up to an hour), or name a table of "
+            "the event store's own."
+        )
+
+
+def _expiry(client: DynamoDBClient, name: str) -> str | None:
+    with _translated("DescribeTimeToLive", name):
+        found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
+        return found.get("AttributeName")
+    return None
+
+
+def _turn_on_recovery(
+    client: DynamoDBClient,
+    name: str,
+    wanted: PointInTimeRecoverySpecificationTypeDef,
+    sleep: Callable[[float], None],
+) -> None:
+    from tenacity import retry_if_exception
+
+    # Some emulators answer to none of this; what they cannot do is no reason to stop.
+    with _translated("DescribeContinuousBackups", name, tolerate=(_UNKNOWN,)):
+        found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        recovery = found.get("PointInTimeRecoveryDescription", {})
+        if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
+            return
+        with _translated("UpdateContinuousBackups", name):
+            _patiently(sleep, retry_if_exception(_is_being_prepared))(
+                client.update_continuous_backups,
+                TableName=name,
+                PointInTimeRecoverySpecification=wanted,
+            )
+
+
+def _is_being_prepared(error: BaseException) -> bool:
+    # For the first seconds of a table, its backups are "being enabled".
+    return _code(error) == "ContinuousBackupsUnavailableException"
+
+
+def _unprotect(client: DynamoDBClient, name: str, sleep: Callable[[float], None]) -> None:
+    description = _describe(client, name)
+    if description is None or not description.get("DeletionProtectionEnabled"):
+        return
+    with _translated("UpdateTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
+        client.update_table(TableName=name, DeletionProtectionEnabled=False)
+    # Deleting is refused while the table changes.
+    _poll(client, name, lambda table: table is None or table["TableStatus"] != "UPDATING", sleep)
+
+
+def _poll(
+    client: DynamoDBClient,
+    name: str,
+    done: Callable[[_Description | None], bool],
+    sleep: Callable[[float], None],
+) -> _Description | None:
+    """Describe a table until it is as wanted, or patience is at an end; return it as it is."""
+    from tenacity import retry_if_not_result
+
+    result: _Description | None = _patiently(sleep, retry_if_not_result(done))(
+        _describe, client, name
+    )
+    return result
+
+
+def _patiently(sleep: Callable[[float], None], retry: retry_base) -> Retrying:
+    """Return what tries once a second, `POLLS` times, and then gives or raises the last outcome."""
+    # Loaded here: the backend imports this module, and tables are made rarely.
+    from tenacity import Retrying, stop_after_attempt, wait_fixed
+
+    return Retrying(
+        retry=retry,
+        wait=wait_fixed(1),
+        stop=stop_after_attempt(POLLS),
+        sleep=sleep,
+        retry_error_callback=_last_outcome,
+    )
+
+
+def _last_outcome(state: RetryCallState) -> Any:
+    return state.outcome.result()  # type: ignore[union-attr]  # there was an attempt
+
+
+@contextmanager
+def _translated(operation: str, name: str, tolerate: tuple[str, ...] = ()) -> Iterator[None]:
+    """Translate AWS's errors; pass over those with a code that is tolerated."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        if _code(error) not in tolerate:
+            raise translate(error, operation, name) from error
+
+
+def _code(error: BaseException) -> str:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""

@@ -1,0 +1,83 @@
+"""What became of each HTTP attempt of a request: the SDK retries, and keeps that to itself.
+
+A write refused at its second attempt may have been carried out at its first. Whether that is
+possible decides between a conflict and an outcome that is not known. So does a reply of 200 that
+is none of DynamoDB's, which the SDK takes for a success: here it becomes a failure of the server.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.dynamodb.wire.errors import BAD_REPLY, may_have_landed
+from dynamo_es.dynamodb.wire.replies import flaw_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+_BAD_GATEWAY: Final = 502
+
+
+class Attempts(threading.local):
+    """The attempts of this thread's current request.
+
+    Attributes:
+        count: HTTP attempts so far.
+        maybe_landed: whether one of them failed in a way that leaves open whether
+            DynamoDB carried it out.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.maybe_landed = False
+
+    def reset(self) -> None:
+        """Begin a new request."""
+        self.count = 0
+        self.maybe_landed = False
+
+    def note(
+        self,
+        response: tuple[Any, dict[str, Any]] | None = None,
+        caught_exception: BaseException | None = None,
+        operation: Any = None,
+        endpoint: Any = None,
+        **_: Any,
+    ) -> None:
+        """Take one attempt's outcome from botocore's ``needs-retry`` event.
+
+        Called before botocore decides: what is no reply it tries again, like any failure of a
+        gateway, and raises in the end.
+        """
+        self.count += 1
+        status = None
+        if response is not None:
+            http, parsed = response
+            flaw = flaw_of(operation, http.status_code, http.content, parsed, endpoint.host)
+            if flaw is not None:
+                _make_failure(http, parsed, flaw)
+            status = http.status_code
+        if may_have_landed(caught_exception, status):
+            self.maybe_landed = True
+
+
+def _make_failure(http: Any, parsed: dict[str, Any], flaw: str) -> None:
+    metadata = {**parsed.get("ResponseMetadata", {}), "HTTPStatusCode": _BAD_GATEWAY}
+    message = f"A reply of {http.status_code} is none of DynamoDB's: {flaw}."
+    parsed.clear()
+    parsed["Error"] = {"Code": BAD_REPLY, "Message": message}
+    parsed["ResponseMetadata"] = metadata
+    http.status_code = _BAD_GATEWAY
+
+
+attempts = Attempts()
+
+
+def watch(client: DynamoDBClient | DynamoDBStreamsClient) -> None:
+    """Check and note every attempt of a client's requests; watching it again changes nothing."""
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(
+        f"needs-retry.{service}", attempts.note, unique_id="dynamo-es-attempts"
+    )

@@ -1,0 +1,243 @@
+"""AWS's errors, translated: the one place that knows their codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore import exceptions as botocore_errors
+
+from dynamo_es.exceptions import (
+    ContentionError,
+    CredentialsError,
+    EventStoreError,
+    ServiceError,
+    TableNotFoundError,
+    ThrottledError,
+    UnavailableError,
+)
+from dynamo_es.portable import reduce_error
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.wire.steps import Item
+
+_THROTTLED: Final = frozenset(
+    {
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_CONTENTION: Final = frozenset(
+    {
+        "ReplicatedWriteConflictException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+_CREDENTIALS: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    }
+)
+_CREDENTIALS_CLIENT: Final = (
+    botocore_errors.NoCredentialsError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.CredentialRetrievalError,
+    botocore_errors.TokenRetrievalError,
+    botocore_errors.NoRegionError,
+    botocore_errors.NoAuthTokenError,
+    botocore_errors.ProfileNotFound,
+    botocore_errors.SSOError,
+    botocore_errors.InvalidConfigError,
+)
+_NOT_SENT: Final = (
+    botocore_errors.ConnectTimeoutError,
+    botocore_errors.EndpointConnectionError,
+    botocore_errors.ProxyConnectionError,
+)
+"""Failures before a connection stood: the request cannot have been carried out."""
+
+_SERVER_ERROR: Final = 500
+
+BAD_REPLY: Final = "BadReply"
+"""Our own code of what came in the place of a reply of DynamoDB's."""
+
+_FIRST: Final = frozenset({0})
+
+
+class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect, not an error
+    """The condition of a write was not met.
+
+    Attributes:
+        items: what stands in the way of each item of the write, in order; None where
+            nothing does, or where the engine did not say.
+        maybe_landed: whether an earlier attempt of the same request may have been carried
+            out, so that what stands in the way may be its own work.
+        refused: which items' conditions were not met, 0-based.
+    """
+
+    __reduce__ = reduce_error
+
+    def __init__(
+        self, items: list[Item | None], *, maybe_landed: bool, refused: frozenset[int] = _FIRST
+    ) -> None:
+        super().__init__("condition refused")
+        self.items = items
+        self.maybe_landed = maybe_landed
+        self.refused = refused
+
+
+class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, not an error
+    """A write failed, but one of its attempts may have been carried out.
+
+    Attributes:
+        error: the translated failure of the last attempt.
+    """
+
+    __reduce__ = reduce_error
+
+    def __init__(self, error: EventStoreError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
+    """Return the refused condition that an error of botocore reports; None if it is another."""
+    if not isinstance(error, botocore_errors.ClientError):
+        return None
+    code = error.response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        return ConditionRefused([error.response.get("Item")], maybe_landed=maybe_landed)  # type: ignore[list-item]
+    reasons = _reasons(error)
+    refused = frozenset(
+        index
+        for index, reason in enumerate(reasons)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    )
+    if refused:
+        return ConditionRefused(
+            [reason.get("Item") or None for reason in reasons],
+            maybe_landed=maybe_landed,
+            refused=refused,
+        )
+    return None
+
+
+def came_as_reply(error: Exception) -> bool:
+    """Whether an error is what botocore raises for a reply or its absence.
+
+    Anything else went wrong in reading a reply, so what was sent may have been carried out.
+    """
+    return isinstance(error, botocore_errors.ClientError | botocore_errors.BotoCoreError)
+
+
+def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
+    """Return the error of a reply that is about something else than what was asked for."""
+    return UnavailableError(
+        operation,
+        BAD_REPLY,
+        f"the reply is about {other}. Do two processes or event loops share a connection?",
+        subject,
+    )
+
+
+def unreadable_reply(error: Exception, operation: str, subject: str) -> UnavailableError:
+    """Return the error of a reply that botocore failed to read."""
+    detail = f"the reply cannot be read ({type(error).__name__}: {error})."
+    return UnavailableError(operation, BAD_REPLY, detail, subject)
+
+
+def worth_retrying(error: Exception) -> bool:
+    """Whether a failure is one that botocore does not retry, and that goes away by itself."""
+    if not isinstance(error, botocore_errors.ClientError):
+        return False
+    if error.response["Error"]["Code"] in _CONTENTION:
+        return True
+    codes = _failed_codes(error)
+    return bool(codes) and codes <= (_CONTENTION | _THROTTLED)
+
+
+def may_have_landed(error: BaseException | None, status: int | None) -> bool:
+    """Whether the request of a failed attempt may have been carried out all the same.
+
+    Args:
+        error: what the client saw; None when a reply came.
+        status: HTTP status of the reply, if one came.
+    """
+    if error is not None:
+        return not isinstance(error, _NOT_SENT)
+    return status is not None and status >= _SERVER_ERROR
+
+
+def translate(error: Exception, operation: str, subject: str = "") -> EventStoreError:
+    """Return the project's error for one of botocore's; attach the cause with ``raise … from``.
+
+    Args:
+        error: as botocore raised it.
+        operation: API operation, such as ``PutItem``.
+        subject: stream or table the request was about.
+    """
+    if isinstance(error, EventStoreError):
+        return error
+    if isinstance(error, botocore_errors.ClientError):
+        return _translate_reply(error, operation, subject)
+    name = type(error).__name__
+    if isinstance(error, _CREDENTIALS_CLIENT):
+        return CredentialsError(operation, name, _sentence(error), subject)
+    if isinstance(error, botocore_errors.HTTPClientError | botocore_errors.ConnectionError):
+        return UnavailableError(operation, name, _sentence(error), subject)
+    return ServiceError(operation, name, _sentence(error), subject)
+
+
+def _translate_reply(
+    error: botocore_errors.ClientError, operation: str, subject: str
+) -> ServiceError:
+    code = error.response["Error"]["Code"]
+    detail = _sentence(error.response["Error"].get("Message") or "no message")
+    reasons = tuple(str(reason.get("Code")) for reason in _reasons(error))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind: type[ServiceError] = ServiceError
+    failed = _failed_codes(error)
+    if code == "ResourceNotFoundException":
+        kind = TableNotFoundError
+    elif code in _CREDENTIALS:
+        kind = CredentialsError
+    elif code in _THROTTLED or (failed and failed <= _THROTTLED):
+        kind = ThrottledError
+    elif code in _CONTENTION or (failed and failed <= _CONTENTION | _THROTTLED):
+        kind = ContentionError
+    elif status >= _SERVER_ERROR:
+        kind = UnavailableError
+    return kind(operation, code, detail, subject, reasons)
+
+
+def _reasons(error: botocore_errors.ClientError) -> list[dict[str, Any]]:
+    reasons: Any = error.response.get("CancellationReasons") or ()
+    return list(reasons)
+
+
+def _failed_codes(error: botocore_errors.ClientError) -> set[str]:
+    return {str(reason.get("Code")) for reason in _reasons(error)} - {"None"}
+
+
+def _sentence(message: object) -> str:
+    text = str(message).strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

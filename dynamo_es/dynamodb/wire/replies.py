@@ -1,0 +1,200 @@
+"""Whether a reply is DynamoDB's, whole, and about what was asked for.
+
+A proxy's page, a body that was cut, or the reply to another request is no answer: botocore makes
+an empty success of most of them.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from dynamo_es.dynamodb.wire.steps import Request
+
+_CONTENT_TYPE: Final = "application/x-amz-json-1."
+_CHECKSUM: Final = "x-amz-crc32"
+_EMPTY: Final = b"{}"
+_FIRST_ERROR: Final = 300
+_SERVER_ERROR: Final = 500
+
+_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "BatchExecuteStatement": ("Responses",),
+    "BatchGetItem": ("Responses", "UnprocessedKeys"),
+    "CreateTable": ("TableDescription",),
+    "DeleteTable": ("TableDescription",),
+    "DescribeContinuousBackups": ("ContinuousBackupsDescription",),
+    "DescribeStream": ("StreamDescription",),
+    "DescribeTable": ("Table",),
+    "DescribeTimeToLive": ("TimeToLiveDescription",),
+    "GetRecords": ("Records",),
+    "GetShardIterator": ("ShardIterator",),
+    "ListStreams": ("Streams",),
+    "ListTables": ("TableNames",),
+    "Query": ("Items", "Count"),
+    "Scan": ("Items", "Count"),
+    "TransactGetItems": ("Responses",),
+    "UpdateContinuousBackups": ("ContinuousBackupsDescription",),
+    "UpdateTable": ("TableDescription",),
+    "UpdateTimeToLive": ("TimeToLiveSpecification",),
+}
+"""One of these is in every success of the operation. Writes and GetItem may answer ``{}``."""
+
+
+def flaw_of(
+    operation: Any, status: int, body: bytes, parsed: Mapping[str, Any], endpoint: str
+) -> str | None:
+    """Return why a reply cannot be one of DynamoDB's; None if nothing speaks against it.
+
+    A checksum proves that it is DynamoDB's and whole. DynamoDB on AWS sends one with every reply,
+    so there it has to be there. DynamoDB Streams and what answers at an endpoint of your own may
+    leave it out; there the content type and the members have to be right.
+
+    Args:
+        operation: botocore's model of what was asked for.
+        status: HTTP status.
+        body: as received.
+        parsed: what botocore made of it.
+        endpoint: URL of what was asked.
+    """
+    headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    checksum = headers.get(_CHECKSUM)
+    flaw = _no_checksum(endpoint) if checksum is None else _wrong_checksum(checksum, body)
+    if flaw is not None:
+        return flaw
+    if status >= _FIRST_ERROR:
+        return _flaw_of_error(status, parsed)
+    if operation.output_shape is None:
+        return None
+    if not headers.get("content-type", "").startswith(_CONTENT_TYPE):
+        return f"its content type is {headers.get('content-type')!r:.80}, not DynamoDB's"
+    return _flaw_of_members(operation.name, body, parsed)
+
+
+def _no_checksum(endpoint: str) -> str | None:
+    if _is_table_endpoint_of_aws(endpoint):
+        return f"it has no {_CHECKSUM} header, which DynamoDB always sends"
+    return None
+
+
+def _wrong_checksum(checksum: str, body: bytes) -> str | None:
+    if checksum.isdecimal() and int(checksum) == crc32(body):
+        return None
+    return "its checksum is another one, so it was cut or changed on its way"
+
+
+def _flaw_of_members(operation: str, body: bytes, parsed: Mapping[str, Any]) -> str | None:
+    if len(parsed) == 1 and body != _EMPTY and body.strip() != _EMPTY:
+        # Its metadata alone: no member of this operation's reply.
+        return f"it is not the JSON of a reply to {operation}"
+    expected = _MEMBERS.get(operation)
+    if expected is not None and not any(member in parsed for member in expected):
+        return f"it lacks what a reply to {operation} has ({' or '.join(expected)})"
+    return None
+
+
+def _flaw_of_error(status: int, parsed: Mapping[str, Any]) -> str | None:
+    if status >= _SERVER_ERROR:
+        return None  # an error in any case, and one that leaves the outcome open
+    code = parsed.get("Error", {}).get("Code")
+    # Without a code in the body, botocore takes the status for one.
+    if not code or code == str(status):
+        return "it has no error code of DynamoDB's"
+    return None
+
+
+@lru_cache(maxsize=64)
+def _is_table_endpoint_of_aws(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    # That streams are read with a checksum, too, is nowhere promised.
+    return "streams" not in host and ("amazonaws" in host or host.endswith(".api.aws"))
+
+
+def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
+    """Return what a reply to a read is about, if it is not what was asked for; else None.
+
+    Also a page that is to be followed by itself, which would never end.
+    """
+    operation, params = request
+    if operation == "get_item":
+        item = response.get("Item")
+        return None if item is None else _first_other(params.get("Key", {}), (item,))
+    if operation == "batch_get_item":
+        return _unasked(params["RequestItems"], response.get("Responses", {}))
+    after = response.get("LastEvaluatedKey")
+    if after is not None and after == params.get("ExclusiveStartKey"):
+        return f"the page after {_text(after)}, which it says is followed by itself"
+    if operation == "query" and "KeyConditionExpression" in params:
+        name, value = _partition(params)
+        return _first_other({name: value}, response.get("Items", ()))
+    return None
+
+
+def misdirected_refusal(
+    request: Request, items: Iterable[Mapping[str, Any] | None], keys: Mapping[str, Sequence[str]]
+) -> str | None:
+    """Return what stands in the way of a write, if it is not where the write goes; else None.
+
+    Args:
+        request: the write that was refused.
+        items: what stands in the way of each of its items, in order.
+        keys: names of the key attributes, by table; other tables are not looked at.
+    """
+    for write, item in zip(_writes(request), items, strict=False):
+        if item and write.get("TableName") in keys:
+            target = write.get("Item") or write.get("Key") or {}
+            key = {name: target[name] for name in keys[write["TableName"]] if name in target}
+            if other := _first_other(key, (item,)):
+                return other
+    return None
+
+
+def _writes(request: Request) -> Iterator[Mapping[str, Any]]:
+    if "TransactItems" not in request.params:
+        yield request.params
+        return
+    for write in request.params["TransactItems"]:
+        yield from write.values()
+
+
+def _partition(params: Mapping[str, Any]) -> tuple[str, Any]:
+    name, _, placeholder = params["KeyConditionExpression"].split(maxsplit=3)[:3]
+    return name, params["ExpressionAttributeValues"][placeholder]
+
+
+def _first_other(key: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> str | None:
+    for name, value in key.items():
+        for item in items:
+            if item.get(name) != value:
+                return f"{name} {_text(item.get(name))} instead of {_text(value)}"
+    return None
+
+
+def _unasked(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    for table, items in found.items():
+        if table not in asked:
+            return f"the table {table}"
+        keys = asked[table]["Keys"]
+        if not items or not keys:
+            continue
+        names = list(keys[0])
+        wanted = {_identity(key, names) for key in keys}
+        for item in items:
+            # Without its whole key in the projection, the part that is there has to be asked for.
+            there = [name for name in names if name in item]
+            those = wanted if there == names else {_identity(key, there) for key in keys}
+            if _identity(item, there) not in those:
+                return ", ".join(f"{name} {_text(item[name])}" for name in there)
+    return None
+
+
+def _identity(item: Mapping[str, Any], names: list[str]) -> tuple[Any, ...]:
+    return tuple(tuple(item[name].items()) for name in names)
+
+
+def _text(value: object) -> str:
+    return f"{value!r:.200}"

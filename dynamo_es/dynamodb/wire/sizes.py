@@ -1,0 +1,90 @@
+"""What DynamoDB counts: bytes of an item, units of a request.
+
+Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
+write operations"; checked against the capacity that the local engine reports.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRITE_UNIT_BYTES: Final = 1024
+READ_UNIT_BYTES: Final = 4096
+MAX_ITEM_BYTES: Final = 400 * 1024
+SAFE_ITEM_BYTES: Final = MAX_ITEM_BYTES - 1024
+"""What an item may have here: a margin for what the published size rules leave open."""
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+MAX_TRANSACTION_ITEMS: Final = 100
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the bytes DynamoDB counts for an item in its wire format (``{"S": …}``)."""
+    size = 0
+    for name, value in item.items():
+        size += text_size(name)
+        ((kind, content),) = value.items()
+        # The kinds that nearly all attributes have, first: every append is priced.
+        if kind == "S":
+            size += text_size(content)
+        elif kind == "N":
+            size += _number_size(content)
+        else:
+            size += value_size(value)
+    return size
+
+
+def value_size(value: Mapping[str, Any]) -> int:
+    """Return the bytes DynamoDB counts for one attribute's value, without its name."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return text_size(content)
+        case "N":
+            return _number_size(content)
+        case "B":
+            return len(content)
+        case "BOOL" | "NULL":
+            return 1
+        case "SS" | "NS" | "BS":
+            return sum(value_size({kind[0]: entry}) for entry in content)
+        case "L":
+            return 3 + sum(1 + value_size(entry) for entry in content)
+        case "M":
+            return 3 + sum(1 + text_size(k) + value_size(v) for k, v in content.items())
+        case _:
+            raise ValueError(f"{kind!r} is not a DynamoDB type.")
+
+
+def text_size(text: str) -> int:
+    """Return the bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def write_units(size: int, *, transactional: bool = False) -> int:
+    """Return the write units of putting an item of ``size`` bytes: one per KB, begun."""
+    units = max(1, -(-size // WRITE_UNIT_BYTES))
+    return units * 2 if transactional else units
+
+
+def read_units(size: int) -> float:
+    """Return the read units of reading ``size`` bytes consistently: one per 4 KB, begun."""
+    return max(1, -(-size // READ_UNIT_BYTES))
+
+
+def _number_size(text: str) -> int:
+    # A byte for two significant digits, and one more. Zeros at both ends are free. The digits
+    # before the point and after it are counted apart; a sign takes a byte.
+    if text.isdigit():
+        return 1 + (len(text.strip("0")) + 1) // 2
+    value = Decimal(text)
+    whole, _, fraction = format(value.copy_abs(), "f").partition(".")
+    whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
+    if not whole:
+        fraction = fraction.lstrip("0")
+    elif not fraction:
+        whole = whole.rstrip("0")
+    return 1 + (len(whole) + 1) // 2 + (len(fraction) + 1) // 2 + (value < 0)

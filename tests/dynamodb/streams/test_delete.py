@@ -1,0 +1,252 @@
+"""Deleting: one fence ends a life, then it is cleared from the top down, whoever else is at it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynamo_es.dynamodb.streams.delete import delete_stream
+from dynamo_es.dynamodb.streams.requests import delete_snapshot
+from dynamo_es.dynamodb.wire.steps import Pause
+from dynamo_es.exceptions import StoredItemError
+from tests.bdd import a_snapshot, events
+from tests.dynamodb.machine import (
+    DONE,
+    KEY,
+    LAST_LIFE,
+    LIFE,
+    NEXT_LIFE,
+    STREAM,
+    SURVEY,
+    TABLE,
+    a_commit,
+    a_fence,
+    a_snapshot_item,
+    a_stream,
+    at,
+    close,
+    expire,
+    fence_over,
+    head_of,
+    outline,
+    page,
+    play,
+    refused,
+    survey_after,
+)
+
+LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
+ALL = [HIGH, MIDDLE, LOW]
+SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
+CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, LIFE)
+REFUSED = refused()
+
+
+def survey(*items):
+    return SURVEY, page(*(outline(item) for item in items))
+
+
+# A life that is live
+
+
+def test_a_stream_is_fenced_behind_its_head_and_cleared_from_the_top_down():
+    stream = a_stream(at(6))
+    play(
+        delete_stream(stream),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),  # there is none, but one may have come since the survey
+        (fence_over(HIGH), DONE),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
+    assert head_of(stream) is None
+
+
+def test_its_snapshot_goes_first():
+    play(
+        delete_stream(a_stream()),
+        survey(SNAPSHOT, LOW),
+        (close(3), DONE),
+        (CLEAR_SNAPSHOT, DONE),
+        (fence_over(LOW), DONE),
+        (expire(3), DONE),
+    )
+
+
+def test_a_snapshot_of_a_life_before_goes_too():
+    play(
+        delete_stream(a_stream()),
+        survey(a_snapshot_item(a_snapshot(STREAM, 4), LAST_LIFE), LOW),
+        (close(3), DONE),
+        (CLEAR_SNAPSHOT, DONE),
+        (fence_over(LOW), DONE),
+        (expire(3), DONE),
+    )
+
+
+def test_a_stream_that_is_not_there_is_a_read_and_nothing_else():
+    stream = a_stream(at(6))
+    play(delete_stream(stream), survey())
+    assert head_of(stream) is None
+
+
+def test_a_stream_that_was_deleted_is_a_read_and_nothing_else():
+    play(delete_stream(a_stream()), survey(a_fence(7), a_fence(5), a_fence(3), a_fence(1)))
+
+
+def test_the_pages_of_a_long_stream_are_all_read_before_anything_is_written():
+    play(
+        delete_stream(a_stream()),
+        (SURVEY, page(outline(HIGH), more=True)),
+        (survey_after(HIGH), page(outline(MIDDLE), more=True)),
+        (survey_after(MIDDLE), page(outline(LOW))),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(HIGH), DONE),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
+
+
+def test_fences_of_lives_before_are_left_as_they_are():
+    play(
+        delete_stream(a_stream()),
+        survey(a_fence(9, LAST_LIFE), a_fence(5, LAST_LIFE), MIDDLE, LOW),
+        (close(5), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(5), DONE),
+    )
+
+
+def test_a_closing_fence_that_never_expired_does_now():
+    # Of a deletion that died just before its last request, and a life that began since.
+    play(
+        delete_stream(a_stream()),
+        survey(a_fence(9, LAST_LIFE, None), MIDDLE, LOW),
+        (close(5), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(9, LAST_LIFE), DONE),
+        (expire(5), DONE),
+    )
+
+
+def test_a_closing_fence_that_is_put_over_a_lasting_one_expires_once():
+    play(
+        delete_stream(a_stream()),
+        survey(a_fence(3, LAST_LIFE, None), LOW),
+        (close(3), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(LOW), DONE),
+        (expire(3), DONE),
+    )
+
+
+# Others at the same time
+
+
+def test_an_append_that_was_faster_is_deleted_too():
+    stream = a_stream(at(2))
+    play(
+        delete_stream(stream),
+        survey(LOW),
+        (close(3), REFUSED),
+        survey(MIDDLE, LOW),
+        (close(5), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(5), DONE),
+    )
+
+
+def test_appends_that_are_faster_again_and_again_are_waited_for_up_to_the_deadline():
+    play(
+        delete_stream(a_stream(at(2))),
+        survey(LOW),
+        (close(3), REFUSED),
+        survey(MIDDLE, LOW),
+        (close(5), REFUSED),
+        (Pause(2), DONE),
+        survey(a_fence(7, LIFE, None), a_fence(5), a_fence(3), a_fence(1)),
+        (expire(7), DONE),
+    )
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "9" * 38])
+def test_a_commit_of_no_events_is_an_error_and_nothing_is_written(count):
+    broken = LOW | {"event_count": {"N": count}}
+    with pytest.raises(StoredItemError, match="event_count"):
+        play(delete_stream(a_stream()), survey(broken))
+
+
+def test_a_deletion_that_was_faster_is_helped():
+    play(
+        delete_stream(a_stream()),
+        survey(MIDDLE, LOW),
+        (close(5), REFUSED),
+        survey(a_fence(5, LIFE, None), a_fence(3), LOW),
+        (fence_over(LOW), REFUSED),
+        (expire(5), REFUSED),
+    )
+
+
+def test_a_deletion_that_was_faster_and_done_leaves_nothing_to_do():
+    play(
+        delete_stream(a_stream()),
+        survey(LOW),
+        (close(3), REFUSED),
+        survey(a_fence(3), a_fence(1)),
+    )
+
+
+def test_whatever_another_has_done_already_is_passed_over():
+    play(
+        delete_stream(a_stream()),
+        survey(SNAPSHOT, *ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_over(HIGH), REFUSED),
+        (fence_over(MIDDLE), REFUSED),
+        (fence_over(LOW), REFUSED),
+        (expire(7), REFUSED),
+    )
+
+
+def test_a_commit_of_a_later_life_in_a_later_page_is_never_touched():
+    # Between two pages another process finished the deletion, and a new life began.
+    later = a_commit(events(STREAM, 1), 1, NEXT_LIFE)
+    play(
+        delete_stream(a_stream()),
+        (SURVEY, page(outline(a_fence(7, LIFE, None)), outline(HIGH), more=True)),
+        (survey_after(HIGH), page(outline(a_fence(3)), outline(later))),
+        (fence_over(HIGH), REFUSED),
+        (expire(7), DONE),
+    )
+
+
+def test_a_commit_of_a_later_life_below_a_live_one_is_never_touched():
+    later = a_commit(events(STREAM, 1), 1, NEXT_LIFE)
+    play(
+        delete_stream(a_stream()),
+        (SURVEY, page(outline(HIGH), more=True)),
+        (survey_after(HIGH), page(outline(later))),
+        (close(7), REFUSED),
+        survey(a_fence(7), a_fence(5), later),
+    )
+
+
+def test_one_deletion_ends_one_life():
+    # Its fence was put and the reply lost; then the creation of the next life cleared the rest.
+    later = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+    play(
+        delete_stream(a_stream(at(2))),
+        survey(LOW),
+        (close(3), REFUSED),
+        survey(a_fence(3), later),
+    )

@@ -1,0 +1,303 @@
+"""Reading: from the newest item down, page by page, and never a stream with a hole."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynamo_es import StreamId
+from dynamo_es.dynamodb.streams.items import read_commit
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.requests import get_item, query_down
+from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
+from tests.bdd import a_snapshot, an_event, assert_same, events, numbered
+from tests.dynamodb.machine import (
+    KEY,
+    LAST_LIFE,
+    LIFE,
+    LOAD,
+    NEXT_LIFE,
+    READ_HEAD,
+    STREAM,
+    TABLE,
+    a_commit,
+    a_fence,
+    a_snapshot_item,
+    a_stream,
+    at,
+    head_of,
+    page,
+    place_of,
+    play,
+    reading_head,
+    timed_out,
+)
+
+EVENTS = numbered(events(STREAM, 6))
+LOW, MIDDLE, HIGH = (a_commit(EVENTS[n : n + 2], n + 1) for n in (0, 2, 4))
+ALL = [HIGH, MIDDLE, LOW]
+SNAPSHOT = a_snapshot(STREAM, 4)
+
+
+def snapshot_at(version, life=LIFE):
+    return a_snapshot_item(a_snapshot(STREAM, version), life)
+
+
+def next_page(last, *, below=None):
+    return query_down(TABLE, KEY, below=below, after=place_of(last))
+
+
+def ranging(limit=32, below=SNAPSHOT_VERSION):
+    return query_down(TABLE, KEY, below=below, limit=limit)
+
+
+# The newest commit
+
+
+def test_the_newest_commit_is_one_read_and_its_head_is_remembered():
+    stream = a_stream()
+    commit = play(newest_commit(stream), (READ_HEAD, page(HIGH, more=True)))
+    assert commit == read_commit(HIGH)
+    assert head_of(stream) == at(6)
+
+
+@pytest.mark.parametrize("items", [(), (a_fence(3), a_fence(1)), (a_fence(7, LIFE, None), *ALL)])
+def test_without_a_live_commit_there_is_no_stream_and_nothing_is_remembered(items):
+    stream = a_stream(at(6))
+    assert play(newest_commit(stream), *reading_head(*items)) is None
+    assert head_of(stream) is None
+
+
+def test_the_newest_commit_is_looked_for_below_fences_of_lives_before():
+    there = a_commit(EVENTS[:2], 1, NEXT_LIFE)
+    stream = a_stream()
+    commit = play(newest_commit(stream), *reading_head(a_fence(7), a_fence(5), a_fence(3), there))
+    assert commit == read_commit(there)
+    assert head_of(stream) == at(2, NEXT_LIFE)
+
+
+def test_leavings_below_a_fence_are_not_taken_for_alive_however_many_pages():
+    rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(a_fence(7)))
+    assert (
+        play(
+            newest_commit(a_stream()),
+            (READ_HEAD, page(a_fence(7, LIFE, None), more=True)),
+            (rest, page(a_fence(5), more=True)),
+            (next_page(a_fence(5), below=SNAPSHOT_VERSION), page(MIDDLE, LOW)),
+        )
+        is None
+    )
+
+
+# All of a stream
+
+
+@pytest.mark.parametrize("start", [None, 1])
+def test_a_stream_of_a_page_is_one_read(start):
+    stream = a_stream()
+    found = play(load(stream, start, None), (LOAD if start is None else ranging(), page(*ALL)))
+    assert_same(found, EVENTS)
+    assert head_of(stream) == at(6)
+
+
+@pytest.mark.parametrize("start", [None, 1, 5])
+def test_a_stream_that_is_not_there_is_empty(start):
+    stream = a_stream(at(6))
+    query = LOAD if start is None else ranging()
+    assert play(load(stream, start, None), (query, page())) == []
+    assert head_of(stream) is None
+
+
+def test_pages_are_followed_and_only_the_first_is_small():
+    found = play(
+        load(a_stream(), None, None),
+        (LOAD, page(HIGH, more=True)),
+        (next_page(HIGH), page(MIDDLE, more=True)),
+        (next_page(MIDDLE), page(LOW)),
+    )
+    assert_same(found, EVENTS)
+
+
+def test_an_empty_page_is_followed_too():
+    empty = {"Items": [], "LastEvaluatedKey": place_of(HIGH)}
+    found = play(
+        load(a_stream(), None, None),
+        (LOAD, empty),
+        (next_page(HIGH), page(*ALL)),
+        (get_item(TABLE, KEY, read_commit(HIGH).last + 1), {}),
+    )
+    assert_same(found, EVENTS)
+
+
+def test_nothing_is_read_below_version_1():
+    found = play(load(a_stream(), None, None), (LOAD, page(*ALL, more=True)))
+    assert_same(found, EVENTS)
+
+
+def test_events_without_versions_come_without():
+    unnumbered = events(STREAM, 3)
+    items = [a_commit(unnumbered[n : n + 1], n + 1, versionless=True) for n in (2, 1, 0)]
+    assert_same(play(load(a_stream(), None, None), (LOAD, page(*items))), unnumbered)
+    assert_same(play(load(a_stream(), 2, 3), (ranging(), page(*items))), unnumbered[1:2])
+
+
+def test_the_name_of_the_stream_comes_from_any_commit_that_has_it():
+    name = "order 1"
+    named = StreamId(name=name)
+    nameless = StreamId(named)
+    stored = [an_event(nameless, version=version) for version in (1, 2)]
+    items = [a_commit(stored[1:], 2), a_commit(stored[:1], 1, name=name)]
+    found = play(load(a_stream(stream_id=nameless), None, None), (LOAD, page(*items)))
+    assert [event.stream_id.name for event in found] == [name, name]
+    found = play(load(a_stream(stream_id=named), None, None), (LOAD, page(*items)))
+    assert [event.stream_id for event in found] == [named, named]
+
+
+# Fences and leavings
+
+
+def test_fences_of_lives_before_are_passed_over_wherever_they_are():
+    fences = [a_fence(version, LAST_LIFE) for version in (9, 7, 6, 4, 2)]
+    items = [*fences[:2], HIGH, fences[2], MIDDLE, fences[3], LOW]
+    items.sort(key=lambda item: -int(item["version"]["N"]))
+    found = play(load(a_stream(), None, None), (LOAD, page(*items)))
+    assert_same(found, EVENTS)
+
+
+def test_leavings_of_a_life_before_are_passed_over():
+    # Their commits were cut elsewhere.
+    high, low = (a_commit(events(STREAM, 1), version, LAST_LIFE) for version in (4, 2))
+    found = play(load(a_stream(), None, None), (LOAD, page(HIGH, high, MIDDLE, low, LOW)))
+    assert_same(found, EVENTS)
+
+
+def test_leavings_on_top_end_the_reading_for_no_life_begins_below_them():
+    leaving = a_commit(events(STREAM, 1), 7, LAST_LIFE)
+    items = [a_fence(8, LAST_LIFE, None), leaving, *ALL]
+    assert play(load(a_stream(), None, None), (LOAD, page(*items))) == []
+
+
+@pytest.mark.parametrize("start", [None, 1, 3])
+def test_what_is_below_the_fence_of_its_life_is_gone(start):
+    stream = a_stream(at(6))
+    query = LOAD if start is None else ranging()
+    items = [a_fence(7, LIFE, None), *ALL]
+    assert play(load(stream, start, None), (query, page(*items))) == []
+    assert head_of(stream) is None
+
+
+# Holes
+
+
+def test_a_hole_is_read_again_once_for_it_may_have_been_a_deletion():
+    later = a_commit(EVENTS[:2], 1, NEXT_LIFE)
+    found = play(
+        load(a_stream(), None, None),
+        (LOAD, page(HIGH, more=True)),
+        (next_page(HIGH), page(a_fence(3), later)),
+        (LOAD, page(a_fence(7), a_fence(5), a_fence(3), later)),
+    )
+    assert_same(found, EVENTS[:2])
+
+
+@pytest.mark.parametrize(
+    ("items", "missing"),
+    [
+        ([HIGH, LOW], 4),
+        ([HIGH, MIDDLE], 2),
+        ([HIGH], 4),
+        ([HIGH, a_commit(events(STREAM, 1), 3), LOW], 4),
+        ([HIGH, a_commit(events(STREAM, 3), 3), LOW], 4),
+        ([HIGH, a_fence(3), LOW], 4),
+        ([HIGH, a_commit(EVENTS[2:4], 3, LAST_LIFE), LOW], 4),
+        ([HIGH, a_commit(EVENTS[2:4], 3, NEXT_LIFE), LOW], 4),
+    ],
+)
+@pytest.mark.parametrize("start", [None, 1])
+def test_a_hole_that_stays_is_an_error(items, missing, start):
+    query = LOAD if start is None else ranging()
+    with pytest.raises(StreamGapError) as caught:
+        play(load(a_stream(), start, None), (query, page(*items)), (query, page(*items)))
+    assert caught.value.version == missing
+
+
+def test_a_commit_with_fewer_events_than_it_says_is_a_hole():
+    short = MIDDLE | {"event_count": {"N": "3"}}
+    low = a_commit(EVENTS[:2], 1)
+    high = a_commit(EVENTS[4:], 6)
+    with pytest.raises(StreamGapError) as caught:
+        play(load(a_stream(), None, None), *[(LOAD, page(high, short, low))] * 2)
+    assert caught.value.version == 5
+
+
+def test_a_failure_is_not_read_again():
+    with pytest.raises(UnavailableError):
+        play(load(a_stream(), None, None), (LOAD, timed_out()))
+
+
+# Snapshots
+
+
+def test_a_snapshot_comes_first_and_then_what_follows_it():
+    snapshot = a_snapshot_item(SNAPSHOT)
+    found = play(load(a_stream(), None, None), (LOAD, page(snapshot, HIGH, MIDDLE, more=True)))
+    assert_same(found, [SNAPSHOT, *EVENTS[4:]])
+
+
+def test_a_snapshot_in_the_middle_of_a_commit_is_followed_by_the_rest_of_it():
+    snapshot = a_snapshot(STREAM, 3)
+    items = [a_snapshot_item(snapshot), HIGH, MIDDLE]
+    found = play(load(a_stream(), None, None), (LOAD, page(*items, more=True)))
+    assert_same(found, [snapshot, *EVENTS[3:]])
+
+
+def test_a_snapshot_of_the_newest_version_comes_alone():
+    snapshot = a_snapshot(STREAM, 6)
+    stream = a_stream()
+    found = play(load(stream, None, None), (LOAD, page(a_snapshot_item(snapshot), HIGH, more=True)))
+    assert_same(found, [snapshot])
+    assert head_of(stream) == at(6)
+
+
+@pytest.mark.parametrize("life", [LAST_LIFE, NEXT_LIFE])
+def test_a_snapshot_of_another_life_is_ignored(life):
+    found = play(load(a_stream(), None, None), (LOAD, page(snapshot_at(4, life), *ALL)))
+    assert_same(found, EVENTS)
+
+
+def test_a_snapshot_without_a_stream_is_no_stream():
+    assert play(load(a_stream(), None, None), (LOAD, page(snapshot_at(4)))) == []
+    closed = [snapshot_at(4), a_fence(7, LIFE, None), *ALL]
+    assert play(load(a_stream(), None, None), (LOAD, page(*closed))) == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {name: value for name, value in snapshot_at(4).items() if name != "generation"},
+        {name: value for name, value in snapshot_at(4).items() if name != "snapshot_version"},
+        snapshot_at(4) | {"snapshot_version": {"S": "4"}},
+        snapshot_at(4) | {"snapshot_version": {"N": "9" * 38}},
+        snapshot_at(4) | {"events": {"S": "[]"}},
+        snapshot_at(4) | {"events": {"S": '[["secret'}},
+        snapshot_at(4) | {"events": {"B": b"no zlib"}},
+    ],
+)
+def test_a_snapshot_that_cannot_be_read_hides_no_event(broken, caplog):
+    found = play(load(a_stream(), None, None), (LOAD, page(broken, *ALL)))
+    assert_same(found, EVENTS)
+    assert "The snapshot of stream" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_an_item_that_says_it_is_a_snapshot_is_one_in_its_place_only():
+    fake = a_commit(events(STREAM, 1), 7) | {"snapshot_version": {"N": "7"}}
+    del fake["event_count"]
+    with pytest.raises(StoredItemError, match="event_count"):
+        play(newest_commit(a_stream()), (READ_HEAD, page(fake, more=True)))
+
+
+def test_a_name_that_is_not_the_streams_is_an_error_of_the_item():
+    named = a_commit(EVENTS, 1) | {"stream_name": {"S": "another"}}
+    with pytest.raises(StoredItemError, match="name"):
+        play(load(a_stream(), None, None), (LOAD, page(named)))
