@@ -35,7 +35,7 @@ TENANTS: Final = ("acme", "umbrella")
 CATEGORIES: Final = ("order", "parcel")
 FAULT_RATE: Final = 0.01
 """Of each kind of fault, for each HTTP request: there are eight kinds."""
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 300.0
 _CALLS_OF_A_CLIENT: Final = 20
 """The SDK's quota of retries would be used up soon: a client is replaced by a fresh one."""
 

@@ -1,7 +1,7 @@
 """What DynamoDB counts: bytes of an item, units of a request.
 
 Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
-write operations"; checked against the capacity that the local engine reports.
+write operations"; checked against the capacity that dynoxide reports.
 """
 
 from __future__ import annotations
