@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -22,7 +22,7 @@ def clients(engine: DynamoEngine) -> Iterator[tuple[object, object]]:
     config = engine.config_with()
     if isinstance(engine, MotoEngine):
         with Emulator() as emulator:
-            yield emulator.client(config), emulator.streams_client(config)
+            yield unchecked(emulator.client(config)), unchecked(emulator.streams_client(config))
     else:
         yield (
             engine.client,
@@ -33,6 +33,15 @@ def clients(engine: DynamoEngine) -> Iterator[tuple[object, object]]:
                 config=client_config(config),
             ),
         )
+
+
+def unchecked(client: Any) -> Any:
+    """Return a client that leaves the checks of parameters to the engine."""
+    serializer = vars(client)["_serializer"]
+    twin = object.__new__(type(client))
+    vars(twin).update(vars(client))
+    vars(twin)["_serializer"] = getattr(serializer, "_serializer", serializer)
+    return twin
 
 
 @pytest.fixture

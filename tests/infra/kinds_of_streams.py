@@ -20,6 +20,8 @@ from tests.bdd import a_snapshot, an_event, events
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dynamo_es import RawEvent
+
 MANY = 34
 """Commits, or fences, that do not fit in the first page of a load."""
 
@@ -56,7 +58,9 @@ def crash_at(backend: DynamoBackend, number: int) -> Iterator[None]:
         backend.client.meta.events.unregister(event, unique_id="crash")
 
 
-def another_process(backend: DynamoBackend) -> DynamoBackend:
+def another_process(
+    backend: DynamoBackend, outbox: Callable[[RawEvent], bool] | None = None
+) -> DynamoBackend:
     """Return a backend on the same tables that remembers nothing, of the same tenant."""
     fresh = DynamoBackend(
         backend.config,
@@ -64,6 +68,8 @@ def another_process(backend: DynamoBackend) -> DynamoBackend:
         streams_client=backend._streams_client(),
         sleep=lambda _: None,
     )
+    if outbox is not None:
+        fresh = fresh.with_outbox(outbox)
     scoped = backend._log_tenant
     return fresh if scoped is None else fresh.in_tenant(scoped)
 
@@ -179,7 +185,7 @@ def make_all(
     backend: DynamoBackend, kinds: dict[str, Callable[[DynamoBackend, StreamId], None]]
 ) -> dict[str, StreamId]:
     """Return a stream of each kind, made by another process; a few events are to be published."""
-    maker = another_process(backend).with_outbox(lambda event: event.stream_id.name == "straddling")
+    maker = another_process(backend, lambda event: event.stream_id.name == "straddling")
     streams = {kind: StreamId(name=kind, category="order") for kind in kinds}
     for kind, stream in streams.items():
         kinds[kind](maker, stream)

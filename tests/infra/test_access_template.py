@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
 from dynamo_es.dynamodb.log import requests as log_requests
+from dynamo_es.dynamodb.log import set_aside
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.keys import tenant_prefix
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
@@ -55,6 +56,7 @@ MODULES: Final = (
     checkpoints,
     cursors,
     outbox_requests,
+    set_aside,
 )
 """All that build requests of roles. Scans and the making of tables are for operators only."""
 
@@ -176,11 +178,20 @@ def test_a_role_may_do_no_more(sent, role):
 
 
 def test_every_request_that_the_library_can_build_is_among_them(sent):
-    assert set().union(*map(builders, MODULES)) - sent.builders == ADAPTERS
+    assert set().union(*map(builders, MODULES)) - sent.builders == REPAIRS
 
 
-ADAPTERS = {"dynamo_es.dynamodb.subject_keys.requests.put_key"}
-"""What python-event-sourcery's key storage sends: a put, which writers may."""
+REPAIRS = {
+    f"dynamo_es.dynamodb.log.{name}"
+    for name in (
+        "requests.scan_events",
+        "requests.replace_page",
+        "requests.delete_page",
+        "set_aside.forget",
+        "set_aside.query_entries",
+    )
+}
+"""What `dynamo-es log repair` and `log set-aside` send: operators may."""
 
 
 def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
@@ -199,8 +210,11 @@ def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
     assert building - known == OPERATORS
 
 
-OPERATORS = {"log/scan", "log/verification"}
-"""`dynamo-es log repair` and `log verify` scan the table: no role's policy allows that."""
+OPERATORS = {"maintenance/comparison", "maintenance/verify", "wire/steps"}
+"""`dynamo-es log repair` and `log verify` scan the table: no role's policy allows that.
+
+``wire/steps`` defines what a request is.
+"""
 
 
 def test_a_cold_load_below_many_fences_reads_an_item(sent):
