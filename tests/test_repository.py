@@ -1,4 +1,4 @@
-"""What a newcomer finds in the repository points at what is there."""
+"""The files that a newcomer reads first name scripts, owners and addresses that exist."""
 
 from __future__ import annotations
 
@@ -55,3 +55,19 @@ def test_owners_are_given_to_what_exists():
     lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
     for path in [line.split()[0] for line in lines if line.startswith("/")]:
         assert (ROOT / path.strip("/")).exists(), path
+
+
+def test_the_package_links_to_source_issues_changes_and_documentation():
+    urls = PROJECT["urls"]
+    assert {"Documentation", "Source", "Changelog", "Issues"} <= set(urls)
+    assert all(url.startswith(urls["Source"]) for url in urls.values())
+
+
+def test_newcomers_find_templates_and_the_way_to_report_a_vulnerability():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = [yaml.safe_load((folder / name).read_text()) for name in ("bug.yml", "feature.yml")]
+    assert all(form["name"] and form["description"] and form["body"] for form in forms)
+    (contact,) = yaml.safe_load((folder / "config.yml").read_text())["contact_links"]
+    assert contact["url"].startswith(PROJECT["urls"]["Source"])
+    assert (ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md").exists()
+    assert (ROOT / "SECURITY.md").exists()

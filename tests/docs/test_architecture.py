@@ -1,0 +1,201 @@
+"""The pictures and tables of docs/architecture.md agree with the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import defaultdict
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import pytest
+from eventsourcing.persistence import StoredEvent, Tracking
+
+from dynamo_es import (
+    NO_VERSIONING,
+    DataSubject,
+    DynamoBackend,
+    Encrypted,
+    Event,
+    ExplicitVersioning,
+    StreamId,
+)
+from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
+from dynamo_es.dynamodb.streams.items import fence_item
+from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
+from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
+from tests.bdd import a_snapshot, events
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PICTURES = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PACKAGES, INSIDE_DYNAMODB, PATH = PICTURES
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+    "contracts"
+]
+
+
+def layers(picture: str) -> list[str]:
+    """Return the packages of each line of a picture."""
+    return re.findall(r"^ {2}(\w+(?: \| \w+)*)", picture, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("picture", "container"),
+    [(PACKAGES, "dynamo_es"), (INSIDE_DYNAMODB, "dynamo_es.dynamodb")],
+    ids=["packages", "inside dynamodb"],
+)
+def test_a_picture_has_the_layers_of_the_import_contract(picture, container):
+    (contract,) = [one for one in CONTRACTS if one.get("containers") == [container]]
+    assert layers(picture) == contract["layers"]
+
+
+@pytest.mark.parametrize("picture", [PACKAGES, INSIDE_DYNAMODB], ids=["packages", "dynamodb"])
+def test_each_layer_has_a_line_and_an_arrow_to_the_next(picture):
+    lines = picture.splitlines()
+    assert all(line.strip() == "│" for line in lines[1::2])
+    assert len(lines) == 2 * len(layers(picture)) - 1
+
+
+def test_every_file_on_the_path_of_an_event_exists():
+    named = set(re.findall(r"[\w/]+/\w+\.py", PAGE))
+    assert set(re.findall(r"[\w/]+/\w+\.py", PATH)) < named
+    assert [name for name in sorted(named) if not (ROOT / "dynamo_es" / name).exists()] == []
+
+
+# Below: the attributes that the page lists, and those that the tables have.
+
+
+PLAIN = StreamId()
+
+
+class Registered(Event):
+    __event_name__ = "architecture.registered"
+    customer: Annotated[str, DataSubject]
+    email: Annotated[str, Encrypted(mask_value="(gone)")]
+
+
+KEYS = {
+    "Events table": {"stream_key", "version"},
+    "Log table": {"log_key", "place"},
+    "Keys table": {"tenant", "subject"},
+}
+
+
+def documented() -> dict[str, tuple[set[str], set[str]]]:
+    """Return for each kind of item the attributes that it must and those that it may have."""
+    found = {}
+    for table in KEYS:
+        section = PAGE.split(f"### {table}\n")[1].split("\n###")[0]
+        for row in re.findall(r"^\| (?!item|---)(.*) \|$", section, re.MULTILINE):
+            kind, *_, attributes, _ = [cell.strip() for cell in row.split("|")]
+            names = re.findall(r"`([\w?]+)`", attributes)
+            sometimes = {name.removesuffix("?") for name in names if name.endswith("?")}
+            found[kind] = ({name for name in names if name[-1] != "?"}, sometimes)
+    return found
+
+
+def kind_of(item) -> str:
+    """Return what the page calls an item, by its key."""
+    if "stream_key" in item and "version" in item:
+        if "closed" in item:
+            return "fence"
+        if "topic" in item:
+            return "snapshot of `eventsourcing`"
+        return "snapshot" if item["version"]["N"] == str(10**18) else "commit"
+    if "tenant" in item:
+        return "key" if "key_id" in item else "shredded key"
+    key, place = item["log_key"]["S"].partition("#")[0], item["place"]["S"]
+    if key == "outbox":
+        return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
+    return {
+        "log": "page",
+        "streams": "marker",
+        "set-aside": "commit set aside",
+        "consumers": "name of a consumer",
+        "checkpoint": "checkpoint",
+        "cursor": "cursor of a stream",
+        "tracking": "tracking record of `eventsourcing`",
+    }[key]
+
+
+class Items:
+    """Attributes of all items that were ever seen in the tables, by kind."""
+
+    def __init__(self) -> None:
+        self.seen: defaultdict[str, list[set[str]]] = defaultdict(list)
+
+    def look(self, client, config) -> None:
+        for table, keys in zip(config.tables, KEYS.values(), strict=True):
+            for item in client.scan(TableName=table)["Items"]:
+                self.seen[kind_of(item)].append(set(item) - keys)
+
+
+def fill(backend: DynamoBackend, items: Items) -> None:
+    """Let every writer of the backend write, and look at the tables while leases are held."""
+
+    def look(*_: object) -> None:
+        items.look(backend.client, backend.config)
+
+    storage, store = backend.storage, backend.event_store
+    ann, customer = StreamId(name="ann", category="account"), StreamId()
+    storage.insert_events(ann, ExplicitVersioning(0), events(ann, 2))
+    storage.insert_events(PLAIN, NO_VERSIONING, events(PLAIN, 1))
+    store.append(Registered(customer="ann", email="a@b.c"), stream_id=customer)
+    storage.save_snapshot(a_snapshot(ann, 2))
+    look()
+    backend.checkpoints.move("balances", 1)
+    backend.projector("customers", look).project(store.load_stream(customer)[0], customer)
+    for attempts in (3, 1, 1):  # an entry that waits, and two that are dead
+        publishing = backend.outbox.tries(attempts=attempts)
+        next(publishing)
+        look()
+        with suppress(StopIteration):
+            publishing.send(ValueError())
+        publishing.close()
+    entry = SetAside("key", "7", "reason", datetime.now(UTC))
+    backend.client.put_item(**put_entry(backend.config.log_table, entry).params)
+    closing = fence_item("key", version=3, closed=1, expires_at=None)
+    backend.client.put_item(TableName=backend.config.events_table, Item=closing)
+    wrapped = key_item("acme#", "bob", StoredKey("id", b"key", "alias/key"), created_at=1)
+    backend.client.put_item(TableName=backend.config.keys_table, Item=wrapped)
+    look()
+    storage.delete_stream(ann)
+    backend.encryption.shred("ann")
+    look()
+    store.append(Registered(customer="ann", email="a@b.c"), stream_id=StreamId())
+    look()
+
+
+def fill_from_eventsourcing(items: Items) -> None:
+    """Let the recorders of the adapter write what only they write."""
+    tables = EventsourcingTables("moto:architecture")
+    factory = tables.factory("accounts")
+    snapshot = StoredEvent(uuid4(), 3, "topic", b"state")
+    factory.aggregate_recorder("snapshots").insert_events([snapshot])
+    factory.tracking_recorder().insert_tracking(Tracking("orders", 5))
+    items.look(factory.runtime.client(), factory.runtime.config)
+    tables.close()
+
+
+@pytest.fixture(scope="module")
+def items() -> Items:
+    found = Items()
+    with DynamoBackend.local().with_outbox(lambda event: event.stream_id != PLAIN) as backend:
+        fill(backend, found)
+    fill_from_eventsourcing(found)
+    return found
+
+
+def test_the_tables_list_every_kind_of_item(items):
+    assert set(documented()) == set(items.seen)
+
+
+@pytest.mark.parametrize("kind", documented())
+def test_the_tables_list_the_attributes_of_an_item(items, kind):
+    always, sometimes = documented()[kind]
+    assert set.intersection(*items.seen[kind]) == always
+    assert set.union(*items.seen[kind]) == always | sometimes

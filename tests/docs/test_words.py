@@ -1,0 +1,89 @@
+"""The pages use plain words, the same as the code, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")],
+    key=lambda page: page.as_posix(),
+)
+GENERATED = {"docs/benchmarks.md"}
+GLOSSARY = ROOT / "docs" / "glossary.md"
+
+UNWANTED = [
+    *("behind", "anyhow", "leavings", "namesake", "reckon", "mend", "mended", "mends", "upto"),
+    *("settle", "settles", "settled", "room", "rooms", "life", "lives", "in vain", "by himself"),
+    *("come what may", "of it", "as it is", "a while", "has to be", "is to be", "whoever"),
+    *("the former", "whatever", "nobody", "told", "tells", "there is none"),
+]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def prose_of(page: Path) -> str:
+    """Return the words of a page, without code and without parts that a script makes."""
+    text = page.read_text()
+    text = re.sub(r"<!-- made of .*?<!-- to here -->", "", text, flags=re.DOTALL)
+    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`", "", text)
+    return re.sub(r"\]\([^)]*\)", "]", text)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if name_of(page) not in GENERATED], ids=name_of
+)
+def test_a_page_has_none_of_the_unwanted_words(page):
+    words = " ".join(prose_of(page).split()).lower()
+    found = [word for word in UNWANTED if re.search(rf"\b{re.escape(word)}\b", words)]
+    assert found == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_its_links_lead_somewhere(page):
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link:
+            continue
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, link
+
+
+def terms() -> list[str]:
+    rows = re.findall(r"^\| \*\*([^|]+)\*\* \|", GLOSSARY.read_text(), re.MULTILINE)
+    return [term for row in rows for term in row.split("**, **")]
+
+
+def used() -> str:
+    """Return all that is written in code and pages, the glossary left out."""
+    sources = [*ROOT.glob("dynamo_es/**/*.py"), *(page for page in PAGES if page != GLOSSARY)]
+    return " ".join(" ".join(path.read_text() for path in sources).split()).lower()
+
+
+def test_every_term_of_the_glossary_is_used():
+    text = used()
+    missing = [term for term in terms() if not re.search(rf"\b{re.escape(term.lower())}", text)]
+    assert terms()
+    assert missing == []
+
+
+def test_the_glossary_has_each_term_once():
+    assert len(terms()) == len(set(terms()))
+
+
+def test_the_decisions_are_numbered_without_gaps():
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    for number, page in enumerate(pages, 1):
+        assert page.name.startswith(f"{number:04d}-")
+        assert page.read_text().startswith(f"# {number}. ")
