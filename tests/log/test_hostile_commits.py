@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, Event, ExplicitVersioning, Selection, StreamId
-from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
+from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import EventStoreError, StoredItemError
@@ -168,7 +169,7 @@ def test_what_no_reader_can_read_is_passed_over(store, kind):
 
     polled = drained(store)
 
-    assert (polled.hints, polled.set_aside) == (3, 0)
+    assert (polled.commits, polled.set_aside) == (3, 0)
     records, passed_over = read_all(backend)
     if kind == "names of other events":
         check_that_others_go_on(store)
@@ -309,7 +310,7 @@ NEVER = (
 def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
     backend = stuck(*((never,) if alone else (never, SOUND)))
     done = repaired(store)
-    assert (done.mended, done.positions) == (1, 2 if alone else 1)
+    assert (done.removed, done.positions) == (1, 2 if alone else 1)
     assert {pointer.stream_key for pointer in store.pointers} == {
         VICTIM_KEY,
         f"#order#{FIRST}",
@@ -318,12 +319,12 @@ def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
     assert [page.first for page in store.pages] == ([1, 2] if alone else [1, 2, 3])
     assert verified(store).sound
     assert streams_in(read_all(backend)[0]) == {FIRST, SECOND, VICTIM}
-    assert repaired(store).mended == 0
+    assert repaired(store).removed == 0
 
 
 def test_a_last_page_of_nothing_is_mended(store, stuck):
     stuck()
-    assert repaired(store).mended == 0
+    assert repaired(store).removed == 0
     assert len(store.pointers) == 3
     assert verified(store).sound
 

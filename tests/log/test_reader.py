@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dynamo_es.contracts import Selection
-from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
+from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.log.reader import DynamoLogReader, records_of
 from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.exceptions import StoredItemError

@@ -14,7 +14,7 @@ import pytest
 
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
-from dynamo_es.dynamodb.log.items import Marker, Page
+from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.streams.items import commit_item
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Request
@@ -39,7 +39,9 @@ from tests.log.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.dynamodb.log.sequencer import Hint, Tables
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 
@@ -132,13 +134,13 @@ def no_condition(table: str, item: Item) -> Request:
     return Request("put_item", {"TableName": table, "Item": item})
 
 
-def no_markers(table: str, hints: Iterable[Hint]) -> Steps[dict[Marker, int]]:
+def no_markers(table: str, hints: Iterable[Pointer]) -> Steps[dict[Marker, int]]:
     """What is in the log already is not looked up; nor is what is missing before it."""
     yield from ()
     return {Marker.of(hint): hint.first_version - 1 for hint in reversed(list(hints))}
 
 
-def no_gap_filling(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
+def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
     """What comes before a hint is left out."""
     yield from ()
     return []

@@ -67,7 +67,7 @@ class DynamoCursors(CursorStrategy):
         stored = int(item["generation"]["N"]) if item else 0
         if not item or (stored and followed.generation and stored != followed.generation):
             return 0
-        return int(item["upto"]["N"])
+        return int(item["version"]["N"])
 
     def _run(self, operation: str, followed: Followed, steps: Steps[T]) -> T:
         return self._gateway.run(operation, followed.tenant_id, followed.stream_id, steps)
@@ -84,13 +84,13 @@ class DynamoCursors(CursorStrategy):
                 item = refused.items[0]
             else:
                 attributes = response.get("Attributes")
-                return 0 if attributes is None else int(attributes["upto"]["N"])
+                return 0 if attributes is None else int(attributes["version"]["N"])
             if item is None:
                 request = _begin(self._table, followed, claim, None)
                 continue
             held = _held(item)
             if held is not None and held.holder == claimant:  # its own: the reply was lost
-                return int(item["upto"]["N"])
+                return int(item["version"]["N"])
             if _is_done(item, followed, version):
                 if followed.generation and item["generation"] == number(0):
                     yield from _accepted(_tell_generation(self._table, followed))
@@ -126,7 +126,7 @@ def _is_done(item: Item, followed: Followed, version: int) -> bool:
     """Whether a cursor is at a version already, or in a later generation."""
     if 0 < followed.generation < int(item["generation"]["N"]):
         return True
-    return not _begins(item, followed) and int(item["upto"]["N"]) >= version
+    return not _begins(item, followed) and int(item["version"]["N"]) >= version
 
 
 def _watched(followed: Followed) -> tuple[str, str]:
@@ -136,19 +136,19 @@ def _watched(followed: Followed) -> tuple[str, str]:
 
 def _held(item: Item) -> Held | None:
     """Return the claim on a cursor, if there is one."""
-    if "claimant" not in item:
+    if "leased_by" not in item:
         return None
     return Held(
-        item["claimant"]["S"], int(item["claimed_until"]["N"]), int(item["claimed_for"]["N"])
+        item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
 
 
 def _free(held: Held | None, values: dict[str, Any]) -> str:
     """Return the condition that nobody has a cursor, or that a claim on it had no beat since."""
     if held is None:
-        return "attribute_not_exists(claimant)"
+        return "attribute_not_exists(leased_by)"
     values |= {":holder": {"S": held.holder}, ":beat": number(held.until)}
-    return "claimant = :holder AND claimed_until = :beat"
+    return "leased_by = :holder AND leased_until = :beat"
 
 
 def _claim_here(
@@ -156,13 +156,13 @@ def _claim_here(
 ) -> Request:
     """Claim a cursor that is before a version, in its generation or in one that is not known."""
     values: dict[str, Any] = {
-        ":claimant": {"S": claim.holder},
+        ":worker": {"S": claim.holder},
         ":until": number(claim.until),
         ":length": number(claim.length),
         ":version": number(version),
     }
-    update = "SET claimant = :claimant, claimed_until = :until, claimed_for = :length"
-    condition = f"upto < :version AND {_free(held, values)}"
+    update = "SET leased_by = :worker, leased_until = :until, leased_for = :length"
+    condition = f"version < :version AND {_free(held, values)}"
     if followed.generation:
         values |= {":generation": number(followed.generation), ":unknown": number(0)}
         update += ", generation = :generation"
@@ -209,10 +209,10 @@ def _begin(table: str, followed: Followed, claim: Held, held: Held | None) -> Re
             "Item": {
                 **cursor_key(followed),
                 "generation": number(followed.generation),
-                "upto": number(0),
-                "claimant": {"S": claim.holder},
-                "claimed_until": number(claim.until),
-                "claimed_for": number(claim.length),
+                "version": number(0),
+                "leased_by": {"S": claim.holder},
+                "leased_until": number(claim.until),
+                "leased_for": number(claim.length),
             },
             "ConditionExpression": (
                 "attribute_not_exists(place) OR (generation > :unknown AND "
@@ -228,10 +228,10 @@ def _move(
     table: str, followed: Followed, version: int, claimant: str, until: int | None
 ) -> Request:
     """Move a claimed cursor; keep the claim until a time, or give it back."""
-    values: dict[str, Any] = {":claimant": {"S": claimant}, ":version": number(version)}
-    update = "SET upto = :version REMOVE claimant, claimed_until, claimed_for"
+    values: dict[str, Any] = {":worker": {"S": claimant}, ":version": number(version)}
+    update = "SET version = :version REMOVE leased_by, leased_until, leased_for"
     if until is not None:
-        update = "SET upto = :version, claimed_until = :until"
+        update = "SET version = :version, leased_until = :until"
         values[":until"] = number(until)
     return Request(
         "update_item",
@@ -239,7 +239,7 @@ def _move(
             "TableName": table,
             "Key": cursor_key(followed),
             "UpdateExpression": update,
-            "ConditionExpression": "claimant = :claimant",
+            "ConditionExpression": "leased_by = :worker",
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
@@ -256,8 +256,8 @@ def _accepted(request: Request) -> Steps[bool]:
         return (
             refused.maybe_landed
             and item is not None
-            and "claimant" not in item
-            and item.get("upto") == values.get(":version")
+            and "leased_by" not in item
+            and item.get("version") == values.get(":version")
         )
     return True
 

@@ -39,7 +39,7 @@ def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
         response = yield requests.waiting(table, outbox, now, after)
         for item in response["Items"]:
             if item["place"]["S"] == requests.CURSOR:
-                position = int(item["upto"]["N"])
+                position = int(item["checkpoint"]["N"])
                 lease = requests.read_lease(item)
             else:
                 due += _readable([item])
@@ -56,7 +56,7 @@ def take(
         response = yield from _repeated(requests.take_lease(table, claim, now, until, instead_of))
     except ConditionRefused:
         return None
-    return int(response["Attributes"]["upto"]["N"])
+    return int(response["Attributes"]["checkpoint"]["N"])
 
 
 def change(request: Request) -> Steps[bool]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import OutboxEntry
-from dynamo_es.dynamodb.log.items import place_of
+from dynamo_es.dynamodb.log.pages import place_of
 from dynamo_es.dynamodb.streams.keys import parse_stream_key, stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import StoredItemError
@@ -30,7 +30,7 @@ _DEAD: Final = "dead#"
 
 # A worker may write as long as nobody took the lease from it. A request of its own that arrives
 # late, after others, must not set the position back either.
-_STILL_MINE: Final = "leased_by = :worker AND upto <= :upto"
+_STILL_MINE: Final = "leased_by = :worker AND checkpoint <= :checkpoint"
 
 
 def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Request:
@@ -85,7 +85,7 @@ def take_lease(
             "Key": _key(claim.outbox, CURSOR),
             "UpdateExpression": (
                 "SET leased_by = :worker, leased_until = :until, leased_for = :length, "
-                "upto = if_not_exists(upto, :none)"
+                "checkpoint = if_not_exists(checkpoint, :none)"
             ),
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
@@ -135,8 +135,8 @@ def release_lease(table: str, claim: Claim, upto: Position | None) -> Request:
     update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"
     values: Item = {":worker": {"S": claim.worker}}
     if upto is not None:
-        update, condition = f"SET upto = :upto {update}", _STILL_MINE
-        values[":upto"] = number(upto)
+        update, condition = f"SET checkpoint = :checkpoint {update}", _STILL_MINE
+        values[":checkpoint"] = number(upto)
     return Request(
         "update_item",
         {
@@ -245,11 +245,11 @@ def _at(table: str, outbox: str, place: str) -> dict[str, Any]:
 def _move(table: str, claim: Claim, upto: Position, until: int) -> dict[str, Any]:
     return {
         **_at(table, claim.outbox, CURSOR),
-        "UpdateExpression": "SET upto = :upto, leased_until = :until",
+        "UpdateExpression": "SET checkpoint = :checkpoint, leased_until = :until",
         "ConditionExpression": _STILL_MINE,
         "ExpressionAttributeValues": {
             ":worker": {"S": claim.worker},
-            ":upto": number(upto),
+            ":checkpoint": number(upto),
             ":until": number(until),
         },
     }

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import read_page
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, hint_of, sequence
+from dynamo_es.dynamodb.log.pages import read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer, pointer_to
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, sequence
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.items import Page
-    from dynamo_es.dynamodb.log.sequencer import Hint, Tables
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps
@@ -60,7 +61,7 @@ class InlineSequencer:
         self._memory = SequencerMemory()
         self._turn = Lock()
         self._guard = Lock()
-        self._waiting: dict[_Key, Hint] = {}
+        self._waiting: dict[_Key, Pointer] = {}
         self._known: OrderedDict[_Key, Position] = OrderedDict()
 
     def sequence(self, tenant_id: TenantId, stream_id: StreamId, append: Append) -> _Key | None:
@@ -106,16 +107,16 @@ class InlineSequencer:
             _log.warning("Stream %s: stored, but its position was not found.", stream_id)
             return None
 
-    def _hints(self, append: Append) -> Steps[list[Hint]]:
+    def _hints(self, append: Append) -> Steps[list[Pointer]]:
         if append.commits:
-            return [hint_of(commit.item) for commit in append.commits]
+            return [pointer_to(commit.item) for commit in append.commits]
         # They were stored already, maybe by a process that has died before it came to this.
         stream = append.stream
         response = yield requests.commit_at(stream.table, stream.key, append.last)
         items: list[Item] = [
             {**item, "stream_key": {"S": stream.key}} for item in response["Items"]
         ]
-        return [hint for hint in map(find_hint, items) if hint is not None]
+        return [hint for hint in map(find_pointer, items) if hint is not None]
 
     def _settle(self, batch: Iterable[_Key], pages: list[Page]) -> None:
         with self._guard:
@@ -139,7 +140,7 @@ class InlineSequencer:
             del self._waiting[next(iter(self._waiting))]
 
 
-def _key(hint: Hint) -> _Key:
+def _key(hint: Pointer) -> _Key:
     return hint.stream_key, hint.generation, hint.first_version
 
 

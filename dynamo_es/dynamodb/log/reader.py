@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import LogReader
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, place_of
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, place_of
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.items import Marker, Pointer
+    from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
@@ -199,16 +200,16 @@ def get_marker(table: str, marker: Marker) -> Request:
     return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
 
 
-def raise_marker(table: str, marker: Marker, upto: int) -> Request:
+def raise_marker(table: str, marker: Marker, version: int) -> Request:
     """Say that a stream's generation is in the log up to a version, unless it is further."""
     return Request(
         "update_item",
         {
             "TableName": table,
             "Key": marker.key,
-            "UpdateExpression": "SET upto = :upto",
-            "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
-            "ExpressionAttributeValues": {":upto": number(upto)},
+            "UpdateExpression": "SET last_version = :version",
+            "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
+            "ExpressionAttributeValues": {":version": number(version)},
         },
     )
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import Marker, read_page
+from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.pages import read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import scan_events
 from dynamo_es.dynamodb.streams.items import decode_events
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
@@ -22,7 +23,8 @@ from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.hooks import AppendedCommit
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
@@ -82,7 +84,7 @@ def _is_anything_stored(table: str) -> Steps[bool]:
 
 def _is_commit(item: Item) -> bool:
     try:
-        return find_hint(item) is not None
+        return find_pointer(item) is not None
     except StoredItemError:
         return False
 
@@ -93,7 +95,7 @@ def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
     marker = Marker.at(category, uuid, own.generation)
     # Not in a batch: a consumer reads single items of the log's table anyhow, and may do that.
     response = yield requests.get_marker(tables.log, marker)
-    if "Item" in response and int(response["Item"]["upto"]["N"]) >= own.version:
+    if "Item" in response and marked_version(response["Item"]) >= own.version:
         return False
     found = yield from fetch_all(
         tables.events,

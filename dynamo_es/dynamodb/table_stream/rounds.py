@@ -6,20 +6,19 @@ import logging
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.set_aside import set_aside
-from dynamo_es.dynamodb.table_stream.requests import describe_table
 from dynamo_es.dynamodb.table_stream.shards import (
     Lineage,
+    find_stream,
     list_shards,
     read_places,
     read_shard,
     save_places,
 )
-from dynamo_es.dynamodb.table_stream.stopping import StoppedError, until
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.exceptions import ConfigurationError, ServiceError, TableNotFoundError
+from dynamo_es.exceptions import ServiceError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -30,9 +29,10 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencer import Hint, SequencerMemory
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
-    from dynamo_es.dynamodb.wire.steps import Steps, T
+    from dynamo_es.dynamodb.wire.steps import Response, Steps, T
 
 _log = logging.getLogger("dynamo_es")
 
@@ -42,7 +42,9 @@ LIST_EVERY: Final = 60.0
 LIST_AGAIN_AFTER: Final = 1.0
 """Seconds between two lists while shards are missing: AWS allows ten a second to an account."""
 
-_IMAGES: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
+
+class _StoppedError(Exception):
+    """An algorithm was stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Polled:
     """
 
     records: int = 0
-    hints: int = 0
+    commits: int = 0
     skipped: int = 0
     pages: int = 0
     positions: int = 0
@@ -161,7 +163,7 @@ class Rounds:
         try:
             readings, failure = self._read(self._listed())
             self._sequence(readings)
-        except StoppedError:
+        except _StoppedError:
             pass
         if self._monotonic() - self._saved_at >= SAVE_EVERY:
             self.save()
@@ -211,7 +213,7 @@ class Rounds:
 
     def _found(self) -> Lineage:
         """Return what is known of the table's stream: turned on again, it is another one."""
-        arn = self._run(self._descriptions, "find_stream", _find_stream(self._tables.events))
+        arn = self._run(self._descriptions, "find_stream", find_stream(self._tables.events))
         if self._lineage is not None:
             if self._lineage.arn == arn:
                 return self._lineage
@@ -237,7 +239,7 @@ class Rounds:
 
     def _sequence(self, readings: list[Reading]) -> None:
         """Sequence what was read, and move on each shard of which all is in the log."""
-        hints = [hint for reading in readings for hint in reading.found.hints]
+        hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
         if damaged:
             steps = set_aside(self._tables.log, damaged, self._memory)
@@ -250,8 +252,8 @@ class Rounds:
             part = hints[begin : begin + MAX_POINTERS]
             positions += self._sequence_part(part)
             pending = len(hints) - begin - len(part)
-            while left and undone - len(left[0].found.hints) >= pending:
-                undone -= len(left[0].found.hints)
+            while left and undone - len(left[0].found.pointers) >= pending:
+                undone -= len(left[0].found.pointers)
                 self._deal_with(left.pop(0))
             written = [one.newest_at for one in readings if one.newest_at is not None]
             written_at = min(written, default=None)
@@ -259,9 +261,9 @@ class Rounds:
         for reading in left:
             self._deal_with(reading)
 
-    def _sequence_part(self, part: list[Hint]) -> int:
+    def _sequence_part(self, part: list[Pointer]) -> int:
         waiting = self._memory.waiting
-        steps = until(self._stopped, sequence(self._tables, part, self._memory))
+        steps = _until_stopped(self._stopped, sequence(self._tables, part, self._memory))
         pages = self._run(self._gateway, "sequence", steps)
         positions = sum(page.following - page.first for page in pages)
         self._uncounted += Polled(
@@ -273,7 +275,7 @@ class Rounds:
         reading.advance()
         self._uncounted += Polled(
             records=reading.records,
-            hints=len(reading.found.hints),
+            commits=len(reading.found.pointers),
             skipped=len(reading.found.foreign),
             ended=reading.shard.finished,
             set_aside=len(reading.found.damaged),
@@ -293,22 +295,29 @@ class Rounds:
         return gateway.run(operation, DEFAULT_TENANT, None, steps)
 
 
-def _find_stream(table: str) -> Steps[str]:
-    """Return the ARN of a table's stream.
+def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:
+    """Run an algorithm to its end, or stop it before one of its requests.
+
+    Args:
+        stopped: called before each request; True stops the algorithm.
+        steps: an algorithm that is safe to stop at any request.
 
     Raises:
-        ConfigurationError: it has none, or one without images.
+        _StoppedError: the algorithm was stopped, and the request in hand was not sent.
     """
-    description = (yield describe_table(table))["Table"]
-    stream = description.get("StreamSpecification", {})
-    if not stream.get("StreamEnabled") or "LatestStreamArn" not in description:
-        raise ConfigurationError(
-            f"The table {table} has no stream. Turn one on, of new images (NEW_IMAGE), as "
-            "infra/event-store.yaml does; then run `dynamo-es log repair` for what was before."
-        )
-    if stream.get("StreamViewType") not in _IMAGES:
-        raise ConfigurationError(
-            f"The stream of the table {table} has no new images, but {stream['StreamViewType']}. "
-            "Turn it off and on again with NEW_IMAGE."
-        )
-    return str(description["LatestStreamArn"])
+    reply: Response | Exception | None = None
+    while True:
+        try:
+            if isinstance(reply, Exception):
+                request = steps.throw(reply)
+            else:
+                request = next(steps) if reply is None else steps.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if stopped():
+            steps.close()
+            raise _StoppedError
+        try:
+            reply = yield request
+        except Exception as error:  # noqa: BLE001 - the algorithm decides
+            reply = error

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import find_hints
+from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.table_stream import requests
 from dynamo_es.dynamodb.table_stream.requests import Place
-from dynamo_es.exceptions import ServiceError
+from dynamo_es.exceptions import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dynamo_es.dynamodb.log.hints import Found
+    from dynamo_es.dynamodb.log.pointers import Found
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 _EXPIRED: Final = "ExpiredIteratorException"
 _TRIMMED: Final = "TrimmedDataAccessException"
+_IMAGES: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 _MOST_ITERATORS: Final = 3
 """Asked for in one reading: they last 15 minutes, so a second one should do."""
 
@@ -155,6 +156,27 @@ class Lineage:
         return shard is None or shard.finished
 
 
+def find_stream(table: str) -> Steps[str]:
+    """Return the ARN of a table's stream.
+
+    Raises:
+        ConfigurationError: it has none, or one without images.
+    """
+    description = (yield requests.describe_table(table))["Table"]
+    stream = description.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled") or "LatestStreamArn" not in description:
+        raise ConfigurationError(
+            f"The table {table} has no stream. Turn one on, of new images (NEW_IMAGE), as "
+            "infra/event-store.yaml does; then run `dynamo-es log repair` for what was before."
+        )
+    if stream.get("StreamViewType") not in _IMAGES:
+        raise ConfigurationError(
+            f"The stream of the table {table} has no new images, but {stream['StreamViewType']}. "
+            "Turn it off and on again with NEW_IMAGE."
+        )
+    return str(description["LatestStreamArn"])
+
+
 def list_shards(stream_arn: str) -> Steps[list[dict[str, Any]]]:
     """Return all shards of a stream, as AWS describes them."""
     shards: list[dict[str, Any]] = []
@@ -221,7 +243,7 @@ def _reading(shard: Shard, response: Response, after: str | None, *, trimmed: bo
     records = response["Records"]
     changes = [record["dynamodb"] for record in records]
     # An item that was removed has no image.
-    found = find_hints(change["NewImage"] for change in changes if "NewImage" in change)
+    found = find_pointers(change["NewImage"] for change in changes if "NewImage" in change)
     return Reading(
         shard,
         found,
