@@ -1,4 +1,4 @@
-"""Rounds over the shards of the events table's stream: what was written goes into the log."""
+"""`Rounds`: reads the shards of the events table's stream, and sequences the commits in them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 SAVE_EVERY: Final = 5.0
-"""Seconds: what was read since is read again after a crash, and changes nothing."""
+"""Seconds between two saves. After a crash, records since the last save are read again."""
 LIST_EVERY: Final = 60.0
+"""Seconds between two lists of the shards."""
 LIST_AGAIN_AFTER: Final = 1.0
-"""Seconds between two lists while shards are missing: AWS allows ten a second to an account."""
+"""Seconds between two lists while shards are missing. AWS allows an account ten a second."""
 
 
 class _StoppedError(Exception):
@@ -49,18 +50,18 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What came of one or more rounds.
+    """What one or more rounds did.
 
     Attributes:
-        records: of the stream.
-        hints: commits among them.
-        skipped: records of items that are nothing of this library's.
-        pages: put into the log.
-        positions: given, that is events.
-        trimmed: how often records were gone before they were read.
-        ended: shards read to their end.
-        set_aside: records of commits, fences and snapshots that cannot be read.
-        waiting: commits that got no position, because one before them is set aside.
+        records: number of records read.
+        commits: number of commits among them.
+        skipped: number of records of items that this library did not write.
+        pages: number of pages put into the log.
+        positions: number of positions given, one for each event.
+        trimmed: number of times that records were gone before they were read.
+        ended: number of shards read to their end.
+        set_aside: number of records of commits, fences and snapshots that cannot be read.
+        waiting: number of commits without a position because an earlier one is set aside.
     """
 
     records: int = 0
@@ -80,7 +81,7 @@ class Polled:
 
     @property
     def idle(self) -> bool:
-        """Whether there was nothing to read."""
+        """Whether the rounds found nothing to read."""
         return not self.records and not self.ended
 
 
@@ -89,10 +90,10 @@ class Progress:
     """How far a round is.
 
     Attributes:
-        commits: of this round that are in the log by now.
-        pending: of this round that are not.
-        positions: given in this round, that is events.
-        written_at: when what was read in this round was written, seconds since the epoch; None:
+        commits: number of the round's commits that are in the log.
+        pending: number of the round's commits that are not in the log yet.
+        positions: number of positions given in this round, one for each event.
+        written_at: time when the records of this round were written, seconds since the epoch. None:
             the stream does not say.
     """
 
@@ -103,17 +104,17 @@ class Progress:
 
 
 class Rounds:
-    """Reads a stream's shards round by round, and hands what came to the sequencer.
+    """Reads the shards of a stream round by round, and gives the commits to the sequencer.
 
     Args:
         config: names of the tables.
-        client: makes the client for the tables, or hands it out.
-        streams: the same of the client for ``dynamodbstreams``.
-        observer: told of each operation; None: nobody.
-        memory: what the process knows of the log.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
-        on_progress: told how far a round is, after every hundred commits.
+        client: returns the client for the tables.
+        streams: returns the client for ``dynamodbstreams``.
+        observer: receives a report of each operation. None: no reports.
+        memory: what the process remembers of the log.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits for so many seconds.
+        on_progress: called after every hundred commits of a round with its progress.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is injected
@@ -136,7 +137,7 @@ class Rounds:
         plain = replace(config, report_capacity=False)
         self._gateway = Gateway(client, config, observer, sleep, monotonic)
         self._descriptions = Gateway(client, plain, observer, sleep, monotonic)
-        # A gateway uses of a client what all clients have.
+        # A gateway uses only what every client of boto3 has.
         self._streams = Gateway(streams, plain, observer, sleep, monotonic)  # type: ignore[arg-type]
         self._lineage: Lineage | None = None
         self._outdated = False
@@ -145,18 +146,18 @@ class Rounds:
         self._uncounted = Polled()
 
     def poll(self, stopped: Callable[[], bool] = lambda: False) -> Polled:
-        """Read on once in each shard, and sequence what came.
+        """Read each shard once, and put the commits that were read into the log.
 
         Args:
-            stopped: asked before each request whether to end the round there; what it has read
-                and not sequenced is read again by the next one.
+            stopped: called before each request; True ends the round there. The next round reads
+                again what this one read and did not sequence.
 
         Returns:
-            What it came to, with what an earlier round had done when it failed.
+            What this round did. It includes the work of an earlier round that failed half done.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
-            ServiceError: AWS refused or did not answer; nothing is lost, call again.
+            ConfigurationError: the events table has no stream, or a stream without new images.
+            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         self._stopped = stopped
         failure: ServiceError | None = None
@@ -173,7 +174,7 @@ class Rounds:
         return polled
 
     def save(self) -> None:
-        """Save where it is: a round does now and then.
+        """Save the places in the shards. A round does this every few seconds.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -184,7 +185,7 @@ class Rounds:
             self._run(self._gateway, "save_places", steps)
 
     def _listed(self) -> Lineage:
-        """Return the shards, listed again if some are missing, or after a while."""
+        """Return the shards, listed again if some are missing or the list is old."""
         lineage = self._lineage
         since = self._monotonic() - self._listed_at
         if lineage is None or since >= LIST_EVERY:
@@ -201,7 +202,7 @@ class Rounds:
         except TableNotFoundError:
             if self._lineage is None:
                 raise
-            # Turned off more than a day ago, or the table was made again.
+            # The stream was turned off more than a day ago, or the table was created again.
             self.save()
             self._lineage = None
             return self._list()
@@ -212,7 +213,7 @@ class Rounds:
         return lineage
 
     def _found(self) -> Lineage:
-        """Return what is known of the table's stream: turned on again, it is another one."""
+        """Return the shards of the table's current stream: turned on again, it has a new ARN."""
         arn = self._run(self._descriptions, "find_stream", find_stream(self._tables.events))
         if self._lineage is not None:
             if self._lineage.arn == arn:
@@ -221,7 +222,7 @@ class Rounds:
         return Lineage(arn, self._run(self._gateway, "read_places", read_places(self._tables.log)))
 
     def _read(self, lineage: Lineage) -> tuple[list[Reading], ServiceError | None]:
-        """Read on in every shard; one that fails is no reason to leave the others."""
+        """Read every shard once, the others too if one fails; return the last failure."""
         readings: list[Reading] = []
         failure: ServiceError | None = None
         for shard in lineage.readable():
@@ -231,35 +232,38 @@ class Rounds:
                 steps = read_shard(lineage.arn, shard)
                 readings.append(self._run(self._streams, "read_shard", steps))
             except TableNotFoundError:
-                # The shard is gone, or the stream: the next list shows it.
+                # The shard or the stream is gone: the next list shows which.
                 self._outdated = True
             except ServiceError as error:
                 failure = error
         return readings, failure
 
     def _sequence(self, readings: list[Reading]) -> None:
-        """Sequence what was read, and move on each shard of which all is in the log."""
+        """Sequence the commits that were read, and move each shard on once the log has its commits.
+
+        The next round reads a shard again that was not moved on.
+        """
         hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
         if damaged:
             steps = set_aside(self._tables.log, damaged, self._memory)
             self._run(self._gateway, "set_aside", steps)
         left = list(readings)
-        undone = len(hints)  # commits of the readings that are left
+        undone = len(hints)  # commits of the readings in `left`
         positions = 0
-        # In parts: each has a deadline of its own.
+        # In parts, because each operation has one deadline.
         for begin in range(0, len(hints), MAX_POINTERS):
             part = hints[begin : begin + MAX_POINTERS]
             positions += self._sequence_part(part)
             pending = len(hints) - begin - len(part)
             while left and undone - len(left[0].found.pointers) >= pending:
                 undone -= len(left[0].found.pointers)
-                self._deal_with(left.pop(0))
+                self._finish(left.pop(0))
             written = [one.newest_at for one in readings if one.newest_at is not None]
             written_at = min(written, default=None)
             self._on_progress(Progress(begin + len(part), pending, positions, written_at))
         for reading in left:
-            self._deal_with(reading)
+            self._finish(reading)
 
     def _sequence_part(self, part: list[Pointer]) -> int:
         waiting = self._memory.waiting
@@ -271,7 +275,7 @@ class Rounds:
         )
         return positions
 
-    def _deal_with(self, reading: Reading) -> None:
+    def _finish(self, reading: Reading) -> None:
         reading.advance()
         self._uncounted += Polled(
             records=reading.records,
@@ -287,7 +291,7 @@ class Rounds:
         self._uncounted += Polled(trimmed=1)
         _log.warning(
             "Records of shard %s were gone before they were read: a stream keeps them for 24 "
-            "hours. What they told of may be missing in the log: run `dynamo-es log repair`.",
+            "hours. Their commits may be missing in the log: run `dynamo-es log repair`.",
             shard_id,
         )
 
@@ -319,5 +323,5 @@ def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:
             raise _StoppedError
         try:
             reply = yield request
-        except Exception as error:  # noqa: BLE001 - the algorithm decides
+        except Exception as error:  # noqa: BLE001 - the algorithm handles it
             reply = error
