@@ -70,5 +70,5 @@ def test_a_page_that_is_missing_is_an_error_that_says_what_to_do(reader):
 def test_a_commit_of_fewer_events_than_positions_is_an_error():
     item = a_commit(events(STREAM, 2), 1)
     pointer = Pointer(STREAM_KEY, None, 1, 1, 3, ("N",), False, False)
-    with pytest.raises(StoredItemError, match="has 2 events, and 3 positions"):
+    with pytest.raises(StoredItemError, match="has 2 events, but 3 positions"):
         records_of(pointer, item, 1)

@@ -229,9 +229,7 @@ def _begin(table: str, followed: Followed, lease: Held, held: Held | None) -> Re
     )
 
 
-def _move(
-    table: str, followed: Followed, version: int, worker: str, until: int | None
-) -> Request:
+def _move(table: str, followed: Followed, version: int, worker: str, until: int | None) -> Request:
     """Move a cursor, and renew the lease until a time, or release it."""
     values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
     update = "SET version = :version REMOVE leased_by, leased_until, leased_for"
