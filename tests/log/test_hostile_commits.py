@@ -279,7 +279,7 @@ def test_a_key_of_two_kilobytes_is_set_aside_too(store):
 
 @pytest.fixture
 def stuck(store):
-    """A log whose last page can never have all its markers, behind a sound one."""
+    """A log whose last page can never have all its markers, after a sound one."""
 
     def put_pages(*pointers):
         backend = backend_of(store)
@@ -307,7 +307,7 @@ NEVER = (
 
 @pytest.mark.parametrize("never", NEVER)
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
+def test_a_log_that_is_stuck_is_repaired(store, stuck, never, alone):
     backend = stuck(*((never,) if alone else (never, SOUND)))
     done = repaired(store)
     assert (done.removed, done.positions) == (1, 2 if alone else 1)
@@ -322,7 +322,7 @@ def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
     assert repaired(store).removed == 0
 
 
-def test_a_last_page_of_nothing_is_mended(store, stuck):
+def test_a_last_page_of_nothing_is_repaired(store, stuck):
     stuck()
     assert repaired(store).removed == 0
     assert len(store.pointers) == 3

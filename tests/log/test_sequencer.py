@@ -32,9 +32,9 @@ NEWEST = newest_page("log")
 EMPTY = (NEWEST, {"Items": []})
 
 
-def a_hint(stream="a", version=1, size=1, life=LIFE):
+def a_hint(stream="a", version=1, size=1, generation=LIFE):
     return Pointer(
-        f"#order#{stream}", None, life, version, size, ("N",), outbox=False, versionless=False
+        f"#order#{stream}", None, generation, version, size, ("N",), outbox=False, versionless=False
     )
 
 
@@ -118,7 +118,7 @@ def test_a_batch_over_two_streams_takes_five_requests():
     ) == [page]
 
 
-def test_behind_its_own_page_it_reads_no_page():
+def test_after_its_own_page_it_reads_no_page():
     page = a_page(8, B1)
     memory = remembering(marked_below=8, alone=True)
     assert play(sequencing(B1, memory=memory), markers(B1), putting(page), raising(B1, 3)) == [page]
@@ -180,7 +180,7 @@ def test_what_a_deletion_has_removed_is_passed_over():
 
 
 def test_a_new_life_has_a_marker_of_its_own():
-    again = a_hint("a", 1, life=LIFE + 1)
+    again = a_hint("a", 1, generation=LIFE + 1)
     page = a_page(1, A1, again)
     assert play(
         sequencing(again, A1),
@@ -192,7 +192,7 @@ def test_a_new_life_has_a_marker_of_its_own():
     ) == [page]
 
 
-def test_a_lost_race_begins_again_behind_the_winner():
+def test_a_lost_race_begins_again_after_the_winner():
     winner, page, memory = a_page(8, A1, writer="other"), a_page(9, A2), remembering()
     memory.marked_below, memory.alone = 8, True
     assert play(

@@ -149,7 +149,7 @@ def test_where_records_are_gone_it_begins_at_the_horizon_and_says_so(
     assert store.pointers == hints_of([*items[:2], items[-1]])
 
 
-def test_a_shard_that_is_gone_before_its_end_is_told_of_once(shards, clock, poller, caplog):
+def test_a_shard_that_is_gone_before_its_end_is_reported_once(shards, clock, poller, caplog):
     shards.open("a")
     shards.write("a", *new_commits(1))
     shards.open("b")

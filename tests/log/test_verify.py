@@ -292,7 +292,7 @@ def test_a_marker_that_lost_its_version_is_a_fault(spoiled):
     assert any("has no version" in fault for fault in faults)
 
 
-def test_behind_the_last_page_a_marker_may_be(spoiled):
+def test_a_marker_may_lag_after_the_last_page(spoiled):
     put_marker(spoiled, marker_of(spoiled), 2)
     assert verified(spoiled).sound
     put_marker(spoiled, marker_of(spoiled), 1)

@@ -88,8 +88,8 @@ class World(NamedTuple):
         found = [
             self.events.get((values[":key"]["S"], version)) for version in range(start, end + 1)
         ]
-        life = values[":generation"]
-        return {"Items": [item for item in found if item and item.get("generation") == life]}
+        generation = values[":generation"]
+        return {"Items": [item for item in found if item and item.get("generation") == generation]}
 
 
 def _event_key(item: Item) -> tuple[str, int]:
@@ -131,7 +131,7 @@ def fence(item: Item) -> Item:
 
 
 def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | None:
-    """Hand on a reply; return what is sent next, None at the end. Nobody waits here."""
+    """Hand on a reply; return what is sent next, None at the end. A pause takes no time here."""
     with suppress(StopIteration):
         while True:
             sent = (
@@ -217,8 +217,8 @@ def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa
     seen = {first}
     stack = [first]
     while stack:
-        world, lives = stack.pop()
-        for process, heard in enumerate(lives):
+        world, histories = stack.pop()
+        for process, heard in enumerate(histories):
             request = request_of(process, heard)
             if request is None:
                 continue
@@ -227,7 +227,7 @@ def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa
                 replies[repr(reply)] = reply
                 outcomes[world, process, heard] = number_of(after), repr(reply)
             number, text = outcomes[world, process, heard]
-            state = (number, (*lives[:process], (*heard, text), *lives[process + 1 :]))
+            state = (number, (*histories[:process], (*heard, text), *histories[process + 1 :]))
             if state not in seen:
                 seen.add(state)
                 stack.append(state)

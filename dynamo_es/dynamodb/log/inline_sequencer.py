@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
@@ -36,8 +36,24 @@ _PAGES_A_QUERY: Final = 50
 _MOST_QUERIES: Final = 20
 """Queries that look for a commit's position in the newest pages."""
 
-_Key: TypeAlias = tuple[str, int, int]
-"""Stream, generation and first version of a commit."""
+
+class CommitKey(NamedTuple):
+    """Identifies a commit, for `InlineSequencer.position_of`.
+
+    Attributes:
+        stream_key: partition key of the stream.
+        generation: the stream's generation that the commit belongs to.
+        first_version: version of the first event, 1-based.
+    """
+
+    stream_key: str
+    generation: int
+    first_version: int
+
+    @classmethod
+    def of(cls, pointer: Pointer) -> CommitKey:
+        """Return the key of the commit that a pointer points to."""
+        return cls(pointer.stream_key, pointer.generation, pointer.first_version)
 
 
 class InlineSequencer:
@@ -66,10 +82,12 @@ class InlineSequencer:
         self._memory = SequencerMemory()
         self._turn = Lock()
         self._guard = Lock()
-        self._waiting: dict[_Key, Pointer] = {}
-        self._known: OrderedDict[_Key, Position] = OrderedDict()
+        self._waiting: dict[CommitKey, Pointer] = {}
+        self._known: OrderedDict[CommitKey, Position] = OrderedDict()
 
-    def sequence(self, tenant_id: TenantId, stream_id: StreamId, append: Append) -> _Key | None:
+    def sequence(
+        self, tenant_id: TenantId, stream_id: StreamId, append: Append
+    ) -> CommitKey | None:
         """Sequence the commits of an append; return the key of the first one, for `position_of`.
 
         Returns:
@@ -78,7 +96,7 @@ class InlineSequencer:
         try:
             hints = self._gateway.run("sequence", tenant_id, stream_id, self._hints(append))
             with self._guard:
-                self._waiting.update((_key(hint), hint) for hint in hints)
+                self._waiting.update((CommitKey.of(hint), hint) for hint in hints)
                 self._forget_some()
             with self._turn:
                 with self._guard:
@@ -95,9 +113,11 @@ class InlineSequencer:
                 trace_error(error),
             )
             return None
-        return _key(hints[0]) if hints else None
+        return CommitKey.of(hints[0]) if hints else None
 
-    def position_of(self, tenant_id: TenantId, stream_id: StreamId, key: _Key) -> Position | None:
+    def position_of(
+        self, tenant_id: TenantId, stream_id: StreamId, key: CommitKey
+    ) -> Position | None:
         """Return the position of a commit that was sequenced recently; None if it is not found.
 
         Cost: no request if this process gave the commit its position; else 1 to 20.
@@ -125,7 +145,7 @@ class InlineSequencer:
         ]
         return [hint for hint in map(find_pointer, items) if hint is not None]
 
-    def _remember(self, batch: Iterable[_Key], pages: list[Page]) -> None:
+    def _remember(self, batch: Iterable[CommitKey], pages: list[Page]) -> None:
         """Remember the positions in the pages; the commits of the batch wait no longer."""
         with self._guard:
             for key in batch:
@@ -148,18 +168,14 @@ class InlineSequencer:
             del self._waiting[next(iter(self._waiting))]
 
 
-def _key(hint: Pointer) -> _Key:
-    return hint.stream_key, hint.generation, hint.first_version
-
-
-def _positions(page: Page) -> Iterable[tuple[_Key, Position]]:
+def _positions(page: Page) -> Iterable[tuple[CommitKey, Position]]:
     position = page.first
     for pointer in page.pointers:
-        yield _key(pointer), position
+        yield CommitKey.of(pointer), position
         position += pointer.event_count
 
 
-def _find(log_table: str, key: _Key) -> Steps[Position | None]:
+def _find(log_table: str, key: CommitKey) -> Steps[Position | None]:
     """Look for a commit in the newest pages: another sequencer has just put it there."""
     after: Item | None = None
     for _ in range(_MOST_QUERIES):

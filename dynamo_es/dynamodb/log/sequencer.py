@@ -208,15 +208,13 @@ def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
         page = read_page(item)
         end = page.following
         if end != memory.marked_below:
-            # The page's writer may have died before it applied the markers.
-            _check_markers_fit(page)
-            yield from _apply_markers(tables, page)
+            yield from _apply_markers_again(tables, page)
     memory.marked_below = end
     return end
 
 
-def _check_markers_fit(page: Page) -> None:
-    """Check that every commit of a page can have a marker.
+def _apply_markers_again(tables: Tables, page: Page) -> Steps[None]:
+    """Apply the markers of another's page: its writer may have died before it did.
 
     Raises:
         StoredItemError: a commit cannot, so no sequencer can go on after this page.
@@ -227,6 +225,7 @@ def _check_markers_fit(page: Page) -> None:
             place_of(page.first),
             "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
         )
+    yield from _apply_markers(tables, page)
 
 
 def _apply_markers(tables: Tables, page: Page) -> Steps[None]:

@@ -88,7 +88,7 @@ def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
 
 def _contention(table: str) -> ContentionError:
     return ContentionError(
-        "PutItem", "LostRaces", "other processes keep shredding the subject's keys.", table
+        "PutItem", "LostRaces", "the subject's key was shredded at the same time.", table
     )
 
 
