@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.engine import Engine
     from benchmarks.sample import Sample
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pointers import Pointer
 
 BATCHES: Final = {1: 0.75, 10: 0.39, 100: 0.29}
 """Commits that a sequencer is told of at once, and the write units per event that it may take:
@@ -136,7 +136,7 @@ def _sequence(
     config: DynamoConfig,
     client: DynamoDBClient,
     meter: ClientMeter,
-    hints: Sequence[Hint],
+    hints: Sequence[Pointer],
     batch: int,
 ) -> Sequenced:
     gateway = Gateway(lambda: client, config)
@@ -156,7 +156,7 @@ def _read(
     client: DynamoDBClient,
     config: DynamoConfig,
     selection: Selection,
-    chosen: Sequence[Hint],
+    chosen: Sequence[Pointer],
     pages: int,
 ) -> Read:
     meter = ClientMeter(client)

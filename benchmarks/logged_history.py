@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.ours import raw_events
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.log.sequencer import hint_of
+from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from benchmarks.sample import Sample
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pointers import Pointer
 
 EVENTS_PER_COMMIT: Final = 3
 
 
 def append_history(
     config: DynamoConfig, client: DynamoDBClient, sample: Sample, events: int
-) -> list[Hint]:
+) -> list[Pointer]:
     """Append a history in the order of time; return the commits as a stream's records tell them.
 
     Each stream is appended in commits of up to `EVENTS_PER_COMMIT`, each at the time of its last
@@ -41,11 +41,11 @@ def append_history(
     Raises:
         RuntimeError: what was stored is not all of it.
     """
-    hints: list[Hint] = []
+    hints: list[Pointer] = []
     versions: Counter[str] = Counter()
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        hints.append(hint_of(params["Item"]))
+        hints.append(pointer_to(params["Item"]))
 
     storage = DynamoBackend(replace(config, sequencing="stream"), client).storage
     commits = [
@@ -68,7 +68,7 @@ def append_history(
     return hints
 
 
-def near_one_percent(hints: Sequence[Hint]) -> tuple[str, list[Hint]]:
+def near_one_percent(hints: Sequence[Pointer]) -> tuple[str, list[Pointer]]:
     """Return the category whose share of the commits is nearest to 1 %, and these commits."""
     counts = Counter(_category(hint) for hint in hints)
     category = min(counts, key=lambda name: abs(counts[name] / len(hints) - 0.01))
@@ -91,5 +91,5 @@ def create_log(client: DynamoDBClient, name: str) -> None:
     )
 
 
-def _category(hint: Hint) -> str:
+def _category(hint: Pointer) -> str:
     return parse_stream_key(hint.stream_key)[1] or ""

@@ -11,7 +11,7 @@ from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, records_in
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
-from dynamo_es.dynamodb.log.items import PAGES_KEY
+from dynamo_es.dynamodb.log.pages import PAGES_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

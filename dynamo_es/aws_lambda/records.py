@@ -7,13 +7,13 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import find_hint, is_foreign
+from dynamo_es.dynamodb.log.pointers import find_pointer, is_foreign
 from dynamo_es.exceptions import ConfigurationError, StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
 
 _log = logging.getLogger("dynamo_es")
@@ -29,7 +29,7 @@ class CommitRecord(NamedTuple):
     """
 
     sequence_number: str
-    hint: Hint
+    hint: Pointer
     item: Item
 
 
@@ -89,7 +89,7 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
                 f"{change.get('StreamViewType')}): set it to NEW_IMAGE."
             )
         try:
-            hint = find_hint(image)
+            hint = find_pointer(image)
         except StoredItemError as error:
             found.foreign += 1
             if not is_foreign(image):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.facade.backend import Backend
@@ -253,7 +253,7 @@ class StreamsHandler:
             return None
         return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
 
-    def _wait(self, hint: Hint, version: int, error: Exception | None) -> None:
+    def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
         self.totals.failed += 1
         # Not as exc_info: the text of an error may quote an event.
         _log.error(

@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.values import RawEvent, StreamId
 

@@ -74,7 +74,7 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
     Scans the events table, all of it. What is in the log stays as it is: run it again after an
     interruption, or beside sequencers, as often as you like. A commit that cannot be read is set
     aside (log set-aside lists these), and its stream waits. A newest page at which every sequencer
-    stops is mended.
+    stops is repaired.
     """
     config = place.config()
     with ticking("Scanning the events table") as tick:
@@ -105,8 +105,8 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
             ]
         )
     )
-    if done.mended:
-        results().print(f"The newest page was mended: {done.mended:,} commits less.")
+    if done.removed:
+        results().print(f"The newest page was repaired: {done.removed:,} commits removed.")
 
 
 def set_aside(place: Place, *, as_json: AsJson = False) -> None:

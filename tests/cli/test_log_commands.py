@@ -14,7 +14,7 @@ from dynamo_es.cli import sequence as sequence_module
 from dynamo_es.cli import ticker
 from dynamo_es.cli.sequence import Work
 from dynamo_es.cli.ticker import ticking
-from dynamo_es.dynamodb.log.items import Page, page_item
+from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module
 from dynamo_es.dynamodb.table_stream import rounds as rounds_module
@@ -143,7 +143,7 @@ def test_repairing(run, store):
         "complete": True,
         "set_aside": 0,
         "waiting": 0,
-        "mended": 0,
+        "removed": 0,
     }
 
 

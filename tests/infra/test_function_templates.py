@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 
 NAMES = ("sequencer", "projection", "outbox")

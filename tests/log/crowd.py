@@ -55,7 +55,7 @@ class Mortal(RandomNetwork):
         if self._left is not None:
             self._left -= 1
             if self._left < 0:
-                # Before its request, or behind it: the reply finds nobody.
+                # Before its request, or after it: no process gets the reply.
                 if self._left == -1 and self._random.random() < 0.5:
                     self._session.send(request)
                 raise Died
@@ -70,7 +70,7 @@ class Place:
     stream_id: StreamId
     versioned: bool = True
     deleted: bool = False
-    """Whether somebody deletes it, now and then."""
+    """Whether it is deleted now and then."""
 
 
 def places() -> list[Place]:
@@ -138,7 +138,7 @@ class Crowd:
         self._join(writers)
         self._stop.set()
         self._join(sequencers)
-        # What is still without a position, when nobody dies or loses anything any more.
+        # The commits that have no position yet, now that no process dies or loses a reply.
         if not repair(self._config, lambda: make_client(self._config)).complete:
             raise AssertionError("the scan did not come to its end")
         at_end.set()

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb.emulator.emulator import Emulator
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pages import PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.maintenance.repair import scan_commits
 from dynamo_es.dynamodb.streams.items import commit_item
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
 
 CONFIG: Final = DynamoConfig(
@@ -77,7 +78,9 @@ class Store:
     def commits(self) -> list[Pointer]:
         """What the events table has, in version order."""
         found = scan_commits(self._gateway, self.config.events_table)
-        return sorted((hint for page in found for hint in page.hints), key=lambda h: h[2:4])
+        return sorted(
+            (hint for page in found for hint in page.found.pointers), key=lambda h: h[2:4]
+        )
 
     @property
     def pages(self) -> list[Page]:
@@ -184,4 +187,4 @@ def new_commits(number: int) -> list[Item]:
 
 
 def hints_of(items: list[Item]) -> list[Pointer]:
-    return [hint for hint in map(find_hint, items) if hint is not None]
+    return [hint for hint in map(find_pointer, items) if hint is not None]

@@ -73,7 +73,7 @@ def everything(store: Store) -> list[RecordedRaw]:
 
 
 def positions_of_deleted(store: Store, places: list[Place]) -> set[int]:
-    """Return the positions of events whose streams somebody deletes now and then."""
+    """Return the positions of events whose streams are sometimes deleted."""
     kept = {
         stream_key(tenant_prefix(place.tenant_id), place.stream_id)
         for place in places
@@ -103,7 +103,7 @@ def assert_what_was_stored_is_there(seen: Seen, log: list[RecordedRaw]) -> None:
 def assert_told(
     told: list[RecordedRaw], log: list[RecordedRaw], category: str | None = None
 ) -> None:
-    """Who listened all the time was told what the log has, besides what was deleted since."""
+    """A consumer that listened all the time got what the log has, and events deleted since."""
     assert_in_order(told)
     expected = {
         one.position: one
@@ -116,7 +116,7 @@ def assert_told(
 
 
 def assert_in_order(records: list[RecordedRaw]) -> None:
-    """Positions rise, no event comes twice, and each life of a stream is in version order."""
+    """Positions rise, no event comes twice, and each generation of a stream is in version order."""
     positions = [recorded.position for recorded in records]
     assert positions == sorted(set(positions))
     counts = Counter(recorded.entry.uuid for recorded in records)
@@ -125,6 +125,6 @@ def assert_in_order(records: list[RecordedRaw]) -> None:
     for recorded in records:
         if recorded.entry.version is None:
             continue
-        life = (recorded.tenant_id, str(recorded.entry.stream_id), recorded.generation)
-        assert recorded.entry.version > versions.get(life, 0)
-        versions[life] = recorded.entry.version
+        generation = (recorded.tenant_id, str(recorded.entry.stream_id), recorded.generation)
+        assert recorded.entry.version > versions.get(generation, 0)
+        versions[generation] = recorded.entry.version

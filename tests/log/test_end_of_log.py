@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es.dynamodb.log.items import place_of
+from dynamo_es.dynamodb.log.pages import place_of
 from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.log.sequencer import last_position
 from tests.dynamodb.machine import play

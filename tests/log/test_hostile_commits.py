@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, Event, ExplicitVersioning, Selection, StreamId
-from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
+from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import EventStoreError, StoredItemError
@@ -168,7 +169,7 @@ def test_what_no_reader_can_read_is_passed_over(store, kind):
 
     polled = drained(store)
 
-    assert (polled.hints, polled.set_aside) == (3, 0)
+    assert (polled.commits, polled.set_aside) == (3, 0)
     records, passed_over = read_all(backend)
     if kind == "names of other events":
         check_that_others_go_on(store)
@@ -278,7 +279,7 @@ def test_a_key_of_two_kilobytes_is_set_aside_too(store):
 
 @pytest.fixture
 def stuck(store):
-    """A log whose last page can never have all its markers, behind a sound one."""
+    """A log whose last page can never have all its markers, after a sound one."""
 
     def put_pages(*pointers):
         backend = backend_of(store)
@@ -306,10 +307,10 @@ NEVER = (
 
 @pytest.mark.parametrize("never", NEVER)
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
+def test_a_log_that_is_stuck_is_repaired(store, stuck, never, alone):
     backend = stuck(*((never,) if alone else (never, SOUND)))
     done = repaired(store)
-    assert (done.mended, done.positions) == (1, 2 if alone else 1)
+    assert (done.removed, done.positions) == (1, 2 if alone else 1)
     assert {pointer.stream_key for pointer in store.pointers} == {
         VICTIM_KEY,
         f"#order#{FIRST}",
@@ -318,12 +319,12 @@ def test_a_log_that_is_stuck_is_mended(store, stuck, never, alone):
     assert [page.first for page in store.pages] == ([1, 2] if alone else [1, 2, 3])
     assert verified(store).sound
     assert streams_in(read_all(backend)[0]) == {FIRST, SECOND, VICTIM}
-    assert repaired(store).mended == 0
+    assert repaired(store).removed == 0
 
 
-def test_a_last_page_of_nothing_is_mended(store, stuck):
+def test_a_last_page_of_nothing_is_repaired(store, stuck):
     stuck()
-    assert repaired(store).mended == 0
+    assert repaired(store).removed == 0
     assert len(store.pointers) == 3
     assert verified(store).sound
 
@@ -360,4 +361,4 @@ def test_an_entry_of_an_outbox_that_cannot_be_read_stops_no_other(store, caplog)
     published = []
     assert backend.outbox.run(published.append).sent == 1
     assert backend.outbox.entries() == []
-    assert "An entry of an outbox is passed over" in caplog.text
+    assert "Skipped an entry of an outbox that cannot be read" in caplog.text

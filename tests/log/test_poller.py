@@ -58,7 +58,7 @@ def test_what_was_written_gets_into_the_log(store):
     streams = [StreamId(category="order") for _ in range(3)]
     for stream in streams:
         store.append(stream, 1, 2)
-    assert store.poller().poll() == Polled(records=6, hints=6, pages=1, positions=9)
+    assert store.poller().poll() == Polled(records=6, commits=6, pages=1, positions=9)
     assert sorted(store.pointers) == sorted(store.commits)
 
 
@@ -68,7 +68,7 @@ def test_a_poller_goes_on_where_the_last_one_ended(store):
     first.poll()
     first.save()
     store.append(StreamId(), 1)
-    assert store.poller().poll() == Polled(records=1, hints=1, pages=1, positions=1)
+    assert store.poller().poll() == Polled(records=1, commits=1, pages=1, positions=1)
     assert len(store.pointers) == 3
 
 
@@ -86,7 +86,7 @@ def test_only_commits_are_hints_and_what_is_foreign_is_counted(store):
         Key={"stream_key": {"S": "mine"}, "version": {"N": "1"}},
     )
     polled = store.poller().poll()
-    assert (polled.hints, polled.skipped, polled.positions) == (3, 1, 4)
+    assert (polled.commits, polled.skipped, polled.positions) == (3, 1, 4)
     assert polled.records > 6
     old, new, _ = store.pointers
     assert (old.first_version, new.first_version) == (1, 1)
@@ -124,7 +124,7 @@ def test_what_ends_the_background_is_raised_where_the_context_ends(caplog):
 def test_drained_is_what_stays_quiet(store):
     store.append(StreamId(), 1, 1)
     waits = Waits(99, None, lambda: store.append(StreamId(), 3))
-    assert store.poller(wait=waits).drain() == Polled(records=3, hints=3, pages=2, positions=5)
+    assert store.poller(wait=waits).drain() == Polled(records=3, commits=3, pages=2, positions=5)
     assert waits.seconds == [0.5] * 4  # two before the late one, two after it
     assert store.poller().poll().records == 0
 

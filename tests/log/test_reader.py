@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dynamo_es.contracts import Selection
-from dynamo_es.dynamodb.log.items import Page, Pointer, page_item
+from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.log.reader import DynamoLogReader, records_of
 from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.exceptions import StoredItemError
@@ -69,5 +70,5 @@ def test_a_page_that_is_missing_is_an_error_that_says_what_to_do(reader):
 def test_a_commit_of_fewer_events_than_positions_is_an_error():
     item = a_commit(events(STREAM, 2), 1)
     pointer = Pointer(STREAM_KEY, None, 1, 1, 3, ("N",), False, False)
-    with pytest.raises(StoredItemError, match="has 2 events, and 3 positions"):
+    with pytest.raises(StoredItemError, match="has 2 events, but 3 positions"):
         records_of(pointer, item, 1)

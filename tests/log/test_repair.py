@@ -109,7 +109,7 @@ def test_the_memory_of_a_process_is_used(emulator):
     fill(emulator, 1)
     memory = SequencerMemory()
     repaired(emulator, memory=memory)
-    assert memory.settled == 2
+    assert memory.marked_below == 2
 
 
 def test_capacity_is_asked_for_where_there_is_any(emulator):
@@ -117,7 +117,7 @@ def test_capacity_is_asked_for_where_there_is_any(emulator):
     fill(emulator, 1)
     reports = []
     assert repaired(emulator, observer=reports.append).positions == 1
-    operations = ["count", "mend", "set_aside", "scan", "sequence"]
+    operations = ["count", "repair_page", "set_aside", "scan", "sequence"]
     assert [report.operation for report in reports] == operations
     assert reports[3].read_units is not None
 

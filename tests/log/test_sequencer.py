@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynamo_es.dynamodb.log.items import Marker, Page, Pointer, page_item
+from dynamo_es.dynamodb.log.markers import Marker
+from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.log.requests import (
     commits_before,
     get_markers,
@@ -15,7 +17,7 @@ from dynamo_es.dynamodb.log.requests import (
     put_page,
     raise_marker,
 )
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
@@ -30,9 +32,9 @@ NEWEST = newest_page("log")
 EMPTY = (NEWEST, {"Items": []})
 
 
-def a_hint(stream="a", version=1, size=1, life=LIFE):
+def a_hint(stream="a", version=1, size=1, generation=LIFE):
     return Pointer(
-        f"#order#{stream}", None, life, version, size, ("N",), outbox=False, versionless=False
+        f"#order#{stream}", None, generation, version, size, ("N",), outbox=False, versionless=False
     )
 
 
@@ -48,8 +50,8 @@ def reading(page):
     return NEWEST, {"Items": [page_item(page)]}
 
 
-def marked(hint, upto):
-    return {**Marker.of(hint).key, "upto": {"N": str(upto)}}
+def marked(hint, version):
+    return {**Marker.of(hint).key, "last_version": {"N": str(version)}}
 
 
 def markers(*hints, found=(), left=()):
@@ -64,8 +66,8 @@ def putting(page, reply=None):
     return put_page("log", page_item(page)), DONE if reply is None else reply
 
 
-def raising(hint, upto, reply=None):
-    return raise_marker("log", Marker.of(hint), upto), DONE if reply is None else reply
+def raising(hint, version, reply=None):
+    return raise_marker("log", Marker.of(hint), version), DONE if reply is None else reply
 
 
 def looking(page, found):
@@ -97,7 +99,7 @@ def test_the_first_page():
     page, memory = a_page(1, A1), remembering()
     script = EMPTY, markers(A1), putting(page), raising(A1, 1)
     assert play(sequencing(A1, memory=memory), *script) == [page]
-    assert (memory.settled, memory.alone) == (2, True)
+    assert (memory.marked_below, memory.alone) == (2, True)
 
 
 def test_no_hints_no_requests():
@@ -107,7 +109,7 @@ def test_no_hints_no_requests():
 def test_a_batch_over_two_streams_takes_five_requests():
     page = a_page(4, A1, A2, B1)
     assert play(
-        sequencing(A1, A2, B1, memory=remembering(settled=4)),
+        sequencing(A1, A2, B1, memory=remembering(marked_below=4)),
         reading(a_page(1, a_hint("z", 1, 3), writer="other")),
         markers(A1, B1),
         putting(page),
@@ -116,11 +118,11 @@ def test_a_batch_over_two_streams_takes_five_requests():
     ) == [page]
 
 
-def test_behind_its_own_page_it_reads_no_page():
+def test_after_its_own_page_it_reads_no_page():
     page = a_page(8, B1)
-    memory = remembering(settled=8, alone=True)
+    memory = remembering(marked_below=8, alone=True)
     assert play(sequencing(B1, memory=memory), markers(B1), putting(page), raising(B1, 3)) == [page]
-    assert memory.settled == 11
+    assert memory.marked_below == 11
 
 
 def test_the_markers_of_a_page_not_known_are_applied_again():
@@ -178,7 +180,7 @@ def test_what_a_deletion_has_removed_is_passed_over():
 
 
 def test_a_new_life_has_a_marker_of_its_own():
-    again = a_hint("a", 1, life=LIFE + 1)
+    again = a_hint("a", 1, generation=LIFE + 1)
     page = a_page(1, A1, again)
     assert play(
         sequencing(again, A1),
@@ -190,9 +192,9 @@ def test_a_new_life_has_a_marker_of_its_own():
     ) == [page]
 
 
-def test_a_lost_race_begins_again_behind_the_winner():
+def test_a_lost_race_begins_again_after_the_winner():
     winner, page, memory = a_page(8, A1, writer="other"), a_page(9, A2), remembering()
-    memory.settled, memory.alone = 8, True
+    memory.marked_below, memory.alone = 8, True
     assert play(
         sequencing(A1, A2, memory=memory),
         markers(A1),
@@ -204,7 +206,7 @@ def test_a_lost_race_begins_again_behind_the_winner():
         putting(page),
         raising(A2, 3),
     ) == [page]
-    assert (memory.settled, memory.alone) == (11, False)
+    assert (memory.marked_below, memory.alone) == (11, False)
 
 
 @pytest.mark.parametrize("reply", [lost(), refused(maybe_landed=True)])
@@ -288,7 +290,7 @@ def test_markers_left_out_for_ever_are_throttling():
 
 def test_the_requests_to_the_letter():
     item = a_commit(events(STREAM, 1), 3)
-    hint, key = hint_of(item), {"log_key": {"S": "l"}, "place": {"S": "p"}}
+    hint, key = pointer_to(item), {"log_key": {"S": "l"}, "place": {"S": "p"}}
     assert put_page("log", key) == Request(
         "put_item",
         {"TableName": "log", "Item": key, "ConditionExpression": "attribute_not_exists(place)"},
@@ -296,9 +298,9 @@ def test_the_requests_to_the_letter():
     assert raise_marker("log", Marker("l", "p"), 4).params == {
         "TableName": "log",
         "Key": key,
-        "UpdateExpression": "SET upto = :upto",
-        "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
-        "ExpressionAttributeValues": {":upto": {"N": "4"}},
+        "UpdateExpression": "SET last_version = :version",
+        "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
+        "ExpressionAttributeValues": {":version": {"N": "4"}},
     }
     assert get_markers("log", [key]).params == {
         "RequestItems": {"log": {"Keys": [key], "ConsistentRead": True}}

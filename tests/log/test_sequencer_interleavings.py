@@ -14,7 +14,7 @@ import pytest
 
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
-from dynamo_es.dynamodb.log.items import Marker, Page
+from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.streams.items import commit_item
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Request
@@ -39,17 +39,19 @@ from tests.log.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.dynamodb.log.sequencer import Hint, Tables
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 
-def commit(stream: str, version: int, size: int = 1, life: int = 1) -> Item:
+def commit(stream: str, version: int, size: int = 1, generation: int = 1) -> Item:
     item, _ = commit_item(
         f"#order#{stream}",
         None,
         events(STREAM, size),
         version=version,
-        generation=life,
+        generation=generation,
         versionless=False,
     )
     return item
@@ -57,7 +59,7 @@ def commit(stream: str, version: int, size: int = 1, life: int = 1) -> Item:
 
 X1, X3, X4 = commit("x", 1, 2), commit("x", 3), commit("x", 4)
 Y1, Y2 = commit("y", 1), commit("y", 2, 3)
-AGAIN = commit("x", 1, life=2)
+AGAIN = commit("x", 1, generation=2)
 
 SCENARIOS: Final[dict[str, tuple[World, tuple[Callable[[], Steps[None]], ...]]]] = {
     "the same hints, reordered and repeated": (
@@ -122,7 +124,7 @@ def test_every_order_of_requests_leads_to_one_log(name):
     assert explore(world, *processes) > 100
 
 
-def no_settling(tables: Tables, page: Page) -> Steps[None]:
+def no_markers_again(tables: Tables, page: Page) -> Steps[None]:
     """The markers of the newest page are not applied again."""
     yield from ()
 
@@ -132,13 +134,13 @@ def no_condition(table: str, item: Item) -> Request:
     return Request("put_item", {"TableName": table, "Item": item})
 
 
-def no_markers(table: str, hints: Iterable[Hint]) -> Steps[dict[Marker, int]]:
+def no_markers(table: str, hints: Iterable[Pointer]) -> Steps[dict[Marker, int]]:
     """What is in the log already is not looked up; nor is what is missing before it."""
     yield from ()
     return {Marker.of(hint): hint.first_version - 1 for hint in reversed(list(hints))}
 
 
-def no_gap_filling(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
+def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
     """What comes before a hint is left out."""
     yield from ()
     return []
@@ -147,7 +149,7 @@ def no_gap_filling(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
 @pytest.mark.parametrize(
     ("module", "name", "variant"),
     [
-        (sequencing, "_settle", no_settling),
+        (sequencing, "_apply_markers_again", no_markers_again),
         (log_requests, "put_page", no_condition),
         (sequencing, "_read_markers", no_markers),
         (sequencing, "_between", no_gap_filling),
@@ -178,18 +180,18 @@ def stormy(seed: int) -> World:  # noqa: C901 - one branch for each thing that h
         steps = a_sequencer(name, *batches)
         return [steps, advance(steps, None)]
 
-    lives = [begin(f"{seed}.{number}.") for number in range(4)]
+    workers = [begin(f"{seed}.{number}.") for number in range(4)]
     for turn in range(120):
         if doomed and random.random() < 0.1:
             world, _ = send(world, Request("write_event", {"Item": doomed.pop(0)}))
         if late and random.random() < 0.2:
             world, _ = send(world, late.pop(random.randrange(len(late))))
-        life = random.choice(lives)
-        steps, request = life
+        worker = random.choice(workers)
+        steps, request = worker
         if request is None or random.random() < 0.03:
             if request is not None and random.random() < 0.5:
                 late.append(request)
-            life[:] = begin(f"{seed}.{turn + 9}.")
+            worker[:] = begin(f"{seed}.{turn + 9}.")
             continue
         chance = random.random()
         if request.operation in {"put_item", "update_item"} and chance < 0.2:
@@ -203,9 +205,9 @@ def stormy(seed: int) -> World:  # noqa: C901 - one branch for each thing that h
             if request.operation == "batch_get_item" and random.random() < 0.2:
                 reply = left_out(request, reply)
         try:
-            life[1] = advance(steps, reply)
+            worker[1] = advance(steps, reply)
         except OutcomeUnknown:
-            life[1] = None
+            worker[1] = None
         check(world)
     for request in late:
         world, _ = send(world, request)

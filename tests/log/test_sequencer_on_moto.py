@@ -7,9 +7,10 @@ from random import Random
 import pytest
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
-from dynamo_es.dynamodb.log.items import read_page
+from dynamo_es.dynamodb.log.pages import read_page
+from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.log.requests import newest_page
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from tests.bdd import events
 from tests.recording import recording
@@ -30,7 +31,7 @@ def sequenced(backend, hints, memory=None):
 def hints_of(backend):
     pages = backend.client.get_paginator("scan").paginate(TableName=backend.config.events_table)
     items = [item for page in pages for item in page["Items"]]
-    return [hint_of(item) for item in items if "event_count" in item]
+    return [pointer_to(item) for item in items if "event_count" in item]
 
 
 def append(backend, stream, *sizes, versioning=NO_VERSIONING):

@@ -75,7 +75,7 @@ def test_a_child_is_read_after_its_parent(store, shards, clock, poller):
     shards.close("root")
     assert poller.poll() == Polled(ended=1)
     shards.close("child")
-    assert poller.poll() == Polled(records=1, hints=1, pages=1, positions=1, ended=1)
+    assert poller.poll() == Polled(records=1, commits=1, pages=1, positions=1, ended=1)
     assert poller.poll().positions == 1
     assert store.pointers == hints_of(items)
     assert shards.operations["describe_stream"] == 2  # pages of one list
@@ -107,7 +107,7 @@ def test_and_all_are_listed_again_every_minute(shards, clock, poller):
 def test_a_parent_that_is_gone_is_done(shards, poller, caplog):
     shards.open("child", "a parent of long ago")
     shards.write("child", *new_commits(1))
-    assert poller.poll() == Polled(records=1, hints=1, pages=1, positions=1)
+    assert poller.poll() == Polled(records=1, commits=1, pages=1, positions=1)
     assert not caplog.records
 
 
@@ -115,7 +115,7 @@ def test_hints_of_all_shards_fill_pages_together(store, shards, poller):
     for shard in ("a", "b", "c"):
         shards.open(shard)
         shards.write(shard, *new_commits(40))
-    assert poller.poll() == Polled(records=120, hints=120, pages=2, positions=120)
+    assert poller.poll() == Polled(records=120, commits=120, pages=2, positions=120)
     assert [len(page.pointers) for page in store.pages] == [100, 20]
 
 
@@ -125,7 +125,7 @@ def test_an_iterator_that_expired_is_made_again_after_the_last_record(shards, po
     poller.poll()
     shards.write("a", *new_commits(1))
     shards.expire_iterators()
-    assert poller.poll() == Polled(records=1, hints=1, pages=1, positions=1)
+    assert poller.poll() == Polled(records=1, commits=1, pages=1, positions=1)
     *_, (operation, params), _ = shards.sent
     assert (operation, params["SequenceNumber"]) == ("get_shard_iterator", "2")
     assert params["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER"
@@ -143,13 +143,13 @@ def test_where_records_are_gone_it_begins_at_the_horizon_and_says_so(
     shards.write("a", *items[2:])
     shards.trim("a", left=1)
     late = store.poller(shards, monotonic=clock)
-    assert late.poll() == Polled(records=1, hints=1, pages=1, positions=1, trimmed=1)
+    assert late.poll() == Polled(records=1, commits=1, pages=1, positions=1, trimmed=1)
     assert "run `dynamo-es log repair`" in caplog.text
     assert late.poll() == Polled()
     assert store.pointers == hints_of([*items[:2], items[-1]])
 
 
-def test_a_shard_that_is_gone_before_its_end_is_told_of_once(shards, clock, poller, caplog):
+def test_a_shard_that_is_gone_before_its_end_is_reported_once(shards, clock, poller, caplog):
     shards.open("a")
     shards.write("a", *new_commits(1))
     shards.open("b")
@@ -200,7 +200,7 @@ def test_a_failed_sequencing_loses_no_hints(store, shards, poller, monkeypatch):
     poller.save()
     assert places(store) == {}
     monkeypatch.undo()
-    assert poller.poll() == Polled(records=3, hints=3, pages=1, positions=3)
+    assert poller.poll() == Polled(records=3, commits=3, pages=1, positions=3)
     assert store.pointers == hints_of(items)
 
 
@@ -214,7 +214,7 @@ def test_a_shard_that_fails_does_not_keep_the_others(store, shards, poller):
         poller.poll()
     assert store.pointers == hints_of(items[1:])
     # What the round had done is counted by the next one.
-    assert poller.poll() == Polled(records=2, hints=2, pages=2, positions=2)
+    assert poller.poll() == Polled(records=2, commits=2, pages=2, positions=2)
 
 
 def test_places_are_saved_every_few_seconds_and_only_where_they_changed(
@@ -243,7 +243,7 @@ def test_the_place_in_another_stream_says_nothing_of_this_one(store, shards, pol
     for shard, finished in (("a", True), ("b", True), ("c", False)):
         place = Place("arn:before", shard, "99", finished)
         store.client.put_item(**save_place("log", place).params)
-    assert poller.poll() == Polled(records=1, hints=1, pages=1, positions=1, trimmed=1)
+    assert poller.poll() == Polled(records=1, commits=1, pages=1, positions=1, trimmed=1)
     assert "shard c" in caplog.text
     assert {shard: place.sequence_number for shard, place in places(store).items()} == {"a": "1"}
 

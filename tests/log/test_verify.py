@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.log.items import Marker, Page, page_item
+from dynamo_es.dynamodb.log.markers import Marker
+from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance import verify as module
 from dynamo_es.dynamodb.maintenance.verify import Verified, verify
 from tests.log.stores import (
@@ -62,8 +63,8 @@ def put_page(store, first, *pointers):
     store.client.put_item(TableName="log", Item=item)
 
 
-def put_marker(store, marker, upto):
-    store.client.put_item(TableName="log", Item={**marker.key, "upto": {"N": str(upto)}})
+def put_marker(store, marker, version):
+    store.client.put_item(TableName="log", Item={**marker.key, "last_version": {"N": str(version)}})
 
 
 def marker_of(store):
@@ -195,7 +196,7 @@ def test_a_pointer_with_another_count_is_a_fault(spoiled, stream):
 
 def test_a_last_page_of_nothing_is_a_fault(spoiled):
     put_page(spoiled, 4)
-    assert "it points to nothing. Run `dynamo-es log repair`" in the_fault(spoiled)
+    assert "it points to no commit. Run `dynamo-es log repair`" in the_fault(spoiled)
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
@@ -204,7 +205,7 @@ def test_a_commit_of_a_live_stream_that_is_gone_is_a_fault(spoiled, stream, vers
     spoiled.client.delete_item(TableName="events", Key=key)
     fault = the_fault(spoiled)
     assert fault.startswith(f"Position {version} points to the commit at version {version}")
-    assert "no deletion explains it" in fault
+    assert "no deletion explains that" in fault
 
 
 def test_a_fence_or_a_later_generation_tells_that_it_was_deleted(spoiled, stream):
@@ -251,13 +252,13 @@ def test_a_commit_inside_another_one_is_a_fault(emulator, stream):
     emulator.client.put_item(TableName="events", Item=outer)
     emulator.sequence(*hints_of([outer]))
     emulator.client.put_item(TableName="events", Item=inner)
-    assert "another commit has its versions" in the_fault(emulator)
+    assert "another commit has those versions" in the_fault(emulator)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"events": {"S": "[]"}}, "it has 0 events, and says 1"),
+        ({"events": {"S": "[]"}}, "it has 0 events, but its event_count is 1"),
         ({"event_names": {"SS": ["Other"]}}, "its event_names are not"),
         ({"events": {"B": b"no zlib"}}, "its events: It is not compressed"),
         ({"event_count": {"N": "0"}}, "its event_count is not"),
@@ -291,7 +292,7 @@ def test_a_marker_that_lost_its_version_is_a_fault(spoiled):
     assert any("has no version" in fault for fault in faults)
 
 
-def test_behind_the_last_page_a_marker_may_be(spoiled):
+def test_a_marker_may_lag_after_the_last_page(spoiled):
     put_marker(spoiled, marker_of(spoiled), 2)
     assert verified(spoiled).sound
     put_marker(spoiled, marker_of(spoiled), 1)

@@ -6,8 +6,9 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.log.items import Page, Pointer, read_page
-from dynamo_es.dynamodb.log.sequencer import Hint, SequencerMemory, Tables, hint_of, sequence
+from dynamo_es.dynamodb.log.pages import Page, read_page
+from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.streams.items import fence_item, is_fence
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Pause, Request
@@ -43,8 +44,8 @@ class World(NamedTuple):
         return [read_page(self.log[key]) for key in keys]
 
     @property
-    def hints(self) -> list[Hint]:
-        return [hint_of(item) for _, item in sorted(self.events.items()) if not is_fence(item)]
+    def hints(self) -> list[Pointer]:
+        return [pointer_to(item) for _, item in sorted(self.events.items()) if not is_fence(item)]
 
     def answer(self, request: Request) -> tuple[World, Response]:  # noqa: PLR0911 - one for each kind
         """Carry out a request: the next world, and the reply."""
@@ -71,10 +72,15 @@ class World(NamedTuple):
                     raise ConditionRefused([None], maybe_landed=False)
                 return self._replace(log={**self.log, key: params["Item"]}), {}
             case "update_item":
-                key, upto = log_key(params["Key"]), params["ExpressionAttributeValues"][":upto"]
-                if key in self.log and int(self.log[key]["upto"]["N"]) >= int(upto["N"]):
+                key, version = (
+                    log_key(params["Key"]),
+                    params["ExpressionAttributeValues"][":version"],
+                )
+                if key in self.log and int(self.log[key]["last_version"]["N"]) >= int(version["N"]):
                     raise ConditionRefused([None], maybe_landed=False)
-                return self._replace(log={**self.log, key: {**params["Key"], "upto": upto}}), {}
+                return self._replace(
+                    log={**self.log, key: {**params["Key"], "last_version": version}}
+                ), {}
         raise NotImplementedError(request.operation)
 
     def _commits(self, **values: Any) -> Response:
@@ -82,8 +88,8 @@ class World(NamedTuple):
         found = [
             self.events.get((values[":key"]["S"], version)) for version in range(start, end + 1)
         ]
-        life = values[":generation"]
-        return {"Items": [item for item in found if item and item.get("generation") == life]}
+        generation = values[":generation"]
+        return {"Items": [item for item in found if item and item.get("generation") == generation]}
 
 
 def _event_key(item: Item) -> tuple[str, int]:
@@ -94,12 +100,12 @@ def log_key(item: Item) -> tuple[str, str]:
     return item["log_key"]["S"], item["place"]["S"]
 
 
-def a_sequencer(name: str, *batches: Iterable[Item | Hint]) -> Steps[None]:
+def a_sequencer(name: str, *batches: Iterable[Item | Pointer]) -> Steps[None]:
     """A process that is given hints, batch after batch."""
     numbers = count()
     memory = SequencerMemory(new_id=lambda: f"{name}{next(numbers)}")
     for batch in batches:
-        hints = [item if isinstance(item, Pointer) else hint_of(item) for item in batch]
+        hints = [item if isinstance(item, Pointer) else pointer_to(item) for item in batch]
         yield from sequence(TABLES, hints, memory)
 
 
@@ -125,7 +131,7 @@ def fence(item: Item) -> Item:
 
 
 def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | None:
-    """Hand on a reply; return what is sent next, None at the end. Nobody waits here."""
+    """Hand on a reply; return what is sent next, None at the end. A pause takes no time here."""
     with suppress(StopIteration):
         while True:
             sent = (
@@ -211,8 +217,8 @@ def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa
     seen = {first}
     stack = [first]
     while stack:
-        world, lives = stack.pop()
-        for process, heard in enumerate(lives):
+        world, histories = stack.pop()
+        for process, heard in enumerate(histories):
             request = request_of(process, heard)
             if request is None:
                 continue
@@ -221,7 +227,7 @@ def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa
                 replies[repr(reply)] = reply
                 outcomes[world, process, heard] = number_of(after), repr(reply)
             number, text = outcomes[world, process, heard]
-            state = (number, (*lives[:process], (*heard, text), *lives[process + 1 :]))
+            state = (number, (*histories[:process], (*heard, text), *histories[process + 1 :]))
             if state not in seen:
                 seen.add(state)
                 stack.append(state)

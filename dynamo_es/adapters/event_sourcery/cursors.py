@@ -96,7 +96,7 @@ class DynamoDBCursorsDao(CursorsDao):
                     "Item": {
                         **cursor_key(followed),
                         "generation": number(followed.generation),
-                        "upto": number(version),
+                        "version": number(version),
                     },
                     "ConditionExpression": "attribute_not_exists(place)",
                     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -110,14 +110,14 @@ class DynamoDBCursorsDao(CursorsDao):
         condition = "attribute_exists(place)"
         if before is not None:
             values[":before"] = number(before)
-            condition = "upto = :before"
+            condition = "version = :before"
         try:
             yield Request(
                 "update_item",
                 {
                     "TableName": self._config.log_table,
                     "Key": cursor_key(followed),
-                    "UpdateExpression": "SET upto = :version",
+                    "UpdateExpression": "SET version = :version",
                     "ConditionExpression": condition,
                     "ExpressionAttributeValues": values,
                     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -131,7 +131,7 @@ class DynamoDBCursorsDao(CursorsDao):
         item = refused.items[0]
         if item is None:
             raise self.StreamNotTracked
-        current = int(item["upto"]["N"])
+        current = int(item["version"]["N"])
         if current < version:
             raise self.BehindStream(current_version=current)
         # Maybe by an attempt whose reply was lost: better an event twice than never.

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.log.reader import chooser, records_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import number
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position, RecordedRaw

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.adapters.eventsourcing.writing import Stored
+from dynamo_es.dynamodb.log.inline_sequencer import CommitKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def number_stored(
     for some in stored:
         positions: list[int] = []
         for commit in some.commits:
-            place = (some.stream.key, commit.generation, commit.version)
+            place = CommitKey(some.stream.key, commit.generation, commit.version)
             first = sequencer.position_of(tenant_id, some.stream.id, place)
             if first is None:
                 return None

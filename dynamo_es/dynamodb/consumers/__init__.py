@@ -1,1 +1,1 @@
-"""What consumers of the log keep: checkpoints, cursors, outboxes."""
+"""How far consumers are, in the log table: checkpoints, cursors of read models, outboxes."""

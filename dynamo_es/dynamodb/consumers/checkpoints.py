@@ -1,4 +1,4 @@
-"""Checkpoints on DynamoDB: an item for each consumer, and a list of all of them."""
+"""`DynamoCheckpoints`: an item for each consumer's checkpoint, and a list of all consumers."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ _MAX_LISTED_BYTES: Final = 1024
 
 
 class _Consumer(NamedTuple):
-    """A consumer, and the tenant whose events it handles; None: those of all tenants."""
+    """A consumer, and the tenant whose events it handles. None: the events of all tenants."""
 
     name: str
     tenant_id: TenantId | None
 
     @property
     def listed(self) -> str:
-        """Its sort key in the list of consumers: ``{consumer}`` or ``{tenant}#{consumer}``."""
+        """The sort key in the list of consumers: ``{consumer}`` or ``{tenant}#{consumer}``."""
         return f"{_prefix(self.tenant_id)}{self.name}"
 
     @classmethod
     def from_list(cls, place: str) -> _Consumer:
-        """Return the consumer of a sort key in the list; no name has a ``#`` in it."""
+        """Return the consumer with a sort key in the list. No name has a ``#`` in it."""
         tenant, separator, name = place.rpartition("#")
         return cls(name, unescape(tenant) if separator else None)
 
     @property
     def key(self) -> Item:
-        """Key of its checkpoint: ``checkpoint#`` and what it is listed as."""
+        """The key of the checkpoint: ``checkpoint#`` and the sort key in the list."""
         return {"log_key": {"S": f"{_KEY}{self.listed}"}, "place": {"S": _PLACE}}
 
 
@@ -59,16 +59,16 @@ def _prefix(tenant_id: TenantId | None) -> str:
 
 
 class DynamoCheckpoints(CheckpointStrategy):
-    """Checkpoints in the table of the log. Safe to share between threads.
+    """Checkpoints in the log table. Safe to share between threads.
 
-    Each consumer's is under a key of its own, so that a policy can let it move its own only:
-    ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
+    Each checkpoint has a partition key of its own, so that an IAM policy can limit a consumer to
+    its own: ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
 
     Args:
-        table: the log's.
-        gateway: what sends the requests.
-        clock: seconds since the epoch.
-        tenant_id: whose events the consumers handle; None: those of all tenants.
+        table: name of the log table.
+        gateway: sends the requests.
+        clock: returns seconds since the epoch.
+        tenant_id: tenant whose events the consumers handle. None: all tenants.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class DynamoCheckpoints(CheckpointStrategy):
         self._listed: set[_Consumer] = set()
 
     def position(self, consumer: str) -> Position | None:
-        """Return how far a consumer is; see `CheckpointStrategy.position`. Cost: 1 request."""
+        """Return a consumer's checkpoint; see `CheckpointStrategy.position`. Cost: 1 request."""
         return self._run("checkpoint", _read(self._table, self._consumer(consumer)))
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`.
 
-        Cost: 1 request; 1 more the first time in a process, for the list.
+        Cost: 1 request; 1 more the first time in a process, to list the consumer.
         """
         found = self._consumer(consumer)
         check_position(position)
@@ -128,13 +128,13 @@ class DynamoCheckpoints(CheckpointStrategy):
         if size > _MAX_LISTED_BYTES:
             raise InvalidConsumerError(
                 f"The tenant {str(self._tenant_id)[:40]!r}… and the name {name[:40]!r} make a key "
-                f"of {size:,} bytes; DynamoDB takes {_MAX_LISTED_BYTES:,}: use shorter ones."
+                f"of {size:,} bytes. DynamoDB takes {_MAX_LISTED_BYTES:,}: use shorter ones."
             )
         return consumer
 
     def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
         if consumer not in self._listed:
-            # First: one that is listed and has no checkpoint yet is left out of the list.
+            # First the list: `all` leaves out a listed consumer that has no checkpoint yet.
             item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
             yield Request("put_item", {"TableName": self._table, "Item": item})
             self._listed.add(consumer)

@@ -1,4 +1,4 @@
-"""Cursors on DynamoDB: an item for each read model and stream, moved by whoever claims it."""
+"""`DynamoCursors`: an item for each read model and stream; the holder of its lease moves it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
 _PLACE: Final = "cursor"
-_MOST_CLAIMS: Final = 4
-"""Requests of one claim; each but the first answers what the one before found."""
+_MOST_REQUESTS: Final = 4
+"""Requests of one claim at most. Each but the first follows from the item that refused the last."""
 
 
 class DynamoCursors(CursorStrategy):
-    """Cursors in the table of the log. Safe to share between threads.
+    """Cursors in the log table. Safe to share between threads.
 
     Args:
-        table: the log's.
-        gateway: what sends the requests.
+        table: name of the log table.
+        gateway: sends the requests.
     """
 
     def __init__(self, table: str, gateway: Gateway) -> None:
@@ -39,25 +39,25 @@ class DynamoCursors(CursorStrategy):
     def claim(
         self, followed: Followed, version: int, claimant: str, now: int, until: int
     ) -> int | None:
-        """Claim a cursor; see `CursorStrategy.claim`.
+        """Take the lease of a cursor; see `CursorStrategy.claim`.
 
-        Cost: 1 request; 2 in a new generation, or where a claim is taken over.
+        Cost: 1 request; 2 in a new generation, or where another's lease is taken over.
         """
         check_consumer(followed.consumer)
         return self._run("claim", followed, self._claim(followed, version, claimant, now, until))
 
     def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
-        """Move a claimed cursor; see `CursorStrategy.renew`. Cost: 1 request."""
+        """Move a cursor and renew the lease; see `CursorStrategy.renew`. Cost: 1 request."""
         request = _move(self._table, followed, version, claimant, until)
         return self._run("renew_claim", followed, _accepted(request))
 
     def release(self, followed: Followed, version: int, claimant: str) -> bool:
-        """Move a cursor, and give it back; see `CursorStrategy.release`. Cost: 1 request."""
+        """Move a cursor and release the lease; see `CursorStrategy.release`. Cost: 1 request."""
         request = _move(self._table, followed, version, claimant, None)
         return self._run("release_claim", followed, _accepted(request))
 
     def version(self, followed: Followed) -> int:
-        """Return where a cursor is; see `CursorStrategy.version`. Cost: 1 request."""
+        """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
         check_consumer(followed.consumer)
         request = Request(
             "get_item",
@@ -67,48 +67,48 @@ class DynamoCursors(CursorStrategy):
         stored = int(item["generation"]["N"]) if item else 0
         if not item or (stored and followed.generation and stored != followed.generation):
             return 0
-        return int(item["upto"]["N"])
+        return int(item["version"]["N"])
 
     def _run(self, operation: str, followed: Followed, steps: Steps[T]) -> T:
         return self._gateway.run(operation, followed.tenant_id, followed.stream_id, steps)
 
     def _claim(
-        self, followed: Followed, version: int, claimant: str, now: int, until: int
+        self, followed: Followed, version: int, worker: str, now: int, until: int
     ) -> Steps[int | None]:
-        claim = Held(claimant, until, until - now)
-        request = _claim_here(self._table, followed, version, claim, None)
-        for _ in range(_MOST_CLAIMS):
+        lease = Held(worker, until, until - now)
+        request = _take_lease(self._table, followed, version, lease, None)
+        for _ in range(_MOST_REQUESTS):
             try:
                 response = yield request
             except ConditionRefused as refused:
                 item = refused.items[0]
             else:
                 attributes = response.get("Attributes")
-                return 0 if attributes is None else int(attributes["upto"]["N"])
+                return 0 if attributes is None else int(attributes["version"]["N"])
             if item is None:
-                request = _begin(self._table, followed, claim, None)
+                request = _begin(self._table, followed, lease, None)
                 continue
             held = _held(item)
-            if held is not None and held.holder == claimant:  # its own: the reply was lost
-                return int(item["upto"]["N"])
+            if held is not None and held.holder == worker:  # ours: the reply was lost
+                return int(item["version"]["N"])
             if _is_done(item, followed, version):
                 if followed.generation and item["generation"] == number(0):
-                    yield from _accepted(_tell_generation(self._table, followed))
+                    yield from _accepted(_set_generation(self._table, followed))
                 return None
             if held is not None and not self._watch.is_over(_watched(followed), held, now):
                 break
             if _begins(item, followed):
-                request = _begin(self._table, followed, claim, held)
+                request = _begin(self._table, followed, lease, held)
             else:
-                request = _claim_here(self._table, followed, version, claim, held)
+                request = _take_lease(self._table, followed, version, lease, held)
         raise CursorBusyError(followed.consumer, followed.stream_id)
 
 
 def cursor_key(followed: Followed) -> Item:
-    """Return the key of a cursor in the table of the log.
+    """Return the key of a cursor in the log table: ``cursor#{consumer}#{stream's key}``.
 
-    Where the consumer's name and the stream's key are too long together, a hash stands for the
-    latter: no stream's key is one.
+    If that is too long, ``sha256:`` and a hash take the place of the stream's key. No stream has
+    such a key.
     """
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
     key = f"cursor#{followed.consumer}#{stream}"
@@ -118,15 +118,15 @@ def cursor_key(followed: Followed) -> Item:
 
 
 def _begins(item: Item, followed: Followed) -> bool:
-    """Whether a stream has a later generation than its cursor is in."""
+    """Whether a stream is in a later generation than the cursor."""
     return 0 < int(item["generation"]["N"]) < followed.generation
 
 
 def _is_done(item: Item, followed: Followed, version: int) -> bool:
-    """Whether a cursor is at a version already, or in a later generation."""
+    """Whether a cursor is at a version already, at a later one, or in a later generation."""
     if 0 < followed.generation < int(item["generation"]["N"]):
         return True
-    return not _begins(item, followed) and int(item["upto"]["N"]) >= version
+    return not _begins(item, followed) and int(item["version"]["N"]) >= version
 
 
 def _watched(followed: Followed) -> tuple[str, str]:
@@ -135,34 +135,39 @@ def _watched(followed: Followed) -> tuple[str, str]:
 
 
 def _held(item: Item) -> Held | None:
-    """Return the claim on a cursor, if there is one."""
-    if "claimant" not in item:
+    """Return the lease on a cursor; None if no worker holds it."""
+    if "leased_by" not in item:
         return None
     return Held(
-        item["claimant"]["S"], int(item["claimed_until"]["N"]), int(item["claimed_for"]["N"])
+        item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
 
 
 def _free(held: Held | None, values: dict[str, Any]) -> str:
-    """Return the condition that nobody has a cursor, or that a claim on it had no beat since."""
+    """Return the condition that a lease is free, or was not renewed since it was read.
+
+    Args:
+        held: the lease as it was read.
+        values: gets the values of the condition.
+    """
     if held is None:
-        return "attribute_not_exists(claimant)"
+        return "attribute_not_exists(leased_by)"
     values |= {":holder": {"S": held.holder}, ":beat": number(held.until)}
-    return "claimant = :holder AND claimed_until = :beat"
+    return "leased_by = :holder AND leased_until = :beat"
 
 
-def _claim_here(
-    table: str, followed: Followed, version: int, claim: Held, held: Held | None
+def _take_lease(
+    table: str, followed: Followed, version: int, lease: Held, held: Held | None
 ) -> Request:
-    """Claim a cursor that is before a version, in its generation or in one that is not known."""
+    """Take the lease of a cursor before a version, in the stream's or an unknown generation."""
     values: dict[str, Any] = {
-        ":claimant": {"S": claim.holder},
-        ":until": number(claim.until),
-        ":length": number(claim.length),
+        ":worker": {"S": lease.holder},
+        ":until": number(lease.until),
+        ":length": number(lease.length),
         ":version": number(version),
     }
-    update = "SET claimant = :claimant, claimed_until = :until, claimed_for = :length"
-    condition = f"upto < :version AND {_free(held, values)}"
+    update = "SET leased_by = :worker, leased_until = :until, leased_for = :length"
+    condition = f"version < :version AND {_free(held, values)}"
     if followed.generation:
         values |= {":generation": number(followed.generation), ":unknown": number(0)}
         update += ", generation = :generation"
@@ -181,8 +186,8 @@ def _claim_here(
     )
 
 
-def _tell_generation(table: str, followed: Followed) -> Request:
-    """Say which generation a cursor is in, if that is not known."""
+def _set_generation(table: str, followed: Followed) -> Request:
+    """Set the generation of a cursor whose generation is unknown."""
     return Request(
         "update_item",
         {
@@ -199,8 +204,8 @@ def _tell_generation(table: str, followed: Followed) -> Request:
     )
 
 
-def _begin(table: str, followed: Followed, claim: Held, held: Held | None) -> Request:
-    """Claim a cursor that is not there, or in an earlier generation, at version 0."""
+def _begin(table: str, followed: Followed, lease: Held, held: Held | None) -> Request:
+    """Put a cursor at version 0, with its lease, where none is or in a new generation."""
     values: dict[str, Any] = {":generation": number(followed.generation), ":unknown": number(0)}
     return Request(
         "put_item",
@@ -209,10 +214,10 @@ def _begin(table: str, followed: Followed, claim: Held, held: Held | None) -> Re
             "Item": {
                 **cursor_key(followed),
                 "generation": number(followed.generation),
-                "upto": number(0),
-                "claimant": {"S": claim.holder},
-                "claimed_until": number(claim.until),
-                "claimed_for": number(claim.length),
+                "version": number(0),
+                "leased_by": {"S": lease.holder},
+                "leased_until": number(lease.until),
+                "leased_for": number(lease.length),
             },
             "ConditionExpression": (
                 "attribute_not_exists(place) OR (generation > :unknown AND "
@@ -224,14 +229,12 @@ def _begin(table: str, followed: Followed, claim: Held, held: Held | None) -> Re
     )
 
 
-def _move(
-    table: str, followed: Followed, version: int, claimant: str, until: int | None
-) -> Request:
-    """Move a claimed cursor; keep the claim until a time, or give it back."""
-    values: dict[str, Any] = {":claimant": {"S": claimant}, ":version": number(version)}
-    update = "SET upto = :version REMOVE claimant, claimed_until, claimed_for"
+def _move(table: str, followed: Followed, version: int, worker: str, until: int | None) -> Request:
+    """Move a cursor, and renew the lease until a time, or release it."""
+    values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
+    update = "SET version = :version REMOVE leased_by, leased_until, leased_for"
     if until is not None:
-        update = "SET upto = :version, claimed_until = :until"
+        update = "SET version = :version, leased_until = :until"
         values[":until"] = number(until)
     return Request(
         "update_item",
@@ -239,7 +242,7 @@ def _move(
             "TableName": table,
             "Key": cursor_key(followed),
             "UpdateExpression": update,
-            "ConditionExpression": "claimant = :claimant",
+            "ConditionExpression": "leased_by = :worker",
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
@@ -250,14 +253,14 @@ def _accepted(request: Request) -> Steps[bool]:
     try:
         yield request
     except ConditionRefused as refused:
-        # Given back already, by an attempt whose reply was lost, or taken by another.
+        # An attempt whose reply was lost has released the lease, or another worker has taken it.
         item = refused.items[0]
         values = request.params["ExpressionAttributeValues"]
         return (
             refused.maybe_landed
             and item is not None
-            and "claimant" not in item
-            and item.get("upto") == values.get(":version")
+            and "leased_by" not in item
+            and item.get("version") == values.get(":version")
         )
     return True
 

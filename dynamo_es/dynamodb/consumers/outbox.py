@@ -1,4 +1,4 @@
-"""The contract `OutboxStrategy` on DynamoDB: a partition of the log's table for each outbox."""
+"""`DynamoOutbox`: the state of outboxes, a partition of the log table for each."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _MOST_SENDS: Final = 2
-"""Of a write whose outcome is unknown. Each of them sets what the one before set."""
+"""Times that a write is sent while its outcome is unknown. Sending it again changes nothing."""
 
 
 def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
-    """Read an outbox as a worker finds it: one request, unless very much waits."""
+    """Read the state of an outbox: one request for each MB of waiting entries."""
     position: Position = 0
     lease: Held | None = None
     due: list[OutboxEntry] = []
@@ -39,7 +39,7 @@ def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
         response = yield requests.waiting(table, outbox, now, after)
         for item in response["Items"]:
             if item["place"]["S"] == requests.CURSOR:
-                position = int(item["upto"]["N"])
+                position = int(item["checkpoint"]["N"])
                 lease = requests.read_lease(item)
             else:
                 due += _readable([item])
@@ -51,16 +51,16 @@ def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
 def take(
     table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
 ) -> Steps[Position | None]:
-    """Take the lease and return the position; None if another worker has it."""
+    """Take the lease and return the outbox's position; None if another worker has the lease."""
     try:
         response = yield from _repeated(requests.take_lease(table, claim, now, until, instead_of))
     except ConditionRefused:
         return None
-    return int(response["Attributes"]["upto"]["N"])
+    return int(response["Attributes"]["checkpoint"]["N"])
 
 
 def change(request: Request) -> Steps[bool]:
-    """Make a change that only the lease's holder may make; return whether it was."""
+    """Send a conditional write; return whether its condition held, so that the write was made."""
     try:
         yield from _repeated(request)
     except ConditionRefused:
@@ -69,7 +69,7 @@ def change(request: Request) -> Steps[bool]:
 
 
 def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
-    """Read all that failed, in the order of positions."""
+    """Read the entries of all events that failed, in the order of positions."""
     found: list[OutboxEntry] = []
     after: Item | None = None
     while True:
@@ -83,28 +83,28 @@ def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
 
 
 def retry(table: str, outbox: str, position: Position, now: int) -> Steps[bool]:
-    """Put an entry back, one that is dead or one that waits; return whether there is either."""
+    """Make an entry due now, whether dead or waiting; return whether the outbox has it."""
     response = yield requests.get_dead(table, outbox, position)
     if "Item" in response:
         dead = requests.read_entry(response["Item"])
         again = replace(dead, attempts=0, dead=False, due_at=now)
         if (yield from change(requests.revive(table, outbox, dead, again))):
             return True
-        # Somebody else was faster: it waits now.
+        # Another caller was faster: the entry waits now.
     return (yield from change(requests.hurry(table, outbox, position, now)))
 
 
 def _readable(items: Iterable[Item]) -> Iterator[OutboxEntry]:
-    """Yield the entries that can be read: one that cannot must not stop the others."""
+    """Yield the entries that can be read, and log the others."""
     for item in items:
         try:
             yield requests.read_entry(item)
         except StoredItemError as error:
-            _log.error("An entry of an outbox is passed over: %s", error)
+            _log.error("Skipped an entry of an outbox that cannot be read: %s", error)
 
 
 def _repeated(request: Request) -> Steps[Response]:
-    """Send a write, again if its outcome is unknown: carried out twice, it is as good as once."""
+    """Send a write, and again if its outcome is unknown: the second one changes nothing."""
     for _ in range(_MOST_SENDS - 1):
         try:
             return (yield request)
@@ -117,9 +117,9 @@ class DynamoOutbox(OutboxStrategy):
     """The state of outboxes on DynamoDB.
 
     Args:
-        config: name of the log's table.
-        gateway: what sends the requests.
-        tenant_id: whose events are published; None: those of all tenants.
+        config: name of the log table.
+        gateway: sends the requests.
+        tenant_id: tenant whose events are published. None: all tenants.
     """
 
     def __init__(
@@ -162,11 +162,11 @@ class DynamoOutbox(OutboxStrategy):
         self._run("outbox_release", change(request))
 
     def entries(self, outbox: str) -> list[OutboxEntry]:
-        """Return what failed; see `OutboxStrategy.entries`."""
+        """Return the entries of events that failed; see `OutboxStrategy.entries`."""
         return self._run("outbox_entries", entries(self._table, self._partition(outbox)))
 
     def retry(self, outbox: str, position: Position, now: int) -> None:
-        """Let an entry be tried again; see `OutboxStrategy.retry`."""
+        """Make an entry due now; see `OutboxStrategy.retry`."""
         partition = self._partition(outbox)
         if not self._run("outbox_retry", retry(self._table, partition, position, now)):
             raise UnknownOutboxEntryError(outbox, position)

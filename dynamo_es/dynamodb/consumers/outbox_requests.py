@@ -1,8 +1,8 @@
-"""Requests for outboxes, and their items in the log's table: pure functions.
+"""Requests for outboxes and their items in the log table, as pure functions.
 
-An outbox is a partition. Its item ``cursor`` says how far it is and who has the lease. Every
-event that failed has an item at its position; one that is given up is kept apart, behind the
-cursor, so that polling does not read (and pay for) the dead.
+An outbox is a partition. Its item ``cursor`` holds the position up to which everything was tried
+(``checkpoint``), and the lease. Each event that failed has an item at its position. A dead entry
+has a sort key after the cursor's, so that polling does not read (and pay for) the dead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import OutboxEntry
-from dynamo_es.dynamodb.log.items import place_of
+from dynamo_es.dynamodb.log.pages import place_of
 from dynamo_es.dynamodb.streams.keys import parse_stream_key, stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import StoredItemError
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 CURSOR: Final = "cursor"
-"""Sort key of an outbox's position; in text order behind every number."""
+"""Sort key of an outbox's position. In text order it comes after every number."""
 
 _DEAD: Final = "dead#"
 
-# A worker may write as long as nobody took the lease from it. A request of its own that arrives
-# late, after others, must not set the position back either.
-_STILL_MINE: Final = "leased_by = :worker AND upto <= :upto"
+# A worker may write until another takes the lease over. Nor may one of the worker's own requests,
+# arriving late, set the position back.
+_STILL_MINE: Final = "leased_by = :worker AND checkpoint <= :checkpoint"
 
 
 def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Request:
@@ -51,7 +51,7 @@ def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Req
 
 
 def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
-    """Query everything of an outbox, consistently: entries that wait, the cursor, dead entries."""
+    """Query a whole outbox, consistently: waiting entries, the cursor, dead entries."""
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "log_key = :outbox",
@@ -66,14 +66,14 @@ def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
 def take_lease(
     table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
 ) -> Request:
-    """Take the lease unless another worker has it; the reply has the cursor in it."""
+    """Take the lease unless another worker has it. The reply has the cursor in it."""
     values: dict[str, Any] = {
         ":worker": {"S": claim.worker},
         ":until": number(until),
         ":length": number(until - now),
         ":none": number(0),
     }
-    # Its own: an attempt of this same request whose reply was lost.
+    # The worker has the lease already if the reply to an earlier attempt was lost.
     condition = "attribute_not_exists(leased_by) OR leased_by = :worker"
     if instead_of is not None:
         condition += " OR (leased_by = :holder AND leased_until = :beat)"
@@ -85,7 +85,7 @@ def take_lease(
             "Key": _key(claim.outbox, CURSOR),
             "UpdateExpression": (
                 "SET leased_by = :worker, leased_until = :until, leased_for = :length, "
-                "upto = if_not_exists(upto, :none)"
+                "checkpoint = if_not_exists(checkpoint, :none)"
             ),
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
@@ -95,7 +95,7 @@ def take_lease(
 
 
 def read_lease(item: Item) -> Held | None:
-    """Return the lease in the item of a cursor, if a worker has it."""
+    """Return the lease in the item of a cursor; None if no worker has it."""
     if "leased_by" not in item:
         return None
     return Held(
@@ -103,16 +103,18 @@ def read_lease(item: Item) -> Held | None:
     )
 
 
-def move_cursor(table: str, claim: Claim, upto: Position, until: int) -> Request:
+def move_cursor(table: str, claim: Claim, checkpoint: Position, until: int) -> Request:
     """Move the cursor and renew the lease."""
-    return Request("update_item", _move(table, claim, upto, until))
+    return Request("update_item", _move(table, claim, checkpoint, until))
 
 
-def keep_entry(table: str, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> Request:
+def keep_entry(
+    table: str, claim: Claim, checkpoint: Position, until: int, entry: OutboxEntry
+) -> Request:
     """Put an entry that failed, and move the cursor, in one transaction."""
     item = entry_item(claim.outbox, entry)
     writes: list[dict[str, Any]] = [
-        {"Update": _move(table, claim, upto, until)},
+        {"Update": _move(table, claim, checkpoint, until)},
         {"Put": {"TableName": table, "Item": item}},
     ]
     if entry.dead:
@@ -120,23 +122,25 @@ def keep_entry(table: str, claim: Claim, upto: Position, until: int, entry: Outb
     return _transaction(writes)
 
 
-def drop_entry(table: str, claim: Claim, upto: Position, until: int, position: Position) -> Request:
+def drop_entry(
+    table: str, claim: Claim, checkpoint: Position, until: int, position: Position
+) -> Request:
     """Delete an entry that waits, and move the cursor, in one transaction."""
     return _transaction(
         [
-            {"Update": _move(table, claim, upto, until)},
+            {"Update": _move(table, claim, checkpoint, until)},
             {"Delete": _at(table, claim.outbox, place_of(position))},
         ]
     )
 
 
-def release_lease(table: str, claim: Claim, upto: Position | None) -> Request:
-    """Give the lease back, and move the cursor, if it is to be moved."""
+def release_lease(table: str, claim: Claim, checkpoint: Position | None) -> Request:
+    """Release the lease; move the cursor in the same write unless the checkpoint is None."""
     update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"
     values: Item = {":worker": {"S": claim.worker}}
-    if upto is not None:
-        update, condition = f"SET upto = :upto {update}", _STILL_MINE
-        values[":upto"] = number(upto)
+    if checkpoint is not None:
+        update, condition = f"SET checkpoint = :checkpoint {update}", _STILL_MINE
+        values[":checkpoint"] = number(checkpoint)
     return Request(
         "update_item",
         {
@@ -149,7 +153,7 @@ def release_lease(table: str, claim: Claim, upto: Position | None) -> Request:
 
 
 def get_dead(table: str, outbox: str, position: Position) -> Request:
-    """Read an entry that was given up, consistently."""
+    """Read a dead entry, consistently."""
     return Request(
         "get_item",
         {**_at(table, outbox, _DEAD + place_of(position)), "ConsistentRead": True},
@@ -157,7 +161,7 @@ def get_dead(table: str, outbox: str, position: Position) -> Request:
 
 
 def revive(table: str, outbox: str, dead: OutboxEntry, again: OutboxEntry) -> Request:
-    """Let a dead entry wait again, if it is there still, in one transaction."""
+    """Turn a dead entry into a waiting one, if it still exists, in one transaction."""
     place = _DEAD + place_of(dead.position)
     there = {"ConditionExpression": "attribute_exists(place)"}
     return _transaction(
@@ -169,7 +173,7 @@ def revive(table: str, outbox: str, dead: OutboxEntry, again: OutboxEntry) -> Re
 
 
 def hurry(table: str, outbox: str, position: Position, now: int) -> Request:
-    """Let an entry that waits be due now, and tried as often as a new one."""
+    """Make a waiting entry due now, with as many attempts as a new one."""
     return Request(
         "update_item",
         {
@@ -201,7 +205,7 @@ def read_entry(item: Item) -> OutboxEntry:
     """Return the entry of an item.
 
     Raises:
-        StoredItemError: the item is not one that this release wrote.
+        StoredItemError: this release did not write the item.
     """
     try:
         place = item["place"]["S"]
@@ -228,7 +232,7 @@ def read_entry(item: Item) -> OutboxEntry:
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
     """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
 
-    Every request here takes it as the outbox that it is for.
+    Pass it to the functions here as the outbox; `Claim.outbox` holds it too.
     """
     check_consumer(outbox)
     return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
@@ -242,14 +246,14 @@ def _at(table: str, outbox: str, place: str) -> dict[str, Any]:
     return {"TableName": table, "Key": _key(outbox, place)}
 
 
-def _move(table: str, claim: Claim, upto: Position, until: int) -> dict[str, Any]:
+def _move(table: str, claim: Claim, checkpoint: Position, until: int) -> dict[str, Any]:
     return {
         **_at(table, claim.outbox, CURSOR),
-        "UpdateExpression": "SET upto = :upto, leased_until = :until",
+        "UpdateExpression": "SET checkpoint = :checkpoint, leased_until = :until",
         "ConditionExpression": _STILL_MINE,
         "ExpressionAttributeValues": {
             ":worker": {"S": claim.worker},
-            ":upto": number(upto),
+            ":checkpoint": number(checkpoint),
             ":until": number(until),
         },
     }

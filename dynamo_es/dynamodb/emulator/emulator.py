@@ -1,7 +1,7 @@
-"""DynamoDB in this process, on moto: nothing to install but Python, nothing to start.
+"""`Emulator`: DynamoDB in this process, on moto. It needs Python only, and no server.
 
-The requests of an emulator's own clients are answered by a DynamoDB of its own. Other clients of
-the process, and those under ``mock_aws``, know nothing of it, nor it of them.
+An emulator answers the requests of its own clients only. Other clients of the process, and those
+under ``mock_aws``, do not see its tables, and it does not see theirs.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.config import DynamoConfig
 
-# Reserved never to exist (RFC 2606), so that a request could never leave this process, and
-# nothing of AWS's, so that no `mock_aws` answers in the emulator's place.
+# `.invalid` never exists (RFC 2606), so no request can leave this process. And it is no address of
+# AWS, so no `mock_aws` answers in the emulator's place.
 _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 
 
 class Emulator:
-    """One DynamoDB of the region us-east-1, its tables in memory until it is closed or dropped.
+    """A DynamoDB in the region us-east-1. Its tables are in memory until you close or drop it.
 
-    Safe to share between threads: it serves one request at a time, in 1 to 2 ms. It is slower
-    for transactions, which moto answers by copying the tables they touch, and says nothing about
-    the speed or the throttling of DynamoDB.
+    Safe to share between threads. It serves one request at a time, in 1 to 2 ms; transactions take
+    longer, because moto copies the tables that they touch. It shows neither the speed nor the
+    throttling of DynamoDB.
 
     Raises:
         MissingExtraError: moto is not installed.
@@ -45,7 +45,7 @@ class Emulator:
         self._engine = MotoEngine()
 
     def client(self, config: DynamoConfig) -> DynamoDBClient:
-        """Return a client of boto3 that this emulator answers; all see the same tables.
+        """Return a boto3 client of this emulator. All its clients see the same tables.
 
         Args:
             config: time-outs and attempts; endpoint and region are the emulator's own.
@@ -54,7 +54,7 @@ class Emulator:
         return client
 
     def streams_client(self, config: DynamoConfig) -> DynamoDBStreamsClient:
-        """Return a client of boto3 for ``dynamodbstreams``: the streams of the same tables.
+        """Return a boto3 client for ``dynamodbstreams``, for the streams of the same tables.
 
         Args:
             config: time-outs and attempts; endpoint and region are the emulator's own.
@@ -65,7 +65,7 @@ class Emulator:
         return client
 
     def close(self) -> None:
-        """Drop all tables; the clients go on, and find none."""
+        """Drop all tables. The clients still work, and find no tables."""
         self._engine.clear()
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Emulator:
 
 
 def emulated_client(config: DynamoConfig) -> DynamoDBClient:
-    """Return a client of an emulator of its own, which lives and ends with it.
+    """Return a client of a new emulator, which exists as long as the client.
 
     Args:
         config: time-outs and attempts; endpoint and region are the emulator's own.
@@ -90,12 +90,12 @@ def emulated_client(config: DynamoConfig) -> DynamoDBClient:
 def _make_client(
     service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
 ) -> Any:
-    # Loaded here: a process that works on AWS has no need of this module's share of its start.
+    # Loaded here, to keep the start of a process that works on AWS short.
     import boto3
     from botocore.session import Session
 
-    # Nothing of the environment is to reach the emulator: a profile that does not exist, or an
-    # endpoint that is configured for AWS, would fail it before the first request.
+    # The emulator ignores the environment: a missing profile, or an endpoint configured for AWS,
+    # would make it fail before the first request.
     unset = (None, None, None, None)
     nowhere = (None, None, os.devnull, None)
     core = Session(
@@ -112,9 +112,9 @@ def _make_client(
         endpoint_url=_ENDPOINT,
         config=client_config(config),
     )
-    # In the place of the connections, not in an event: botocore calls every handler of
-    # `before-send` even if one has replied, so where a test replies with an error, the request
-    # would be carried out all the same.
+    # It replaces the connections, and is no handler of `before-send`: botocore calls every handler
+    # even if one has replied, so if a test replied with an error, the request would still be
+    # carried out.
     client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
     return checking_parameters(client)
 
@@ -126,4 +126,4 @@ class _Wire:
         self.send = answer
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""

@@ -1,9 +1,8 @@
-"""moto's DynamoDB, called directly: the one module that knows moto's insides.
+"""Calls moto's DynamoDB directly. No other module uses moto's internals.
 
-``mock_aws`` would not do. It takes over every client of the process, and whenever one begins or
-ends anywhere in it, the tables of all of moto's accounts are dropped. Here the tables are in a
-backend that moto's registry of accounts does not know, and only requests of the emulator's own
-clients reach it.
+``mock_aws`` cannot be used here: it takes over every client of the process, and each time one
+begins or ends, moto drops the tables of all its accounts. The tables here are in a backend outside
+moto's registry of accounts, and only requests of the emulator's own clients reach it.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ _REGION: Final = "us-east-1"
 _ACCOUNT: Final = "123456789012"
 _ITERATORS_KEPT: Final = 1000
 
-# A child that is forked while another thread is served would wait for that thread for ever, and
-# begin with half of its request.
+# A child process that is forked during a request of another thread would wait for that thread for
+# ever, and see half of its request.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=backend_lock.acquire,
@@ -72,25 +71,26 @@ class _Streams(DynamoDBStreamsBackend):
         return self._tables
 
     def get_records(self, iterator_arn: str, limit: int) -> dict[str, Any]:
-        # A poller asks for ever, and moto forgets no iterator.
+        # A poller never stops getting iterators, and moto keeps them all.
         while len(self.shard_iterators) > _ITERATORS_KEPT:
             del self.shard_iterators[next(iter(self.shard_iterators))]
         iterator = self.shard_iterators[iterator_arn]
-        # moto undoes a refused transaction by putting a copy in the place of the table; the
-        # iterators made before would read the table that was, for ever.
+        # moto undoes a refused transaction by replacing the table with a copy. Iterators made
+        # before would read the old table for ever.
         if shard := self._get_table_from_arn(iterator_arn).stream_shard:
             iterator.stream_shard = shard
         return iterator.get(limit)
 
 
 class _Standalone:
-    """What both handlers ask moto's accounts for, and do not need."""
+    """Answers both handlers without moto's accounts."""
 
     def get_current_account(self) -> str:
         return _ACCOUNT
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        # Counts requests for `set_initial_no_auth_action_count`: those of the user's tests only.
+        # moto counts requests here for `set_initial_no_auth_action_count` of the user's tests: ours
+        # must not count.
         del resource
 
 
@@ -115,18 +115,18 @@ class _StreamsHandler(_Standalone, DynamoDBStreamsHandler):
 
 
 def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:
-    # moto is not safe for threads: two transactions can win the same condition. Its own lock,
-    # because its registry is emptied under that one, whenever a `mock_aws` begins or ends.
+    # moto is not safe for threads: two transactions can win the same condition. This takes moto's
+    # own lock, under which a `mock_aws` that begins or ends empties moto's registry.
     with backend_lock:
         normal = normalize_request(request)
         handler.setup_class(normal, request.url, normal.headers)
         status, headers, body = handler.call_action()
-        # moto keeps every object it ever made, each copy of a table included, for its server's
-        # dashboard; a process that runs for long would run out of memory.
+        # moto keeps every object that it ever made, and each copy of a table, for its server's
+        # dashboard. A long-running process would run out of memory.
         for service in ("dynamodb", "dynamodbstreams"):
             for model in model_data[service].values():
                 model.instances_tracked.clear()  # type: ignore[attr-defined]
     raw = MockRawResponse(body)
-    # As AWS does, and moto does not: what a reply weighs is part of what an observer is told.
+    # AWS sends this header and moto does not. Observers report the size of a reply.
     headers = {**headers, "content-length": str(raw.getbuffer().nbytes)}
     return AWSResponse(request.url, status, headers, raw)  # type: ignore[arg-type]

@@ -1,4 +1,9 @@
 """The log: pages of pointers to commits, in the total order of all streams.
 
-`items` are what its table holds, `requests` what is sent, `sequencing` gives positions.
+- `pages`, `markers` and `pointers`: the log table's items, and how a page is packed.
+- `requests`: what is sent, as pure functions.
+- `sequencer`: gives commits their positions; `inline_sequencer` does so right after an append.
+- `log` and `reader`: the log as consumers see it.
+- `set_aside`: commits that no sequencer of this release can read.
+- `unsequenced`: looks for commits that have no position yet.
 """

@@ -1,25 +1,26 @@
-"""Sequencing right after an append, in the process that made it: positions known at once."""
+"""`InlineSequencer`: gives a process's own appends their positions, right after each append."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import read_page
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, hint_of, sequence
+from dynamo_es.dynamodb.log.pages import read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer, pointer_to
+from dynamo_es.dynamodb.log.sequencer import SequencerMemory, sequence
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.items import Page
-    from dynamo_es.dynamodb.log.sequencer import Hint, Tables
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps
@@ -28,25 +29,46 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _MOST_WAITING: Final = 10_000
+"""Commits without a position that are kept for the next append."""
 _MOST_KNOWN: Final = 1_000
-_PAGES_A_LOOK: Final = 50
-_MOST_LOOKS: Final = 20
+"""Commits whose positions are remembered."""
+_PAGES_A_QUERY: Final = 50
+_MOST_QUERIES: Final = 20
+"""Queries that look for a commit's position in the newest pages."""
 
-_Key: TypeAlias = tuple[str, int, int]
-"""Stream, generation and first version of a commit."""
+
+class CommitKey(NamedTuple):
+    """Identifies a commit, for `InlineSequencer.position_of`.
+
+    Attributes:
+        stream_key: partition key of the stream.
+        generation: the stream's generation that the commit belongs to.
+        first_version: version of the first event, 1-based.
+    """
+
+    stream_key: str
+    generation: int
+    first_version: int
+
+    @classmethod
+    def of(cls, pointer: Pointer) -> CommitKey:
+        """Return the key of the commit that a pointer points to."""
+        return cls(pointer.stream_key, pointer.generation, pointer.first_version)
 
 
 class InlineSequencer:
     """Gives a process's own appends their positions. Safe to share between threads.
 
-    Threads take turns: who has waited often finds that another has sequenced its commit along
-    with its own. An append has succeeded when this begins, whatever happens here: a failure is
-    logged, and what is left without a position gets it with the process's next append, or from
-    any other sequencer.
+    Threads take turns. A thread that waited for its turn often finds that another has sequenced
+    its commit as well.
+
+    The append has succeeded before this begins. So a failure here is logged and not raised, and
+    commits without a position get one with the next append of the process, or from any other
+    sequencer.
 
     Args:
-        tables: where the commits and the log are.
-        gateway: what sends the requests.
+        tables: names of the tables.
+        gateway: sends the requests.
     """
 
     def __init__(self, tables: Tables, gateway: Gateway) -> None:
@@ -56,23 +78,25 @@ class InlineSequencer:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Begin with nothing: what waits is the parent's, which may be half done with it."""
+        """Forget all commits: the parent process sequences those that wait."""
         self._memory = SequencerMemory()
         self._turn = Lock()
         self._guard = Lock()
-        self._waiting: dict[_Key, Hint] = {}
-        self._known: OrderedDict[_Key, Position] = OrderedDict()
+        self._waiting: dict[CommitKey, Pointer] = {}
+        self._known: OrderedDict[CommitKey, Position] = OrderedDict()
 
-    def sequence(self, tenant_id: TenantId, stream_id: StreamId, append: Append) -> _Key | None:
-        """Sequence the commits of an append; return what the first one is found by.
+    def sequence(
+        self, tenant_id: TenantId, stream_id: StreamId, append: Append
+    ) -> CommitKey | None:
+        """Sequence the commits of an append; return the key of the first one, for `position_of`.
 
         Returns:
-            For `position_of`; None if nobody can tell: it is logged why.
+            None if sequencing failed, which is logged, or if the commit no longer exists.
         """
         try:
             hints = self._gateway.run("sequence", tenant_id, stream_id, self._hints(append))
             with self._guard:
-                self._waiting.update((_key(hint), hint) for hint in hints)
+                self._waiting.update((CommitKey.of(hint), hint) for hint in hints)
                 self._forget_some()
             with self._turn:
                 with self._guard:
@@ -80,21 +104,23 @@ class InlineSequencer:
                 if batch:
                     steps = sequence(self._tables, batch.values(), self._memory)
                     pages = self._gateway.run("sequence", tenant_id, stream_id, steps)
-                    self._settle(batch, pages)
-        except Exception as error:  # noqa: BLE001 - the append is done: nothing makes it look failed
+                    self._remember(batch, pages)
+        except Exception as error:  # noqa: BLE001 - the append succeeded, so it must not raise
             _log.warning(
-                "Stream %s: stored, but without a position so far. The next append of this "
-                "process tries again; so does `dynamo-es log repair`. %s",
+                "Stream %s: the events are stored, but have no position yet. The next append of "
+                "this process tries again; so does `dynamo-es log repair`. %s",
                 stream_id,
                 trace_error(error),
             )
             return None
-        return _key(hints[0]) if hints else None
+        return CommitKey.of(hints[0]) if hints else None
 
-    def position_of(self, tenant_id: TenantId, stream_id: StreamId, key: _Key) -> Position | None:
-        """Return the position of a commit that was sequenced lately; None if it is not found.
+    def position_of(
+        self, tenant_id: TenantId, stream_id: StreamId, key: CommitKey
+    ) -> Position | None:
+        """Return the position of a commit that was sequenced recently; None if it is not found.
 
-        Cost: nothing where this process gave it the position; else a request, or more.
+        Cost: no request if this process gave the commit its position; else 1 to 20.
         """
         with self._guard:
             known = self._known.get(key)
@@ -103,21 +129,24 @@ class InlineSequencer:
         try:
             return self._gateway.run("position", tenant_id, stream_id, _find(self._tables.log, key))
         except EventStoreError:
-            _log.warning("Stream %s: stored, but its position was not found.", stream_id)
+            _log.warning(
+                "Stream %s: the events are stored, but reading their position failed.", stream_id
+            )
             return None
 
-    def _hints(self, append: Append) -> Steps[list[Hint]]:
+    def _hints(self, append: Append) -> Steps[list[Pointer]]:
         if append.commits:
-            return [hint_of(commit.item) for commit in append.commits]
-        # They were stored already, maybe by a process that has died before it came to this.
+            return [pointer_to(commit.item) for commit in append.commits]
+        # The events were stored before, maybe by a process that died before it sequenced them.
         stream = append.stream
         response = yield requests.commit_at(stream.table, stream.key, append.last)
         items: list[Item] = [
             {**item, "stream_key": {"S": stream.key}} for item in response["Items"]
         ]
-        return [hint for hint in map(find_hint, items) if hint is not None]
+        return [hint for hint in map(find_pointer, items) if hint is not None]
 
-    def _settle(self, batch: Iterable[_Key], pages: list[Page]) -> None:
+    def _remember(self, batch: Iterable[CommitKey], pages: list[Page]) -> None:
+        """Remember the positions in the pages; the commits of the batch wait no longer."""
         with self._guard:
             for key in batch:
                 self._waiting.pop(key, None)
@@ -131,7 +160,7 @@ class InlineSequencer:
         if len(self._waiting) <= _MOST_WAITING:
             return
         _log.error(
-            "Nothing could be sequenced for %d commits: the oldest are left to "
+            "Sequencing fails: %d commits wait for a position. The oldest are left to "
             "`dynamo-es log repair`.",
             len(self._waiting),
         )
@@ -139,22 +168,18 @@ class InlineSequencer:
             del self._waiting[next(iter(self._waiting))]
 
 
-def _key(hint: Hint) -> _Key:
-    return hint.stream_key, hint.generation, hint.first_version
-
-
-def _positions(page: Page) -> Iterable[tuple[_Key, Position]]:
+def _positions(page: Page) -> Iterable[tuple[CommitKey, Position]]:
     position = page.first
     for pointer in page.pointers:
-        yield _key(pointer), position
+        yield CommitKey.of(pointer), position
         position += pointer.event_count
 
 
-def _find(log_table: str, key: _Key) -> Steps[Position | None]:
-    """Look through the newest pages: it has been put just now, by somebody else."""
+def _find(log_table: str, key: CommitKey) -> Steps[Position | None]:
+    """Look for a commit in the newest pages: another sequencer has just put it there."""
     after: Item | None = None
-    for _ in range(_MOST_LOOKS):
-        response = yield requests.newest_pages(log_table, _PAGES_A_LOOK, after)
+    for _ in range(_MOST_QUERIES):
+        response = yield requests.newest_pages(log_table, _PAGES_A_QUERY, after)
         for item in response["Items"]:
             for found, position in _positions(read_page(item)):
                 if found == key:

@@ -1,4 +1,4 @@
-"""The log on DynamoDB, as consumers see it."""
+"""`DynamoLog`: the log of all streams on DynamoDB, as consumers see it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.markers import marked_version
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
@@ -32,18 +33,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 
-_log = logging.getLogger("dynamo_es")
-
-
 class DynamoLog(LogStrategy):
     """The log of all streams and tenants on DynamoDB. Safe to share between threads.
 
     Args:
-        tables: where the log and the commits are.
-        gateway: what sends the requests.
-        hooks: of the storages, which know what this process appended; None: it appends nothing.
-        clock: seconds since the epoch.
-        most_bytes: what the events of a commit may take uncompressed.
+        tables: names of the tables of the log and the commits.
+        gateway: sends the requests.
+        hooks: of the storages, which know what this process appended. None: it appends nothing.
+        clock: returns seconds since the epoch.
+        most_bytes: bytes that the events of a commit may take uncompressed.
     """
 
     def __init__(
@@ -69,7 +67,7 @@ class DynamoLog(LogStrategy):
         return self._gateway.run("position", DEFAULT_TENANT, None, steps)
 
     def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
-        """Return a reader of what comes after a position; see `LogStrategy.reader`.
+        """Return a reader of the events after a position; see `LogStrategy.reader`.
 
         Cost: 1 request, or none for position 0.
         """
@@ -79,7 +77,7 @@ class DynamoLog(LogStrategy):
         return reader
 
     def unsequenced(self) -> bool:
-        """Whether events are after the log's end; see `LogStrategy.unsequenced`.
+        """Whether stored events have no position yet; see `LogStrategy.unsequenced`.
 
         Cost: 2 requests; up to 4 where this process has appended.
         """
@@ -88,39 +86,39 @@ class DynamoLog(LogStrategy):
         try:
             seen = self._gateway.run("look_further", DEFAULT_TENANT, None, steps)
         except EventStoreError:
-            _log.debug("The end of the log could not be looked at", exc_info=True)
+            _log.debug("Looking for events after the end of the log failed", exc_info=True)
             return False
         if seen.missed and not self._warned:
             self._warned = True
             _log.warning(
-                "Events are stored in the table %s that have no position in the log %s yet, so no "
-                "consumer gets them. If this lasts longer than a second or two, no sequencer runs: "
-                "start `dynamo-es sequence`, deploy the sequencer's Lambda function, or append "
-                'with DynamoConfig(sequencing="inline"). Run `dynamo-es log repair` for what is '
-                "stored already.",
+                "The table %s has events without a position in the log %s, so no consumer gets "
+                "them. If this lasts longer than a second or two, no sequencer runs: start "
+                "`dynamo-es sequence`, deploy the sequencer's Lambda function, or append with "
+                'DynamoConfig(sequencing="inline"). Then run `dynamo-es log repair` for the events '
+                "that are stored already.",
                 self._tables.events,
                 self._tables.log,
             )
         return seen.found
 
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
-        """Yield the live streams of a category; see `LogStrategy.streams`.
+        """Yield the streams of a category that exist; see `LogStrategy.streams`.
 
-        Cost: 16 requests, for the 16 partitions of a category's markers, 1 more for each MB
-        (about 10,000 streams) in them, and 1 for every hundred streams; then those of
-        `unsequenced`, which is asked at the end.
+        Cost: 16 requests, for the 16 partitions of a category's markers; 1 more for each MB
+        (about 10,000 streams) in them; 1 for every hundred streams; and those of `unsequenced`,
+        which is called at the end.
         """
         category_key = category_prefix(tenant_prefix(tenant_id), category)
         for digit in "0123456789abcdef":
-            lives = self._newest_lives(f"streams#{category_key}#{digit}", tenant_id)
-            while some := list(islice(lives, MAX_KEYS)):
-                steps = _alive(self._tables.events, category_key, some)
+            marked = self._newest_generations(f"streams#{category_key}#{digit}", tenant_id)
+            while some := list(islice(marked, MAX_KEYS)):
+                steps = _existing(self._tables.events, category_key, some)
                 yield from self._gateway.run("streams", tenant_id, None, steps)
         self.unsequenced()
 
-    def _newest_lives(self, log_key: str, tenant_id: TenantId) -> Iterator[_Life]:
-        """Yield the newest life of each stream that has a marker in a partition."""
-        newest: _Life | None = None
+    def _newest_generations(self, log_key: str, tenant_id: TenantId) -> Iterator[_Marked]:
+        """Yield the newest generation of each stream that has a marker in a partition."""
+        newest: _Marked | None = None
         after: Item | None = None
         while True:
             steps = _markers(self._tables.log, log_key, after)
@@ -128,21 +126,23 @@ class DynamoLog(LogStrategy):
             for item in items:
                 uuid, _, generation = item["place"]["S"].partition("#")
                 try:
-                    life = _Life(uuid, int(generation), int(item["upto"]["N"]))
+                    marked = _Marked(uuid, int(generation), marked_version(item))
                 except (KeyError, ValueError):
                     _log.error("The marker %s / %s cannot be read.", log_key, item["place"]["S"])
                     continue
-                # The lives of a stream follow each other: the last one is the newest.
-                if newest is not None and newest.uuid != life.uuid:
+                # The query returns the generations of a stream in order, so the last is the newest.
+                if newest is not None and newest.uuid != marked.uuid:
                     yield newest
-                newest = life
+                newest = marked
             if after is None:
                 break
         if newest is not None:
             yield newest
 
 
-class _Life(NamedTuple):
+class _Marked(NamedTuple):
+    """A marker: the version that the log has reached in a generation of a stream."""
+
     uuid: str
     generation: int
     version: int
@@ -153,24 +153,24 @@ def _markers(table: str, log_key: str, after: Item | None) -> Steps[tuple[list[I
     return response["Items"], response.get("LastEvaluatedKey")
 
 
-def _alive(table: str, category_key: str, lives: list[_Life]) -> Steps[list[StreamInLog]]:
-    """Return the streams whose first commit is of the life that the log knows, in their order."""
+def _existing(table: str, category_key: str, marked: list[_Marked]) -> Steps[list[StreamInLog]]:
+    """Return the streams whose first commit is of the generation that the log knows, in order."""
     keys: list[Item] = [
-        {"stream_key": {"S": f"{category_key}#{life.uuid}"}, "version": number(1)} for life in lives
+        {"stream_key": {"S": f"{category_key}#{one.uuid}"}, "version": number(1)} for one in marked
     ]
     items = yield from fetch_all(table, keys, lambda left: requests.get_beginnings(table, left))
     found = {item["stream_key"]["S"]: item for item in items}
-    alive = []
-    for life in lives:
-        key = f"{category_key}#{life.uuid}"
+    existing = []
+    for one in marked:
+        key = f"{category_key}#{one.uuid}"
         item = found.get(key, {})
-        if item.get("generation") == number(life.generation):
+        if item.get("generation") == number(one.generation):
             try:
                 _, category, uuid = parse_stream_key(key)
                 name = item["stream_name"]["S"] if "stream_name" in item else None
                 stream_id = StreamId(uuid, name, category=category)
             except (KeyError, ValueError):
-                _log.error("The stream %s is passed over: its name cannot be read.", key)
+                _log.error("The stream %s is left out: its name cannot be read.", key)
             else:
-                alive.append(StreamInLog(stream_id, life.version))
-    return alive
+                existing.append(StreamInLog(stream_id, one.version))
+    return existing

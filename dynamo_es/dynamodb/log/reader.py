@@ -1,4 +1,4 @@
-"""Reading the log: pages of pointers, and of the commits they point to only those selected."""
+"""`DynamoLogReader`: reads pages of pointers, and fetches only the commits that are selected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import LogReader
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dynamo_es.contracts import Selection
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _FIRST_PAGES: Final = 8
-"""Pages of the first query; each further one has twice as many, up to what one reply takes."""
+"""Pages of the first query. Each further query asks for twice as many."""
 _MOST_PAGES: Final = 1024
+"""Pages of the largest query with a limit. The ones after it take as many as a reply holds."""
 
 
 class _Placed(NamedTuple):
@@ -50,17 +52,17 @@ class _Placed(NamedTuple):
 
 
 class DynamoLogReader(LogReader):
-    """A reader of the log on DynamoDB; made by `DynamoLog.reader`.
+    """A reader of the log on DynamoDB; `DynamoLog.reader` makes it.
 
-    It reads at half price what may be read so: a page that comes too late is noticed, because
-    positions have no gaps; a commit that is not there yet is asked for again, consistently.
+    Reads are eventually consistent, at half the price. A missing page shows, because positions
+    have no gaps. Pages and commits that are missing are read again, consistently.
 
     Args:
-        tables: where the log and the commits are.
-        gateway: what sends the requests.
-        after: position to begin after.
-        selection: what to return.
-        most_bytes: what the events of a commit may take uncompressed.
+        tables: names of the tables of the log and the commits.
+        gateway: sends the requests.
+        after: position to begin after, exclusive; 0 for the beginning.
+        selection: selects the events to return.
+        most_bytes: bytes that the events of a commit may take uncompressed.
     """
 
     def __init__(
@@ -98,10 +100,10 @@ class DynamoLogReader(LogReader):
         return self._gateway.run("read_log", DEFAULT_TENANT, None, self._read())
 
     def begin(self) -> Steps[None]:
-        """Find the page that the first position is in.
+        """Find the page that holds the position to begin after.
 
         Raises:
-            InvalidPositionError: the log has not reached it.
+            InvalidPositionError: the log has not reached that position.
         """
         if self._after == 0:
             return
@@ -126,14 +128,14 @@ class DynamoLogReader(LogReader):
             records = yield from self._read_commits(chosen)
             for _ in chosen:
                 self._pending.popleft()
-            # What is not selected in between is looked at, too.
+            # The position also moves past the commits in between that are not selected.
             following = self._pending[0].position if self._pending else self._next
             self._position = following - 1
             if records:
                 return records
 
     def _read_pages(self) -> Steps[bool]:
-        """Take in some pages; return whether the log ends with them."""
+        """Read some pages; return whether the log ends with them."""
         limit = self._pages if self._pages <= _MOST_PAGES else None
         for consistent in (False, True):
             response = yield requests.pages_from(
@@ -146,14 +148,14 @@ class DynamoLogReader(LogReader):
             raise StoredItemError(
                 PAGES_KEY,
                 str(self._next),
-                f"no page begins at position {self._next}, but a later one is there: positions "
-                "have no gaps. Run `dynamo-es log verify`.",
+                f"no page begins at position {self._next}, but a later page exists. Positions "
+                "must have no gaps: run `dynamo-es log verify`.",
             )
         self._pages *= 2
         return "LastEvaluatedKey" not in response
 
     def _take_all(self, pages: list[Page]) -> bool:
-        """Take in pages as far as they follow each other; return whether that is all of them."""
+        """Take pages in until one leaves a gap; return whether none does."""
         for page in pages:
             if page.first != self._next:
                 return False
@@ -166,11 +168,11 @@ class DynamoLogReader(LogReader):
         for pointer in page.pointers:
             placed = _Placed(pointer, position)
             if placed.last > self._after and self._chooses(pointer):
-                # Another one's key would have the whole request refused.
+                # DynamoDB would refuse the whole request for a key that no stream can have.
                 if pointer.can_have_marker and pointer.stream_key:
                     self._pending.append(placed)
                 else:
-                    self._pass_over(placed, "no stream can have it.")
+                    self._pass_over(placed, "no stream can have such a commit.")
             position = placed.last + 1
 
     def _read_commits(self, chosen: list[_Placed]) -> Steps[list[RecordedRaw]]:
@@ -186,7 +188,7 @@ class DynamoLogReader(LogReader):
                     records += self._records(placed, found[placed.key])
                 except StoredItemError as error:
                     unreadable.append((placed, error.reason))
-        # All is read: a failure before would have this piece read, and counted, again.
+        # Only now: after a failed read above, this piece is read, and would be counted, again.
         for placed, reason in unreadable:
             self._pass_over(placed, reason)
         return records
@@ -195,7 +197,7 @@ class DynamoLogReader(LogReader):
         self._passed_over += 1
         _log.error(
             "Position %d is passed over: the commit at version %d of %s cannot be read: %s "
-            "`dynamo-es log verify` lists such commits.",
+            "Run `dynamo-es log verify` to list such commits.",
             placed.position,
             placed.pointer.first_version,
             placed.pointer.stream_key,
@@ -205,7 +207,7 @@ class DynamoLogReader(LogReader):
     def _fetch(
         self, wanted: Iterable[_Placed], *, consistent: bool
     ) -> Steps[dict[tuple[str, int], Item]]:
-        # Two lives of a stream may have a commit each at the same version.
+        # Two generations of a stream may each have a commit at the same version.
         keys: list[Item] = [
             {"stream_key": {"S": key}, "version": number(version)}
             for key, version in dict.fromkeys(placed.key for placed in wanted)
@@ -241,26 +243,28 @@ def records_of(
     Args:
         pointer: to the commit.
         item: the commit as stored.
-        first: position of its first event.
-        most_bytes: what the events may take uncompressed.
+        first: position of the first event, 1-based.
+        most_bytes: bytes that the events may take uncompressed.
 
     Raises:
-        StoredItemError: the commit is not what the pointer says.
+        StoredItemError: the commit cannot be read, or differs from the pointer.
     """
     if "item_format" in item:
-        raise _unreadable(pointer, "a newer release wrote it, in a format of its own.")
+        raise _unreadable(
+            pointer, "a newer release wrote it, in a format that this one cannot read."
+        )
     try:
         tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
         stream_id = StreamId(uuid, pointer.stream_name, category=category)
     except ValueError:  # an InvalidStreamIdError is one, too
         raise _unreadable(
-            pointer, "its key is not a stream's, or its name not that stream's."
+            pointer, "its key is not a stream's, or its name is not that stream's."
         ) from None
     version = None if pointer.versionless else pointer.first_version
     events = decode_events(item, stream_id, version, most_bytes)
     if len(events) != pointer.event_count:
         raise _unreadable(
-            pointer, f"it has {len(events)} events, and {pointer.event_count} positions."
+            pointer, f"it has {len(events)} events, but {pointer.event_count} positions."
         )
     return [
         RecordedRaw(event, position, tenant_id, pointer.generation)
@@ -273,11 +277,11 @@ def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
 
 
 def chooser(selection: Selection) -> Callable[[Pointer], bool]:
-    """Return whether a commit may hold what is selected, by its pointer alone."""
+    """Return a function that tells from a pointer whether the commit may hold selected events."""
     names = selection.event_names
     tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
     category = selection.category
-    # The key without its UUID ends with the category; with the tenant known it is all of it.
+    # A key is tenant, category and UUID. Without the UUID it ends with the category.
     whole = None if tenant is None or category is None else category_prefix(tenant, category)
     suffix = None if category is None else category_prefix("#", category)
 
@@ -296,6 +300,6 @@ def chooser(selection: Selection) -> Callable[[Pointer], bool]:
 
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:
-    # A fence has no generation.
+    # After a deletion, a fence (without generation) or another generation's commit is there.
     generation = found.get(placed.key, {}).get("generation")
     return generation == number(placed.pointer.generation)

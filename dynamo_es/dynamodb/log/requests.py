@@ -1,27 +1,28 @@
-"""Requests for the log's table: pure functions that build what is sent, and nothing else."""
+"""Requests of the log, as pure functions: for pages, markers, and the commits they point to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, PAGES_KEY, place_of
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, place_of
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.items import Marker, Pointer
+    from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
-# What a pointer is made of.
+# The attributes that a pointer is made of.
 _OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
     "item_format"
 )
-# What a record is made of, next to its pointer.
+# The attributes that events are made of, with a pointer at hand.
 _COMMIT: Final = "stream_key, version, generation, events, outbox, item_format"
-# What a pointer is made of, and what tells a fence and a snapshot from a commit.
+# The attributes that a pointer is made of, and those that only fences and snapshots have.
 ANY_ITEM_OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
     "closed, snapshot_version, item_format"
@@ -37,8 +38,8 @@ def newest_pages(table: str, limit: int, after: Item | None = None) -> Request:
     """Query pages from the newest one down, consistently.
 
     Args:
-        table: the log's.
-        limit: most pages.
+        table: name of the log table.
+        limit: number of pages at most.
         after: ``LastEvaluatedKey`` of the reply before.
     """
     params: dict[str, Any] = {
@@ -78,11 +79,11 @@ def pages_from(
     """Query the pages that begin at a position or after, in order.
 
     Args:
-        table: the log's.
+        table: name of the log table.
         position: first position of the first page.
-        limit: most pages; None: as many as one reply takes (1 MB).
-        consistent: pages come in the order in which they were put, so at half the price only
-            the newest may be missing.
+        limit: number of pages at most. None: as many as one reply holds (1 MB).
+        consistent: whether to read consistently, at twice the price. Otherwise the newest pages
+            may be missing.
     """
     params: dict[str, Any] = {
         "TableName": table,
@@ -99,7 +100,7 @@ def pages_from(
 
 
 def get_commits(table: str, keys: Iterable[Item], *, consistent: bool) -> Request:
-    """Read commits: at most 100, each once. Without what their pointers have."""
+    """Read commits, at most 100, each once; without the attributes that their pointers hold."""
     return Request(
         "batch_get_item",
         {
@@ -115,7 +116,7 @@ def get_commits(table: str, keys: Iterable[Item], *, consistent: bool) -> Reques
 
 
 def get_beginnings(table: str, keys: Iterable[Item]) -> Request:
-    """Read what tells whether a stream lives, and its name: at most 100, each once."""
+    """Read generation and name of streams from their first commits: at most 100, each once."""
     return Request(
         "batch_get_item",
         {
@@ -149,7 +150,7 @@ def get_page(table: str, first: Position) -> Request:
 
 
 def put_page(table: str, item: Item) -> Request:
-    """Put a page where none is."""
+    """Put a page where there is none."""
     return Request(
         "put_item",
         {
@@ -161,7 +162,7 @@ def put_page(table: str, item: Item) -> Request:
 
 
 def replace_page(table: str, item: Item, writer: str) -> Request:
-    """Put a page in the place of one that a given writer has put there."""
+    """Put a page in place of the page of a given writer."""
     return Request(
         "put_item",
         {
@@ -174,7 +175,7 @@ def replace_page(table: str, item: Item, writer: str) -> Request:
 
 
 def delete_page(table: str, first: Position, writer: str) -> Request:
-    """Delete the page that a given writer has put at a position."""
+    """Delete the page at a position if a given writer has put it."""
     return Request(
         "delete_item",
         {
@@ -199,22 +200,22 @@ def get_marker(table: str, marker: Marker) -> Request:
     return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
 
 
-def raise_marker(table: str, marker: Marker, upto: int) -> Request:
-    """Say that a stream's generation is in the log up to a version, unless it is further."""
+def raise_marker(table: str, marker: Marker, version: int) -> Request:
+    """Raise a marker to a version, unless it is at that version or a later one."""
     return Request(
         "update_item",
         {
             "TableName": table,
             "Key": marker.key,
-            "UpdateExpression": "SET upto = :upto",
-            "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
-            "ExpressionAttributeValues": {":upto": number(upto)},
+            "UpdateExpression": "SET last_version = :version",
+            "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
+            "ExpressionAttributeValues": {":version": number(version)},
         },
     )
 
 
 def commit_at(table: str, stream_key: str, version: int) -> Request:
-    """Query the commit that a version of a stream is in, without its events."""
+    """Query the commit that holds a version of a stream, without its events."""
     return Request(
         "query",
         {
@@ -230,19 +231,19 @@ def commit_at(table: str, stream_key: str, version: int) -> Request:
 
 
 def commits_before(table: str, pointer: Pointer, start: int, after: Item | None = None) -> Request:
-    """Query the commits below one, of its generation, in the order of their versions.
+    """Query the commits before a commit, of the same generation, in the order of versions.
 
     Args:
-        table: the events table.
-        pointer: the commit they come before.
-        start: version to begin with, inclusive; below the commit's.
-        after: ``LastEvaluatedKey`` of the page before.
+        table: name of the events table.
+        pointer: to the commit.
+        start: version to begin with, inclusive; less than the commit's.
+        after: ``LastEvaluatedKey`` of the reply before.
     """
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key AND version BETWEEN :start AND :end",
-        # Neither fences nor commits of other generations; but what has no generation at all
-        # is nothing to pass over.
+        # Without fences and commits of other generations. A damaged item without a generation is
+        # returned: later commits must wait for it.
         "FilterExpression": (
             "generation = :generation"
             " OR (attribute_not_exists(closed) AND NOT attribute_type(generation, :number))"

@@ -1,11 +1,13 @@
-"""Sequencing: gives commits their positions in the log, each exactly one.
+"""The sequencer: gives every commit its positions in the log, each exactly once.
 
-What it is told (*hints*: this commit exists) may be late, repeated, out of order or
-incomplete, and any number of sequencers may run at once or die at any request: what they
-write does not depend on it. A page goes to the position after the last one, under the
-condition that nothing is there, and only when the markers of all pages before it are
-applied. So the markers that a sequencer has read are the truth whenever its page is taken,
-and if they are not, another page was faster, and it begins again.
+A sequencer is given *hints*: pointers that say that a commit exists. Hints may be late, repeated,
+out of order or incomplete, and any number of sequencers may run at once or die at any request: the
+log that they write is the same.
+
+Two rules make it so. A page is put at the position after the last one, on the condition that no
+page is there. And it is put only after the markers of all earlier pages are applied. So if the put
+succeeds, the markers that the sequencer has read are true. If another page was faster, the put is
+refused, and the sequencer begins again.
 """
 
 from __future__ import annotations
@@ -13,22 +15,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.hints import check_identity
-from dynamo_es.dynamodb.log.items import (
+from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.pages import (
     MAX_POINTERS,
     PAGES_KEY,
-    Marker,
     Page,
-    Pointer,
     fill_page,
     place_of,
-    pointer_to,
     read_page,
 )
+from dynamo_es.dynamodb.log.pointers import Pointer, check_identity, pointer_to
 from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
@@ -41,33 +41,54 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position
 
-Hint: TypeAlias = Pointer
-"""That this commit was stored: never that it may have been."""
-
 _MOST_PUTS: Final = 3
-"""Of one page, while nobody can say whether it was stored."""
+"""Times that a page is put while it is unknown whether it was stored."""
 
 
 class _UnreadableError(Exception):
     """A commit before a hinted one cannot be read.
 
     Attributes:
-        before: the commits that come before it, and after what the log has.
-        error: what is wrong with it.
+        before: the commits between the end of the log and the unreadable one.
+        error: the reason.
     """
 
-    def __init__(self, before: list[Hint], error: StoredItemError) -> None:
+    def __init__(self, before: list[Pointer], error: StoredItemError) -> None:
         super().__init__(str(error))
         self.before = before
         self.error = error
+
+
+class _Step(NamedTuple):
+    """What one step of a sequencer has done.
+
+    Attributes:
+        pages: the page that it put; empty if the log had everything.
+        left: the commits that did not fit in the page.
+    """
+
+    pages: list[Page]
+    left: list[Pointer]
+
+
+class _Fresh(NamedTuple):
+    """Commits that the log lacks.
+
+    Attributes:
+        commits: in the order in which they get their positions.
+        waiting: number of hints left out because an earlier commit of their stream is set aside.
+    """
+
+    commits: list[Pointer]
+    waiting: int
 
 
 class Tables(NamedTuple):
     """Names of the tables.
 
     Attributes:
-        events: where the commits are.
-        log: where pages and markers are.
+        events: the table of the commits.
+        log: the table of pages and markers.
     """
 
     events: str
@@ -76,65 +97,60 @@ class Tables(NamedTuple):
 
 @dataclass(slots=True)
 class SequencerMemory:
-    """What a process knows of the log; however old, it is safe. Threads may share it.
+    """What a process remembers of the log. It may be out of date, and threads may share it.
 
     Attributes:
-        new_id: makes up the id of a page, unlike every other.
-        settled: the markers of all pages below this position are applied: a fact that lasts.
-        alone: whether the last page below it is this process's own, put without a race: the
-            log probably still ends there. If not, the put of the next page is refused.
-        clock: seconds since the epoch.
-        set_aside: places, in the log's table, of the commits that this process has set aside.
-        waiting: how many hints it has left out, because a commit before them is set aside.
+        new_id: returns a new unique id for a page.
+        marked_below: the markers of all pages below this position are applied, for ever.
+        alone: whether this process put the last page below that position, without a race. The log
+            probably still ends there; if not, the put of the next page is refused.
+        clock: returns seconds since the epoch.
+        set_aside: sort keys, in the log table, of the commits that this process has set aside.
+        waiting: number of hints left out so far because an earlier commit is set aside.
     """
 
     new_id: Callable[[], str] = field(default=lambda: uuid4().hex)
-    settled: Position | None = None
+    marked_below: Position | None = None
     alone: bool = False
     clock: Callable[[], float] = time.time
     set_aside: set[str] = field(default_factory=set)
     waiting: int = 0
 
 
-def hint_of(item: Item) -> Hint:
-    """Return the hint that a commit exists, from its item as stored (or its stream record's image).
+def sequence(
+    tables: Tables, hints: Iterable[Pointer], memory: SequencerMemory
+) -> Steps[list[Page]]:
+    """Give the hinted commits, and earlier ones of their streams, their positions in the log.
 
-    Raises:
-        StoredItemError: it is not a commit, but a fence or a snapshot.
-    """
-    return pointer_to(item)
-
-
-def sequence(tables: Tables, hints: Iterable[Hint], memory: SequencerMemory) -> Steps[list[Page]]:
-    """Give the hinted commits, and those before them in their streams, their positions.
+    A commit that cannot be read is set aside: it gets no position, nor do later commits of its
+    stream. Other streams go on.
 
     Args:
-        tables: where they are.
-        hints: commits that are stored, or were: in any order, repeated, or with some missing.
-            Streams keep the order in which they are given here as far as versions allow.
+        tables: names of the tables.
+        hints: pointers to commits that are stored, or were, in any order. They may repeat
+            themselves or leave commits out. Streams keep the order of the hints as far as
+            versions allow.
         memory: of this process.
 
     Returns:
-        The pages that this call has put, mostly one; not what was in the log already or what
-        another sequencer was faster with. A commit that cannot be read gets no position, nor do
-        those after it in its stream: it is set aside, and the others go on.
+        The pages that this call has put, usually one. Commits that were in the log before, or
+        that another sequencer put there, are not in them.
 
     Raises:
-        StoredItemError: the newest page cannot be read: run `dynamo-es log repair`.
-        ServiceError: AWS refused or did not answer; call again with the same hints. The log
-            is sound at every request, and the next call goes on where this one ended.
+        StoredItemError: the newest page is unreadable. Run `dynamo-es log repair`.
+        ServiceError: AWS refused or did not answer. The log is sound: call again with the same
+            hints.
 
-    Cost: 3 requests and 1 for each stream of a page; 2 and 1 each where the last page is this
-    process's own. 1 more for each stream whose commits before the hint are not in the log,
-    and for each stream of a last page that a sequencer in trouble left without markers.
+    Cost: 3 requests, and 1 for each stream of a page. If this process put the last page, 2 and 1
+    for each. 1 more for each stream with commits before the hint that the log lacks, and for each
+    stream of a last page whose sequencer died before it applied the markers.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
     while pending:
-        page, left = yield from _sequence_some(tables, pending[:MAX_POINTERS], memory)
-        if page is not None:
-            pages.append(page)
-        pending = left + pending[MAX_POINTERS:]
+        step = yield from _sequence_some(tables, pending[:MAX_POINTERS], memory)
+        pages += step.pages
+        pending = step.left + pending[MAX_POINTERS:]
     return pages
 
 
@@ -146,10 +162,10 @@ def last_position(log_table: str) -> Steps[Position | None]:
     return None
 
 
-def _in_order(hints: Iterable[Hint]) -> list[Hint]:
-    """Return each hint once, those of a stream in the order of lives and versions.
+def _in_order(hints: Iterable[Pointer]) -> list[Pointer]:
+    """Return each hint once, with the hints of a stream in the order of generation and version.
 
-    They share out the places that they had.
+    The hints of a stream keep the places of that stream: of b2 a b1 it makes b1 a b2.
     """
     unique = {(hint.stream_key, hint.generation, hint.first_version): hint for hint in hints}
     of_stream: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
@@ -159,79 +175,75 @@ def _in_order(hints: Iterable[Hint]) -> list[Hint]:
 
 
 def _sequence_some(
-    tables: Tables, hints: Sequence[Hint], memory: SequencerMemory
-) -> Steps[tuple[Page | None, list[Hint]]]:
-    """Put one page; return it, if anything was to be put, and what did not fit in it."""
+    tables: Tables, hints: Sequence[Pointer], memory: SequencerMemory
+) -> Steps[_Step]:
+    """Put one page, or none if the log holds all that is hinted."""
     lost = 0
     while True:
         first = yield from _end_of_log(tables, memory)
-        fresh, waiting = yield from _not_in_log(tables, hints, memory)
-        if not fresh:
-            memory.waiting += waiting
-            return None, []
-        page, item = fill_page(first, fresh, memory.new_id())
+        fresh = yield from _not_in_log(tables, hints, memory)
+        if not fresh.commits:
+            memory.waiting += fresh.waiting
+            return _Step([], [])
+        page, item = fill_page(first, fresh.commits, memory.new_id())
         if (yield from _put(tables, page, item)):
             yield from _apply_markers(tables, page)
-            memory.settled, memory.alone = page.following, not lost
-            memory.waiting += waiting
-            return page, fresh[len(page.pointers) :]
+            memory.marked_below, memory.alone = page.following, not lost
+            memory.waiting += fresh.waiting
+            return _Step([page], fresh.commits[len(page.pointers) :])
         memory.alone = False
         lost += 1
         yield Pause(lost)
 
 
 def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
-    """Return the position after the last one, all pages before it being settled."""
-    # Read nothing where the guess is good. Where it is not, the put of the page will tell.
-    if memory.alone and memory.settled is not None:
-        return memory.settled
+    """Return the position after the last one, once the markers of all pages are applied."""
+    # A process that wrote the last page reads nothing. If the log goes on there, the put of the
+    # next page is refused.
+    if memory.alone and memory.marked_below is not None:
+        return memory.marked_below
     response = yield requests.newest_page(tables.log)
     end = 1
     for item in response["Items"]:
         page = read_page(item)
         end = page.following
-        if end != memory.settled:
-            yield from _settle(tables, page)
-    memory.settled = end
+        if end != memory.marked_below:
+            yield from _apply_markers_again(tables, page)
+    memory.marked_below = end
     return end
 
 
-def _settle(tables: Tables, page: Page) -> Steps[None]:
-    """Apply the markers of a page whose writer may have died before it did.
+def _apply_markers_again(tables: Tables, page: Page) -> Steps[None]:
+    """Apply the markers of another's page: its writer may have died before it did.
 
     Raises:
-        StoredItemError: some of its commits can have no marker: the log ends there.
+        StoredItemError: a commit cannot, so no sequencer can go on after this page.
     """
     if not all(pointer.can_have_marker for pointer in page.pointers):
         raise StoredItemError(
             PAGES_KEY,
             place_of(page.first),
-            "it points to what no stream can have. Run `dynamo-es log repair`.",
+            "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
         )
     yield from _apply_markers(tables, page)
 
 
 def _apply_markers(tables: Tables, page: Page) -> Steps[None]:
-    upto = {Marker.of(pointer): pointer.last_version for pointer in page.pointers}
-    for marker, version in upto.items():
+    last_versions = {Marker.of(pointer): pointer.last_version for pointer in page.pointers}
+    for marker, version in last_versions.items():
         try:
             yield requests.raise_marker(tables.log, marker, version)
-        except ConditionRefused:  # it is there already, or further
+        except ConditionRefused:  # the marker is at this version already, or at a later one
             continue
 
 
-def _not_in_log(
-    tables: Tables, hints: Sequence[Hint], memory: SequencerMemory
-) -> Steps[tuple[list[Hint], int]]:
-    """Return the hinted commits that are not in the log, and before each what it comes after.
+def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemory) -> Steps[_Fresh]:
+    """Return the hinted commits that the log lacks, each after the earlier ones of its stream.
 
-    More than a page takes may come back: from there on, they are not looked into.
-
-    Returns:
-        The commits, and how many hints are left out because a commit before them is set aside.
+    More commits than a page takes may come back. The surplus is returned as hinted, not looked up.
     """
-    upto = yield from _read_markers(tables.log, hints)
-    fresh: list[Hint] = []
+    last_versions = yield from _read_markers(tables.log, hints)
+    fresh: list[Pointer] = []
     damaged: list[StoredItemError] = []
     blocked: set[Marker] = set()
     waiting = 0
@@ -240,10 +252,10 @@ def _not_in_log(
             fresh.append(hint)
             continue
         marker = Marker.of(hint)
-        known = upto.get(marker, 0)
+        known = last_versions.get(marker, 0)
         if hint.last_version <= known:
             continue
-        found: list[Hint] = []
+        found: list[Pointer] = []
         if hint.first_version > known + 1 and marker not in blocked:
             try:
                 found = yield from _between(tables.events, known, hint)
@@ -261,29 +273,29 @@ def _not_in_log(
                 fresh.append(commit)
             else:
                 damaged.append(_overlapping(commit))
-        upto[marker] = known
+        last_versions[marker] = known
     yield from set_aside(tables.log, damaged, memory)
-    return fresh, waiting
+    return _Fresh(fresh, waiting)
 
 
-def _read_markers(table: str, hints: Sequence[Hint]) -> Steps[dict[Marker, int]]:
-    """Return the last version in the log of each hinted stream that has any there."""
+def _read_markers(table: str, hints: Sequence[Pointer]) -> Steps[dict[Marker, int]]:
+    """Return the last version that the log holds of each hinted stream; nothing if it has none."""
     keys: list[Item] = [marker.key for marker in dict.fromkeys(map(Marker.of, hints))]
     items = yield from fetch_all(table, keys, lambda left: requests.get_markers(table, left))
     return {
-        Marker(item["log_key"]["S"], item["place"]["S"]): int(item["upto"]["N"]) for item in items
+        Marker(item["log_key"]["S"], item["place"]["S"]): marked_version(item) for item in items
     }
 
 
-def _between(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
-    """Return the commits after a version, up to the hinted one; not what was deleted since.
+def _between(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
+    """Return the commits after a version and before the hinted one, as far as they are stored.
 
-    A page full is enough: the hinted commit comes on a later one then, and so do the others.
+    A page of them is enough: the others, and the hinted one, go into a later page.
 
     Raises:
-        _UnreadableError: one of them cannot be read.
+        _UnreadableError: a commit cannot be read.
     """
-    found: list[Hint] = []
+    found: list[Pointer] = []
     after: Item | None = None
     while len(found) < MAX_POINTERS:
         response = yield requests.commits_before(table, hint, known + 1, after)
@@ -302,7 +314,7 @@ def _between(table: str, known: int, hint: Hint) -> Steps[list[Hint]]:
     return found
 
 
-def _overlapping(commit: Hint) -> StoredItemError:
+def _overlapping(commit: Pointer) -> StoredItemError:
     return StoredItemError(
         commit.stream_key,
         commit.first_version,
@@ -311,10 +323,10 @@ def _overlapping(commit: Hint) -> StoredItemError:
 
 
 def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
-    """Put a page; return whether it is in the log, and not another one in its place.
+    """Put a page; return whether it is in the log, rather than another page at its position.
 
     Raises:
-        OutcomeUnknown: it is not there, and may still arrive; then it is a page like any other.
+        OutcomeUnknown: the page is not in the log so far, and may still arrive. It is sound then.
     """
     unknown: OutcomeUnknown | None = None
     for attempt in range(1, _MOST_PUTS + 1):

@@ -1,13 +1,13 @@
-"""Commits that are set aside: no sequencer of this release can read them, so they get no position.
+"""Commits that are set aside: this release cannot read them, so they get no position.
 
-Each has an item in the log's table, under the partition key ``set-aside``. Its sort key is
+Each has an item in the log table, under the partition key ``set-aside``. The sort key is
 ``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``: a stream's key may be twice
-as long as a sort key. It holds the stream's key, the commit's version, the reason (without any
-value of the commit) and the time of its first discovery.
+as long as a sort key. The item holds the stream's key, the commit's version, the reason (without
+any value of the commit) and the time when a sequencer first found the commit.
 
-Later commits of the same generation wait for a commit that is set aside: they get their positions
-after it. Everything else goes on. ``dynamo-es log set-aside`` lists these items; a complete
-``dynamo-es log repair`` removes those whose commit can be read by now, or is gone.
+Later commits of the same generation wait: they get their positions once the commit can be read.
+Other streams go on. ``dynamo-es log set-aside`` lists these items. A complete
+``dynamo-es log repair`` removes the items of commits that can be read again or are gone.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ SET_ASIDE_KEY: Final = "set-aside"
 """Partition key of the commits that are set aside."""
 
 _MOST_NOTED: Final = 10_000
+"""Commits that a process remembers to have set aside."""
 
 _log = logging.getLogger("dynamo_es")
 
@@ -43,9 +44,9 @@ class SetAside:
 
     Attributes:
         stream_key: partition key of its stream in the events table.
-        version: its sort key there, as text: it may be no version.
-        reason: why it cannot be read.
-        since: when a sequencer came upon it first.
+        version: its sort key there, as text: a damaged item's may not be a version.
+        reason: why the commit cannot be read.
+        since: when a sequencer first found it.
     """
 
     stream_key: str
@@ -55,13 +56,18 @@ class SetAside:
 
     @classmethod
     def of(cls, error: StoredItemError, now: float) -> SetAside:
-        """Return what becomes of a commit that cannot be read; ``now``: seconds since the epoch."""
+        """Return the entry of a commit that cannot be read.
+
+        Args:
+            error: says which commit, and why.
+            now: seconds since the epoch.
+        """
         since = datetime.fromtimestamp(now, UTC)
         return cls(error.stream_key, str(error.version), error.reason, since)
 
     @classmethod
     def read(cls, item: Item) -> SetAside:
-        """Return what an item of the log's table says."""
+        """Return the entry that an item of the log table holds."""
         return cls(
             item["stream_key"]["S"],
             item["commit_version"]["S"],
@@ -71,12 +77,12 @@ class SetAside:
 
     @property
     def place(self) -> str:
-        """Its sort key in the log's table."""
+        """The entry's sort key in the log table."""
         return f"{sha256(self.stream_key.encode()).hexdigest()[:32]}#{self.version}"
 
     @property
     def item(self) -> Item:
-        """Its item in the log's table."""
+        """The entry's item in the log table."""
         return {
             **_key(self.place),
             "stream_key": {"S": self.stream_key},
@@ -89,22 +95,22 @@ class SetAside:
 def set_aside(
     log_table: str, errors: Iterable[StoredItemError], memory: SequencerMemory
 ) -> Steps[None]:
-    """Set commits aside that cannot be read: each has an item, and is logged once a process.
+    """Set commits aside that cannot be read: put an item for each, and log it once a process.
 
     Raises:
-        ServiceError: AWS refused or did not answer; call again.
+        ServiceError: AWS refused or did not answer. Call again.
 
-    Cost: a request for each that this process has not set aside before.
+    Cost: a request for each commit that this process has not set aside before.
     """
     for error in errors:
         entry = SetAside.of(error, memory.clock())
         if entry.place in memory.set_aside:
             continue
-        with suppress(ConditionRefused):  # it is there: by another process, or an earlier one
+        with suppress(ConditionRefused):  # another process has put the item
             yield put_entry(log_table, entry)
         _log.warning(
             "The commit at version %s of %s is set aside: %s It has no position in the log, and "
-            "later commits of its stream wait. `dynamo-es log set-aside` lists such commits.",
+            "later commits of its stream wait. Run `dynamo-es log set-aside` to list such commits.",
             entry.version,
             entry.stream_key,
             entry.reason,
@@ -115,9 +121,9 @@ def set_aside(
 
 
 def list_set_aside(log_table: str) -> Steps[list[SetAside]]:
-    """Return the commits that are set aside, those of a stream together.
+    """Return the commits that are set aside, in groups by stream.
 
-    Cost: a request for each MB of them, some thousands.
+    Cost: a request for each MB of items, which is some thousands.
     """
     found: list[SetAside] = []
     after: Item | None = None
@@ -130,13 +136,13 @@ def list_set_aside(log_table: str) -> Steps[list[SetAside]]:
 
 
 def forget(log_table: str, entries: Iterable[SetAside]) -> Steps[None]:
-    """Remove items of commits that are not set aside any more."""
+    """Remove the items of commits that are no longer set aside."""
     for entry in entries:
         yield Request("delete_item", {"TableName": log_table, "Key": _key(entry.place)})
 
 
 def put_entry(log_table: str, entry: SetAside) -> Request:
-    """Put the item of a commit that is set aside, unless it is there: the first time stays."""
+    """Put the item of a commit that is set aside, unless there is one: the first time stays."""
     return Request(
         "put_item",
         {

@@ -1,7 +1,7 @@
-"""Looking for commits after the end of the log: what no sequencer has given a position yet.
+"""Looks for stored commits that have no position in the log yet.
 
-A look is a few requests, whatever the size of the tables. It cannot see everything; what it
-promises is said by `LogStrategy.unsequenced`.
+A look takes a few requests, whatever the size of the tables, and so cannot see everything.
+`LogStrategy.unsequenced` says what it promises.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import Marker, read_page
+from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.pages import read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import scan_events
 from dynamo_es.dynamodb.streams.items import decode_events
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
@@ -22,25 +23,26 @@ from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.hooks import AppendedCommit
-    from dynamo_es.dynamodb.log.items import Page, Pointer
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 _NEWEST_STREAMS: Final = 8
-"""Streams of the newest page whose next commit is looked for."""
+"""Streams of the newest page whose next commit a look reads."""
 _SCANNED: Final = 25
-"""Items of the events table that are looked at while the log is empty."""
+"""Items of the events table that a look reads while the log is empty."""
 _LATE: Final = 5.0
-"""Seconds that a sequencer may take, and its consumers' clocks may be off, before it is missed."""
+"""Age, in seconds, at which a commit without a position is late: clocks may differ a little."""
 
 
 class Unsequenced(NamedTuple):
-    """What a look has found.
+    """The result of a look.
 
     Attributes:
-        found: whether there are events without a position.
-        missed: whether a sequencer seems to be missing: there is none at all, this process has
-            appended the events itself, or they are older than a sequencer takes.
+        found: whether events without a position are stored.
+        missed: whether no sequencer seems to run: the log is empty, this process appended the
+            events itself, or they are older than a sequencer takes.
     """
 
     found: bool
@@ -52,14 +54,14 @@ _MISSED: Final = Unsequenced(found=True, missed=True)
 
 
 def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequenced]:
-    """Look for commits after the end of the log.
+    """Look for stored commits that have no position in the log.
 
     Args:
-        tables: where the commits and the log are.
-        own: the commit that this process appended last; None: it has appended none.
+        tables: names of the tables of the commits and the log.
+        own: the commit that this process appended last. None: it has appended none.
         now: seconds since the epoch.
 
-    Cost: 2 requests; 3 where this process has appended.
+    Cost: 2 requests; up to 4 if this process has appended.
     """
     response = yield requests.newest_page(tables.log)
     if not response["Items"]:
@@ -82,18 +84,18 @@ def _is_anything_stored(table: str) -> Steps[bool]:
 
 def _is_commit(item: Item) -> bool:
     try:
-        return find_hint(item) is not None
+        return find_pointer(item) is not None
     except StoredItemError:
         return False
 
 
 def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
-    """Whether a commit is not in the log, although it is stored still."""
+    """Whether a commit is still stored, and not in the log."""
     category, _, uuid = own.stream_key.rpartition("#")
     marker = Marker.at(category, uuid, own.generation)
-    # Not in a batch: a consumer reads single items of the log's table anyhow, and may do that.
+    # Not in a batch: a consumer's IAM policy allows reading single items of the log table.
     response = yield requests.get_marker(tables.log, marker)
-    if "Item" in response and int(response["Item"]["upto"]["N"]) >= own.version:
+    if "Item" in response and marked_version(response["Item"]) >= own.version:
         return False
     found = yield from fetch_all(
         tables.events,
@@ -104,7 +106,7 @@ def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
 
 
 def _following(table: str, page: Page) -> Steps[list[Item]]:
-    """Return the commits that follow those of the newest streams, as far as they are stored."""
+    """Return the stored commits that come next in the streams of the newest page."""
     newest: dict[str, Pointer] = {}
     for pointer in reversed(page.pointers):
         if len(newest) < _NEWEST_STREAMS:
@@ -123,7 +125,7 @@ def _following(table: str, page: Page) -> Steps[list[Item]]:
 
 
 def _is_late(item: Item, now: float) -> bool:
-    """Whether a commit is older than a sequencer takes; one that cannot be read is not."""
+    """Whether a commit is older than a sequencer takes; False if it cannot be read."""
     try:
         _, category, uuid = parse_stream_key(item["stream_key"]["S"])
         first = decode_events(item, StreamId(uuid, category=category), None)[0]

@@ -1,32 +1,32 @@
-"""What the pages of the log say of each life of a stream: how far it is, and what it leaves out."""
+"""`Ledger`: for each generation of a stream, the versions that the pages of the log hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.log.items import Marker
+from dynamo_es.dynamodb.log.markers import Marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamo_es.dynamodb.log.items import Page, Pointer
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.values import Position
 
 
 @dataclass(slots=True)
-class Life:
-    """One life of a stream, as the log has it.
+class LedgerEntry:
+    """What the log has of a generation of a stream.
 
     Attributes:
-        last: the last version in the log.
-        gaps: versions that are not: the first and the last of each row. A deletion leaves them,
-            when it was faster than the sequencer.
+        last: last version in the log.
+        gaps: first and last version of each run of versions that the log leaves out. A deletion
+            that was faster than the sequencer makes them.
         stream_key: partition key of the stream.
-        generation: its number.
-        digest: of what the log says of its commits, whatever their order.
-        stored: of what the events table says of them.
+        generation: number of the generation.
+        digest: sum of the hashes of the log's pointers to the commits, whatever their order.
+        stored: the same sum for the commits in the events table.
     """
 
     last: int = 0
@@ -37,18 +37,18 @@ class Life:
     stored: int = 0
 
 
-class Account:
-    """Takes pages in, in their order, and says what contradicts them.
+class Ledger:
+    """Takes the pages of the log in, in order, and notes each contradiction.
 
     Args:
         note: called with each fault, a sentence.
 
     Attributes:
-        lives: of the streams, by their markers.
+        entries: what the log has of each generation, by their markers.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
-        self.lives: dict[Marker, Life] = {}
+        self.entries: dict[Marker, LedgerEntry] = {}
         self._note = note
         self._ended: dict[str, int] = {}
         self._following: Position | None = 1
@@ -59,7 +59,7 @@ class Account:
         if self._following is not None and page.first != self._following:
             self._note(
                 f"A page begins at position {page.first}, and the one before it ends at "
-                f"{self._following - 1}: positions are to be dense."
+                f"{self._following - 1}. Positions must have no gaps."
             )
         self._following = page.following
         self._before_last_page = {}
@@ -69,101 +69,106 @@ class Account:
             position += pointer.event_count
 
     def skip_page(self) -> None:
-        """Pass a page over that cannot be read."""
+        """Skip a page that cannot be read."""
         self._following = None
 
     def _add(self, pointer: Pointer, position: Position) -> None:
         marker = Marker.of(pointer)
-        life = self.lives.get(marker)
-        if life is None:
-            life = Life(stream_key=pointer.stream_key, generation=pointer.generation)
-            self.lives[marker] = life
+        entry = self.entries.get(marker)
+        if entry is None:
+            entry = LedgerEntry(stream_key=pointer.stream_key, generation=pointer.generation)
+            self.entries[marker] = entry
             self._ended[pointer.stream_key] = 0
-        life.digest += hash(pointer)
-        self._before_last_page.setdefault(marker, life.last)
-        if pointer.first_version <= life.last:
+        entry.digest += hash(pointer)
+        self._before_last_page.setdefault(marker, entry.last)
+        if pointer.first_version <= entry.last:
             self._note(
-                f"Position {position} is given to {_name(pointer)}, but the log is at version "
-                f"{life.last} of that stream before it: twice, or in the wrong order."
+                f"Position {position} is given to {name_commit(pointer)}, but the log is at "
+                f"version {entry.last} of that stream before it: a second time, or in "
+                "the wrong order."
             )
-        elif pointer.first_version > life.last + 1:
-            life.gaps.append((life.last + 1, pointer.first_version - 1))
-        life.last = max(life.last, pointer.last_version)
+        elif pointer.first_version > entry.last + 1:
+            entry.gaps.append((entry.last + 1, pointer.first_version - 1))
+        entry.last = max(entry.last, pointer.last_version)
 
-    def is_new(self, commit: Hint) -> bool:
-        """Whether a commit comes after what the log has of its stream."""
-        life = self.lives.get(Marker.of(commit))
-        return life is None or commit.first_version > life.last
+    def is_new(self, commit: Pointer) -> bool:
+        """Whether a commit comes after the last version that the log has of its stream."""
+        entry = self.entries.get(Marker.of(commit))
+        return entry is None or commit.first_version > entry.last
 
-    def has(self, commit: Hint) -> bool:
-        """Whether a stored commit, not a new one, is in the log; if it is not, that is a fault."""
-        life = self.lives[Marker.of(commit)]
-        life.stored += hash(commit)
-        for first, last in life.gaps:
+    def has(self, commit: Pointer) -> bool:
+        """Whether a stored commit that is not new is in the log; notes a fault if it is not."""
+        entry = self.entries[Marker.of(commit)]
+        entry.stored += hash(commit)
+        for first, last in entry.gaps:
             if first <= commit.first_version <= last:
                 self._note(
-                    f"Not in the log: {_name(commit)} though the log is at version {life.last} "
-                    "of that stream: it will never get a position."
+                    f"Not in the log: {name_commit(commit)} though the log is at version "
+                    f"{entry.last} of "
+                    "that stream: it will never get a position."
                 )
                 return False
-        if commit.last_version > life.last:
+        if commit.last_version > entry.last:
             self._note(
-                f"The log ends at version {life.last} in the middle of {_name(commit)} which "
-                f"goes up to {commit.last_version}."
+                f"The log ends at version {entry.last} in the middle of {name_commit(commit)} "
+                f"which goes up to {commit.last_version}."
             )
             return False
         return True
 
     def note_end(self, stream_key: str, generation: int) -> None:
-        """Take note that a stream's generations up to one have ended."""
+        """Record that the generations of a stream, up to and including this one, have ended."""
         if generation > self._ended.get(stream_key, generation):
             self._ended[stream_key] = generation
 
-    def has_ended(self, life: Life) -> bool:
-        """Whether a deletion, or a later generation, was seen."""
-        return self._ended[life.stream_key] >= life.generation
+    def has_ended(self, entry: LedgerEntry) -> bool:
+        """Whether a deletion or a later generation has ended a generation."""
+        return self._ended[entry.stream_key] >= entry.generation
 
-    def doubtful(self) -> dict[Marker, Life]:
-        """Return what the two tables say otherwise of, and no deletion explains."""
+    def doubtful(self) -> dict[Marker, LedgerEntry]:
+        """Return the generations on which the two tables differ, and no deletion explains it."""
         return {
-            marker: life
-            for marker, life in self.lives.items()
-            if life.digest != life.stored and not self.has_ended(life)
+            marker: entry
+            for marker, entry in self.entries.items()
+            if entry.digest != entry.stored and not self.has_ended(entry)
         }
 
-    def check_ahead(self, upto: Mapping[Marker, int]) -> None:
-        """Check that no marker, read before the pages, says more than they do."""
-        for marker, version in upto.items():
-            life = self.lives.get(marker)
-            reached = 0 if life is None else life.last
+    def check_leading(self, versions: Mapping[Marker, int]) -> None:
+        """Check that no marker, read before the pages, has a later version than the pages."""
+        for marker, version in versions.items():
+            entry = self.entries.get(marker)
+            reached = 0 if entry is None else entry.last
             if version > reached:
                 self._note(
                     f"The marker {marker.log_key} / {marker.place} says version {version}, and "
-                    f"the pages end at {reached}: what is between will never get a position."
+                    f"the pages end at {reached}: the versions between will never get a position."
                 )
 
-    def behind(self, upto: Mapping[Marker, int]) -> list[Marker]:
-        """Return the markers that said less than the pages read later."""
-        return [marker for marker, life in self.lives.items() if upto.get(marker, 0) < life.last]
+    def lagging(self, versions: Mapping[Marker, int]) -> list[Marker]:
+        """Return the markers with an earlier version than the pages, which were read later."""
+        return [
+            marker for marker, entry in self.entries.items() if versions.get(marker, 0) < entry.last
+        ]
 
-    def check_behind(self, behind: list[Marker], upto: Mapping[Marker, int]) -> None:
-        """Check that markers which were behind have followed: all but those of the last page.
+    def check_lagging(self, lagging: list[Marker], versions: Mapping[Marker, int]) -> None:
+        """Check that lagging markers have caught up, except with the last page.
 
         Args:
-            behind: the markers.
-            upto: what they say, read after the pages.
+            lagging: the markers.
+            versions: their versions, read again after the pages.
         """
-        for marker in behind:
-            due = self._before_last_page.get(marker, self.lives[marker].last)
-            version = upto.get(marker, 0)
+        for marker in lagging:
+            due = self._before_last_page.get(marker, self.entries[marker].last)
+            version = versions.get(marker, 0)
             if version < due:
                 self._note(
-                    f"The marker {marker.log_key} / {marker.place} says version {version}, and "
+                    f"The marker {marker.log_key} / {marker.place} says version {version}, and the "
                     f"pages before the last one are at {due}: commits can get a second position."
                 )
 
 
-def _name(pointer: Pointer) -> str:
+def name_commit(pointer: Pointer) -> str:
+    """Return how a fault names a commit; a comma ends it."""
     return (
         f"the commit at version {pointer.first_version} of {pointer.stream_key}, "
         f"generation {pointer.generation},"

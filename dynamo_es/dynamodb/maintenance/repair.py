@@ -1,18 +1,20 @@
-"""Scans of the events table: to put into the log what no hint told of, and to verify it."""
+"""Repairs the log: scans the events table for commits that the log lacks, and sequences them."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import Found, find_hints
-from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, page_item, read_any_page
+from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
 from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside, set_aside
-from dynamo_es.dynamodb.maintenance.stuck_page import mend_newest_page
 from dynamo_es.dynamodb.table_stream.requests import describe_table
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -23,26 +25,28 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencer import Hint
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.set_aside import SetAside
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
+
+_log = logging.getLogger("dynamo_es")
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What a repair came to, or has come to so far.
+    """What a repair has done, or has done so far.
 
     Attributes:
-        scanned: items of the events table that were looked at.
-        expected: how many there are, as DynamoDB counted them some hours ago at most.
-        commits: how many of them are commits.
-        foreign: how many are nothing of this library's.
-        pages: put into the log.
-        positions: given, that is events.
+        scanned: number of items of the events table that were read.
+        expected: number of its items, as DynamoDB counted them in the last six hours.
+        commits: number of commits among the items read.
+        foreign: number of items that this library did not write.
+        pages: number of pages put into the log.
+        positions: number of positions given, one for each event.
         complete: whether the whole table was scanned.
-        set_aside: commits, fences and snapshots that cannot be read.
-        waiting: commits that have no position because one before them is set aside.
-        mended: commits taken out of the newest page, because no stream can have them.
+        set_aside: number of commits, fences and snapshots that cannot be read.
+        waiting: number of commits without a position because an earlier one is set aside.
+        removed: number of commits removed from the newest page because no stream can have them.
     """
 
     scanned: int = 0
@@ -54,24 +58,19 @@ class Repaired:
     complete: bool = False
     set_aside: int = 0
     waiting: int = 0
-    mended: int = 0
+    removed: int = 0
 
 
 class Scanned(NamedTuple):
-    """What one request of a scan has found.
+    """The items that one request of a scan has read.
 
     Attributes:
         items: as stored.
-        found: what they are.
+        found: the same items, sorted into commits and the rest.
     """
 
     items: list[Item]
     found: Found
-
-    @property
-    def hints(self) -> list[Hint]:
-        """The commits among them."""
-        return self.found.hints
 
 
 def repair(
@@ -83,42 +82,43 @@ def repair(
     on_progress: Callable[[Repaired], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Repaired:
-    """Give every commit of the events table that has no position one.
+    """Give a position to every commit of the events table that has none.
 
-    What is in the log stays as it is, so it may be stopped at any moment and run again, also
-    beside appends and sequencers. The commits found come in the order in which the scan finds
-    them: streams in no order, the commits of each in theirs.
+    The log so far stays the same, so you can stop a repair and run it again at any time, also
+    beside appends and sequencers. Commits get their positions in the order in which the scan finds
+    them: streams in any order, the commits of a stream in the order of their versions.
 
-    What cannot be read is set aside (see `dynamo_es.dynamodb.log.set_aside`), and what was set
-    aside and can be read by now, or is gone, is not any more. A newest page at which every
-    sequencer stops, because no stream can have what it points to, is mended first.
+    A commit that cannot be read is set aside (see `dynamo_es.dynamodb.log.set_aside`). A complete
+    repair removes the entries of commits that can be read again or are gone. If every sequencer
+    stops at the newest page, because no stream can have a commit that it points to, that page is
+    repaired first.
 
     Args:
         config: names of the tables.
-        client: makes the client for the tables, or hands it out.
-        observer: told of each operation; None: nobody.
-        memory: what the process knows of the log; None: one of its own.
-        on_progress: called with what it has come to so far.
-        stopped: asked after each request of the scan whether to end it.
+        client: returns the client for the tables.
+        observer: receives a report of each operation. None: no reports.
+        memory: what the process remembers of the log. None: a new one.
+        on_progress: called with what the repair has done so far.
+        stopped: called after each request of the scan; True ends the repair.
 
     Raises:
-        ServiceError: AWS refused or did not answer; run it again.
+        ServiceError: AWS refused or did not answer. Run the repair again.
 
-    Cost: the read units of the events table, all of it; a request for each hundred commits that
-    are in the log, and a page with its markers for each hundred that are not.
+    Cost: the read units of the whole events table; a request for each hundred commits that are in
+    the log; a page with its markers for each hundred that are not.
     """
     tables = Tables(config.events_table, config.log_table)
     gateway = Gateway(client, config, observer)
     memory = memory or SequencerMemory()
     done = Repaired(expected=count_items(config, client, observer))
-    pending: list[Hint] = []
-    mended = gateway.run("mend", DEFAULT_TENANT, None, mend_newest_page(tables.log, memory.new_id))
-    done = replace(done, mended=mended)
+    pending: list[Pointer] = []
+    steps = repair_newest_page(tables.log, memory.new_id)
+    done = replace(done, removed=gateway.run("repair_page", DEFAULT_TENANT, None, steps))
     run = partial(gateway.run, "set_aside", DEFAULT_TENANT, None)
     before = run(list_set_aside(tables.log))
     waiting = memory.waiting
 
-    def give(hints: list[Hint]) -> None:
+    def give(hints: list[Pointer]) -> None:
         nonlocal done
         pages = gateway.run("sequence", DEFAULT_TENANT, None, sequence(tables, hints, memory))
         done = replace(
@@ -134,11 +134,11 @@ def repair(
         done = replace(
             done,
             scanned=done.scanned + len(items),
-            commits=done.commits + len(found.hints),
+            commits=done.commits + len(found.pointers),
             foreign=done.foreign + len(found.foreign),
             set_aside=done.set_aside + len(found.damaged),
         )
-        pending += found.hints
+        pending += found.pointers
         # In parts: each has a deadline of its own.
         while len(pending) >= MAX_POINTERS:
             give(pending[:MAX_POINTERS])
@@ -157,10 +157,53 @@ def repair(
     return done
 
 
+def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
+    """Remove from the newest page the commits that no stream can have; return their number.
+
+    Such a commit (with figures of 38 digits, say) can have no marker. No page follows one whose
+    markers are missing, so every sequencer stops there. It is always the newest page.
+
+    The other commits are put again from the page's first position on. Without any, the page is
+    deleted. A sound page stays the same.
+
+    Args:
+        log_table: name of the log table.
+        new_id: returns a new unique id for a page.
+
+    Raises:
+        StoredItemError: the item is not a page. Restore it.
+        ServiceError: AWS refused or did not answer.
+
+    Cost: 1 request, and 1 for a page that is repaired.
+    """
+    response = yield requests.newest_page(log_table)
+    for item in response["Items"]:
+        page = read_any_page(item)
+        kept = tuple(pointer for pointer in page.pointers if pointer.can_have_marker)
+        if page.pointers and len(kept) == len(page.pointers):
+            return 0
+        request = requests.delete_page(log_table, page.first, page.writer)
+        if kept:
+            repaired = page_item(Page(page.first, kept, new_id()))
+            request = requests.replace_page(log_table, repaired, page.writer)
+        try:
+            yield request
+        except ConditionRefused:  # another repair was faster
+            return 0
+        removed = len(page.pointers) - len(kept)
+        _log.warning(
+            "The page at position %d is repaired: removed %d commits that no stream can have.",
+            page.first,
+            removed,
+        )
+        return removed
+    return 0
+
+
 def read_set_aside(
     config: DynamoConfig, client: Callable[[], DynamoDBClient], observer: Observer | None = None
 ) -> list[SetAside]:
-    """Return the commits that are set aside, those of a stream together.
+    """Return the commits that are set aside, in groups by stream.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -170,7 +213,7 @@ def read_set_aside(
 
 
 def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:
-    """Scan the events table; yield what each request has found.
+    """Scan the events table; yield the items of each request, sorted into commits and the rest.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -180,7 +223,7 @@ def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> 
         return scan_events(table, after, with_events=with_events)
 
     for items in fetch_pages(gateway, "scan", request):
-        yield Scanned(items, find_hints(items))
+        yield Scanned(items, find_pointers(items))
 
 
 def fetch_pages(
@@ -189,9 +232,9 @@ def fetch_pages(
     """Yield the items of each page of a query or a scan.
 
     Args:
-        gateway: what sends the requests.
+        gateway: sends the requests.
         operation: name of the operation, for the observer.
-        request: makes the request for the page after ``LastEvaluatedKey``.
+        request: returns the request for the page after a ``LastEvaluatedKey``.
     """
     after: Item | None = None
     while True:
@@ -205,7 +248,7 @@ def fetch_pages(
 def count_items(
     config: DynamoConfig, client: Callable[[], DynamoDBClient], observer: Observer | None = None
 ) -> int:
-    """Return about how many items the events table has: DynamoDB counts every six hours.
+    """Return the approximate number of items of the events table: DynamoDB counts every six hours.
 
     Raises:
         ServiceError: AWS refused or did not answer.

@@ -1,4 +1,4 @@
-"""Verification of the log: against itself, and against the events table."""
+"""Verifies the log against itself, and against the events table."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.log.hints import find_hint
-from dynamo_es.dynamodb.log.items import MAX_POINTERS, Marker, read_page
+from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
+from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import get_markers, pages_from
 from dynamo_es.dynamodb.maintenance.comparison import Comparison, check_content
-from dynamo_es.dynamodb.maintenance.ledger import Account
+from dynamo_es.dynamodb.maintenance.ledger import Ledger
 from dynamo_es.dynamodb.maintenance.repair import count_items, fetch_pages, scan_commits
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 MOST_FAULTS: Final = 100
-"""That a report names; the others are counted."""
+"""Faults that a report names. The others are only counted."""
 
 
 @dataclass(slots=True)
@@ -38,22 +39,24 @@ class Verified:
     """What a verification has found, or has found so far.
 
     Attributes:
-        pages: of the log.
-        positions: given, that is events.
-        pointers: commits in the log.
-        streams: lives of streams in the log: one that was deleted and made again has several.
-        expected: items of the events table, as DynamoDB counted them some hours ago at most.
-        scanned: items of the events table that were looked at.
-        commits: how many of them are commits.
-        in_log: how many commits are in the log, as it was when it was read.
-        not_sequenced: how many come after what the log has of their streams. The log runs behind
-            by design, so it is a fault only if it lasts.
-        foreign: items that are nothing of this library's.
-        fault_count: how many faults there are.
-        faults: the first of them, a sentence each.
-        set_aside: items of the events table that cannot be read: a commit among them has no
-            position, or takes positions that every reader passes over.
-        unreadable: the first of them, a sentence each.
+        pages: number of pages of the log.
+        positions: number of positions given, one for each event.
+        pointers: number of commits in the log.
+        streams: number of generations of streams in the log. A stream that was deleted and created
+            again has several.
+        expected: number of items of the events table, as DynamoDB counted them in the last six
+            hours.
+        scanned: number of items of the events table that were read.
+        commits: number of commits among the items read.
+        in_log: number of those commits that the log has.
+        not_sequenced: number of commits after the last version that the log has of their stream.
+            The log always lags a little, so they are a fault only if they stay.
+        foreign: number of items that this library did not write.
+        fault_count: number of faults.
+        faults: the first faults, a sentence each.
+        set_aside: number of items of the events table that cannot be read. A commit among them has
+            no position, or readers skip its positions.
+        unreadable: the first of these items, a sentence each.
     """
 
     pages: int = 0
@@ -73,33 +76,33 @@ class Verified:
 
     @property
     def deleted(self) -> int:
-        """Commits of the log that are in the events table no more."""
+        """Number of commits of the log that the events table has no longer."""
         return self.pointers - self.in_log
 
     @property
     def sound(self) -> bool:
-        """Whether there is no fault, and nothing is set aside."""
+        """Whether no fault was found, and every item can be read."""
         return not self.fault_count and not self.set_aside
 
     def note(self, fault: str) -> None:
-        """Take a fault in."""
+        """Count a fault, and name it if it is among the first."""
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(fault)
 
     def note_unreadable(self, error: StoredItemError) -> None:
-        """Take an item in that cannot be read."""
+        """Count an item that cannot be read, and name it if it is among the first."""
         self.set_aside += 1
         if len(self.unreadable) < MOST_FAULTS:
             self.unreadable.append(str(error))
 
 
 def scan_markers(table: str, after: Item | None = None) -> Request:
-    """Scan the log's table for its markers, consistently."""
+    """Scan the log table for its markers, consistently."""
     params: dict[str, Any] = {
         "TableName": table,
         "FilterExpression": "begins_with(log_key, :streams)",
-        "ProjectionExpression": "log_key, place, upto",
+        "ProjectionExpression": "log_key, place, last_version",
         "ExpressionAttributeValues": {":streams": {"S": "streams#"}},
         "ConsistentRead": True,
     }
@@ -116,57 +119,57 @@ def verify(
     on_progress: Callable[[Verified], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> Verified:
-    """Check that every commit has exactly one place in the log, and every stream its order.
+    """Check that the log has every commit exactly once, and every stream in order.
 
-    It reads only, and may run beside appends, deletions and sequencers. What it keeps in memory
-    is a few hundred bytes for each stream, whatever its length, and more for the streams of
-    which the two tables do not say the same.
+    A verification only reads. You can run it beside appends, deletions and sequencers. It keeps a
+    few hundred bytes in memory for each stream, whatever its length, and more for the streams on
+    which the two tables differ.
 
-    A commit of the log that the events table does not have was deleted, if its stream has a fence
-    or a later generation. If neither is there, it is a fault: the tables were restored to
-    different moments, say. Fences go after a week: a stream of which nothing is left at all
-    counts as deleted if it was created more than a week ago.
+    If the events table lacks a commit of the log, a fence or a later generation of the stream
+    shows that it was deleted. Without either it is a fault: the tables were restored to different
+    moments, for example. Fences expire after a week, so a stream that has no item left counts as
+    deleted if it was created more than a week ago.
 
     Args:
         config: names of the tables.
-        client: makes the client for the tables, or hands it out.
-        observer: told of each operation; None: nobody.
-        on_progress: called with what it has found so far.
-        clock: seconds since the epoch.
+        client: returns the client for the tables.
+        observer: receives a report of each operation. None: no reports.
+        on_progress: called with what the verification has found so far.
+        clock: returns seconds since the epoch.
 
     Raises:
         ServiceError: AWS refused or did not answer.
 
-    Cost: the read units of both tables, all of them, those of the log's pages twice; if the two
-    do not say the same of some streams, those of the pages once more, and of these streams.
+    Cost: the read units of both whole tables, of the log's pages twice. If the tables differ on
+    some streams, those of the pages once more, and of these streams.
     """
     gateway = Gateway(client, config, observer)
     report = Verified(expected=count_items(config, client, observer))
-    account = Account(report.note)
-    # In this order, because all of it moves. A marker never gets ahead of the pages, so it must
-    # not be ahead of pages read later; nor does a commit in the events table come before its
-    # hint, so whatever is in the log was there.
-    upto = _read_markers(gateway, config.log_table, report)
+    ledger = Ledger(report.note)
+    # The order matters, because appends and sequencers go on. A marker is never ahead of the
+    # pages, so it must not be ahead of pages that are read later. A commit is stored before its
+    # hint exists, so the events table, read last, has every commit of the log.
+    versions = _read_markers(gateway, config.log_table, report)
     for item in _pages(gateway, config.log_table):
         report.pages += 1
         try:
             page = read_page(item)
         except StoredItemError as error:
             report.note(str(error))
-            account.skip_page()
+            ledger.skip_page()
         else:
-            account.add(page)
+            ledger.add(page)
             report.pointers += len(page.pointers)
             report.positions += page.following - page.first
-        report.streams = len(account.lives)
+        report.streams = len(ledger.entries)
         on_progress(report)
-    account.check_ahead(upto)
-    behind = account.behind(upto)
-    account.check_behind(behind, _read_again(gateway, config.log_table, behind))
+    ledger.check_leading(versions)
+    lagging = ledger.lagging(versions)
+    ledger.check_lagging(lagging, _read_again(gateway, config.log_table, lagging))
     for scanned in scan_commits(gateway, config.events_table, with_events=True):
-        _take_in(report, account, scanned, config.max_uncompressed_bytes)
+        _take_in(report, ledger, scanned, config.max_uncompressed_bytes)
         on_progress(report)
-    if doubtful := account.doubtful():
+    if doubtful := ledger.doubtful():
         comparison = Comparison(gateway, config.events_table, doubtful, report.note, clock())
         for item in _pages(gateway, config.log_table):
             comparison.add(item)
@@ -174,36 +177,37 @@ def verify(
     return report
 
 
-def _take_in(report: Verified, account: Account, scanned: Scanned, most_bytes: int) -> None:
+def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int) -> None:
     items, found = scanned
     report.scanned += len(items)
-    report.commits += len(found.hints)
+    report.commits += len(found.pointers)
     report.foreign += len(found.foreign)
     for error in found.damaged:
         report.note_unreadable(error)
-    for hint in found.hints:
-        account.note_end(hint.stream_key, hint.generation - 1)
-        if account.is_new(hint):
+    for pointer in found.pointers:
+        ledger.note_end(pointer.stream_key, pointer.generation - 1)
+        if ledger.is_new(pointer):
             report.not_sequenced += 1
-        elif account.has(hint):
+        elif ledger.has(pointer):
             report.in_log += 1
     for item in items:
         try:
             if is_fence(item):
-                account.note_end(item["stream_key"]["S"], generation_of(item))
+                ledger.note_end(item["stream_key"]["S"], generation_of(item))
                 continue
-            hint_or_none = find_hint(item)
+            pointer_or_none = find_pointer(item)
         except StoredItemError:
             continue  # noted above
         try:
-            if hint_or_none is not None:
-                check_content(item, hint_or_none, most_bytes)
+            if pointer_or_none is not None:
+                check_content(item, pointer_or_none, most_bytes)
         except StoredItemError as error:
             report.note_unreadable(error)
 
 
 def _pages(gateway: Gateway, table: str) -> Iterator[Item]:
     def request(after: Item | None) -> Request:
+        # From 0: a page below position 1 is a fault to be noted.
         first = pages_from(table, 0, limit=None, consistent=True)
         if after is None:
             return first
@@ -214,24 +218,24 @@ def _pages(gateway: Gateway, table: str) -> Iterator[Item]:
 
 
 def _read_markers(gateway: Gateway, table: str, report: Verified) -> dict[Marker, int]:
-    upto: dict[Marker, int] = {}
+    versions: dict[Marker, int] = {}
     for items in fetch_pages(gateway, "read_markers", lambda after: scan_markers(table, after)):
         for item in items:
             marker = Marker(item["log_key"]["S"], item["place"]["S"])
             try:
-                upto[marker] = int(item["upto"]["N"])
+                versions[marker] = marked_version(item)
             except (KeyError, TypeError, ValueError):
                 report.note(f"The marker {marker.log_key} / {marker.place} has no version.")
-    return upto
+    return versions
 
 
 def _read_again(gateway: Gateway, table: str, markers: list[Marker]) -> dict[Marker, int]:
-    """Read markers once more, now that the pages are read: they must have followed."""
-    upto: dict[Marker, int] = {}
+    """Read markers again, after the pages: by now they must have caught up."""
+    versions: dict[Marker, int] = {}
     for begin in range(0, len(markers), MAX_POINTERS):
         keys = [marker.key for marker in markers[begin : begin + MAX_POINTERS]]
         steps = fetch_all(table, keys, lambda left: get_markers(table, left))
         for item in gateway.run("read_markers", DEFAULT_TENANT, None, steps):
             marker = Marker(item["log_key"]["S"], item["place"]["S"])
-            upto[marker] = int(item.get("upto", {}).get("N", 0))
-    return upto
+            versions[marker] = int(item.get("last_version", {}).get("N", 0))
+    return versions

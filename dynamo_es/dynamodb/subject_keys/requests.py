@@ -1,4 +1,4 @@
-"""Requests for the table of encryption keys, and its items: pure functions."""
+"""Requests for the keys table and its items, as pure functions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import TenantId
 
-# A request that was thought lost may arrive much later. So each write names what it has seen: the
-# key, or how many keys of the subject were shredded before, which only grows.
+# A request that seemed lost may arrive much later. So the condition of each write names what its
+# caller has read: the key, or how many of the subject's keys were shredded, which only grows.
 _NO_ITEM: Final = "attribute_not_exists(subject)"
 _NO_KEY_SINCE: Final = "attribute_not_exists(key_id) AND shreds = :shreds"
 _THIS_KEY: Final = "key_id = :key_id"
@@ -22,12 +22,12 @@ _THIS_KEY: Final = "key_id = :key_id"
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A subject's key as it is stored.
+    """A subject's key as stored.
 
     Attributes:
-        id: of the key.
-        key_bytes: the secret, or what wraps it.
-        wrapped_by: id of the KMS key that wraps it, as it was configured; None: it is not.
+        id: the key's id.
+        key_bytes: the secret, in clear or wrapped.
+        wrapped_by: id of the KMS key that wraps the secret, as configured. None: it is in clear.
     """
 
     id: str
@@ -36,19 +36,19 @@ class StoredKey:
 
 
 def partition_of(tenant_id: TenantId) -> str:
-    """Return the partition key of a tenant's keys: what its streams' keys begin with, too.
+    """Return the partition key of a tenant's keys: the escaped tenant id, and ``#``.
 
-    ``#`` behind the tenant's id, escaped as there, so that it is never empty (DynamoDB takes no
-    empty key, and the default tenant's id is) and no two tenants share one. The default tenant
-    has ``#``, ``acme`` has ``acme#``.
+    ``acme`` has ``acme#``, the default tenant ``#``. The keys of a tenant's streams begin with the
+    same text. The ``#`` keeps the key from being empty, which DynamoDB refuses, and the escaping
+    keeps two tenants from sharing a key.
 
     Raises:
-        InvalidStreamIdError: longer than DynamoDB takes (2,048 bytes).
+        InvalidStreamIdError: the key is longer than DynamoDB takes (2,048 bytes).
     """
     partition = tenant_prefix(tenant_id)
     if len(partition) * 4 > MAX_KEY_BYTES and (size := len(partition.encode())) > MAX_KEY_BYTES:
         raise InvalidStreamIdError(
-            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes; "
+            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes. "
             f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
         )
     return partition
@@ -60,7 +60,7 @@ def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> I
     Args:
         tenant: partition key, from `partition_of`.
         subject: sort key.
-        key: what to store.
+        key: the key to store.
         created_at: seconds since the epoch.
     """
     item: dict[str, Any] = {
@@ -79,7 +79,7 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
     """Return the key of an item.
 
     Raises:
-        StoredItemError: the item is not one of `key_item`.
+        StoredItemError: the item holds no key.
     """
     try:
         wrapped_by = item["wrapped_by"]["S"] if "wrapped_by" in item else None
@@ -89,17 +89,17 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
 
 
 def is_shredded(item: Item) -> bool:
-    """Whether an item is what `shred_key` leaves of a key."""
+    """Whether an item is what is left after `shred_key`."""
     return "shreds" in item and "key_id" not in item
 
 
 def shreds_of(item: Item) -> int:
-    """Return how many keys of the subject were shredded."""
+    """Return how many of the subject's keys were shredded."""
     return int(item["shreds"]["N"]) if "shreds" in item else 0
 
 
 def get_key(table: str, tenant: str, subject: str) -> Request:
-    """Read a subject's key, consistently: one that was deleted must not come back."""
+    """Read a subject's key, consistently: a deleted key must not come back."""
     return Request(
         "get_item",
         {"TableName": table, "Key": _place(tenant, subject), "ConsistentRead": True},
@@ -107,18 +107,18 @@ def get_key(table: str, tenant: str, subject: str) -> Request:
 
 
 def put_new_key(table: str, item: Item, shredded: Item | None = None) -> Request:
-    """Put a key where there is none; a refusal brings the one that is there.
+    """Put a key unless the subject has one. A refusal carries the subject's item.
 
     Args:
-        table: name of the table.
+        table: name of the keys table.
         item: from `key_item`.
-        shredded: what the subject's last key left, as it was read; None: it never had one.
+        shredded: item that the subject's last key left, as read. None: the subject had no key.
     """
     return _put(table, item, shredded)
 
 
 def replace_key(table: str, item: Item, there: Item | None) -> Request:
-    """Put a key in the place of what was read there: another key, what one left, or nothing."""
+    """Put a key in place of the item that was read: a key, a shredded key's, or None."""
     return _put(table, item, there)
 
 
@@ -143,7 +143,7 @@ def _put(table: str, item: Item, there: Item | None) -> Request:
 
 
 def shred_key(table: str, tenant: str, subject: str, key_id: str) -> Request:
-    """Remove a key of a subject, and count it; a refusal: the subject has that key no more."""
+    """Remove a key of a subject, and count it. Refused if the subject no longer has that key."""
     return Request(
         "update_item",
         {

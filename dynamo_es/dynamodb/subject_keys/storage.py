@@ -1,4 +1,4 @@
-"""The contract `KeyStorageStrategy` on DynamoDB: one item per subject."""
+"""`DynamoKeyStorage`: the keys of subjects on DynamoDB, one item for each subject."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _ROUNDS: Final = 5
-"""Times to go on from what somebody else has just shredded."""
+"""Attempts to create a key while others keep shredding the subject's keys."""
 
 
 def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
-    """Return a subject's key; None if there is none."""
+    """Return a subject's key; None if the subject has none."""
     response = yield get_key(table, tenant, subject)
     item = response.get("Item")
     return None if item is None or is_shredded(item) else read_key(tenant, subject, item)
 
 
 def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
-    """Put a key unless there is one, and return the one that is there now.
+    """Put a key unless the subject has one, and return the key that the subject has now.
 
-    Whether a lost reply was ours need not be known: whichever key is there is the subject's. But
-    a key that may have been stored and shredded since is never put again.
+    After a lost reply it does not matter whose key is stored: it is the subject's. But a key that
+    may have been stored and shredded since is never put again.
     """
     shredded: Item | None = None
     for _ in range(_ROUNDS):
@@ -58,7 +58,7 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
             if refused.maybe_landed:
                 lost = _contention(table)
         except OutcomeUnknown as unknown:
-            # It may still arrive; nothing is encrypted with it before somebody reads it.
+            # The key may still arrive. No event is encrypted with it before it is read.
             lost = unknown
         else:
             return read_key(tenant, subject, item)
@@ -80,7 +80,7 @@ def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
     if there is None or is_shredded(there):
         return there is not None
     key = read_key(tenant, subject, there)
-    # Another one may have shredded this key, and the subject may have a new one: that stays.
+    # Refused if another caller has shredded this key. A new key of the subject stays.
     with suppress(ConditionRefused):
         yield shred_key(table, tenant, subject, key.id)
     return True
@@ -88,23 +88,23 @@ def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
 
 def _contention(table: str) -> ContentionError:
     return ContentionError(
-        "PutItem", "LostRaces", "the key that was in the way was shredded.", table
+        "PutItem", "LostRaces", "the subject's key was shredded at the same time.", table
     )
 
 
 class DynamoKeyStorage(KeyStorageStrategy):
     """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
 
-    Of deleted keys their number stays, so that no late request brings one back or deletes the
-    next one. A deleted key stays in
-    the table's point-in-time recovery for the days configured in ``infra/event-store.yaml``.
+    A deletion leaves the number of deleted keys, so that no late request brings a key back or
+    deletes the next one. A deleted key stays in the table's point-in-time recovery for the days
+    configured in ``infra/event-store.yaml``.
 
     Args:
-        config: name of the table; ``kms_key_id`` to wrap new keys.
-        gateway: what sends the requests.
-        clock: seconds since the epoch.
-        tenant_id: whose keys.
-        wrapping: wraps and unwraps; None: by AWS KMS, with the client that ``config`` describes.
+        config: name of the keys table; ``kms_key_id`` to wrap new keys.
+        gateway: sends the requests.
+        clock: returns seconds since the epoch.
+        tenant_id: tenant of the subjects.
+        wrapping: wraps and unwraps keys. None: AWS KMS, with the client that ``config`` describes.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class DynamoKeyStorage(KeyStorageStrategy):
         return None if stored is None else self._open(tenant, subject, stored)
 
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
-        """Return a subject's key, made if need be; see `KeyStorageStrategy.get_or_create`."""
+        """Return a subject's key, created if missing; see `KeyStorageStrategy.get_or_create`."""
         tenant = self._check(subject)
         key_bytes, wrapped_by = new.secret, self._wrapping.key_id or None
         if wrapped_by is not None:
@@ -151,7 +151,7 @@ class DynamoKeyStorage(KeyStorageStrategy):
         return self._gateway.run("delete_key", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant's keys; see `KeyStorageStrategy.scoped_for_tenant`."""
+        """Return the key storage of a tenant; see `KeyStorageStrategy.scoped_for_tenant`."""
         return type(self)(self._config, self._gateway, self._clock, tenant_id, self._wrapping)
 
     def _check(self, subject: str) -> str:

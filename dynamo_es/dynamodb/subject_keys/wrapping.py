@@ -1,4 +1,4 @@
-"""Wrapping of keys by AWS KMS: who copies the table of keys has no keys yet."""
+"""Envelope encryption with AWS KMS: a copy of the keys table alone is useless."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _ALTERED: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyExceptio
 
 
 class KmsClient(Protocol):
-    """What is used of a boto3 client for ``kms``."""
+    """The operations that are used of a boto3 client for ``kms``."""
 
     def encrypt(self, **params: Any) -> Any:
         """Encrypt up to 4 KB: ``KeyId``, ``Plaintext``, ``EncryptionContext``."""
 
     def decrypt(self, **params: Any) -> Any:
-        """Decrypt it: ``KeyId``, ``CiphertextBlob``, ``EncryptionContext``."""
+        """Decrypt what `encrypt` returned: ``KeyId``, ``CiphertextBlob``, ``EncryptionContext``."""
 
 
 class KmsKeyWrapping:
-    """Wraps secrets by a KMS key, bound to tenant and subject. Safe to share between threads.
+    """Wraps secrets with a KMS key, bound to tenant and subject. Safe to share between threads.
 
-    Tenant and subject are the encryption context: a wrapped secret that is moved to another
-    subject's item cannot be unwrapped. CloudTrail logs that context in clear, so a subject
-    should be an id, not a name or an address.
+    Tenant and subject are the encryption context, so a wrapped secret that is moved to another
+    subject's item cannot be unwrapped. CloudTrail logs the context in clear: make a subject an id,
+    not a name or an address.
 
     Args:
-        key_id: the KMS key: its id, ARN, alias name or alias ARN; symmetric.
+        key_id: a symmetric KMS key: id, ARN, alias name or alias ARN.
         config: region, time-outs and attempts of the client.
-        client: a boto3 client for ``kms``; None: one is made when it is first needed. Its
-            endpoint is AWS's or that of ``AWS_ENDPOINT_URL_KMS``.
+        client: a boto3 client for ``kms``. None: one is made when first needed, with the endpoint
+            of AWS or of ``AWS_ENDPOINT_URL_KMS``.
     """
 
     def __init__(self, key_id: str, config: DynamoConfig, client: KmsClient | None = None) -> None:
@@ -43,12 +43,12 @@ class KmsKeyWrapping:
         self._kms = Lazy(lambda: _make_client(config), client)
 
     def wrap(self, secret: bytes, *, tenant: str, subject: str) -> bytes:
-        """Return a secret encrypted by the KMS key: 1 request.
+        """Return a secret encrypted with the KMS key. Cost: 1 request.
 
         Args:
             secret: up to 4,096 bytes.
             tenant: partition key of the tenant's keys.
-            subject: whose key it is.
+            subject: subject of the key.
 
         Raises:
             CredentialsError: the role may not use the KMS key.
@@ -66,16 +66,16 @@ class KmsKeyWrapping:
         return bytes(reply["CiphertextBlob"])
 
     def unwrap(self, wrapped: bytes, wrapped_by: str, *, tenant: str, subject: str) -> bytes:
-        """Return the secret that was wrapped: 1 request.
+        """Return the secret that was wrapped. Cost: 1 request.
 
         Args:
             wrapped: from `wrap`.
-            wrapped_by: the KMS key that wrapped it; need not be the one that wraps new keys.
+            wrapped_by: the KMS key that wrapped it, maybe not the one that wraps new keys.
             tenant: partition key of the tenant's keys.
-            subject: whose key it is.
+            subject: subject of the key.
 
         Raises:
-            StoredItemError: it was altered, or wrapped for another tenant or subject.
+            StoredItemError: the secret was altered, or wrapped for another tenant or subject.
             CredentialsError: the role may not use the KMS key.
             ServiceError: KMS refused or did not answer.
         """

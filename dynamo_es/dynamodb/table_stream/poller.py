@@ -1,4 +1,4 @@
-"""A poller of the events table's stream: hands what was written to the sequencer."""
+"""`StreamPoller`: polls the events table's stream, and puts new commits into the log."""
 
 from __future__ import annotations
 
@@ -26,29 +26,30 @@ _log = logging.getLogger("dynamo_es")
 
 SHORTEST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 1.0
-"""Seconds between two rounds, while nothing comes."""
+"""Seconds between two rounds while nothing is written."""
 LONGEST_WAIT_AFTER_FAILURE: Final = 10.0
 QUIET_ROUNDS: Final = 3
-"""In a row: then all was read. One is no proof, AWS may answer with nothing on the way."""
+"""Empty rounds in a row after which everything is read. AWS may reply with no records before."""
 QUIET_WAIT: Final = 0.5
+"""Seconds between two empty rounds."""
 
 
 class StreamPoller:
-    """Polls the stream of the events table. For one thread; any number may run at once.
+    """Polls the stream of the events table. Use each in one thread; any number may run at once.
 
-    Where it is, is saved in the log's table, so that the next one goes on there. A shard moves
-    on only when what was read of it is in the log.
+    The poller saves its places in the log table, and the next one goes on from there. A shard
+    moves on only when the log has everything that was read from it.
 
     Args:
         config: names of the tables.
-        client: makes the client for the tables, or hands it out.
-        streams: the same of the client for ``dynamodbstreams``.
-        observer: told of each operation; None: nobody.
-        memory: what the process knows of the log; None: one of its own.
-        monotonic: seconds of a clock that only goes forward.
-        wait: waits until an event is set, or so many seconds.
-        sleep: waits so many seconds.
-        on_progress: told how far a round is, after every hundred commits.
+        client: returns the client for the tables.
+        streams: returns the client for ``dynamodbstreams``.
+        observer: receives a report of each operation. None: no reports.
+        memory: what the process remembers of the log. None: a new one.
+        monotonic: returns seconds of a clock that never goes back.
+        wait: waits until an event is set, or for so many seconds.
+        sleep: waits for so many seconds.
+        on_progress: called after every hundred commits of a round with its progress.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -71,19 +72,19 @@ class StreamPoller:
         )
 
     def poll(self) -> Polled:
-        """Read on once in each shard, and sequence what came.
+        """Read each shard once, and put the commits that were read into the log.
 
         Returns:
-            What it came to, with what an earlier round had done when it failed.
+            What this round did. It includes the work of an earlier round that failed half done.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
-            ServiceError: AWS refused or did not answer; nothing is lost, call again.
+            ConfigurationError: the events table has no stream, or a stream without new images.
+            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         return self._rounds.poll()
 
     def save(self) -> None:
-        """Save where it is; `run` and `drain` do.
+        """Save the places in the shards. `run` and `drain` do this for you.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -93,16 +94,18 @@ class StreamPoller:
     def run(
         self, stop: threading.Event, on_round: Callable[[Polled], None] = lambda _: None
     ) -> None:
-        """Poll until told to stop, at ever longer intervals while nothing comes.
+        """Poll until the event is set, at longer intervals while nothing is written.
+
+        Failures that may pass are logged, and the poller goes on.
 
         Args:
-            stop: ends it within a second, or after the request in hand.
-            on_round: called with what each round came to.
+            stop: ends the poller within a second, or after the request in hand.
+            on_round: called with what each round did.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
-            CredentialsError: what is missing will not come by trying again.
-            TableNotFoundError: neither will this. Other failures are logged, and tried again.
+            ConfigurationError: the events table has no stream, or a stream without new images.
+            CredentialsError: the credentials are missing or not sufficient.
+            TableNotFoundError: a table is missing.
         """
         pause = SHORTEST_WAIT
         try:
@@ -126,14 +129,14 @@ class StreamPoller:
             self._save_at_end()
 
     def drain(self, stop: threading.Event | None = None) -> Polled:
-        """Poll until nothing comes any more; return what all of it came to.
+        """Poll until everything is read; return what all rounds did together.
 
         Args:
-            stop: ends it earlier, after the request in hand.
+            stop: ends the poller earlier, after the request in hand.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
-            ServiceError: AWS refused or did not answer; nothing is lost, call again.
+            ConfigurationError: the events table has no stream, or a stream without new images.
+            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         total, quiet = Polled(), 0
         stop = stop or threading.Event()
@@ -150,10 +153,10 @@ class StreamPoller:
 
     @contextmanager
     def in_background(self) -> Iterator[Self]:
-        """Run it in a thread of its own within the context.
+        """Run the poller in a thread of its own within the context.
 
         Raises:
-            EventStoreError: at the end of the context, what ended the thread before.
+            EventStoreError: raised at the end of the context if the poller failed before.
         """
         stop = threading.Event()
         failures: list[BaseException] = []
@@ -179,4 +182,8 @@ class StreamPoller:
         try:
             self.save()
         except ServiceError as error:
-            _log.warning("Where the poller is was not saved, so it will begin earlier: %s", error)
+            _log.warning(
+                "The poller could not save its places, so the next one reads some records again: "
+                "%s",
+                error,
+            )

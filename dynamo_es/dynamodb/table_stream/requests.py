@@ -1,7 +1,4 @@
-"""Requests of the poller: of the DynamoDB Streams API, and where it is, kept in the log's table.
-
-Pure functions that build what is sent, and nothing else.
-"""
+"""Requests of the poller, as pure functions: DynamoDB Streams, and the places in the log table."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ PLACES_KEY: Final = "poller"
 
 
 class Place(NamedTuple):
-    """How far a shard is read: everything up to there is in the log, whoever saved it.
+    """How far a shard is read. The log has everything up to there, whichever poller saved it.
 
     Attributes:
-        stream_arn: the stream of which it is a shard; one that is turned on again is another.
+        stream_arn: the shard's stream. A stream that is turned off and on again gets a new ARN.
         shard_id: the shard.
-        sequence_number: of the last record; None: none was read yet.
-        finished: whether the shard is closed, and read to its end.
+        sequence_number: of the last record read. None: no record was read yet.
+        finished: whether the shard is closed and read to its end.
     """
 
     stream_arn: str
@@ -33,7 +30,7 @@ class Place(NamedTuple):
 
     @classmethod
     def read(cls, item: Item) -> Place:
-        """Return a place as it was saved."""
+        """Return the place that an item holds."""
         return cls(
             item["stream_arn"]["S"],
             item["place"]["S"],
@@ -43,7 +40,7 @@ class Place(NamedTuple):
 
     @property
     def item(self) -> Item:
-        """Its item."""
+        """The place's item in the log table."""
         item: Item = {**_key(self.shard_id), "stream_arn": {"S": self.stream_arn}}
         if self.sequence_number is not None:
             item["sequence_number"] = {"S": self.sequence_number}
@@ -53,7 +50,7 @@ class Place(NamedTuple):
 
 
 def describe_table(table: str) -> Request:
-    """Describe a table: its stream, and about how many items it has."""
+    """Describe a table: its stream, and its approximate number of items."""
     return Request("describe_table", {"TableName": table})
 
 
@@ -62,7 +59,7 @@ def describe_stream(stream_arn: str, after: str | None = None) -> Request:
 
     Args:
         stream_arn: the stream.
-        after: ``LastEvaluatedShardId`` of the list before.
+        after: ``LastEvaluatedShardId`` of the reply before.
     """
     params: dict[str, Any] = {"StreamArn": stream_arn}
     if after is not None:
@@ -71,7 +68,7 @@ def describe_stream(stream_arn: str, after: str | None = None) -> Request:
 
 
 def shard_iterator(stream_arn: str, shard_id: str, after: str | None) -> Request:
-    """Ask for an iterator over a shard: after a sequence number, or from its beginning."""
+    """Get an iterator over a shard: after a sequence number, or from the shard's beginning."""
     params = {"StreamArn": stream_arn, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
     if after is not None:
         params |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
@@ -79,7 +76,7 @@ def shard_iterator(stream_arn: str, shard_id: str, after: str | None) -> Request
 
 
 def shard_iterator_at(stream_arn: str, shard_id: str, number: str) -> Request:
-    """Ask for an iterator over a shard: from the record of a sequence number on."""
+    """Get an iterator over a shard, from the record with a sequence number on."""
     return Request(
         "get_shard_iterator",
         {
@@ -97,7 +94,7 @@ def get_records(iterator: str) -> Request:
 
 
 def saved_places(log_table: str, after: Item | None = None) -> Request:
-    """Query the places that were saved, consistently."""
+    """Query the saved places, consistently."""
     params: dict[str, Any] = {
         "TableName": log_table,
         "KeyConditionExpression": "log_key = :poller",
@@ -110,16 +107,16 @@ def saved_places(log_table: str, after: Item | None = None) -> Request:
 
 
 def save_place(log_table: str, place: Place) -> Request:
-    """Save how far a shard is read, whatever was saved before.
+    """Save how far a shard is read, without a condition.
 
-    No condition: of two pollers, the slower one may set the place back, and then hints are
-    given again, which changes nothing. None can set it beyond what is in the log.
+    The slower of two pollers may set the place back. Then some hints are given a second time,
+    which changes nothing. No poller can set the place past what the log has.
     """
     return Request("put_item", {"TableName": log_table, "Item": place.item})
 
 
 def remove_place(log_table: str, shard_id: str) -> Request:
-    """Remove the place in a shard that is no more."""
+    """Remove the place of a shard that no longer exists."""
     return Request("delete_item", {"TableName": log_table, "Key": _key(shard_id)})
 
 

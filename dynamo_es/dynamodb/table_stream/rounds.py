@@ -1,4 +1,4 @@
-"""Rounds over the shards of the events table's stream: what was written goes into the log."""
+"""`Rounds`: reads the shards of the events table's stream, and sequences the commits in them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import logging
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.log.items import MAX_POINTERS
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.set_aside import set_aside
-from dynamo_es.dynamodb.table_stream.requests import describe_table
 from dynamo_es.dynamodb.table_stream.shards import (
     Lineage,
+    find_stream,
     list_shards,
     read_places,
     read_shard,
     save_places,
 )
-from dynamo_es.dynamodb.table_stream.stopping import StoppedError, until
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.exceptions import ConfigurationError, ServiceError, TableNotFoundError
+from dynamo_es.exceptions import ServiceError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -30,39 +29,43 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.log.sequencer import Hint, SequencerMemory
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
-    from dynamo_es.dynamodb.wire.steps import Steps, T
+    from dynamo_es.dynamodb.wire.steps import Response, Steps, T
 
 _log = logging.getLogger("dynamo_es")
 
 SAVE_EVERY: Final = 5.0
-"""Seconds: what was read since is read again after a crash, and changes nothing."""
+"""Seconds between two saves. After a crash, records since the last save are read again."""
 LIST_EVERY: Final = 60.0
+"""Seconds between two lists of the shards."""
 LIST_AGAIN_AFTER: Final = 1.0
-"""Seconds between two lists while shards are missing: AWS allows ten a second to an account."""
+"""Seconds between two lists while shards are missing. AWS allows an account ten a second."""
 
-_IMAGES: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
+
+class _StoppedError(Exception):
+    """An algorithm was stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What came of one or more rounds.
+    """What one or more rounds did.
 
     Attributes:
-        records: of the stream.
-        hints: commits among them.
-        skipped: records of items that are nothing of this library's.
-        pages: put into the log.
-        positions: given, that is events.
-        trimmed: how often records were gone before they were read.
-        ended: shards read to their end.
-        set_aside: records of commits, fences and snapshots that cannot be read.
-        waiting: commits that got no position, because one before them is set aside.
+        records: number of records read.
+        commits: number of commits among them.
+        skipped: number of records of items that this library did not write.
+        pages: number of pages put into the log.
+        positions: number of positions given, one for each event.
+        trimmed: number of times that records were gone before they were read.
+        ended: number of shards read to their end.
+        set_aside: number of records of commits, fences and snapshots that cannot be read.
+        waiting: number of commits without a position because an earlier one is set aside.
     """
 
     records: int = 0
-    hints: int = 0
+    commits: int = 0
     skipped: int = 0
     pages: int = 0
     positions: int = 0
@@ -78,7 +81,7 @@ class Polled:
 
     @property
     def idle(self) -> bool:
-        """Whether there was nothing to read."""
+        """Whether the rounds found nothing to read."""
         return not self.records and not self.ended
 
 
@@ -87,10 +90,10 @@ class Progress:
     """How far a round is.
 
     Attributes:
-        commits: of this round that are in the log by now.
-        pending: of this round that are not.
-        positions: given in this round, that is events.
-        written_at: when what was read in this round was written, seconds since the epoch; None:
+        commits: number of the round's commits that are in the log.
+        pending: number of the round's commits that are not in the log yet.
+        positions: number of positions given in this round, one for each event.
+        written_at: time when the records of this round were written, seconds since the epoch. None:
             the stream does not say.
     """
 
@@ -101,17 +104,17 @@ class Progress:
 
 
 class Rounds:
-    """Reads a stream's shards round by round, and hands what came to the sequencer.
+    """Reads the shards of a stream round by round, and gives the commits to the sequencer.
 
     Args:
         config: names of the tables.
-        client: makes the client for the tables, or hands it out.
-        streams: the same of the client for ``dynamodbstreams``.
-        observer: told of each operation; None: nobody.
-        memory: what the process knows of the log.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
-        on_progress: told how far a round is, after every hundred commits.
+        client: returns the client for the tables.
+        streams: returns the client for ``dynamodbstreams``.
+        observer: receives a report of each operation. None: no reports.
+        memory: what the process remembers of the log.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits for so many seconds.
+        on_progress: called after every hundred commits of a round with its progress.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is injected
@@ -134,7 +137,7 @@ class Rounds:
         plain = replace(config, report_capacity=False)
         self._gateway = Gateway(client, config, observer, sleep, monotonic)
         self._descriptions = Gateway(client, plain, observer, sleep, monotonic)
-        # A gateway uses of a client what all clients have.
+        # A gateway uses only what every client of boto3 has.
         self._streams = Gateway(streams, plain, observer, sleep, monotonic)  # type: ignore[arg-type]
         self._lineage: Lineage | None = None
         self._outdated = False
@@ -143,25 +146,25 @@ class Rounds:
         self._uncounted = Polled()
 
     def poll(self, stopped: Callable[[], bool] = lambda: False) -> Polled:
-        """Read on once in each shard, and sequence what came.
+        """Read each shard once, and put the commits that were read into the log.
 
         Args:
-            stopped: asked before each request whether to end the round there; what it has read
-                and not sequenced is read again by the next one.
+            stopped: called before each request; True ends the round there. The next round reads
+                again what this one read and did not sequence.
 
         Returns:
-            What it came to, with what an earlier round had done when it failed.
+            What this round did. It includes the work of an earlier round that failed half done.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
-            ServiceError: AWS refused or did not answer; nothing is lost, call again.
+            ConfigurationError: the events table has no stream, or a stream without new images.
+            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         self._stopped = stopped
         failure: ServiceError | None = None
         try:
             readings, failure = self._read(self._listed())
             self._sequence(readings)
-        except StoppedError:
+        except _StoppedError:
             pass
         if self._monotonic() - self._saved_at >= SAVE_EVERY:
             self.save()
@@ -171,7 +174,7 @@ class Rounds:
         return polled
 
     def save(self) -> None:
-        """Save where it is: a round does now and then.
+        """Save the places in the shards. A round does this every few seconds.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -182,7 +185,7 @@ class Rounds:
             self._run(self._gateway, "save_places", steps)
 
     def _listed(self) -> Lineage:
-        """Return the shards, listed again if some are missing, or after a while."""
+        """Return the shards, listed again if some are missing or the list is old."""
         lineage = self._lineage
         since = self._monotonic() - self._listed_at
         if lineage is None or since >= LIST_EVERY:
@@ -199,7 +202,7 @@ class Rounds:
         except TableNotFoundError:
             if self._lineage is None:
                 raise
-            # Turned off more than a day ago, or the table was made again.
+            # The stream was turned off more than a day ago, or the table was created again.
             self.save()
             self._lineage = None
             return self._list()
@@ -210,8 +213,8 @@ class Rounds:
         return lineage
 
     def _found(self) -> Lineage:
-        """Return what is known of the table's stream: turned on again, it is another one."""
-        arn = self._run(self._descriptions, "find_stream", _find_stream(self._tables.events))
+        """Return the shards of the table's current stream: turned on again, it has a new ARN."""
+        arn = self._run(self._descriptions, "find_stream", find_stream(self._tables.events))
         if self._lineage is not None:
             if self._lineage.arn == arn:
                 return self._lineage
@@ -219,7 +222,7 @@ class Rounds:
         return Lineage(arn, self._run(self._gateway, "read_places", read_places(self._tables.log)))
 
     def _read(self, lineage: Lineage) -> tuple[list[Reading], ServiceError | None]:
-        """Read on in every shard; one that fails is no reason to leave the others."""
+        """Read every shard once, the others too if one fails; return the last failure."""
         readings: list[Reading] = []
         failure: ServiceError | None = None
         for shard in lineage.readable():
@@ -229,39 +232,42 @@ class Rounds:
                 steps = read_shard(lineage.arn, shard)
                 readings.append(self._run(self._streams, "read_shard", steps))
             except TableNotFoundError:
-                # The shard is gone, or the stream: the next list shows it.
+                # The shard or the stream is gone: the next list shows which.
                 self._outdated = True
             except ServiceError as error:
                 failure = error
         return readings, failure
 
     def _sequence(self, readings: list[Reading]) -> None:
-        """Sequence what was read, and move on each shard of which all is in the log."""
-        hints = [hint for reading in readings for hint in reading.found.hints]
+        """Sequence the commits that were read, and move each shard on once the log has its commits.
+
+        The next round reads a shard again that was not moved on.
+        """
+        hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
         if damaged:
             steps = set_aside(self._tables.log, damaged, self._memory)
             self._run(self._gateway, "set_aside", steps)
         left = list(readings)
-        undone = len(hints)  # commits of the readings that are left
+        undone = len(hints)  # commits of the readings in `left`
         positions = 0
-        # In parts: each has a deadline of its own.
+        # In parts, because each operation has one deadline.
         for begin in range(0, len(hints), MAX_POINTERS):
             part = hints[begin : begin + MAX_POINTERS]
             positions += self._sequence_part(part)
             pending = len(hints) - begin - len(part)
-            while left and undone - len(left[0].found.hints) >= pending:
-                undone -= len(left[0].found.hints)
-                self._deal_with(left.pop(0))
+            while left and undone - len(left[0].found.pointers) >= pending:
+                undone -= len(left[0].found.pointers)
+                self._finish(left.pop(0))
             written = [one.newest_at for one in readings if one.newest_at is not None]
             written_at = min(written, default=None)
             self._on_progress(Progress(begin + len(part), pending, positions, written_at))
         for reading in left:
-            self._deal_with(reading)
+            self._finish(reading)
 
-    def _sequence_part(self, part: list[Hint]) -> int:
+    def _sequence_part(self, part: list[Pointer]) -> int:
         waiting = self._memory.waiting
-        steps = until(self._stopped, sequence(self._tables, part, self._memory))
+        steps = _until_stopped(self._stopped, sequence(self._tables, part, self._memory))
         pages = self._run(self._gateway, "sequence", steps)
         positions = sum(page.following - page.first for page in pages)
         self._uncounted += Polled(
@@ -269,11 +275,11 @@ class Rounds:
         )
         return positions
 
-    def _deal_with(self, reading: Reading) -> None:
+    def _finish(self, reading: Reading) -> None:
         reading.advance()
         self._uncounted += Polled(
             records=reading.records,
-            hints=len(reading.found.hints),
+            commits=len(reading.found.pointers),
             skipped=len(reading.found.foreign),
             ended=reading.shard.finished,
             set_aside=len(reading.found.damaged),
@@ -285,7 +291,7 @@ class Rounds:
         self._uncounted += Polled(trimmed=1)
         _log.warning(
             "Records of shard %s were gone before they were read: a stream keeps them for 24 "
-            "hours. What they told of may be missing in the log: run `dynamo-es log repair`.",
+            "hours. Their commits may be missing in the log: run `dynamo-es log repair`.",
             shard_id,
         )
 
@@ -293,22 +299,29 @@ class Rounds:
         return gateway.run(operation, DEFAULT_TENANT, None, steps)
 
 
-def _find_stream(table: str) -> Steps[str]:
-    """Return the ARN of a table's stream.
+def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:
+    """Run an algorithm to its end, or stop it before one of its requests.
+
+    Args:
+        stopped: called before each request; True stops the algorithm.
+        steps: an algorithm that is safe to stop at any request.
 
     Raises:
-        ConfigurationError: it has none, or one without images.
+        _StoppedError: the algorithm was stopped, and the request in hand was not sent.
     """
-    description = (yield describe_table(table))["Table"]
-    stream = description.get("StreamSpecification", {})
-    if not stream.get("StreamEnabled") or "LatestStreamArn" not in description:
-        raise ConfigurationError(
-            f"The table {table} has no stream. Turn one on, of new images (NEW_IMAGE), as "
-            "infra/event-store.yaml does; then run `dynamo-es log repair` for what was before."
-        )
-    if stream.get("StreamViewType") not in _IMAGES:
-        raise ConfigurationError(
-            f"The stream of the table {table} has no new images, but {stream['StreamViewType']}. "
-            "Turn it off and on again with NEW_IMAGE."
-        )
-    return str(description["LatestStreamArn"])
+    reply: Response | Exception | None = None
+    while True:
+        try:
+            if isinstance(reply, Exception):
+                request = steps.throw(reply)
+            else:
+                request = next(steps) if reply is None else steps.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if stopped():
+            steps.close()
+            raise _StoppedError
+        try:
+            reply = yield request
+        except Exception as error:  # noqa: BLE001 - the algorithm handles it
+            reply = error

@@ -1,6 +1,7 @@
-"""The shards of a stream: which may be read, and how far they are.
+"""The shards of a stream: which may be read, and how far each is read.
 
-A shard's children hold what was written after it, so they are read when it is read to its end.
+The children of a shard hold what was written after it, so they are read once the parent is read to
+its end.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.log.hints import find_hints
+from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.table_stream import requests
 from dynamo_es.dynamodb.table_stream.requests import Place
-from dynamo_es.exceptions import ServiceError
+from dynamo_es.exceptions import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dynamo_es.dynamodb.log.hints import Found
+    from dynamo_es.dynamodb.log.pointers import Found
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 _EXPIRED: Final = "ExpiredIteratorException"
 _TRIMMED: Final = "TrimmedDataAccessException"
+_IMAGES: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 _MOST_ITERATORS: Final = 3
-"""Asked for in one reading: they last 15 minutes, so a second one should do."""
+"""Iterators that one reading asks for. An iterator lasts 15 minutes, so a second should do."""
 
 
 @dataclass(slots=True)
@@ -31,11 +33,11 @@ class Shard:
     """A shard, and how far it is read.
 
     Attributes:
-        id: of the shard.
-        parent: the shard that it goes on from; None of the first.
-        after: sequence number of the last record that was dealt with; None: none was.
-        finished: whether it is closed, and read to its end.
-        iterator: where the next reading begins; None: one has to be asked for.
+        id: the shard's id.
+        parent: id of the shard that it continues. None: it is the first.
+        after: sequence number of the last record whose commit is in the log. None: no record yet.
+        finished: whether the shard is closed and read to its end.
+        iterator: where the next reading begins. None: the next reading gets one first.
     """
 
     id: str
@@ -46,15 +48,15 @@ class Shard:
 
 
 class Reading(NamedTuple):
-    """What one request has read of a shard. The shard moves on when it was dealt with.
+    """What one request has read from a shard. Call `advance` once the log has the commits.
 
     Attributes:
-        shard: which.
-        found: the commits among the records, and what cannot be read.
-        records: how many there were.
-        newest_at: when the last of them was written, seconds since the epoch; None: not known.
-        after: sequence number of the last record so far.
-        iterator: where to go on; None at the end of the shard.
+        shard: the shard.
+        found: the records' items, sorted into commits and the rest.
+        records: number of records.
+        newest_at: time when the last record was written, seconds since the epoch. None: unknown.
+        after: sequence number of the last record read so far.
+        iterator: where the next reading begins. None: the shard is read to its end.
         trimmed: whether records were gone before they were read.
     """
 
@@ -67,7 +69,7 @@ class Reading(NamedTuple):
     trimmed: bool
 
     def advance(self) -> None:
-        """Move the shard on: everything read is dealt with."""
+        """Move the shard on, past the records of this reading."""
         self.shard.after = self.after
         self.shard.iterator = self.iterator
         self.shard.finished = self.iterator is None
@@ -75,12 +77,12 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True)
 class Lineage:
-    """The shards of one stream, by what comes after what.
+    """The shards of one stream, with their parents.
 
     Attributes:
-        arn: the stream's.
-        places: as they were saved, by shard.
-        shards: those that are listed, by id.
+        arn: ARN of the stream.
+        places: saved places, by shard id.
+        shards: listed shards, by id.
     """
 
     arn: str
@@ -88,7 +90,7 @@ class Lineage:
     shards: dict[str, Shard] = field(default_factory=dict)
 
     def update(self, listed: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Take in a complete list of shards; return those gone before they were read to the end."""
+        """Take in a complete list of shards; return those that went before they were read."""
         now: dict[str, Shard] = {}
         for entry in listed:
             shard_id = entry["ShardId"]
@@ -98,7 +100,7 @@ class Lineage:
         read = {place.shard_id for place in self.places.values() if place.finished}
         read |= {shard.id for shard in self.shards.values() if shard.finished}
         gone = (self.places.keys() | self.shards.keys()) - now.keys() - read
-        # Of another stream: the one that was turned off since.
+        # Shards of an earlier stream, which was turned off since.
         gone |= {
             place.shard_id
             for place in self.places.values()
@@ -106,12 +108,12 @@ class Lineage:
         }
         self.shards = now
         for shard_id in gone & self.places.keys():
-            # Once told of, it is over.
+            # Report a lost shard once only.
             self.places[shard_id] = self.places[shard_id]._replace(finished=True)
         return sorted(gone)
 
     def readable(self) -> list[Shard]:
-        """Return the shards to read now: those whose parent is read to its end, or gone."""
+        """Return the shards to read now: their parent is read to its end, or gone."""
         return [
             shard
             for shard in self.shards.values()
@@ -125,12 +127,12 @@ class Lineage:
 
     @property
     def incomplete(self) -> bool:
-        """Whether a shard was read to its end whose children are not listed yet."""
+        """Whether the children of a shard that was read to its end are not listed yet."""
         parents = {shard.parent for shard in self.shards.values()}
         return any(shard.finished and shard.id not in parents for shard in self.shards.values())
 
     def unsaved(self) -> list[Place]:
-        """Return the places that differ from what was saved."""
+        """Return the places that differ from the saved ones."""
         places = [
             Place(self.arn, shard.id, shard.after, shard.finished) for shard in self.shards.values()
         ]
@@ -141,7 +143,7 @@ class Lineage:
         ]
 
     def vanished(self) -> list[str]:
-        """Return the shards whose places are saved, and that are not listed any more."""
+        """Return the shards that have a saved place and are no longer listed."""
         return sorted(self.places.keys() - self.shards.keys())
 
     def _resumed(self, shard_id: str, parent: str | None) -> Shard:
@@ -153,6 +155,27 @@ class Lineage:
     def _is_finished(self, shard_id: str) -> bool:
         shard = self.shards.get(shard_id)
         return shard is None or shard.finished
+
+
+def find_stream(table: str) -> Steps[str]:
+    """Return the ARN of a table's stream.
+
+    Raises:
+        ConfigurationError: the table has no stream, or a stream without new images.
+    """
+    description = (yield requests.describe_table(table))["Table"]
+    stream = description.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled") or "LatestStreamArn" not in description:
+        raise ConfigurationError(
+            f"The table {table} has no stream. Turn one on with NEW_IMAGE, as "
+            "infra/event-store.yaml does; then run `dynamo-es log repair` for earlier commits."
+        )
+    if stream.get("StreamViewType") not in _IMAGES:
+        raise ConfigurationError(
+            f"The stream of the table {table} has {stream['StreamViewType']} instead of new "
+            "images. Turn it off and on again with NEW_IMAGE."
+        )
+    return str(description["LatestStreamArn"])
 
 
 def list_shards(stream_arn: str) -> Steps[list[dict[str, Any]]]:
@@ -169,7 +192,7 @@ def list_shards(stream_arn: str) -> Steps[list[dict[str, Any]]]:
 
 
 def read_places(log_table: str) -> Steps[dict[str, Place]]:
-    """Return the places that were saved, by shard."""
+    """Return the saved places, by shard id."""
     places: dict[str, Place] = {}
     after: Item | None = None
     while True:
@@ -182,7 +205,7 @@ def read_places(log_table: str) -> Steps[dict[str, Place]]:
 
 
 def save_places(log_table: str, lineage: Lineage) -> Steps[None]:
-    """Save the places that differ from what was saved; remove those of shards that are gone."""
+    """Save the places that differ from the saved ones; remove those of shards that are gone."""
     for place in lineage.unsaved():
         yield requests.save_place(log_table, place)
         lineage.places[place.shard_id] = place
@@ -192,7 +215,7 @@ def save_places(log_table: str, lineage: Lineage) -> Steps[None]:
 
 
 def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
-    """Read on in a shard, once; the shard itself stays where it is.
+    """Read a shard once, from its place on. The shard moves on when you call `Reading.advance`.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -211,7 +234,7 @@ def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
                 raise
             iterator = None
             if error.code == _TRIMMED:
-                # What is left begins at the horizon.
+                # The records that are left begin at the trim horizon.
                 after, trimmed = None, True
         else:
             return _reading(shard, response, after, trimmed=trimmed)
@@ -220,8 +243,8 @@ def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
 def _reading(shard: Shard, response: Response, after: str | None, *, trimmed: bool) -> Reading:
     records = response["Records"]
     changes = [record["dynamodb"] for record in records]
-    # An item that was removed has no image.
-    found = find_hints(change["NewImage"] for change in changes if "NewImage" in change)
+    # The record of a removal has no new image.
+    found = find_pointers(change["NewImage"] for change in changes if "NewImage" in change)
     return Reading(
         shard,
         found,

@@ -1,4 +1,4 @@
-"""Making the tables: exactly as ``infra/event-store.yaml`` defines them, under your names."""
+"""Creates the tables exactly as ``infra/event-store.yaml`` defines them, under your names."""
 
 from __future__ import annotations
 
@@ -25,52 +25,52 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
 
 POLLS: Final = 120
-"""How often a table that changes is looked at, a second apart, before giving up."""
+"""Times that a changing table is described, a second apart, before giving up."""
 
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _IN_USE: Final = "ResourceInUseException"
-# What an emulator answers to operations that it lacks; DynamoDB itself has them all.
+# An emulator's answer to an operation that it lacks. DynamoDB itself has them all.
 _UNKNOWN: Final = "UnknownOperationException"
 
 
 def create_tables(
     client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Create the three tables where they are missing, and return when they can be used.
+    """Create the tables that are missing, and return once all three can be used.
 
-    They are what the template makes with its defaults: billed by request, protected against
-    deletion. A table that exists keeps its settings, apart from what is turned on when it is
-    off: expiry (TTL) and point-in-time recovery. Its key has to be the right one. Safe to call
-    again, and from several processes at once. For another KMS key, or tables under
-    CloudFormation's care, deploy the template instead.
+    You get the tables of the template with its defaults: billed by request, protected against
+    deletion. An existing table keeps its settings, but expiry (TTL) and point-in-time recovery are
+    turned on if they are off, and its key must be the right one. You can call this again, and from
+    several processes at once. For another KMS key, or tables that CloudFormation manages, deploy
+    the template instead.
 
     Needs DescribeTable, DescribeTimeToLive and DescribeContinuousBackups, and, for what is
-    missing, CreateTable, TagResource, UpdateTimeToLive and UpdateContinuousBackups. Takes some
-    ten seconds on AWS when there is something to do.
+    missing, CreateTable, TagResource, UpdateTimeToLive and UpdateContinuousBackups. On AWS it takes
+    about ten seconds if there is something to do.
 
     Args:
         client: of boto3, for DynamoDB.
         config: names of the tables.
-        sleep: waits so many seconds.
+        sleep: waits for so many seconds.
 
     Raises:
         ConfigurationError: a table has another key or another expiry attribute.
-        UnavailableError: a table is not usable after two minutes.
+        UnavailableError: a table cannot be used after two minutes.
         ServiceError: AWS refused or did not answer.
     """
     wanted = _wanted(config)
     existing = {name: _describe(client, name) for name in wanted}
-    # Before anything is made: a wrong name should leave nothing behind.
+    # Check first, so that a wrong name creates no table.
     for name, description in existing.items():
         if description is not None:
             check_key(name, wanted[name], description)
-    # All are made first and waited for afterwards, so that the waits overlap.
+    # Create all tables first and wait for them afterwards, so that the waits overlap.
     for name, description in existing.items():
         if description is None:
             with _translated("CreateTable", name, tolerate=(_IN_USE,)):
                 client.create_table(**create_request(name, wanted[name]))
     for name, properties in wanted.items():
-        # Again: a table may have been made by another in between.
+        # Again, because another process may have created a table in between.
         check_key(name, properties, _await_active(client, name, sleep))
         if expiry := properties.get("TimeToLiveSpecification"):
             _turn_on_expiry(client, name, expiry["AttributeName"])
@@ -80,30 +80,30 @@ def create_tables(
 def delete_tables(
     client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Delete the three tables, **all events in them, and their protection against that**.
+    """Delete the three tables **with all their events, even if they are protected against that**.
 
-    For tests and experiments. Missing tables are passed over; returns when all are gone.
+    For tests and experiments. Missing tables are no error. Returns once all are gone.
 
     Args:
         client: of boto3, for DynamoDB.
         config: names of the tables.
-        sleep: waits so many seconds.
+        sleep: waits for so many seconds.
 
     Raises:
-        UnavailableError: a table is still there after two minutes.
+        UnavailableError: a table still exists after two minutes.
         ServiceError: AWS refused or did not answer.
     """
     names = list(_wanted(config))
     for name in names:
         _unprotect(client, name, sleep)
-        # Not found, or in use: another deleter was first.
+        # Not found, or in use: another process deletes it too.
         with _translated("DeleteTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
             client.delete_table(TableName=name)
     for name in names:
         left = _poll(client, name, lambda table: table is None, sleep)
         if left is not None:
             raise UnavailableError(
-                "DeleteTable", left["TableStatus"], f"It is there after {POLLS} seconds.", name
+                "DeleteTable", left["TableStatus"], f"It still exists after {POLLS} seconds.", name
             )
 
 
@@ -128,13 +128,13 @@ def _describe(client: DynamoDBClient, name: str) -> _Description | None:
 def _await_active(
     client: DynamoDBClient, name: str, sleep: Callable[[float], None]
 ) -> _Description:
-    # Right after its creation a table may not be found for a moment: None is waited out too.
+    # Right after its creation a table may not be found for a moment, so None does not end the wait.
     table = _poll(client, name, _is_active, sleep)
     if table is None or not _is_active(table):
         raise UnavailableError(
             "DescribeTable",
             _NOT_FOUND if table is None else table["TableStatus"],
-            f"It is not usable after {POLLS} seconds.",
+            f"It cannot be used after {POLLS} seconds.",
             name,
         )
     return table
@@ -147,7 +147,7 @@ def _is_active(table: _Description | None) -> bool:
 def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
     found = _expiry(client, name)
     if found is None:
-        # Refused as invalid when it is on already: then another creator was first.
+        # Refused as invalid if another process has turned it on.
         with _translated("UpdateTimeToLive", name, tolerate=("ValidationException",)):
             client.update_time_to_live(
                 TableName=name,
@@ -157,8 +157,8 @@ def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
     if found != wanted:
         raise ConfigurationError(
             f"The items of the table {name} expire (TTL) by {found or 'no attribute'} instead of "
-            f"{wanted}. Set it right (a change takes DynamoDB up to an hour), or name a table of "
-            "the event store's own."
+            f"{wanted}. Change its TTL attribute, which takes DynamoDB up to an hour, or name a "
+            "table that only the event store uses."
         )
 
 
@@ -178,7 +178,7 @@ def _turn_on_recovery(
 ) -> None:
     from tenacity import retry_if_exception
 
-    # Some emulators answer to none of this; what they cannot do is no reason to stop.
+    # Some emulators have no backups at all: go on without.
     with _translated("DescribeContinuousBackups", name, tolerate=(_UNKNOWN,)):
         found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         recovery = found.get("PointInTimeRecoveryDescription", {})
@@ -193,7 +193,7 @@ def _turn_on_recovery(
 
 
 def _is_being_prepared(error: BaseException) -> bool:
-    # For the first seconds of a table, its backups are "being enabled".
+    # In the first seconds of a table, its backups are still "being enabled".
     return _code(error) == "ContinuousBackupsUnavailableException"
 
 
@@ -203,7 +203,7 @@ def _unprotect(client: DynamoDBClient, name: str, sleep: Callable[[float], None]
         return
     with _translated("UpdateTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
         client.update_table(TableName=name, DeletionProtectionEnabled=False)
-    # Deleting is refused while the table changes.
+    # DynamoDB refuses to delete a table that is changing.
     _poll(client, name, lambda table: table is None or table["TableStatus"] != "UPDATING", sleep)
 
 
@@ -213,7 +213,7 @@ def _poll(
     done: Callable[[_Description | None], bool],
     sleep: Callable[[float], None],
 ) -> _Description | None:
-    """Describe a table until it is as wanted, or patience is at an end; return it as it is."""
+    """Describe a table until it is as wanted, or `POLLS` times; return the last description."""
     from tenacity import retry_if_not_result
 
     result: _Description | None = _patiently(sleep, retry_if_not_result(done))(
@@ -223,8 +223,8 @@ def _poll(
 
 
 def _patiently(sleep: Callable[[float], None], retry: retry_base) -> Retrying:
-    """Return what tries once a second, `POLLS` times, and then gives or raises the last outcome."""
-    # Loaded here: the backend imports this module, and tables are made rarely.
+    """Return a retrier: once a second, `POLLS` times; it returns or raises the last outcome."""
+    # Loaded here, because the backend imports this module and few processes create tables.
     from tenacity import Retrying, stop_after_attempt, wait_fixed
 
     return Retrying(
@@ -242,7 +242,7 @@ def _last_outcome(state: RetryCallState) -> Any:
 
 @contextmanager
 def _translated(operation: str, name: str, tolerate: tuple[str, ...] = ()) -> Iterator[None]:
-    """Translate AWS's errors; pass over those with a code that is tolerated."""
+    """Translate AWS's errors; suppress those with a tolerated code."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""Between the template's properties and DynamoDB's API: what to create, what to compare."""
+"""Translates the template's tables to DynamoDB's API, and compares them with existing tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dynamo_es.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Passed to CreateTable as they are; the others have another shape or an operation of their own.
+# Passed to CreateTable unchanged. The others have another shape or an operation of their own.
 _SAME_IN_BOTH: Final = (
     "BillingMode",
     "AttributeDefinitions",
@@ -23,7 +23,7 @@ def create_request(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of CreateTable for a table of the template.
 
     Args:
-        name: of the table; the template's own is left aside.
+        name: name of the table; the template's own name is not used.
         properties: as `resolve_tables` returns them.
     """
     request = {key: properties[key] for key in _SAME_IN_BOTH if key in properties}
@@ -31,8 +31,8 @@ def create_request(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     if stream := properties.get("StreamSpecification"):
         request["StreamSpecification"] = {"StreamEnabled": True, **stream}
     encryption = properties.get("SSESpecification", {})
-    # Left out unless on: off is what DynamoDB does by itself, and an emulator would see a wish
-    # for a key in it.
+    # Left out unless it is on. Off is DynamoDB's default, and an emulator would take it for a
+    # request for a key.
     if encryption.get("SSEEnabled"):
         request["SSESpecification"] = {
             "Enabled": True,
@@ -42,18 +42,21 @@ def create_request(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_key(name: str, properties: Mapping[str, Any], description: Mapping[str, Any]) -> None:
-    """Raise `ConfigurationError` unless an existing table has the key of the template's.
+    """Check that an existing table has the key that the template defines.
 
     Args:
-        name: of the table.
+        name: name of the table.
         properties: as `resolve_tables` returns them.
         description: as DescribeTable returns it.
+
+    Raises:
+        ConfigurationError: the table has another key.
     """
     wanted, found = _key(properties), _key(description)
     if found != wanted:
         raise ConfigurationError(
             f"The table {name} exists, but its key is {found} instead of {wanted}. "
-            "Is it another application's? Name a table of the event store's own."
+            "If another application uses it, choose another name."
         )
 
 

@@ -1,7 +1,8 @@
-"""The CloudFormation template of the tables: found, read, and resolved to plain properties.
+"""Reads the CloudFormation template of the tables, and resolves it to plain properties.
 
-An installed package carries it as JSON, so that no YAML parser is needed; a checkout reads
-``infra/event-store.yaml`` itself. Only what that template uses is resolved, the rest is refused.
+An installed package has the template as JSON and needs no YAML parser. A checkout reads
+``infra/event-store.yaml``. Only the functions that this template uses are resolved; any other is
+an error.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGED: Final = "infra/event-store.json"
-"""Where a built package has the template, below ``dynamo_es``."""
+"""Path of the template in an installed package, below ``dynamo_es``."""
 
 CHECKOUT: Final = Path(__file__).parents[3] / "infra" / "event-store.yaml"
-"""Where a checkout has it."""
+"""Path of the template in a checkout."""
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]+)\}")
 
 
 class _Scope(NamedTuple):
-    """What references are looked up in: parameters' values, conditions' definitions."""
+    """Values of the parameters and definitions of the conditions, for references to them."""
 
     values: Mapping[str, Any]
     conditions: Mapping[str, Any]
 
 
 def load_template() -> dict[str, Any]:
-    """Return the template, intrinsic functions in their long form: ``{"Ref": "KmsKeyArn"}``.
+    """Return the template, with intrinsic functions in their long form: ``{"Ref": "KmsKeyArn"}``.
 
     Raises:
-        ConfigurationError: there is none: the installation is damaged.
+        ConfigurationError: the template is missing, because the installation is damaged.
         MissingExtraError: this is a checkout, and pyyaml is not installed.
     """
     packaged = files("dynamo_es").joinpath(PACKAGED)
@@ -53,7 +54,7 @@ def load_template() -> dict[str, Any]:
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Read a template; ``!Ref X`` and the like come back in their long form.
+    """Return the template in a YAML text, with ``!Ref X`` and the like in their long form.
 
     Raises:
         MissingExtraError: pyyaml is not installed.
@@ -64,7 +65,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
         raise MissingExtraError("local", "Reading the template of a checkout") from error
 
     class Loader(yaml.SafeLoader):
-        """Knows CloudFormation's tags; a class of its own, or all users of yaml would know them."""
+        """Reads CloudFormation's tags. A class of its own, to leave yaml's loaders unchanged."""
 
     def construct(loader: Loader, name: str, node: yaml.Node) -> dict[str, Any]:
         argument: Any
@@ -90,10 +91,10 @@ def resolve_tables(
 
     Args:
         template: as `load_template` returns it.
-        parameters: values for the template's parameters; the others have their defaults.
+        parameters: values of parameters. The others have their defaults.
 
     Raises:
-        ConfigurationError: an unknown parameter or one without a value, or a function that
+        ConfigurationError: an unknown parameter, a parameter without a value, or a function that
             is not resolved here.
     """
     declared = template.get("Parameters", {})

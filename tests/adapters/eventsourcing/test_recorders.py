@@ -14,7 +14,7 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
-from dynamo_es.dynamodb.log.hints import find_hint
+from dynamo_es.dynamodb.log.pointers import find_pointer
 from tests.adapters.eventsourcing.engine import events, sent
 
 
@@ -223,7 +223,7 @@ def test_no_sequencer_takes_a_snapshot_for_a_commit(tables):
 
     client = tables.factory().runtime.client()
     (item,) = client.scan(TableName=tables.env["DYNAMO_ES_EVENTS_TABLE"])["Items"]
-    assert find_hint(item) is None
+    assert find_pointer(item) is None
 
 
 def test_a_limit_of_snapshots_holds_across_pages_of_the_table(tables):

@@ -163,7 +163,7 @@ def test_it_gives_up_on_a_table_that_stays_unusable(emulated, config):
     creating = {"Table": {**_plain(emulated, config.events_table), "TableStatus": "CREATING"}}
     waits = Waits()
     answer(emulated, "DescribeTable", None, None, None, [creating])
-    with pytest.raises(UnavailableError, match=r"CREATING: It is not usable after 120") as caught:
+    with pytest.raises(UnavailableError, match=r"CREATING: It cannot be used after 120") as caught:
         create_tables(emulated, config, waits)
     assert caught.value.subject == config.events_table
     assert len(waits) == POLLS - 1
@@ -367,7 +367,7 @@ def test_a_table_that_stays_is_an_error(emulated, config):
     create_tables(emulated, config)
     deleting = {"Table": {**_plain(emulated, config.keys_table), "TableStatus": "DELETING"}}
     answer(emulated, "DescribeTable", *[None] * 8, [deleting])
-    with pytest.raises(UnavailableError, match="DELETING: It is there after 120") as caught:
+    with pytest.raises(UnavailableError, match="DELETING: It still exists after 120") as caught:
         delete_tables(emulated, config, Waits())
     assert caught.value.subject == config.keys_table
 

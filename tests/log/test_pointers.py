@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.log.hints import find_hint, find_hints
-from dynamo_es.dynamodb.log.sequencer import hint_of
+from dynamo_es.dynamodb.log.pointers import find_pointer, find_pointers, pointer_to
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import STREAM, a_commit, a_fence, a_snapshot_item
@@ -15,12 +14,12 @@ from tests.log.stores import FOREIGN, a_commit_of
 
 def test_a_commit_is_one():
     item = a_commit(events(STREAM, 2), 3)
-    assert find_hint(item) == hint_of(item)
+    assert find_pointer(item) == pointer_to(item)
 
 
 def test_fences_and_snapshots_are_none():
-    assert find_hint(a_fence(1)) is None
-    assert find_hint(a_snapshot_item(a_snapshot(STREAM, 2))) is None
+    assert find_pointer(a_fence(1)) is None
+    assert find_pointer(a_snapshot_item(a_snapshot(STREAM, 2))) is None
 
 
 @pytest.mark.parametrize(
@@ -41,14 +40,14 @@ def test_fences_and_snapshots_are_none():
 )
 def test_anything_else_cannot_be_read(item, reason):
     with pytest.raises(StoredItemError, match=reason):
-        find_hint(item)
+        find_pointer(item)
 
 
 def test_what_has_nothing_of_the_librarys_is_foreign_and_all_else_is_damaged():
     fine, damaged = a_commit_of(StreamId()), a_commit_of(StreamId(), 3)
     del damaged["event_names"]
     bare = {name: damaged[name] for name in ("stream_key", "version")}
-    found = find_hints([FOREIGN, fine, damaged, a_fence(1), bare])
-    assert found.hints == [hint_of(fine)]
+    found = find_pointers([FOREIGN, fine, damaged, a_fence(1), bare])
+    assert found.pointers == [pointer_to(fine)]
     assert found.foreign == ["'mine' at 1"]
     assert [error.stream_key for error in found.damaged] == [damaged["stream_key"]["S"]] * 2

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.log.items import (
-    MAX_POINTERS,
-    Marker,
-    Page,
-    Pointer,
-    fill_page,
-    page_item,
-    pointer_to,
-    read_page,
-)
+from dynamo_es.dynamodb.log.markers import Marker
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, page_item, read_page
+from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError

@@ -1,0 +1,142 @@
+"""Pages of the log: pointers to up to a hundred commits, with their positions, in one item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from dynamo_es.dynamodb.log.markers import PLACE_DIGITS
+from dynamo_es.dynamodb.log.pointers import Pointer
+from dynamo_es.dynamodb.wire.compression import pack, unpack
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
+from dynamo_es.exceptions import StoredItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import Position
+
+PAGES_KEY: Final = "log"
+"""Partition key of the pages."""
+
+MAX_POINTERS: Final = 100
+"""Commits in a page at most: one ``BatchGetItem`` fetches as many markers or commits."""
+
+_OUTBOX: Final = 1
+_VERSIONLESS: Final = 2
+
+
+class Page(NamedTuple):
+    """Some commits with their positions: each event takes the position after the one before.
+
+    Attributes:
+        first: position of the first event, 1-based.
+        pointers: to the commits, in the order of their positions.
+        writer: random id of this page, by which its writer knows it from another's page.
+    """
+
+    first: Position
+    pointers: tuple[Pointer, ...]
+    writer: str
+
+    @property
+    def following(self) -> Position:
+        """First position of the next page."""
+        return self.first + _events_of(self.pointers)
+
+
+def place_of(position: Position) -> str:
+    """Return the sort key of the page that begins at a position."""
+    return f"{position:0{PLACE_DIGITS}d}"
+
+
+def fill_page(first: Position, pointers: Sequence[Pointer], writer: str) -> tuple[Page, Item]:
+    """Return a page of as many pointers as fit, and the page's item.
+
+    Args:
+        first: first position of the page.
+        pointers: one or more; those that do not fit are left for the next page.
+        writer: random id of this page.
+    """
+    chosen = tuple(pointers[:MAX_POINTERS])
+    while True:
+        page = Page(first, chosen, writer)
+        item = page_item(page)
+        # One alone always fits: a commit's item holds all that its pointer holds.
+        if len(chosen) == 1 or item_size(item) <= SAFE_ITEM_BYTES:
+            return page, item
+        chosen = chosen[: len(chosen) // 2]
+
+
+def page_item(page: Page) -> Item:
+    """Return the item of a page, with the pointers compressed where that costs less to write."""
+    item: Item = {
+        "log_key": {"S": PAGES_KEY},
+        "place": {"S": place_of(page.first)},
+        "count": {"N": str(_events_of(page.pointers))},
+        "writer": {"S": page.writer},
+    }
+    pack(item, "pointers", to_json([_row(pointer) for pointer in page.pointers]))
+    return item
+
+
+def read_page(item: Item) -> Page:
+    """Return the page that an item holds.
+
+    Raises:
+        StoredItemError: this release did not write the item.
+    """
+    page = read_any_page(item)
+    if not page.pointers or min(pointer.event_count for pointer in page.pointers) < 1:
+        raise _unreadable(item, "it points to no commit. Run `dynamo-es log repair`.")
+    return page
+
+
+def read_any_page(item: Item) -> Page:
+    """Return a page, even one without pointers, or with pointers that no stream can have.
+
+    Raises:
+        StoredItemError: the item is not a page.
+    """
+    try:
+        pointers = tuple(_pointer(*row) for row in from_json(unpack(item["pointers"])))
+        page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
+        counted = int(item["count"]["N"])
+    except (AttributeError, KeyError, ValueError, TypeError):
+        raise _unreadable(item, "it is not a page.") from None
+    if counted != _events_of(pointers):
+        raise _unreadable(item, f"it counts {counted} events, but points to another number.")
+    return page
+
+
+def _row(pointer: Pointer) -> list[Any]:
+    flags = _OUTBOX * pointer.outbox | _VERSIONLESS * pointer.versionless
+    return [*pointer[:6], flags]
+
+
+def _pointer(
+    key: str, name: str | None, generation: int, first: int, count: int, *rest: Any
+) -> Pointer:
+    names, flags = rest
+    if not isinstance(key, str) or not all(type(n) is int for n in (generation, first, count)):
+        raise TypeError
+    return Pointer(
+        key,
+        name,
+        generation,
+        first,
+        count,
+        tuple(names),
+        outbox=bool(flags & _OUTBOX),
+        versionless=bool(flags & _VERSIONLESS),
+    )
+
+
+def _events_of(pointers: Sequence[Pointer]) -> int:
+    return sum(pointer.event_count for pointer in pointers)
+
+
+def _unreadable(item: Item, reason: str) -> StoredItemError:
+    return StoredItemError(PAGES_KEY, item.get("place", {}).get("S"), reason)
