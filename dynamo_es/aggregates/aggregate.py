@@ -75,7 +75,7 @@ class Aggregate:
             f"{type(self).__qualname__} has to define __snapshot__() to have snapshots taken."
         )
 
-    def __restore__(self, state: Snapshot) -> None:
+    def __restore__(self, state: Any, /) -> None:
         """Take the state of a snapshot; by default it is applied as an event is."""
         self.__apply__(state)
 

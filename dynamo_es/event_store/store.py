@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks import check_count, check_kind, check_range, check_stream
+from dynamo_es.event_store.reading import (
+    PAGE_SIZE,
+    check_classes,
+    classes_of,
+    pages_backward,
+    pages_forward,
+)
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent
+from dynamo_es.exceptions import InvalidRangeError
+from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import UnionType
     from uuid import UUID
 
-    from dynamo_es.contracts import EnlistedWrite, StorageStrategy
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.serde import Serde
-    from dynamo_es.values import Position, StoredVersion, StreamId, TenantId, Versioning
+    from dynamo_es.values import Position, StreamId, TenantId, Versioning
 
 
 class EventStore:
@@ -74,34 +84,84 @@ class EventStore:
 
         The rest as `StorageStrategy.insert_events`; so is the cost.
         """
-        versioning = (
-            ExplicitVersioning(expected_version)
-            if isinstance(expected_version, int)
-            else expected_version
-        )
-        wrapped = [
-            event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events
-        ]
-        raws = self._serde.serialize_all(wrapped, stream_id)
+        versioning = _versioning(expected_version)
+        raws = self._serde.serialize_all(_wrapped(events), stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
 
+    def append_cost(
+        self,
+        *events: Event | WrappedEvent[Any],
+        stream_id: StreamId,
+        expected_version: int | Versioning = 0,
+    ) -> AppendCost:
+        """Return what `append` would be charged for these events, without a request.
+
+        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Takes and refuses
+        what `append` does. Encrypted fields are counted at the size of their ciphertext. In
+        memory nothing is charged: the price counts the events and is 0.
+        """
+        raws = self._serde.for_estimates().serialize_all(_wrapped(events), stream_id)
+        return self._storage.append_cost(stream_id, _versioning(expected_version), raws)
+
+    def version(self, stream_id: StreamId) -> StoredVersion | None:
+        """Return the version of a stream, 0 if it does not exist; None without versions.
+
+        The result knows its generation (0 for a stream that does not exist). Raises and costs as
+        `StorageStrategy.head`: 1 request, however long the stream is.
+        """
+        check_stream(stream_id)
+        head = self._storage.head(stream_id)
+        if head is None:
+            return StoredVersion(0, 0)
+        return StoredVersion(head.length, head.generation) if head.versioned else None
+
+    def exists(self, stream_id: StreamId) -> bool:
+        """Return whether a stream has any event; raises and costs as `version`."""
+        check_stream(stream_id)
+        return self._storage.head(stream_id) is not None
+
+    @overload
     def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,
         stop: int | None = None,
         *,
+        events: None = None,
+        keep_unknown: bool = False,
+    ) -> list[WrappedEvent[Any]]: ...
+    @overload
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: Expected[E],
+    ) -> list[WrappedEvent[E]]: ...
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: UnionType | Expected[Any] | None = None,
         keep_unknown: bool = False,
     ) -> list[WrappedEvent[Any]]:
         """Return the events of a stream, in the order of their versions.
+
+        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and a
+        type checker knows the classes of the rest.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based. None: the newest snapshot and the events
                 after it; without one, from the first event.
             stop: version to stop before, exclusive. None: to the end.
+            events: the class of the events, a tuple of classes, or a union; subclasses are
+                included. None: any.
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Returns:
@@ -110,13 +170,95 @@ class EventStore:
 
         Raises:
             UnknownEventError: no class has the name of an event.
-            UnreadableEventError: an event does not fit its class, or an upcaster failed.
+            UnreadableEventError: an event does not fit its class, is not of a class in
+                ``events``, or an upcaster failed.
+            EventDefinitionError: ``events`` is not a class of events, nor several.
 
         The rest as `StorageStrategy.fetch_events`; so is the cost, one more load where a
         snapshot is passed over.
         """
+        classes = None if events is None else classes_of(events)
         raws = self.load_raw(stream_id, start, stop)
-        return self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        found = self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        if classes is not None:
+            check_classes(found, classes, stream_id)
+        return found
+
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: None = None,
+        keep_unknown: bool = False,
+    ) -> Iterator[WrappedEvent[Any]]: ...
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: Expected[E],
+    ) -> Iterator[WrappedEvent[E]]: ...
+    def iter_stream(  # noqa: PLR0913 - what may be chosen, each by its name
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: UnionType | Expected[Any] | None = None,
+        keep_unknown: bool = False,
+    ) -> Iterator[WrappedEvent[Any]]:
+        """Yield the events of a stream one by one, reading a page when you get to it.
+
+        ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event.
+        Memory holds one page, however long the stream is. Snapshots are left out.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based.
+            stop: version to stop before, exclusive. None: to the end.
+            newest_first: begin with the last event of the range. Events that are appended
+                meanwhile are not part of it.
+            page_size: events read at a time, 1 or more.
+            events: as in `load_stream`.
+            keep_unknown: as in `load_stream`.
+
+        Raises:
+            StreamGapError: the stream was deleted while you were reading it.
+            InputError: a page size that is no integer of 1 or more.
+
+        The rest as `load_stream`. Wrong arguments are refused at the call; nothing is sent
+        before the first event is asked for.
+
+        Cost on DynamoDB: at most 2 requests a page, and 1 more per MB; newest first, 1 more at
+        the beginning. The commit between two pages is read twice.
+        """
+        check_stream(stream_id)
+        check_range(start, stop)
+        if start is None:
+            raise InvalidRangeError("start must be a version of 1 or more, not None.")
+        check_count("page_size", page_size)
+        classes = None if events is None else classes_of(events)
+        read = pages_backward if newest_first else pages_forward
+
+        def objects() -> Iterator[WrappedEvent[Any]]:
+            for page in read(self._storage, stream_id, start, stop, page_size):
+                found = self._serde.deserialize_all(page, keep_unknown=keep_unknown)
+                if classes is not None:
+                    check_classes(found, classes, stream_id)
+                yield from found
+
+        return objects()
 
     def load_raw(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
@@ -206,3 +348,13 @@ class EventStore:
     def position(self) -> Position | None:
         """The last position assigned in the log of all tenants; None when none was."""
         return self._storage.current_position
+
+
+def _versioning(expected_version: int | Versioning) -> Versioning:
+    if isinstance(expected_version, int):
+        return ExplicitVersioning(expected_version)
+    return expected_version
+
+
+def _wrapped(events: Iterable[Event | WrappedEvent[Any]]) -> list[WrappedEvent[Any]]:
+    return [event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events]

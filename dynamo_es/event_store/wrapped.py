@@ -104,6 +104,7 @@ class UnknownEvent:
 
 
 TEvent = TypeVar("TEvent", bound=Event | UnknownEvent)
+TWrapped = TypeVar("TWrapped", bound=Event | UnknownEvent)
 TContext = TypeVar("TContext", bound=BaseModel)
 
 
@@ -131,8 +132,8 @@ class WrappedEvent(Generic[TEvent]):
 
     @classmethod
     def wrap(
-        cls, event: TEvent, version: int | None = None, context: Context | None = None
-    ) -> WrappedEvent[TEvent]:
+        cls, event: TWrapped, version: int | None = None, context: Context | None = None
+    ) -> WrappedEvent[TWrapped]:
         """Return an event with a new identity, made now."""
         return WrappedEvent(event, version, context=context or EMPTY_CONTEXT)
 
