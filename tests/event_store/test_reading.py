@@ -235,7 +235,7 @@ def test_a_page_is_read_when_you_get_to_it_in_two_requests():
         assert [(one.operation, one.requests) for one in reports] == [("head", 1), ("head", 1)]
 
 
-def test_memory_holds_one_page():
+def test_memory_holds_one_page(monkeypatch):
     backend = MemoryBackend()
     stream = StreamId(name="ann", category="account")
     backend.event_store.append(*deposits(*range(1, 10)), stream_id=stream)
@@ -246,7 +246,7 @@ def test_memory_holds_one_page():
         pages.append(arguments[1:])
         return fetch(*arguments)
 
-    storage.fetch_events = counted
+    monkeypatch.setattr(storage, "fetch_events", counted)
 
     reading = backend.event_store.iter_stream(stream, page_size=4)
 
