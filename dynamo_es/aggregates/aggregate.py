@@ -34,9 +34,14 @@ class Aggregate:
                 self._emit(Deposited(amount=amount))
 
             def __apply__(self, event: Event) -> None:
-                match event:
-                    case Deposited(amount=amount):
-                        self.balance += amount
+                if isinstance(event, Deposited):
+                    self.balance += event.amount
+
+            def __snapshot__(self) -> Balance:
+                return Balance(amount=self.balance)
+
+            def __restore__(self, state: Balance) -> None:
+                self.balance = state.amount
 
     Every class says the category of its streams, or inherits it: two classes without one would
     read each other's streams. A base class that has no streams itself is defined with
@@ -65,7 +70,7 @@ class Aggregate:
         if not abstract:
             category_of(cls)
 
-    def __apply__(self, event: Event) -> None:
+    def __apply__(self, event: Any, /) -> None:
         """Change the state as an event says. Never refuses: it has happened."""
         raise NotImplementedError(f"{type(self).__qualname__} has to define __apply__(event).")
 

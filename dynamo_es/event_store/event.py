@@ -30,7 +30,7 @@ class Event(BaseModel, extra="forbid"):
 
             @upcaster(from_version=1)
             @staticmethod
-            def in_cents(data: dict) -> dict:
+            def in_cents(data: dict[str, Any]) -> dict[str, Any]:
                 return {"amount_cents": data["amount"] * 100}
 
     Attributes:
