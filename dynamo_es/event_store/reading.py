@@ -21,7 +21,7 @@ Expected: TypeAlias = type[E] | tuple[type[E], ...]
 """A class of events, or several: ``Deposited``, ``(Opened, Deposited)``."""
 
 PAGE_SIZE = 500
-"""Events of one page: so many are in memory at once."""
+"""The default number of events of one page, which are in memory at once."""
 
 
 def pages_forward(
@@ -29,8 +29,8 @@ def pages_forward(
 ) -> Iterator[list[RawEvent]]:
     """Yield the events of a range in pages, the oldest first.
 
-    Each read begins with the last event of the page before: an end of the stream and a deletion
-    look the same without it.
+    Each read begins with the last event of the page before: without it, the end of the stream and
+    a deletion would look the same.
 
     Raises:
         StreamGapError: the stream was deleted since the first page.
@@ -53,7 +53,7 @@ def pages_backward(
 ) -> Iterator[list[RawEvent]]:
     """Yield the events of a range in pages, the newest first.
 
-    Events that are appended meanwhile are not part of it.
+    Events that are appended meanwhile are left out.
 
     Raises:
         StreamGapError: the stream was deleted since the beginning.
@@ -75,7 +75,7 @@ def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:
     """Return the classes that a reader expects.
 
     Raises:
-        EventDefinitionError: one of them is not a class of events, or there are none.
+        EventDefinitionError: no class, or something that is not an event class.
     """
     if isinstance(events, UnionType):
         events = get_args(events)
