@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import (
+    AppendCost,
     EnlistedWrite,
     Observer,
     OperationReport,
     Selection,
     StorageStrategy,
+    StreamHead,
 )
 from dynamo_es.values import (
     ANY_VERSION,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from dynamo_es.aggregates.repository import Repository
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.streams.cost import AppendCost, append_cost
+    from dynamo_es.dynamodb.streams.cost import append_cost
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
     from dynamo_es.event_store.event import Event, Snapshot, upcaster
     from dynamo_es.event_store.registry import EventRegistry
@@ -75,6 +77,7 @@ __all__ = [
     "Snapshot",
     "StorageStrategy",
     "StoredVersion",
+    "StreamHead",
     "StreamId",
     "StreamUUID",
     "TenantId",
@@ -87,7 +90,6 @@ __all__ = [
 
 _LAZY = {
     "Aggregate": "dynamo_es.aggregates.aggregate",
-    "AppendCost": "dynamo_es.dynamodb.streams.cost",
     "Context": "dynamo_es.event_store.wrapped",
     "DataSubject": "dynamo_es.event_store.encryption.marks",
     "DynamoBackend": "dynamo_es.dynamodb.backend",

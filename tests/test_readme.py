@@ -46,7 +46,7 @@ CUTTINGS = blocks("py")
 def test_an_event_class_that_is_shown_can_be_stored(cutting: str) -> None:
     (name,) = re.findall(r"^class (\w+)\(Event\):", cutting, re.MULTILINE)
     program = (
-        "from typing import Annotated\n"
+        "from typing import Annotated, Any\n"
         "from dynamo_es import DataSubject, Encrypted, Event, EventRegistry, upcaster\n"
         f"{cutting}\n"
         f"print(EventRegistry().add({name}).__name__)\n"

@@ -1,4 +1,4 @@
-"""What an aggregate is derived from."""
+"""`Aggregate`, the base class of an application's aggregates."""
 
 from __future__ import annotations
 
@@ -34,12 +34,17 @@ class Aggregate:
                 self._emit(Deposited(amount=amount))
 
             def __apply__(self, event: Event) -> None:
-                match event:
-                    case Deposited(amount=amount):
-                        self.balance += amount
+                if isinstance(event, Deposited):
+                    self.balance += event.amount
 
-    Every class says the category of its streams, or inherits it: two classes without one would
-    read each other's streams. A base class that has no streams itself is defined with
+            def __snapshot__(self) -> Balance:
+                return Balance(amount=self.balance)
+
+            def __restore__(self, state: Balance) -> None:
+                self.balance = state.amount
+
+    Give every class the category of its streams, or let it inherit one: two classes without a
+    category would read each other's streams. Define a base class that has no streams itself with
     ``class Base(Aggregate, abstract=True)``.
 
     Attributes:
@@ -51,7 +56,7 @@ class Aggregate:
 
     category: ClassVar[str | None] = None
 
-    # Not set in __init__, which need not be called.
+    # Class attributes: a subclass may leave out super().__init__().
     _pending: list[WrappedEvent[Any]]
     _commands: DecidedCommands
     _stored_version: int = 0
@@ -65,48 +70,48 @@ class Aggregate:
         if not abstract:
             category_of(cls)
 
-    def __apply__(self, event: Event) -> None:
-        """Change the state as an event says. Never refuses: it has happened."""
-        raise NotImplementedError(f"{type(self).__qualname__} has to define __apply__(event).")
+    def __apply__(self, event: Any, /) -> None:
+        """Change the state as an event says. Refuse nothing: the event has happened."""
+        raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
 
     def __snapshot__(self) -> Snapshot:
         """Return the state, for a repository that takes snapshots."""
         raise NotImplementedError(
-            f"{type(self).__qualname__} has to define __snapshot__() to have snapshots taken."
+            f"{type(self).__qualname__} must define __snapshot__() to have snapshots."
         )
 
-    def __restore__(self, state: Snapshot) -> None:
-        """Take the state of a snapshot; by default it is applied as an event is."""
+    def __restore__(self, state: Any, /) -> None:
+        """Take the state of a snapshot; by default, apply it like an event."""
         self.__apply__(state)
 
     @property
     def __changes__(self) -> list[Event]:
-        """The events emitted and not stored so far; to change them changes nothing."""
+        """Copies of the events that were emitted and are not stored yet."""
         return [copy_of(wrapped.event) for wrapped in self._pending_events()]
 
     @property
     def stored_version(self) -> int:
-        """Version of the stream as loaded or saved last; 0: it does not exist."""
+        """The stream's version when last loaded or saved; 0 if the stream does not exist."""
         return self._stored_version
 
     def _emit(self, event: Event) -> None:
-        """Apply an event, and keep it to be stored as it is now.
+        """Apply an event, and keep a copy to be stored by the next save.
 
         Raises:
-            EventDefinitionError: it cannot be copied.
+            EventDefinitionError: the event cannot be copied.
         """
-        # The state may take parts of the event, and change them.
+        # The state may take over parts of the event and change them.
         kept = copy_of(event)
         self.__apply__(event)
-        # Its identity is made once: saving again after a failure stores nothing twice.
+        # The event gets its id now: saving again after a failure stores nothing twice.
         self._pending_events().append(WrappedEvent(kept))
 
     def _is_new(self) -> bool:
-        """Whether it is as it was before its first event."""
+        """Return whether the aggregate has no events, neither loaded nor emitted."""
         return not (self._stored_version or self._outdated or self._pending_events())
 
     def _versioning(self) -> ExplicitVersioning:
-        """Return what its next append expects of the stream."""
+        """Return the version that its next append expects."""
         return ExplicitVersioning(
             self._stored_version, self._generation if self._stored_version else None
         )
@@ -118,7 +123,7 @@ class Aggregate:
         *,
         of_command: bool,
     ) -> None:
-        """Take note that what it emitted is stored, up to a version."""
+        """Note that the emitted events are stored, up to a version."""
         first = self._stored_version + 1
         if of_command:
             for number, one in enumerate(events, first):
@@ -143,13 +148,13 @@ def category_of(kind: type[Aggregate]) -> str:
     """Return the category of a class's streams.
 
     Raises:
-        AggregateDefinitionError: it has none.
+        AggregateDefinitionError: the class has no category.
     """
     category = kind.category
     if not isinstance(category, str):
         raise AggregateDefinitionError(
-            f"{kind.__qualname__}.category is {category!r}, and must be text: the category of its "
-            "streams. A base class without streams is defined with abstract=True."
+            f"{kind.__qualname__}.category must be text, not {category!r}: set the category of its "
+            "streams. Define a base class without streams with abstract=True."
         )
     return category
 
@@ -160,9 +165,9 @@ def replay(
     """Bring a new aggregate to the state that the events of its stream lead to.
 
     Args:
-        aggregate: as it is before its first event.
-        raws: the events, or the newest snapshot and those after it, as they are stored.
-        history: the same as objects, which become the aggregate's own.
+        aggregate: a new one, before its first event.
+        raws: the stored events, or the newest snapshot and the events after it.
+        history: the same events as objects; the aggregate may keep and change them.
     """
     aggregate._commands = DecidedCommands(raws)  # noqa: SLF001 - of its own package
     if raws:

@@ -1,7 +1,8 @@
-"""Commands that were decided: how a stream tells that it has seen one before.
+"""Decided commands: how the repository recognizes a command that is delivered twice.
 
-The ids of a command's events derive from the command, so a stream holds the proof itself: the
-first event's id. A snapshot stands for the events up to it, so it keeps the ids of the latest ones.
+The ids of a command's events derive from the command's id. So a stream that holds an event with the
+first of these ids has seen the command. A snapshot replaces the events before it, so it keeps the
+ids of the latest commands.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent, StreamId, TenantId
 
 CommandId: TypeAlias = UUID | str
-"""What identifies a command: a UUID, or text that is not empty. A UUID and its text are one."""
+"""The id of a command: a UUID, or text that is not empty. A UUID equals its text."""
 
 KEPT_COMMANDS: Final = 100
-"""How many of the latest commands a snapshot remembers."""
+"""The number of latest commands that a snapshot remembers."""
 
 NOTE: Final = "$commands"
-"""Key of a snapshot's stored context: the latest commands in it."""
+"""Key in a snapshot's stored context; its value is the latest commands."""
 
 _NAMESPACE: Final = UUID("6b0c1f5e-2f3d-4a53-9b39-0f4c3f0a7e51")
 _VERSION_BITS: Final = 0xF << 76
 _DERIVED: Final = 8 << 76
-"""UUID version 8 is for one's own use: nobody else's ids are taken for a command's."""
+"""UUID version 8 is for custom ids, so an id from elsewhere is not mistaken for a command's."""
 
 
 class Decided(NamedTuple):
@@ -39,7 +40,7 @@ class Decided(NamedTuple):
     Attributes:
         first: id of its first event.
         version: version of its first event, 1-based.
-        length: how many events it led to.
+        length: number of its events.
     """
 
     first: UUID
@@ -58,7 +59,7 @@ class Command:
 
     Attributes:
         id: as text.
-        first: id that its first event gets.
+        first: id of its first event.
     """
 
     id: str
@@ -66,27 +67,27 @@ class Command:
 
     @classmethod
     def of(cls, command_id: CommandId, tenant_id: TenantId, stream_id: StreamId) -> Command:
-        """Return the command of this id to a stream.
+        """Return the command with this id, sent to this stream.
 
         Raises:
-            InputError: the id is neither a UUID nor text, or is empty.
+            InputError: an id that is neither a UUID nor text, or is empty.
         """
         if not isinstance(command_id, UUID | str) or not str(command_id):
             raise InputError(
                 f"command_id must be a UUID or text that is not empty, not {command_id!r}."
             )
         text = str(command_id)
-        # As JSON: no two lists of texts look the same.
+        # JSON: two different lists of texts never have the same form.
         identity = json.dumps([tenant_id, stream_id.category, str(stream_id), text])
         return cls(text, _derive(_NAMESPACE, identity))
 
     def event_id(self, index: int) -> UUID:
-        """Return the id of its event at an index, 0-based."""
+        """Return the id of its event at a 0-based index."""
         return _event_id(self.first, index)
 
 
 class DecidedCommands:
-    """The commands that loaded events and their snapshot tell of, in the order of the stream."""
+    """The commands in loaded events and their snapshot, in the order of the stream."""
 
     __slots__ = ("_found", "_last")
 
@@ -100,7 +101,7 @@ class DecidedCommands:
                 self.add(raw.uuid, raw.version)
 
     def add(self, uuid: UUID, version: int) -> None:
-        """Take note of the next event of the stream that a command led to."""
+        """Note the stream's next event that came from a command."""
         last = self._last
         if (
             last is not None
@@ -113,11 +114,11 @@ class DecidedCommands:
         self._found[self._last.first] = self._last
 
     def find(self, command: Command) -> Decided | None:
-        """Return where a command is in the stream; None if it is not known to be there."""
+        """Return where a command is in the stream; None if it was not found."""
         return self._found.get(command.first)
 
     def note(self) -> dict[str, Any]:
-        """Return what a snapshot keeps of them."""
+        """Return the entry for a snapshot's stored context."""
         latest = list(self._found.values())[-KEPT_COMMANDS:]
         if not latest:
             return {}
@@ -131,7 +132,7 @@ class DecidedCommands:
                 snapshot.stream_id,
                 snapshot.version,
                 snapshot.name,
-                f"its context has a {NOTE} that this library did not write. Delete the snapshot.",
+                f"this library did not write the {NOTE} in its context. Delete the snapshot.",
             ) from None
         self._found |= {one.first: one for one in noted}
         self._last = noted[-1] if noted else None

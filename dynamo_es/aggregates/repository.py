@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
-_DECIDE: Final = "What decides"
+_DECIDE: Final = "decide"
 
 
 class Repository(Generic[TAggregate]):
@@ -44,22 +44,22 @@ class Repository(Generic[TAggregate]):
 
     Args:
         event_store: where their streams are.
-        factory: makes an aggregate as it is before its first event, a new one each time; mostly
-            its class. `transact` needs it, or is given one.
-        every: take a snapshot when a save leaves so many events or more since the last one.
-        snapshot_when: called after a save with the aggregate and the number of events since
-            its last snapshot; whether to take one. In the place of ``every``.
-        retry_seconds: how long `transact` tries again when others are faster, or no answer comes.
-        sleep: waits so many seconds.
-        monotonic: seconds since any moment.
+        factory: returns a new aggregate, before its first event; usually the class itself. Leave
+            it out if you give each call an aggregate or a factory.
+        every: take a snapshot after a save if the last one is this many events old, or more.
+        snapshot_when: called after a save with the aggregate and the number of events since its
+            last snapshot; returns whether to take one. Give it or ``every``, not both.
+        retry_seconds: how long `transact` goes on trying after a conflict or a lost answer.
+        sleep: called with the seconds to wait.
+        monotonic: returns seconds of a clock that only goes forward.
 
     Raises:
-        InputError: an argument that is none of these.
-        AggregateDefinitionError: snapshots of a class without ``__snapshot__``. A factory that
-            is no class is found out when it makes the first aggregate, before anything is stored.
+        InputError: an argument of another kind.
+        AggregateDefinitionError: snapshots of a class without ``__snapshot__``. For a factory
+            that is not a class, the first aggregate raises it, before anything is stored.
     """
 
-    def __init__(  # noqa: PLR0913 - what is set, each by its name
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         event_store: EventStore,
         factory: Callable[[], TAggregate] | None = None,
@@ -80,37 +80,37 @@ class Repository(Generic[TAggregate]):
         if isinstance(factory, type):
             self._snapshots.check(factory)
         if snapshot_when is not None:
-            refuse_asynchronous(snapshot_when, "What decides on snapshots")
+            refuse_asynchronous(snapshot_when, "snapshot_when")
         if factory is not None:
             refuse_asynchronous(factory, "A factory")
 
     @contextmanager
     def aggregate(
         self,
-        id: AggregateId,  # noqa: A002 - the word that everybody has for it
+        id: AggregateId,  # noqa: A002 - the usual word
         aggregate: TAggregate | None = None,
         context: Context | None = None,
         *,
         transact_with: TransactWith[TAggregate] = (),
         command_id: CommandId | None = None,
     ) -> Iterator[TAggregate]:
-        """Load an aggregate, and save what it emits while the context lasts.
+        """Load an aggregate, and save the events that it emits in the ``with`` block.
 
         Args:
-            id: of the stream.
-            aggregate: as it is before its first event; None: the factory makes one.
-            context: metadata for what is saved.
+            id: the aggregate's id: UUID, `StreamId` or name.
+            aggregate: a new one, before its first event; None: the factory makes one.
+            context: metadata for the saved events.
             transact_with: as for `save`.
-            command_id: as for `save`. For a command that was decided before, the aggregate is
-                as it was before it, so that the body can do again what it did; nothing is saved.
+            command_id: as for `save`. If the command was decided before, the block gets the
+                aggregate in its state before that command, and nothing is saved.
 
         Yields:
             The aggregate.
 
         Raises:
-            ConcurrentStreamWriteError: another one was faster; the aggregate keeps its changes.
+            ConcurrentStreamWriteError: another writer was faster; the aggregate keeps its changes.
 
-        If the body fails, nothing is saved. The rest as `load` and `save`; so is the cost.
+        If the block raises, nothing is saved. Other errors and the cost: see `load` and `save`.
         """
         loaded = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
         stream = self._stream(id, loaded)
@@ -131,7 +131,7 @@ class Repository(Generic[TAggregate]):
         id: AggregateId,  # noqa: A002
         aggregate: TAggregate | None = None,
     ) -> TAggregate:
-        """Return an aggregate as its stream has it, from the newest snapshot on.
+        """Return an aggregate in the state that its stream leads to, from the newest snapshot on.
 
         Raises and costs as `EventStore.load_stream`.
         """
@@ -149,34 +149,34 @@ class Repository(Generic[TAggregate]):
         transact_with: TransactWith[TAggregate] = (),
         command_id: CommandId | None = None,
     ) -> None:
-        """Append what an aggregate emitted, then take a snapshot if it is time for one.
+        """Append the events that an aggregate emitted, then take a snapshot if one is due.
 
         Args:
-            id: of the stream.
-            aggregate: loaded before, or new.
-            context: metadata for what is saved.
-            transact_with: writes to tables of your own that are carried out with the events or
-                not at all, or a callable that makes them of the aggregate.
-            command_id: what identifies the command that was decided. The ids of the events
-                derive from it, so a command that is delivered twice is stored once: if its
-                events are in the stream, nothing is written.
+            id: the aggregate's id: UUID, `StreamId` or name.
+            aggregate: a loaded or a new one.
+            context: metadata for the saved events.
+            transact_with: writes to your own tables, carried out together with the events or not at
+                all; or a callable that takes the aggregate and returns such writes.
+            command_id: the id of the command that you decided. The ids of the events derive
+                from it, so a command that is delivered twice is stored once: if its events are
+                in the stream, nothing is written.
 
-        Its changes are cleared by success and kept by failure: after an
-        `AppendOutcomeUnknownError`, save it again. An aggregate that has emitted the events of a
-        command twice is not what its stream is: load it again.
+        After success the aggregate has no changes left. After a failure it keeps them: after an
+        `AppendOutcomeUnknownError`, save it again. An aggregate that decided a command that is
+        in its stream already no longer matches the stream: load it again.
 
         Raises:
-            InputError: the aggregate is not what its stream is, or was loaded from another one.
+            InputError: an aggregate that no longer matches its stream, or is of another stream.
 
-        Raises and costs as `EventStore.append`; a snapshot costs as `EventStore.save_snapshot`,
-        and its failure is logged, not raised: the events are stored.
+        Other errors and the cost: see `EventStore.append`. A snapshot costs what
+        `EventStore.save_snapshot` does. Its failure is logged, not raised: the events are stored.
         """
         check_kind("aggregate", aggregate, Aggregate)
         self._snapshots.check(type(aggregate))
         stream = self._stream(id, aggregate)
         self._save(stream, aggregate, context, transact_with, stream.command(command_id))
 
-    def transact(  # noqa: PLR0913 - each by its name
+    def transact(  # noqa: PLR0913 - options, each by its name
         self,
         id: AggregateId,  # noqa: A002
         decide: Callable[[TAggregate], R],
@@ -187,34 +187,37 @@ class Repository(Generic[TAggregate]):
         transact_with: TransactWith[TAggregate] = (),
         command_id: CommandId | None = None,
     ) -> R:
-        """Load, decide, save; if another one was faster, decide again on what it left.
+        """Load an aggregate, decide, and save; after a conflict, decide again on the new state.
+
+        ``accounts.transact("ann", lambda account: account.deposit(5))``
 
         Args:
-            id: of the stream.
-            decide: is given the aggregate and has it emit; called again, on a new one, after
-                each conflict: it must not have other effects.
-            factory: makes an aggregate as it is before its first event; None: the repository's.
-            attempts: how often to try at most; None: as often as ``retry_seconds`` allow.
-            context: metadata for what is saved.
-            transact_with: as for `save`; a callable is called for each attempt.
-            command_id: as for `save`. For a command that was decided before, ``decide`` is called
-                on the aggregate as it was then, and nothing is saved.
+            id: the aggregate's id: UUID, `StreamId` or name.
+            decide: called with the aggregate; calls the methods that emit events. It is called
+                again, with a new aggregate, after each conflict, so it must have no other
+                effects.
+            factory: returns a new aggregate; None: the repository's factory.
+            attempts: most attempts; None: as many as ``retry_seconds`` allow.
+            context: metadata for the saved events.
+            transact_with: as for `save`; a callable is called at each attempt.
+            command_id: as for `save`. If the command was decided before, ``decide`` is called
+                with the aggregate in its state before that command, and nothing is saved.
 
         Returns:
-            What ``decide`` returned when its changes were saved.
+            The result of ``decide`` whose events were saved.
 
         Raises:
-            ConcurrentStreamWriteError: others were faster for as long as it tried.
-            AppendOutcomeUnknownError: no answer came for as long as it tried.
-            CommandDecidedError: the command was decided before, and ``decide`` returned something
-                for other events than those stored; the error has those.
+            ConcurrentStreamWriteError: other writers were faster at every attempt.
+            AppendOutcomeUnknownError: the answer was lost at every attempt.
+            CommandDecidedError: the command was decided before, and ``decide`` returned a result
+                for other events than the stored ones; the error has the stored ones.
 
-        A command is known as long as its events are after the newest snapshot, or it is among the
-        latest 100 commands up to the snapshot. One that emitted nothing is decided again.
+        A command is recognized while its events are after the newest snapshot, or it is among the
+        latest 100 commands before the snapshot. A command that emitted nothing is decided again.
 
-        Cost: a load and an append; after the first conflict an append only, if the refusal shows
-        what was faster, else both again. A repeated command costs a load, and one more where
-        there is a snapshot after it.
+        Cost: a load and an append. After the first conflict, an append alone if the refusal shows
+        the winning events, else both again. A repeated command costs a load, and one load more if
+        a snapshot was taken after it.
         """
         check_attempts(attempts)
         check_callable("decide", decide)
@@ -243,7 +246,7 @@ class Repository(Generic[TAggregate]):
             if stored:
                 self._snapshots.apply(self._store, stream.id, aggregate)
                 return result
-            raws = None  # Another run of the same command was faster: its outcome counts.
+            raws = None  # Another run of the same command was faster: return its result.
 
     def _repeat(
         self,
@@ -254,7 +257,7 @@ class Repository(Generic[TAggregate]):
         command: Command,
         decided: Decided,
     ) -> R:
-        """Return what ``decide`` returned when a command was decided first."""
+        """Return the result that ``decide`` had when the command was first decided."""
         self._replay(stream, aggregate, stream.before(raws, decided))
         result = decide(aggregate)
         refuse_unfinished(result, decide, _DECIDE)
@@ -275,7 +278,7 @@ class Repository(Generic[TAggregate]):
     ) -> None:
         writes = writes_of(transact_with, aggregate)
         if command is not None and aggregate._known_commands().find(command):  # noqa: SLF001
-            # Decided on a state that has its events already, and applied to it once more.
+            # The state had the command's events already, and now has them twice.
             aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001
             aggregate._pending_events().clear()  # noqa: SLF001
             return
@@ -311,20 +314,22 @@ class Repository(Generic[TAggregate]):
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
         if factory is None:
             raise InputError(
-                "What makes a new aggregate is not known: give it here, or Repository(store, "
-                "Account) its factory."
+                "No factory for new aggregates: pass one here or to Repository(store, Account)."
             )
         check_callable("factory", factory)
         return self._fresh(factory())
 
     def _fresh(self, aggregate: TAggregate) -> TAggregate:
-        """Return an aggregate that can be loaded into, or raise."""
+        """Return the aggregate, or raise if it is not new."""
         if not isinstance(aggregate, Aggregate):
-            raise InputError(f"An aggregate is an object of an Aggregate class, not {aggregate!r}.")
+            raise InputError(
+                "aggregate must be an object of an Aggregate class, not "
+                f"{type(aggregate).__name__}."
+            )
         if not aggregate._is_new():  # noqa: SLF001
             raise InputError(
-                f"This {type(aggregate).__qualname__} was loaded, or has emitted events, before: "
-                "give one as it is before its first event. A factory makes a new one each time."
+                f"This {type(aggregate).__qualname__} was loaded before, or has emitted events: "
+                "give a new one. A factory must return a new aggregate at each call."
             )
         self._snapshots.check(type(aggregate))
         return aggregate

@@ -1,4 +1,4 @@
-"""How long a decision is tried again: a budget of time, and waits at random."""
+"""Retries of a decision: a time budget, and pauses of random length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RETRY_SECONDS: Final = 10.0
-"""How long a decision is tried again, unless the repository says otherwise."""
+"""The repository's default time budget for retries."""
 
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
@@ -20,13 +20,13 @@ _LARGEST_EXPONENT: Final = 10
 
 
 class Retries:
-    """Decides whether there is another try, and waits before it.
+    """Decides whether to try again, and waits before it.
 
     Args:
-        seconds: how long to go on since now.
-        attempts: most tries in all; None: as many as the time allows.
-        monotonic: seconds since any moment.
-        sleep: waits so many seconds.
+        seconds: the time budget, from now on.
+        attempts: most attempts in all; None: as many as the time allows.
+        monotonic: returns seconds of a clock that only goes forward.
+        sleep: called with the seconds to wait.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Retries:
         self._failed = 0
 
     def wait_or_raise(self, error: Exception) -> bool:
-        """Wait before the next try, or raise the error of this one if there is none.
+        """Wait before the next attempt, or raise the error if this was the last one.
 
         Returns:
-            Whether it waited; the first time it does not.
+            Whether it waited. Before the second attempt it does not.
         """
         self._failed += 1
         if self._failed == self._attempts:
@@ -57,20 +57,20 @@ class Retries:
         if self._failed == 1:
             return False
         growth = 2 ** min(self._failed, _LARGEST_EXPONENT)
-        # At random, so that two do not go on hindering each other.
+        # Random: two writers that collided do not collide again.
         pause = random.uniform(0, min(_FIRST_PAUSE * growth, _LONGEST_PAUSE))  # noqa: S311
         self._sleep(min(pause, left))
         return True
 
 
 def check_seconds(seconds: float) -> None:
-    """Raise `InputError` unless it is a number of 0 or more, and finite."""
+    """Raise `InputError` unless the value is a finite number of 0 or more."""
     right = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not right or not math.isfinite(seconds) or seconds < 0:
         raise InputError(f"retry_seconds must be a number of 0 or more, not {seconds!r}.")
 
 
 def check_attempts(attempts: int | None) -> None:
-    """Raise `InputError` unless it is an integer of 1 or more, or None."""
+    """Raise `InputError` unless the value is an integer of 1 or more, or None."""
     if attempts is not None and (type(attempts) is not int or attempts < 1):
         raise InputError(f"attempts must be an integer of 1 or more, or None, not {attempts!r}.")

@@ -1,4 +1,4 @@
-"""Storing what an aggregate emitted: once, whatever is delivered twice."""
+"""Stores the events that an aggregate emitted, once for each command."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 TransactWith: TypeAlias = Sequence[EnlistedWrite] | Callable[[TAggregate], Sequence[EnlistedWrite]]
-"""Writes that go along with the events, or what makes them of the aggregate that emitted these."""
+"""Writes that go along with the events, or a callable that returns them for the aggregate."""
 
 
 def writes_of(
     transact_with: TransactWith[TAggregate], aggregate: TAggregate
 ) -> Sequence[EnlistedWrite]:
-    """Return the writes that go along with what an aggregate has emitted."""
+    """Return the writes that go along with an aggregate's events."""
     return _listed(transact_with(aggregate) if callable(transact_with) else transact_with)
 
 
 def kept(transact_with: TransactWith[TAggregate]) -> TransactWith[TAggregate]:
-    """Return the same writes in a form that every attempt finds all of them in."""
+    """Return the same writes, as a tuple if they are a list, so that every attempt sees all."""
     return transact_with if callable(transact_with) else _listed(transact_with)
 
 
@@ -51,23 +51,23 @@ def append(
     writes: Sequence[EnlistedWrite],
     command: Command | None,
 ) -> bool:
-    """Append what was emitted; False if another run of the command has stored its events."""
+    """Append the emitted events; return False if another run of the command stored its own."""
     if aggregate._outdated:  # noqa: SLF001 - of its own package
         raise InputError(
-            f"Stream {stream.id}: the aggregate emitted the events of a command that was "
-            "decided before, so its state is not that of its stream. Load it again."
+            f"Stream {stream.id}: the aggregate decided a command that was decided before, so its "
+            "state differs from its stream. Load it again."
         )
     if aggregate._stream_id not in (None, stream.id):  # noqa: SLF001
         raise InputError(
             f"Stream {stream.id}: the aggregate was loaded from the stream "
-            f"{aggregate._stream_id}, and is saved there."  # noqa: SLF001
+            f"{aggregate._stream_id}. Save it there."  # noqa: SLF001
         )
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:
         if writes:
             raise InvalidEnlistedWriteError(
-                "Writes go along with events, and the aggregate has emitted none: send them "
-                "yourself, or give a callable that returns none then."
+                "transact_with has writes, but the aggregate has emitted no events: send "
+                "the writes yourself, or give a callable that returns none in this case."
             )
         return True
     events = [_identified(one, index, context, command) for index, one in enumerate(pending)]
@@ -88,9 +88,9 @@ def append(
 def take_as_decided(
     aggregate: Aggregate, stream: AggregateStream, raws: list[RawEvent], decided: Decided
 ) -> None:
-    """Treat what an aggregate emitted as what its command led to when it was decided first.
+    """Take the stored events of a command in place of the events that an aggregate emitted.
 
-    If it emitted something else now, its state is not that of its stream: it is not saved again.
+    If they differ, the aggregate no longer matches its stream, and is refused at the next save.
     """
     same = aggregate.__changes__ == stream.events_of(raws, decided)
     aggregate._pending_events().clear()  # noqa: SLF001 - of its own package

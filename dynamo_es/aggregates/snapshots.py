@@ -1,4 +1,4 @@
-"""When a repository takes snapshots, and that no failure of one undoes a save."""
+"""Decides when a repository takes snapshots, and keeps their failures from failing a save."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 
 class SnapshotPolicy(Generic[TAggregate]):
-    """When to take a snapshot: every so many events, when a callable says so, or never.
+    """When to take a snapshot: every n events, when a callable says so, or never.
 
     Args:
-        every: take one when a save leaves so many events or more since the last one.
-        snapshot_when: is asked after each save, in the place of ``every``.
+        every: take one after a save if the last one is this many events old, or more.
+        snapshot_when: called after each save; returns whether to take one.
 
     Raises:
-        InputError: both are given, or one is not what it has to be.
+        InputError: both arguments at once, or one that is invalid.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SnapshotPolicy(Generic[TAggregate]):
         self._when = snapshot_when
 
     def check(self, kind: type[Any]) -> None:
-        """Raise `AggregateDefinitionError` if snapshots are wanted of a class that has none."""
+        """Raise `AggregateDefinitionError` if this policy takes snapshots and a class has none."""
         if self._every is None and self._when is None:
             return
         if getattr(kind, "__snapshot__", None) is Aggregate.__snapshot__:
@@ -56,13 +56,16 @@ class SnapshotPolicy(Generic[TAggregate]):
             )
 
     def apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
-        """Take a snapshot if it is time for one. Raises nothing: the events are stored."""
+        """Take a snapshot if one is due. Raises nothing: the events are stored."""
         try:
             self._apply(store, stream_id, aggregate)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the save succeeded
+        except Exception as error:  # noqa: BLE001 - the save succeeded
             version = aggregate.stored_version
             _LOG.warning(
-                "No snapshot of stream %s at %s: %s", stream_id, version, describe_error(error)
+                "Stream %s: no snapshot at version %s: %s",
+                stream_id,
+                version,
+                describe_error(error),
             )
 
     def _apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:

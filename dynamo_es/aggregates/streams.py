@@ -1,4 +1,4 @@
-"""The stream of one aggregate, as a repository reads it: as stored, and as objects."""
+"""The stream of one aggregate: reads its stored events and makes objects from them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 AggregateId: TypeAlias = UUID | str
-"""UUID of the stream (a `StreamId` or `StreamUUID` is one), or the name that derives it."""
+"""The stream's UUID (also as `StreamId` or `StreamUUID`), or its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateStream:
-    """One stream and the store that it is in.
+    """One stream and its event store.
 
-    Events are kept as they are stored: each attempt at a decision gets objects of its own, so
-    that nothing of a refused attempt is in the next one.
+    Events stay in their stored form. Each attempt at a decision gets new objects, so that a refused
+    attempt leaves nothing in the next one.
 
     Attributes:
         store: the event store.
@@ -40,20 +40,20 @@ class AggregateStream:
     id: StreamId
 
     def command(self, command_id: CommandId | None) -> Command | None:
-        """Return the command of an id to this stream; None for None."""
+        """Return the command with this id, sent to this stream; None for None."""
         if command_id is None:
             return None
         return Command.of(command_id, self.store.tenant_id, self.id)
 
     def load(self) -> list[RawEvent]:
-        """Return the newest snapshot and what follows it."""
+        """Return the newest snapshot and the events after it."""
         return self.store.load_raw(self.id)
 
     def follow(self, raws: list[RawEvent], winning: Sequence[RawEvent]) -> list[RawEvent]:
-        """Return what was loaded and what the stream has got since.
+        """Return the loaded events and those that the stream has got since.
 
         Args:
-            raws: what was loaded.
+            raws: the loaded events.
             winning: the events since, if a refusal showed them; else they are read.
         """
         if winning:
@@ -67,25 +67,25 @@ class AggregateStream:
         return [*raws, *newer]
 
     def before(self, raws: list[RawEvent], decided: Decided) -> list[RawEvent]:
-        """Return the events that a command was decided on, or a snapshot and those after it.
+        """Return the events before a command, or a snapshot and the events after it.
 
         Args:
-            raws: what was loaded; the command was found in it.
+            raws: the loaded events; the command was found in them.
             decided: where the command is.
 
         Raises:
-            ConcurrentStreamWriteError: the stream was deleted meanwhile.
+            ConcurrentStreamWriteError: the stream was deleted in the meantime.
         """
         if (raws[0].version or 0) < decided.version:
             return [raw for raw in raws if (raw.version or 0) < decided.version]
         return self._read(raws, 1, decided.version)
 
     def events_of(self, raws: list[RawEvent], decided: Decided) -> list[Event]:
-        """Return the events that a command led to; takes and raises the same as `before`."""
+        """Return the events of a command; takes and raises the same as `before`."""
         start, stop = decided.version, decided.last + 1
         if (raws[0].version or 0) < start or NOTE not in raws[0].context:
             part = [raw for raw in raws if start <= (raw.version or 0) < stop]
-        else:  # A snapshot stands for them.
+        else:  # A snapshot replaces them.
             part = self._read(raws, start, stop)
         return [wrapped.event for wrapped in self.store.read(part)]
 
@@ -101,18 +101,18 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
     """Return the stream of an aggregate.
 
     Raises:
-        InvalidStreamIdError: it is of another category, or nothing that stands for a stream.
+        InvalidStreamIdError: an id of another category, or of another kind.
     """
     if isinstance(id, str):
         return StreamId(name=id, category=category)
     if isinstance(id, StreamId) and id.category != category:
         raise InvalidStreamIdError(
-            f"{id!r} is not of the category {category!r}, in which the aggregate's streams are: "
-            "give the StreamId of that category, or its UUID or name alone."
+            f"{id!r} is not of the aggregate's category {category!r}: give a StreamId of that "
+            "category, or the UUID or name alone."
         )
     if not isinstance(id, UUID):
         raise InvalidStreamIdError(
-            f"An aggregate's id is a UUID, a StreamId or a name, not {id!r}."
+            f"An aggregate's id must be a UUID, a StreamId or a name, not {id!r}."
         )
     name = getattr(id, "name", None)
     return StreamId(UUID(int=id.int), name, category=category)

@@ -14,12 +14,13 @@ class OperationReport:
     """What one operation cost.
 
     Attributes:
-        operation: of streams, ``append``, ``load``, ``save_snapshot``, ``delete``; of keys,
-            ``get_key``, ``create_key``, ``delete_key``; of the log, ``sequence``, ``position``,
-            ``read_log``, ``read_markers``, ``streams``, ``look_further``; of consumers,
-            ``checkpoint``, ``checkpoints``, ``move_checkpoint``, ``reset_checkpoint``, ``cursor``,
-            ``claim``, ``renew_claim``, ``release_claim``, and ``outbox_…`` with ``look``, ``take``,
-            ``settle``, ``move``, ``fail``, ``release``, ``entries`` or ``retry``.
+        operation: of streams, ``append``, ``load``, ``head``, ``save_snapshot``, ``delete``; of
+            keys, ``get_key``, ``create_key``, ``delete_key``; of the log, ``sequence``,
+            ``position``, ``read_log``, ``read_markers``, ``streams``, ``look_further``; of
+            consumers, ``checkpoint``, ``checkpoints``, ``move_checkpoint``, ``reset_checkpoint``,
+            ``cursor``, ``claim``, ``renew_claim``, ``release_claim``, and ``outbox_…`` with
+            ``look``, ``take``, ``settle``, ``move``, ``fail``, ``release``, ``entries`` or
+            ``retry``.
         tenant_id: the tenant it ran for.
         stream_id: the stream, where it is about one.
         requests: API calls made by the operation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -31,6 +32,54 @@ ANOTHER_GENERATION: Final = (
     "Load the stream again, decide again, append again."
 )
 """What the refusal of an append says that comes from a deleted generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """Where a stream ends.
+
+    Attributes:
+        length: how many events the stream has; its version, if it has versions. 1 or more.
+        generation: number of its generation.
+        versioned: whether its events have versions.
+    """
+
+    length: int
+    generation: int
+    versioned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppendCost:
+    """The price of one append whose stream's version is known to the process.
+
+    Attributes:
+        events: events appended.
+        items: items written, in one request.
+        size: bytes of these items, by DynamoDB's rules.
+        compressed: whether the events of an item are compressed.
+        write_units: write units charged.
+    """
+
+    events: int
+    items: int
+    size: int
+    compressed: bool
+    write_units: int
+
+    @property
+    def write_units_per_event(self) -> float:
+        """Write units divided by events; 0.0 without events."""
+        return self.write_units / self.events if self.events else 0.0
+
+    def price(self, per_million_write_units: float) -> float:
+        """Return the price of one such append, in the currency of the argument.
+
+        Args:
+            per_million_write_units: the price of a million write request units in your
+                region and table class.
+        """
+        return self.write_units * per_million_write_units / 1_000_000
 
 
 class StorageStrategy(ABC):
@@ -65,6 +114,30 @@ class StorageStrategy(ABC):
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
+        """
+
+    @abstractmethod
+    def head(self, stream_id: StreamId) -> StreamHead | None:
+        """Return where a stream ends, without its events; None if the stream does not exist.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
+        deletion, 1 request more.
+        """
+
+    @abstractmethod
+    def append_cost(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> AppendCost:
+        """Return the price of `insert_events` with these arguments, without a request.
+
+        Where nothing is charged (in memory), the price counts the events and is 0.
+
+        Raises:
+            InvalidEventError: events that cannot be stored as they are.
+            CommitTooLargeError: past 4 MB or 100 items, after compression.
         """
 
     @abstractmethod

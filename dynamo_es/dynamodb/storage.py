@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts import StorageStrategy
+from dynamo_es.contracts import StorageStrategy, StreamHead
 from dynamo_es.contracts.checks import (
     check_append,
     check_range,
@@ -17,9 +17,10 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.streams.load import load
+from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
@@ -29,7 +30,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dynamo_es.contracts import AppendHooks, EnlistedWrite
+    from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.dynamodb.wire.gateway import Gateway
@@ -87,6 +88,19 @@ class DynamoStorage(StorageStrategy):
         check_range(start, stop)
         steps = load(self._stream(stream_id), start, stop)
         return self._run("load", stream_id, steps)
+
+    def head(self, stream_id: StreamId) -> StreamHead | None:
+        """Return where a stream ends; see `StorageStrategy.head`."""
+        newest = self._run("head", stream_id, newest_commit(self._stream(stream_id)))
+        if newest is None:
+            return None
+        return StreamHead(newest.last, newest.generation, versioned=not newest.versionless)
+
+    def append_cost(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> AppendCost:
+        """Return the price of an append; see `StorageStrategy.append_cost`."""
+        return append_cost(stream_id, events, versioning=versioning, tenant_id=self._tenant_id)
 
     def insert_events(
         self,

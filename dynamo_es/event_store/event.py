@@ -1,4 +1,4 @@
-"""Event classes: what an application derives its events from."""
+"""`Event` and `Snapshot`, the base classes of an application's events."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ class Event(BaseModel, extra="forbid"):
 
             @upcaster(from_version=1)
             @staticmethod
-            def in_cents(data: dict) -> dict:
+            def in_cents(data: dict[str, Any]) -> dict[str, Any]:
                 return {"amount_cents": data["amount"] * 100}
 
     Attributes:
-        __event_name__: name it is stored under; by default module and qualified name, which
-            move with the class: name events that are meant to live.
-        __event_aliases__: other names that stored events may have: those from before a move.
-        __schema_version__: 1 and up; an `upcaster` for each version below lifts what is stored.
+        __event_name__: the name that events are stored under. The default is the module and the
+            qualified name of the class, which change when you move the class: set a name.
+        __event_aliases__: other names that stored events may have, from before a move.
+        __schema_version__: 1 or more; an `upcaster` for each lower version turns stored data
+            into data of the next one.
     """
 
     __event_name__: ClassVar[str]
@@ -51,38 +52,38 @@ class Event(BaseModel, extra="forbid"):
 
 
 class Definitions:
-    """Counts the event classes of this process, so that a new one is noticed.
+    """Counts the event classes of this process, so that the registry notices a new one.
 
     Attributes:
-        number: of classes defined so far.
+        number: number of classes defined so far.
     """
 
     number: ClassVar[int] = 0
 
 
 class Snapshot(Event):
-    """Base class of snapshots: the state that the events up to a version have led to.
+    """Base class of snapshots: the state of a stream at a version.
 
-    A stored snapshot of another schema version than its class is ignored, never lifted: it can
-    be made again from the events.
+    A stored snapshot with another schema version than its class is ignored, never upcast: the
+    events can make it again.
     """
 
 
 def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
     """Mark a static method in the body of an event class as the step from one schema version up.
 
-    It takes the stored JSON of that version, and returns that of the next one. What it is given
-    is its own to change. Steps are chained up to the class's ``__schema_version__``.
+    The method takes stored JSON of that version, which it may change, and returns JSON of the next
+    version. The steps are chained up to the class's ``__schema_version__``.
 
     Args:
-        from_version: schema version that it takes.
+        from_version: schema version that the method takes.
     """
 
     def mark(step: Upcaster) -> Upcaster:
         function = step.__func__ if isinstance(step, staticmethod) else step
         refuse_asynchronous(function, "An upcaster")
         setattr(function, _FROM_VERSION, from_version)
-        # Static, so that it is no method, and pydantic leaves it alone.
+        # pydantic leaves static methods alone.
         marked: Any = staticmethod(function)
         return marked  # type: ignore[no-any-return]
 
@@ -90,7 +91,7 @@ def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
 
 
 def upcasters_of(event: type[Event]) -> dict[int, Upcaster]:
-    """Return the steps marked in a class and its bases, by the version they take."""
+    """Return the upcasters of a class and its bases, by the version that they take."""
     steps: dict[int, Upcaster] = {}
     for base in reversed(event.__mro__):
         for member in vars(base).values():
@@ -102,5 +103,5 @@ def upcasters_of(event: type[Event]) -> dict[int, Upcaster]:
 
 
 def event_name(event: type[Event]) -> str:
-    """Return the name that events of a class are stored under."""
+    """Return the name that a class's events are stored under."""
     return getattr(event, "__event_name__", "") or f"{event.__module__}.{event.__qualname__}"

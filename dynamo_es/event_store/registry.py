@@ -1,4 +1,4 @@
-"""Names of event classes, and what it takes to lift what is stored under them."""
+"""Finds event classes by name, and checks their names and upcasters."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _T = TypeVar("_T", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """What the store knows of an event class.
+    """An event class and its parts that the store needs.
 
     Attributes:
         event_class: the class.
-        name: name its events are stored under.
-        schema_version: of the class.
-        upcasters: step from each version below, by the version it takes.
-        validator: of the class, by pydantic.
-        serializer: of the class, by pydantic.
+        name: the name that its events are stored under.
+        schema_version: its schema version.
+        upcasters: the step from each lower version, by the version that it takes.
+        validator: pydantic's validator of the class.
+        serializer: pydantic's serializer of the class.
     """
 
     event_class: type[Event]
@@ -42,26 +42,26 @@ class EventKind:
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether the class is one of snapshots."""
+        """Whether it is a class of snapshots."""
         return issubclass(self.event_class, Snapshot)
 
     @classmethod
     def of(cls, event: type[Event]) -> EventKind:
-        """Return what there is to know.
+        """Return the kind of an event class.
 
         Raises:
-            EventDefinitionError: the class cannot be stored or loaded as it is defined.
-            DuplicatedEvent: it has the name or the aliases of its base class.
+            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            DuplicatedEvent: the class has the name or the aliases of its base class.
         """
         if not isinstance(event, type) or not issubclass(event, Event):
             raise EventDefinitionError(
-                f"{event!r:.100} is no class of events: derive one from dynamo_es.Event."
+                f"{event!r:.100} is not an event class: derive one from dynamo_es.Event."
             )
         version = event.__schema_version__
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise EventDefinitionError(
-                f"{event.__qualname__}: __schema_version__ is {version!r}, "
-                "and has to be an integer from 1."
+                f"{event.__qualname__}: __schema_version__ must be an integer of 1 or more, not "
+                f"{version!r}."
             )
         steps = {} if issubclass(event, Snapshot) else _steps(event, version)
         check_definition(event)
@@ -79,23 +79,23 @@ def _steps(event: type[Event], version: int) -> dict[int, Upcaster]:
     steps = upcasters_of(event)
     if missing := sorted(set(range(1, version)) - steps.keys()):
         raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, and no upcaster from "
-            f"{', '.join(map(str, missing))}: mark a function of the class with "
+            f"{event.__qualname__} has schema version {version}, but no upcaster from "
+            f"{', '.join(map(str, missing))}: mark a static method of the class with "
             f"@upcaster(from_version={missing[0]})."
         )
     if beyond := sorted(steps.keys() - set(range(1, version))):
         raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, and an upcaster from "
+            f"{event.__qualname__} has schema version {version}, but an upcaster from "
             f"{', '.join(map(str, beyond))}: raise __schema_version__, or remove the upcaster."
         )
     return steps
 
 
 class EventRegistry:
-    """Event classes by name. Every class derived from `Event` is found; none has to be added.
+    """Finds event classes by name. You need not add classes: it finds every subclass of `Event`.
 
-    A class defined again under the same module and name (in a notebook, by a reload) takes the
-    place of the one before.
+    A class that is defined again with the same module and name (in a notebook, by a reload)
+    replaces the earlier one.
     """
 
     def __init__(self) -> None:
@@ -104,11 +104,12 @@ class EventRegistry:
         self._checked_at: dict[type[Event], int] = {}
 
     def add(self, event: type[_T]) -> type[_T]:
-        """Add a class at once, so that what is wrong with it shows now. Works as a decorator.
+        """Add a class now, to check its definition early. Works as a decorator.
 
         Raises:
-            DuplicatedEvent: it was added before, or another class has its name or an alias.
-            EventDefinitionError: it cannot be stored or loaded as it is defined.
+            DuplicatedEvent: the class was added before, or another class has its name or an
+                alias.
+            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
         """
         if isinstance(event, type) and event in self._by_type:
             raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
@@ -116,10 +117,10 @@ class EventRegistry:
         return event
 
     def type_for_name(self, name: str) -> type[Event]:
-        """Return the class that events of this name belong to.
+        """Return the class of the events with this name.
 
         Raises:
-            KeyError: none has it.
+            KeyError: no class has this name.
         """
         kind = self.kind_named(name)
         if kind is None:
@@ -127,30 +128,29 @@ class EventRegistry:
         return kind.event_class
 
     def name_for_type(self, event: type[Event]) -> str:
-        """Return the name that events of a class are stored under.
+        """Return the name that a class's events are stored under.
 
         Raises:
-            DuplicatedEvent: another class has it.
-            EventDefinitionError: it cannot be stored or loaded as it is defined.
+            DuplicatedEvent: another class has the same name.
+            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
         """
         return self.kind_of(event).name
 
     def names_of(self, event: type[Event]) -> frozenset[str]:
-        """Return all names that events of a class may be stored under, and of its subclasses.
+        """Return the names and aliases of a class and of its subclasses.
 
-        They are the present names and the aliases. Subclasses count that are defined by now.
+        Subclasses that are defined later are missing.
 
         Args:
-            event: the class; `Event` itself, or another one with subclasses only, has no events
-                of its own.
+            event: the class. `Event` itself and a generic class have no events of their own.
 
         Raises:
             DuplicatedEvent: another class has the name of this one.
-            EventDefinitionError: it is no event class, or cannot be stored as it is defined.
+            EventDefinitionError: not an event class, or one whose events cannot be stored.
         """
         if not (isinstance(event, type) and issubclass(event, Event)):
             raise EventDefinitionError(
-                f"{event!r} is no event class: give a class derived from dynamo_es.Event."
+                f"{event!r} is not an event class: give a class derived from dynamo_es.Event."
             )
         own: list[type[Event]] = []
         if event not in {Event, Snapshot} and not _parameters(event):
@@ -163,11 +163,11 @@ class EventRegistry:
         )
 
     def names_of_all(self, events: Iterable[type[Event]]) -> frozenset[str]:
-        """Return the names of all classes of a choice; see `names_of` and `classes_in`."""
+        """Return the names and aliases of several classes and of their subclasses."""
         return frozenset(name for event in classes_in(events) for name in self.names_of(event))
 
     def kind_of(self, event: type[Event]) -> EventKind:
-        """Return what there is to know of a class; raises as `name_for_type`."""
+        """Return the kind of a class; raises what `name_for_type` does."""
         kind = self._by_type.get(event) if isinstance(event, type) else None
         if kind is None:
             return self._register(event)
@@ -176,17 +176,17 @@ class EventRegistry:
         return kind
 
     def kind_named(self, name: str) -> EventKind | None:
-        """Return the class of this name or alias; None if there is none.
+        """Return the kind of the class with this name or alias; None if no class has it.
 
         Raises:
-            DuplicatedEvent: several have it.
-            EventDefinitionError: it cannot be stored or loaded as it is defined.
+            DuplicatedEvent: several classes have it.
+            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
         """
         if isinstance(name, str) and (known := self._by_name.get(name)):
             return known
         named = _classes_named(name)
         if len(named) > 1:
-            # Classes of functions that have returned stay until they are collected.
+            # A class that a function defined stays after the call, until it is collected.
             named = []
             gc.collect()
             named = _classes_named(name)
@@ -207,10 +207,10 @@ class EventRegistry:
         return kind
 
     def _refuse_rivals(self, event: type[Event]) -> None:
-        """Raise `DuplicatedEvent` if another class, used or not, has a name of this one."""
+        """Raise `DuplicatedEvent` if another class, used or not, has a name of this class."""
         number = Definitions.number
         if _rivals(event):
-            # Classes of functions that have returned stay until they are collected.
+            # A class that a function defined stays after the call, until it is collected.
             gc.collect()
             for other, name in _rivals(event):
                 raise DuplicatedEvent(
@@ -231,25 +231,25 @@ def _rivals(event: type[Event]) -> list[tuple[type[Event], str]]:
 
 
 def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Return the classes of a choice, so that it can be looked at again.
+    """Return chosen event classes as a tuple.
 
     Raises:
-        InvalidSubscriptionError: no list of classes, or an empty one.
+        InvalidSubscriptionError: not a list of classes, or an empty list.
     """
     if isinstance(events, type | str) or not isinstance(events, Iterable):
         raise InvalidSubscriptionError(
-            f"events is a list of event classes, such as [Deposited], not {events!r}."
+            f"events must be a list of event classes, such as [Deposited], not {events!r}."
         )
     chosen = tuple(events)
     if not chosen:
         raise InvalidSubscriptionError(
-            "events is empty, so nothing would ever be chosen: name a class, or leave events out."
+            "events is empty and would select nothing: name a class, or leave events out."
         )
     return chosen
 
 
 def _classes_named(name: str) -> list[type[Event]]:
-    """Return the classes of this name or alias; of those defined in one place, the last."""
+    """Return the classes with this name or alias; of classes defined in one place, the last."""
     found: dict[str, type[Event]] = {}
     for event in _defined(Event):
         if name in own_names(event):
@@ -266,7 +266,7 @@ def _defined(base: type[Event]) -> Iterator[type[Event]]:
 
 
 def _parameters(event: type[Event]) -> tuple[Any, ...]:
-    """Return the type variables that a generic class still has."""
+    """Return the type variables of a generic class."""
     parameters: tuple[Any, ...] = event.__pydantic_generic_metadata__["parameters"]
     return parameters
 

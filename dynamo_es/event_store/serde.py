@@ -1,4 +1,4 @@
-"""Between typed events and what a storage keeps of them."""
+"""`Serde`, which turns typed events into their stored form and back."""
 
 from __future__ import annotations
 
@@ -37,38 +37,42 @@ if TYPE_CHECKING:
     from dynamo_es.values import RecordedRaw, StreamId
 
 SCHEMA: Final = "$schema"
-"""Key of a stored context: schema version of the event; left out where it is 1."""
+"""Key in a stored context; its value is the event's schema version, left out for 1."""
 ENCRYPTED: Final = "$encrypted"
-"""Key of a stored context: which fields are encrypted, and for whom."""
+"""Key in a stored context; its value says which fields are encrypted, and for which subject."""
 
 
 class Serde:
-    """Turns events into JSON and back, lifting old schemas on the way.
+    """Turns events into JSON and back, and upcasts events of old schema versions.
 
     Args:
-        registry: names of the event classes.
-        encryption: of the fields marked `Encrypted`.
+        registry: finds the event classes.
+        encryption: encrypts the fields marked `Encrypted`.
     """
 
     def __init__(self, registry: EventRegistry, encryption: Encryption) -> None:
         self.registry = registry
         self.encryption = encryption
 
+    def for_estimates(self) -> Serde:
+        """Return a serde that writes events of the same size without a request for a key."""
+        return Serde(self.registry, self.encryption.with_throwaway_keys())
+
     def serialize(self, wrapped: WrappedEvent[Any], stream_id: StreamId) -> RawEvent:
-        """Return an event as it is stored; see `serialize_all`."""
+        """Return the stored form of an event; see `serialize_all`."""
         return self.serialize_all([wrapped], stream_id)[0]
 
     def serialize_all(
         self, events: Iterable[WrappedEvent[Any]], stream_id: StreamId
     ) -> list[RawEvent]:
-        """Return events as they are stored, always of their classes' present schema.
+        """Return the stored form of events, in the present schema of their classes.
 
-        All are proved before the first is encrypted, which may make a key.
+        Proves that every event loads again before it encrypts the first, which may make a key.
 
         Raises:
-            InvalidEventError: what would be loaded is not equal to an event, types included; names
-                the event and its field.
-            EventDefinitionError: a class cannot be stored as it is defined.
+            InvalidEventError: an event that would load with other values or types; names the event
+                and the field.
+            EventDefinitionError: a class is defined so that events cannot be stored or loaded.
         """
         proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
         return [self._sealed(*one, stream_id) for one in proved]
@@ -80,12 +84,12 @@ class Serde:
         if not isinstance(event, Event):
             raise InvalidEventError(
                 stream_id,
-                f"{type(event).__name__} is no event: derive its class from dynamo_es.Event.",
+                f"{type(event).__name__} is not an event class: derive it from dynamo_es.Event.",
             )
         if has_changing_offset(wrapped.created_at):
             raise InvalidEventError(
                 stream_id,
-                "created_at has a time zone whose offset changes, and only the offset is stored: "
+                "created_at has a time zone whose offset changes, but only the offset is stored: "
                 "convert it with .astimezone(UTC).",
             )
         kind = self.registry.kind_of(type(event))
@@ -125,12 +129,12 @@ class Serde:
     def deserialize_all(
         self, raws: Iterable[RawEvent], *, keep_unknown: bool = False
     ) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects of their classes, of the present schema.
+        """Return stored events as objects of their classes, upcast to the present schema.
 
         Args:
             raws: the events.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`, with its
-                encrypted fields as they are stored.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`; its
+                encrypted fields stay encrypted.
 
         Raises:
             UnknownEventError: no class has the name of an event.
@@ -160,7 +164,7 @@ class Serde:
                     )
                 event = _load(kind, raw, data)
             elif keep_unknown:
-                # As it is stored: which fields are secret, only its class could say.
+                # Only its class could say which fields are secret: leave them encrypted.
                 event = UnknownEvent(raw.name, raw.data)
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
@@ -187,10 +191,10 @@ class Serde:
         )
 
     def is_outdated_snapshot(self, raw: RawEvent) -> bool:
-        """Whether what was loaded first is a snapshot that its class cannot take any more."""
+        """Return whether the first loaded event is a snapshot that its class refuses."""
         kind = self.registry.kind_named(raw.name)
         if kind is None:
-            # An event or a snapshot: at version 1 nothing else tells.
+            # No class: an event or a snapshot. At version 1, only a second read shows which.
             return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
@@ -200,13 +204,14 @@ class Serde:
         if type(context) is not Context:
             raise InvalidEventError(
                 stream_id,
-                f"the context is of type {type(context).__name__}, and would load as Context: give "
-                "a dynamo_es.Context, and load it as a class of yours with get_context.",
+                f"the context is of type {type(context).__name__}, but would load as Context: give "
+                "a dynamo_es.Context, and load it as a class of your own with get_context.",
             )
         self.encryption.refuse_marked_context(context)
         if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
-                stream_id, f"the context has a field {reserved[0]!r}: names with $ are the store's."
+                stream_id,
+                # No class: an event or a snapshot. At version 1 only a second read shows which.
             )
         stored, problem = prove_context(context, context_of)
         if problem is not None:
@@ -219,7 +224,7 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
     if stored != kind.schema_version:
         data = _upcast(kind, raw, data, stored)
     try:
-        # As JSON: only then do strings become dates, and bytes what they were.
+        # As JSON: only then does pydantic turn text into dates and bytes.
         event: Event = kind.validator.validate_json(to_json(data))
     except ValidationError as error:
         refused = redacted(error, describe_validation_error(error, kind.event_class))
@@ -227,7 +232,7 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         refused = redacted(error)
     else:
         return event
-    # Outside of the handlers: inside, the error that quotes the event would be chained.
+    # Outside of the handlers, so that the error that quotes the event is not chained.
     raise UnreadableEventError(
         raw.stream_id,
         raw.version,
@@ -247,7 +252,7 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
         failure = None
         try:
             lifted = kind.upcasters[version](lifted)
-        except Exception as error:  # noqa: BLE001 - what an upcaster raises quotes the event
+        except Exception as error:  # noqa: BLE001 - an upcaster's error may quote the event
             failure = redacted(error)
         if failure is not None:
             raise UnreadableEventError(
@@ -261,8 +266,8 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
                 raw.stream_id,
                 raw.version,
                 raw.name,
-                f"its upcaster from schema version {version} returned "
-                f"{type(lifted).__name__}, not a dict.",
+                f"its upcaster from schema version {version} must return a dict, not "
+                f"{type(lifted).__name__}.",
             )
     return lifted
 

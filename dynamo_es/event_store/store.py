@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from dynamo_es.contracts.checks import check_kind
-from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent
+from dynamo_es.contracts.checks import check_count, check_kind, check_range, check_stream
+from dynamo_es.event_store.reading import (
+    PAGE_SIZE,
+    check_classes,
+    classes_of,
+    pages_backward,
+    pages_forward,
+)
+from dynamo_es.event_store.wrapped import WrappedEvent, wrap_all
+from dynamo_es.exceptions import InvalidRangeError
+from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import UnionType
     from uuid import UUID
 
-    from dynamo_es.contracts import EnlistedWrite, StorageStrategy
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StorageStrategy
     from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.serde import Serde
-    from dynamo_es.values import Position, StoredVersion, StreamId, TenantId, Versioning
+    from dynamo_es.values import Position, StreamId, TenantId, Versioning
 
 
 class EventStore:
     """Streams of typed events of one tenant; made by a backend. Safe to share between threads.
 
     Args:
-        storage: where the events are.
-        serde: between their classes and JSON.
-        tenant_id: whose streams they are.
+        storage: the storage of the events.
+        serde: turns events into JSON and back.
+        tenant_id: the tenant of the streams.
     """
 
     def __init__(
@@ -51,80 +61,206 @@ class EventStore:
         """Append events to a stream: all of them or none.
 
         Args:
-            events: in order, bare or wrapped (with metadata of the caller's choice).
+            events: in order, bare or wrapped (with metadata of your choice).
             stream_id: the stream.
-            expected_version: version the stream must have, 0 (the default): it must not exist.
-                ``ExplicitVersioning(version, generation)``, both from what you loaded, is
-                refused too if the stream was deleted and created again since. ``ANY_VERSION``:
-                append at the head. ``NO_VERSIONING``: a stream without versions.
-            transact_with: up to 99 writes to tables of your own, in the form in which boto3's
-                client takes them in ``TransactItems``: they are carried out with the events, or
-                nothing is.
+            expected_version: version that the stream must have; 0 (the default): it must not exist.
+                ``ExplicitVersioning(version, generation)``, both from a loaded event, is also
+                refused if the stream was deleted and created again since. ``ANY_VERSION``:
+                append at the end. ``NO_VERSIONING``: a stream without versions.
+            transact_with: up to 99 writes to your own tables, in the form of boto3's
+                ``TransactItems``; carried out with the events, or not at all.
 
         Returns:
-            The version of the last of these events, an integer that knows its generation; None
-            in a stream without versions, and if there were no events.
+            The version of the last event, an integer that knows its generation. None for a stream
+            without versions, and for no events.
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that would not load as it is, types included; names event
-                and field.
+            InvalidEventError: an event that would load with other values or types.
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
-        The rest as `StorageStrategy.insert_events`; so is the cost.
+        Other errors and the cost: see `StorageStrategy.insert_events`.
         """
-        versioning = (
-            ExplicitVersioning(expected_version)
-            if isinstance(expected_version, int)
-            else expected_version
-        )
-        wrapped = [
-            event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events
-        ]
-        raws = self._serde.serialize_all(wrapped, stream_id)
+        versioning = _versioning(expected_version)
+        raws = self._serde.serialize_all(wrap_all(events), stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
 
+    def append_cost(
+        self,
+        *events: Event | WrappedEvent[Any],
+        stream_id: StreamId,
+        expected_version: int | Versioning = 0,
+    ) -> AppendCost:
+        """Return what `append` would be charged for these events, without a request.
+
+        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and
+        errors are those of `append`. Encrypted fields count with the size of their ciphertext. In
+        memory nothing is charged: the result counts the events, and its units are 0.
+        """
+        raws = self._serde.for_estimates().serialize_all(wrap_all(events), stream_id)
+        return self._storage.append_cost(stream_id, _versioning(expected_version), raws)
+
+    def version(self, stream_id: StreamId) -> StoredVersion | None:
+        """Return the version of a stream, 0 if it does not exist; None without versions.
+
+        Cost on DynamoDB: 1 request, however long the stream is; see `StorageStrategy.head`.
+        """
+        check_stream(stream_id)
+        head = self._storage.head(stream_id)
+        if head is None:
+            return StoredVersion(0, 0)
+        return StoredVersion(head.length, head.generation) if head.versioned else None
+
+    def exists(self, stream_id: StreamId) -> bool:
+        """Return whether a stream has any event, at the cost of `version`."""
+        check_stream(stream_id)
+        return self._storage.head(stream_id) is not None
+
+    @overload
     def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,
         stop: int | None = None,
         *,
+        events: None = None,
+        keep_unknown: bool = False,
+    ) -> list[WrappedEvent[Any]]: ...
+    @overload
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: Expected[E],
+    ) -> list[WrappedEvent[E]]: ...
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: UnionType | Expected[Any] | None = None,
         keep_unknown: bool = False,
     ) -> list[WrappedEvent[Any]]:
         """Return the events of a stream, in the order of their versions.
+
+        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and a
+        type checker knows the classes of the rest.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based. None: the newest snapshot and the events
                 after it; without one, from the first event.
             stop: version to stop before, exclusive. None: to the end.
+            events: the class of the events, a tuple of classes, or a union. None: any class.
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Returns:
-            The events; ``[]`` for a stream that does not exist. A snapshot whose class has
-            another schema version by now, or is gone, is passed over.
+            The events; ``[]`` for a stream that does not exist. A snapshot is passed over if its
+            class is gone or has another schema version now.
 
         Raises:
             UnknownEventError: no class has the name of an event.
-            UnreadableEventError: an event does not fit its class, or an upcaster failed.
+            UnreadableEventError: an event does not fit its class, is not of a class in
+                ``events``, or an upcaster failed.
+            EventDefinitionError: ``events`` has something that is not an event class.
 
-        The rest as `StorageStrategy.fetch_events`; so is the cost, one more load where a
-        snapshot is passed over.
+        Other errors and the cost: see `StorageStrategy.fetch_events`. A snapshot that is passed
+        over costs one load more.
         """
+        classes = None if events is None else classes_of(events)
         raws = self.load_raw(stream_id, start, stop)
-        return self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        return self._objects(raws, classes, keep_unknown=keep_unknown)
+
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: None = None,
+        keep_unknown: bool = False,
+    ) -> Iterator[WrappedEvent[Any]]: ...
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: Expected[E],
+    ) -> Iterator[WrappedEvent[E]]: ...
+    def iter_stream(  # noqa: PLR0913 - options, each by its name
+        self,
+        stream_id: StreamId,
+        start: int = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: UnionType | Expected[Any] | None = None,
+        keep_unknown: bool = False,
+    ) -> Iterator[WrappedEvent[Any]]:
+        """Yield the events of a stream one by one, reading a page when you get to it.
+
+        ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event.
+        Memory holds one page, however long the stream is. Snapshots are left out.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based.
+            stop: version to stop before, exclusive. None: to the end.
+            newest_first: begin with the last event of the range. Events that are appended while
+                you read are left out.
+            page_size: events read at a time, 1 or more.
+            events: as in `load_stream`.
+            keep_unknown: as in `load_stream`.
+
+        Raises:
+            StreamGapError: the stream was deleted while you were reading it.
+            InputError: a page size that is not an integer of 1 or more.
+
+        Other errors: see `load_stream`. The call refuses invalid arguments; the first request is
+        sent when you ask for the first event.
+
+        Cost on DynamoDB: at most 2 requests a page, and 1 more per MB; newest first, 1 request
+        more at the beginning. A commit on the edge of two pages is read twice.
+        """
+        check_stream(stream_id)
+        check_range(start, stop)
+        if start is None:
+            raise InvalidRangeError("start must be a version of 1 or more, not None.")
+        check_count("page_size", page_size)
+        classes = None if events is None else classes_of(events)
+        read = pages_backward if newest_first else pages_forward
+        return (
+            wrapped
+            for page in read(self._storage, stream_id, start, stop, page_size)
+            for wrapped in self._objects(page, classes, keep_unknown=keep_unknown)
+        )
+
+    def _objects(
+        self, raws: list[RawEvent], classes: tuple[type[Event], ...] | None, *, keep_unknown: bool
+    ) -> list[WrappedEvent[Any]]:
+        found = self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        if classes is not None and found:
+            check_classes(found, classes, raws[0].stream_id)
+        return found
 
     def load_raw(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> list[RawEvent]:
-        """Return what `load_stream` makes objects of, as it is stored; `read` makes them.
-
-        The rest as `load_stream`.
-        """
+        """Return the events of `load_stream` in their stored form; `read` makes objects of them."""
         raws = self._storage.fetch_events(stream_id, start, stop)
         if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
             raws = self._storage.fetch_events(stream_id, 1, stop)
@@ -139,19 +275,19 @@ class EventStore:
         *,
         keep_unknown: bool = False,
     ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
-        """Return a range of a stream, in which only events of some names are read.
+        """Return a range of a stream, with objects for the events of some names only.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based.
             stop: version to stop before, exclusive.
-            names: of the events to read; None: all. The others need no class.
-            keep_unknown: as `load_stream` takes it.
+            names: names of the events to make objects of; None: all. The others need no class.
+            keep_unknown: as in `load_stream`.
 
         Returns:
-            The uuid of each event, and the event, or None where it was not chosen.
+            The uuid of each event, and the event; None in place of an event that was not chosen.
 
-        Raises and costs as `load_stream`.
+        Errors and cost are those of `load_stream`.
         """
         raws = self._storage.fetch_events(stream_id, start, stop)
         chosen = [raw for raw in raws if names is None or raw.name in names]
@@ -161,9 +297,9 @@ class EventStore:
         ]
 
     def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects of their classes, such as those of a refusal.
+        """Return stored events as objects, such as ``ConcurrentStreamWriteError.winning``.
 
-        Each call makes new objects. Raises as `load_stream`.
+        Each call makes new objects. Errors are those of `load_stream`.
         """
         check_kind("raws", raws, Iterable)
         raws = list(raws)
@@ -182,15 +318,15 @@ class EventStore:
 
         Args:
             stream_id: the stream.
-            snapshot: an event (a `Snapshot` best), wrapped with the version it is of and, where
-                that is known, the generation: one of an earlier generation is dropped.
-            notes: what the library itself keeps in the stored context; names begin with ``$``.
+            snapshot: an event, best a `Snapshot`, wrapped with the version of the stream that it
+                stands for and, if known, the generation. One of an earlier generation is dropped.
+            notes: entries of the library's own for the stored context; names begin with ``$``.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: no version, or a state that would not load as it is.
+            InvalidEventError: no version, or a state that would load with other values or types.
 
-        The rest as `StorageStrategy.save_snapshot`; so is the cost.
+        Other errors and the cost: see `StorageStrategy.save_snapshot`.
         """
         check_kind("snapshot", snapshot, WrappedEvent)
         raw = self._serde.serialize(snapshot, stream_id)
@@ -204,5 +340,11 @@ class EventStore:
 
     @property
     def position(self) -> Position | None:
-        """The last position assigned in the log of all tenants; None when none was."""
+        """The last position in the log of all tenants; None if the log is empty."""
         return self._storage.current_position
+
+
+def _versioning(expected_version: int | Versioning) -> Versioning:
+    if isinstance(expected_version, int):
+        return ExplicitVersioning(expected_version)
+    return expected_version

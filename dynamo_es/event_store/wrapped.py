@@ -1,4 +1,4 @@
-"""An event with its metadata: what is appended, loaded, and read from the log."""
+"""Events with their metadata, as you append, load and read them from the log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dynamo_es.exceptions import EventDefinitionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dynamo_es.values import Position, StreamId, TenantId
 
 
@@ -26,14 +28,15 @@ _Id: TypeAlias = Annotated[str | None, BeforeValidator(_as_text)]
 
 
 class Context(BaseModel):
-    """Metadata of an event: two well-known ids, and any fields of the application's own.
+    """Metadata of an event: two well-known ids, and any fields of your own.
 
     ``Context(correlation_id=request_id, user="ann")``. Field names that begin with ``$`` are
-    the store's own. The two ids are text, such as a trace id of AWS X-Ray; a UUID becomes its text.
+    reserved for the library. The two ids are text, such as a trace id of AWS X-Ray; a UUID becomes
+    its text.
 
     Attributes:
-        correlation_id: what the event belongs to, such as the request that began it all.
-        causation_id: what led to it, such as the event before.
+        correlation_id: id of what the event belongs to, such as the first request.
+        causation_id: id of what caused the event, such as the event before it.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
@@ -58,9 +61,9 @@ _IDS: Final = ("correlation_id", "causation_id")
 
 
 def context_of(stored: dict[str, Any]) -> Context:
-    """Return a stored context, without the fields that are the store's own.
+    """Return a stored context without the fields that are the library's own.
 
-    Other writers store what they like: an id that is no text becomes its JSON text.
+    Other writers may store ids of any type: an id that is not text becomes its JSON text.
     """
     if not stored:
         return EMPTY_CONTEXT
@@ -73,29 +76,29 @@ def context_of(stored: dict[str, Any]) -> Context:
 
 
 def copy_of(event: Event) -> Event:
-    """Return a copy of an event that shares nothing with it that can be changed.
+    """Return a deep copy of an event.
 
     Raises:
-        EventDefinitionError: it holds something that cannot be copied.
+        EventDefinitionError: the event holds something that cannot be copied.
     """
     if not isinstance(event, Event):
         return event  # refused when it is appended
     try:
         return event.model_copy(deep=True)
-    except Exception as error:  # noqa: BLE001 - of a field's own copying, any
+    except Exception as error:  # noqa: BLE001 - a field's own __deepcopy__ may raise anything
         reason = type(error).__name__
     raise EventDefinitionError(
-        f"{type(event).__qualname__} cannot be copied ({reason}), so what is stored could not be "
-        "kept apart from what is applied: let its fields hold values only."
+        f"{type(event).__qualname__} cannot be copied ({reason}), so a change of the applied event "
+        "would change the stored one: let its fields hold plain values only."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """A stored event whose name no class has, kept as it is stored.
+    """A stored event whose name no class has, with its stored data.
 
     Attributes:
-        name: the name it is stored under.
+        name: the name that it is stored under.
         data: its JSON.
     """
 
@@ -104,21 +107,22 @@ class UnknownEvent:
 
 
 TEvent = TypeVar("TEvent", bound=Event | UnknownEvent)
+TWrapped = TypeVar("TWrapped", bound=Event | UnknownEvent)
 TContext = TypeVar("TContext", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class WrappedEvent(Generic[TEvent]):
-    """An event and what the store knows of it.
+    """An event and its metadata.
 
     Attributes:
         event: the event.
-        version: place in the stream, 1-based; None before the append (the store numbers it)
+        version: place in the stream, 1-based; None before the append (the store numbers events)
             and in streams without versions.
-        uuid: identity of the event; appending it again at the same version is a success.
-        created_at: when it was made.
-        context: metadata.
-        generation: number of the stream's generation that it was loaded from; None before the
+        uuid: id of the event; appending it again at the same version succeeds and writes nothing.
+        created_at: when the event was made.
+        context: ids and fields of your own.
+        generation: generation of the stream that the event was loaded from; None before the
             append. Equality ignores it.
     """
 
@@ -131,31 +135,39 @@ class WrappedEvent(Generic[TEvent]):
 
     @classmethod
     def wrap(
-        cls, event: TEvent, version: int | None = None, context: Context | None = None
-    ) -> WrappedEvent[TEvent]:
-        """Return an event with a new identity, made now."""
+        cls, event: TWrapped, version: int | None = None, context: Context | None = None
+    ) -> WrappedEvent[TWrapped]:
+        """Return an event with a new id and the present time.
+
+        ``WrappedEvent.wrap(Deposited(amount=5), context=Context(user="ann"))``
+        """
         return WrappedEvent(event, version, context=context or EMPTY_CONTEXT)
 
     def get_context(self, context_type: type[TContext]) -> TContext:
-        """Return the context as another model of the application's own.
+        """Return the context as an object of a model of your own.
 
         Raises:
-            pydantic.ValidationError: it does not fit that model.
+            pydantic.ValidationError: the context does not fit the model.
         """
         return context_type.model_validate(self.context.model_dump())
 
 
+def wrap_all(events: Iterable[Event | WrappedEvent[Any]]) -> list[WrappedEvent[Any]]:
+    """Return events wrapped, those that are bare with a new id and the present time."""
+    return [event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events]
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as the log has it.
+    """An event and its place in the log.
 
     Attributes:
         wrapped_event: the event.
         stream_id: its stream.
         position: place in the log of all streams and tenants, 1-based.
-        tenant_id: whose it is.
-        generation: number of the stream's life that it belongs to; a stream that was deleted and
-            created again has a higher one.
+        tenant_id: its tenant.
+        generation: its generation of the stream; a stream that was deleted and created again has
+            a higher one.
     """
 
     wrapped_event: WrappedEvent[Any]

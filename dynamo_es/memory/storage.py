@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from dynamo_es.contracts import ANOTHER_GENERATION, AppendHooks, StorageStrategy
+from dynamo_es.contracts import (
+    ANOTHER_GENERATION,
+    AppendCost,
+    AppendHooks,
+    StorageStrategy,
+    StreamHead,
+)
 from dynamo_es.contracts.checks import (
     check_append,
     check_range,
@@ -88,6 +94,22 @@ class MemoryStorage(StorageStrategy):
             found = _select(stream, start, stop)
             stored_id = StreamId(UUID(int=stream_id.int), stream.name, category=stream_id.category)
         return [replace(copy_event(event), stream_id=stored_id) for event in found]
+
+    def head(self, stream_id: StreamId) -> StreamHead | None:
+        """Return where a stream ends; see `StorageStrategy.head`."""
+        identity = self._identify(stream_id)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            if stream is None:
+                return None
+            return StreamHead(stream.version, stream.generation, versioned=stream.versioned)
+
+    def append_cost(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> AppendCost:
+        """Return a price of 0; see `StorageStrategy.append_cost`."""
+        check_append(stream_id, versioning, events)
+        return AppendCost(events=len(events), items=0, size=0, compressed=False, write_units=0)
 
     def insert_events(
         self,

@@ -155,7 +155,7 @@ async def decide_later(account):
 def test_a_decision_that_would_never_run_is_refused_and_nothing_is_saved(repository, ann, decide):
     before = repository.load(ann).stored_version
 
-    with pytest.raises(AsynchronousFunctionError, match="What decides is asynchronous"):
+    with pytest.raises(AsynchronousFunctionError, match="decide is asynchronous"):
         repository.transact(ann, decide)
 
     assert repository.load(ann).stored_version == before
@@ -164,5 +164,5 @@ def test_a_decision_that_would_never_run_is_refused_and_nothing_is_saved(reposit
 def test_so_are_factories_and_what_decides_on_snapshots(store):
     with pytest.raises(AsynchronousFunctionError, match="A factory"):
         Repository(store, decide_later)  # type: ignore[arg-type]
-    with pytest.raises(AsynchronousFunctionError, match="snapshots"):
+    with pytest.raises(AsynchronousFunctionError, match="snapshot_when"):
         Repository(store, Account, snapshot_when=decide_later)  # type: ignore[arg-type]

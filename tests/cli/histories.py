@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dynamo_es import Position, TenantId, Versioning
     from dynamo_es.cli.importing import Problem, Summary
-    from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamHead
 
 SAMPLE = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz")
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -128,6 +128,14 @@ class Watched(StorageStrategy):
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> list[RawEvent]:
         return self._storage.fetch_events(stream_id, start, stop)
+
+    def head(self, stream_id: StreamId) -> StreamHead | None:
+        return self._storage.head(stream_id)
+
+    def append_cost(
+        self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
+    ) -> AppendCost:
+        return self._storage.append_cost(stream_id, versioning, events)
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         raise NotImplementedError

@@ -180,7 +180,7 @@ def changed(event, **changes):
         (changed(Deposited(amount=5), amount=-1), "amount: Input should be greater than 0"),
         (Deposited.model_construct(), "account.deposited: amount: Field required"),
         (Opened.model_construct(owner=object()), "account.opened: .*object"),
-        ({"owner": "Ann"}, "dict is no event"),
+        ({"owner": "Ann"}, "dict is not an event class"),
     ],
     ids=["type", "constraint", "missing", "no JSON", "no event"],
 )

@@ -140,7 +140,7 @@ def test_an_upcaster_has_to_return_a_dict(store, stream, stored):
 
     stored("wrong.upcaster", {})
 
-    with pytest.raises(UnreadableEventError, match="returned NoneType, not a dict"):
+    with pytest.raises(UnreadableEventError, match="must return a dict, not NoneType"):
         store.load_stream(stream)
 
 
@@ -176,7 +176,7 @@ def test_a_step_beyond_the_schema_version_is_an_error(store, stream):
 def test_a_schema_version_is_a_number(store, stream, version):
     odd = type("Odd", (Event,), {"__schema_version__": version, "__module__": __name__})
 
-    with pytest.raises(EventDefinitionError, match="__schema_version__ is"):
+    with pytest.raises(EventDefinitionError, match="__schema_version__ must be"):
         store.append(odd(), stream_id=stream)
 
 

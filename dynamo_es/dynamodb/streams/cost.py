@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.checks import check_append
+from dynamo_es.contracts.storage import AppendCost
 from dynamo_es.dynamodb.streams.commits import plan_commits
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.items import Head
@@ -19,39 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.values import RawEvent, StreamId, TenantId, Versioning
-
-
-@dataclass(frozen=True, slots=True)
-class AppendCost:
-    """The price of one append whose stream's version is known to the process.
-
-    Attributes:
-        events: events appended.
-        items: items written, in one request.
-        size: bytes of these items, by DynamoDB's rules.
-        compressed: whether the events of an item are compressed.
-        write_units: write units charged.
-    """
-
-    events: int
-    items: int
-    size: int
-    compressed: bool
-    write_units: int
-
-    @property
-    def write_units_per_event(self) -> float:
-        """Write units divided by events; 0.0 without events."""
-        return self.write_units / self.events if self.events else 0.0
-
-    def price(self, per_million_write_units: float) -> float:
-        """Return the price of one such append, in the currency of the argument.
-
-        Args:
-            per_million_write_units: what a million write request units cost in your
-                region and table class.
-        """
-        return self.write_units * per_million_write_units / 1_000_000
 
 
 def append_cost(

@@ -143,6 +143,8 @@ def _chain(
         if stop is not None and wanted >= stop:
             walk.skip_to(stop)
             wanted = stop - 1
+        if floor > 1:
+            walk.at_most(wanted - floor + 1)  # a commit holds one event or more
         commit = yield from walk.next_commit(newest.generation)
 
 
@@ -253,6 +255,10 @@ class _Walk:
             self._items.pop()
         if not self._items:
             self._below, self._after = version, None
+
+    def at_most(self, commits: int) -> None:
+        """Ask for no more commits than these in the next page."""
+        self._limit = commits
 
     def _next_page(self) -> Generator[Request | Pause, Response, None]:
         response = yield query_down(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 from weakref import WeakSet
 
+from dynamo_es.contracts import KeyStorageStrategy
+from dynamo_es.contracts.checks import check_subject
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.event_store.encryption.cipher import Cipher
-    from dynamo_es.values import TenantId
+    from dynamo_es.values import SubjectKey, TenantId
 
 KEY_SECONDS: Final = 300.0
 """How long a key is remembered: for so long another process may use one that was deleted here."""
@@ -95,6 +97,27 @@ class KeyCache:
 
     def _forget(self, place: tuple[TenantId, str]) -> None:
         self._keys.pop(place, None)
+
+
+class ThrowawayKeys(KeyStorageStrategy):
+    """Stores no keys: every subject has the key that was just made for it."""
+
+    def get(self, subject: str) -> SubjectKey | None:  # noqa: ARG002 - of the contract
+        """Return None."""
+        return None
+
+    def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
+        """Return the new key."""
+        check_subject(subject)
+        return new
+
+    def delete(self, subject: str) -> bool:  # noqa: ARG002 - of the contract
+        """Return False."""
+        return False
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:  # noqa: ARG002 - of the contract
+        """Return this storage."""
+        return self
 
 
 def forget_everywhere(tenant_id: TenantId, subject: str) -> None:

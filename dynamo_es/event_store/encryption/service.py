@@ -12,7 +12,7 @@ from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
 from dynamo_es.event_store.encryption.fields import encrypted_fields
 from dynamo_es.event_store.encryption.hidden import refuse_marked
-from dynamo_es.event_store.encryption.key_cache import KeyCache, forget_everywhere
+from dynamo_es.event_store.encryption.key_cache import KeyCache, ThrowawayKeys, forget_everywhere
 from dynamo_es.event_store.encryption.plan import Place
 from dynamo_es.exceptions import (
     DecryptionError,
@@ -75,6 +75,10 @@ class Encryption:
             tenant_id=tenant_id,
             cache=self._cache,
         )
+
+    def with_throwaway_keys(self) -> Self:
+        """Return one that encrypts with keys of its own, and neither reads nor stores a key."""
+        return type(self)(ThrowawayKeys(), new_key=self._new_key, tenant_id=self._tenant_id)
 
     def reading(self) -> Keys:
         """Return what `decrypt` is to remember for one load, so that it reads no key twice."""

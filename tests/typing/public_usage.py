@@ -1,0 +1,143 @@
+"""What an application writes; type checkers must accept it at their strictest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, assert_type
+
+from dynamo_es import (
+    ANY_VERSION,
+    Aggregate,
+    AppendCost,
+    Context,
+    DataSubject,
+    DynamoBackend,
+    Encrypted,
+    Event,
+    EventStore,
+    MemoryBackend,
+    Recorded,
+    Repository,
+    Snapshot,
+    StoredVersion,
+    StreamId,
+    WrappedEvent,
+    upcaster,
+)
+
+
+class Opened(Event):
+    __event_name__ = "account.opened"
+
+    customer: Annotated[str, DataSubject]
+    owner: Annotated[str, Encrypted(mask_value="(gone)")]
+
+
+class Deposited(Event):
+    __event_name__ = "account.deposited"
+    __event_aliases__ = ("bank.Deposited",)
+    __schema_version__ = 2
+
+    cents: int
+
+    @upcaster(from_version=1)
+    @staticmethod
+    def in_cents(data: dict[str, Any]) -> dict[str, Any]:
+        return {"cents": data["amount"] * 100}
+
+
+class Balance(Snapshot):
+    __event_name__ = "account.balance"
+
+    cents: int
+
+
+class Account(Aggregate):
+    category = "account"
+
+    def __init__(self) -> None:
+        self.cents = 0
+
+    def deposit(self, cents: int) -> int:
+        self._emit(Deposited(cents=cents))
+        return self.cents
+
+    def __apply__(self, event: Event) -> None:
+        match event:
+            case Deposited(cents=cents):
+                self.cents += cents
+            case _:
+                pass
+
+    def __snapshot__(self) -> Balance:
+        return Balance(cents=self.cents)
+
+    def __restore__(self, state: Balance) -> None:
+        self.cents = state.cents
+
+
+class Narrow(Aggregate):
+    """Names the events that it applies."""
+
+    category = "narrow"
+    cents = 0
+
+    def __apply__(self, event: Opened | Deposited) -> None:
+        if isinstance(event, Deposited):
+            self.cents += event.cents
+
+
+class Request(Context):
+    user: str
+
+
+STREAM = StreamId(name="ann", category="account")
+
+
+def wrapping() -> None:
+    assert_type(WrappedEvent.wrap(Deposited(cents=5)), WrappedEvent[Deposited])
+    wrapped = WrappedEvent.wrap(Deposited(cents=5), context=Context(user="ann"))
+    assert_type(wrapped.event.cents, int)
+    assert_type(wrapped.get_context(Request), Request)
+
+
+def appending(store: EventStore) -> None:
+    version = store.append(
+        Deposited(cents=5),
+        WrappedEvent.wrap(Deposited(cents=5)),
+        stream_id=STREAM,
+        expected_version=ANY_VERSION,
+    )
+    assert_type(version, StoredVersion | None)
+    assert_type(store.append_cost(Deposited(cents=5), stream_id=STREAM), AppendCost)
+
+
+def reading(store: EventStore) -> None:
+    assert_type(store.version(STREAM), StoredVersion | None)
+    assert_type(store.exists(STREAM), bool)
+    assert_type(store.load_stream(STREAM), list[WrappedEvent[Any]])
+    assert_type(store.load_stream(STREAM, events=Deposited), list[WrappedEvent[Deposited]])
+    several: list[WrappedEvent[Opened | Deposited]]
+    several = store.load_stream(STREAM, events=(Opened, Deposited))
+    for one in several:
+        assert_type(one.event, Opened | Deposited)
+    newest = store.iter_stream(STREAM, newest_first=True, events=Deposited)
+    assert_type(newest, Iterator[WrappedEvent[Deposited]])
+    assert_type([one.event.cents for one in newest], list[int])
+
+
+def deciding(store: EventStore) -> None:
+    accounts = Repository(store, Account, every=100)
+    assert_type(accounts.load("ann"), Account)
+    assert_type(accounts.transact("ann", lambda account: account.deposit(5)), int)
+    with accounts.aggregate("ann") as account:
+        assert_type(account, Account)
+    assert_type(Repository(store, Narrow).load("ann").cents, int)
+
+
+def following(backend: DynamoBackend | MemoryBackend) -> None:
+    def handle(recorded: Recorded) -> None:
+        assert_type(recorded.position, int)
+
+    backend.projection("balances", handle, category="account", events=[Deposited]).catch_up()
+    backend.in_tenant("acme").with_outbox().outbox.run(handle)
