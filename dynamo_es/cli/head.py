@@ -28,13 +28,11 @@ def head(chosen: Chosen, place: Place, *, as_json: AsJson = False) -> None:
         return
     results().print(
         facts(
-            [
-                ("stream", event.stream_id.name or str(stream_id)),
-                ("uuid", str(stream_id)),
-                ("version", str(found.version)),
-                ("time", event.created_at.isoformat(sep=" ")),
-                ("event", event.name),
-                ("data", data_text(event)),
-            ]
+            ("stream", event.stream_id.name or str(stream_id)),
+            ("uuid", str(stream_id)),
+            ("version", str(found.version)),
+            ("time", event.created_at.isoformat(sep=" ")),
+            ("event", event.name),
+            ("data", data_text(event)),
         )
     )

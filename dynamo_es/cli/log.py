@@ -52,16 +52,14 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
     else:
         results().print(
             facts(
-                [
-                    ("log", f"{report.positions:,} positions in {report.pages:,} pages"),
-                    ("points to", f"{report.pointers:,} commits of {report.streams:,} streams"),
-                    ("deleted since", f"{report.deleted:,} commits"),
-                    ("stored", f"{report.commits:,} commits in {report.scanned:,} items"),
-                    ("not in the log yet", f"{report.not_sequenced:,} commits"),
-                    ("foreign items", f"{report.foreign:,}"),
-                    ("cannot be read", f"{report.set_aside:,} items"),
-                    ("faults", f"{report.fault_count:,}"),
-                ]
+                ("log", f"{report.positions:,} positions in {report.pages:,} pages"),
+                ("points to", f"{report.pointers:,} commits of {report.streams:,} streams"),
+                ("deleted since", f"{report.deleted:,} commits"),
+                ("stored", f"{report.commits:,} commits in {report.scanned:,} items"),
+                ("not in the log yet", f"{report.not_sequenced:,} commits"),
+                ("foreign items", f"{report.foreign:,}"),
+                ("cannot be read", f"{report.set_aside:,} items"),
+                ("faults", f"{report.fault_count:,}"),
             )
         )
     if not report.sound:
@@ -97,12 +95,10 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
         return
     results().print(
         facts(
-            [
-                ("scanned", f"{done.scanned:,} items, {done.commits:,} commits"),
-                ("foreign items", f"{done.foreign:,}"),
-                ("set aside", f"{done.set_aside:,} items, {done.waiting:,} commits wait"),
-                ("given", f"{done.positions:,} positions in {done.pages:,} pages"),
-            ]
+            ("scanned", f"{done.scanned:,} items, {done.commits:,} commits"),
+            ("foreign items", f"{done.foreign:,}"),
+            ("set aside", f"{done.set_aside:,} items, {done.waiting:,} commits wait"),
+            ("given", f"{done.positions:,} positions in {done.pages:,} pages"),
         )
     )
     if done.mended:

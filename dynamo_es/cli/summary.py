@@ -44,4 +44,4 @@ def summary_table(summary: Summary) -> Table:
         ),
         ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
     ]
-    return facts(rows)
+    return facts(*rows)
