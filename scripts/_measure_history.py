@@ -16,9 +16,8 @@ from rich.table import Table
 
 from dynamo_es.cli.demonstration.stage import Comparison, compare_all, read_streams, set_stage
 from dynamo_es.cli.importing import Importer, Settings, open_source
-from dynamo_es.cli.progress import watched
+from dynamo_es.cli.progress import ticking, watched
 from dynamo_es.cli.terminal import print_json, results, tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import typer
 
 from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.rendering import facts
 from dynamo_es.cli.terminal import print_json, printable, results, tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.maintenance.repair import Repaired, read_set_aside
 from dynamo_es.dynamodb.maintenance.repair import repair as run_repair
 from dynamo_es.dynamodb.maintenance.verify import Verified

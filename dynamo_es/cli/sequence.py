@@ -12,8 +12,8 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es.cli.options import Place
+from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.terminal import tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
 from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient

@@ -12,8 +12,8 @@ import pytest
 from dynamo_es import DynamoConfig, StreamId
 from dynamo_es.cli import sequence as sequence_module
 from dynamo_es.cli import ticker
+from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.sequence import Work
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.log.items import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module

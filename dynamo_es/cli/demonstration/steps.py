@@ -14,7 +14,6 @@ from rich.text import Text
 from dynamo_es.cli.demonstration.stage import compare_all, describe, id_of, open_sample
 from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
 from dynamo_es.cli.rendering import count, facts, figures
-from dynamo_es.cli.summary import summary_document
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
@@ -46,7 +45,7 @@ def import_sample(stage: Stage) -> Seen:
     settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True, price=True)
     with open_sample() as source:
         done = Importer(stage.backend.storage, settings, meter=stage.meter).run(source)
-    return summary_document(done), facts(
+    return done.document(), facts(
         ("stored", f"{count(done.events, 'event')} in {count(done.commits, 'commit')}"),
         ("streams", f"{done.streams:,} of {count(done.tenants, 'tenant')}"),
         ("requests", f"{done.requests:,}: one PutItem for each commit"),
