@@ -8,7 +8,7 @@ from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def head(chosen: Chosen, place: Place, *, as_json: AsJson = False) -> None:
-    """Show the version of a stream and its newest event, in two requests."""
+    """Show a stream's version and newest event. Costs two requests."""
     stream_id = chosen.id
     found = find_head(DynamoBackend(place.config()).in_tenant(chosen.tenant).storage, stream_id)
     if found is None:

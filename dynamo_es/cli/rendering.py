@@ -1,4 +1,4 @@
-"""Events as tables for people."""
+"""Tables for people: events, facts, figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def event_table(events: Sequence[RawEvent], *, snapshot_first: bool = False) -> Table:
-    """Return a row for each event; a snapshot is marked as one.
+    """Return a table with a row for each event; a snapshot is marked as one.
 
     Args:
         events: in order.

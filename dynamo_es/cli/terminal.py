@@ -1,4 +1,4 @@
-"""What goes to the terminal: results to stdout, all the rest to stderr."""
+"""Prints to the terminal: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 INTERRUPTED: Final = 130
-"""Exit status of a command that was ended by Ctrl-C: 128 and the number of the signal."""
+"""Exit status after Ctrl-C: 128 plus the number of the signal."""
 
 PIPED_WIDTH: Final = 100
-"""Columns of output that does not go to a terminal; the variable COLUMNS changes it."""
+"""Columns of output to a pipe or a file, unless the variable COLUMNS is set."""
 
 
 def results() -> Console:
@@ -36,12 +36,12 @@ def tell(message: str, style: str | None = None) -> None:
 
 
 def fail(message: str) -> None:
-    """Print the one line that says why a command failed."""
+    """Print why a command failed, in one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON document as one line on stdout, as it is: no colours, no wrapping."""
+    """Print a JSON document as one line on stdout, without colours or wrapping."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
@@ -58,7 +58,7 @@ def event_document(event: RawEvent) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped: stored text must not steer a terminal."""
+    """Return text with control characters escaped: stored text must not control a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dynamo_es import DynamoConfig, StreamId
+from dynamo_es.cli import progress
 from dynamo_es.cli import sequence as sequence_module
-from dynamo_es.cli import ticker
 from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.sequence import Work
 from dynamo_es.dynamodb.log.items import Page, page_item
@@ -44,7 +44,7 @@ def test_sequencing_once_puts_what_is_there_into_the_log(run, store):
     ended = run("sequence", "--once")
     assert (ended.status, ended.out) == (0, "")
     assert ended.err.splitlines() == [
-        "3 records read, 3 events put into the log in 1 pages, 1 records of foreign items skipped."
+        "3 records read, 3 events put into the log in 1 page, 1 record of a foreign item skipped."
     ]
     assert store.pointers == store.commits
     assert run("sequence", "--once").err.startswith("0 records read")
@@ -69,7 +69,7 @@ def test_the_worker_goes_on_until_it_is_told_to_stop(run, store, monkeypatch, by
 
 
 def test_it_reports_what_it_has_done_so_far(run, store, monkeypatch):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     rounds = [Polled(records=2, pages=1, positions=3), Polled(), Polled(records=1, positions=1)]
 
     def play(_: object, __: object, on_round: Any) -> None:
@@ -94,7 +94,7 @@ def test_a_sound_log(run, store):
     store.sequence(*store.commits)
     ended = run("log", "verify")
     assert (ended.status, ended.err) == (0, "")
-    assert "3 positions in 1 pages" in ended.out
+    assert "3 positions in 1 page" in ended.out
     document = json.loads(run("log", "verify", "--json").out)
     assert (document["in_log"], document["deleted"], document["sound"]) == (2, 0, True)
 
@@ -131,7 +131,7 @@ def test_repairing(run, store):
     store.put_foreign()
     ended = run("log", "repair")
     assert ended.status == 0
-    assert "3 positions in 1 pages" in ended.out
+    assert "3 positions in 1 page" in ended.out
     assert store.pointers == store.commits
     assert json.loads(run("log", "repair", "--json").out) == {
         "scanned": 3,
@@ -148,10 +148,10 @@ def test_repairing(run, store):
 
 
 def test_how_far_it_is_is_told(run, store, monkeypatch):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     store.append(StreamId(), 1, 2)
     assert "2 of about 2 items of the events table, 3 positions given" in run("log", "repair").err
-    assert "1 pages, 3 positions; 2 of about 2 items" in run("log", "verify").err
+    assert "1 page, 3 positions; 2 of about 2 items" in run("log", "verify").err
 
 
 @pytest.mark.parametrize("command", [["log", "verify"], ["log", "repair"], ["sequence"]])
@@ -169,8 +169,8 @@ def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
         store.client.put_item(TableName="events", Item=item)
 
     ended = run("sequence", "--once")
-    assert "1 records of items that cannot be read, which are set aside" in ended.err
-    assert "1 commits wait for one that is set aside" in ended.err
+    assert "1 unreadable record set aside" in ended.err
+    assert "1 commit waiting for a record that is set aside" in ended.err
     ended = run("log", "set-aside")
     assert ended.status == 0
     assert ended.out.startswith(f"{VICTIM_KEY} 2 since ")
@@ -178,13 +178,13 @@ def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
     (document,) = map(json.loads, run("log", "set-aside", "--json").out.splitlines())
     assert (document["stream_key"], document["version"]) == (VICTIM_KEY, "2")
     ended = run("log", "repair")
-    assert ended.err.startswith("1 items cannot be read and are set aside; 1 later commits")
+    assert ended.err.startswith("1 item cannot be read and is set aside; 1 later commit")
     ended = run("log", "verify")
     assert ended.status == 1
     assert ended.err.startswith(f"The item '{VICTIM_KEY}' at 2 cannot be read")
 
 
-def test_a_newest_page_that_is_mended_is_told_of(run, store):
+def test_a_newest_page_that_was_repaired_is_named(run, store):
     page = page_item(Page(1, (), "x"))
     store.client.put_item(TableName="log", Item=page)
     ended = run("sequence", "--once")
@@ -236,10 +236,10 @@ def test_a_worker_stops_in_the_middle_of_a_backlog(run, store, backlog, options)
 
 
 def test_what_a_worker_does_with_a_backlog_is_told(run, store, monkeypatch, backlog):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     lines = run("sequence", "--once").err.splitlines()
     assert lines[0].startswith("10 events put into the log, ")
-    assert " a second; backlog: 15 commits read and not in it yet" in lines[0]
+    assert " a second; backlog: 15 commits read but not in the log yet" in lines[0]
     assert "backlog: 0 commits" in lines[2]
     assert lines[-1] == "25 records read, 25 events put into the log in 3 pages."
 
@@ -249,8 +249,8 @@ def test_the_rest_of_a_backlog_is_estimated():
     work = Work(lambda: now, lambda: next(seconds))
     first = work.describe(Progress(100, 900, 200, 1_000.0))
     assert first == (
-        "200 events put into the log, 20 a second; backlog: 900 commits read and not in it yet, "
-        "and all that was written in the last 2:30:00."
+        "200 events put into the log, 20 a second; backlog: 900 commits read but not in the log "
+        "yet, and everything written in the last 2:30:00."
     )
     work.add(Polled(positions=1_000))
     second = work.describe(Progress(100, 0, 200, 4_000.0))
@@ -261,7 +261,7 @@ def test_the_rest_of_a_backlog_is_estimated():
 def test_what_is_written_now_is_no_backlog():
     work = Work(lambda: 10_000.0, lambda: 0.0)
     for written_at in (None, 9_995.0):
-        assert work.describe(Progress(1, 0, 1, written_at)).endswith("not in it yet.")
+        assert work.describe(Progress(1, 0, 1, written_at)).endswith("not in the log yet.")
 
 
 @pytest.mark.parametrize("command", ["verify", "repair", "set-aside"])

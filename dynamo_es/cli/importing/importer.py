@@ -181,7 +181,7 @@ class Importer:
             self.counts,
             self._meter,
             price=self._settings.price,
-            sleep=self._stop.wait,
+            sleep=self._sleep,
         )
         try:
             while not self._stop.is_set():
@@ -196,6 +196,9 @@ class Importer:
         except BaseException as error:  # noqa: BLE001 - raised again by the reading thread
             self._failure = error
             self._stop.set()
+
+    def _sleep(self, seconds: float) -> None:
+        self._stop.wait(seconds)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -87,7 +87,7 @@ class Writer:
         meter: Meter | None = None,
         *,
         price: bool = False,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._scoped = cache(storage.scoped_for_tenant)
         self._counts = counts
