@@ -18,7 +18,7 @@ from dynamo_es.values import DEFAULT_TENANT, StreamId
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 _TABLES = ("EVENTS_TABLE", "LOG_TABLE", "KEYS_TABLE")
 

@@ -8,7 +8,7 @@ import typer
 
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import data_text
-from dynamo_es.cli.terminal import event_document, print_json, printable, results
+from dynamo_es.cli.terminal import event_document, print_json, printable, results, tell
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.subscriptions.strategy import LogSubscriptions
@@ -50,8 +50,12 @@ def tail(  # noqa: PLR0913 - each argument is an option
     selection = Selection(category=category, event_names=names, tenant_id=tenant)
     if once:
         reader = log.reader(start, selection)
+        found = False
         while records := reader.read():
+            found = True
             _show(records, as_json=as_json)
+        if not found and not as_json:
+            tell("The log has no such events.")
         log.unsequenced()
         return
     subscriptions = LogSubscriptions(log, sleep=_sleep)

@@ -44,7 +44,7 @@ def test_sequencing_once_puts_what_is_there_into_the_log(run, store):
     ended = run("sequence", "--once")
     assert (ended.status, ended.out) == (0, "")
     assert ended.err.splitlines() == [
-        "3 records read, 3 events put into the log in 1 page, 1 record of a foreign item skipped."
+        "3 records read, 3 events put into the log in 1 page, 1 foreign record skipped."
     ]
     assert store.pointers == store.commits
     assert run("sequence", "--once").err.startswith("0 records read")
@@ -104,7 +104,7 @@ def test_what_is_not_sequenced_yet_is_a_warning(run, store):
     ended = run("log", "verify", "--json")
     assert ended.status == 0
     assert json.loads(ended.out)["not_sequenced"] == 2
-    assert ended.err.startswith("2 commits are not in the log yet.")
+    assert ended.err.startswith("2 commits not in the log yet.")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -178,7 +178,7 @@ def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
     (document,) = map(json.loads, run("log", "set-aside", "--json").out.splitlines())
     assert (document["stream_key"], document["version"]) == (VICTIM_KEY, "2")
     ended = run("log", "repair")
-    assert ended.err.startswith("1 item cannot be read and is set aside; 1 later commit")
+    assert ended.err.startswith("Unreadable: 1 item, now set aside. Waiting: 1 later commit.")
     ended = run("log", "verify")
     assert ended.status == 1
     assert ended.err.startswith(f"The item '{VICTIM_KEY}' at 2 cannot be read")
