@@ -63,7 +63,7 @@ class ImportOptions:
     ] = None
     workers: Annotated[
         int,
-        typer.Option(min=1, max=64, metavar="N", help="Threads that append, each its own streams."),
+        typer.Option(min=1, max=64, metavar="N", help="Threads that append; each stream has one."),
     ] = 4
 
     def settings(self) -> Settings:

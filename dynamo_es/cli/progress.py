@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from dynamo_es.cli.terminal import messages, tell
+from dynamo_es.cli.terminal import live, messages, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def ticking(
     """
     console = messages()
     if console.is_terminal:
-        with console.status(first) as status:
+        with live(console), console.status(first) as status:
             yield status.update
         return
     shown = clock()
@@ -80,7 +80,8 @@ def watched(
         TextColumn("{task.fields[rate]:,.0f} a second"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=messages(), transient=True) as progress:
+    console = messages()
+    with live(console), Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("import", total=None, events=0, rate=0.0)
 
         def move_bar(counts: Counts) -> None:

@@ -27,7 +27,7 @@ def show(
         ),
     ] = None,
     stop: Annotated[
-        int | None, typer.Option(min=1, metavar="VERSION", help="Last version, exclusive.")
+        int | None, typer.Option(min=1, metavar="VERSION", help="Stop before this version.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Most events to show.")

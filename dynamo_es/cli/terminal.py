@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dynamo_es.values import RawEvent
 
 INTERRUPTED: Final = 130
@@ -18,6 +21,8 @@ INTERRUPTED: Final = 130
 PIPED_WIDTH: Final = 100
 """Columns of output to a pipe or a file, unless the variable COLUMNS is set."""
 
+_live: Final[list[Console]] = []  # for all threads
+
 
 def results() -> Console:
     """Return the console of stdout."""
@@ -25,8 +30,18 @@ def results() -> Console:
 
 
 def messages() -> Console:
-    """Return the console of stderr."""
-    return _console(stderr=True)
+    """Return the console of stderr: the one that shows a live display, if there is one."""
+    return _live[-1] if _live else _console(stderr=True)
+
+
+@contextmanager
+def live(console: Console) -> Iterator[None]:
+    """Print all messages on this console, so that they appear above its live display."""
+    _live.append(console)
+    try:
+        yield
+    finally:
+        _live.remove(console)
 
 
 def tell(message: str, style: str | None = None) -> None:

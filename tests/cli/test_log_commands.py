@@ -14,6 +14,7 @@ from dynamo_es.cli import progress
 from dynamo_es.cli import sequence as sequence_module
 from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.sequence import Work
+from dynamo_es.cli.terminal import messages, tell
 from dynamo_es.dynamodb.log.items import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module
@@ -284,6 +285,17 @@ def test_on_a_terminal_it_is_a_line_that_changes(capsys, monkeypatch):
     with ticking("first") as tick:
         tick("second")
     assert "second" in capsys.readouterr().err
+
+
+def test_a_message_has_a_line_of_its_own_above_the_one_that_changes(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with ticking("first"):
+        # The console of the changing line puts messages above it; another one would not.
+        assert messages() is messages()
+        tell("told")
+    assert "told\n" in capsys.readouterr().err
+    assert messages() is not messages()
 
 
 def test_the_client_of_the_streams_is_made_late_and_like_the_other(monkeypatch):

@@ -114,7 +114,7 @@ def use_snapshot(stage: Stage) -> Seen:
     state = fold(history[:version])
     storage.save_snapshot(_event(stream_id, "FileState", state, version=version))
     load = _load(stage, storage.fetch_events(stream_id))
-    table = figures("", "full replay (start=1)", f"snapshot at {version} and the rest")
+    table = figures("", "full replay", f"from the snapshot at {version}")
     for name, key in (
         ("events read", "events"),
         ("requests", "requests"),
