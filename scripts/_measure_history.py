@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from dynamo_es.cli.demonstration.stage import Comparison, compare_all, read_streams, set_stage
 from dynamo_es.cli.importing import Importer, Settings, open_source
-from dynamo_es.cli.progress import watched
-from dynamo_es.cli.story.stage import read_streams, set_stage
-from dynamo_es.cli.story.steps import Comparison, compare_all
+from dynamo_es.cli.progress import ticking, watched
 from dynamo_es.cli.terminal import print_json, results, tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dynamo_es.cli.demonstration.stage import Stage
     from dynamo_es.cli.importing import Line, StreamOf, Summary
-    from dynamo_es.cli.story.stage import Stage
 
 WAYS = {
     "3 events a commit": Settings(events_per_commit=3, gather=True, price=True),

@@ -1,4 +1,4 @@
-"""The commands put together, and what becomes of their errors."""
+"""Registers the commands, and turns their errors into messages and exit statuses."""
 
 import signal
 import sys
@@ -26,21 +26,26 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
 from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
-from dynamo_es.exceptions import EventStoreError
+from dynamo_es.exceptions import EventStoreError, TableNotFoundError, UnknownOutboxEntryError
+
+_CREATE_TABLES = (
+    "Check the table names, the region and the account. To create the tables: "
+    "dynamo-es create-tables"
+)
 
 
 class _Commands(TyperGroup):
-    """Turns what a command raises into one line on stderr and an exit status."""
+    """Turns the error of a command into one line on stderr and an exit status."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             with _interruptible():
                 return super().invoke(ctx)
         except Exception as error:
-            known = _explained(error)
-            if known is None or ctx.params["debug"]:
+            message = _message(error)
+            if message is None or ctx.params["debug"]:
                 raise
-            fail(str(known))
+            fail(message)
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
             tell("Interrupted.")
@@ -49,7 +54,7 @@ class _Commands(TyperGroup):
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C interrupt what is done here as it does in any program; before and after as set."""
+    """Let Ctrl-C raise KeyboardInterrupt here; restore the handler afterwards."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN or current_thread() is not main_thread():
         yield
@@ -61,19 +66,26 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _explained(error: Exception) -> Exception | None:
-    """Return an error whose text says it all; None for what only a traceback explains."""
+def _message(error: Exception) -> str | None:
+    """Return the message for an error; None if only a traceback explains it."""
+    if type(error) is TableNotFoundError:
+        return f"{str(error).removesuffix(error.advice)}{_CREATE_TABLES}"
+    if isinstance(error, UnknownOutboxEntryError):
+        return (
+            f"The outbox {error.outbox!r} has no failed entry at position {error.position!r}. "
+            "To list the failed events: dynamo-es outbox list"
+        )
     if isinstance(error, EventStoreError):
-        return error
+        return str(error)
     if isinstance(error, OSError):
-        # The reader of a pipe went away (``| head``): nobody is left to tell.
-        return None if isinstance(error, BrokenPipeError) else error
+        # The reader of a pipe has ended (``| head``): a message would reach no reader.
+        return None if isinstance(error, BrokenPipeError) else str(error)
     from botocore.exceptions import BotoCoreError
 
-    if isinstance(error, BotoCoreError):  # no client could be made, for want of a region
+    if isinstance(error, BotoCoreError):  # no client could be made, such as without a region
         from dynamo_es.dynamodb.wire.errors import translate
 
-        return translate(error, "connect")
+        return str(translate(error, "connect"))
     return None
 
 
@@ -82,13 +94,13 @@ application = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",  # the one that wraps paragraphs
+    rich_markup_mode="markdown",  # the only mode that wraps paragraphs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
     if wanted:
         sys.stdout.write(f"dynamo-es {__version__}\n")
         raise typer.Exit
@@ -101,13 +113,14 @@ def _options(
         bool, typer.Option(envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """An event store on Amazon DynamoDB: one conditional write per append.
 
-    The tables are named by DYNAMO_ES_EVENTS_TABLE, DYNAMO_ES_LOG_TABLE and
-    DYNAMO_ES_KEYS_TABLE, or by options. Credentials and region are those of the AWS SDK.
+    Name the tables with DYNAMO_ES_EVENTS_TABLE, DYNAMO_ES_LOG_TABLE and DYNAMO_ES_KEYS_TABLE, or
+    with options. Credentials and region come from the AWS SDK.
 
     Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong
     usage, 130 interrupted.
@@ -132,14 +145,16 @@ _register(checkpoints, "checkpoints")
 _register(cost, "cost")
 
 _log_commands = typer.Typer(
-    no_args_is_help=True, help="Verify the log, repair it, see what it lacks."
+    no_args_is_help=True, help="Verify or repair the log, and list what is set aside."
 )
 _log_commands.command("verify")(expanded(verify))
 _log_commands.command("repair")(expanded(repair))
 _log_commands.command("set-aside")(expanded(set_aside))
 application.add_typer(_log_commands, name="log")
 
-_outbox_commands = typer.Typer(no_args_is_help=True, help="What could not be published.")
+_outbox_commands = typer.Typer(
+    no_args_is_help=True, help="List events that could not be published, and retry them."
+)
 _outbox_commands.command("list")(expanded(outbox.list_entries))
 _outbox_commands.command("retry")(expanded(outbox.retry))
 application.add_typer(_outbox_commands, name="outbox")

@@ -1,4 +1,4 @@
-"""What a store would cost a month: pure arithmetic over DynamoDB's units."""
+"""Computes the monthly cost of a store from DynamoDB's units and prices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECONDS_A_MONTH: Final = 730 * 3600
-"""As AWS counts a month."""
+"""AWS counts a month as 730 hours."""
 
 # Dollars on demand in us-east-1, since November 2024. Other regions cost up to twice as much.
 PER_MILLION_WRITES: Final = 0.625
@@ -27,25 +27,25 @@ PER_GIGABYTE_OF_RECOVERY: Final = 0.20
 
 _PAGE_BYTES: Final = 100
 _POINTER_BYTES: Final = 30
-"""Of a page's compressed list, for each commit; measured on real events."""
+"""Bytes of a page's compressed list per commit; measured on real events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a store has to bear.
+    """The work of a store.
 
     Attributes:
-        events: appended a second.
+        events: events appended per second.
         size: bytes of an event's JSON.
-        events_per_commit: of one append.
-        compression: bytes stored for each byte of JSON; 1: nothing is saved.
-        loads: streams loaded a second.
-        commits_per_load: read by one, those behind its snapshot.
-        window: seconds for which the sequencer gathers commits.
+        events_per_commit: events per append.
+        compression: bytes stored per byte of JSON; 1 without compression.
+        loads: streams loaded per second.
+        commits_per_load: commits read per load, after the snapshot.
+        window: seconds that the sequencer gathers commits.
         stream_projections: read models fed by the events table's stream.
-        log_projections: read models, and subscribers, fed by the log.
-        published: share of the events that goes through the outbox.
-        months: for which events are kept, to price the storage.
+        log_projections: read models and subscribers fed by the log.
+        published: share of events that the outbox publishes, 0 to 1.
+        months: months that events are kept, to price the storage.
     """
 
     events: float
@@ -62,7 +62,7 @@ class Load:
 
     @property
     def commits(self) -> float:
-        """Appends a second."""
+        """Appends per second."""
         return self.events / self.events_per_commit
 
     @property
@@ -74,13 +74,13 @@ class Load:
 
 
 class Line(NamedTuple):
-    """One line of the bill, for a month.
+    """One line of the monthly bill.
 
     Attributes:
-        name: what it is for.
+        name: the work that is charged.
         writes: write units.
         reads: read units.
-        gigabytes: stored, at the end.
+        gigabytes: gigabytes stored at the end.
     """
 
     name: str
@@ -91,12 +91,12 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Dollars, on demand.
+    """Prices on demand, in dollars.
 
     Attributes:
-        writes: for a million write units.
-        reads: for a million read units.
-        storage: for a gigabyte and month, with its recovery copy.
+        writes: per million write units.
+        reads: per million read units.
+        storage: per gigabyte and month, including point-in-time recovery.
     """
 
     writes: float = PER_MILLION_WRITES
@@ -104,7 +104,7 @@ class Prices:
     storage: float = PER_GIGABYTE + PER_GIGABYTE_OF_RECOVERY
 
     def of(self, line: Line) -> float:
-        """Return the dollars of a line."""
+        """Return a line's price in dollars."""
         return (
             line.writes / 1e6 * self.writes
             + line.reads / 1e6 * self.reads
@@ -113,7 +113,7 @@ class Prices:
 
 
 def bill(load: Load) -> Iterator[Line]:
-    """Yield what a store with that load takes in a month."""
+    """Yield the lines of a month's bill."""
     month = SECONDS_A_MONTH
     commits = load.commits * month
     kilobytes = ceil(load.commit_bytes / 1024)
@@ -124,14 +124,14 @@ def bill(load: Load) -> Iterator[Line]:
     batch = min(float(MAX_POINTERS), max(1.0, load.commits * load.window))
     page_bytes = _PAGE_BYTES + _POINTER_BYTES * batch
     batches = commits / batch
-    # Markers: at worst each commit is of a stream of its own.
+    # Markers: at worst, every commit belongs to a different stream.
     yield Line(
         "log",
         writes=batches * ceil(page_bytes / 1024) + commits,
         reads=batches * (batch + 1),
     )
     if load.stream_projections:
-        # A claim and a release for each commit, at worst.
+        # At worst, a lease is taken and released for each commit.
         yield Line("projections of streams", writes=load.stream_projections * 2 * commits)
     log_reads = batches * _half(page_bytes) + commits * _half(load.commit_bytes)
     if load.log_projections:
@@ -149,7 +149,7 @@ def bill(load: Load) -> Iterator[Line]:
 
 
 def textbook(load: Load) -> Line:
-    """Return the appends of the usual layout: an item per event and one more, in a transaction."""
+    """Return the appends of the usual layout: a transaction of one item per event and one more."""
     first, more = _overhead()
     each = ceil((first + more + load.size) / 1024)
     return Line(
@@ -159,17 +159,17 @@ def textbook(load: Load) -> Line:
 
 
 def _half(size: float) -> float:
-    """Return the read units of an eventually consistent read."""
+    """Return the read units of an eventually consistent read of this many bytes."""
     return 0.5 * ceil(size / 4096)
 
 
 @cache
 def _overhead() -> tuple[int, int]:
-    """Return the bytes of a commit besides its events, and of an event besides its payload."""
+    """Return the bytes a commit adds to its events, and an event adds to its payload."""
     stream = StreamId(UUID(int=1), category="category")
     made = datetime(2026, 1, 1, microsecond=1, tzinfo=UTC)
     event = RawEvent(UUID(int=2), stream, made, "category.happened", {}, {})
     one = append_cost(stream, [event]).size
     two = append_cost(stream, [event, replace(event, uuid=UUID(int=3))]).size
-    # The empty payload is two bytes.
+    # The payload {} takes two bytes.
     return 2 * one - two, two - one - 2

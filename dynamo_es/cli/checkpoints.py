@@ -5,13 +5,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.terminal import print_json, printable, results
+from dynamo_es.cli.terminal import print_json, printable, results, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import TenantId
 
 
 def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
-    """Show how far the consumers of the log are, and how far behind its end."""
+    """Show each consumer's position in the log, and how far it is from the end."""
     backend = DynamoBackend(place.config())
     end = backend.log.last_position or 0
     found = backend.checkpoints.all()
@@ -26,6 +26,9 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
                     "moved_at": one.moved_at.isoformat(),
                 }
             )
+        return
+    if not found:
+        tell("No consumer has a checkpoint yet.")
         return
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("position", "lag"):
@@ -45,7 +48,7 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
 
 
 def _tenant(tenant_id: TenantId | None) -> Text:
-    """Return a tenant as it is shown; nothing for the consumers of all tenants."""
+    """Return a tenant for the table; nothing for consumers of all tenants."""
     if tenant_id is None:
         return Text("")
     return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")

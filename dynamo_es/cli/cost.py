@@ -4,8 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
 from dynamo_es.cli.bill import (
     PER_GIGABYTE,
@@ -18,50 +16,56 @@ from dynamo_es.cli.bill import (
     textbook,
 )
 from dynamo_es.cli.options import AsJson
+from dynamo_es.cli.rendering import figures
 from dynamo_es.cli.terminal import print_json, results, tell
 
 
 def cost(  # noqa: PLR0913, PLR0917 - options of a command
-    events_per_second: Annotated[float, typer.Option(min=0.000001, help="Events appended.")],
-    size: Annotated[int, typer.Option(min=2, help="Bytes of an event's JSON, on the average.")],
-    events_per_commit: Annotated[int, typer.Option(min=1, help="Events of one append.")] = 1,
+    events_per_second: Annotated[
+        float, typer.Option(min=0.000001, help="Events appended per second.")
+    ],
+    size: Annotated[int, typer.Option(min=2, help="Average bytes of an event's JSON.")],
+    events_per_commit: Annotated[int, typer.Option(min=1, help="Events per append.")] = 1,
     compression: Annotated[
         float,
-        typer.Option(
-            min=0.01, max=1.0, help="Bytes stored for each byte of JSON; what you measured."
-        ),
+        typer.Option(min=0.01, max=1.0, help="Bytes stored per byte of JSON, as you measured it."),
     ] = 1.0,
-    loads_per_second: Annotated[float, typer.Option(min=0, help="Streams loaded.")] = 0.0,
+    loads_per_second: Annotated[
+        float, typer.Option(min=0, help="Streams loaded per second.")
+    ] = 0.0,
     commits_per_load: Annotated[
-        int, typer.Option(min=1, help="Commits read by a load, behind the snapshot.")
+        int, typer.Option(min=1, help="Commits read per load, after the snapshot.")
     ] = 10,
     window: Annotated[
-        float, typer.Option(min=0, help="Seconds for which the sequencer gathers commits.")
+        float, typer.Option(min=0, help="Seconds that the sequencer gathers commits.")
     ] = 1.0,
     stream_projections: Annotated[
-        int, typer.Option(min=0, help="Read models on the events table's stream.")
+        int, typer.Option(min=0, help="Read models fed by the events table's stream.")
     ] = 0,
-    log_projections: Annotated[int, typer.Option(min=0, help="Read models on the log.")] = 0,
+    log_projections: Annotated[int, typer.Option(min=0, help="Read models fed by the log.")] = 0,
     published: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the events that the outbox publishes.")
+        float, typer.Option(min=0, max=1, help="Share of events that the outbox publishes, 0 to 1.")
     ] = 0.0,
-    months: Annotated[int, typer.Option(min=0, help="For which events are kept.")] = 12,
+    months: Annotated[int, typer.Option(min=0, help="Months that events are kept.")] = 12,
     write_price: Annotated[
-        float, typer.Option(min=0, help="Dollars for a million write units.")
+        float, typer.Option(min=0, help="Dollars per million write units.")
     ] = PER_MILLION_WRITES,
     read_price: Annotated[
-        float, typer.Option(min=0, help="Dollars for a million read units.")
+        float, typer.Option(min=0, help="Dollars per million read units.")
     ] = PER_MILLION_READS,
     storage_price: Annotated[
-        float, typer.Option(min=0, help="Dollars for a gigabyte and month, with its recovery.")
+        float,
+        typer.Option(
+            min=0, help="Dollars per gigabyte and month, including point-in-time recovery."
+        ),
     ] = PER_GIGABYTE + PER_GIGABYTE_OF_RECOVERY,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Reckon what a store would cost in a month: requests and storage of DynamoDB, on demand.
+    """Estimate what a store would cost per month: DynamoDB requests and storage, on demand.
 
-    Prices are those of us-east-1 since November 2024, unless given. Lambda, where it is used, comes
-    on top; its reading of the tables' streams is free.
+    The default prices are those of us-east-1 since November 2024. Lambda costs extra if you use
+    it; its reads of the tables' streams are free.
     """
     load = Load(
         events_per_second,
@@ -91,11 +95,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
             }
         )
         return
-    table = Table(
-        "a month", "write units", "read units", "gigabytes", "dollars", box=box.SIMPLE_HEAD
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = figures("per month", "write units", "read units", "gigabytes", "dollars")
     for line in lines:
         table.add_row(
             line.name,
@@ -104,9 +104,10 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
             f"{prices.of(line):,.2f}",
         )
     table.add_section()
-    table.add_row("in all", "", "", "", f"{total:,.2f}", style="bold")
+    table.add_row("total", "", "", "", f"{total:,.2f}", style="bold")
     results().print(table)
     tell(
-        f"A commit is an item of {load.commit_bytes:,} bytes. An item per event, with its stream's "
-        f"version in one transaction, would cost {prices.of(usual):,.2f} dollars for the appends."
+        f"A commit is an item of {load.commit_bytes:,} bytes. With one item per event, and the "
+        "stream's version in the same transaction, the appends would cost "
+        f"{prices.of(usual):,.2f} dollars."
     )

@@ -6,10 +6,10 @@ from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def create_tables(place: Place, *, as_json: AsJson = False) -> None:
-    """Make the tables that are not there yet, and wait until they can be used.
+    """Create the tables that are missing, and wait until they are ready.
 
-    Running it again changes nothing. On AWS it takes some ten seconds; for tables under
-    CloudFormation's care deploy infra/event-store.yaml instead.
+    Running it again changes nothing. On AWS it takes about ten seconds. To manage the tables with
+    CloudFormation, deploy infra/event-store.yaml instead.
     """
     config = place.config()
     DynamoBackend(config).create_tables()

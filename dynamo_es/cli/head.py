@@ -8,7 +8,7 @@ from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def head(chosen: Chosen, place: Place, *, as_json: AsJson = False) -> None:
-    """Show the version of a stream and its newest event, in two requests."""
+    """Show a stream's version and newest event. Costs two requests."""
     stream_id = chosen.id
     found = find_head(DynamoBackend(place.config()).in_tenant(chosen.tenant).storage, stream_id)
     if found is None:
@@ -28,13 +28,11 @@ def head(chosen: Chosen, place: Place, *, as_json: AsJson = False) -> None:
         return
     results().print(
         facts(
-            [
-                ("stream", event.stream_id.name or str(stream_id)),
-                ("uuid", str(stream_id)),
-                ("version", str(found.version)),
-                ("time", event.created_at.isoformat(sep=" ")),
-                ("event", event.name),
-                ("data", data_text(event)),
-            ]
+            ("stream", event.stream_id.name or str(stream_id)),
+            ("uuid", str(stream_id)),
+            ("version", str(found.version)),
+            ("time", event.created_at.isoformat(sep=" ")),
+            ("event", event.name),
+            ("data", data_text(event)),
         )
     )

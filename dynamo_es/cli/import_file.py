@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from dynamo_es.cli.importing import (
     Defaults,
@@ -13,41 +14,42 @@ from dynamo_es.cli.importing import (
     Problem,
     Settings,
     Source,
+    Summary,
     open_source,
 )
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.progress import watched
-from dynamo_es.cli.summary import summary_document, summary_table
+from dynamo_es.cli.rendering import count, facts
 from dynamo_es.cli.terminal import INTERRUPTED, print_json, results, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT
 
 PROBLEMS_SHOWN = 20
-"""Lines that were not stored are named one by one up to here, then counted."""
+"""Lines that were not stored are named up to this many, then counted."""
 
 REMEMBERED_HEADS = 100_000
-"""Streams whose version is remembered: a history that hops between many would pay for reads."""
+"""Streams whose version is remembered: a history that switches between many would pay for reads."""
 
 _AGAIN = "Run the same command again: it continues, and stores nothing twice."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How to import."""
+class ImportOptions:
+    """Options of an import."""
 
-    tenant: Annotated[
-        str, typer.Option(help="Tenant of the lines that have none.", metavar="TEXT")
-    ] = DEFAULT_TENANT
+    tenant: Annotated[str, typer.Option(help="Tenant of lines without one.", metavar="TEXT")] = (
+        DEFAULT_TENANT
+    )
     category: Annotated[
-        str | None, typer.Option(help="Category of the lines that have none.", metavar="TEXT")
+        str | None, typer.Option(help="Category of lines without one.", metavar="TEXT")
     ] = None
     events_per_commit: Annotated[
         int,
         typer.Option(
             min=1,
             metavar="N",
-            help="Most events of one commit. Consecutive lines of one stream become one.",
+            help="Most events of one commit. Consecutive lines of a stream form a commit.",
         ),
     ] = 100
     group_by_stream: Annotated[
@@ -55,17 +57,17 @@ class Manner:
         typer.Option(
             min=1,
             metavar="N",
-            help="Gather the events of each stream from all over the file into commits of N, "
-            "instead. The order within a stream is kept, the order between streams is lost.",
+            help="Instead, gather each stream's events from the whole file into commits of N. "
+            "Keeps the order within a stream, not the order between streams.",
         ),
     ] = None
     workers: Annotated[
         int,
-        typer.Option(min=1, max=64, metavar="N", help="Threads that append, each its own streams."),
+        typer.Option(min=1, max=64, metavar="N", help="Threads that append; each stream has one."),
     ] = 4
 
     def settings(self) -> Settings:
-        """Return the same for the importer."""
+        """Return the importer's settings."""
         return Settings(
             workers=self.workers,
             events_per_commit=self.group_by_stream or self.events_per_commit,
@@ -75,7 +77,7 @@ class Manner:
 
 
 def _check_file(file: Path) -> Path:
-    # Not typer's own checks: with them, it takes - for the name of a file.
+    # typer's own checks would treat - as the name of a file.
     if str(file) != "-" and (not file.exists() or file.is_dir()):
         raise typer.BadParameter(f"there is no file {file}.")
     return file
@@ -90,22 +92,22 @@ def import_file(
             help="JSON lines, plain or gzip; - reads standard input.",
         ),
     ],
-    manner: Manner,
+    options: ImportOptions,
     place: Place,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Import a history: JSON lines with stream, type, at (ISO 8601), data, tenant, category.
 
-    Each line is an event: "type" is its name, "at" its time; the stream's UUID is derived from
-    "stream". Tenant and category may be missing, or null; other fields are ignored. The events
-    of a stream are appended in their order, and their ids are derived from the file: after a
-    crash, or when the file has grown, import it again, and what is stored already is passed
-    over. Where a stream holds other events, it is left as it is.
+    Each line is an event: "type" is its name, "at" its time. The stream's UUID is derived from
+    "stream". Tenant and category may be missing or null; other fields are ignored. The events of
+    a stream are appended in their order, with ids derived from the file. After a crash, or when
+    the file has grown, import it again: stored events are skipped. A stream that holds other
+    events is left unchanged.
 
-    A line that is no event is reported, and its stream ends before it; other streams go on. If
-    the line does not tell its stream, all streams end before it. The exit status is then 1.
-    Repair the line and import the file again: that stores the rest.
+    A malformed line is reported, and its stream ends before it; other streams continue. If the
+    line does not say which stream it belongs to, all streams end before it. The exit status is
+    then 1. Repair the line and import the file again to store the rest.
     """
     config = place.config()
     meter = Meter()
@@ -113,22 +115,29 @@ def import_file(
     backend = DynamoBackend(
         replace(config, report_capacity=True, remembered_heads=heads), observer=meter
     )
-    problems = _Problems()
+    problems = 0
+
+    def show_problem(problem: Problem) -> None:
+        nonlocal problems
+        problems += 1
+        if problems <= PROBLEMS_SHOWN:
+            tell(_describe(problem), style="yellow")
+
     with open_source(file) as source, watched(source) as progress:
         importer = Importer(
             backend.storage,
-            manner.settings(),
+            options.settings(),
             meter=meter,
-            on_problem=problems,
+            on_problem=show_problem,
             on_progress=lambda: progress(importer.counts),
         )
         status = _run(importer, source)
-    problems.close()
-    summary = importer.summary
+    if problems > PROBLEMS_SHOWN:
+        tell(f"… and {problems - PROBLEMS_SHOWN:,} more like these.", style="yellow")
     if as_json:
-        print_json(summary_document(summary))
+        print_json(importer.summary.document())
     else:
-        results().print(summary_table(summary))
+        results().print(_table(importer.summary))
     raise typer.Exit(status)
 
 
@@ -137,32 +146,35 @@ def _run(importer: Importer, source: Source) -> int:
     try:
         return 0 if importer.run(source).clean else 1
     except KeyboardInterrupt:
-        tell(f"Interrupted; {importer.counts.events:,} events were stored. {_AGAIN}")
+        tell(f"Interrupted after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
         return INTERRUPTED
     except (EventStoreError, OSError):
         if importer.counts.events:
-            tell(f"{importer.counts.events:,} events were stored before this. {_AGAIN}")
+            tell(f"Failed after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
         raise
 
 
-class _Problems:
-    """Tells of the first lines that were not stored, and counts the others."""
+def _describe(problem: Problem) -> str:
+    text = f"line {problem.line}: {problem.reason.removesuffix('.')}."
+    if problem.stream is None:
+        return f"{text} It does not name its stream, so all later lines are skipped."
+    return f"{text} The later lines of {problem.stream} are skipped."
 
-    def __init__(self) -> None:
-        self._count = 0
 
-    def __call__(self, problem: Problem) -> None:
-        self._count += 1
-        if self._count > PROBLEMS_SHOWN:
-            return
-        text = f"line {problem.line}: {problem.reason.removesuffix('.')}."
-        if problem.stream is None:
-            text += " It does not tell its stream, so all later lines are skipped."
-        else:
-            text += f" The later lines of {problem.stream} are skipped."
-        tell(text, style="yellow")
-
-    def close(self) -> None:
-        """Say how many were not named."""
-        if self._count > PROBLEMS_SHOWN:
-            tell(f"… and {self._count - PROBLEMS_SHOWN:,} more like these.", style="yellow")
+def _table(summary: Summary) -> Table:
+    """Return a summary for people, without figures that are zero as expected."""
+    source = "reported" if summary.write_units_reported else "by the size rules"
+    rows = [
+        ("events", f"{summary.events:,} in {count(summary.commits, 'commit')}"),
+        ("streams", f"{summary.streams:,} of {count(summary.tenants, 'tenant')}"),
+        ("already stored", f"{summary.already_stored:,}"),
+        ("malformed", f"{summary.malformed:,}"),
+        ("skipped", f"{summary.skipped:,}, {count(summary.refused_streams, 'stream')} refused"),
+        ("requests", f"{summary.requests:,}, {summary.requests_per_event:.2f} an event"),
+        (
+            "write units",
+            f"{summary.write_units:,.0f} ({source}), {summary.write_units_per_event:.2f} an event",
+        ),
+        ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
+    ]
+    return facts(*(row for row in rows if row[0] != "skipped" or summary.skipped))

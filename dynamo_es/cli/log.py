@@ -1,13 +1,13 @@
-"""``dynamo-es log``: verify it, repair it, list what is set aside."""
+"""``dynamo-es log``: verify the log, repair it, list the commits that are set aside."""
 
 from dataclasses import asdict
 
 import typer
 
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.rendering import facts
+from dynamo_es.cli.progress import ticking
+from dynamo_es.cli.rendering import count, facts
 from dynamo_es.cli.terminal import print_json, printable, results, tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.maintenance.repair import Repaired, read_set_aside
 from dynamo_es.dynamodb.maintenance.repair import repair as run_repair
 from dynamo_es.dynamodb.maintenance.verify import Verified
@@ -16,17 +16,16 @@ from dynamo_es.dynamodb.wire.client import LazyClient
 
 
 def verify(place: Place, *, as_json: AsJson = False) -> None:
-    """Check that every commit has exactly one place in the log, and every stream its order.
+    """Check that every commit is in the log exactly once, and every stream in order.
 
-    Reads both tables, all of them, and writes nothing. Exit status 1 if something is wrong, or if
-    a commit cannot be read. Commits that are only waiting for their positions are counted, and no
-    fault.
+    Reads both tables in full and writes nothing. The exit status is 1 if something is wrong or a
+    commit cannot be read. Commits that still wait for their positions are counted, not faults.
     """
     config = place.config()
     with ticking("Reading the log") as tick:
 
         def show(report: Verified) -> None:
-            text = f"{report.pages:,} pages, {report.positions:,} positions"
+            text = f"{count(report.pages, 'page')}, {count(report.positions, 'position')}"
             if report.scanned:
                 text += f"; {_share(report.scanned, report.expected)} of the events table"
             tick(text)
@@ -42,8 +41,8 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
         tell(f"… and {left:,} more that cannot be read.", style="yellow")
     if report.not_sequenced:
         tell(
-            f"{report.not_sequenced:,} commits are not in the log yet. If they are not in a "
-            "minute from now, is a sequencer running? To give them positions: "
+            f"{count(report.not_sequenced, 'commit')} not in the log yet. If this lasts longer "
+            "than a minute, check that a sequencer runs. To give them positions now: "
             "dynamo-es log repair",
             style="yellow",
         )
@@ -52,16 +51,17 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
     else:
         results().print(
             facts(
-                [
-                    ("log", f"{report.positions:,} positions in {report.pages:,} pages"),
-                    ("points to", f"{report.pointers:,} commits of {report.streams:,} streams"),
-                    ("deleted since", f"{report.deleted:,} commits"),
-                    ("stored", f"{report.commits:,} commits in {report.scanned:,} items"),
-                    ("not in the log yet", f"{report.not_sequenced:,} commits"),
-                    ("foreign items", f"{report.foreign:,}"),
-                    ("cannot be read", f"{report.set_aside:,} items"),
-                    ("faults", f"{report.fault_count:,}"),
-                ]
+                ("log", f"{count(report.positions, 'position')} in {count(report.pages, 'page')}"),
+                (
+                    "points to",
+                    f"{count(report.pointers, 'commit')} of {count(report.streams, 'stream')}",
+                ),
+                ("deleted since", count(report.deleted, "commit")),
+                ("stored", f"{count(report.commits, 'commit')} in {count(report.scanned, 'item')}"),
+                ("not in the log yet", count(report.not_sequenced, "commit")),
+                ("foreign items", f"{report.foreign:,}"),
+                ("cannot be read", count(report.set_aside, "item")),
+                ("faults", f"{report.fault_count:,}"),
             )
         )
     if not report.sound:
@@ -69,12 +69,12 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
 
 
 def repair(place: Place, *, as_json: AsJson = False) -> None:
-    """Give every commit that has no position in the log one.
+    """Give a position to every commit that is not in the log yet.
 
-    Scans the events table, all of it. What is in the log stays as it is: run it again after an
-    interruption, or beside sequencers, as often as you like. A commit that cannot be read is set
-    aside (log set-aside lists these), and its stream waits. A newest page at which every sequencer
-    stops is repaired.
+    Scans the whole events table and leaves the existing log unchanged: run it again after an
+    interruption, or while sequencers run, as often as you like. A commit that cannot be read is
+    set aside (list with log set-aside), and its stream waits. If the newest page stops every
+    sequencer, it is repaired.
     """
     config = place.config()
     with ticking("Scanning the events table") as tick:
@@ -82,14 +82,14 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
         def show(done: Repaired) -> None:
             tick(
                 f"{_share(done.scanned, done.expected)} of the events table, "
-                f"{done.positions:,} positions given"
+                f"{count(done.positions, 'position')} given"
             )
 
         done = run_repair(config, LazyClient(config, None), on_progress=show)
     if done.set_aside:
         tell(
-            f"{done.set_aside:,} items cannot be read and are set aside; {done.waiting:,} later "
-            "commits of their streams wait. To list them: dynamo-es log set-aside",
+            f"Unreadable: {count(done.set_aside, 'item')}, now set aside. Waiting: "
+            f"{count(done.waiting, 'later commit')}. To list them: dynamo-es log set-aside",
             style="yellow",
         )
     if as_json:
@@ -97,26 +97,29 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
         return
     results().print(
         facts(
-            [
-                ("scanned", f"{done.scanned:,} items, {done.commits:,} commits"),
-                ("foreign items", f"{done.foreign:,}"),
-                ("set aside", f"{done.set_aside:,} items, {done.waiting:,} commits wait"),
-                ("given", f"{done.positions:,} positions in {done.pages:,} pages"),
-            ]
+            ("scanned", f"{count(done.scanned, 'item')}, {count(done.commits, 'commit')}"),
+            ("foreign items", f"{done.foreign:,}"),
+            (
+                "set aside",
+                f"{count(done.set_aside, 'item')}, {count(done.waiting, 'commit')} waiting",
+            ),
+            ("given", f"{count(done.positions, 'position')} in {count(done.pages, 'page')}"),
         )
     )
     if done.removed:
-        results().print(f"The newest page was repaired: {done.removed:,} commits removed.")
+        results().print(f"The newest page was repaired: {count(done.removed, 'commit')} removed.")
 
 
 def set_aside(place: Place, *, as_json: AsJson = False) -> None:
-    """List the commits that no sequencer of this release can read.
+    """List the commits that this release cannot read.
 
     They have no position in the log, and later commits of their streams wait. Upgrade if a newer
-    release wrote them; else restore or delete the items. Then: dynamo-es log repair.
+    release wrote them; otherwise restore or delete the items. Then run dynamo-es log repair.
     """
     config = place.config()
+    found = False
     for entry in read_set_aside(config, LazyClient(config, None)):
+        found = True
         if as_json:
             print_json({**asdict(entry), "since": entry.since.isoformat()})
             continue
@@ -124,7 +127,9 @@ def set_aside(place: Place, *, as_json: AsJson = False) -> None:
         results().print(
             printable(line + entry.reason), markup=False, highlight=False, soft_wrap=True
         )
+    if not found and not as_json:
+        tell("No commits are set aside.")
 
 
 def _share(done: int, expected: int) -> str:
-    return f"{done:,} of about {max(done, expected):,} items"
+    return f"{done:,} of about {count(max(done, expected), 'item')}"

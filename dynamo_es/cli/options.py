@@ -1,4 +1,4 @@
-"""Options that several commands have, in groups: a dataclass each, a field an option."""
+"""Options that several commands share: a dataclass is a group, a field is an option."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from dynamo_es.values import DEFAULT_TENANT, StreamId
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on stdout.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 _TABLES = ("EVENTS_TABLE", "LOG_TABLE", "KEYS_TABLE")
 
@@ -33,7 +31,7 @@ def _table(what: str, option: str, variable: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the tables are."""
+    """The tables, and the DynamoDB they are in."""
 
     events_table: Annotated[
         str | None, _table("streams", "--events-table", "DYNAMO_ES_EVENTS_TABLE")
@@ -47,16 +45,16 @@ class Place:
         typer.Option(
             envvar="DYNAMO_ES_ENDPOINT_URL",
             metavar="URL",
-            help="Where an emulator answers, such as dynoxide. Default: AWS.",
+            help="Address of an emulator, such as dynoxide. Default: AWS.",
             rich_help_panel="Tables",
         ),
     ] = None
 
     def config(self) -> DynamoConfig:
-        """Return the configuration of the environment and these options.
+        """Return the configuration; options take precedence over the environment.
 
         Raises:
-            ConfigurationError: a variable is missing or wrong.
+            ConfigurationError: A variable is missing or wrong.
         """
         environ = dict(os.environ)
         for field in fields(self):
@@ -68,19 +66,19 @@ class Place:
             if all(environ.get(ENVIRONMENT_PREFIX + name) for name in _TABLES):
                 raise
             raise ConfigurationError(
-                f"{error} Or give --events-table, --log-table and --keys-table."
+                f"{error} Or use --events-table, --log-table and --keys-table."
             ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which stream."""
+    """The stream that a command is about."""
 
     stream: Annotated[
         str,
         typer.Argument(
             metavar="STREAM",
-            help="Name of the stream, or its UUID: what can be read as one is one.",
+            help="Name or UUID of the stream. Text that parses as a UUID is taken as one.",
         ),
     ]
     tenant: Annotated[str, typer.Option(help="The stream's tenant.", metavar="TEXT")] = (
@@ -89,27 +87,31 @@ class Chosen:
     category: Annotated[str | None, typer.Option(help="The stream's category.", metavar="TEXT")] = (
         None
     )
-    name: Annotated[bool, typer.Option("--name", help="STREAM is a name in any case.")] = False
-    uuid: Annotated[bool, typer.Option("--uuid", help="STREAM is a UUID in any case.")] = False
+    name: Annotated[
+        bool, typer.Option("--name", help="Take STREAM as a name, even if it parses as a UUID.")
+    ] = False
+    uuid: Annotated[
+        bool, typer.Option("--uuid", help="Take STREAM as a UUID; fail if it is not.")
+    ] = False
 
     @property
     def id(self) -> StreamId:
         """The stream's id.
 
         Raises:
-            typer.BadParameter: it is to be a name and a UUID, or a UUID and is none.
+            typer.BadParameter: --name and --uuid are both given, or --uuid with other text.
         """
         if self.name and self.uuid:
-            raise typer.BadParameter("STREAM is either a name or a UUID: drop --name or --uuid.")
+            raise typer.BadParameter("STREAM is a name or a UUID: give --name or --uuid, not both.")
         uuid = None if self.name else _parse_uuid(self.stream)
         if uuid is None and self.uuid:
-            raise typer.BadParameter(f"STREAM is to be a UUID, but {self.stream!r} is none.")
+            raise typer.BadParameter(f"STREAM must be a UUID, not {self.stream!r}.")
         if uuid is None:
             return StreamId(name=self.stream, category=self.category)
         return StreamId(uuid, category=self.category)
 
     def __str__(self) -> str:
-        """Return the stream in words, for messages."""
+        """Return the stream for messages: name or UUID, category, tenant."""
         parts = [self.stream]
         if self.category is not None:
             parts.append(f"category {self.category}")
@@ -119,10 +121,10 @@ class Chosen:
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with an option for each field of the groups among its arguments.
+    """Return a command whose option groups are spread into one option per field.
 
-    typer makes options of a function's arguments. This lets a function take a group as one
-    argument, and shows typer a function that takes the group's fields.
+    typer turns each argument of a function into an option. A command takes a whole group as one
+    argument; typer sees a function that takes the group's fields.
     """
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []

@@ -1,4 +1,4 @@
-"""``dynamo-es outbox``: what could not be published, and putting it back."""
+"""``dynamo-es outbox``: list events that could not be published, and retry them."""
 
 from typing import Annotated
 
@@ -8,16 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.rendering import count
 from dynamo_es.cli.terminal import print_json, printable, results, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
 
-Named = Annotated[str, typer.Option("--outbox", metavar="NAME", help="Which outbox.")]
-
-
+Named = Annotated[str, typer.Option("--outbox", metavar="NAME", help="Name of the outbox.")]
 Tenant = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help="Of its outbox. Default: of that of all tenants."),
+    typer.Option(
+        metavar="TEXT", help="Use this tenant's outbox. Default: the outbox of all tenants."
+    ),
 ]
 
 
@@ -28,7 +29,7 @@ def list_entries(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the events that could not be published so far; dead ones are not tried again."""
+    """List the events that could not be published yet. Dead ones are not tried again."""
     entries = _found(place, tenant).named(outbox).entries()
     if as_json:
         for entry in entries:
@@ -44,8 +45,11 @@ def list_entries(
                 }
             )
         return
+    if not entries:
+        tell("No event failed to be published.")
+        return
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("position", "tries"):
+    for column in ("position", "attempts"):
         table.add_column(column, justify="right", no_wrap=True)
     for column in ("state", "event", "error"):
         table.add_column(column, overflow="fold")
@@ -64,20 +68,21 @@ def retry(
     place: Place,
     *,
     positions: Annotated[
-        list[int] | None, typer.Argument(metavar="POSITION…", help="Of the entries.")
+        list[int] | None,
+        typer.Argument(metavar="POSITION…", help="Positions of the events, from the list."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All dead entries.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retry all dead events.")] = False,
     outbox: Named = DEFAULT_NAME,
     tenant: Tenant = None,
 ) -> None:
-    """Put entries back, so that they are tried as often as new ones."""
+    """Retry events that could not be published, with as many attempts as new events get."""
     if bool(positions) == everything:
-        raise typer.BadParameter("Give the positions of entries, or --all.")
+        raise typer.BadParameter("Give positions of events, or --all.")
     found = _found(place, tenant).named(outbox)
     chosen = positions or [entry.position for entry in found.entries() if entry.dead]
     for position in chosen:
         found.retry(position)
-    tell(f"{len(chosen):,} entries will be tried again.")
+    tell(f"{count(len(chosen), 'event')} will be tried again.")
 
 
 def _found(place: Place, tenant: str | None) -> Outbox:

@@ -1,4 +1,4 @@
-"""How far an import is: a bar on a terminal, else a line every few seconds; all on stderr."""
+"""Shows how far a command is: live on a terminal, else a line every few seconds; on stderr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from dynamo_es.cli.terminal import messages, tell
+from dynamo_es.cli.terminal import live, messages, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,17 +20,58 @@ SECONDS_BETWEEN_LINES: Final = 5.0
 
 
 @contextmanager
+def ticking(
+    first: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str], None]]:
+    """Show what a command is doing; call the yielded function whenever that changes.
+
+    Args:
+        first: the text that a terminal shows until then.
+        clock: seconds of a clock that only goes forward.
+    """
+    console = messages()
+    if console.is_terminal:
+        with live(console), console.status(first) as status:
+            yield status.update
+        return
+    shown = clock()
+
+    def show(text: str) -> None:
+        nonlocal shown
+        if clock() - shown >= SECONDS_BETWEEN_LINES:
+            shown = clock()
+            tell(text)
+
+    yield show
+
+
+@contextmanager
 def watched(
     source: Source, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[Counts], None]]:
-    """Show how far the reading of a source is; call what this yields whenever it moved on.
+    """Show how far the import of a source is; call the yielded function about every tick.
 
     Args:
-        source: what is read; with its size known, the remaining time is told.
+        source: the input; the remaining time is shown if its size is known.
         clock: seconds of a clock that only goes forward.
     """
+    began = clock()
+
+    def rate(counts: Counts) -> float:
+        return counts.done / max(clock() - began, 0.001)
+
     if not messages().is_terminal:
-        yield _Lines(source, clock)
+        with ticking("", clock) as tick:
+
+            def tell_progress(counts: Counts) -> None:
+                text = f"{counts.done:,} events, {rate(counts):,.0f} a second"
+                total = _expected_lines(source, counts)
+                if total and counts.done:
+                    left = timedelta(seconds=round((total - counts.done) / rate(counts)))
+                    text += f", {counts.done / total:.0%}, {left} left"
+                tick(text)
+
+            yield tell_progress
         return
     columns = (
         TextColumn("{task.fields[events]:,} events"),
@@ -39,40 +80,19 @@ def watched(
         TextColumn("{task.fields[rate]:,.0f} a second"),
         TimeRemainingColumn(),
     )
-    began = clock()
-    with Progress(*columns, console=messages(), transient=True) as progress:
+    console = messages()
+    with live(console), Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("import", total=None, events=0, rate=0.0)
 
-        def move_on(counts: Counts) -> None:
-            rate = counts.done / max(clock() - began, 0.001)
-            total = _expected_lines(source, counts)
-            progress.update(task, completed=counts.done, total=total, events=counts.done, rate=rate)
+        def move_bar(counts: Counts) -> None:
+            done, total = counts.done, _expected_lines(source, counts)
+            progress.update(task, completed=done, total=total, events=done, rate=rate(counts))
 
-        yield move_on
-
-
-class _Lines:
-    def __init__(self, source: Source, clock: Callable[[], float]) -> None:
-        self._source = source
-        self._clock = clock
-        self._began = self._told = clock()
-
-    def __call__(self, counts: Counts) -> None:
-        now = self._clock()
-        if now - self._told < SECONDS_BETWEEN_LINES:
-            return
-        self._told = now
-        rate = counts.done / (now - self._began)
-        text = f"{counts.done:,} events, {rate:,.0f} a second"
-        total = _expected_lines(self._source, counts)
-        if total and rate:
-            left = timedelta(seconds=round((total - counts.done) / rate))
-            text += f", {counts.done / total:.0%}, {left} left"
-        tell(text)
+        yield move_bar
 
 
 def _expected_lines(source: Source, counts: Counts) -> float | None:
-    """Return how many lines there will be, if those to come are like those read; None: no idea."""
+    """Return the expected lines, from the average line so far; None if the size is unknown."""
     if not source.total or not source.bytes_read:
         return None
     return counts.lines * source.total / source.bytes_read

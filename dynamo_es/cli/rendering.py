@@ -1,4 +1,4 @@
-"""Events as tables for people."""
+"""Tables for people: events, facts, figures."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.text import Text
 from dynamo_es.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from dynamo_es.values import RawEvent
 
 
 def event_table(events: Sequence[RawEvent], *, snapshot_first: bool = False) -> Table:
-    """Return a row for each event; a snapshot is marked as one.
+    """Return a table with a row for each event; a snapshot is marked as one.
 
     Args:
         events: in order.
@@ -47,7 +47,7 @@ def data_text(event: RawEvent) -> Text:
     return Text(printable(json.dumps(event.data, ensure_ascii=False)))
 
 
-def facts(pairs: Iterable[tuple[str, Text | str]]) -> Table:
+def facts(*pairs: tuple[str, Text | str]) -> Table:
     """Return a table of names and values, one pair a row."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -55,3 +55,16 @@ def facts(pairs: Iterable[tuple[str, Text | str]]) -> Table:
     for name, value in pairs:
         table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
     return table
+
+
+def figures(*headings: str) -> Table:
+    """Return an empty table whose first column is text and whose other columns are figures."""
+    table = Table(*headings, box=box.SIMPLE_HEAD)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 event``, ``2,200 events``, ``0 events``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

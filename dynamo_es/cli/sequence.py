@@ -12,27 +12,28 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es.cli.options import Place
+from dynamo_es.cli.progress import ticking
+from dynamo_es.cli.rendering import count
 from dynamo_es.cli.terminal import tell
-from dynamo_es.cli.ticker import ticking
 from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
 from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
 
 _BACKLOG_SECONDS: Final = 10.0
-"""What was written longer ago than this is a backlog."""
+"""Commits written longer ago than this are a backlog."""
 
 
 def sequence(
     place: Place,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="End when nothing comes any more, after a second or two.")
+        bool, typer.Option("--once", help="Exit when no more events arrive, after a second or two.")
     ] = False,
 ) -> None:
-    """Give what is appended its positions in the log: a worker, until Ctrl-C or SIGTERM.
+    """Give appended events their positions in the log: a worker, until Ctrl-C or SIGTERM.
 
-    It polls the events table's stream, and goes on where the last one ended. Several may run
-    at once. Not needed where a Lambda function sequences, or the appending processes do.
+    It polls the events table's stream, and continues where the last worker ended. Several may run
+    at once. You do not need it if a Lambda function or the appending processes sequence.
     """
     config = place.config()
     total = Polled()
@@ -66,7 +67,7 @@ def sequence(
 
 
 class Work:
-    """Says how a worker is doing with a backlog: how much, how fast, how long still.
+    """Describes a worker's progress through a backlog: how much, how fast, how long to go.
 
     Args:
         clock: seconds since the epoch.
@@ -81,37 +82,37 @@ class Work:
         self._first_written_at: float | None = None
 
     def add(self, polled: Polled) -> None:
-        """Take a round in that has ended."""
+        """Add a finished round."""
         self._positions += polled.positions
 
     def describe(self, now: Progress) -> str:
-        """Return what is to be shown of a round that goes on."""
+        """Return the progress of a running round, for people."""
         elapsed = max(self._monotonic() - self._began, 0.001)
         positions = self._positions + now.positions
         text = (
-            f"{positions:,} events put into the log, {positions / elapsed:,.0f} a second; "
-            f"backlog: {now.pending:,} commits read and not in it yet"
+            f"{count(positions, 'event')} put into the log, {positions / elapsed:,.0f} a second; "
+            f"backlog: {count(now.pending, 'commit')} read but not in the log yet"
         )
         if now.written_at is None:
             return f"{text}."
         if self._first_written_at is None:
             self._first_written_at = now.written_at
-        behind = self._clock() - now.written_at
-        if behind < _BACKLOG_SECONDS:
+        lag = self._clock() - now.written_at
+        if lag < _BACKLOG_SECONDS:
             return f"{text}."
-        text += f", and all that was written in the last {_rounded(behind)}"
-        # Seconds of the stream that a second of work takes in; new ones come meanwhile.
+        text += f", and everything written in the last {_rounded(lag)}"
+        # Seconds of the stream read in a second of work; new events arrive meanwhile.
         speed = (now.written_at - self._first_written_at) / elapsed
         if speed > 1:
-            text += f"; about {_rounded(behind / (speed - 1))} remaining"
+            text += f"; about {_rounded(lag / (speed - 1))} remaining"
         return f"{text}."
 
 
 @contextmanager
 def _ended_by_signals(stop: Event) -> Iterator[None]:
-    """Let Ctrl-C, and SIGTERM, which ends containers, end this after the request in hand.
+    """Let Ctrl-C and SIGTERM, which ends containers, stop the worker after the pending request.
 
-    The second one ends it at once.
+    The second signal stops it at once.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -133,16 +134,16 @@ def _rounded(seconds: float) -> timedelta:
 
 def _in_words(polled: Polled) -> str:
     text = (
-        f"{polled.records:,} records read, {polled.positions:,} events put into the log "
-        f"in {polled.pages:,} pages"
+        f"{count(polled.records, 'record')} read, {count(polled.positions, 'event')} put into the "
+        f"log in {count(polled.pages, 'page')}"
     )
     if polled.skipped:
-        text += f", {polled.skipped:,} records of foreign items skipped"
+        text += f", {count(polled.skipped, 'foreign record')} skipped"
     if polled.set_aside:
         text += (
-            f", {polled.set_aside:,} records of items that cannot be read, which are set aside "
-            "(dynamo-es log set-aside)"
+            f", {count(polled.set_aside, 'unreadable record')} set aside "
+            "(to list them: dynamo-es log set-aside)"
         )
     if polled.waiting:
-        text += f", {polled.waiting:,} commits wait for one that is set aside"
+        text += f", {count(polled.waiting, 'commit')} waiting for a record that is set aside"
     return f"{text}."

@@ -23,21 +23,21 @@ def show(
             min=1,
             metavar="VERSION",
             help="First version, inclusive; 1 shows the full history. "
-            "Default: the newest snapshot and what follows it.",
+            "Default: the newest snapshot and the events after it.",
         ),
     ] = None,
     stop: Annotated[
-        int | None, typer.Option(min=1, metavar="VERSION", help="Version to stop before.")
+        int | None, typer.Option(min=1, metavar="VERSION", help="Stop before this version.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Show at most so many.")
+        int | None, typer.Option(min=1, metavar="N", help="Most events to show.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the events of a stream; with --json, one to a line.
+    """Show the events of a stream; with --json, one per line.
 
-    Without --start it shows what an application loads: the newest snapshot, marked as such,
-    and the events after it.
+    Without --start, show what an application loads: the newest snapshot, marked as such, and the
+    events after it.
     """
     stream_id = chosen.id
     storage = DynamoBackend(place.config()).in_tenant(chosen.tenant).storage
@@ -63,7 +63,7 @@ def _load(
     limit: int | None,
 ) -> list[RawEvent]:
     if start is not None and limit is not None:
-        # Then the limit also limits what is read.
+        # With both, the limit also limits the events read.
         end = start + limit
         stop = end if stop is None else min(stop, end)
     return storage.fetch_events(stream_id, start, stop)[:limit]

@@ -1,4 +1,4 @@
-"""Questions about one stream, answered by the public contract alone."""
+"""Finds a stream's newest event, using only the public contract."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId
 
 _UNREACHED: Final = 10**17
-"""A version that no stream gets to."""
+"""A version that no stream reaches."""
 
 
 class StreamNotFoundError(EventStoreError):
-    """There is no such stream."""
+    """The stream does not exist."""
 
     def __init__(self, stream: object) -> None:
         super().__init__(
-            f"There is no stream {stream}. Its category and its tenant are part of its identity: "
+            f"There is no stream {stream}. A stream is identified by category and tenant, too: "
             "check --category and --tenant."
         )
 
@@ -36,8 +36,8 @@ class Head(NamedTuple):
     """The end of a stream.
 
     Attributes:
-        version: its version; in a stream without versions, how many events it has.
-        event: the newest one.
+        version: the stream's version; without versions, its number of events.
+        event: the newest event.
     """
 
     version: int
@@ -45,15 +45,15 @@ class Head(NamedTuple):
 
 
 def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
-    """Return the newest event of a stream and its version; None: there is no stream.
+    """Return a stream's version and newest event; None if the stream does not exist.
 
-    Costs two requests, however long the stream is; without versions, a full load.
+    Costs two requests for a stream of any length; without versions, a full load.
     """
     version = _version(storage, stream_id)
     if version == 0:
         return None
     events = storage.fetch_events(stream_id, 1 if version is None else version)
-    if not events:  # deleted in between
+    if not events:  # deleted between the two requests
         return None
     newest = events[-1]
     return Head(len(events) if newest.version is None else newest.version, newest)
@@ -67,7 +67,7 @@ def exists(storage: StorageStrategy, stream_id: StreamId) -> bool:
 def begins_with_snapshot(
     storage: StorageStrategy, stream_id: StreamId, events: list[RawEvent]
 ) -> bool:
-    """Whether the first of the events loaded is a snapshot. At version 1 that takes a look."""
+    """Whether the first loaded event is a snapshot. Costs a request if it is at version 1."""
     if not events or events[0].version is None:
         return False
     first = events[0]
@@ -77,11 +77,11 @@ def begins_with_snapshot(
 
 
 def _version(storage: StorageStrategy, stream_id: StreamId) -> int | None:
-    """Return a stream's version, 0 without one; None: its events have no versions.
+    """Return a stream's version, 0 if it does not exist; None if its events have no versions.
 
-    The contract has no question for it, and loading a long stream for its last event would be
-    dear. An append that expects a version which no stream gets to is always refused, after one
-    read of one item, and the refusal tells the version.
+    The contract has no call for the version, and loading a long stream for its last event is
+    expensive. An append that expects an unreachable version is always refused, after one read of
+    one item, and the error has the version.
     """
     probe = RawEvent(UUID(int=0), stream_id, datetime.min.replace(tzinfo=UTC), "Probe", {}, {})
     try:
@@ -92,4 +92,4 @@ def _version(storage: StorageStrategy, stream_id: StreamId) -> int | None:
         return refused.actual or 0
     except ExpectedVersionUsedOnVersionlessStream:
         return None
-    raise AssertionError("an append behind an unreached version was accepted")
+    raise AssertionError("an append after an unreachable version was accepted")

@@ -8,7 +8,7 @@ import typer
 
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import data_text
-from dynamo_es.cli.terminal import event_document, print_json, printable, results
+from dynamo_es.cli.terminal import event_document, print_json, printable, results, tell
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.subscriptions.strategy import LogSubscriptions
@@ -17,24 +17,32 @@ from dynamo_es.values import RecordedRaw
 _sleep = time.sleep
 
 
-def tail(  # noqa: PLR0913 - what may be chosen, each an option
+def tail(  # noqa: PLR0913 - each argument is an option
     place: Place,
     *,
     after: Annotated[
         int | None,
-        typer.Option(metavar="POSITION", help="Begin after it; 0: with the first event."),
+        typer.Option(metavar="POSITION", help="Show events after this position; 0 shows all."),
     ] = None,
     category: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only events of streams with it.")
+        str | None, typer.Option(metavar="TEXT", help="Show only events of this category.")
     ] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="TEXT", help="Only its events.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Show only events of this tenant.")
+    ] = None,
     event: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only events of that name; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Show only events of this name; repeatable."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End where the log ends by now.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show the events that are in the log now, then exit.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show events as they come into the log, until Ctrl-C. Default: from now on."""
+    """Show events as they reach the log, until Ctrl-C. Starts at the end of the log.
+
+    With --once, start at the beginning.
+    """
     log = DynamoBackend(place.config()).log
     end = log.last_position or 0
     start = (0 if once else end) if after is None else after
@@ -42,8 +50,12 @@ def tail(  # noqa: PLR0913 - what may be chosen, each an option
     selection = Selection(category=category, event_names=names, tenant_id=tenant)
     if once:
         reader = log.reader(start, selection)
+        found = False
         while records := reader.read():
+            found = True
             _show(records, as_json=as_json)
+        if not found and not as_json:
+            tell("The log has no such events.")
         log.unsequenced()
         return
     subscriptions = LogSubscriptions(log, sleep=_sleep)

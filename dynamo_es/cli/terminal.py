@@ -1,22 +1,27 @@
-"""What goes to the terminal: results to stdout, all the rest to stderr."""
+"""Prints to the terminal: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dynamo_es.values import RawEvent
 
 INTERRUPTED: Final = 130
-"""Exit status of a command that was ended by Ctrl-C: 128 and the number of the signal."""
+"""Exit status after Ctrl-C: 128 plus the number of the signal."""
 
 PIPED_WIDTH: Final = 100
-"""Columns of output that does not go to a terminal; the variable COLUMNS changes it."""
+"""Columns of output to a pipe or a file, unless the variable COLUMNS is set."""
+
+_live: Final[list[Console]] = []  # for all threads
 
 
 def results() -> Console:
@@ -25,8 +30,18 @@ def results() -> Console:
 
 
 def messages() -> Console:
-    """Return the console of stderr."""
-    return _console(stderr=True)
+    """Return the console of stderr: the one that shows a live display, if there is one."""
+    return _live[-1] if _live else _console(stderr=True)
+
+
+@contextmanager
+def live(console: Console) -> Iterator[None]:
+    """Print all messages on this console, so that they appear above its live display."""
+    _live.append(console)
+    try:
+        yield
+    finally:
+        _live.remove(console)
 
 
 def tell(message: str, style: str | None = None) -> None:
@@ -36,12 +51,12 @@ def tell(message: str, style: str | None = None) -> None:
 
 
 def fail(message: str) -> None:
-    """Print the one line that says why a command failed."""
+    """Print why a command failed, in one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON document as one line on stdout, as it is: no colours, no wrapping."""
+    """Print a JSON document as one line on stdout, without colours or wrapping."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
@@ -58,7 +73,7 @@ def event_document(event: RawEvent) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped: stored text must not steer a terminal."""
+    """Return text with control characters escaped: stored text must not control a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -258,7 +258,7 @@ def test_a_stream_is_deleted_when_that_is_confirmed(run, backend):
     ended = run("delete", "a", stdin=b"y\n")
     assert ended.status == 0
     assert ended.out == "Deleted a: 3 events.\n"
-    assert ended.err.startswith("Delete the 3 events of a for good?")
+    assert ended.err.startswith("Delete 3 events of a for good?")
     assert storage.fetch_events(StreamId(name="a")) == []
 
 
@@ -312,7 +312,7 @@ def test_missing_table_names_are_told_in_one_line(run, monkeypatch):
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
         "dynamo-es: Set the environment variables DYNAMO_ES_EVENTS_TABLE, DYNAMO_ES_KEYS_TABLE. "
-        "Or give --events-table, --log-table and --keys-table.\n"
+        "Or use --events-table, --log-table and --keys-table.\n"
     )
 
 

@@ -132,7 +132,7 @@ def test_the_outbox_of_a_tenant(run, stored):
     assert lines(run("outbox", "list", "--json")) == []
     (entry,) = lines(run("outbox", "list", "--json", "--tenant", "acme"))
     assert entry["tenant"] == "acme"
-    assert "1 entries" in run("outbox", "retry", "--all", "--tenant", "acme").err
+    assert "1 event will be tried again." in run("outbox", "retry", "--all", "--tenant", "acme").err
 
 
 def test_outbox_lists_and_puts_back(run, stored):
@@ -146,9 +146,9 @@ def test_outbox_lists_and_puts_back(run, stored):
     ]
     assert "NumberDrawn" in run("outbox", "list").out
 
-    assert "1 entries will be tried again." in run("outbox", "retry", 2).err
+    assert "1 event will be tried again." in run("outbox", "retry", 2).err
     assert [entry["dead"] for entry in lines(run("outbox", "list", "--json"))].count(True) == 3
-    assert "3 entries" in run("outbox", "retry", "--all").err
+    assert "3 events will be tried again." in run("outbox", "retry", "--all").err
     assert lines(run("outbox", "list", "--json", "--outbox", "other")) == []
 
 

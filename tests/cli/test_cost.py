@@ -109,8 +109,8 @@ def test_it_prints_a_bill():
 
     assert done.exit_code == 0
     assert "appends" in done.output
-    assert "in all" in done.output
-    assert "in one transaction" in done.output
+    assert "total" in done.output
+    assert "in the same transaction" in done.output
 
 
 def test_or_json():

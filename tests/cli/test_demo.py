@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from dynamo_es import MemoryBackend
+from dynamo_es.cli.demonstration import account, stage, steps
+from dynamo_es.cli.demonstration.steps import textbook_items, textbook_units
 from dynamo_es.cli.importing import (
     Cutter,
     Defaults,
@@ -23,8 +25,6 @@ from dynamo_es.cli.importing import (
     open_source,
     parse_line,
 )
-from dynamo_es.cli.story import account, stage, steps
-from dynamo_es.cli.story.bill import textbook_items, textbook_units
 from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
 
 STORY = {steps.CONTESTED.name, steps.LONG.name, steps.DELETED.name}
@@ -83,7 +83,7 @@ def test_the_demo_tells_what_it_saw(run, lines):
 
 
 def test_the_demo_can_be_read_when_it_is_piped(run, lines, tmp_path, monkeypatch):
-    # On the streams that the story is about, because the others take most of the time.
+    # On the streams that the steps are about, because the others take most of the time.
     chosen = [line for line in lines if json.loads(line)["stream"] in STORY]
     (tmp_path / "sample").mkdir()
     (tmp_path / stage.SAMPLE).write_bytes(gzip.compress(b"".join(chosen)))
@@ -109,11 +109,11 @@ def test_the_comparison_finds_what_differs(lines):
     tampered, shortened = list(streams)[:2]
     with stage.set_stage(None) as store:
         Importer(store.backend.storage, Settings()).run(lines[:300])
-        assert steps.compare_all(store, streams).different == 0
+        assert stage.compare_all(store, streams).different == 0
 
         streams[tampered][0] = replace(streams[tampered][0], data={"other": 1})
         streams[shortened].pop()
-        assert steps.compare_all(store, streams).different == 2
+        assert stage.compare_all(store, streams).different == 2
 
 
 def test_the_textbook_design_is_priced_by_the_size_rules():

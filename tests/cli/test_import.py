@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, MemoryBackend, RawEvent, StreamId
 from dynamo_es.cli.importing import Importer, Settings, writer
-from dynamo_es.cli.importing import stored as stored_module
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommitTooLargeError,
@@ -143,7 +142,7 @@ def test_a_file_that_is_shorter_than_what_is_stored_changes_nothing(storage):
 
 
 def test_what_is_stored_is_read_ahead_once(storage, monkeypatch):
-    monkeypatch.setattr(stored_module, "WINDOW", 10)
+    monkeypatch.setattr(writer, "WINDOW", 10)
     lines = history("abcd" * 30)
     import_lines(storage, lines)
 
@@ -156,7 +155,7 @@ def test_what_is_stored_is_read_ahead_once(storage, monkeypatch):
 
 
 def test_streams_whose_window_was_dropped_are_looked_at_again(storage, monkeypatch):
-    monkeypatch.setattr(stored_module, "MOST_WINDOWS", 1)
+    monkeypatch.setattr(writer, "MOST_WINDOWS", 1)
     import_lines(storage, MIXED)
     summary, problems = import_lines(storage, [*MIXED, *history("abcd")], workers=1)
     assert is_stored(storage, [*MIXED, *history("abcd")])
@@ -193,12 +192,12 @@ def test_a_stream_with_other_events_is_left_alone_and_the_others_are_stored(stor
     assert stored(storage, expected(rest)) == expected(rest)
     (problem,) = problems
     assert (problem.line, str(problem.stream)) == (2, "acme/file/b")
-    assert problem.reason.startswith("is event 1 of its stream, where the store holds another")
+    assert problem.reason.startswith("the stream holds another event at version 1 ")
     assert (summary.skipped, summary.refused_streams, summary.events) == (3, 1, 4)
     assert not summary.clean
 
 
-def test_other_events_behind_ours_are_found_where_they_begin(storage):
+def test_other_events_after_ours_are_found_where_they_begin(storage):
     lines = history("aaaa")
     import_lines(storage, lines[:2])
     foreign(storage, "a")
@@ -241,7 +240,7 @@ def test_a_stream_deleted_meanwhile_is_not_begun_in_the_middle(storage):
     _, (problem,) = import_lines(watched, history("aaa"), workers=1, events_per_commit=1)
 
     assert problem.line == 2
-    assert problem.reason == "is event 2 of its stream, which is at version 0."
+    assert problem.reason == "the stream is at version 0, so this event cannot become version 2."
     assert storage.scoped_for_tenant("acme").fetch_events(stream_id) == []
 
 
@@ -295,7 +294,7 @@ def test_where_nothing_answers_it_ends_at_once(storage):
 
 
 def test_an_error_of_the_store_ends_the_import_though_the_queues_are_full(storage, monkeypatch):
-    monkeypatch.setattr("dynamo_es.cli.importing.runner.QUEUE_CHUNKS", 1)
+    monkeypatch.setattr("dynamo_es.cli.importing.importer.QUEUE_CHUNKS", 1)
     watched = Watched(
         storage, before=raises_at(range(3, 999), CredentialsError("PutItem", "Expired", "Old."))
     )

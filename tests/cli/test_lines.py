@@ -67,8 +67,8 @@ def test_defaults_do_not_replace_what_a_line_says():
         (a_line(at="2015-02-30"), "the field 'at' is not an ISO 8601 time: '2015-02-30'"),
         (a_line(data=[1]), "the field 'data' must be a JSON object, not an array"),
         (a_line(data="{}"), "the field 'data' must be a JSON object, not text"),
-        (a_line(data={"a": float("nan")}), "not JSON: NaN is no JSON value"),
-        (a_line(data={"a": float("-inf")}), "not JSON: -Infinity is no JSON value"),
+        (a_line(data={"a": float("nan")}), "not JSON: NaN is not a JSON value"),
+        (a_line(data={"a": float("-inf")}), "not JSON: -Infinity is not a JSON value"),
         (
             a_line(data={"a": 0}).replace(b'"a": 0', b'"a": 1e999'),
             "data['a'] is inf, which JSON does not have: store None or text.",

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from dynamo_es import DynamoConfig, StreamId
+from dynamo_es.cli import progress
 from dynamo_es.cli import sequence as sequence_module
-from dynamo_es.cli import ticker
+from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.sequence import Work
-from dynamo_es.cli.ticker import ticking
+from dynamo_es.cli.terminal import messages, tell
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module
@@ -44,7 +45,7 @@ def test_sequencing_once_puts_what_is_there_into_the_log(run, store):
     ended = run("sequence", "--once")
     assert (ended.status, ended.out) == (0, "")
     assert ended.err.splitlines() == [
-        "3 records read, 3 events put into the log in 1 pages, 1 records of foreign items skipped."
+        "3 records read, 3 events put into the log in 1 page, 1 foreign record skipped."
     ]
     assert store.pointers == store.commits
     assert run("sequence", "--once").err.startswith("0 records read")
@@ -69,7 +70,7 @@ def test_the_worker_goes_on_until_it_is_told_to_stop(run, store, monkeypatch, by
 
 
 def test_it_reports_what_it_has_done_so_far(run, store, monkeypatch):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     rounds = [Polled(records=2, pages=1, positions=3), Polled(), Polled(records=1, positions=1)]
 
     def play(_: object, __: object, on_round: Any) -> None:
@@ -94,7 +95,7 @@ def test_a_sound_log(run, store):
     store.sequence(*store.commits)
     ended = run("log", "verify")
     assert (ended.status, ended.err) == (0, "")
-    assert "3 positions in 1 pages" in ended.out
+    assert "3 positions in 1 page" in ended.out
     document = json.loads(run("log", "verify", "--json").out)
     assert (document["in_log"], document["deleted"], document["sound"]) == (2, 0, True)
 
@@ -104,7 +105,7 @@ def test_what_is_not_sequenced_yet_is_a_warning(run, store):
     ended = run("log", "verify", "--json")
     assert ended.status == 0
     assert json.loads(ended.out)["not_sequenced"] == 2
-    assert ended.err.startswith("2 commits are not in the log yet.")
+    assert ended.err.startswith("2 commits not in the log yet.")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -131,7 +132,7 @@ def test_repairing(run, store):
     store.put_foreign()
     ended = run("log", "repair")
     assert ended.status == 0
-    assert "3 positions in 1 pages" in ended.out
+    assert "3 positions in 1 page" in ended.out
     assert store.pointers == store.commits
     assert json.loads(run("log", "repair", "--json").out) == {
         "scanned": 3,
@@ -148,10 +149,10 @@ def test_repairing(run, store):
 
 
 def test_how_far_it_is_is_told(run, store, monkeypatch):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     store.append(StreamId(), 1, 2)
     assert "2 of about 2 items of the events table, 3 positions given" in run("log", "repair").err
-    assert "1 pages, 3 positions; 2 of about 2 items" in run("log", "verify").err
+    assert "1 page, 3 positions; 2 of about 2 items" in run("log", "verify").err
 
 
 @pytest.mark.parametrize("command", [["log", "verify"], ["log", "repair"], ["sequence"]])
@@ -169,8 +170,8 @@ def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
         store.client.put_item(TableName="events", Item=item)
 
     ended = run("sequence", "--once")
-    assert "1 records of items that cannot be read, which are set aside" in ended.err
-    assert "1 commits wait for one that is set aside" in ended.err
+    assert "1 unreadable record set aside" in ended.err
+    assert "1 commit waiting for a record that is set aside" in ended.err
     ended = run("log", "set-aside")
     assert ended.status == 0
     assert ended.out.startswith(f"{VICTIM_KEY} 2 since ")
@@ -178,13 +179,13 @@ def test_what_cannot_be_read_is_listed_and_named_by_each_command(run, store):
     (document,) = map(json.loads, run("log", "set-aside", "--json").out.splitlines())
     assert (document["stream_key"], document["version"]) == (VICTIM_KEY, "2")
     ended = run("log", "repair")
-    assert ended.err.startswith("1 items cannot be read and are set aside; 1 later commits")
+    assert ended.err.startswith("Unreadable: 1 item, now set aside. Waiting: 1 later commit.")
     ended = run("log", "verify")
     assert ended.status == 1
     assert ended.err.startswith(f"The item '{VICTIM_KEY}' at 2 cannot be read")
 
 
-def test_a_newest_page_that_is_mended_is_told_of(run, store):
+def test_a_newest_page_that_was_repaired_is_named(run, store):
     page = page_item(Page(1, (), "x"))
     store.client.put_item(TableName="log", Item=page)
     ended = run("sequence", "--once")
@@ -236,10 +237,10 @@ def test_a_worker_stops_in_the_middle_of_a_backlog(run, store, backlog, options)
 
 
 def test_what_a_worker_does_with_a_backlog_is_told(run, store, monkeypatch, backlog):
-    monkeypatch.setattr(ticker, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     lines = run("sequence", "--once").err.splitlines()
     assert lines[0].startswith("10 events put into the log, ")
-    assert " a second; backlog: 15 commits read and not in it yet" in lines[0]
+    assert " a second; backlog: 15 commits read but not in the log yet" in lines[0]
     assert "backlog: 0 commits" in lines[2]
     assert lines[-1] == "25 records read, 25 events put into the log in 3 pages."
 
@@ -249,8 +250,8 @@ def test_the_rest_of_a_backlog_is_estimated():
     work = Work(lambda: now, lambda: next(seconds))
     first = work.describe(Progress(100, 900, 200, 1_000.0))
     assert first == (
-        "200 events put into the log, 20 a second; backlog: 900 commits read and not in it yet, "
-        "and all that was written in the last 2:30:00."
+        "200 events put into the log, 20 a second; backlog: 900 commits read but not in the log "
+        "yet, and everything written in the last 2:30:00."
     )
     work.add(Polled(positions=1_000))
     second = work.describe(Progress(100, 0, 200, 4_000.0))
@@ -261,7 +262,7 @@ def test_the_rest_of_a_backlog_is_estimated():
 def test_what_is_written_now_is_no_backlog():
     work = Work(lambda: 10_000.0, lambda: 0.0)
     for written_at in (None, 9_995.0):
-        assert work.describe(Progress(1, 0, 1, written_at)).endswith("not in it yet.")
+        assert work.describe(Progress(1, 0, 1, written_at)).endswith("not in the log yet.")
 
 
 @pytest.mark.parametrize("command", ["verify", "repair", "set-aside"])
@@ -284,6 +285,17 @@ def test_on_a_terminal_it_is_a_line_that_changes(capsys, monkeypatch):
     with ticking("first") as tick:
         tick("second")
     assert "second" in capsys.readouterr().err
+
+
+def test_a_message_has_a_line_of_its_own_above_the_one_that_changes(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with ticking("first"):
+        # The console of the changing line puts messages above it; another one would not.
+        assert messages() is messages()
+        tell("told")
+    assert "told\n" in capsys.readouterr().err
+    assert messages() is not messages()
 
 
 def test_the_client_of_the_streams_is_made_late_and_like_the_other(monkeypatch):

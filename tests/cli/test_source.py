@@ -60,7 +60,7 @@ def test_less_than_two_bytes_are_no_gzip(write, content):
     assert read(write("history", content)) == ([content] if content else [])
 
 
-def test_gzip_that_ends_early_is_an_error_behind_what_was_read(write):
+def test_gzip_that_ends_early_is_an_error_after_what_was_read(write):
     noise = os.urandom(300_000).hex().encode()
     packed = gzip.compress(b"one\ntwo\n" + noise)
     lines: list[bytes] = []
@@ -68,7 +68,7 @@ def test_gzip_that_ends_early_is_an_error_behind_what_was_read(write):
     with open_source(write("history.gz", packed[: len(packed) // 2])) as source:
         reading = iter(source)
         lines += [next(reading), next(reading)]
-        with pytest.raises(SourceError, match="damaged behind line 2 "):
+        with pytest.raises(SourceError, match="damaged after line 2 "):
             next(reading)
 
     assert lines == [b"one\n", b"two\n"]

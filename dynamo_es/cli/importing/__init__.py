@@ -1,11 +1,11 @@
-"""Importing a history: lines, chunks, and the threads that append them. Nothing of a terminal."""
+"""Importing a history: read lines, cut them into commits, append them. Prints nothing."""
 
 from dynamo_es.cli.importing.chunks import Chunk, Cutter
-from dynamo_es.cli.importing.counts import Counts, Summary
+from dynamo_es.cli.importing.counts import Counts, Meter, Summary
+from dynamo_es.cli.importing.importer import Importer, Settings
 from dynamo_es.cli.importing.lines import Defaults, Line, MalformedLineError, StreamOf, parse_line
-from dynamo_es.cli.importing.meter import Meter
-from dynamo_es.cli.importing.runner import Importer, Problem, Settings
 from dynamo_es.cli.importing.source import Source, SourceError, open_source
+from dynamo_es.cli.importing.writer import Problem
 
 __all__ = [
     "Chunk",

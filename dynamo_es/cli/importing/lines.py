@@ -1,4 +1,4 @@
-"""One line of a history: from JSON text to checked fields, or the reason why not."""
+"""Parses one line of a history: from JSON text to checked fields."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.values import DEFAULT_TENANT, TenantId
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""Longer lines are not even parsed: a commit carries 4 MB, compressed."""
+"""Longer lines are not parsed: a commit carries 4 MB, compressed."""
 
 
 class MalformedLineError(ValueError):
-    """A line that is no event; the message is the reason.
+    """A line is not an event; the message is the reason.
 
     Attributes:
-        stream: the stream that the line belongs to; None where that cannot be told.
+        stream: the stream the line belongs to; None if the line does not say.
     """
 
     stream: StreamOf | None = None
@@ -26,12 +26,12 @@ class MalformedLineError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StreamOf:
-    """Which stream a line belongs to.
+    """The stream of a line.
 
     Attributes:
         tenant_id: the tenant.
         category: the stream's category, if it has one.
-        name: the name that its UUID is derived from.
+        name: the name that the stream's UUID is derived from.
     """
 
     tenant_id: TenantId
@@ -44,12 +44,12 @@ class StreamOf:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as its line tells it.
+    """The event of a line.
 
     Attributes:
-        number: of the line in its file, 1-based.
+        number: the line's number in its file, 1-based.
         size: bytes of the line.
-        stream: which stream it belongs to.
+        stream: the stream it belongs to.
         name: type of the event.
         created_at: when it happened.
         data: its payload.
@@ -65,12 +65,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a line gets that lacks a field, or has null there.
-
-    Attributes:
-        tenant_id: its tenant.
-        category: its category.
-    """
+    """Tenant and category of lines where the field is missing or null."""
 
     tenant_id: TenantId = DEFAULT_TENANT
     category: str | None = None
@@ -81,46 +76,38 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
 
     Args:
         text: the line, in UTF-8.
-        number: of the line, 1-based.
+        number: the line's number, 1-based.
         defaults: for a line without tenant or category.
 
     Raises:
-        MalformedLineError: it is no such event.
+        MalformedLineError: The line is not such an event.
     """
+    stream = None
     try:
         fields = _parse_object(text)
+        stream = _stream(fields, defaults)
+        name, created_at = _text(fields, "type", empty=False), _time(fields)
+        return Line(number, len(text), stream, name, created_at, _data(fields))
     except MalformedLineError as error:
-        error.stream = _stream_of_damaged(text, defaults)
-        raise
-    stream = _stream(fields, defaults)
-    try:
-        return Line(
-            number=number,
-            size=len(text),
-            stream=stream,
-            name=_text(fields, "type", empty=False),
-            created_at=_time(fields),
-            data=_data(fields),
-        )
-    except MalformedLineError as error:
-        error.stream = stream
+        error.stream = _stream_of_damaged(text, defaults) if stream is None else stream
         raise
 
 
 def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
+    tenant, category = fields.get("tenant"), fields.get("category")
     return StreamOf(
-        _text(fields, "tenant") if _has(fields, "tenant") else defaults.tenant_id,
-        _text(fields, "category") if _has(fields, "category") else defaults.category,
+        defaults.tenant_id if tenant is None else _text(fields, "tenant"),
+        defaults.category if category is None else _text(fields, "category"),
         _text(fields, "stream", empty=False),
     )
 
 
 def _stream_of_damaged(text: bytes, defaults: Defaults) -> StreamOf | None:
-    """Return the stream of a line whose damage is elsewhere in it; None if that is not certain."""
+    """Return the stream of a line that is damaged elsewhere; None if that is not certain."""
     if len(text) > MAX_LINE_BYTES:
         return None
     try:
-        # What is damaged becomes no text, so that a damaged field never names a stream.
+        # Damaged bytes become surrogates, and odd numbers 0: neither can name a stream.
         fields = json.loads(
             text.decode(errors="surrogateescape"),
             parse_int=lambda _: 0,
@@ -152,7 +139,7 @@ def _parse_object(text: bytes) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise MalformedLineError(f"not JSON: {constant} is no JSON value")
+    raise MalformedLineError(f"not JSON: {constant} is not a JSON value")
 
 
 def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
@@ -166,10 +153,6 @@ def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
     except NotJsonError as error:
         raise MalformedLineError(f"the field {field!r} {error.reason}") from None
     return value
-
-
-def _has(fields: dict[str, Any], field: str) -> bool:
-    return fields.get(field) is not None
 
 
 def _time(fields: dict[str, Any]) -> datetime:

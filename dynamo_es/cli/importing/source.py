@@ -1,4 +1,4 @@
-"""Where the lines come from: a file or standard input, plain or gzip."""
+"""Reads lines from a file or standard input, plain or gzip."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Final
 
 from dynamo_es.cli.importing.lines import MAX_LINE_BYTES
@@ -19,40 +19,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GZIP: Final = b"\x1f\x8b"
-_READ_BYTES: Final = 32 * 1024  # little, because progress is told by it
+_READ_BYTES: Final = 32 * 1024  # small, because progress is computed from the bytes read
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class SourceError(EventStoreError):
-    """The input ends early or is damaged; what came before has been read."""
+    """The input ends early or is damaged; the lines before the damage were read."""
 
 
 class Source:
-    """The lines of a binary stream, gunzipped if it begins like gzip, whatever its name.
+    """The lines of a binary stream, gunzipped if it begins like gzip; its name does not matter.
 
     Args:
-        stream: what to read from.
-        name: for messages.
+        stream: the bytes to read.
+        name: its name in messages.
 
     Attributes:
-        total: bytes in all, before they are gunzipped; None where that is not known.
+        total: size in bytes, before gunzipping; None if it is unknown.
     """
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._counted = _Counted(stream)
         self._name = name
-        self.total = _size(stream)
+        self.total: int | None = None
+        with suppress(OSError):
+            status = os.fstat(stream.fileno())
+            self.total = status.st_size if stat.S_ISREG(status.st_mode) else None
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read so far, before they are gunzipped."""
+        """Bytes read so far, before gunzipping."""
         return self._counted.bytes_read
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield each line; of one that is too long, a beginning that is too long as well.
+        """Yield each line, cut to `MAX_LINE_BYTES` and one more if it is too long.
 
         Raises:
-            SourceError: the gzip data end early or are damaged.
+            SourceError: The gzip data end early or are damaged.
         """
         buffered: io.BufferedReader | gzip.GzipFile
         buffered = io.BufferedReader(self._counted, _READ_BYTES)
@@ -68,8 +71,8 @@ class Source:
                 yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SourceError(
-                f"{self._name} is damaged behind line {number:,} ({error}). "
-                "What comes before has been read; get the whole file and run this again."
+                f"{self._name} is damaged after line {number:,} ({error}). "
+                "The lines before the damage were read; get the whole file and run this again."
             ) from error
 
 
@@ -78,7 +81,7 @@ def open_source(path: Path) -> Iterator[Source]:
     """Open a file, or standard input for ``-``.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: The file cannot be opened.
     """
     if str(path) == "-":
         yield Source(sys.stdin.buffer, "Standard input")
@@ -88,10 +91,10 @@ def open_source(path: Path) -> Iterator[Source]:
 
 
 class _Counted(io.RawIOBase):
-    """Counts what is read, and tells the first two bytes before anybody reads them."""
+    """Counts the bytes read, and shows the first two bytes before they are read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        # What is there, not all that was asked for: whoever writes into a pipe may take their time.
+        # Returns the bytes at hand: the writer of a pipe may take long to send all of them.
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self.bytes_read = 0
         self.beginning = b""
@@ -110,11 +113,3 @@ class _Counted(io.RawIOBase):
         buffer[: len(content)] = content
         self.bytes_read += len(content)
         return len(content)
-
-
-def _size(stream: IO[bytes]) -> int | None:
-    try:
-        status = os.fstat(stream.fileno())
-    except OSError:
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -1,8 +1,7 @@
-"""An account in typed events: decided on again, lifted to a new schema, forgotten."""
+"""The steps on typed events. A step's docstring is its heading and its sentence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
@@ -19,17 +18,20 @@ from dynamo_es import (
     StreamId,
     upcaster,
 )
+from dynamo_es.cli.rendering import facts
 
 if TYPE_CHECKING:
-    from dynamo_es.cli.story.stage import Stage
+    from dynamo_es.cli.demonstration.stage import Seen, Stage
 
 NAME: Final = "account/ann"
 DEPOSITS: Final = (500, 700, 1_100)
 EVENTS_PER_SNAPSHOT: Final = 4
+_STREAM: Final = StreamId(name=NAME, category="account")
+_OLD: Final = StreamId(name="account/old", category="account")
 
 
 class AccountOpened(Event):
-    """Whoever has the key of the owner can read the address."""
+    """An account was opened; only the owner's key makes the address readable."""
 
     __event_name__ = "demo.account.opened"
 
@@ -38,7 +40,7 @@ class AccountOpened(Event):
 
 
 class MoneyDeposited(Event):
-    """In whole units at first; in cents since its second schema."""
+    """A deposit: in whole units in schema 1, in cents since schema 2."""
 
     __event_name__ = "demo.money.deposited"
     __schema_version__ = 2
@@ -48,18 +50,16 @@ class MoneyDeposited(Event):
     @upcaster(from_version=1)
     @staticmethod
     def in_cents(data: dict[str, Any]) -> dict[str, Any]:
-        """Return what an event of the first schema is in cents."""
+        """Convert the data of an event of schema 1."""
         return {"cents": data["units"] * 100}
 
 
-class AccountBalance(Snapshot):
-    """What the events have led to."""
+class AccountBalance(AccountOpened, Snapshot):
+    """The state of an account."""
 
     __event_name__ = "demo.account.balance"
 
     cents: int
-    email: Annotated[str, Encrypted(mask_value="(forgotten)")]
-    owner: Annotated[str, DataSubject]
 
 
 class Account(Aggregate):
@@ -72,7 +72,7 @@ class Account(Aggregate):
         self.owner = self.email = ""
 
     def open(self, owner: str, email: str) -> None:
-        """Open it."""
+        """Open the account."""
         self._emit(AccountOpened(owner=owner, email=email))
 
     def deposit(self, cents: int) -> None:
@@ -80,7 +80,7 @@ class Account(Aggregate):
         self._emit(MoneyDeposited(cents=cents))
 
     def __apply__(self, event: Event) -> None:
-        """Take what happened."""
+        """Change the state as the event says."""
         match event:
             case AccountOpened(owner=owner, email=email):
                 self.owner, self.email = owner, email
@@ -92,70 +92,28 @@ class Account(Aggregate):
         return AccountBalance(cents=self.cents, email=self.email, owner=self.owner)
 
     def __restore__(self, state: Snapshot) -> None:
-        """Take the state of a snapshot."""
+        """Restore the state from a snapshot."""
         if isinstance(state, AccountBalance):
             self.cents, self.email, self.owner = state.cents, state.email, state.owner
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """A deposit that another one overtook.
+def transact(stage: Stage) -> Seen:
+    """An account in typed events.
 
-    Attributes:
-        decisions: balance in cents that each decision saw.
-        requests: what load, decision, conflict and second decision sent in all, without the
-            other one's.
-        version: of the account at the end.
-        snapshot: version of its snapshot by then.
+    A deposit is decided on, and another deposit is faster. The refusal brings the missing events:
+    the deposit is decided again on them, without another load.
     """
-
-    decisions: list[int]
-    requests: int
-    version: int
-    snapshot: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lifted:
-    """An event of the first schema.
-
-    Attributes:
-        stored: its data, as stored.
-        loaded: its data, as loaded.
-    """
-
-    stored: dict[str, Any]
-    loaded: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """A field that only the owner's key makes readable.
-
-    Attributes:
-        stored: beginning of what is stored.
-        before: what is loaded while there is a key.
-        after: what is loaded when it is gone.
-    """
-
-    stored: str
-    before: str
-    after: str
-
-
-def transact(stage: Stage) -> Transaction:
-    """Open an account; then deposit while another one deposits, too."""
     repository = Repository(stage.backend.event_store, Account, every=EVENTS_PER_SNAPSHOT)
     with repository.aggregate(NAME) as account:
         account.open("Ann", "ann@example.com")
         account.deposit(DEPOSITS[0])
-    seen: list[int] = []
+    balances: list[int] = []
     others = 0
 
     def decide(account: Account) -> None:
         nonlocal others
-        seen.append(account.cents)
-        if len(seen) == 1:
+        balances.append(account.cents)
+        if len(balances) == 1:
             before = stage.meter.spent.requests
             with repository.aggregate(NAME) as other:
                 other.deposit(DEPOSITS[1])
@@ -165,38 +123,38 @@ def transact(stage: Stage) -> Transaction:
     before = stage.meter.spent.requests
     repository.transact(NAME, decide)
     requests = stage.meter.spent.requests - before - others
-    newest = stage.backend.event_store.load_stream(_STREAM)[0]
-    return Transaction(
-        decisions=seen,
-        requests=requests,
-        version=repository.load(NAME).stored_version,
-        snapshot=newest.version or 0,
+    snapshot = stage.backend.event_store.load_stream(_STREAM)[0].version or 0
+    version = repository.load(NAME).stored_version
+    seen = {"requests": requests, "version": version, "snapshot": snapshot}
+    return {"decisions": balances, **seen}, facts(
+        ("decided on", ", then on ".join(f"{cents / 100:.2f}" for cents in balances)),
+        ("requests", f"{requests}: load, refused append, append, snapshot"),
+        ("version", f"{version}, with a snapshot at {snapshot}"),
     )
 
 
-def lift(stage: Stage) -> Lifted:
-    """Store an event as the release before did, and load it."""
-    old = RawEvent(
-        uuid=uuid4(),
-        stream_id=_OLD,
-        created_at=datetime.now(UTC),
-        name=MoneyDeposited.__event_name__,
-        data={"units": 7},
-        context={},
-    )
+def upcast(stage: Stage) -> Seen:
+    """An event of an old schema.
+
+    Loading converts the event to the current schema of its class.
+    """
+    name, now = MoneyDeposited.__event_name__, datetime.now(UTC)
+    old = RawEvent(uuid4(), _OLD, now, name, {"units": 7}, {})
     stage.backend.storage.insert_events(_OLD, ExplicitVersioning(0), [old])
     (loaded,) = stage.backend.event_store.load_stream(_OLD)
-    return Lifted(stored=old.data, loaded=loaded.event.model_dump())
+    seen = {"stored": old.data, "loaded": loaded.event.model_dump()}
+    return seen, facts(*((name, str(data)) for name, data in seen.items()))
 
 
-def forget(stage: Stage) -> Forgotten:
-    """Shred the key of the owner."""
+def forget(stage: Stage) -> Seen:
+    """A right to be forgotten.
+
+    The owner's key is shredded; the events stay.
+    """
     (raw,) = stage.backend.storage.fetch_events(_STREAM, 1, 2)
+    stored = f"{raw.data['email'][:24]}…"
     before = stage.backend.event_store.load_stream(_STREAM, 1, 2)[0].event.email
     stage.backend.encryption.shred("Ann")
     after = stage.backend.event_store.load_stream(_STREAM, 1, 2)[0].event.email
-    return Forgotten(stored=f"{raw.data['email'][:24]}…", before=before, after=after)
-
-
-_STREAM: Final = StreamId(name=NAME, category=Account.category)
-_OLD: Final = StreamId(name="account/old", category=Account.category)
+    table = facts(("stored", stored), ("loaded", before), ("key shredded", after))
+    return {"stored": stored, "before": before, "after": after}, table

@@ -1,0 +1,1 @@
+"""The steps of ``dynamo-es demo``: each returns what it saw, as JSON and as a table."""

@@ -1,0 +1,144 @@
+"""The event store that the demonstration runs on, and the history it imports."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from inspect import getdoc
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
+from dynamo_es.dynamodb.backend import DynamoBackend
+from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.values import StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rich.table import Table
+
+    from dynamo_es.contracts import StorageStrategy
+
+    Seen = tuple[dict[str, Any], Table]
+    """A step's result: as JSON, and as a table for people."""
+
+SAMPLE: Final = "sample/history.jsonl.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An empty event store, the history to import, and what the steps have seen so far.
+
+    Attributes:
+        backend: the store.
+        meter: the store's observer.
+        engine: what answers the requests, in words.
+        streams: the lines of the history, by stream.
+        seen: what the earlier steps saw, by their names.
+    """
+
+    backend: DynamoBackend
+    meter: Meter
+    engine: str
+    streams: Mapping[StreamOf, Sequence[Line]] = field(default_factory=dict)
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def storage(self, stream: StreamOf) -> StorageStrategy:
+        """Return the storage of the stream's tenant."""
+        return self.backend.in_tenant(stream.tenant_id).storage
+
+
+@contextmanager
+def set_stage(
+    endpoint_url: str | None, streams: Mapping[StreamOf, Sequence[Line]] | None = None
+) -> Iterator[Stage]:
+    """Open an empty store, and delete everything in it at the end.
+
+    Args:
+        endpoint_url: where DynamoDB answers; the tables are created there, and deleted at the
+            end. None: an emulator in this process.
+        streams: the history that the steps are about.
+    """
+    meter, streams = Meter(), streams or {}
+    if endpoint_url is None:
+        with DynamoBackend.local(meter, sequencing="stream") as backend:
+            yield Stage(backend, meter, "an emulator of DynamoDB in this process", streams)
+        return
+    from dynamo_es.dynamodb.tables.create import delete_tables
+
+    prefix = f"dynamo-es-demo-{uuid4().hex[:12]}"
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    config = DynamoConfig(
+        events_table=f"{prefix}-events",
+        log_table=f"{prefix}-log",
+        keys_table=f"{prefix}-keys",
+        endpoint_url=endpoint_url,
+        region=region,
+        report_capacity=True,
+    )
+    backend = DynamoBackend(config, observer=meter)
+    try:
+        backend.create_tables()
+        yield Stage(backend, meter, f"{endpoint_url}, tables {prefix}-…", streams)
+    finally:
+        delete_tables(backend.client, config)
+
+
+@contextmanager
+def open_sample() -> Iterator[Source]:
+    """Open the history that comes with the package."""
+    with files("dynamo_es.cli").joinpath(SAMPLE).open("rb") as stream:
+        yield Source(stream, "The sample history")
+
+
+def read_streams(source: Source) -> dict[StreamOf, list[Line]]:
+    """Return the lines of a history by stream, in order.
+
+    Raises:
+        MalformedLineError: A line is not an event.
+    """
+    streams: dict[StreamOf, list[Line]] = {}
+    for number, text in enumerate(source, 1):
+        line = parse_line(text, number, Defaults())
+        streams.setdefault(line.stream, []).append(line)
+    return streams
+
+
+def describe(step: Callable[[Stage], Seen]) -> tuple[str, str]:
+    """Return a step's heading and its sentence, from its docstring."""
+    title, _, sentence = (getdoc(step) or "").partition(".\n\n")
+    return title, " ".join(sentence.split())
+
+
+def id_of(stream: StreamOf) -> StreamId:
+    """Return the id that an import gives the stream."""
+    return StreamId(name=stream.name, category=stream.category)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All streams as stored, compared with the input; API calls and seconds are the reading's."""
+
+    streams: int
+    events: int
+    different: int
+    requests: int
+    seconds: float
+
+
+def compare_all(stage: Stage, streams: Mapping[StreamOf, Sequence[Line]]) -> Comparison:
+    """Read every stream in full and compare it with its lines, event by event."""
+    before, began = stage.meter.spent.requests, time.monotonic()
+    different = count = 0
+    for stream, lines in streams.items():
+        events = stage.storage(stream).fetch_events(id_of(stream), start=1)
+        stored = [(event.version, event.name, event.created_at, event.data) for event in events]
+        wanted = [(n, line.name, line.created_at, line.data) for n, line in enumerate(lines, 1)]
+        different += stored != wanted
+        count += len(events)
+    requests = stage.meter.spent.requests - before
+    return Comparison(len(streams), count, different, requests, time.monotonic() - began)

@@ -1,0 +1,292 @@
+"""The steps on plain events. A step's docstring is its heading and its sentence."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from rich.text import Text
+
+from dynamo_es.cli.demonstration.stage import compare_all, describe, id_of, open_sample
+from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
+from dynamo_es.cli.rendering import count, facts, figures
+from dynamo_es.dynamodb.wire.sizes import item_size, write_units
+from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.cli.demonstration.stage import Seen, Stage
+    from dynamo_es.cli.importing import Chunk
+
+EVENTS_PER_COMMIT: Final = 3
+"""A command on an aggregate tends to cause about this many."""
+
+CONTESTED: Final = StreamOf("python-event-sourcery", "file", "pyproject.toml")
+LONG: Final = StreamOf("equinox", "file", "README.md")
+DELETED: Final = StreamOf("cqrs", "file", "README.md")
+AFTER_SNAPSHOT: Final = 8
+"""Events that are newer than the snapshot."""
+
+
+def import_sample(stage: Stage) -> Seen:
+    """A real history goes in.
+
+    The changes of files in four Git repositories, in commits of three events of a stream.
+    """
+    settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True, price=True)
+    with open_sample() as source:
+        done = Importer(stage.backend.storage, settings, meter=stage.meter).run(source)
+    return done.document(), facts(
+        ("stored", f"{count(done.events, 'event')} in {count(done.commits, 'commit')}"),
+        ("streams", f"{done.streams:,} of {count(done.tenants, 'tenant')}"),
+        ("requests", f"{done.requests:,}: one PutItem for each commit"),
+        ("time", f"{done.seconds:.1f} s"),
+    )
+
+
+def compare(stage: Stage) -> Seen:
+    """The history comes out again.
+
+    Every stream is read back and compared with the input, event by event.
+    """
+    seen = compare_all(stage, stage.streams)
+    result = Text(f"all {seen.streams:,} streams are equal to the input", style="green")
+    if seen.different:
+        result = Text(f"differs from the input: {count(seen.different, 'stream')}", "bold red")
+    return asdict(seen), facts(
+        ("read", f"{count(seen.events, 'event')} of {count(seen.streams, 'stream')}"),
+        ("requests", f"{seen.requests:,}"),
+        ("result", result),
+    )
+
+
+def provoke_conflict(stage: Stage) -> Seen:
+    """Two writers, one version.
+
+    Both load the same version; the second append is refused.
+    """
+    stream_id, storage = id_of(CONTESTED), stage.storage(CONTESTED)
+    loaded = len(storage.fetch_events(stream_id, start=1))
+    data = {"commit": "0" * 40, "lines_added": 1, "lines_deleted": 0}
+    ann, bob = (_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
+    storage.insert_events(stream_id, ExplicitVersioning(loaded), [ann])
+    try:
+        storage.insert_events(stream_id, ExplicitVersioning(loaded), [bob])
+    except ConcurrentStreamWriteError as error:
+        refused = error
+    else:
+        raise AssertionError("the later writer was not refused")
+    current = len(storage.fetch_events(stream_id, start=1))
+    storage.insert_events(stream_id, ExplicitVersioning(current), [bob])
+    seen = {
+        "stream": str(CONTESTED),
+        "loaded": loaded,
+        "error": type(refused).__name__,
+        "message": str(refused),
+        "ended": len(storage.fetch_events(stream_id, start=1)),
+    }
+    return seen, facts(
+        ("both load", f"{CONTESTED} at version {loaded}"),
+        ("Ann", f"appends version {loaded + 1}"),
+        ("Bob", Text(f"{seen['error']}: {refused}", style="yellow")),
+        ("Bob again", f"loads, decides, appends version {seen['ended']}"),
+    )
+
+
+def use_snapshot(stage: Stage) -> Seen:
+    """A long stream, a snapshot.
+
+    The same state, from a part of the history.
+    """
+    stream_id, storage = id_of(LONG), stage.storage(LONG)
+    history = storage.fetch_events(stream_id, start=1)
+    replay = _load(stage, history)
+    version = len(history) - AFTER_SNAPSHOT
+    state = fold(history[:version])
+    storage.save_snapshot(_event(stream_id, "FileState", state, version=version))
+    load = _load(stage, storage.fetch_events(stream_id))
+    table = figures("", "full replay", f"from the snapshot at {version}")
+    for name, key in (
+        ("events read", "events"),
+        ("requests", "requests"),
+        ("bytes of the replies", "bytes_read"),
+    ):
+        if replay[key]:  # an emulator in this process sends no bytes
+            table.add_row(name, *(f"{one[key]:,}" for one in (replay, load)))
+    table.add_row("milliseconds", *(f"{one['milliseconds']:.1f}" for one in (replay, load)))
+    for name in state:
+        table.add_row(f"state: {name}", *(f"{one['state'][name]:,}" for one in (replay, load)))
+    return {"stream": str(LONG), "version": version, "replay": replay, "load": load}, table
+
+
+def separate_tenants(stage: Stage) -> Seen:
+    """Same stream id, other tenant.
+
+    Tenants never see each other's streams.
+    """
+    same = [stream for stream in stage.streams if id_of(stream) == id_of(DELETED)]
+    before = {stream.tenant_id: _length(stage, stream) for stream in same}
+    stage.storage(DELETED).delete_stream(id_of(DELETED))
+    after = {stream.tenant_id: _length(stage, stream) for stream in same}
+    table = figures("tenant", "events", f"after {DELETED.tenant_id} deletes its stream")
+    for tenant, length in before.items():
+        table.add_row(tenant, f"{length:,}", f"{after[tenant]:,}")
+    seen = {"before": before, "deleted": DELETED.tenant_id, "after": after}
+    return {"stream_id": str(id_of(DELETED)), **seen}, table
+
+
+def lose_a_reply(stage: Stage) -> Seen:
+    """A lost reply.
+
+    DynamoDB carries the write out, the reply gets lost, the SDK sends the write again. The store
+    recognizes its own commit.
+    """
+    stream_id, storage = StreamId(category="order"), stage.backend.storage
+    event = _event(stream_id, "OrderPlaced", {"total": 1200})
+    with _first_reply_lost(stage.backend.client) as lost:
+        storage.insert_events(stream_id, ExplicitVersioning(0), [event])
+    report = stage.meter.last
+    seen: dict[str, Any] = {
+        "lost": lost,
+        "requests": report.requests,
+        "attempts": report.attempts,
+        "stored": len(storage.fetch_events(stream_id, start=1)),
+        "error": None if report.error is None else str(report.error),
+    }
+    return seen, facts(
+        ("reply lost", ", ".join(f"HTTP {status}" for status in lost)),
+        ("sent", f"{count(report.attempts, 'time')}, in {count(report.requests, 'request')}"),
+        ("append", seen["error"] or "success"),
+        ("stored", count(seen["stored"], "time")),
+    )
+
+
+def make_bill(stage: Stage) -> Seen:
+    """The bill.
+
+    The textbook design has an item per event (pk, sk, event_id, event_type, created_at, data as a
+    map). The events of a commit go into one TransactWriteItems, which DynamoDB charges double; a
+    commit of a single event is a PutItem. Same events, same commits, same size rules.
+    """
+    done = stage.seen["import"]
+    cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
+    lines = chain.from_iterable(stage.streams.values())
+    chunks = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
+    ours = _cost(done["events"], done["requests"], done["priced_units"])
+    theirs = _cost(done["events"], len(chunks), sum(map(textbook_units, chunks)))
+    table = figures("per event", "dynamo_es", "textbook")
+    table.add_row("requests", *(f"{cost['requests_per_event']:.2f}" for cost in (ours, theirs)))
+    units = [f"{cost['write_units_per_event']:.2f}" for cost in (ours, theirs)]
+    table.add_row("write units", f"[bold green]{units[0]}", units[1])
+    table.add_row("write units in all", *(f"{cost['write_units']:,}" for cost in (ours, theirs)))
+    return {
+        "events": done["events"],
+        "commits": len(chunks),
+        "dynamo_es": ours,
+        "textbook": theirs,
+        "assumption": describe(make_bill)[1],
+    }, table
+
+
+def textbook_units(chunk: Chunk) -> int:
+    """Return the write units of a commit that stores one item per event."""
+    transactional = len(chunk.events) > 1
+    sizes = map(item_size, textbook_items(chunk))
+    return sum(write_units(size, transactional=transactional) for size in sizes)
+
+
+def textbook_items(chunk: Chunk) -> list[dict[str, Any]]:
+    """Return the items of a commit in the wire format, one per event."""
+    from boto3.dynamodb.types import TypeSerializer
+
+    serialize = TypeSerializer().serialize
+    key = f"{chunk.stream.tenant_id}#{chunk.stream.category}#{id_of(chunk.stream)}"
+    return [
+        {
+            "pk": {"S": key},
+            "sk": {"N": str(version)},
+            "event_id": {"S": str(event.uuid)},
+            "event_type": {"S": event.name},
+            "created_at": {"S": event.created_at.isoformat()},
+            "data": serialize(event.data),
+        }
+        for version, event in enumerate(chunk.events, chunk.first)
+    ]
+
+
+def fold(events: Iterable[RawEvent]) -> dict[str, Any]:
+    """Return the state that a file's events lead to; a snapshot is a state to go on from."""
+    state = {"changes": 0, "lines": 0}
+    for event in events:
+        if event.name == "FileState":
+            state = dict(event.data)
+        else:
+            state["changes"] += 1
+            state["lines"] += event.data["lines_added"] - event.data["lines_deleted"]
+    return state
+
+
+def _load(stage: Stage, events: Sequence[RawEvent]) -> dict[str, Any]:
+    report = stage.meter.last  # of the call that returned these events
+    return {
+        "events": len(events),
+        "requests": report.requests,
+        "bytes_read": report.bytes_read,
+        "milliseconds": report.duration * 1000,
+        "state": fold(events),
+    }
+
+
+def _length(stage: Stage, stream: StreamOf) -> int:
+    return len(stage.storage(stream).fetch_events(id_of(stream), start=1))
+
+
+def _event(
+    stream_id: StreamId, name: str, data: dict[str, Any], version: int | None = None, **context: str
+) -> RawEvent:
+    return RawEvent(uuid4(), stream_id, datetime.now(UTC), name, data, context, version)
+
+
+@contextmanager
+def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
+    """Let DynamoDB carry out the first PutItem and drop its reply, as a broken network does.
+
+    Yields:
+        The HTTP statuses of the dropped replies, as they are dropped.
+    """
+    from botocore.exceptions import ReadTimeoutError
+
+    lost: list[int] = []
+
+    def lose(request: AWSPreparedRequest, **_: object) -> None:
+        if lost:
+            return
+        # The SDK would do the same next, if this handler were not called first.
+        reply = client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
+        lost.append(reply.status_code)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    hooks = client.meta.events
+    hooks.register_first("before-send.dynamodb.PutItem", lose)
+    try:
+        yield lost
+    finally:
+        hooks.unregister("before-send.dynamodb.PutItem", lose)
+
+
+def _cost(events: int, requests: int, units: int) -> dict[str, Any]:
+    return {
+        "requests": requests,
+        "write_units": units,
+        "requests_per_event": requests / events,
+        "write_units_per_event": units / events,
+    }

@@ -1,1 +1,0 @@
-"""The demonstration: what happens in it, and how it is told."""
