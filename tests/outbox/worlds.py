@@ -169,7 +169,7 @@ class World:
         return self.outbox(watch=watch)
 
     def run(self, *args: Any, **terms: Any):
-        return self.outbox().run(self.receiver, *args, **terms)
+        return self.outbox().run_once(self.receiver, *args, **terms)
 
     def run_to_the_end(self, **terms: Any) -> None:
         """Run until nothing is left to be done, waiting as long as need be."""
