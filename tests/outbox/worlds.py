@@ -73,6 +73,12 @@ class Log(LogStrategy):
             raise InvalidPositionError(after, self.end)
         return _Reader(self, after, self._piece)
 
+    def tenants(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def categories(self, tenant_id: str) -> Iterator[str | None]:
+        raise NotImplementedError
+
     def streams(self, category: str | None, tenant_id: str) -> Iterator[StreamInLog]:
         raise NotImplementedError
 

@@ -155,6 +155,12 @@ class FailingLog(LogStrategy):
     def last_position(self):
         return self._log.last_position
 
+    def tenants(self):
+        raise NotImplementedError
+
+    def categories(self, tenant_id):
+        raise NotImplementedError
+
     def streams(self, category, tenant_id):
         raise NotImplementedError
 
