@@ -52,10 +52,10 @@ class MemoryLog(LogStrategy):
         """Yield a tenant's categories in the log; see `LogStrategy.categories`."""
         check_tenant(tenant_id)
         with self._data.lock:
-            identities = [entry.identity for entry in self._data.log]
-        return iter(
-            dict.fromkeys(identity[1] for identity in identities if identity[0] == tenant_id)
-        )
+            found = dict.fromkeys(
+                entry.identity[1] for entry in self._data.log if entry.identity[0] == tenant_id
+            )
+        return iter(found)
 
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
         """Yield the live streams of a category; see `LogStrategy.streams`."""
