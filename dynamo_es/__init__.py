@@ -1,7 +1,7 @@
 """dynamo_es: an event store on Amazon DynamoDB.
 
-Importing this package loads neither boto3 nor pydantic nor anything of an extra: backends, typed
-events and aggregates load their rooms when first named.
+Importing this package loads neither boto3 nor pydantic nor any extra. Backends, typed events,
+aggregates and workers are loaded when you first name them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import (
     AppendCost,
+    Checkpoint,
     EnlistedWrite,
     Observer,
     OperationReport,
@@ -17,6 +18,7 @@ from dynamo_es.contracts import (
     StorageStrategy,
     StreamHead,
 )
+from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.values import (
     ANY_VERSION,
     DEFAULT_TENANT,
@@ -38,13 +40,21 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.cost import append_cost
+    from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
     from dynamo_es.event_store.event import Event, Snapshot, upcaster
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Context, Recorded, UnknownEvent, WrappedEvent
+    from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
+    from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.projection import Projection
+    from dynamo_es.projections.projector import Projector
+    from dynamo_es.projections.run import ProjectionReport
+    from dynamo_es.subscriptions.listeners import Listeners
+    from dynamo_es.subscriptions.subscriber import Subscriber
 
 __version__ = "0.1.0"
 
@@ -54,6 +64,8 @@ __all__ = [
     "NO_VERSIONING",
     "Aggregate",
     "AppendCost",
+    "Backend",
+    "Checkpoint",
     "Context",
     "DataSubject",
     "DynamoBackend",
@@ -64,25 +76,35 @@ __all__ = [
     "EventRegistry",
     "EventStore",
     "ExplicitVersioning",
+    "Listeners",
     "MemoryBackend",
     "Observer",
     "OperationReport",
+    "Outbox",
+    "OutboxReport",
     "Position",
+    "Projection",
+    "ProjectionReport",
+    "Projector",
     "RawEvent",
     "Recorded",
     "RecordedRaw",
     "Repository",
     "Selection",
+    "SequencerReport",
     "Serde",
     "Snapshot",
     "StorageStrategy",
     "StoredVersion",
     "StreamHead",
     "StreamId",
+    "StreamPoller",
     "StreamUUID",
+    "Subscriber",
     "TenantId",
     "UnknownEvent",
     "Versioning",
+    "WorkerReport",
     "WrappedEvent",
     "append_cost",
     "upcaster",
@@ -90,6 +112,7 @@ __all__ = [
 
 _LAZY = {
     "Aggregate": "dynamo_es.aggregates.aggregate",
+    "Backend": "dynamo_es.facade.backend",
     "Context": "dynamo_es.event_store.wrapped",
     "DataSubject": "dynamo_es.event_store.encryption.marks",
     "DynamoBackend": "dynamo_es.dynamodb.backend",
@@ -98,11 +121,20 @@ _LAZY = {
     "Event": "dynamo_es.event_store.event",
     "EventRegistry": "dynamo_es.event_store.registry",
     "EventStore": "dynamo_es.event_store.store",
+    "Listeners": "dynamo_es.subscriptions.listeners",
     "MemoryBackend": "dynamo_es.memory",
+    "Outbox": "dynamo_es.outbox",
+    "OutboxReport": "dynamo_es.outbox",
+    "Projection": "dynamo_es.projections.projection",
+    "ProjectionReport": "dynamo_es.projections.run",
+    "Projector": "dynamo_es.projections.projector",
     "Recorded": "dynamo_es.event_store.wrapped",
     "Repository": "dynamo_es.aggregates.repository",
+    "SequencerReport": "dynamo_es.dynamodb.table_stream.poller",
     "Serde": "dynamo_es.event_store.serde",
     "Snapshot": "dynamo_es.event_store.event",
+    "StreamPoller": "dynamo_es.dynamodb.table_stream.poller",
+    "Subscriber": "dynamo_es.subscriptions.subscriber",
     "UnknownEvent": "dynamo_es.event_store.wrapped",
     "WrappedEvent": "dynamo_es.event_store.wrapped",
     "append_cost": "dynamo_es.dynamodb.streams.cost",

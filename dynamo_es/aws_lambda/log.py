@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
-    from dynamo_es.projections.projection import Progress, Projection
+    from dynamo_es.projections.projection import Projection
+    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
@@ -34,11 +35,11 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
     *,
     category: str | None = None,
     events: Iterable[type[Event]] | None = None,
-    start_from: Position = 0,
+    after: Position = 0,
     batch_size: int = 100,
     keep_unknown: bool = False,
     margin: float | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
     """Make a function of events a Lambda handler that gives it all of the log, in its order.
 
@@ -54,7 +55,7 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
         name: text of at most 255 bytes without ``#``; its checkpoint is kept under it.
         category: only the events of its streams.
         events: only those of these classes.
-        start_from: position to begin after the first time.
+        after: position to begin after the first time.
         batch_size: events after which the checkpoint is saved at the latest.
         keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
         margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
@@ -74,11 +75,11 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
             function,
             category=category,
             events=events,
-            start_from=start_from,
+            after=after,
             batch_size=batch_size,
             keep_unknown=keep_unknown,
         )
-        return LogHandler(projection, margin, on_progress)
+        return LogHandler(function, projection, margin, on_progress)
 
     return decorate
 
@@ -92,11 +93,12 @@ class LogHandler:
 
     def __init__(
         self,
+        function: Callable[[Recorded], object],
         projection: Projection,
         margin: float | None,
-        on_progress: Callable[[Progress], None] | None,
+        on_progress: Callable[[ProjectionReport], None] | None,
     ) -> None:
-        update_wrapper(self, projection.handler)
+        update_wrapper(self, function)
         self.projection = projection
         self._margin = margin
         self._on_progress = on_progress
@@ -121,7 +123,7 @@ class LogHandler:
         if pages is not None and not pages:
             return reply(event, [])  # markers, checkpoints: their own writes come back, too
         try:
-            progress = self.projection.catch_up(deadline, self._on_progress)
+            progress = self.projection.run_once(deadline, self._on_progress)
         except Exception as error:
             if pages is None:
                 raise

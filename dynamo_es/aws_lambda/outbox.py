@@ -26,11 +26,11 @@ from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
-    from dynamo_es.outbox import OutboxReport
-    from dynamo_es.outbox.run import Publisher
+    from dynamo_es.outbox import OutboxReport, Publisher
 
 _AT_ONCE: Final = 25
 """Tries of a run, between which the deadline is looked at."""
@@ -42,8 +42,8 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
     *,
     name: str | None = None,
     attempts: int = 3,
-    retry_delay: float = 1.0,
-    lease: float = 60.0,
+    retry_delay: timedelta | float = 1.0,
+    lease: timedelta | float = 60.0,
     keep_unknown: bool = False,
     margin: float | None = None,
 ) -> OutboxHandler:
@@ -56,7 +56,7 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
     Args:
         backend: what is published is that of all tenants; from `in_tenant`, that tenant's only.
         publisher: called with each event: with a `Recorded`, or, as `EventBridgePublisher` and the
-            others here are, with the `RecordedRaw` that is stored; see `Outbox.run`.
+            others here are, with the `RecordedRaw` that is stored; see `Outbox.run_once`.
         name: of the outbox, if there are several with the same events; None: ``outbox``.
         attempts: most tries of an event.
         retry_delay: seconds between the first try and the second; then twice as long, and so on.
@@ -69,7 +69,7 @@ def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
     def run() -> OutboxReport:
-        return outbox.run(
+        return outbox.run_once(
             publisher,
             _AT_ONCE,
             attempts=attempts,

@@ -1,6 +1,6 @@
 """Publishers for an outbox: to Amazon EventBridge, SNS and SQS.
 
-Give one to the outbox itself: ``backend.outbox.run(SqsPublisher(url))``. What goes out is the event
+Give one to the outbox: ``backend.outbox.run_once(SqsPublisher(url))``. A message holds the event
 as it is stored, in the shape that `dynamo_es.aws_lambda.messages` documents, whether or not this
 process has its class. Encrypted fields stay encrypted. `load_message` makes it an event again.
 

@@ -21,6 +21,7 @@ from dynamo_es.projections.projector import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
@@ -43,7 +44,7 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
     category: str | None = None,
     events: Iterable[type[Event]] | None = None,
     keep_unknown: bool = False,
-    claim: float = 60.0,
+    lease: timedelta | float = 60.0,
     margin: float | None = None,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
     """Make a function of events a Lambda handler on the stream of the events table.
@@ -53,7 +54,7 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
     each stream is kept in the log's table. Its position is 0, because that stream does not say.
     If it raises, the rest of that stream waits for the next call, and other streams go on. If the
     process dies in the middle, what that call has applied of that stream is applied again, once
-    the claim has run out: let the read model bear that, by the event's version or uuid.
+    the lease has run out: let the read model bear that, by the event's version or uuid.
 
     Args:
         backend: one of `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
@@ -62,11 +63,11 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
         events: only those of these classes: under their names and aliases, with those of their
             subclasses. An event that is not chosen needs no class, and is passed over.
         keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
-        claim: seconds for which a stream is this call's own, longer than one event takes.
+        lease: seconds that other calls stay out of a stream; longer than one event takes.
         margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
 
     Raises:
-        InvalidSubscriptionError: a filter, a claim, or a function that cannot be, such as an
+        InvalidSubscriptionError: a filter, a lease, or a function that cannot be, such as an
             asynchronous one.
         EventDefinitionError: one of the classes is not an event class that can be stored.
         InvalidConsumerError: a name that cannot make a key.
@@ -81,7 +82,7 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
                 f"A read model is called with events: {function!r} cannot be."
             )
         refuse_asynchronous(function, _ROLE)
-        projector = backend.projector(name, _never, claim=claim, keep_unknown=keep_unknown)
+        projector = backend.projector(name, _never, lease=lease, keep_unknown=keep_unknown)
         projector = projector.choosing(lambda: selection().event_names)
         return StreamsHandler(function, backend, projector, selection, keep_unknown, margin)
 

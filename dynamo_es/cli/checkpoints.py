@@ -19,7 +19,7 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
         for one in found:
             print_json(
                 {
-                    "consumer": one.consumer,
+                    "consumer": one.name,
                     "tenant": one.tenant_id,
                     "position": one.position,
                     "lag": max(end - one.position, 0),
@@ -41,7 +41,7 @@ def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
             f"{one.position:,}",
             f"{max(end - one.position, 0):,}",
             one.moved_at.isoformat(sep=" ", timespec="seconds"),
-            Text(printable(one.consumer)),
+            Text(printable(one.name)),
             _tenant(one.tenant_id),
         )
     results().print(table)

@@ -15,7 +15,7 @@ from dynamo_es.cli.options import Place
 from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.rendering import count
 from dynamo_es.cli.terminal import tell
-from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
 from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
 
@@ -44,8 +44,9 @@ def sequence(
         def progress(now: Progress) -> None:
             tick(work.describe(now))
 
-        def show(polled: Polled) -> None:
+        def show(report: SequencerReport) -> None:
             nonlocal total
+            polled = report.polled
             total += polled
             work.add(polled)
             if not polled.idle:
@@ -56,10 +57,10 @@ def sequence(
         client, streams = LazyClient(config, None), LazyStreamsClient(config)
         poller = StreamPoller(config, client, streams, on_progress=progress)
         if once:
-            tell(_in_words(poller.drain(stop)))
+            tell(_in_words(poller.run_once(stop).polled))
         else:
             try:
-                poller.run(stop, show)
+                poller.run_forever(stop, show)
             finally:
                 tell(_in_words(total))
     if stop.is_set():

@@ -1,4 +1,4 @@
-"""The contract of checkpoints: how far each consumer of the log is."""
+"""The contract of checkpoints: each consumer's position in the log."""
 
 from __future__ import annotations
 
@@ -14,56 +14,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a consumer is.
+    """A consumer's position in the log.
 
     Attributes:
-        consumer: its name.
-        position: up to here it has dealt with the log.
-        moved_at: when it last moved, aware UTC.
-        tenant_id: the tenant whose events it handles; None: those of all tenants.
+        name: of the consumer.
+        position: the consumer is done with the log up to here.
+        moved_at: when the position last moved, aware UTC.
+        tenant_id: the tenant whose events the consumer handles; None: all tenants.
     """
 
-    consumer: str
+    name: str
     position: Position
     moved_at: datetime
     tenant_id: TenantId | None = None
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str]:
-    """Return what checkpoints are sorted by: names; for one name, that of all tenants first."""
+    """Return the sort key of checkpoints: by name, and the one for all tenants first."""
     tenant_id = checkpoint.tenant_id
-    return checkpoint.consumer, tenant_id is not None, tenant_id or ""
+    return checkpoint.name, tenant_id is not None, tenant_id or ""
 
 
 class CheckpointStrategy(ABC):
-    """Where consumers keep how far they are. Safe to share between threads.
+    """Keeps the consumers' positions. Safe to share between threads.
 
-    A consumer of one tenant's events and one of all tenants' have different checkpoints, even
-    under the same name; so have the consumers of two tenants.
+    A name has one checkpoint for each tenant, and another one for all tenants.
     """
 
     @abstractmethod
-    def position(self, consumer: str) -> Position | None:
-        """Return how far a consumer is; None if it has never saved that.
+    def position(self, name: str) -> Position | None:
+        """Return a consumer's position; None if it has never saved one.
 
         Raises:
-            InvalidConsumerError: a name that cannot make a key.
+            InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
-    def move(self, consumer: str, position: Position) -> Position:
-        """Save how far a consumer is, unless it is further; return how far it is now.
+    def move(self, name: str, position: Position) -> Position:
+        """Save a consumer's position, unless a higher one is saved; return the saved position.
 
         Raises: as `position`.
         """
 
     @abstractmethod
-    def reset(self, consumer: str, position: Position) -> None:
-        """Set a consumer back, or forward, by hand.
+    def reset(self, name: str, position: Position) -> None:
+        """Set a consumer back or forward, by hand.
 
         Raises: as `position`, and
-            UnknownConsumerError: it has never saved a position.
+            UnknownConsumerError: the consumer has never saved a position.
             InvalidPositionError: negative.
         """
 
@@ -71,12 +70,13 @@ class CheckpointStrategy(ABC):
     def all(self) -> list[Checkpoint]:
         """Return the checkpoints of all consumers, in the order of their names.
 
-        Those of one tenant are of that tenant only; those of all tenants are of each of them, too.
+        The checkpoints of one tenant are limited to that tenant. Those of all tenants include
+        each tenant's.
         """
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the checkpoints of the consumers of one tenant's events; these stay as they are.
+        """Return the checkpoints of one tenant's consumers; this object does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

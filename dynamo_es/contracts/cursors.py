@@ -1,4 +1,4 @@
-"""The contract of cursors: how far a read model is in each stream, and who moves it now."""
+"""The contract of cursors: a read model's version in each stream, and the lease to move it."""
 
 from __future__ import annotations
 
@@ -12,64 +12,65 @@ if TYPE_CHECKING:
 
 
 class Followed(NamedTuple):
-    """A stream, as a read model follows it.
+    """A stream and the read model that follows it.
 
     Attributes:
-        consumer: the read model.
-        stream_id: the stream.
-        tenant_id: whose it is.
-        generation: number of the stream's life; 0: it is not known.
+        name: of the read model.
+        stream_id: of the stream.
+        tenant_id: of the stream.
+        generation: of the stream, 1-based; 0: unknown.
     """
 
-    consumer: str
+    name: str
     stream_id: StreamId
     tenant_id: TenantId = DEFAULT_TENANT
     generation: int = 0
 
 
 class CursorStrategy(ABC):
-    """Where read models keep how far they are in each stream. Safe to share between threads.
+    """Keeps a version for each read model and stream. Safe to share between threads.
 
-    Whoever applies events claims the cursor first: nobody else can until he gives it back, or
-    until his claim runs out. All times are milliseconds since the epoch, by the caller's clock;
-    claims are judged as `LeaseWatch` says, so clocks need not agree. Every write names its
-    claimant: one whose claim was taken over changes nothing any more.
+    A process takes the cursor's lease before it applies events. No other process can take it
+    until the first one gives it back, or the lease ends. All times are milliseconds since the
+    epoch, by the caller's clock. `LeaseWatch` decides when a lease is over, so clocks need not
+    agree. Every write names its claimant: a claimant that lost the lease changes nothing.
 
-    A cursor whose generation is not known (0) counts for the generation that is told first. An
-    event whose generation is not known counts as one of the generation that the cursor is in.
+    A cursor of unknown generation (0) takes the generation of the first event that has one. An
+    event of unknown generation belongs to the generation that the cursor is in.
     """
 
     @abstractmethod
     def claim(
-        self, followed: Followed, version: int, claimant: str, now: int, until: int
+        self, followed: Followed, version: int, claimant: str, now_ms: int, until_ms: int
     ) -> int | None:
-        """Claim the cursor, to apply what is behind it up to a version.
+        """Take the cursor's lease, to apply the events after the cursor, up to a version.
 
         Args:
             followed: the stream; a new generation begins at version 0.
-            version: where the cursor is to go, 1 or more.
-            claimant: unlike every other.
-            now: the present time.
-            until: when this claim ends, unless it is renewed.
+            version: of the last event to apply, 1 or more.
+            claimant: unique id of this claim.
+            now_ms: the present time.
+            until_ms: end of the lease, unless it is renewed.
 
         Returns:
-            Where the cursor is, below the version; None: it is there or further, or in a later
-            generation: there is nothing to apply, and nothing was claimed.
+            The cursor's version, below the given one. None: the cursor is at that version or
+            after, or in a later generation. Then no event is to be applied, and no lease was
+            taken.
 
         Raises:
-            CursorBusyError: another has claimed it.
-            InvalidConsumerError: a name that cannot make a key.
+            CursorBusyError: another claimant has the lease.
+            InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
-    def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
-        """Move the claimed cursor, and keep the claim; False: it was lost, and nothing changed."""
+    def renew(self, followed: Followed, version: int, claimant: str, until_ms: int) -> bool:
+        """Move the cursor and renew the lease; False: the lease is lost, and nothing changed."""
 
     @abstractmethod
     def release(self, followed: Followed, version: int, claimant: str) -> bool:
-        """Move the claimed cursor, and give the claim back; False: it was lost before."""
+        """Move the cursor and give the lease back; False: the lease is lost already."""
 
     @abstractmethod
     def version(self, followed: Followed) -> int:
-        """Return where the cursor is; 0 if it never moved in that generation."""
+        """Return the cursor's version; 0 if it never moved in that generation."""

@@ -1,4 +1,4 @@
-"""The contract of the log: how consumers read it."""
+"""The contract of the log: reading events, and listing tenants, categories and streams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events of the log a consumer wants; those that all of its conditions hold for.
+    """Selects the events of the log that match every condition.
 
     Attributes:
-        category: of streams with that category; None: of all streams.
-        event_names: with one of these names; None: all.
-        tenant_id: of that tenant; None: of all tenants.
-        outbox: only those that were chosen for the outbox when they were appended.
+        category: of the event's stream; None: any.
+        event_names: the event has one of these names; None: any.
+        tenant_id: of the event; None: any.
+        outbox: whether to select only events that were chosen for the outbox when appended.
     """
 
     category: str | None = None
@@ -33,18 +33,18 @@ EVERYTHING: Final = Selection()
 
 
 class LogReader(ABC):
-    """One consumer's way through the log, piece by piece. Not to be shared between threads."""
+    """Reads the log piece by piece, for one consumer in one thread."""
 
     @property
     @abstractmethod
     def position(self) -> Position:
-        """Everything up to here was looked at, and what is selected of it was returned."""
+        """The reader has returned every selected event up to here."""
 
     @property
     def passed_over(self) -> int:
-        """How many commits this reader has passed over so far, because they cannot be read.
+        """Number of unreadable commits that this reader has passed over so far.
 
-        Each is logged as an error, by its stream and version.
+        Each is logged as an error, with its stream and version.
         """
         return 0
 
@@ -52,9 +52,9 @@ class LogReader(ABC):
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events, in the order of their positions, and move on.
 
-        A piece is of any size, as its engine reads best. It is empty where the log ends by now:
-        `position` is then the end of the log. What was deleted since is left out, and so is what
-        cannot be read (see `passed_over`). After an error nothing is lost: call again.
+        A piece has any size. An empty piece means the end of the log, and `position` is that
+        end. Events of deleted streams are left out, and so are unreadable commits (see
+        `passed_over`). After an error no event is lost: call again.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -62,12 +62,12 @@ class LogReader(ABC):
 
 
 class StreamInLog(NamedTuple):
-    """A stream as far as the log has it.
+    """A stream in the log.
 
     Attributes:
-        stream_id: which; with its name, if it has one.
-        version: of its last event that has a position; in a stream without versions, how many
-            events have one.
+        stream_id: of the stream, with its name if it has one.
+        version: of its last event that has a position; in a stream without versions, the number
+            of events that have one.
     """
 
     stream_id: StreamId
@@ -75,49 +75,74 @@ class StreamInLog(NamedTuple):
 
 
 class LogStrategy(ABC):
-    """The log of all streams and tenants, to be read. Safe to share between threads."""
+    """Reads the log of all streams and tenants. Safe to share between threads."""
 
     @property
     @abstractmethod
     def last_position(self) -> Position | None:
-        """The last position assigned; None when none was."""
+        """The last position assigned; None if the log is empty."""
 
     @abstractmethod
     def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
-        """Return a reader of what comes after a position.
+        """Return a reader of the events after a position.
 
         Args:
             after: exclusive; 0 for the whole log.
-            selection: what of it.
+            selection: the events to read.
 
         Raises:
-            InvalidPositionError: negative, or one that the log has not reached.
+            InvalidPositionError: negative, or after the end of the log.
             ServiceError: AWS refused or did not answer.
         """
 
     def unsequenced(self) -> bool:
-        """Whether events are stored after the end of the log, as far as a cheap look shows.
+        """Whether a cheap look finds stored events without a position, after the end of the log.
 
-        Consumers ask this where the log ends, because no event ever comes out of it while no
-        sequencer runs. The first look of a log object that finds such events logs a warning.
+        Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
+        and no consumer gets an event. The first look that finds such events logs a warning.
 
-        What is promised: such events are found if the log is empty, if this process appended the
-        last of them, or if they follow the events of the log's newest streams. Others, such as
-        those of a new stream that another process appended, may stay unseen: `dynamo-es log
-        verify` finds all of them. While a sequencer runs, the answer may be True for the second
-        or so that it takes.
+        It finds them if the log is empty, if this process appended the last of them, or if they
+        follow the events of the log's newest streams. It may miss others, such as a new stream
+        of another process: `dynamo-es log verify` finds all. While a sequencer runs, the answer
+        may be True for the second or so that it takes.
 
-        Raises nothing: a look that fails has found nothing.
+        Raises nothing: a look that fails returns False.
         """
         return False
 
     @abstractmethod
-    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
-        """Yield the streams of a category that are in the log, and alive.
+    def tenants(self) -> Iterator[TenantId]:
+        """Yield each tenant that has, or had, a stream in the log, in any order.
+
+        A tenant whose streams are all deleted may be among them. Cost on DynamoDB: a scan of the
+        log's table, one request for each MB, each sent when the iterator gets there. Keep the
+        list if you need it often.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """Yield each category of a tenant that has, or had, a stream in the log, in any order.
+
+        None stands for the streams without a category. Cost: as `tenants`.
 
         Args:
-            category: theirs; None: of the streams without one.
-            tenant_id: theirs.
+            tenant_id: of the streams.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield the streams of a category that are in the log and not deleted.
+
+        Args:
+            category: of the streams; None: streams without one.
+            tenant_id: of the streams.
 
         Raises:
             ServiceError: AWS refused or did not answer.

@@ -1,4 +1,4 @@
-"""The contract of subscriptions: the log's events as they come, in batches."""
+"""The contract of subscriptions: batches of the log's events, as they come."""
 
 from __future__ import annotations
 
@@ -15,46 +15,47 @@ if TYPE_CHECKING:
 class SubscriptionStrategy(ABC):
     """Subscriptions to the log of all streams and tenants.
 
-    Each returns an iterator that never ends: a batch as soon as it is full, or at the time limit
-    what has come till then, which may be nothing. After an error, `next` goes on where it was.
+    Each method returns an iterator that never ends. It returns a batch as soon as the batch is
+    full; at the time limit it returns the events so far, perhaps none. After an error, `next`
+    goes on where it was.
 
-    Source: the interface of python-event-sourcery's backends, name for name; the choice of a
-    tenant is ours.
+    Source: the interface of python-event-sourcery's backends, with ``after`` for ``start_from``;
+    the tenant is an addition.
     """
 
     @abstractmethod
     def subscribe_to_all(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         *,
         tenant_id: TenantId | None = None,
     ) -> Iterator[list[RecordedRaw]]:
         """Subscribe to all events.
 
         Args:
-            start_from: position after which to begin; 0 for the beginning of the log.
+            after: position to begin after, exclusive; 0 is the beginning of the log.
             batch_size: most events of a batch, 1 or more.
-            timelimit: longest wait for a batch to fill, 0.1 s or more.
-            tenant_id: only events of that tenant; None: of all.
+            timelimit: longest wait for a batch to fill; a timedelta or seconds, 0.1 or more.
+            tenant_id: select the events of this tenant; None: of all tenants.
 
         Raises:
-            InvalidPositionError: negative, or one that the log has not reached.
+            InvalidPositionError: negative, or after the end of the log.
             InvalidSubscriptionError: a batch size or time limit out of range.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: a request per page of the log (many pages if there are many), and one
-        for every hundred commits with such events in them; while nothing comes, a request from
-        every 50 ms to every second.
+        Cost on DynamoDB: at most a request for each page of the log, and one for every hundred
+        commits with selected events; at the end of the log a request after 50 ms, later one
+        each second.
         """
 
     @abstractmethod
     def subscribe_to_category(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         category: str,
         *,
         tenant_id: TenantId | None = None,
@@ -64,9 +65,9 @@ class SubscriptionStrategy(ABC):
     @abstractmethod
     def subscribe_to_events(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         events: Collection[str],
         *,
         tenant_id: TenantId | None = None,

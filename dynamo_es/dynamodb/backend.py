@@ -186,8 +186,8 @@ class DynamoBackend(Backend):
         """A worker that gives what any process appends its positions in the log.
 
         It polls the events table's stream. ``with backend.sequencer.in_background():`` runs it in
-        a thread, ``.run(stop)`` until told to stop, ``.drain()`` until nothing comes any more. Not
-        needed where a Lambda function reads that stream, or the appending processes do it.
+        a thread, ``.run_forever(stop)`` until stopped, ``.run_once()`` until no record comes any
+        more. Not needed where a Lambda function reads that stream, or with inline sequencing.
         """
         from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 

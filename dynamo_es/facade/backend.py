@@ -14,6 +14,7 @@ from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
     from types import TracebackType
 
     from dynamo_es.contracts import (
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
-    from dynamo_es.projections.projection import Handler, Projection
+    from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
+    from dynamo_es.projections.run import Handler
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
@@ -105,7 +107,7 @@ class Backend:
     def subscriber(self) -> Subscriber:
         """The beginning of a subscription to typed events.
 
-        ``backend.subscriber.start_from(p).to_category("account").build_batch(100, timelimit=1)``
+        ``backend.subscriber.after(p).to_category("account").build_batch(100, timelimit=1)``
         """
         from dynamo_es.subscriptions.subscriber import Subscriber
 
@@ -123,7 +125,7 @@ class Backend:
         *,
         category: str | None = None,
         events: Iterable[type[Event]] | None = None,
-        start_from: Position = 0,
+        after: Position = 0,
         batch_size: int = 100,
         keep_unknown: bool = False,
     ) -> Projection:
@@ -137,7 +139,7 @@ class Backend:
             category: only the events of its streams.
             events: only those of these classes: under their names and aliases, with those of
                 their subclasses that are defined by the time it runs.
-            start_from: position to begin after the first time.
+            after: position to begin after while there is no checkpoint, exclusive.
             batch_size: events after which the checkpoint is saved at the latest.
             keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
 
@@ -161,7 +163,7 @@ class Backend:
             checkpoints=self.checkpoints,
             deserialize=lambda raw: self._typed.deserialize(raw, keep_unknown=keep_unknown),
             selection=selection,
-            start_from=start_from,
+            after=after,
             batch_size=batch_size,
         )
 
@@ -170,7 +172,7 @@ class Backend:
         name: str,
         read_model: ReadModel,
         *,
-        claim: float = 60.0,
+        lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> Projector:
         """Return what applies the events of single streams to a read model, each once.
@@ -178,11 +180,11 @@ class Backend:
         Args:
             name: text of at most 255 bytes without ``#``; its cursors are kept under it.
             read_model: called with an event and its stream's id.
-            claim: seconds for which a stream is its own, longer than one event takes.
+            lease: seconds that other processes stay out of a stream; longer than one event takes.
             keep_unknown: hand on a missing event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            InvalidSubscriptionError: a read model or claim that cannot be.
+            InvalidSubscriptionError: a read model or lease that cannot be.
             InvalidConsumerError: a name that cannot make a key.
         """
         from dynamo_es.projections.projector import Projector
@@ -193,7 +195,7 @@ class Backend:
             read_model,
             cursors=shared.cursors,
             event_store=self._event_store_of,
-            claim=claim,
+            lease=lease,
             keep_unknown=keep_unknown,
             clock=shared.clock,
             tenant_id=self._tenant_id,
@@ -262,7 +264,7 @@ class Backend:
             EventDefinitionError: one of the classes is not an event class that can be stored.
         """
         if category is not None and not isinstance(category, str):
-            raise InvalidSubscriptionError(f"A category is text, not {category!r}.")
+            raise InvalidSubscriptionError(f"category must be text, not {category!r}.")
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
 
     def chooser(

@@ -1,4 +1,4 @@
-"""One tenant's part of the log, for a backend that `in_tenant` returned: it cannot be widened."""
+"""One tenant's part of the log, for a backend that `in_tenant` returned."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TenantLog(LogStrategy):
-    """The log as one tenant reads it: positions are those of the whole log.
+    """Reads one tenant's events. Positions are those of the whole log.
 
     Attributes:
         log: the log of all tenants.
-        tenant_id: whose events are returned.
+        tenant_id: of the events.
     """
 
     log: LogStrategy
@@ -43,14 +43,27 @@ class TenantLog(LogStrategy):
         return self.log.reader(after, replace(selection, tenant_id=self.tenant_id))
 
     def unsequenced(self) -> bool:
-        """Whether events of any tenant are after the log's end; see `LogStrategy.unsequenced`."""
+        """Whether events of any tenant have no position yet; see `LogStrategy.unsequenced`."""
         return self.log.unsequenced()
 
-    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
-        """Yield the tenant's live streams of a category; see `LogStrategy.streams`.
+    def tenants(self) -> Iterator[TenantId]:
+        """Yield the only tenant that this log reads. Cost: no request."""
+        return iter((self.tenant_id,))
+
+    def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """Yield the tenant's categories in the log; see `LogStrategy.categories`.
 
         Raises:
-            InvalidSubscriptionError: another tenant's are asked for.
+            InvalidSubscriptionError: another tenant is given.
+        """
+        check_scope(tenant_id, self.tenant_id)
+        return self.log.categories(tenant_id)
+
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield the tenant's streams of a category; see `LogStrategy.streams`.
+
+        Raises:
+            InvalidSubscriptionError: another tenant is given.
         """
         check_scope(tenant_id, self.tenant_id)
         return self.log.streams(category, tenant_id)

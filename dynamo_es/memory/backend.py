@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class MemoryBackend(Backend):
-    """A store that lives as long as this object; for tests and for trying things out.
+    """A store in this object's memory, for tests and first steps.
 
-    Keeps the same contract as `DynamoBackend`, at no cost and without a network. Safe to
-    share between threads.
+    It behaves as `DynamoBackend` does, without a network, except that it has no tables: it
+    refuses ``transact_with``, and items of any size fit. Use `DynamoBackend.local()` to test
+    those. Safe to share between threads.
 
     Args:
         storage: what to serve; None (the default): a new, empty one.

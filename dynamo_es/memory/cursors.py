@@ -32,7 +32,7 @@ class MemoryCursors(CursorStrategy):
         self, followed: Followed, version: int, claimant: str, now: int, until: int
     ) -> int | None:
         """Claim a cursor; see `CursorStrategy.claim`."""
-        check_consumer(followed.consumer)
+        check_consumer(followed.name)
         with self._data.lock:
             cursors = self._data.cursors
             cursor = cursors.setdefault(_key(followed), Cursor(followed.generation))
@@ -44,7 +44,7 @@ class MemoryCursors(CursorStrategy):
                 return None
             held = cursor.claim
             if held is not None and not self._watch.is_over(_key(followed), held, now):
-                raise CursorBusyError(followed.consumer, followed.stream_id)
+                raise CursorBusyError(followed.name, followed.stream_id)
             if begins:
                 cursor.version = 0
             cursor.generation = followed.generation or cursor.generation
@@ -61,7 +61,7 @@ class MemoryCursors(CursorStrategy):
 
     def version(self, followed: Followed) -> int:
         """Return where a cursor is; see `CursorStrategy.version`."""
-        check_consumer(followed.consumer)
+        check_consumer(followed.name)
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
             if cursor is None or not _is_in(cursor.generation, followed.generation):
@@ -86,4 +86,4 @@ def _is_in(stored: int, asked: int) -> bool:
 
 def _key(followed: Followed) -> _Key:
     stream_id = followed.stream_id
-    return followed.consumer, followed.tenant_id, stream_id.category, stream_id.int
+    return followed.name, followed.tenant_id, stream_id.category, stream_id.int

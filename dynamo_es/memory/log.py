@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
-from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.memory.data import copy_event
 from dynamo_es.values import RecordedRaw, StreamId
 
@@ -41,6 +41,21 @@ class MemoryLog(LogStrategy):
         """Return a reader of what comes after a position; see `LogStrategy.reader`."""
         check_position(after, self.last_position or 0)
         return _Reader(self._data, after, selection)
+
+    def tenants(self) -> Iterator[TenantId]:
+        """Yield the tenants in the log; see `LogStrategy.tenants`."""
+        with self._data.lock:
+            found = dict.fromkeys(entry.identity[0] for entry in self._data.log)
+        return iter(found)
+
+    def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """Yield a tenant's categories in the log; see `LogStrategy.categories`."""
+        check_tenant(tenant_id)
+        with self._data.lock:
+            found = dict.fromkeys(
+                entry.identity[1] for entry in self._data.log if entry.identity[0] == tenant_id
+            )
+        return iter(found)
 
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
         """Yield the live streams of a category; see `LogStrategy.streams`."""

@@ -123,8 +123,7 @@ class MemoryStorage(StorageStrategy):
         check_append(stream_id, versioning, events)
         if transact_with:
             raise InvalidEnlistedWriteError(
-                "A store in memory has no tables that a write could go to: use "
-                "DynamoBackend.local() where writes go along with an append."
+                "transact_with needs tables, and MemoryBackend has none: use DynamoBackend.local()."
             )
         identity = self._identify(stream_id)
         if not events:

@@ -164,9 +164,9 @@ class EmfMetrics:
         self._send(lines)
 
     def progress(self, progress: ProgressOfConsumer, /) -> None:
-        """Take how far a projection is: ``catch_up(on_progress=metrics.progress)``."""
+        """Take how far a projection is: ``run_once(on_progress=metrics.progress)``."""
         with self._lock:
-            sums = self._sums.setdefault(("consumer", progress.consumer), _Sums())
+            sums = self._sums.setdefault(("consumer", progress.name), _Sums())
             lags = sums.values.setdefault("Lag", [])
             lags.append(progress.lag)
             lines = self._due(full=len(lags) >= MAX_VALUES)

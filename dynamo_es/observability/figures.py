@@ -15,10 +15,10 @@ ERRORS: Final = "Errors"
 
 
 class ProgressOfConsumer(Protocol):
-    """How far a consumer of the log is: the `Progress` of a projection, and what is like it."""
+    """How far a consumer of the log is: the report of a projection, or one like it."""
 
     @property
-    def consumer(self) -> str:
+    def name(self) -> str:
         """Its name."""
 
     @property

@@ -1,36 +1,40 @@
-"""The outbox of a backend, as its user has it."""
+"""The outbox of a backend: publishes the events that were chosen when they were appended."""
 
 from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
+from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
+from dynamo_es.contracts.functions import check_stop
 from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import Claim
+from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     ContentionError,
-    InvalidSubscriptionError,
     ThrottledError,
     UnavailableError,
 )
-from dynamo_es.outbox.handing import ROLE, handing
-from dynamo_es.outbox.run import Run
+from dynamo_es.outbox.publishing import checked_publisher
+from dynamo_es.outbox.run import OutboxReport, Run
 from dynamo_es.outbox.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from datetime import timedelta
     from threading import Event
 
     from dynamo_es.contracts import LogStrategy
     from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.outbox.run import OutboxReport, Publisher, Tries
-    from dynamo_es.values import Position
+    from dynamo_es.outbox.publishing import Publisher
+    from dynamo_es.outbox.run import Tries
+    from dynamo_es.values import Position, RecordedRaw
 
 _logger = logging.getLogger("dynamo_es")
 
@@ -38,10 +42,10 @@ DEFAULT_NAME: Final = "outbox"
 
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
-"""Seconds between two looks of `Outbox.run_forever`, when nothing comes."""
+"""Seconds between two runs of `Outbox.run_forever`, while no event comes."""
 
 _LOOK_EVERY: Final = 60.0
-"""Seconds between two looks for events that have no position, where the last found none."""
+"""Seconds between two looks for events that have no position, if the last look found none."""
 
 _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
@@ -49,19 +53,18 @@ _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 class Outbox:
     """Publishes the events that were chosen when they were appended, of all tenants.
 
-    Each is published at least once: once, unless a worker dies between publishing an event and
-    recording that it did, or a publisher takes longer than half the lease. A receiver can tell
-    repetitions by the event's uuid. Safe to share between threads.
+    Each event is published at least once. It is published twice only if a worker dies between
+    publishing it and recording that, or if a publisher takes longer than half the lease. A
+    receiver recognizes a repetition by the event's uuid. Safe to share between threads.
 
     Args:
-        strategy: keeps how far it is, and what failed.
+        strategy: keeps the position and the failed entries.
         log: holds the events.
-        deserialize: makes a record of the log an event of its class, by its tenant's means; takes
-            ``keep_unknown``.
-        name: of the outbox; each has a position and failed entries of its own.
-        clock: seconds since the epoch. Those of other workers need not agree with it.
-        new_id: makes up the name of a worker, unlike every other.
-        watch: what this process has seen of others' leases; None: nothing so far.
+        deserialize: makes a typed event of a record; takes ``keep_unknown``.
+        name: of the outbox; each has its own position and failed entries.
+        clock: returns seconds since the epoch. Clocks of other workers need not agree.
+        new_id: returns a new unique id for each run.
+        watch: the leases of other workers that this process has seen; None: none so far.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -86,11 +89,11 @@ class Outbox:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of this outbox."""
         return self._name
 
     def named(self, name: str) -> Self:
-        """Return another outbox with the same events: for another receiver, say.
+        """Return another outbox of the same events, for another receiver.
 
         Args:
             name: text of at most 255 bytes, without ``#``.
@@ -105,161 +108,206 @@ class Outbox:
             watch=self._watch,
         )
 
-    def run(
+    def run_once(
         self,
         publisher: Publisher,
         limit: int = 100,
         *,
         attempts: int = 3,
-        retry_delay: float = 1.0,
-        lease: float = 60.0,
+        retry_delay: timedelta | float = 1.0,
+        lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> OutboxReport:
-        """Publish what is there to be published, in the order of positions.
+        """Publish the events that are due, and then the new ones, in the order of positions.
 
-        First what failed before and is due again, then what is new. An event that cannot be
-        published does not hold up the others; one whose stream was deleted is dropped.
+        Due are events that failed before. An event that cannot be published does not hold up the
+        others; one whose stream was deleted is dropped.
 
         Args:
-            publisher: a plain function, called with a `Recorded` for each, or with a `RecordedRaw`
-                if its attribute ``as_stored`` is True, as that of the publishers in
-                `dynamo_es.aws_lambda` is: then no class is needed. An exception, as one of making
-                the event from what is stored, is a try in vain. What is no `Exception`, such as
-                `KeyboardInterrupt`, is no try; it ends the run, and is raised.
+            publisher: a plain function, called with a `Recorded` for each event. If its attribute
+                ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets
+                the `RecordedRaw`, and needs no event classes. An exception of the publisher, or
+                of making the typed event, is a failed try. A `BaseException` such as
+                `KeyboardInterrupt` ends the run without a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more; then it is dead until it is put back by
-                `retry`.
+            attempts: most tries of an event, 1 or more. Then the event is dead until `retry`.
             retry_delay: seconds between the first try and the second; each further wait is
-                twice the one before, up to a day. 0: it is tried again by the next run.
-            lease: seconds for which other workers stay out after each write of this one, 1 or
-                more. A publisher has to be done within half of it.
-            keep_unknown: give the publisher an event that no class here can take as an
-                `UnknownEvent`, as it is stored; without it, that is a try in vain.
+                twice the one before, up to a day. 0: the next run tries again.
+            lease: seconds that other workers stay out after each write of this one, 1 or more.
+                A publisher must return within half of that time.
+            keep_unknown: pass an event that no class here takes to the publisher as an
+                `UnknownEvent`, with its data as stored. Without it, that is a failed try.
 
         Returns:
-            What was done. Nothing, if another worker is at it.
+            What the run did: nothing, and ``busy``, if another worker has the lease.
 
         Raises:
-            InvalidSubscriptionError: the publisher cannot be called or is asynchronous, or a
-                number is out of range. One that returns an awaitable ends the run: nothing moves.
-            InvalidConsumerError: the outbox has a name that cannot make a key.
-            InvalidPositionError: the outbox is further than the log: another log, or one that was
-                restored.
-            ServiceError: AWS refused or did not answer. Run again; what was published just before
-                may be published again.
+            InvalidSubscriptionError: the publisher is asynchronous or not callable, or a number
+                is out of range. A publisher that returns an awaitable ends the run, and nothing
+                moves.
+            InvalidConsumerError: the outbox's name cannot be part of a key.
+            InvalidPositionError: the outbox is after the end of the log: the log is a different
+                or restored one.
+            ServiceError: AWS refused or did not answer. Run again; the event that was published
+                last may be published again.
 
-        Cost on DynamoDB: 1 request and a read of the log where nothing is to be done, and no
-        write; once a minute a look for events after the end of the log. Else 2 more, and a write
-        of 1 unit for each event that is published, of 4 to 6 for each try that fails and each
-        event that is published after such a try.
+        Cost on DynamoDB: without work 1 request and a read of the log, no write, and once a
+        minute a look for events after the end of the log. With work 2 requests more, a write of
+        1 unit for each event published, and writes of 4 to 6 units for each failed try and for
+        each event published after one.
         """
-        return self._run(
-            publisher, Terms(limit, attempts, retry_delay, lease), keep_unknown=keep_unknown
-        )
+        terms = Terms.of(limit, attempts, retry_delay, lease)
+        return self._run(self._checked(publisher, keep_unknown=keep_unknown), terms)
 
     def tries(
-        self, limit: int = 100, *, attempts: int = 3, retry_delay: float = 1.0, lease: float = 60.0
-    ) -> Tries[OutboxReport]:
-        """Return a run as a generator, for a caller who publishes by himself.
-
-        It yields what is to be published, as the log has it; send it the exception that failed
-        of, or None. It returns the report. Close it to leave the rest to another run.
-
-        Args and errors are those of `run`.
-        """
-        return self._new_run(Terms(limit, attempts, retry_delay, lease)).tries()
-
-    def run_forever(
         self,
-        publisher: Publisher,
-        stop: Event,
         limit: int = 100,
         *,
         attempts: int = 3,
-        retry_delay: float = 1.0,
-        lease: float = 60.0,
-    ) -> None:
-        """Run again and again until told to stop, which takes effect between two runs.
+        retry_delay: timedelta | float = 1.0,
+        lease: timedelta | float = 60.0,
+    ) -> Tries[OutboxReport]:
+        """Return a run as a generator, for callers that publish themselves.
 
-        Where there was nothing to do, or another worker is at it, it looks again after 0.1 s,
-        later after up to 1 s. Throttling, contention and a service that does not answer are
-        logged as warnings, and it goes on.
+        It yields a `RecordedRaw` for each event to publish. Send it the exception that publishing
+        raised, or None. It returns the report. Close it to leave the rest to another run.
+
+        Args and errors are those of `run_once`.
+        """
+        return self._new_run(Terms.of(limit, attempts, retry_delay, lease)).tries()
+
+    def run_forever(  # noqa: PLR0913 - chosen each by its name
+        self,
+        publisher: Publisher,
+        stop: Event | None = None,
+        limit: int = 100,
+        *,
+        attempts: int = 3,
+        retry_delay: timedelta | float = 1.0,
+        lease: timedelta | float = 60.0,
+        keep_unknown: bool = False,
+    ) -> OutboxReport:
+        """Run again and again until stopped.
+
+        Without work, or while another worker has the lease, it looks again after 0.1 s, later
+        after up to 1 s. It logs errors that pass (throttling, contention, lost connections) as
+        warnings, and tries again.
 
         Args:
-            publisher: see `run`.
-            stop: ends it when set.
-            limit: see `run`.
-            attempts: see `run`.
-            retry_delay: see `run`.
-            lease: see `run`.
+            publisher: see `run_once`, as for the other arguments.
+            stop: set it in another thread or a signal handler to return after the current run;
+                None: run until an error.
+            limit: most tries between two looks at ``stop``.
+            attempts: most tries of an event.
+            retry_delay: seconds between the first try and the second.
+            lease: seconds that other workers stay out after each write.
+            keep_unknown: pass on an event that no class here takes.
 
-        Raises: as `run`.
-        """
-        terms = Terms(limit, attempts, retry_delay, lease)
-        check_stop(stop)
-        wait = _SHORTEST_WAIT
-        while not stop.is_set():
-            try:
-                active = self._run(publisher, terms).active
-            except _PASSING as error:
-                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
-                active, wait = False, _LONGEST_WAIT
-            if active:
-                wait = _SHORTEST_WAIT
-            elif stop.wait(wait):
-                return
-            else:
-                wait = min(wait * 2, _LONGEST_WAIT)
-
-    def entries(self) -> list[OutboxEntry]:
-        """Return the events that failed and were not published since, dead or not, by position.
+        Returns:
+            The work of all runs in one report; position and flags are those of the last run.
 
         Raises:
-            InvalidConsumerError: the outbox has a name that cannot make a key.
+            Exception: the errors of `run_once`, without those that pass.
+        """
+        terms = Terms.of(limit, attempts, retry_delay, lease)
+        publish = self._checked(publisher, keep_unknown=keep_unknown)
+        stop = Flag() if stop is None else stop
+        check_stop(stop)
+        return self._run_until(stop, publish, terms)
+
+    @contextmanager
+    def in_background(
+        self,
+        publisher: Publisher,
+        limit: int = 100,
+        *,
+        attempts: int = 3,
+        retry_delay: timedelta | float = 1.0,
+        lease: timedelta | float = 60.0,
+        keep_unknown: bool = False,
+    ) -> Iterator[Self]:
+        """Run in a thread within the context: ``with outbox.in_background(publish):``.
+
+        Args are those of `run_forever`; the publisher is called in that thread.
+
+        Raises:
+            Exception: at the end of the context, the error that ended the thread.
+        """
+        terms = Terms.of(limit, attempts, retry_delay, lease)
+        publish = self._checked(publisher, keep_unknown=keep_unknown)
+        with in_thread(
+            lambda stop: self._run_until(stop, publish, terms), f"Outbox {self._name!r}"
+        ):
+            yield self
+
+    def entries(self) -> list[OutboxEntry]:
+        """Return the events that failed and are not published yet, dead or not, by position.
+
+        Raises:
+            InvalidConsumerError: the outbox's name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return self._strategy.entries(self._name)
 
     def retry(self, position: Position) -> None:
-        """Put an entry back: the next run tries it, and as often as a new one.
+        """Put an entry back: the next run tries it, as often as a new event.
 
         Raises:
-            UnknownOutboxEntryError: nothing at that position failed, or it was published since.
+            UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
+                is published by now.
             InvalidPositionError: negative.
             InvalidConsumerError, ServiceError: as `entries`.
         """
         check_position(position)
-        self._strategy.retry(self._name, position, self._now())
+        self._strategy.retry(self._name, position, self._now_ms())
 
     def retry_all(self) -> int:
-        """Put all dead entries back; return how many. Those that wait are left as they are.
+        """Put all dead entries back and return their number. Waiting entries do not change.
 
         Raises: as `entries`.
         """
         dead = [entry for entry in self.entries() if entry.dead]
         for entry in dead:
-            self._strategy.retry(self._name, entry.position, self._now())
+            self._strategy.retry(self._name, entry.position, self._now_ms())
         return len(dead)
 
-    def _run(
-        self, publisher: Publisher, terms: Terms, *, keep_unknown: bool = False
+    def _checked(
+        self, publisher: Publisher, *, keep_unknown: bool
+    ) -> Callable[[RecordedRaw], None]:
+        return checked_publisher(publisher, self._deserialize, keep_unknown=keep_unknown)
+
+    def _run(self, publish: Callable[[RecordedRaw], None], terms: Terms) -> OutboxReport:
+        return self._new_run(terms).go(publish)
+
+    def _run_until(
+        self, stop: Event, publish: Callable[[RecordedRaw], None], terms: Terms
     ) -> OutboxReport:
-        if not callable(publisher):
-            raise InvalidSubscriptionError(
-                f"A publisher is called with each event; {publisher!r} cannot be."
-            )
-        refuse_asynchronous(publisher, ROLE)
-        hand_over = handing(publisher, self._deserialize, keep_unknown=keep_unknown)
-        return self._new_run(terms).go(hand_over)
+        total = OutboxReport(name=self._name)
+        wait = _SHORTEST_WAIT
+        while not stop.is_set():
+            try:
+                report = self._run(publish, terms)
+            except _PASSING as error:
+                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
+                active, wait = False, _LONGEST_WAIT
+            else:
+                total, active = total.followed_by(report), report.active
+            if active:
+                wait = _SHORTEST_WAIT
+            elif stop.wait(wait):
+                break
+            else:
+                wait = min(wait * 2, _LONGEST_WAIT)
+        return total
 
     def _new_run(self, terms: Terms) -> Run:
         claim = Claim(self._name, self._new_id())
         return Run(
-            self._strategy, self._log, claim, terms, self._now, self._watch, self._look_further
+            self._strategy, self._log, claim, terms, self._now_ms, self._watch, self._look_further
         )
 
     def _look_further(self) -> bool:
-        """Look for events after the end of the log; where none were, not again for a minute."""
+        """Look for events after the end of the log; wait a minute if the last look found none."""
         now = self._clock()
         if now < self._look_at:
             return False
@@ -267,5 +315,5 @@ class Outbox:
         self._look_at = 0.0 if found else now + _LOOK_EVERY
         return found
 
-    def _now(self) -> int:
+    def _now_ms(self) -> int:
         return int(self._clock() * 1000)

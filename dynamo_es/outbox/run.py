@@ -1,96 +1,79 @@
-"""One run of an outbox: takes the lease, publishes what is due and what is new, gives it back.
+"""One run of an outbox: takes the lease, publishes due and new events, gives the lease back.
 
-Every try is recorded before the next one begins, by a write that only the holder of the lease
-can make. What is published is recorded after it was: a worker that dies in between has
-published once what the next one publishes again. Nothing else is published twice, as long as
-no publisher takes longer than half the lease, and nothing is left out.
+The run records every try before it begins the next one, by a write that only the holder of the
+lease can make. It records an event after publishing it. If the worker dies between the two, the
+next worker publishes that event again. No other event is published twice, as long as no
+publisher takes longer than half the lease, and no event is left out.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import AsynchronousFunctionError
-from dynamo_es.outbox.finding import Finder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from dynamo_es.contracts import LogReader, LogStrategy
     from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
-    from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.terms import Terms
     from dynamo_es.values import Position, RecordedRaw
 
 _logger = logging.getLogger("dynamo_es")
 
 
-class StoredPublisher(Protocol):
-    """Publishes one event as it is stored. It needs no class of it.
-
-    Attributes:
-        as_stored: True, which tells this publisher from one of typed events.
-    """
-
-    as_stored: Literal[True]
-
-    def __call__(self, record: RecordedRaw, /) -> Any:
-        """Publish an event; an exception: it could not."""
-
-
-Publisher: TypeAlias = Callable[["Recorded"], Any] | StoredPublisher
-"""Publishes one event; what it returns does not matter. An exception: it could not."""
-
 T = TypeVar("T")
 
 Tries: TypeAlias = "Generator[RecordedRaw, Exception | None, T]"
-"""A run, try by try: yields what to publish, and is sent what it failed of, or None."""
+"""A run, try by try: yields records to publish; send it the exception, or None."""
 
 MAX_ERROR_CHARACTERS: Final = 500
-"""Of the text kept of an error."""
+"""Longest error text that an entry keeps."""
 
 WORTH_A_WRITE: Final = 1000
-"""Positions without anything to publish, that the outbox is moved over for their own sake."""
+"""Positions without an event to publish, after which the outbox moves all the same."""
 
 _CHOSEN: Final = Selection(outbox=True)
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxReport:
-    """What a run has done.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxReport(WorkerReport):
+    """What a run of an outbox did. `handled` counts the events that it published.
 
     Attributes:
-        sent: events that were published, and recorded as such.
-        failed: tries in vain.
-        dead: events of those that were tried for the last time, and given up.
-        dropped: failed events that were not tried again, because their streams were deleted.
-        busy: whether another worker had the lease, or took it in the middle.
-        position: up to here everything was tried.
-        unsequenced: whether events were found after the end of the log, where it was reached; see
-            `LogStrategy.unsequenced`. They are published when they have a position.
-        passed_over: commits that were passed over, because they cannot be read; each is logged as
-            an error.
+        dead: failed tries that were the last: those events are tried again only after `retry`.
+        dropped: failed events that are not tried again, because their streams were deleted.
+        busy: whether another worker has the lease, or took it during the run.
     """
 
-    sent: int
-    failed: int
-    dead: int
-    dropped: int
-    busy: bool
-    position: Position
-    unsequenced: bool = False
-    passed_over: int = 0
+    dead: int = 0
+    dropped: int = 0
+    busy: bool = False
 
     @property
     def active(self) -> bool:
-        """Whether anything was done."""
-        return bool(self.sent or self.failed or self.dropped)
+        """Whether the run did anything."""
+        return bool(self.handled or self.failed or self.dropped)
+
+    def followed_by(self, later: OutboxReport) -> OutboxReport:
+        """Return one report of this run and a later one."""
+        return replace(
+            later,
+            handled=self.handled + later.handled,
+            failed=self.failed + later.failed,
+            passed_over=self.passed_over + later.passed_over,
+            dead=self.dead + later.dead,
+            dropped=self.dropped + later.dropped,
+        )
 
 
 class _LeaseLostError(Exception):
@@ -98,16 +81,16 @@ class _LeaseLostError(Exception):
 
 
 class Run:
-    """One run. To be used once.
+    """One run. Use it once.
 
     Args:
         strategy: keeps the state of the outbox.
         log: holds the events.
-        claim: of this run.
-        terms: what it keeps to.
-        clock: milliseconds since the epoch.
-        watch: what this process has seen of others' leases.
-        further: looks for events after the end of the log; see `LogStrategy.unsequenced`.
+        claim: identifies this run.
+        terms: how it publishes.
+        now_ms: returns milliseconds since the epoch.
+        watch: the leases of other workers that this process has seen.
+        look_further: looks for events after the end of the log; see `LogStrategy.unsequenced`.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
@@ -116,29 +99,29 @@ class Run:
         log: LogStrategy,
         claim: Claim,
         terms: Terms,
-        clock: Callable[[], int],
+        now_ms: Callable[[], int],
         watch: LeaseWatch,
-        further: Callable[[], bool],
+        look_further: Callable[[], bool],
     ) -> None:
         self._strategy = strategy
         self._log = log
         self._claim = claim
         self._terms = terms
-        self._clock = clock
+        self._now_ms = now_ms
         self._watch = watch
-        self._further = further
-        self._sent = self._failed = self._dead = self._dropped = 0
-        # Where the outbox stands, and what may be said of it although it is not yet.
+        self._look_further = look_further
+        self._published = self._failed = self._dead = self._dropped = 0
+        # The position that is stored, and the one that may be.
         self._recorded: Position = 0
         self._tried: Position = 0
-        self._leased_until = 0
+        self._leased_until_ms = 0
         self._reader: LogReader | None = None
 
     def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
-        """Publish what there is; see `Outbox.run`.
+        """Publish due and new events; see `Outbox.run_once`.
 
         Args:
-            publish: makes an event of a record, and publishes it.
+            publish: publishes a record.
         """
         error: Exception | None = None
         with closing(self.tries()) as tries:
@@ -150,34 +133,34 @@ class Run:
                 try:
                     publish(record)
                 except AsynchronousFunctionError:
-                    raise  # no try at all: whatever it is given, it would publish nothing
-                except Exception as failure:  # noqa: BLE001 - whatever it is, the others come next
+                    raise  # not a try: it would never publish any event
+                except Exception as failure:  # noqa: BLE001 - the other events come next
                     error = failure
                 else:
                     error = None
 
     def tries(self) -> Tries[OutboxReport]:
-        """Yield what there is to be published, one record after the other; see `Outbox.tries`."""
-        now = self._clock()
-        state = self._strategy.look(self._claim.outbox, now)
+        """Yield due and new records, one after the other; see `Outbox.tries`."""
+        now_ms = self._now_ms()
+        state = self._strategy.look(self._claim.outbox, now_ms)
         self._recorded = state.position
         lease = state.lease
-        if lease is not None and not self._watch.is_over(lease.holder, lease, now):
+        if lease is not None and not self._watch.is_over(lease.holder, lease, now_ms):
             return self._report(busy=True)
         reader = self._reader = self._log.reader(state.position, _CHOSEN)
         records = reader.read()
         idle = not state.due and not records
-        unsequenced = idle and self._further()
+        unsequenced = idle and self._look_further()
         if idle and reader.position - state.position < WORTH_A_WRITE:
             return self._report(unsequenced=unsequenced)
-        until = self._next_lease()
-        taken = self._strategy.take(self._claim, now, until, lease)
+        until_ms = self._next_lease()
+        taken = self._strategy.take(self._claim, now_ms, until_ms, lease)
         if taken is None:
             return self._report(busy=True)
-        self._leased_until = until
+        self._leased_until_ms = until_ms
         self._recorded = self._tried = taken
         try:
-            if taken != state.position:  # others were at work since we looked
+            if taken != state.position:  # another worker ran since we looked
                 reader = self._reader = self._log.reader(taken, _CHOSEN)
                 records = reader.read()
             yield from self._work(state, reader, records)
@@ -196,9 +179,9 @@ class Run:
         self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]
     ) -> Tries[None]:
         if state.due:
-            # Again, now that nobody else changes them: another worker may have just sent them.
-            finder = Finder(self._log, _CHOSEN)
-            for entry in self._strategy.look(self._claim.outbox, self._clock()).due:
+            # Look again under the lease: another worker may have just published them.
+            finder = _Finder(self._log)
+            for entry in self._strategy.look(self._claim.outbox, self._now_ms()).due:
                 if self._tries >= self._terms.limit:
                     break
                 record = finder.find(entry.position)
@@ -220,7 +203,7 @@ class Run:
         if error is None:
             self._tried = record.position
             self._keep(self._strategy.move(self._claim, record.position, self._next_lease()))
-            self._sent += 1
+            self._published += 1
         else:
             self._keep_failed(record, 0, error, record.position)
             self._tried = record.position
@@ -231,23 +214,23 @@ class Run:
         if record is not None and error is not None:
             self._keep_failed(record, entry.attempts, error, self._recorded)
             return
-        until = self._next_lease()
-        self._keep(self._strategy.settle(self._claim, self._recorded, until, entry.position))
+        until_ms = self._next_lease()
+        self._keep(self._strategy.settle(self._claim, self._recorded, until_ms, entry.position))
         if record is None:
             self._dropped += 1
         else:
-            self._sent += 1
+            self._published += 1
 
     def _deliver(self, record: RecordedRaw) -> Tries[Exception | None]:
-        """Have an event published; return what that failed of."""
-        if self._leased_until - self._clock() < self._terms.lease_ms / 2:
+        """Have an event published; return the exception that publishing raised."""
+        if self._leased_until_ms - self._now_ms() < self._terms.lease_ms / 2:
             self._keep(self._strategy.move(self._claim, self._recorded, self._next_lease()))
         return (yield record)
 
     def _keep_failed(
-        self, record: RecordedRaw, before: int, error: Exception, upto: Position
+        self, record: RecordedRaw, tried: int, error: Exception, position: Position
     ) -> None:
-        attempts = before + 1
+        attempts = tried + 1
         event = record.entry
         entry = OutboxEntry(
             position=record.position,
@@ -257,7 +240,7 @@ class Run:
             attempts=attempts,
             last_error=describe_error(error)[:MAX_ERROR_CHARACTERS],
             dead=attempts >= self._terms.attempts,
-            due_at=self._clock() + self._terms.delay_ms(attempts),
+            due_at=self._now_ms() + self._terms.delay_ms(attempts),
         )
         _logger.warning(
             "Outbox %s: publishing the event at position %d failed (%d of %d): %s",
@@ -267,34 +250,59 @@ class Run:
             self._terms.attempts,
             entry.last_error,
         )
-        self._keep(self._strategy.fail(self._claim, upto, self._next_lease(), entry))
+        self._keep(self._strategy.fail(self._claim, position, self._next_lease(), entry))
         self._failed += 1
         self._dead += entry.dead
 
     @property
     def _tries(self) -> int:
-        return self._sent + self._failed
+        return self._published + self._failed
 
     def _next_lease(self) -> int:
-        self._renewal = self._clock() + self._terms.lease_ms
-        return self._renewal
+        self._renewed_until_ms = self._now_ms() + self._terms.lease_ms
+        return self._renewed_until_ms
 
-    def _keep(self, held: bool) -> None:  # noqa: FBT001 - the reply to a write, passed on
+    def _keep(self, held: bool) -> None:  # noqa: FBT001 - the reply to a write
         if not held:
             raise _LeaseLostError
-        self._leased_until = self._renewal
+        self._leased_until_ms = self._renewed_until_ms
 
     def _unrecorded(self) -> Position | None:
         return self._tried if self._tried > self._recorded else None
 
     def _report(self, *, busy: bool = False, unsequenced: bool = False) -> OutboxReport:
         return OutboxReport(
-            self._sent,
-            self._failed,
-            self._dead,
-            self._dropped,
-            busy,
-            self._recorded,
-            unsequenced,
-            0 if self._reader is None else self._reader.passed_over,
+            name=self._claim.outbox,
+            position=self._recorded,
+            handled=self._published,
+            failed=self._failed,
+            unsequenced=unsequenced,
+            passed_over=0 if self._reader is None else self._reader.passed_over,
+            dead=self._dead,
+            dropped=self._dropped,
+            busy=busy,
         )
+
+
+class _Finder:
+    """Finds events at rising positions; reads each piece of the log once."""
+
+    def __init__(self, log: LogStrategy) -> None:
+        self._log = log
+        self._records: dict[Position, RecordedRaw] = {}
+        self._reached: Position = 0
+
+    def find(self, position: Position) -> RecordedRaw | None:
+        """Return the event at a position, above the one before; None: it is not there.
+
+        It is gone for good if the log was `reached` up to its position.
+        """
+        if position > self._reached:
+            reader = self._log.reader(position - 1, _CHOSEN)
+            self._records = {record.position: record for record in reader.read()}
+            self._reached = reader.position
+        return self._records.get(position)
+
+    def reached(self, position: Position) -> bool:
+        """Whether the log was read up to a position: a read may lag after a write."""
+        return position <= self._reached

@@ -1,57 +1,60 @@
-"""How a run publishes: how much, how often, with which waits."""
+"""How a run publishes: how many tries, with which waits and which lease."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
+from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 
-_LONGEST_DELAY: Final = 24 * 60 * 60 * 1000
-"""Between two tries, in milliseconds: doubling ends there."""
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+_LONGEST_DELAY_MS: Final = 24 * 60 * 60 * 1000
+"""Between two tries of an event: doubling ends there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a run keeps to.
+    """How a run publishes.
 
     Attributes:
-        limit: most tries of a run.
+        limit: most tries of the run.
         attempts: most tries of an entry.
-        retry_delay: seconds between the first try of an entry and the second; each further wait
-            is twice the one before, up to a day.
-        lease: seconds a worker has the outbox for itself, from its last write on.
-
-    Raises:
-        InvalidSubscriptionError: one of them out of range.
+        retry_delay_ms: milliseconds between the first try of an entry and the second; each
+            further wait is twice the one before, up to a day.
+        lease_ms: milliseconds that the lease lasts after each write.
     """
 
     limit: int
     attempts: int
-    retry_delay: float
-    lease: float
+    retry_delay_ms: float
+    lease_ms: int
 
-    def __post_init__(self) -> None:
-        for name in ("limit", "attempts"):
-            value = getattr(self, name)
+    @classmethod
+    def of(
+        cls, limit: int, attempts: int, retry_delay: timedelta | float, lease: timedelta | float
+    ) -> Self:
+        """Return the terms that a caller gave, with durations in seconds.
+
+        Raises:
+            InvalidSubscriptionError: an argument out of range.
+        """
+        for name, value in (("limit", limit), ("attempts", attempts)):
             if type(value) is not int or value < 1:
                 raise InvalidSubscriptionError(
-                    f"{name} is a number of tries, 1 or more; not {value!r}."
+                    f"{name} must be an integer of 1 or more, not {value!r}."
                 )
-        for name, least in (("retry_delay", 0), ("lease", 1)):
-            value = getattr(self, name)
-            if type(value) not in {int, float} or not least <= value < float("inf"):
-                raise InvalidSubscriptionError(
-                    f"{name} is a number of seconds, {least} or more; not {value!r}."
-                )
-
-    @property
-    def lease_ms(self) -> int:
-        """The lease in milliseconds."""
-        return int(self.lease * 1000)
+        return cls(
+            limit,
+            attempts,
+            seconds_of("retry_delay", retry_delay) * 1000,
+            int(seconds_of("lease", lease, 1) * 1000),
+        )
 
     def delay_ms(self, attempts: int) -> int:
-        """Return the wait after so many tries in vain, 1 or more, in milliseconds."""
-        # Doubled more often, it is a day anyhow; and no number gets too large.
-        doubled = self.retry_delay * 1000 * 2 ** min(attempts - 1, 40)
-        return int(min(doubled, _LONGEST_DELAY))
+        """Return the wait after a number of failed tries, 1 or more, in milliseconds."""
+        # The cap keeps the number small; 40 doublings of a millisecond take longer than a day.
+        doubled = self.retry_delay_ms * 2 ** min(attempts - 1, 40)
+        return int(min(doubled, _LONGEST_DELAY_MS))

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from uuid import uuid4
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import check_consumer, check_scope
+from dynamo_es.contracts.checks import check_consumer, check_scope, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from uuid import UUID
 
     from dynamo_es.contracts import CursorStrategy
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-DEFAULT_CLAIM: Final = 60.0
-"""Seconds for which a projector has a stream to itself, unless it renews that."""
+DEFAULT_LEASE: Final = 60.0
+"""Seconds that a projector has a stream to itself, unless it renews its lease."""
 
-_ROLE: Final = "A read model"
+_ROLE: Final = "read_model"
+_SHORTEST_LEASE: Final = 0.001
 _ANYWHERE: Final = 10**18
 """Above every version: to claim a cursor for an event that does not say where it is."""
 _LARGEST_LOOK: Final = 1024
@@ -73,7 +75,8 @@ class Projector:
         read_model: what to call with each event.
         cursors: where its places are kept.
         event_store: loads what is missing, of a tenant.
-        claim: seconds for which a claim lasts; longer than the read model takes for one event.
+        lease: seconds that other processes stay out of a stream after a write of this one; a
+            timedelta or a number, longer than the read model takes for one event.
         keep_unknown: give the read model an event whose name no class has as an `UnknownEvent`.
         clock: seconds since the epoch.
         tenant_id: of events that come without one.
@@ -92,7 +95,7 @@ class Projector:
         *,
         cursors: CursorStrategy,
         event_store: Callable[[TenantId], EventStore],
-        claim: float = DEFAULT_CLAIM,
+        lease: timedelta | float = DEFAULT_LEASE,
         keep_unknown: bool = False,
         clock: Callable[[], float] = time.time,
         tenant_id: TenantId = DEFAULT_TENANT,
@@ -100,17 +103,14 @@ class Projector:
     ) -> None:
         check_consumer(name)
         if not callable(read_model):
-            raise InvalidSubscriptionError(
-                f"A read model is called with events: {read_model!r} cannot be."
-            )
+            raise InvalidSubscriptionError(f"read_model must be callable, not {read_model!r}.")
         refuse_asynchronous(read_model, _ROLE)
-        if not claim > 0:
-            raise InvalidSubscriptionError(f"A claim lasts some seconds, not {claim!r}.")
+        lease_s = seconds_of("lease", lease, _SHORTEST_LEASE)
         self.name = name
         self._read_model = read_model
         self._cursors = cursors
         self._event_store = event_store
-        self._claim = claim
+        self._lease_s = lease_s
         self._keep_unknown = keep_unknown
         self._clock = clock
         self._tenant_id = tenant_id
@@ -224,9 +224,9 @@ class Projector:
         if not isinstance(steps, Sequence) or not steps:
             raise InvalidSubscriptionError("steps must be a list of one step or more.")
         claimant = uuid4().hex
-        now = self._milliseconds()
+        now_ms = self._now_ms()
         last = _ANYWHERE if first is None else first + len(steps) - 1
-        at = self._cursors.claim(followed, last, claimant, now, now + self._claimed())
+        at = self._cursors.claim(followed, last, claimant, now_ms, now_ms + self._lease_ms)
         if at is None:
             return
         done, lost = at, False
@@ -234,12 +234,12 @@ class Projector:
             for place, step in enumerate(self._missing(followed, at, first, steps), at + 1):
                 if stopped():
                     break
-                if self._milliseconds() - now > self._claimed() / 2:
-                    now = self._milliseconds()
-                    if not self._cursors.renew(followed, done, claimant, now + self._claimed()):
+                if self._now_ms() - now_ms > self._lease_ms / 2:
+                    now_ms = self._now_ms()
+                    if not self._cursors.renew(followed, done, claimant, now_ms + self._lease_ms):
                         # Another one went on from here, or will: what is left is not done.
                         lost = True
-                        raise CursorBusyError(followed.consumer, followed.stream_id)
+                        raise CursorBusyError(followed.name, followed.stream_id)
                 apply(place, step.event)
                 done = place
         finally:
@@ -247,9 +247,9 @@ class Projector:
                 _log.warning(
                     "Read model %r, stream %s: the claim ran out while an event was applied, and "
                     "another process may apply it again. Raise claim above %.0f s.",
-                    followed.consumer,
+                    followed.name,
                     followed.stream_id,
-                    self._claim,
+                    self._lease_s,
                 )
 
     def _apply(self, followed: Followed, version: int | None, wrapped: WrappedEvent[Any]) -> int:
@@ -299,10 +299,11 @@ class Projector:
         )
         return [Step(uuid, event) for uuid, event in found]
 
-    def _claimed(self) -> int:
-        return int(self._claim * 1000)
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._lease_s * 1000)
 
-    def _milliseconds(self) -> int:
+    def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
 

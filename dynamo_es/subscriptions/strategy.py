@@ -1,26 +1,26 @@
-"""Subscriptions over any log: batches as they fill, or as the time runs out."""
+"""Subscriptions over any log: a batch is returned when it is full, or at the time limit."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Collection, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks import check_kind, seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from dynamo_es.contracts import LogReader, LogStrategy
     from dynamo_es.values import Position, TenantId
 
-LEAST_TIMELIMIT: Final = timedelta(milliseconds=100)
-"""Shorter ones would ask the log more often than it is worth."""
+SHORTEST_TIMELIMIT: Final = 0.1
+"""Seconds; a shorter one would only cost more requests."""
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -32,9 +32,9 @@ class LogSubscriptions(SubscriptionStrategy):
     """Subscriptions to a log. Safe to share between threads; a subscription is not.
 
     Args:
-        log: what is subscribed to.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
+        log: holds the events.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits a number of seconds.
     """
 
     def __init__(
@@ -50,33 +50,33 @@ class LogSubscriptions(SubscriptionStrategy):
 
     def subscribe_to_all(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         *,
         tenant_id: TenantId | None = None,
     ) -> Subscription:
         """Subscribe to all events; see `SubscriptionStrategy.subscribe_to_all`."""
-        return self.subscribe(start_from, batch_size, timelimit, Selection(tenant_id=tenant_id))
+        return self.subscribe(after, batch_size, timelimit, Selection(tenant_id=tenant_id))
 
     def subscribe_to_category(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         category: str,
         *,
         tenant_id: TenantId | None = None,
     ) -> Subscription:
         """Subscribe to a category; see `SubscriptionStrategy.subscribe_to_category`."""
         selection = Selection(category=category, tenant_id=tenant_id)
-        return self.subscribe(start_from, batch_size, timelimit, selection)
+        return self.subscribe(after, batch_size, timelimit, selection)
 
     def subscribe_to_events(
         self,
-        start_from: Position,
+        after: Position,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit: timedelta | float,
         events: Collection[str],
         *,
         tenant_id: TenantId | None = None,
@@ -86,44 +86,42 @@ class LogSubscriptions(SubscriptionStrategy):
         if isinstance(events, str):
             raise InvalidSubscriptionError(f"events is a list of names, such as [{events!r}].")
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
-        return self.subscribe(start_from, batch_size, timelimit, selection)
+        return self.subscribe(after, batch_size, timelimit, selection)
 
     def subscribe(
-        self, start_from: Position, batch_size: int, timelimit: timedelta, selection: Selection
+        self, after: Position, batch_size: int, timelimit: timedelta | float, selection: Selection
     ) -> Subscription:
         """Subscribe to any selection; see `SubscriptionStrategy.subscribe_to_all`."""
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(
-                f"A batch has 1 event or more: {batch_size!r} is no size of it."
+                f"batch_size must be an integer of 1 or more, not {batch_size!r}."
             )
-        if not isinstance(timelimit, timedelta) or timelimit < LEAST_TIMELIMIT:
-            raise InvalidSubscriptionError(
-                f"A time limit is a timedelta of at least 100 milliseconds, not {timelimit!r}."
-            )
+        check_kind("selection", selection, Selection, InvalidSubscriptionError)
+        timelimit_s = seconds_of("timelimit", timelimit, SHORTEST_TIMELIMIT)
         if selection.category is not None and not isinstance(selection.category, str):
-            raise InvalidSubscriptionError(f"A category is text, not {selection.category!r}.")
+            raise InvalidSubscriptionError(f"category must be text, not {selection.category!r}.")
         if selection.event_names is not None and not selection.event_names:
             raise InvalidSubscriptionError(
-                "No name of an event is given, so nothing would ever be chosen: name one."
+                "events is empty, which would select no event: give one name or more, or None."
             )
-        reader = self._log.reader(start_from, selection)
+        reader = self._log.reader(after, selection)
         return Subscription(
-            reader, batch_size, timelimit, self._monotonic, self._sleep, self._log.unsequenced
+            reader, batch_size, timelimit_s, self._monotonic, self._sleep, self._log.unsequenced
         )
 
 
 class Subscription(Iterator[list[RecordedRaw]]):
-    """Batches of events as they come, for ever; for one thread.
+    """Yields batches of events as they come, and never ends. Use it in one thread.
 
-    An error of the log comes out of `next`; calling it again goes on without a loss. Where the log
-    ends, a warning is logged once if events are found that have no position yet.
+    `next` raises the errors of the log; call it again, and no event is lost. At the end of the
+    log, a subscription looks once a minute for events that have no position yet.
 
     Args:
-        reader: where the events come from.
+        reader: reads the events.
         batch_size: most events of a batch.
-        timelimit: longest wait for it to fill.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
+        timelimit_s: seconds to wait for a batch to fill.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits a number of seconds.
         unsequenced: looks for events after the end of the log; see `LogStrategy.unsequenced`.
     """
 
@@ -131,14 +129,14 @@ class Subscription(Iterator[list[RecordedRaw]]):
         self,
         reader: LogReader,
         batch_size: int,
-        timelimit: timedelta,
+        timelimit_s: float,
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         unsequenced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader = reader
         self._batch_size = batch_size
-        self._timelimit = timelimit.total_seconds()
+        self._timelimit_s = timelimit_s
         self._monotonic = monotonic
         self._sleep = sleep
         self._ready: deque[RecordedRaw] = deque()
@@ -148,11 +146,11 @@ class Subscription(Iterator[list[RecordedRaw]]):
 
     @property
     def position(self) -> Position:
-        """Everything up to here was returned, or is not what is subscribed to."""
+        """The subscription has returned every selected event up to here."""
         return self._ready[0].position - 1 if self._ready else self._reader.position
 
     def __next__(self) -> list[RecordedRaw]:
-        deadline = self._monotonic() + self._timelimit
+        deadline = self._monotonic() + self._timelimit_s
         while len(self._ready) < self._batch_size:
             if piece := self._reader.read():
                 self._ready += piece
@@ -168,7 +166,7 @@ class Subscription(Iterator[list[RecordedRaw]]):
         return [self._ready.popleft() for _ in range(count)]
 
     def _look_further(self) -> None:
-        """Look now and then for events that the log does not have yet."""
+        """Look once a minute for events that have no position yet."""
         now = self._monotonic()
         if self._look_at is None or now >= self._look_at:
             self._look_at = now + _LOOK_EVERY

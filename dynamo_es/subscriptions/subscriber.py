@@ -1,10 +1,10 @@
-"""Subscribing to typed events, one choice after the other."""
+"""Subscribes to typed events: ``subscriber.after(0).to_category("account").build_iter(1)``."""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_position, check_scope
@@ -13,6 +13,7 @@ from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
@@ -22,124 +23,133 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST: Final = 86_400.0
-"""Seconds; whoever waits for a day may as well ask again."""
-
 
 @dataclass(frozen=True, slots=True)
-class Subscriber:
-    """Begins a subscription: ``backend.subscriber.start_from(p).to_category("account")``.
-
-    Every choice returns a new object: one may be kept and used again.
+class _Choice:
+    """The events that a subscriber selects.
 
     Attributes:
-        subscriptions: to raw events.
-        registry: names of the event classes.
-        deserialize: between raw and typed events; with whether to keep unknown ones.
-        selection: what is chosen so far, but for the classes.
-        position: where it begins.
-        classes: event classes that are chosen; None: all.
-        scope: the only tenant whose events may be chosen; None: all tenants' may.
+        after: position to begin after.
+        selection: category and tenant.
+        classes: event classes; None: all.
     """
 
-    subscriptions: LogSubscriptions
-    registry: EventRegistry
-    deserialize: Callable[[RecordedRaw, bool], Recorded]
+    after: Position = 0
     selection: Selection = EVERYTHING
-    position: Position = 0
     classes: tuple[type[Event], ...] | None = None
-    scope: TenantId | None = None
 
-    def start_from(self, position: Position) -> Self:
-        """Begin after a position; 0, the default, is the beginning of the log.
+
+class Subscriber:
+    """Builds a subscription: ``backend.subscriber.after(p).to_category("account")``.
+
+    Each call returns a new subscriber; you can keep one and build on it again.
+
+    Args:
+        subscriptions: to raw events.
+        registry: names of the event classes.
+        deserialize: makes a typed event of a raw one; the flag says whether to keep unknown ones.
+        scope: the tenant that the subscriber is limited to; None: all tenants.
+    """
+
+    def __init__(
+        self,
+        subscriptions: LogSubscriptions,
+        registry: EventRegistry,
+        deserialize: Callable[[RecordedRaw, bool], Recorded],
+        scope: TenantId | None = None,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._registry = registry
+        self._deserialize = deserialize
+        self._scope = scope
+        self._choice = _Choice()
+
+    def after(self, position: Position) -> Self:
+        """Begin after a position, exclusive; 0, the default, is the beginning of the log.
 
         Raises:
             InvalidPositionError: negative.
         """
         check_position(position)
-        return replace(self, position=position)
+        return self._choosing(after=position)
 
     def to_category(self, category: str) -> Self:
-        """Choose the streams with a category.
+        """Select the events of the streams with a category.
 
         Raises:
             InvalidSubscriptionError: not text.
         """
         if not isinstance(category, str):
-            raise InvalidSubscriptionError(f"A category is text, not {category!r}.")
-        return replace(self, selection=replace(self.selection, category=category))
+            raise InvalidSubscriptionError(f"category must be text, not {category!r}.")
+        return self._choosing(selection=replace(self._choice.selection, category=category))
 
     def to_events(self, events: Iterable[type[Event]]) -> Self:
-        """Choose the events of these classes: under their names and aliases, with subclasses.
+        """Select the events of these classes and their subclasses, under all their names.
 
         Raises:
-            InvalidSubscriptionError: no list of classes, or an empty one.
-            EventDefinitionError: one of them is not an event class that can be stored.
+            InvalidSubscriptionError: not a list of classes, or an empty one.
+            EventDefinitionError: a class in it is not an event class that can be stored.
         """
         classes = classes_in(events)
-        self.registry.names_of_all(classes)
-        return replace(self, classes=classes)
+        self._registry.names_of_all(classes)
+        return self._choosing(classes=classes)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
-        """Choose one tenant's events.
+        """Select the events of one tenant.
 
         Raises:
             InvalidStreamIdError: not text.
-            InvalidSubscriptionError: the backend that this is of reads another tenant's only.
+            InvalidSubscriptionError: the backend is limited to another tenant.
         """
-        check_scope(tenant_id, self.scope)
-        return replace(self, selection=replace(self.selection, tenant_id=tenant_id))
+        check_scope(tenant_id, self._scope)
+        return self._choosing(selection=replace(self._choice.selection, tenant_id=tenant_id))
 
     def build_batch(
         self, size: int, timelimit: float | timedelta, *, keep_unknown: bool = False
     ) -> Batches:
-        """Return an iterator over batches of events that never ends.
+        """Return an iterator over batches of events; it never ends.
 
         Args:
             size: most events of a batch, 1 or more.
-            timelimit: seconds, 0.1 or more: a batch that is not full by then comes as it is,
-                even empty.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            timelimit: a timedelta or seconds, 0.1 or more: a batch that is not full by then is
+                returned with the events so far, perhaps none.
+            keep_unknown: return an event without a class as an `UnknownEvent`.
 
         Raises:
             InvalidSubscriptionError: size or time limit out of range.
-            InvalidPositionError: the log has not reached the position to begin after.
+            InvalidPositionError: the position is after the end of the log.
             ServiceError: AWS refused or did not answer.
 
-        Its `next` raises `ServiceError`, `UnknownEventError` and `UnreadableEventError`; called
-        again, it goes on without a loss.
+        Its `next` raises `ServiceError`, `UnknownEventError` and `UnreadableEventError`. Call it
+        again, and no event is lost.
         """
         subscription = self._subscribe(size, timelimit)
-        return Batches(subscription, lambda raw: self.deserialize(raw, keep_unknown))
+        return Batches(subscription, lambda raw: self._deserialize(raw, keep_unknown))
 
     def build_iter(self, timelimit: float | timedelta, *, keep_unknown: bool = False) -> Records:
-        """Return an iterator over single events that never ends: None when the time runs out.
+        """Return an iterator over single events, with None at each time limit; it never ends.
 
-        Takes and raises what `build_batch` does.
+        Args and errors are those of `build_batch`.
         """
         subscription = self._subscribe(1, timelimit)
-        return Records(subscription, lambda raw: self.deserialize(raw, keep_unknown))
+        return Records(subscription, lambda raw: self._deserialize(raw, keep_unknown))
 
     def _subscribe(self, size: int, timelimit: float | timedelta) -> Subscription:
-        if not isinstance(timelimit, timedelta):
-            timelimit = _seconds(timelimit)
-        selection = self.selection
-        if self.classes is not None:
-            names = self.registry.names_of_all(self.classes)
+        choice = self._choice
+        selection = choice.selection
+        if choice.classes is not None:
+            names = self._registry.names_of_all(choice.classes)
             selection = replace(selection, event_names=names)
-        return self.subscriptions.subscribe(self.position, size, timelimit, selection)
+        return self._subscriptions.subscribe(choice.after, size, timelimit, selection)
 
-
-def _seconds(number: float) -> timedelta:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not number > 0:
-        raise InvalidSubscriptionError(
-            f"A time limit is a number of seconds, 0.1 or more, or a timedelta; not {number!r}."
-        )
-    return timedelta(seconds=min(number, _LONGEST))
+    def _choosing(self, **changes: Any) -> Self:
+        changed = copy(self)
+        changed._choice = replace(self._choice, **changes)  # noqa: SLF001 - of its own class
+        return changed
 
 
 class _Typed(Generic[T]):
-    """Typed events of a subscription; what could not be read comes again."""
+    """Typed events of a subscription; an event that cannot be read comes again."""
 
     def __init__(
         self, subscription: Subscription, deserialize: Callable[[RecordedRaw], Recorded]
@@ -150,7 +160,7 @@ class _Typed(Generic[T]):
 
     @property
     def position(self) -> Position:
-        """Everything up to here was returned, or is not what is subscribed to."""
+        """The subscription has returned every selected event up to here."""
         return self._raws[0].position - 1 if self._raws else self._subscription.position
 
     def __iter__(self) -> Self:
@@ -165,14 +175,14 @@ class _Typed(Generic[T]):
 
 
 class Batches(_Typed["list[Recorded]"]):
-    """Batches of typed events, for ever; for one thread."""
+    """Yields batches of typed events, and never ends. Use it in one thread."""
 
     def __next__(self) -> list[Recorded]:
         return self._next_batch()
 
 
 class Records(_Typed["Recorded | None"]):
-    """Single typed events, for ever, or None when the time runs out; for one thread."""
+    """Yields typed events, or None at a time limit, and never ends. Use it in one thread."""
 
     def __next__(self) -> Recorded | None:
         batch = self._next_batch()

@@ -81,7 +81,7 @@ def world(request):
 
     def publish():
         queue = Queue()
-        report = backend.outbox.run(SqsPublisher("https://sqs/1/q", client=queue))
+        report = backend.outbox.run_once(SqsPublisher("https://sqs/1/q", client=queue))
         assert report.failed == 0
         return queue.bodies
 
@@ -151,7 +151,7 @@ def test_an_event_of_no_class_goes_out_and_is_loaded_where_the_class_is(world):
     backend = MemoryBackend().with_outbox()
     backend.storage.insert_events(ANN, ANY_VERSION, [stored("member.unheard", {"a": 1})])
     queue = Queue()
-    backend.outbox.run(SqsPublisher("https://sqs/1/q", client=queue))
+    backend.outbox.run_once(SqsPublisher("https://sqs/1/q", client=queue))
     (body,) = queue.bodies
 
     with pytest.raises(UnknownEventError):
@@ -190,7 +190,7 @@ def test_all_services_are_given_the_same_message(world):
             return {"FailedEntryCount": 0}
 
     entries: list[dict[str, Any]] = []
-    world.backend.outbox.named("bus").run(EventBridgePublisher("b", "shop", client=Bus()))
+    world.backend.outbox.named("bus").run_once(EventBridgePublisher("b", "shop", client=Bus()))
 
     (entry,) = entries
     assert entry["Detail"] == body
@@ -203,8 +203,8 @@ def test_a_function_is_given_what_no_class_can_take_as_it_is_stored():
     backend.storage.insert_events(ANN, ANY_VERSION, [newer])
     sent: list[Any] = []
 
-    assert backend.outbox.named("strict").run(sent.append).failed == 1
-    assert backend.outbox.run(sent.append, keep_unknown=True).sent == 1
+    assert backend.outbox.named("strict").run_once(sent.append).failed == 1
+    assert backend.outbox.run_once(sent.append, keep_unknown=True).handled == 1
 
     (recorded,) = sent
     assert recorded.wrapped_event.event == UnknownEvent("member.named", {"first": "A"})
@@ -218,14 +218,14 @@ def test_no_class_is_looked_for(monkeypatch):
     monkeypatch.setattr(EventRegistry, "kind_named", None)
     queue = Queue()
 
-    assert backend.outbox.run(SqsPublisher("https://sqs/1/q", client=queue)).sent == 1
+    assert backend.outbox.run_once(SqsPublisher("https://sqs/1/q", client=queue)).handled == 1
 
 
 def test_a_tenants_backend_loads_that_tenants_messages_only():
     backend = MemoryBackend().with_outbox()
     backend.in_tenant("acme").event_store.append(Named(name="A"), stream_id=ANN)
     queue = Queue()
-    backend.outbox.run(SqsPublisher("https://sqs/1/q", client=queue))
+    backend.outbox.run_once(SqsPublisher("https://sqs/1/q", client=queue))
     (body,) = queue.bodies
 
     assert load_message(backend.in_tenant("acme"), body).tenant_id == "acme"

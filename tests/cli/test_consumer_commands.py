@@ -127,7 +127,7 @@ def test_the_outbox_of_a_tenant(run, stored):
     def publish(recorded):
         raise ZeroDivisionError
 
-    stored.in_tenant("acme").outbox.run(publish, attempts=1)
+    stored.in_tenant("acme").outbox.run_once(publish, attempts=1)
 
     assert lines(run("outbox", "list", "--json")) == []
     (entry,) = lines(run("outbox", "list", "--json", "--tenant", "acme"))
@@ -139,7 +139,7 @@ def test_outbox_lists_and_puts_back(run, stored):
     def publish(recorded):
         raise ZeroDivisionError(f"at {recorded.position}")
 
-    stored.outbox.run(publish, attempts=1)
+    stored.outbox.run_once(publish, attempts=1)
     listed = lines(run("outbox", "list", "--json"))
     assert [(entry["position"], entry["dead"]) for entry in listed] == [
         (position, True) for position in range(1, 5)

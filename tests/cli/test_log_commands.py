@@ -19,7 +19,7 @@ from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module
 from dynamo_es.dynamodb.table_stream import rounds as rounds_module
-from dynamo_es.dynamodb.table_stream.poller import StreamPoller
+from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
 from dynamo_es.dynamodb.wire import client as client_module
 from dynamo_es.dynamodb.wire.client import LazyStreamsClient
@@ -73,11 +73,11 @@ def test_it_reports_what_it_has_done_so_far(run, store, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     rounds = [Polled(records=2, pages=1, positions=3), Polled(), Polled(records=1, positions=1)]
 
-    def play(_: object, __: object, on_round: Any) -> None:
+    def play(_: object, __: object, on_progress: Any) -> None:
         for polled in rounds:
-            on_round(polled)
+            on_progress(SequencerReport.of(polled, 0))
 
-    monkeypatch.setattr(StreamPoller, "run", play)
+    monkeypatch.setattr(StreamPoller, "run_forever", play)
     ended = run("sequence")
     assert ended.status == 0
     assert [line.split(" ", 1)[0] for line in ended.err.splitlines()] == ["2", "3", "3"]

@@ -6,7 +6,11 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, RecordedRaw, StreamId
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.exceptions import InvalidPositionError
+from dynamo_es.exceptions import (
+    InvalidPositionError,
+    InvalidStreamIdError,
+    InvalidSubscriptionError,
+)
 from tests.bdd import an_event, assert_same, events, numbered
 
 pytestmark = pytest.mark.inline
@@ -204,6 +208,36 @@ def test_streams_of_a_category(given, when, world, log, category):
         (again, None, 1),
     }
     assert list(log.streams(category, "nobody")) == []
+
+
+def test_tenants_and_their_categories_are_listed(given, log):
+    given.in_tenant("listed #1").stream(StreamId(category="a#b%")).with_commits_of(2, 1)
+    given.in_tenant("listed #1").stream(StreamId(category="a#b%")).with_commits_of(1)
+    given.in_tenant("listed #1").stream(StreamId(category="")).with_commits_of(1)
+    given.in_tenant("listed 2").stream(StreamId()).with_commits_of(1)
+    given.in_tenant("listed 2").stream(gone := StreamId(category="Gone")).with_commits_of(1)
+    given.in_tenant("listed 2").stream(gone).deleted()
+
+    tenants = list(log.tenants())
+
+    assert len(tenants) == len(set(tenants))
+    assert {"listed #1", "listed 2"} <= set(tenants)
+    assert sorted(log.categories("listed #1")) == ["", "a#b%"]
+    assert set(log.categories("listed 2")) - {"Gone"} == {None}
+    assert list(log.categories("nobody")) == []
+    with pytest.raises(InvalidStreamIdError):
+        log.categories(7)
+
+
+def test_one_tenants_log_lists_that_tenant_only(given, world):
+    given.in_tenant("listed 3").stream(StreamId(category="mine")).with_commits_of(1)
+    given.in_tenant("listed 4").stream(StreamId(category="theirs")).with_commits_of(1)
+    log = world.backend().in_tenant("listed 3").log
+
+    assert list(log.tenants()) == ["listed 3"]
+    assert list(log.categories("listed 3")) == ["mine"]
+    with pytest.raises(InvalidSubscriptionError, match="listed 4"):
+        log.categories("listed 4")
 
 
 def test_stored_again_means_one_position(given, when, log, start):

@@ -70,7 +70,7 @@ def test_whatever_another_writer_stored_as_an_id_stops_no_projection(backend, fi
     backend.storage.insert_events(ANN, ANY_VERSION, [stored({field: other, "user": "x"})])
     seen: list[Context] = []
 
-    backend.projection("all", lambda one: seen.append(one.wrapped_event.context)).catch_up()
+    backend.projection("all", lambda one: seen.append(one.wrapped_event.context)).run_once()
     (loaded,) = backend.event_store.load_stream(ANN)
 
     assert seen == [loaded.context]

@@ -28,6 +28,7 @@ from dynamo_es.exceptions import (
     UnreadableEventError,
 )
 from dynamo_es.memory import MemoryBackend
+from dynamo_es.memory.checkpoints import MemoryCheckpoints
 from tests.bdd import an_event
 
 CLEAR = "ann@example.com"
@@ -209,7 +210,7 @@ def test_an_outbox_keeps_of_an_error_its_class_and_where(caplog, error):
     def publish(_: Any) -> None:
         raise error
 
-    backend.outbox.run(publish)
+    backend.outbox.run_once(publish)
 
     (entry,) = backend.outbox.entries()
     assert entry.last_error.startswith(f"{type(error).__name__} at test_no_values.py:")
@@ -221,14 +222,14 @@ def test_an_outbox_keeps_nothing_of_an_event_that_cannot_be_read(caplog):
     raw = stored_event(backend, "no_values.changed", {"email": CLEAR}, encrypted=True)
     backend.storage.insert_events(STREAM, ExplicitVersioning(0), [raw])
 
-    backend.outbox.run(lambda _: None)
+    backend.outbox.run_once(lambda _: None)
 
     (entry,) = backend.outbox.entries()
     assert "email: Input should be a valid integer" in entry.last_error
     assert CLEAR not in entry.last_error + caplog.text
 
 
-def test_a_checkpoint_that_is_not_saved_does_not_log_what_the_handler_raised(caplog):
+def test_a_checkpoint_that_is_not_saved_does_not_log_what_the_handler_raised(caplog, monkeypatch):
     backend = MemoryBackend()
     for version in range(2):
         backend.event_store.append(Quoting(), stream_id=STREAM, expected_version=version)
@@ -242,10 +243,10 @@ def test_a_checkpoint_that_is_not_saved_does_not_log_what_the_handler_raised(cap
     def unsaved(*_: Any) -> int:
         raise UnavailableError("UpdateItem", "Timeout", "no answer.")
 
+    monkeypatch.setattr(MemoryCheckpoints, "move", unsaved)
     projection = backend.projection("people", handle)
-    projection.checkpoints = type("Unsaved", (), {"position": lambda *_: None, "move": unsaved})()
     with pytest.raises(ValueError, match=CLEAR):
-        projection.catch_up()
+        projection.run_once()
 
     assert "its checkpoint was not saved: UpdateItem: Timeout" in caplog.text
     assert CLEAR not in caplog.text
@@ -289,7 +290,7 @@ def test_an_event_of_an_unknown_class_stays_as_it_is_stored():
     backend.storage.insert_events(STREAM, ExplicitVersioning(0), [raw])
     published: list[Any] = []
 
-    backend.outbox.run(published.append, keep_unknown=True)
+    backend.outbox.run_once(published.append, keep_unknown=True)
     (loaded,) = backend.event_store.load_stream(STREAM, keep_unknown=True)
 
     expected = UnknownEvent("no_values.unknown", raw.data)

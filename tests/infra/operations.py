@@ -155,8 +155,8 @@ def leave_a_place(backend: DynamoBackend) -> None:
 def poll(backend: DynamoBackend, records: Records) -> None:
     """What a worker does that reads the table's stream by itself, or a batch that was given up."""
     sequence_events(another_process(backend))(records.failure)
-    another_process(backend).sequencer.drain()
-    another_process(backend).sequencer.drain()
+    another_process(backend).sequencer.run_once()
+    another_process(backend).sequencer.run_once()
 
 
 def consume(backend: DynamoBackend, records: Records) -> None:
@@ -196,12 +196,12 @@ def publish(backend: DynamoBackend) -> None:
     process = another_process(backend)
     outbox = process.outbox
     publish_outbox(process, fail, keep_unknown=True, attempts=2, retry_delay=0)({})
-    outbox.run(fail, 5, attempts=2, retry_delay=0, keep_unknown=True)
+    outbox.run_once(fail, 5, attempts=2, retry_delay=0, keep_unknown=True)
     outbox.retry_all()
-    outbox.run(fail, 1, attempts=5, retry_delay=60, keep_unknown=True)
+    outbox.run_once(fail, 1, attempts=5, retry_delay=60, keep_unknown=True)
     for entry in outbox.entries():
         outbox.retry(entry.position)
-    in_bad_times(backend, lambda: outbox.run(lambda _: None, 2, keep_unknown=True))
+    in_bad_times(backend, lambda: outbox.run_once(lambda _: None, 2, keep_unknown=True))
     publish_outbox(process, lambda _: None, keep_unknown=True)({})
     publish_outbox(process, lambda _: None, name="second", keep_unknown=True)({})
 

@@ -211,7 +211,7 @@ class Crowd:
         client = self._client(random, lifetime)
         streams = make_streams_client(self._config)
         Mortal(streams, random, FAULT_RATE, lifetime)
-        StreamPoller(self._config, lambda: client, lambda: streams).run(self._stop)
+        StreamPoller(self._config, lambda: client, lambda: streams).run_forever(self._stop)
 
     def _scan(self, random: Random) -> None:
         client = self._client(random, random.randint(20, 200))

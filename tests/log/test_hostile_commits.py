@@ -91,7 +91,7 @@ def at_once(*_):
 
 
 def drained(store):
-    return store.poller(wait=at_once).drain()
+    return store.poller(wait=at_once).run_once().polled
 
 
 def repaired(store):
@@ -126,9 +126,9 @@ def check_that_others_go_on(store):
     assert streams_in(read_all(backend, Selection(category="order"))[0]) >= {FIRST, SECOND}
     assert {found.stream_id for found in backend.log.streams("order", "")} >= {FIRST, SECOND}
     seen, published = [], []
-    progress = backend.projection("all", seen.append).catch_up()
+    progress = backend.projection("all", seen.append).run_once()
     assert {one.stream_id for one in seen} >= {FIRST, SECOND}
-    report = backend.outbox.run(published.append)
+    report = backend.outbox.run_once(published.append)
     assert {one.stream_id for one in published} >= {FIRST, SECOND}
     assert (report.failed, report.busy) == (0, False)
     return {progress.passed_over, report.passed_over}
@@ -260,9 +260,9 @@ def test_a_commit_inside_another_gets_no_position(store):
 def test_what_is_set_aside_is_logged_once_and_costs_one_write(store, caplog):
     put(store, a_victim(event_count={"N": "0"}))
     poller = store.poller(wait=at_once)
-    assert poller.drain().set_aside == 1
+    assert poller.run_once().failed == 1
     put(store, a_victim(event_count={"N": "-1"}))
-    assert poller.drain().set_aside == 1
+    assert poller.run_once().failed == 1
     assert caplog.text.count("is set aside") == 1
     assert f"The commit at version 1 of {VICTIM_KEY} is set aside" in caplog.text
     assert len(set_aside(store)) == 1
@@ -359,6 +359,6 @@ def test_an_entry_of_an_outbox_that_cannot_be_read_stops_no_other(store, caplog)
     item = {"log_key": {"S": "outbox#outbox"}, "place": {"S": "0" * 20}, "note": {"S": SECRET}}
     store.client.put_item(TableName="log", Item=item)
     published = []
-    assert backend.outbox.run(published.append).sent == 1
+    assert backend.outbox.run_once(published.append).handled == 1
     assert backend.outbox.entries() == []
     assert "Skipped an entry of an outbox that cannot be read" in caplog.text

@@ -50,6 +50,6 @@ def test_it_is_sequenced_listed_projected_and_published():
         for event in backend.event_store.load_stream(stream):
             projector.project(event, stream, "acme")
         assert applied == [1, 2]
-        assert local.outbox.run(published.append).sent == 2
+        assert local.outbox.run_once(published.append).handled == 2
         assert [found.version for found in local.log.streams(CATEGORY, "acme")] == [2]
         assert verify(local.config, lambda: local.client).sound

@@ -124,7 +124,9 @@ def test_what_ends_the_background_is_raised_where_the_context_ends(caplog):
 def test_drained_is_what_stays_quiet(store):
     store.append(StreamId(), 1, 1)
     waits = Waits(99, None, lambda: store.append(StreamId(), 3))
-    assert store.poller(wait=waits).drain() == Polled(records=3, commits=3, pages=2, positions=5)
+    report = store.poller(wait=waits).run_once()
+    assert report.polled == Polled(records=3, commits=3, pages=2, positions=5)
+    assert (report.name, report.handled, report.failed, report.position) == ("sequencer", 5, 0, 5)
     assert waits.seconds == [0.5] * 4  # two before the late one, two after it
     assert store.poller().poll().records == 0
 
@@ -140,7 +142,7 @@ def test_a_stream_without_new_images_is_a_mistake(view):
 def test_without_tables_there_is_nothing_to_poll(emulator):
     missing = Store(replace(CONFIG, events_table="other"), emulator.client, emulator.streams)
     with pytest.raises(TableNotFoundError):
-        missing.poller().run(threading.Event())
+        missing.poller().run_forever(threading.Event())
 
 
 def test_waits_get_longer_while_nothing_comes(emulator):
@@ -148,10 +150,10 @@ def test_waits_get_longer_while_nothing_comes(emulator):
     shards.open("a")
     waits = Waits(8, *[None] * 5, lambda: shards.write("a", *new_commits(1)))
     rounds = []
-    emulator.poller(shards, wait=waits).run(stop := threading.Event(), rounds.append)
+    emulator.poller(shards, wait=waits).run_forever(stop := threading.Event(), rounds.append)
     assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.1, 0.2]
     assert stop.is_set()
-    assert [polled.positions for polled in rounds if not polled.idle] == [1]
+    assert [report.handled for report in rounds if report.active] == [1]
 
 
 def test_failures_are_logged_and_tried_again_at_ever_longer_intervals(emulator, caplog):
@@ -161,10 +163,10 @@ def test_failures_are_logged_and_tried_again_at_ever_longer_intervals(emulator, 
     shards.failures["get_records"] = [reply("InternalServerError", status=500)] * 8
     waits = Waits(9)
     rounds = []
-    emulator.poller(shards, wait=waits).run(threading.Event(), rounds.append)
+    emulator.poller(shards, wait=waits).run_forever(threading.Event(), rounds.append)
     assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 0.1]
-    assert [polled.positions for polled in rounds] == [1, 0]
-    assert caplog.text.count("failed, going on") == 8
+    assert [report.handled for report in rounds] == [1, 0]
+    assert caplog.text.count("failed, trying again") == 8
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_what_trying_again_does_not_cure_ends_it(emulator, code, error):
     shards.open("a")
     shards.failures["get_records"] = [reply(code)]
     with pytest.raises(error):
-        emulator.poller(shards, wait=Waits(1)).run(threading.Event())
+        emulator.poller(shards, wait=Waits(1)).run_forever(threading.Event())
 
 
 def test_at_the_end_the_place_is_saved_and_if_not_that_is_no_failure(emulator, caplog, monkeypatch):
@@ -192,8 +194,8 @@ def test_at_the_end_the_place_is_saved_and_if_not_that_is_no_failure(emulator, c
 
     monkeypatch.setattr(poller._rounds, "save", save)
     monkeypatch.setattr("dynamo_es.dynamodb.table_stream.rounds.SAVE_EVERY", 1e9)
-    poller.run(threading.Event())
-    assert "was not saved" in caplog.text
+    poller.run_forever(threading.Event())
+    assert "were not saved" in caplog.text
 
 
 def test_a_backend_has_one_that_works_beside_it():

@@ -51,8 +51,8 @@ def _at_warning(caplog):
 
 
 def test_nothing_is_said_of_an_empty_store(store, caplog):
-    assert not store.projection("p", print).catch_up().unsequenced
-    assert not store.outbox.run(print).unsequenced
+    assert not store.projection("p", print).run_once().unsequenced
+    assert not store.outbox.run_once(print).unsequenced
     assert warnings_in(caplog) == []
 
 
@@ -61,8 +61,8 @@ def test_a_log_that_is_empty_although_events_are_stored(store, caplog, who):
     append(store, tenant="acme")
     backend = store if who == "the process that appended" else process(store)
 
-    progress = backend.projection("p", print).catch_up()
-    again = backend.in_tenant("other").projection("p", print).catch_up()
+    progress = backend.projection("p", print).run_once()
+    again = backend.in_tenant("other").projection("p", print).run_once()
 
     assert progress.unsequenced
     assert again.unsequenced
@@ -74,10 +74,10 @@ def test_what_this_process_appended_last(store, caplog):
     sequence(store)
     append(store, "b")
 
-    assert store.projection("p", lambda _: None).catch_up().unsequenced
+    assert store.projection("p", lambda _: None).run_once().unsequenced
     assert len(warnings_in(caplog)) == 1
     sequence(store)
-    assert not store.projection("p", lambda _: None).catch_up().unsequenced
+    assert not store.projection("p", lambda _: None).run_once().unsequenced
 
 
 def test_what_was_deleted_before_it_had_a_position_is_not_missed(store, caplog):
@@ -85,7 +85,7 @@ def test_what_was_deleted_before_it_had_a_position_is_not_missed(store, caplog):
     sequence(store)
     store.storage.delete_stream(append(store, "b"))
 
-    assert not store.projection("p", lambda _: None).catch_up().unsequenced
+    assert not store.projection("p", lambda _: None).run_once().unsequenced
     assert warnings_in(caplog) == []
 
 
@@ -98,10 +98,10 @@ def test_what_follows_the_newest_streams_warns_when_it_is_older_than_a_sequencer
     now = [0.0]
     other = process(store, clock=lambda: now[0])
 
-    assert other.projection("p", lambda _: None).catch_up().unsequenced
+    assert other.projection("p", lambda _: None).run_once().unsequenced
     assert warnings_in(caplog) == []
     now[0] = 10.0**10
-    assert other.projection("p", lambda _: None).catch_up().unsequenced
+    assert other.projection("p", lambda _: None).run_once().unsequenced
     assert len(warnings_in(caplog)) == 1
 
 
@@ -112,14 +112,14 @@ def test_subscriptions_the_outbox_and_streams_say_so(store, caplog):
         lambda backend: next(backend.subscriber.build_batch(1, SOON)),
         lambda backend: next(backend.in_tenant("acme").subscriber.build_iter(SOON)),
         lambda backend: list(backend.log.streams("noted", "")),
-        lambda backend: backend.outbox.run(print),
+        lambda backend: backend.outbox.run_once(print),
     ):
         caplog.clear()
         backend = process(store)
         use(backend)
         use(backend)
         assert len(warnings_in(caplog)) == 1
-    assert process(store).outbox.run(print).unsequenced
+    assert process(store).outbox.run_once(print).unsequenced
 
 
 def test_a_projection_that_runs_tells_its_progress(store, caplog):
@@ -130,7 +130,7 @@ def test_a_projection_that_runs_tells_its_progress(store, caplog):
         told.append(progress.unsequenced)
         stop.set()
 
-    store.projection("p", print).run(stop, progressed)
+    store.projection("p", print).run_forever(stop, progressed)
 
     assert told == [True]
     assert len(warnings_in(caplog)) == 1
@@ -191,8 +191,8 @@ def test_a_subscription_and_an_outbox_look_once_a_minute(store):
 
     outbox = backend.outbox
     for _ in range(3):
-        outbox.run(print)
+        outbox.run_once(print)
     assert looks() == 1
     now[0] += 61
-    outbox.run(print)
+    outbox.run_once(print)
     assert looks() == 1

@@ -140,7 +140,7 @@ def test_a_full_line_and_one_that_is_due_are_written(metrics, lines, clock):
 
 
 def test_the_lag_of_a_projection_is_a_metric(metrics, lines):
-    metrics.progress(SimpleNamespace(consumer="balances", lag=17))
+    metrics.progress(SimpleNamespace(name="balances", lag=17))
     metrics.flush()
 
     line = json.loads(lines[0])

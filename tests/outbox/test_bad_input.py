@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from dynamo_es.exceptions import (
         {"retry_delay": float("nan")},
         {"retry_delay": "1"},
         {"lease": 0.9},
+        {"lease": timedelta(seconds=0.9)},
+        {"retry_delay": timedelta(seconds=-1)},
         {"lease": float("inf")},
     ],
     ids=str,
@@ -41,8 +44,8 @@ def test_terms_out_of_range_are_refused(in_memory, terms):
 
 
 def test_a_publisher_has_to_be_callable(in_memory):
-    with pytest.raises(InvalidSubscriptionError, match="cannot be"):
-        in_memory.outbox().run(None)
+    with pytest.raises(InvalidSubscriptionError, match="publisher must be callable, not None"):
+        in_memory.outbox().run_once(None)
 
 
 def test_nobody_waits_for_an_asynchronous_publisher(in_memory):
@@ -51,12 +54,12 @@ def test_nobody_waits_for_an_asynchronous_publisher(in_memory):
 
     in_memory.log.add()
     with pytest.raises(InvalidSubscriptionError, match="asynchronous"):
-        in_memory.outbox().run(publish)
+        in_memory.outbox().run_once(publish)
 
 
 def test_wrong_names_and_positions_are_refused(world):
     with pytest.raises(InvalidConsumerError):
-        world.outbox().named("a#b").run(world.receiver)
+        world.outbox().named("a#b").run_once(world.receiver)
     for position in (-1, "7", True):
         with pytest.raises(InvalidPositionError):
             world.outbox().retry(position)

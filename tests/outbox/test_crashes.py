@@ -58,7 +58,7 @@ def test_a_worker_that_dies_at_a_request(strategy, new_world, when):
         world = a_world(new_world())
         dying = Hooked(strategy, at, **{when: die})
         try:
-            world.outbox(dying).run(world.receiver, retry_delay=0, attempts=2)
+            world.outbox(dying).run_once(world.receiver, retry_delay=0, attempts=2)
         except Crash:
             pass
         else:
@@ -92,15 +92,15 @@ def test_a_crash_gives_back_nothing_and_the_lease_runs_out(strategy, new_world):
             return getattr(strategy, name)
 
     with pytest.raises(Crash):
-        world.outbox(Dead()).run(world.receiver)
+        world.outbox(Dead()).run_once(world.receiver)
     taken = list(world.receiver.taken)
     another = world.outbox()
     for seconds in (10 * LEASE, LEASE - 1):
         world.clock.now += seconds
-        assert another.run(world.receiver).busy, "it has not seen it for the whole lease"
+        assert another.run_once(world.receiver).busy, "it has not seen it for the whole lease"
     assert world.receiver.taken == taken
     world.clock.now += 1
-    assert another.run(world.receiver, retry_delay=0, attempts=2).active
+    assert another.run_once(world.receiver, retry_delay=0, attempts=2).active
     check(world)
 
 
@@ -110,7 +110,7 @@ def test_a_write_whose_outcome_is_unknown(strategy, new_world, when):
         world = a_world(new_world())
         losing = Hooked(strategy, at, **{when: lose_the_reply})
         try:
-            world.outbox(losing).run(world.receiver, retry_delay=0, attempts=2)
+            world.outbox(losing).run_once(world.receiver, retry_delay=0, attempts=2)
         except UnavailableError:
             check(world)
             # What was published is said when the lease is given back; of an old failure it is not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 
@@ -20,8 +21,16 @@ class NoMailError(Exception):
     """What the receiver fails with."""
 
 
-def report(sent=0, failed=0, dead=0, dropped=0, *, busy=False, position):
-    return OutboxReport(sent, failed, dead, dropped, busy, position)
+def report(handled=0, failed=0, dead=0, dropped=0, *, busy=False, position):
+    return OutboxReport(
+        name=ANY,
+        handled=handled,
+        failed=failed,
+        dead=dead,
+        dropped=dropped,
+        busy=busy,
+        position=position,
+    )
 
 
 def test_events_of_all_tenants_are_published_in_the_order_of_positions(world):
@@ -31,7 +40,7 @@ def test_events_of_all_tenants_are_published_in_the_order_of_positions(world):
     world.log.add_others(1)
     got = []
 
-    done = world.outbox().run(got.append)
+    done = world.outbox().run_once(got.append)
 
     assert [(r.position, r.tenant_id) for r in got] == [
         (3, ""),
@@ -41,34 +50,34 @@ def test_events_of_all_tenants_are_published_in_the_order_of_positions(world):
         (7, ""),
     ]
     assert got == [deserialized(entry) for entry in world.log.entries if entry]
-    assert done == report(sent=5, position=8)
-    assert world.outbox().run(got.append) == report(position=8)
+    assert done == report(handled=5, position=8)
+    assert world.outbox().run_once(got.append) == report(position=8)
     assert len(got) == 5
 
 
 def test_the_limit_is_that_of_tries_and_the_next_run_goes_on(world):
     world.log.add(7)
     world.receiver.fails = {2: NoMailError()}
-    assert world.run(3) == report(sent=2, failed=1, position=3)
-    assert world.run(limit=3) == report(sent=3, position=6)
-    assert world.run(limit=3) == report(sent=1, position=7)
+    assert world.run(3) == report(handled=2, failed=1, position=3)
+    assert world.run(limit=3) == report(handled=3, position=6)
+    assert world.run(limit=3) == report(handled=1, position=7)
     assert world.receiver.calls == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_up_to_100_are_published_by_default(in_memory):
     in_memory.log.add(101)
-    assert in_memory.run() == report(sent=100, position=100)
+    assert in_memory.run() == report(handled=100, position=100)
 
 
 def test_a_poisonous_event_does_not_hold_up_the_others_and_dies(world):
     world.log.add(4)
     world.receiver.fails = {2: NoMailError("no route")}
 
-    assert world.run(retry_delay=0) == report(sent=3, failed=1, position=4)
+    assert world.run(retry_delay=0) == report(handled=3, failed=1, position=4)
     (entry,) = world.outbox().entries()
     assert (entry.position, entry.attempts, entry.dead) == (2, 1, False)
     world.log.add()
-    assert world.run(retry_delay=0) == report(sent=1, failed=1, position=5)
+    assert world.run(retry_delay=0) == report(handled=1, failed=1, position=5)
     assert world.outbox().entries()[0].attempts == 2
     assert world.run(retry_delay=0) == report(failed=1, dead=1, position=5)
     (entry,) = world.outbox().entries()
@@ -100,10 +109,10 @@ def test_the_dead_are_put_back_by_hand_and_tried_as_often_again(world):
     assert again == [(1, 1, True), (2, 0, False), (3, 1, True)]
     assert world.run(attempts=2, retry_delay=0) == report(failed=1, position=3)
     world.receiver.fails = {}
-    assert world.run() == report(sent=1, position=3)
+    assert world.run() == report(handled=1, position=3)
     assert world.outbox().retry_all() == 2
     assert world.outbox().retry_all() == 0
-    assert world.run() == report(sent=2, position=3)
+    assert world.run() == report(handled=2, position=3)
 
     assert world.receiver.taken == [2, 1, 3]
     assert world.outbox().entries() == []
@@ -126,7 +135,7 @@ def test_an_event_that_waits_can_be_hurried_by_hand(world):
     world.run(retry_delay=1000)
     assert world.run() == report(position=1)
     world.outbox().retry(1)
-    assert world.run() == report(sent=1, position=1)
+    assert world.run() == report(handled=1, position=1)
 
 
 def test_each_wait_is_twice_the_one_before(world):
@@ -151,7 +160,7 @@ def test_by_default_the_second_try_comes_after_a_second(world):
     world.clock.now += 0.99
     assert not world.run().active
     world.clock.now += 0.02
-    assert world.run() == report(sent=1, position=1)
+    assert world.run() == report(handled=1, position=1)
 
 
 def test_no_wait_is_longer_than_a_day(in_memory):
@@ -171,7 +180,7 @@ def test_failed_events_come_first_in_the_order_of_positions(world):
     world.log.add(2)
     world.receiver.calls.clear()
 
-    assert world.run(retry_delay=0) == report(sent=5, position=7)
+    assert world.run(retry_delay=0) == report(handled=5, position=7)
 
     assert world.receiver.calls == [1, 2, 4, 6, 7]
 
@@ -181,8 +190,8 @@ def test_failed_events_count_in_the_limit(world):
     world.receiver.fails = dict.fromkeys((1, 2, 3), NoMailError())
     world.run(limit=3, retry_delay=0)
     world.receiver.fails = {}
-    assert world.run(limit=2, retry_delay=0) == report(sent=2, position=3)
-    assert world.run(limit=2, retry_delay=0) == report(sent=2, position=4)
+    assert world.run(limit=2, retry_delay=0) == report(handled=2, position=3)
+    assert world.run(limit=2, retry_delay=0) == report(handled=2, position=4)
     assert world.receiver.taken == [1, 2, 3, 4]
 
 
@@ -191,7 +200,7 @@ def test_failed_events_of_one_piece_of_the_log_are_read_once(in_memory):
     in_memory.receiver.fails = {n: [NoMailError()] for n in range(1, 10)}
     in_memory.run(retry_delay=0)
     in_memory.log.reads = 0
-    assert in_memory.run(retry_delay=0) == report(sent=9, position=9)
+    assert in_memory.run(retry_delay=0) == report(handled=9, position=9)
     # One that looks for something new, before and after.
     assert in_memory.log.reads == 2 + 3 - 1
 
@@ -204,9 +213,9 @@ def test_what_cannot_be_deserialized_is_a_try_in_vain(world):
             raise ValueError("a field is missing")
         return deserialized(record)
 
-    done = world.outbox(deserialize=deserialize).run(world.receiver, attempts=1)
+    done = world.outbox(deserialize=deserialize).run_once(world.receiver, attempts=1)
 
-    assert done == report(sent=1, failed=1, dead=1, position=2)
+    assert done == report(handled=1, failed=1, dead=1, position=2)
     assert re.fullmatch(
         r"ValueError at test_run\.py:\d+ in deserialize", world.outbox().entries()[0].last_error
     )
@@ -232,7 +241,7 @@ class UnspeakableError(Exception):
 def test_of_an_error_its_class_is_kept_and_never_its_text(world, error, kept):
     world.log.add(2)
     world.receiver.fails = {1: error}
-    assert world.run() == report(sent=1, failed=1, position=2)
+    assert world.run() == report(handled=1, failed=1, position=2)
     found = world.outbox().entries()[0].last_error
     assert found.startswith(kept)
     assert "ann@" not in found
@@ -259,7 +268,7 @@ def test_an_interruption_is_no_try_and_what_was_done_is_kept(world, error):
     assert raised.value is error
     assert [entry.position for entry in world.outbox().entries()] == [1]
     # At once: the lease was given back.
-    assert world.run() == report(sent=2, position=4)
+    assert world.run() == report(handled=2, position=4)
     assert world.receiver.taken == [2, 3, 4]
 
 
@@ -271,7 +280,7 @@ def test_an_interruption_of_a_second_try_is_none_either(world):
     with pytest.raises(KeyboardInterrupt):
         world.run(retry_delay=0)
     assert world.outbox().entries() == before
-    assert world.run(retry_delay=0) == report(sent=1, position=2)
+    assert world.run(retry_delay=0) == report(handled=1, position=2)
 
 
 def test_events_of_deleted_streams_are_dropped(world):
@@ -283,7 +292,7 @@ def test_events_of_deleted_streams_are_dropped(world):
     world.log.remove(5)
     world.log.remove(6)
 
-    assert world.run(retry_delay=0) == report(sent=2, dropped=2, position=7)
+    assert world.run(retry_delay=0) == report(handled=2, dropped=2, position=7)
 
     assert world.receiver.taken == [2, 3, 4, 7]
     assert world.outbox().entries() == []
@@ -311,11 +320,11 @@ def test_an_event_that_a_late_read_does_not_see_is_not_taken_for_a_deleted_one(w
         return real(after, selection)
 
     world.log.reader = lagging
-    assert world.run(retry_delay=0) == report(sent=1, position=4)
+    assert world.run(retry_delay=0) == report(handled=1, position=4)
     assert [entry.position for entry in world.outbox().entries()] == [3]
     world.log.reader = real
     world.log.seen = None
-    assert world.run(retry_delay=0) == report(sent=1, position=4)
+    assert world.run(retry_delay=0) == report(handled=1, position=4)
     assert world.receiver.taken == [1, 2, 4, 3]
 
 
@@ -330,8 +339,8 @@ def test_an_outbox_ahead_of_the_log_says_so(world):
 def test_outboxes_of_other_names_publish_for_themselves(world):
     world.log.add(2)
     other = world.outbox().named(f"{world.name}-2")
-    assert world.run() == report(sent=2, position=2)
-    assert other.run(world.receiver, 1) == report(sent=1, position=1)
+    assert world.run() == report(handled=2, position=2)
+    assert other.run_once(world.receiver, 1) == report(handled=1, position=1)
     assert (other.name, other.entries()) == (f"{world.name}-2", [])
     assert world.receiver.taken == [1, 2, 1]
 
@@ -339,11 +348,11 @@ def test_outboxes_of_other_names_publish_for_themselves(world):
 def test_a_small_way_over_other_events_is_not_worth_a_write(in_memory):
     in_memory.log.add_others(999)
     watched = Hooked(in_memory.strategy, -1)
-    assert in_memory.outbox(watched).run(in_memory.receiver) == report(position=0)
+    assert in_memory.outbox(watched).run_once(in_memory.receiver) == report(position=0)
     assert watched.calls == ["look"]
 
     in_memory.log.add_others(1)
-    assert in_memory.outbox(watched).run(in_memory.receiver) == report(position=1000)
+    assert in_memory.outbox(watched).run_once(in_memory.receiver) == report(position=1000)
     assert watched.calls == ["look", "look", "take", "release"]
 
 
@@ -351,10 +360,10 @@ def test_each_success_is_one_write(in_memory):
     in_memory.log.add(3)
     in_memory.receiver.fails = {2: [NoMailError()]}
     watched = Hooked(in_memory.strategy, -1)
-    in_memory.outbox(watched).run(in_memory.receiver, retry_delay=0)
+    in_memory.outbox(watched).run_once(in_memory.receiver, retry_delay=0)
     assert watched.calls == ["look", "take", "move", "fail", "move", "release"]
     watched.calls.clear()
-    in_memory.outbox(watched).run(in_memory.receiver)
+    in_memory.outbox(watched).run_once(in_memory.receiver)
     assert watched.calls == ["look", "take", "look", "settle", "release"]
 
 
@@ -373,7 +382,7 @@ def test_the_lease_is_renewed_before_a_try_when_less_than_half_of_it_is_left(
 
     # Behind the second look; each write renews it anyhow.
     watched = Hooked(in_memory.strategy, 2, after=pass_time)
-    in_memory.outbox(watched).run(in_memory.receiver, lease=60)
+    in_memory.outbox(watched).run_once(in_memory.receiver, lease=60)
 
     assert watched.calls == ["look", "take", "look", *renewed, "settle", "move", "release"]
     assert in_memory.receiver.taken == [1, 3, 2, 4]
@@ -388,8 +397,8 @@ def test_what_is_unknown_of_a_write_ends_the_run_and_the_next_goes_on(world):
     # look, take, move: carried out, and not told so.
     outbox = world.outbox(Hooked(world.strategy, 2, after=fail))
     with pytest.raises(UnavailableError):
-        outbox.run(world.receiver)
-    assert world.run() == report(sent=2, position=3)
+        outbox.run_once(world.receiver)
+    assert world.run() == report(handled=2, position=3)
     assert world.receiver.taken == [1, 2, 3]
 
 
@@ -397,5 +406,5 @@ def test_a_report_says_whether_anything_was_done():
     idle = report(position=7)
     assert not idle.active
     assert not replace(idle, busy=True).active
-    for done in ("sent", "failed", "dropped"):
+    for done in ("handled", "failed", "dropped"):
         assert replace(idle, **{done: 1}).active

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import ANY
+
 import pytest
 
 from dynamo_es.exceptions import InvalidSubscriptionError
@@ -26,7 +28,7 @@ def test_each_event_is_yielded_and_the_report_is_returned(world):
 
     done = drive(world.outbox().tries(attempts=1), {2: OSError("no mail")})
 
-    report = OutboxReport(sent=2, failed=1, dead=1, dropped=0, busy=False, position=3)
+    report = OutboxReport(name=ANY, handled=2, failed=1, dead=1, dropped=0, busy=False, position=3)
     assert done == ([1, 2, 3], report)
     [entry] = world.outbox().entries()
     assert (entry.position, entry.last_error) == (2, "OSError")

@@ -44,7 +44,7 @@ class Rival:
     def __call__(self) -> None:
         outbox = self._world.outbox_that_saw(self._seconds)
         before = len(self._world.receiver.taken)
-        self.report = outbox.run(self._world.receiver, **TERMS)
+        self.report = outbox.run_once(self._world.receiver, **TERMS)
         self.taken = self._world.receiver.taken[before:]
 
 
@@ -56,7 +56,7 @@ def interleaved(strategy, new_world, when, seconds):
         # Requests and publishing are steps, counted together.
         steps = Hooked(strategy, at, **{when: rival})
         publish = partial(steps._call, "publish", world.receiver)
-        first = world.outbox(steps).run(publish, **TERMS)
+        first = world.outbox(steps).run_once(publish, **TERMS)
         if not steps.reached:
             return
         yield world, rival, first, steps.calls, at
@@ -109,10 +109,10 @@ def test_what_another_worker_has_just_sent_is_not_sent_again(strategy, new_world
     world = a_world(new_world())
     rival = Rival(world, 0)
     outbox = world.outbox(Hooked(strategy, 0, after=rival))
-    done = outbox.run(world.receiver, **TERMS)
+    done = outbox.run_once(world.receiver, **TERMS)
     assert rival.taken == [1, 3, 4, 6]
     # Of those that failed before, only what fails again is left.
-    assert (done.sent, done.busy, done.position) == (1, False, 6)
+    assert (done.handled, done.busy, done.position) == (1, False, 6)
     assert world.receiver.taken == [2, 1, 3, 4, 6, 5]
 
 
@@ -122,8 +122,8 @@ def test_a_dead_entry_put_back_in_the_middle_of_a_run_is_left_for_the_next(strat
     world.receiver.fails = {1: [NoMailError()]}
     world.run(limit=1, attempts=1)
     outbox = world.outbox(Hooked(strategy, 2, after=lambda: world.outbox().retry(1)))
-    assert outbox.run(world.receiver).sent == 2
-    assert world.run().sent == 1
+    assert outbox.run_once(world.receiver).handled == 2
+    assert world.run().handled == 1
     assert world.receiver.taken == [2, 3, 1]
 
 
@@ -173,10 +173,10 @@ def test_a_clock_a_minute_ahead_takes_no_lease_over(strategy):
         for seconds in (0, LEASE / 2 - 1):
             ahead.now += seconds
             world.clock.now += seconds
-            reports.append(rival.run(lambda _: None))
+            reports.append(rival.run_once(lambda _: None))
 
     world.receiver.before = meddle
-    assert world.run().sent == 3
+    assert world.run().handled == 3
 
     assert all(report.busy and not report.active for report in reports)
     assert world.receiver.taken == [1, 2, 3]
@@ -189,9 +189,9 @@ def test_a_publisher_that_would_never_run_is_no_try(strategy):
     world = World(strategy)
     world.log.add(2)
     with pytest.raises(AsynchronousFunctionError):
-        world.outbox().run(publish)
+        world.outbox().run_once(publish)
     with pytest.raises(AsynchronousFunctionError):
-        world.outbox().run(lambda recorded: [publish(recorded)][0])
+        world.outbox().run_once(lambda recorded: [publish(recorded)][0])
 
     assert world.outbox().entries() == []
-    assert world.run().sent == 2, "nothing moved, and the lease was given back"
+    assert world.run().handled == 2, "nothing moved, and the lease was given back"

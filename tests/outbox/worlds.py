@@ -73,6 +73,12 @@ class Log(LogStrategy):
             raise InvalidPositionError(after, self.end)
         return _Reader(self, after, self._piece)
 
+    def tenants(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def categories(self, tenant_id: str) -> Iterator[str | None]:
+        raise NotImplementedError
+
     def streams(self, category: str | None, tenant_id: str) -> Iterator[StreamInLog]:
         raise NotImplementedError
 
@@ -169,7 +175,7 @@ class World:
         return self.outbox(watch=watch)
 
     def run(self, *args: Any, **terms: Any):
-        return self.outbox().run(self.receiver, *args, **terms)
+        return self.outbox().run_once(self.receiver, *args, **terms)
 
     def run_to_the_end(self, **terms: Any) -> None:
         """Run until nothing is left to be done, waiting as long as need be."""

@@ -116,14 +116,12 @@ def test_what_would_never_run_is_refused_and_nothing_moves(backend, name, start,
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(AsynchronousFunctionError):
-            backend.projection(name, make(), start_from=start).catch_up()
+            backend.projection(name, make(), after=start).run_once()
         with pytest.raises(AsynchronousFunctionError):
             projector = backend.projector(name, make())
             projector.project(backend.event_store.load_stream(stream)[0], stream)
         with pytest.raises(AsynchronousFunctionError):
-            backend.projection(name + "2", lambda _: None, start_from=start).catch_up(
-                on_progress=make()
-            )
+            backend.projection(name + "2", lambda _: None, after=start).run_once(on_progress=make())
 
     assert backend.checkpoints.position(name) is None
     assert backend._shared_log().cursors.version(Followed(name, stream)) == 0
@@ -139,14 +137,14 @@ def test_neither_filters_nor_publishers_nor_listeners(world, name, stream, make,
     backend.with_outbox().event_store.append(Moved(), stream_id=stream)
     outbox = backend.outbox.named(name)
     with pytest.raises(AsynchronousFunctionError):
-        outbox.run(make(), limit=100)
+        outbox.run_once(make(), limit=100)
     assert outbox.entries() == []
     with warnings.catch_warnings(), suppress(AsynchronousFunctionError):
         warnings.simplefilter("error")
         backend.listeners.register(make(), to=Moved)
         backend.event_store.append(Moved(), stream_id=stream, expected_version=1)
         assert "would never run" in caplog.text
-    sent = outbox.run(lambda _: None, limit=1000).sent
+    sent = outbox.run_once(lambda _: None, limit=1000).handled
     assert sent >= 1
 
 
@@ -158,26 +156,26 @@ def test_a_class_is_chosen_by_its_name_its_aliases_and_its_subclasses(backend, n
     def handle(recorded):
         seen.append(recorded.wrapped_event.event.number)
 
-    backend.projection(name, handle, events=[Moved], start_from=start).catch_up()
+    backend.projection(name, handle, events=[Moved], after=start).run_once()
     assert seen == [1, 3, 4, 5]
     for events, numbers in (([MovedFar], [4]), ([Idle], [6]), ([Idle, Rested], [2, 6])):
-        batch = next(backend.subscriber.start_from(start).to_events(events).build_batch(9, 0.1))
+        batch = next(backend.subscriber.after(start).to_events(events).build_batch(9, 0.1))
         assert [recorded.wrapped_event.event.number for recorded in batch] == numbers
-    batch = next(backend.subscriber.start_from(start).to_events([Event]).build_batch(9, 0.1))
+    batch = next(backend.subscriber.after(start).to_events([Event]).build_batch(9, 0.1))
     assert [recorded.wrapped_event.event.number for recorded in batch] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_subclass_that_is_defined_later_belongs_to_the_choice(backend, name, start, stream):
     seen = []
-    projection = backend.projection(name, seen.append, events=[Rested], start_from=start)
-    subscriber = backend.subscriber.start_from(start).to_events([Rested])
+    projection = backend.projection(name, seen.append, events=[Rested], after=start)
+    subscriber = backend.subscriber.after(start).to_events([Rested])
 
     class RestedLong(Rested):
         __event_name__ = "handled.RestedLong"
 
     backend.event_store.append(RestedLong(number=7), stream_id=stream)
 
-    assert projection.catch_up().handled == 1
+    assert projection.run_once().handled == 1
     assert len(next(subscriber.build_batch(9, 0.1))) == 1
 
 
@@ -200,7 +198,7 @@ def test_also_while_the_projection_runs(backend, name, start):
     backend.event_store.append(Rested(), stream_id=StreamId())
     watchdog = Timer(20, stop.set)
     watchdog.start()
-    backend.projection(name, handle, events=[Rested], start_from=start).run(stop, progressed)
+    backend.projection(name, handle, events=[Rested], after=start).run_forever(stop, progressed)
     watchdog.cancel()
 
     assert seen == ["Rested", "RestedWell"]
@@ -246,18 +244,18 @@ def test_a_projector_is_fed_by_a_listener_and_by_the_log(
             projector.project(event, stream_id, tenant_id)
 
     backend.listeners.register(listener, to="Handled")
-    projection = backend.projection(name, projector, category="Handled", start_from=start)
+    projection = backend.projection(name, projector, category="Handled", after=start)
     numbered(backend, stream, 1, 2)
-    projection.catch_up()
+    projection.run_once()
     numbered(backend, stream, 3, first=2)
-    projection.catch_up()
+    projection.run_once()
     assert model == [1, 2, 3]
 
     backend.storage.delete_stream(stream)
     numbered(backend, stream, 11, 12)
-    projection.catch_up()
+    projection.run_once()
     numbered(backend, stream, 13, first=2)
-    projection.catch_up()
+    projection.run_once()
 
     assert model == [1, 2, 3, 11, 12, 13]
 
@@ -322,10 +320,10 @@ def test_a_versionless_event_does_not_stop_a_projection_with_a_projector(
     numbered(backend, other, 9)
     projector = backend.projector(name, model)
 
-    assert backend.projection(name, projector, start_from=start).catch_up().lag == 0
+    assert backend.projection(name, projector, after=start).run_once().lag == 0
     assert model == [1, 2, 3, 9]
     backend.checkpoints.reset(name, start)
-    backend.projection(name, projector, start_from=start).catch_up()
+    backend.projection(name, projector, after=start).run_once()
     assert model == [1, 2, 3, 9], "each of them once"
 
 
@@ -334,7 +332,7 @@ def test_versionless_events_that_are_missing_come_first(backend, name, start, st
         backend.event_store.append(
             Moved(number=number), stream_id=stream, expected_version=NO_VERSIONING
         )
-    records = next(backend.subscriber.start_from(start).build_batch(9, 0.1))
+    records = next(backend.subscriber.after(start).build_batch(9, 0.1))
     projector = backend.projector(name, model)
 
     assert projector(records[4]) == 5
@@ -350,18 +348,18 @@ def test_a_projection_hands_its_projector_nothing_that_it_did_not_choose(
     store(backend, stream, "handled.Moved")
     projector = backend.projector(name, model)
 
-    backend.projection(name, projector, events=[Moved], start_from=start).catch_up()
+    backend.projection(name, projector, events=[Moved], after=start).run_once()
 
     assert model == [3, 1]
     everything = backend.projector(name + "2", model, keep_unknown=True)
     with pytest.raises(UnknownEventError):
-        backend.projection(name + "2", everything, start_from=start).catch_up()
+        backend.projection(name + "2", everything, after=start).run_once()
 
 
 def test_an_unknown_event_is_handed_on_only_if_it_is_asked_for(backend, name, start, stream):
     store(backend, stream, "NoClassHasThis")
     seen = []
-    backend.projection(name, seen.append, start_from=start, keep_unknown=True).catch_up()
+    backend.projection(name, seen.append, after=start, keep_unknown=True).run_once()
     assert isinstance(seen[0].wrapped_event.event, UnknownEvent)
 
 
@@ -371,10 +369,10 @@ def test_a_position_beyond_the_end_of_the_log_is_refused(backend, name, start, b
         backend.checkpoints.move(name, start + 1000)
         projection = backend.projection(name, print)
     else:
-        projection = backend.projection(name, print, start_from=start + 1000)
+        projection = backend.projection(name, print, after=start + 1000)
 
     with pytest.raises(InvalidPositionError, match=f"the log ends at {start}"):
-        projection.catch_up()
+        projection.run_once()
 
 
 class Slow:
@@ -403,7 +401,7 @@ def test_a_claim_that_was_lost_before_the_first_event_is_no_success(
     """What was missing took longer to load than the claim lasts, and another took it over."""
     backend = world.backend()
     numbered(backend, stream, 1, 2, 3)
-    records = next(backend.subscriber.start_from(start).build_batch(9, 0.1))
+    records = next(backend.subscriber.after(start).build_batch(9, 0.1))
     first = Slow(backend, model, name, 1000.0)
     followed = Followed(name, stream, generation=records[0].generation)
     others = world.backend("other")._shared_log().cursors
@@ -428,7 +426,7 @@ def test_a_claim_that_was_lost_before_the_first_event_is_no_success(
 def test_a_clock_a_minute_ahead_takes_nothing_over(world, name, start, stream, model):
     backend = world.backend()
     numbered(backend, stream, 1)
-    (record,) = next(backend.subscriber.start_from(start).build_batch(9, 0.1))
+    (record,) = next(backend.subscriber.after(start).build_batch(9, 0.1))
     other = Slow(world.backend("a minute ahead"), model, name, 1061.0)
 
     def meddle(event, stream_id):
@@ -449,7 +447,7 @@ def test_a_claim_that_ran_out_during_the_last_event_is_logged(
 ):
     backend = world.backend()
     numbered(backend, stream, 1)
-    (record,) = next(backend.subscriber.start_from(start).build_batch(9, 0.1))
+    (record,) = next(backend.subscriber.after(start).build_batch(9, 0.1))
     others = world.backend("other")._shared_log().cursors
     followed = Followed(name, stream, generation=record.generation)
 
@@ -475,6 +473,6 @@ def test_a_busy_cursor_is_waited_out_by_a_projection_that_runs(world, name, star
             raise CursorBusyError(name, stream)
         stop.set()
 
-    backend.projection(name, handle, start_from=start).run(stop)
+    backend.projection(name, handle, after=start).run_forever(stop)
 
     assert tries == [start + 1] * 2

@@ -1,6 +1,7 @@
 """Projectors: each event of a stream once and in order, whatever routes it comes by."""
 
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -120,12 +121,12 @@ def test_a_claim_runs_out(backend, events, stream, model):
 
 def test_a_new_life_begins_at_its_first_event(backend, stream, model, projector):
     after = backend.log.last_position - 5
-    old = next(backend.subscriber.start_from(after).build_batch(9, timelimit=0.1))
+    old = next(backend.subscriber.after(after).build_batch(9, timelimit=0.1))
     for record in old[:3]:
         projector(record)
     backend.storage.delete_stream(stream)
     backend.event_store.append(Stepped(number=11), Stepped(number=12), stream_id=stream)
-    new = next(backend.subscriber.start_from(after + 5).build_batch(9, timelimit=0.1))
+    new = next(backend.subscriber.after(after + 5).build_batch(9, timelimit=0.1))
 
     assert projector(new[1]) == 2
     assert projector(old[4]) == 0
@@ -157,7 +158,7 @@ def test_missing_events_of_a_life_that_is_over_are_not_taken_from_the_next(
 def test_it_is_a_handler_of_projections(backend, stream, model, projector):
     backend.projection(
         f"steps of {stream}", projector, category="Projected", events=[Stepped]
-    ).catch_up()
+    ).run_once()
 
     assert model[-5:] == [1, 2, 3, 4, 5]
 
@@ -180,11 +181,11 @@ def test_bad_input(backend, stream, model, projector):
 
     with pytest.raises(InvalidSubscriptionError, match="without a version"):
         projector.project(event, loose)
-    with pytest.raises(InvalidSubscriptionError, match="A read model is called"):
+    with pytest.raises(InvalidSubscriptionError, match="read_model must be callable, not None"):
         backend.projector("steps", None)
-    for claim in (0, -1, float("nan")):
-        with pytest.raises(InvalidSubscriptionError, match="A claim lasts"):
-            backend.projector("steps", model, claim=claim)
+    for lease in (0, -1, float("nan"), timedelta(0)):
+        with pytest.raises(InvalidSubscriptionError, match="lease must be a timedelta or a number"):
+            backend.projector("steps", model, lease=lease)
     with pytest.raises(InvalidConsumerError):
         backend.projector("a#b", model)
 

@@ -73,12 +73,12 @@ def test_so_does_the_log(acme, backend, start, stream):
 
 
 def test_a_subscriber_cannot_choose_another_tenant(acme, backend, start):
-    begun = acme.subscriber.start_from(start)
+    begun = acme.subscriber.after(start)
     assert owners(next(begun.build_batch(9, 0.1))) == ["acme"]
     assert owners(next(begun.in_tenant("acme").build_batch(9, 0.1))) == ["acme"]
     with pytest.raises(InvalidSubscriptionError, match="'umbrella'"):
         begun.in_tenant("umbrella")
-    of_all = backend.subscriber.start_from(start)
+    of_all = backend.subscriber.after(start)
     assert owners(next(of_all.in_tenant("acme").in_tenant("umbrella").build_batch(9, 0.1))) == [
         "umbrella"
     ]
@@ -130,9 +130,9 @@ def test_the_outbox_of_one_tenant_publishes_no_others_events(world, start):
 
     for tenant in ("acme", "umbrella"):
         outbox = backend.in_tenant(tenant).outbox.named(name)
-        assert outbox.run(publish(tenant), limit=100).sent
-        assert outbox.run(publish(tenant)).sent == 0
-    backend.outbox.named(name).run(publish(None), limit=100)
+        assert outbox.run_once(publish(tenant), limit=100).handled
+        assert outbox.run_once(publish(tenant)).handled == 0
+    backend.outbox.named(name).run_once(publish(None), limit=100)
 
     assert set(published["acme"]) == {"acme"}
     assert set(published["umbrella"]) == {"umbrella"}
@@ -146,13 +146,13 @@ def test_each_tenants_projection_has_a_checkpoint_of_its_own(backend, start):
     seen = []
     for tenant in ("acme", "umbrella", ""):
         backend.in_tenant(tenant).projection(
-            name, lambda recorded: seen.append(recorded.wrapped_event.event.of), start_from=start
-        ).catch_up()
+            name, lambda recorded: seen.append(recorded.wrapped_event.event.of), after=start
+        ).run_once()
     assert seen == ["acme", "umbrella", ""]
     assert backend.checkpoints.position(name) is None
 
-    backend.projection(name, lambda recorded: None, start_from=start).catch_up()
-    found = [one for one in backend.checkpoints.all() if one.consumer == name]
+    backend.projection(name, lambda recorded: None, after=start).run_once()
+    found = [one for one in backend.checkpoints.all() if one.name == name]
     assert [one.tenant_id for one in found] == [None, "", "acme", "umbrella"]
     assert len({one.position for one in found}) == 1
 
@@ -166,10 +166,10 @@ def test_checkpoints_of_a_tenant_are_listed_and_set_apart(backend, acme, start):
     acme.checkpoints.reset(name, start)
 
     assert acme.checkpoints.position(name) == start
-    assert [(c.consumer, c.tenant_id) for c in acme.checkpoints.all() if c.consumer == name] == [
+    assert [(c.name, c.tenant_id) for c in acme.checkpoints.all() if c.name == name] == [
         (name, "acme")
     ]
-    assert {c.tenant_id for c in backend.checkpoints.all() if c.consumer == name} == {
+    assert {c.tenant_id for c in backend.checkpoints.all() if c.name == name} == {
         "ac",
         "a#b%c",
         "acme",

@@ -139,5 +139,5 @@ def following(backend: DynamoBackend | MemoryBackend) -> None:
     def handle(recorded: Recorded) -> None:
         assert_type(recorded.position, int)
 
-    backend.projection("balances", handle, category="account", events=[Deposited]).catch_up()
-    backend.in_tenant("acme").with_outbox().outbox.run(handle)
+    backend.projection("balances", handle, category="account", events=[Deposited]).run_once()
+    backend.in_tenant("acme").with_outbox().outbox.run_once(handle)

@@ -24,7 +24,7 @@ from dynamo_es import (
 from dynamo_es.exceptions import EventStoreError
 
 WRONG = [None, 7, -1, "text", b"bytes", object(), [], {}, [None], lambda: None, float("nan"), int]
-LONG_RUNNING = {"run", "tail", "close"}
+LONG_RUNNING = {"run_forever", "tail", "close"}
 DOCUMENTED = {("type_for_name", KeyError)}
 
 

@@ -104,7 +104,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         try:
             self._run("reset_checkpoint", self._put(found, position, "attribute_exists(place)"))
         except ConditionRefused:
-            known = [one.consumer for one in self.all() if one.tenant_id == self._tenant_id]
+            known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
 
     def all(self) -> list[Checkpoint]:

@@ -43,7 +43,7 @@ class DynamoCursors(CursorStrategy):
 
         Cost: 1 request; 2 in a new generation, or where another's lease is taken over.
         """
-        check_consumer(followed.consumer)
+        check_consumer(followed.name)
         return self._run("claim", followed, self._claim(followed, version, claimant, now, until))
 
     def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
@@ -58,7 +58,7 @@ class DynamoCursors(CursorStrategy):
 
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
-        check_consumer(followed.consumer)
+        check_consumer(followed.name)
         request = Request(
             "get_item",
             {"TableName": self._table, "Key": cursor_key(followed), "ConsistentRead": True},
@@ -101,7 +101,7 @@ class DynamoCursors(CursorStrategy):
                 request = _begin(self._table, followed, lease, held)
             else:
                 request = _take_lease(self._table, followed, version, lease, held)
-        raise CursorBusyError(followed.consumer, followed.stream_id)
+        raise CursorBusyError(followed.name, followed.stream_id)
 
 
 def cursor_key(followed: Followed) -> Item:
@@ -111,9 +111,9 @@ def cursor_key(followed: Followed) -> Item:
     such a key.
     """
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
-    key = f"cursor#{followed.consumer}#{stream}"
+    key = f"cursor#{followed.name}#{stream}"
     if len(key.encode()) > MAX_KEY_BYTES:
-        key = f"cursor#{followed.consumer}#sha256:{sha256(stream.encode()).hexdigest()}"
+        key = f"cursor#{followed.name}#sha256:{sha256(stream.encode()).hexdigest()}"
     return {"log_key": {"S": key}, "place": {"S": _PLACE}}
 
 

@@ -6,9 +6,10 @@ import logging
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
-from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.markers import marked_version
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
@@ -22,12 +23,12 @@ from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dynamo_es.contracts import AppendHooks, Selection
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
-    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
     from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -101,6 +102,36 @@ class DynamoLog(LogStrategy):
             )
         return seen.found
 
+    def tenants(self) -> Iterator[TenantId]:
+        """Yield the tenants in the log; see `LogStrategy.tenants`.
+
+        Cost: 1 request for each MB of the log's table, as the iterator gets there.
+        """
+        return _unique(tenant_id for tenant_id, _ in self._categories())
+
+    def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """Yield a tenant's categories in the log; see `LogStrategy.categories`.
+
+        Cost: as `tenants`.
+        """
+        check_tenant(tenant_id)
+        return _unique(category for owner, category in self._categories() if owner == tenant_id)
+
+    def _categories(self) -> Iterator[tuple[TenantId, str | None]]:
+        """Yield tenant and category of each marker in the log's table."""
+        after: Item | None = None
+        while True:
+            steps = _one(requests.scan_marker_keys(self._tables.log, after))
+            response = self._gateway.run("list_categories", DEFAULT_TENANT, None, steps)
+            for log_key in dict.fromkeys(item["log_key"]["S"] for item in response["Items"]):
+                try:
+                    yield _category_of(log_key)
+                except ValueError:
+                    _log.error("The markers with the key %s cannot be read.", log_key)
+            after = response.get("LastEvaluatedKey")
+            if after is None:
+                return
+
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
         """Yield the streams of a category that exist; see `LogStrategy.streams`.
 
@@ -146,6 +177,29 @@ class _Marked(NamedTuple):
     uuid: str
     generation: int
     version: int
+
+
+def _category_of(log_key: str) -> tuple[TenantId, str | None]:
+    """Return tenant and category of a marker's partition key.
+
+    Raises:
+        ValueError: it is not the key of a marker.
+    """
+    # Before its last hex digit, it is a stream's key without the UUID.
+    tenant_id, category, _ = parse_stream_key(f"{log_key[len('streams#') : -1]}{UUID(int=0)}")
+    return tenant_id, category
+
+
+def _unique(items: Iterable[T]) -> Iterator[T]:
+    seen: set[T] = set()
+    for item in items:
+        if item not in seen:
+            seen.add(item)
+            yield item
+
+
+def _one(request: Request) -> Steps[Response]:
+    return (yield request)
 
 
 def _markers(table: str, log_key: str, after: Item | None) -> Steps[tuple[list[Item], Item | None]]:

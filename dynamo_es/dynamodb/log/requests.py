@@ -143,6 +143,19 @@ def markers_of(table: str, log_key: str, after: Item | None = None) -> Request:
     return Request("query", params)
 
 
+def scan_marker_keys(table: str, after: Item | None = None) -> Request:
+    """Scan the log's table for the partition keys of its markers."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "FilterExpression": "begins_with(log_key, :streams)",
+        "ProjectionExpression": "log_key",
+        "ExpressionAttributeValues": {":streams": {"S": "streams#"}},
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("scan", params)
+
+
 def get_page(table: str, first: Position) -> Request:
     """Read the page that begins at a position, consistently."""
     key = {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(first)}}

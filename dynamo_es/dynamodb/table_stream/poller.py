@@ -1,4 +1,4 @@
-"""`StreamPoller`: polls the events table's stream, and puts new commits into the log."""
+"""A worker that polls the events table's stream and has the sequencer give positions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
+from dynamo_es.contracts.functions import check_stop
+from dynamo_es.contracts.workers import WorkerReport, in_thread
 from dynamo_es.dynamodb.log.sequencer import SequencerMemory
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Rounds
 from dynamo_es.exceptions import CredentialsError, ServiceError, TableNotFoundError
@@ -21,38 +24,70 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.table_stream.rounds import Progress
+    from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
 
+NAME: Final = "sequencer"
+
 SHORTEST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 1.0
-"""Seconds between two rounds while nothing is written."""
+"""Seconds between two rounds, while no record comes."""
 LONGEST_WAIT_AFTER_FAILURE: Final = 10.0
 QUIET_ROUNDS: Final = 3
-"""Empty rounds in a row after which everything is read. AWS may reply with no records before."""
+"""In a row: then everything is read. One is no proof: AWS may return empty pages before the end."""
 QUIET_WAIT: Final = 0.5
 """Seconds between two empty rounds."""
 
 
-class StreamPoller:
-    """Polls the stream of the events table. Use each in one thread; any number may run at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequencerReport(WorkerReport):
+    """What a run of a sequencer did. `handled` counts the events that it gave positions.
 
-    The poller saves its places in the log table, and the next one goes on from there. A shard
-    moves on only when the log has everything that was read from it.
+    `failed` counts the records that it set aside, because they cannot be read.
+
+    Attributes:
+        polled: what the run read of the stream and wrote to the log.
+    """
+
+    polled: Polled = field(default_factory=Polled)
+
+    @classmethod
+    def of(cls, polled: Polled, position: Position) -> Self:
+        """Return the report of rounds, and the highest position that the sequencer gave."""
+        return cls(
+            name=NAME,
+            position=position,
+            handled=polled.positions,
+            failed=polled.set_aside,
+            polled=polled,
+        )
+
+    @property
+    def active(self) -> bool:
+        """Whether the run read anything."""
+        return not self.polled.idle
+
+
+class StreamPoller:
+    """Polls the events table's stream. Use it in one thread; any number of pollers may run.
+
+    It saves its places in the log's table, and the next poller goes on there. It moves on in a
+    shard only when everything that it read there is in the log.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
         streams: returns the client for ``dynamodbstreams``.
-        observer: receives a report of each operation. None: no reports.
-        memory: what the process remembers of the log. None: a new one.
+        observer: called with a report of each operation; None: none.
+        memory: facts about the log that this process remembers; None: a new one.
         monotonic: returns seconds of a clock that never goes back.
-        wait: waits until an event is set, or for so many seconds.
-        sleep: waits for so many seconds.
-        on_progress: called after every hundred commits of a round with its progress.
+        wait: waits until an event is set, or so many seconds.
+        sleep: waits so many seconds.
+        on_progress: called after every hundred commits of a round.
     """
 
-    def __init__(  # noqa: PLR0913 - what is injected, each by its name
+    def __init__(  # noqa: PLR0913 - injected, each by its name
         self,
         config: DynamoConfig,
         client: Callable[[], DynamoDBClient],
@@ -72,10 +107,10 @@ class StreamPoller:
         )
 
     def poll(self) -> Polled:
-        """Read each shard once, and put the commits that were read into the log.
+        """Read each shard once, and sequence the new records.
 
         Returns:
-            What this round did. It includes the work of an earlier round that failed half done.
+            The work of this round, with the work of an earlier round that failed.
 
         Raises:
             ConfigurationError: the events table has no stream, or a stream without new images.
@@ -84,30 +119,68 @@ class StreamPoller:
         return self._rounds.poll()
 
     def save(self) -> None:
-        """Save the places in the shards. `run` and `drain` do this for you.
+        """Save the places in the shards, as `run_once` and `run_forever` do at their end.
 
         Raises:
             ServiceError: AWS refused or did not answer.
         """
         self._rounds.save()
 
-    def run(
-        self, stop: threading.Event, on_round: Callable[[Polled], None] = lambda _: None
-    ) -> None:
-        """Poll until the event is set, at longer intervals while nothing is written.
-
-        Failures that may pass are logged, and the poller goes on.
+    def run_once(
+        self,
+        stop: threading.Event | None = None,
+        on_progress: Callable[[SequencerReport], None] | None = None,
+    ) -> SequencerReport:
+        """Poll until no record comes any more, and return: a second or two after the last one.
 
         Args:
-            stop: ends the poller within a second, or after the request in hand.
-            on_round: called with what each round did.
+            stop: set it to return after the current request.
+            on_progress: called with a report of each round.
 
         Raises:
-            ConfigurationError: the events table has no stream, or a stream without new images.
-            CredentialsError: the credentials are missing or not sufficient.
-            TableNotFoundError: a table is missing.
+            ConfigurationError: the events table has no stream, or one without images.
+            ServiceError: AWS refused or did not answer; nothing is lost, call again.
         """
-        pause = SHORTEST_WAIT
+        total, quiet = Polled(), 0
+        stop = threading.Event() if stop is None else stop
+        check_stop(stop)
+        try:
+            while quiet < QUIET_ROUNDS and not stop.is_set():
+                polled = self._rounds.poll(stop.is_set)
+                total += polled
+                if on_progress is not None:
+                    on_progress(SequencerReport.of(polled, self._rounds.position))
+                quiet = quiet + 1 if polled.idle else 0
+                if 0 < quiet < QUIET_ROUNDS:
+                    self._wait(stop, QUIET_WAIT)
+            return SequencerReport.of(total, self._rounds.position)
+        finally:
+            self._save_at_end()
+
+    def run_forever(
+        self,
+        stop: threading.Event | None = None,
+        on_progress: Callable[[SequencerReport], None] | None = None,
+    ) -> SequencerReport:
+        """Poll until stopped; while no record comes, after 0.1 s, later once a second.
+
+        Args:
+            stop: set it in another thread or a signal handler to return within a second, or after
+                the current request; None: run until an error.
+            on_progress: called with a report of each round.
+
+        Returns:
+            The work of all rounds.
+
+        Raises:
+            ConfigurationError: the events table has no stream, or one without images.
+            CredentialsError: AWS credentials are missing or wrong.
+            TableNotFoundError: a table is missing. Other errors of AWS are logged as warnings, and
+                polling goes on.
+        """
+        total, pause = Polled(), SHORTEST_WAIT
+        stop = threading.Event() if stop is None else stop
+        check_stop(stop)
         try:
             while not stop.is_set():
                 try:
@@ -115,75 +188,45 @@ class StreamPoller:
                 except (CredentialsError, TableNotFoundError):
                     raise
                 except ServiceError as error:
-                    _log.warning("Polling the events table's stream failed, going on: %s", error)
+                    _log.warning(
+                        "Polling the events table's stream failed, trying again: %s", error
+                    )
                     longest = LONGEST_WAIT_AFTER_FAILURE
                 else:
-                    on_round(polled)
+                    total += polled
+                    if on_progress is not None:
+                        on_progress(SequencerReport.of(polled, self._rounds.position))
                     longest = LONGEST_WAIT
                     if not polled.idle:
                         pause = SHORTEST_WAIT
                         continue
                 self._wait(stop, min(pause, longest))
                 pause = min(2 * pause, longest)
-        finally:
-            self._save_at_end()
-
-    def drain(self, stop: threading.Event | None = None) -> Polled:
-        """Poll until everything is read; return what all rounds did together.
-
-        Args:
-            stop: ends the poller earlier, after the request in hand.
-
-        Raises:
-            ConfigurationError: the events table has no stream, or a stream without new images.
-            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
-        """
-        total, quiet = Polled(), 0
-        stop = stop or threading.Event()
-        try:
-            while quiet < QUIET_ROUNDS and not stop.is_set():
-                polled = self._rounds.poll(stop.is_set)
-                total += polled
-                quiet = quiet + 1 if polled.idle else 0
-                if 0 < quiet < QUIET_ROUNDS:
-                    self._wait(stop, QUIET_WAIT)
-            return total
+            return SequencerReport.of(total, self._rounds.position)
         finally:
             self._save_at_end()
 
     @contextmanager
-    def in_background(self) -> Iterator[Self]:
-        """Run the poller in a thread of its own within the context.
+    def in_background(
+        self, on_progress: Callable[[SequencerReport], None] | None = None
+    ) -> Iterator[Self]:
+        """Run in a thread within the context: ``with backend.sequencer.in_background():``.
+
+        Args:
+            on_progress: see `run_forever`; called in that thread.
 
         Raises:
-            EventStoreError: raised at the end of the context if the poller failed before.
+            Exception: at the end of the context, the error that ended the thread.
         """
-        stop = threading.Event()
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                self.run(stop)
-            except BaseException as error:  # noqa: BLE001 - raised where the context ends
-                _log.error("Polling the events table's stream has ended: %s", error)
-                failures.append(error)
-
-        thread = threading.Thread(target=run, name="dynamo-es-poller", daemon=True)
-        thread.start()
-        try:
+        with in_thread(lambda stop: self.run_forever(stop, on_progress), "Sequencer"):
             yield self
-        finally:
-            stop.set()
-            thread.join()
-        if failures:
-            raise failures[0]
 
     def _save_at_end(self) -> None:
         try:
             self.save()
         except ServiceError as error:
             _log.warning(
-                "The poller could not save its places, so the next one reads some records again: "
-                "%s",
+                "The sequencer's places in the stream were not saved, so the next one reads some "
+                "records again: %s",
                 error,
             )

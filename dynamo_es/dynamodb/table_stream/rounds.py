@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencer import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
     from dynamo_es.dynamodb.wire.steps import Response, Steps, T
+    from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
 
@@ -115,6 +116,9 @@ class Rounds:
         monotonic: returns seconds of a clock that never goes back.
         sleep: waits for so many seconds.
         on_progress: called after every hundred commits of a round with its progress.
+
+    Attributes:
+        position: highest position that this object has given; 0 before the first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is injected
@@ -144,6 +148,7 @@ class Rounds:
         self._listed_at = 0.0
         self._saved_at = 0.0
         self._uncounted = Polled()
+        self.position: Position = 0
 
     def poll(self, stopped: Callable[[], bool] = lambda: False) -> Polled:
         """Read each shard once, and put the commits that were read into the log.
@@ -270,6 +275,7 @@ class Rounds:
         steps = _until_stopped(self._stopped, sequence(self._tables, part, self._memory))
         pages = self._run(self._gateway, "sequence", steps)
         positions = sum(page.following - page.first for page in pages)
+        self.position = max([self.position, *(page.following - 1 for page in pages)])
         self._uncounted += Polled(
             pages=len(pages), positions=positions, waiting=self._memory.waiting - waiting
         )

@@ -276,13 +276,13 @@ def test_a_projection_with_a_projector_of_ours_goes_on_where_theirs_was(cursors,
     )
     projection = backend.projection("log", projector, category="orders", keep_unknown=True)
 
-    projection.catch_up()
+    projection.run_once()
     assert applied == [4, 5]
     backend.checkpoints.reset("log", 0)
-    projection.catch_up()
+    projection.run_once()
     assert applied == [4, 5]
 
     backend.storage.delete_stream(stream)
     backend.storage.insert_events(stream, ANY_VERSION, [an_event(stream)])
-    projection.catch_up()
+    projection.run_once()
     assert applied == [4, 5, 1]

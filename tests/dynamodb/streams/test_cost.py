@@ -20,7 +20,8 @@ from dynamo_es import (
     StreamId,
 )
 from dynamo_es.dynamodb.streams import cost as pricing
-from dynamo_es.dynamodb.streams.cost import AppendCost, append_cost
+from dynamo_es.contracts import AppendCost
+from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import CommitTooLargeError, InvalidEventError, InvalidStreamIdError
 from tests.bdd import an_event, events

@@ -218,7 +218,7 @@ def test_sequencer_in_a_thread_stays_with_the_parent():
         with backend.sequencer.in_background():
             ended = in_child(lambda: [thread.name for thread in threading.enumerate()])
         assert "dynamo-es-poller" not in ended
-        assert in_child(lambda: backend.sequencer.drain().records) == 0
+        assert in_child(lambda: backend.sequencer.run_once().polled.records) == 0
 
 
 def test_what_is_gone_is_not_told():

@@ -137,6 +137,7 @@ OPERATIONS = {
     "read the end of the log": lambda backend, _: backend.storage.current_position,
     "read the log": lambda backend, _: backend.log.reader(0).read(),
     "list streams": lambda backend, _: list(backend.log.streams("Replies", "")),
+    "list tenants": lambda backend, _: list(backend.log.tenants()),
     "save a checkpoint": lambda backend, _: backend.checkpoints.move("balances", 1),
     "read a checkpoint": lambda backend, _: backend.checkpoints.position("balances"),
     "shred": lambda backend, _: backend.encryption.shred("somebody"),

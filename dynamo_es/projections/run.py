@@ -1,0 +1,232 @@
+"""One run of a projection: reads the log, calls the handler, saves the checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.workers import WorkerReport
+from dynamo_es.exceptions import (
+    ContentionError,
+    CursorBusyError,
+    ServiceError,
+    ThrottledError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event as Flag
+
+    from dynamo_es.contracts import CheckpointStrategy, LogReader, LogStrategy, Selection
+    from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.values import Position, RecordedRaw
+
+_log = logging.getLogger("dynamo_es")
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_WORTH_SAVING: Final = 1000
+"""Positions without a selected event, after which the checkpoint moves all the same."""
+_PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
+_LOOK_EVERY: Final = 60.0
+"""Seconds at the end of the log between two looks for events that have no position."""
+HANDLER: Final = "handler"
+_ON_PROGRESS: Final = "on_progress"
+
+
+class Handler(Protocol):
+    """Applies one event to a read model."""
+
+    def __call__(self, recorded: Recorded, /) -> object:
+        """Apply an event. An exception stops the projection before this event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionReport(WorkerReport):
+    """What a run of a projection did so far. A run ends where its handler fails.
+
+    Attributes:
+        last_position: end of the log when the run last looked; 0 if the log was empty.
+    """
+
+    last_position: Position = 0
+
+    @property
+    def lag(self) -> int:
+        """Positions between the projection and the end of the log, when it last looked."""
+        return max(self.last_position - self.position, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a projection runs with; see `Projection`."""
+
+    name: str
+    handler: Handler
+    log: LogStrategy
+    checkpoints: CheckpointStrategy
+    deserialize: Callable[[RecordedRaw], Recorded]
+    selection: Callable[[], Selection]
+    after: Position
+    batch_size: int
+
+
+class Run:
+    """One run of a projection, and its work so far."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        stop: Flag,
+        on_progress: Callable[[ProjectionReport], None] | None,
+    ) -> None:
+        if on_progress is not None:
+            refuse_asynchronous(on_progress, _ON_PROGRESS)
+        check_stop(stop)
+        self._parts = parts
+        self._stop = stop
+        self._on_progress = on_progress
+        self._selection = parts.selection()
+        self._idle = _LOOK_EVERY
+        self._unsequenced = False
+        saved = parts.checkpoints.position(parts.name)
+        self._saved = parts.after if saved is None else saved
+        self._position = self._saved
+        self._end = 0
+        self._handled = 0
+        self._passed_over = 0
+        self._unsaved = 0
+        self._reader: LogReader | None = None
+
+    @property
+    def report(self) -> ProjectionReport:
+        """What the run did so far."""
+        return ProjectionReport(
+            name=self._parts.name,
+            position=self._position,
+            handled=self._handled,
+            unsequenced=self._unsequenced,
+            passed_over=self._passed_over,
+            last_position=max(self._end, self._position),
+        )
+
+    def look_further(self) -> None:
+        """Look for events that have no position yet, if the run reached the end of the log."""
+        if self._position >= self._end:
+            self._unsequenced = self._parts.log.unsequenced()
+
+    def until(self, end: Position | None) -> None:
+        """Handle events up to a position; None: until stopped."""
+        pause = _FIRST_PAUSE
+        if end is not None:
+            self._end = end
+            check_position(self._position, end)
+        try:
+            while not self._stop.is_set() and (end is None or self._position < end):
+                try:
+                    moved = self._step()
+                except _PASSING as error:
+                    if end is not None:
+                        raise
+                    _log.warning("Projection %r waits: %s", self._parts.name, describe_error(error))
+                    moved = False
+                if moved:
+                    pause = _FIRST_PAUSE
+                elif end is None:
+                    self._wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+        finally:
+            self._save_at_end()
+
+    def _step(self) -> bool:
+        """Handle the next piece of the log; return False at its end."""
+        selection = self._parts.selection()
+        if self._reader is None or selection != self._selection:
+            # A class defined since the last read may be among the selected ones.
+            self._selection = selection
+            self._reader = self._parts.log.reader(self._position, selection)
+        reader = self._reader
+        try:
+            before = reader.passed_over
+            records = reader.read()
+            self._passed_over += reader.passed_over - before
+            size = self._parts.batch_size
+            for start in range(0, len(records), size):
+                if not self._handle(records[start : start + size]):
+                    return True
+        except BaseException:
+            self._reader = None  # it may be ahead of the handler
+            raise
+        moved = bool(records) or reader.position > self._position
+        self._position = reader.position
+        # Save again if a save failed, and move on over a long stretch without selected events.
+        if not records and (self._unsaved or self._position - self._saved >= _WORTH_SAVING):
+            self._save()
+        if moved:
+            self._report_progress()
+        return moved
+
+    def _handle(self, batch: list[RecordedRaw]) -> bool:
+        """Handle a batch; return whether the reader goes on after it."""
+        parts = self._parts
+        for raw in batch:
+            if self._stop.is_set():
+                return False
+            returned = parts.handler(parts.deserialize(raw))
+            refuse_unfinished(returned, parts.handler, HANDLER)
+            self._position = raw.position
+            self._handled += 1
+            self._unsaved += 1
+        if self._save():
+            self._report_progress()
+            return True
+        return False
+
+    def _save(self) -> bool:
+        """Save the checkpoint; return False if another run of this projection is ahead."""
+        there = self._parts.checkpoints.move(self._parts.name, self._position)
+        self._saved, self._unsaved = there, 0
+        if there == self._position:
+            return True
+        _log.warning(
+            "Projection %r: another process is at position %d, this one at %d. This one goes on "
+            "after %d. Run one process per projection.",
+            self._parts.name,
+            there,
+            self._position,
+            there,
+        )
+        self._position, self._reader = there, None
+        return False
+
+    def _save_at_end(self) -> None:
+        if self._position <= self._saved:
+            return
+        try:
+            self._save()
+        except ServiceError as error:
+            # Not with exc_info: its context is the handler's error, which may quote an event.
+            _log.error("Projection %r: its checkpoint was not saved: %s", self._parts.name, error)
+
+    def _wait(self, pause: float) -> None:
+        """Wait at the end of the log; once a minute, look for events without a position."""
+        self._idle += pause
+        if self._idle > _LOOK_EVERY:
+            self._idle = 0
+            before, self._unsequenced = self._unsequenced, self._parts.log.unsequenced()
+            if self._unsequenced != before:
+                self._report_progress()
+        self._stop.wait(pause)
+
+    def _report_progress(self) -> None:
+        if self._on_progress is None:
+            return
+        if self._position >= self._end:
+            self._end = self._parts.log.last_position or 0
+        returned: object = self._on_progress(self.report)
+        refuse_unfinished(returned, self._on_progress, _ON_PROGRESS)
