@@ -1,4 +1,4 @@
-"""Compares what was given with what would be loaded: values and types, at every depth."""
+"""Compares an event with the event that would be loaded: values and types, at every depth."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ SECRETS: Final = (SecretStr, SecretBytes, Secret)
 """Types whose values are asterisks in JSON."""
 
 _PLAIN: Final[frozenset[type]] = frozenset({str, int, bool, NoneType, bytes, date, timedelta, UUID})
-"""Types of which equal values are the same in every respect."""
+"""Types whose equal values are the same in every respect."""
 
 _MISSING: Final = object()
 _CHANGED: Final = (
-    "would load with another value: its serializer, validators, aliases and configuration do not "
-    "give back what they are given."
+    "would load with another value: its serializer, validators, aliases or configuration change it."
 )
 _ZONE: Final = (
-    "has a time zone whose offset changes, and JSON holds the offset only: convert it with "
+    "has a time zone whose offset changes, but JSON holds only the offset: convert it with "
     ".astimezone(UTC), and keep the zone's name in a field of its own."
 )
 _OFFSET: Final = (
@@ -43,34 +42,34 @@ _ASTERISKS: Final = (
     "stores the secret itself encrypted."
 )
 _NOT_FINITE: Final = (
-    "is no finite number, and would load as None: set "
+    "is not a finite number, and would load as None: set "
     'model_config = ConfigDict(ser_json_inf_nan="strings"), or store None or text.'
 )
 _PRIVATE: Final = (
-    "is a private attribute, which is not stored, and would load with another value: make it a "
+    "is a private attribute and is not stored, so it would load with another value: make it a "
     "field, or leave it out."
 )
 _ONE_SHOT: Final = (
-    "can be iterated once only, and is empty when the append is tried again: make the event with a "
+    "can be iterated only once, and is empty when the append is tried again: make the event with a "
     "list or a tuple."
 )
-_IDENTITY: Final = "is of a class that has no __eq__, so nothing loaded is equal to it: define it."
+_IDENTITY: Final = "is of a class without __eq__, so no loaded value equals it: define __eq__."
 
 
 @dataclass(slots=True)
 class Difference:
-    """What would not come back as it was given.
+    """A part of an event that would load with another value or type.
 
     Attributes:
-        reason: what is wrong, and what to do; holds no value.
-        steps: what leads to it, innermost first: names of fields and indexes, no keys of dicts.
+        reason: the problem and what to do, without any value.
+        steps: path to the part, innermost first: field names and indexes, no keys of dicts.
     """
 
     reason: str
     steps: list[str] = field(default_factory=list)
 
     def below(self, step: str) -> Difference:
-        """Return this difference as one of a field or an entry."""
+        """Return this difference, one step further inside."""
         self.steps.append(step)
         return self
 
@@ -80,15 +79,15 @@ class Difference:
 
 
 def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
-    """Return the first thing in which two models differ; None if they are the same.
+    """Return the first difference between two models; None if they are the same.
 
-    More than ``==``: types are compared too, so that 1, 1.0 and True differ, and a list and a
-    tuple, a model and its base class, 0.0 and -0.0. Two nan are the same. Of a time zone, only
-    the offset counts.
+    Stricter than ``==``, it compares types too: 1, 1.0 and True differ; so do a list and a tuple, a
+    model and its base class, 0.0 and -0.0. Two nan are the same. Of a time zone, only the offset
+    counts.
 
     Args:
-        given: what is to be stored.
-        loaded: what would be loaded instead.
+        given: the event to be stored.
+        loaded: the event that would be loaded instead.
     """
     if type(given) is not type(loaded):
         return _other_type(given, loaded)
@@ -96,7 +95,7 @@ def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
     for name, value in own.items():
         other = others.get(name, _MISSING)
         kind = type(value)
-        # Most fields are plain: settled here, without a call.
+        # Most fields are plain: compared here, without a call.
         if kind is type(other) and kind in _PLAIN and value == other:
             continue
         if found := _compare_field(type(given), name, value, other):
@@ -116,18 +115,18 @@ def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
 
 
 def has_changing_offset(moment: datetime | time) -> bool:
-    """Whether a moment's time zone is more than an offset, which is all that is stored of it."""
+    """Return whether a time zone's offset changes; only an offset is stored."""
     zone = getattr(moment, "tzinfo", None)
     return zone is not None and zone is not UTC and zone.utcoffset(None) is None
 
 
 def _compare_field(model: type[BaseModel], name: str, value: Any, other: Any) -> Difference | None:
     info = model.model_fields.get(name)
-    if info is None:  # cached, by a property
+    if info is None:  # a cached property
         return None
     found = _compare(value, other)
     if found is not None and (info.exclude or getattr(info, "exclude_if", None) is not None):
-        return Difference("is excluded from what is stored: remove exclude, or leave its default.")
+        return Difference("is excluded from the stored data: remove exclude, or leave its default.")
     return found
 
 
@@ -165,9 +164,9 @@ def _compare(given: Any, loaded: Any) -> Difference | None:
 
 def _other_type(given: Any, loaded: Any) -> Difference:
     if loaded is _MISSING:
-        return Difference("would be missing when it is loaded: it is not stored.")
+        return Difference("would be missing after loading: it is not stored.")
     if given is _MISSING:
-        return Difference("would appear when it is loaded, and is not there now.")
+        return Difference("would be added by loading.")
     if isinstance(given, SECRETS):
         return Difference(_ASTERISKS)
     if isinstance(given, Iterator):
@@ -237,7 +236,7 @@ def _compare_twins(given: Iterable[Any], twins: Mapping[Any, Any]) -> Difference
 
 def _compare_mappings(given: Mapping[Any, Any], loaded: Mapping[Any, Any]) -> Difference | None:
     if len(given) != len(loaded):
-        return Difference("has keys of which several are one in JSON: give each its own text.")
+        return Difference("has keys that are the same in JSON: give each its own text.")
     if any(type(key) is not str for key in given) and (
         found := _compare_twins(given, {key: key for key in loaded})
     ):
@@ -267,7 +266,7 @@ def _compare_dataclasses(given: Any, loaded: Any) -> Difference | None:
 
 
 def _compare_attributes(given: Any, loaded: Any) -> Difference | None:
-    """Compare what was set on an object of a class that is no model."""
+    """Compare the attributes of objects whose class is not a model."""
     own, others = (getattr(one, "__dict__", {}) for one in (given, loaded))
     if isinstance(given, BaseModel) or not (own or others):
         return None
@@ -285,7 +284,7 @@ def _compare_others(given: Any, loaded: Any) -> Difference | None:
         return Difference(_IDENTITY)
     try:
         same = bool(given == loaded)
-    except Exception:  # noqa: BLE001 - what cannot be compared is not known to be the same
+    except Exception:  # noqa: BLE001 - values that cannot be compared may differ
         same = False
     return None if same else Difference(_CHANGED)
 

@@ -1,4 +1,4 @@
-"""Finds what is wrong with an event class before its first event is stored."""
+"""Checks the definition of an event class before its first event is stored."""
 
 from __future__ import annotations
 
@@ -19,32 +19,31 @@ _UNWALKED: Final = frozenset(
     {"default", "metadata", "serialization", "expected", "computed_fields"}
 )
 _FUTURE: Final = (
-    "takes dates of the future only, and what is stored is loaded when they have passed: check the "
-    "date where the event is made, and declare date or datetime."
+    "takes future dates only, but stored events are loaded when their dates have passed: check the "
+    "date where you make the event, and declare date or datetime."
 )
 _ONE_SHOT: Final = (
-    "can be iterated once only, and is empty when the append is tried again: declare a list or a "
+    "can be iterated only once, and is empty when the append is tried again: declare a list or a "
     "tuple."
 )
 _FILES: Final = (
-    "takes a path only if a file is there (or none is), which differs where it is loaded: declare "
-    "Path."
+    "checks whether a file exists, which may differ where the event is loaded: declare Path."
 )
 
 
 def check_definition(event: type[Event]) -> None:
-    """Raise if events of a class could be stored here, and not be loaded elsewhere.
+    """Raise if another process could not load the events of a class.
 
     Raises:
-        DuplicatedEvent: it has the name or the aliases of its base class.
-        EventDefinitionError: anything else; says what to do.
+        DuplicatedEvent: the class has the name or the aliases of its base class.
+        EventDefinitionError: any other problem; the message says what to do.
     """
     try:
         event.model_rebuild()
     except (PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise EventDefinitionError(
             f"{event.__qualname__}: a type in it cannot be resolved ({error.message}). Define it "
-            "at the top of a module, or call model_rebuild() of the class when it is there."
+            "at the top of a module, or call model_rebuild() of the class when the type is defined."
         ) from error
     _check_generic(event)
     _check_name(event)
@@ -54,9 +53,9 @@ def check_definition(event: type[Event]) -> None:
 
 
 def own_names(event: type[Event]) -> tuple[str, ...]:
-    """Return the name and the aliases that a class has for itself, whether or not they are right.
+    """Return the name and the aliases that a class defines itself, valid or not.
 
-    What it has from its base class belongs to that one.
+    An inherited name belongs to the base class.
     """
     names: list[Any] = []
     if _base_with(event, "__event_name__") is None:
@@ -68,7 +67,7 @@ def own_names(event: type[Event]) -> tuple[str, ...]:
 
 
 def _base_with(event: type[Event], attribute: str) -> type[Event] | None:
-    """Return the event class that a class has an attribute from; None if it is its own."""
+    """Return the event class that a class inherits an attribute from; None for its own."""
     for base in event.__mro__:
         if attribute in vars(base):
             from_base = base not in (event, Event) and issubclass(base, Event)
@@ -81,8 +80,8 @@ def _check_generic(event: type[Event]) -> None:
     if generic["parameters"] or generic["origin"] is not None:
         name = (generic["origin"] or event).__name__
         raise EventDefinitionError(
-            f"{event.__qualname__} is a generic class, which exists only where it is given its "
-            f"parameters: derive a class with a name of its own, such as "
+            f"{event.__qualname__} is a generic class, and another process could not find it by "
+            f"name: derive a class with a name of its own, such as "
             f"class {name}OfInt({name}[int])."
         )
 
@@ -92,12 +91,12 @@ def _check_name(event: type[Event]) -> None:
     if base is not None:
         raise DuplicatedEvent(
             f"{event_name(event)!r} is the name of {base.__qualname__}, and {event.__qualname__} "
-            "inherits it: give each its own __event_name__."
+            "inherits it: give each class its own __event_name__."
         )
     name = getattr(event, "__event_name__", event.__qualname__)
     if not isinstance(name, str) or not name:
         raise EventDefinitionError(
-            f"{event.__qualname__}: __event_name__ is {name!r}, and has to be text, not empty."
+            f"{event.__qualname__}: __event_name__ must be text and not empty, not {name!r}."
         )
 
 
@@ -112,19 +111,19 @@ def _check_aliases(event: type[Event]) -> None:
         isinstance(alias, str) and alias for alias in aliases
     ):
         raise EventDefinitionError(
-            f"{event.__qualname__}: __event_aliases__ is {aliases!r}, and has to be a tuple of "
-            "texts that are not empty."
+            f"{event.__qualname__}: __event_aliases__ must be a tuple of texts that are not empty, "
+            f"not {aliases!r}."
         )
     base = _base_with(event, "__event_aliases__")
     if base is not None and aliases:
         raise DuplicatedEvent(
             f"{event.__qualname__} inherits the aliases of {base.__qualname__}, which has them "
-            "too: set __event_aliases__ of its own, () for none."
+            "too: set __event_aliases__ in the class, () for none."
         )
 
 
 def _unfit_fields(schema: Any, field: str | None) -> Iterator[tuple[str, str]]:
-    """Yield fields that do not load what they store, at any depth of a schema of pydantic."""
+    """Yield the fields that could not load what they store, at any depth of a pydantic schema."""
     if isinstance(schema, Mapping):
         reason = _unfit(schema)
         if reason is not None:

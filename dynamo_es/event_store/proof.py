@@ -1,4 +1,4 @@
-"""Makes JSON of events and contexts, and proves that it loads as what was given."""
+"""Makes JSON of events and contexts, and proves that it loads as the same event or context."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Context
 
 Describe: TypeAlias = Callable[[ValidationError, "type[Event]"], str]
-"""Says what the validation of a class has found."""
+"""Describes the validation errors of a class, without values."""
 
 
 class Proved(NamedTuple):
-    """What has become of an event or a context.
+    """The JSON of an event or a context, or the problem with it.
 
-    No error, so that none that quotes a value is chained to the one that is raised.
+    A value and not an error: an error that quotes a value must not be chained to the raised one.
 
     Attributes:
-        data: its JSON, if it can be made.
-        problem: why that would not load as what was given: names the field, and no value.
+        data: the JSON, if it can be made.
+        problem: why the JSON would not load as the same; names the field, but no value.
     """
 
     data: Json
@@ -37,12 +37,12 @@ class Proved(NamedTuple):
 
 
 def prove_event(kind: EventKind, event: Event, describe: Describe) -> Proved:
-    """Return the JSON of an event. Its secrets stand in it where they are to be encrypted.
+    """Return the JSON of an event; it holds secrets in clear in the fields to be encrypted.
 
     Args:
-        kind: the class of the event.
-        event: the event; may have been changed, or built without validation.
-        describe: says what the validation of a class has found.
+        kind: the kind of the event.
+        event: the event; it may have been changed, or built without validation.
+        describe: describes validation errors.
     """
     text, data, problem = _dump(kind.serializer, event)
     if problem is not None:
@@ -57,11 +57,11 @@ def prove_event(kind: EventKind, event: Event, describe: Describe) -> Proved:
 
 
 def prove_context(context: Context, load: Callable[[Json], Context]) -> Proved:
-    """Return the JSON of a context, without the ids that it does not have.
+    """Return the JSON of a context, without the ids that are None.
 
     Args:
         context: the context.
-        load: makes a context of its JSON.
+        load: makes a context from JSON.
     """
     _, stored, problem = _dump(context.__pydantic_serializer__, context)
     if problem is not None:
@@ -73,7 +73,9 @@ def prove_context(context: Context, load: Callable[[Json], Context]) -> Proved:
         found = find_difference(context, load(stored))
     except ValidationError as error:
         fields = sorted({str(one["loc"][0]) for one in error.errors()})
-        return Proved(stored, f"{', '.join(fields)} would not load again: give what Context takes.")
+        return Proved(
+            stored, f"{', '.join(fields)} would not load again: give values that Context accepts."
+        )
     return Proved(stored, None if found is None else str(found))
 
 
@@ -83,29 +85,29 @@ def _problem(kind: EventKind, event: Event, text: bytes, describe: Describe) -> 
         found = find_difference(event, loaded)
     except ValidationError as error:
         return f"{describe(error, kind.event_class)}."
-    except Exception as error:  # noqa: BLE001 - of validators, any
+    except Exception as error:  # noqa: BLE001 - a validator may raise anything
         return f"could not be loaded again: a validator fails with {type(error).__name__}."
     return None if found is None else str(found)
 
 
 def _dump(serializer: Any, model: BaseModel) -> tuple[bytes, Json, str | None]:
-    """Return the JSON of a model as text and as data, or what is wrong with it."""
+    """Return the JSON of a model as text and as data, or the problem with it."""
     try:
         text = serializer.to_json(model, by_alias=True, round_trip=True, warnings=False)
         return text, from_json(text), None
-    except Exception as error:  # noqa: BLE001 - of serializers, any
+    except Exception as error:  # noqa: BLE001 - a serializer may raise anything
         what = type(error).__name__
     culprit = _culprit(serializer, model)
-    problem = f"{culprit} cannot be made JSON ({what}): convert what JSON does not have."
+    problem = f"{culprit} cannot be written as JSON ({what}): convert it to a type that JSON has."
     return b"", {}, problem
 
 
 def _culprit(serializer: Any, model: BaseModel) -> str:
-    """Return the name of the first field that cannot be made JSON."""
+    """Return the name of the first field that cannot be written as JSON."""
     members = {**model.__dict__, **(model.__pydantic_extra__ or {})}
     for name, value in members.items():
         try:
             from_json(serializer.to_json(model, include={name}, round_trip=True, warnings=False))
-        except Exception:  # noqa: BLE001 - that is what is looked for
+        except Exception:  # noqa: BLE001 - the failure is the result
             return f"{name} (of type {type(value).__name__})"
     return "the event"

@@ -1,4 +1,4 @@
-"""Puts secrets (pydantic's SecretStr and its like) into JSON where they are to be encrypted."""
+"""Puts secrets (pydantic's SecretStr and the like) into the JSON of fields to be encrypted."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 def reveal_secrets(event: Event, data: Json) -> Json | None:
-    """Return an event's JSON with its secrets in the place of asterisks, in encrypted fields only.
+    """Return an event's JSON with secrets in place of asterisks, in encrypted fields only.
 
     Args:
         event: the event.
-        data: its JSON, as pydantic makes it; not changed.
+        data: its JSON from pydantic; not changed.
 
     Returns:
-        The JSON; None if no encrypted field holds a secret that can be found.
+        The JSON; None if no secret was found in an encrypted field.
     """
     try:
         plan = encrypted_fields(type(event))
         return _reveal(plan, event, data) if plan.has_encrypted_fields else None
-    except Exception:  # noqa: BLE001 - why it would not load is known already
+    except Exception:  # noqa: BLE001 - the caller reports the first problem
         return None
 
 
@@ -93,14 +93,14 @@ class _Walk:
                 round_trip=True,
             )
         except ValueError:
-            # As it is, it is refused: asterisks are not what was given.
+            # Keep the asterisks: the comparison refuses them.
             return data
         self.found = True
         return text
 
 
 def _members(value: Any, data: Json) -> Iterator[tuple[str, Any]]:
-    """Yield the members of a value whose JSON is an object, by their keys there."""
+    """Yield the members of a value, by their keys in its JSON object."""
     named = type(value).model_fields if isinstance(value, BaseModel) else None
     named = named or getattr(value, "__pydantic_fields__", None)
     if named is not None:

@@ -211,7 +211,7 @@ class Serde:
         if reserved := [name for name in context.model_extra or {} if name.startswith("$")]:
             raise InvalidEventError(
                 stream_id,
-                # No class: an event or a snapshot. At version 1 only a second read shows which.
+                f"the context has a field {reserved[0]!r}: names with $ are for the library.",
             )
         stored, problem = prove_context(context, context_of)
         if problem is not None:

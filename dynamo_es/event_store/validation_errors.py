@@ -1,4 +1,4 @@
-"""What may be said of an error of pydantic: where it is and what was expected, never the value."""
+"""Describes pydantic errors: the place and the expectation, never the value."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ _BOUNDS: Final = {
     "string_too_long": ("max_length",),
     "string_pattern_mismatch": ("pattern",),
 }
-"""Kinds of errors whose texts quote the class and not the value, and what they quote."""
+"""Error types whose texts quote constraints of the class, and the names of these constraints."""
 
 
 def describe_validation_error(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the fields that an error is about, and of which kind it is for each.
+    """Return the fields of a validation error, with the kind of error of each.
 
-    pydantic's own texts quote values, and so may those of an application's validators. A key of a
-    dict is a value, too: in a field's path it is shown as ``…``.
+    pydantic's own texts quote values, and texts of an application's validators may. A key of a dict
+    is a value too: a path shows it as ``…``.
 
     Args:
-        error: of the model's validator.
+        error: the error of the model's validator.
         model: the class.
     """
     names = _names_in(model)
-    told = []
+    found_in = []
     for found in error.errors(include_url=False, include_input=False):
         path = [
             str(step) if _may_show(step, index, found["type"], names) else _HIDDEN
             for index, step in enumerate(found["loc"])
         ]
-        told.append(f"{'.'.join(path) or 'the event'}: {_reason(found)}")
-    return "; ".join(told)
+        found_in.append(f"{'.'.join(path) or 'the event'}: {_reason(found)}")
+    return "; ".join(found_in)
 
 
 def describe_serialization_error(error: Exception) -> str:
-    """Return why pydantic cannot write a value as JSON: the type, if it says one."""
+    """Return why pydantic cannot write a value as JSON, with its type if pydantic names it."""
     found = _UNKNOWN_TYPE.fullmatch(str(error))
     if found is None:
         return (
@@ -60,23 +60,23 @@ def describe_serialization_error(error: Exception) -> str:
 
 
 def _may_show(step: int | str, index: int, kind: str, names: frozenset[str]) -> bool:
-    # A key that the class does not know is the name of a field of another release.
+    # An unknown key at the top is the name of a field of another release.
     return isinstance(step, int) or step in names or (index == 0 and kind == _UNEXPECTED)
 
 
 def _reason(found: Mapping[str, Any]) -> str:
     kind = found["type"]
-    if kind not in get_args(ErrorType):  # an application may make it of the value
+    if kind not in get_args(ErrorType):  # an application may put the value into it
         return "its validator refuses the value"
     bounds = {name: found["ctx"][name] for name in _BOUNDS.get(kind, ())}
     try:
         return f"{PydanticKnownError(kind, bounds or None).message()} ({kind})"
-    except TypeError:  # the text would quote more than the class
+    except TypeError:  # the text would quote the value
         return f"it is refused ({kind})"
 
 
 def _names_in(model: type[BaseModel]) -> frozenset[str]:
-    """Return every text in a class's schema: names of fields, of branches and of types."""
+    """Return every text in a class's schema: names of fields, branches and types."""
     names: set[str] = set()
     waiting: list[Any] = [model.__pydantic_core_schema__]
     while waiting:

@@ -1,4 +1,4 @@
-"""AES-256-GCM of one value, bound to the place where it stands."""
+"""AES-256-GCM of one value, bound to its place: tenant, stream, event and field."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _TAG_BYTES: Final = 16
 
 
 class UnsealError(ValueError):
-    """A text that this key did not seal for this place."""
+    """The text was not sealed with this key for this place."""
 
 
 class Cipher:
     """Seals values with one subject's key. Safe to share between threads.
 
-    Nonces are random: keep below 2**32 values a key (NIST SP 800-38D, 8.3).
+    Nonces are random: seal at most 2**32 values with a key (NIST SP 800-38D, 8.3).
 
     Args:
-        key: the subject's.
+        key: the subject's key.
 
     Attributes:
         key_id: the key's id.
@@ -56,16 +56,16 @@ class Cipher:
 
         Args:
             value: JSON.
-            place: where it stands, from `place_of`.
+            place: its place, from `place_of`.
         """
         nonce = os.urandom(NONCE_BYTES)
         return b64encode(nonce + self._aead.encrypt(nonce, to_json(value), place)).decode()
 
     def unseal(self, text: Any, place: bytes) -> Any:
-        """Return the JSON value that was sealed.
+        """Return the JSON value of a sealed text.
 
         Raises:
-            UnsealError: altered, or sealed with another key or for another place.
+            UnsealError: a text that was altered, or sealed with another key or for another place.
         """
         try:
             sealed = b64decode(text, validate=True)
@@ -81,13 +81,13 @@ class Cipher:
 
 
 def place_of(tenant_id: TenantId, stream_id: StreamId, event_uuid: UUID, pointer: str) -> bytes:
-    """Return where a value stands: what its ciphertext is bound to.
+    """Return the place of a value, which its ciphertext is bound to.
 
-    JSON, so that no two places have one encoding; in ASCII, whatever their text is.
+    In JSON, so that two places never have the same form; in ASCII, so that any text is valid.
 
     Args:
         tenant_id: the tenant.
-        stream_id: the stream; its name is no part of its identity.
+        stream_id: the stream; its name is not part of the place.
         event_uuid: the event.
         pointer: JSON pointer of the field in the event's data.
     """

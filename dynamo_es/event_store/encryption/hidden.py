@@ -1,4 +1,4 @@
-"""Refuses values with encrypted fields where their type does not name the class."""
+"""Refuses values with encrypted fields if the type of their field does not show it."""
 
 from __future__ import annotations
 
@@ -24,32 +24,31 @@ _ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
 
 _marked: Final[WeakKeyDictionary[type, bool]] = WeakKeyDictionary()
-"""Whether classes that are no models have encrypted fields."""
+"""Whether a class that is not a model has encrypted fields, by class."""
 
 
 def refuse_marked(value: Any, label: tuple[str, str], plan_of: PlanOf) -> None:
-    """Raise `EncryptedFieldError` if encrypted fields are anywhere in a value, at any depth.
+    """Raise `EncryptedFieldError` if a value has encrypted fields, at any depth.
 
     Args:
-        value: of any type.
-        label: class and field that hold it.
-        plan_of: the plan of a model.
+        value: a value of any type.
+        label: class and field of the value.
+        plan_of: returns the plan of a model.
 
     Raises:
-        EncryptedFieldError: it holds something with encrypted fields, or something that can be
-            looked at once only.
+        EncryptedFieldError: the value holds an object with encrypted fields, or an iterator.
     """
     if type(value) not in _ATOMS:
         _Walk(plan_of).visit(value, label)
 
 
 def have_subclasses(classes: tuple[type, ...]) -> bool:
-    """Whether a value of one of these classes may be of a subclass."""
+    """Return whether one of these classes has subclasses."""
     return any(one.__subclasses__() for one in classes)
 
 
 class _Walk:
-    """One walk through a value; what holds itself is visited once."""
+    """One walk through a value; visits each object once."""
 
     def __init__(self, plan_of: PlanOf) -> None:
         self._plan_of = plan_of
@@ -74,8 +73,8 @@ class _Walk:
         if isinstance(value, Iterator):
             raise EncryptedFieldError(
                 *label,
-                f"it holds a {kind.__qualname__}, which can be read once only, so whether it has "
-                "encrypted fields is not known: give a list.",
+                f"it holds a {kind.__qualname__}, which can be read only once and so "
+                "cannot be checked for encrypted fields: give a list.",
             )
         for name, member in _members(value):
             self.visit(member, label if name is None else (kind.__qualname__, name))
@@ -90,7 +89,7 @@ class _Walk:
 
 
 def _members(value: Any) -> Iterable[tuple[str | None, Any]]:
-    """Return what a value holds, by the names of its fields if it has some."""
+    """Return the members of a value, with the names of its fields if it has any."""
     if isinstance(value, BaseModel):
         return (*value.__dict__.items(), *(value.model_extra or {}).items())
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Keys that this process remembers, for a while, and forgets at once when they are deleted."""
+"""A cache of subjects' keys, which forgets a key at once when this process deletes it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import SubjectKey, TenantId
 
 KEY_SECONDS: Final = 300.0
-"""How long a key is remembered: for so long another process may use one that was deleted here."""
+"""How long a key stays in the cache, and so may be used after another process deleted it."""
 
 KEYS: Final = 10_000
-"""Most keys that are remembered."""
+"""Most keys in the cache."""
 
 
 class _Process:
-    """All caches of this process; the lock also guards what is in them."""
+    """All caches of this process; the lock guards their keys too."""
 
     def __init__(self) -> None:
         self.lock = new_lock()
@@ -36,14 +36,14 @@ _process: Final = _Process()
 
 
 class KeyCache:
-    """Remembers keys, least recently used out first. Safe to share between threads.
+    """Keeps keys, and drops the least recently used first. Safe to share between threads.
 
-    That a subject has no key is not remembered: another process may make one at any time.
+    It does not remember that a subject has no key: another process may make one at any time.
 
     Args:
-        clock: seconds since the epoch; the wall clock, because a frozen Lambda's other one
-            stands still.
-        seconds: how long a key is remembered; 0: not at all.
+        clock: returns seconds since the epoch; the wall clock, because the monotonic clock of a
+            frozen Lambda stands still.
+        seconds: how long a key is kept; 0: not at all.
         capacity: most keys.
     """
 
@@ -60,10 +60,10 @@ class KeyCache:
     def get(
         self, tenant_id: TenantId, subject: str, read: Callable[[], Cipher | None]
     ) -> Cipher | None:
-        """Return a subject's key: the one remembered, or else what ``read`` returns.
+        """Return a subject's key from the cache, or else from ``read``.
 
-        What was read while a key was deleted (anybody's, by this process) is not remembered:
-        it may be the deleted one.
+        A key that was read while this process deleted any key is not kept: it may be the deleted
+        one.
         """
         place = (tenant_id, subject)
         with _process.lock:
@@ -121,7 +121,7 @@ class ThrowawayKeys(KeyStorageStrategy):
 
 
 def forget_everywhere(tenant_id: TenantId, subject: str) -> None:
-    """Forget a subject's key in every cache of this process; call it after the deletion."""
+    """Drop a subject's key from every cache of this process; call it after the deletion."""
     with _process.lock:
         _process.deletions += 1
         for cache in _process.caches:

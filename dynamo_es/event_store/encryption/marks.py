@@ -1,4 +1,4 @@
-"""What an event class says of its fields: which are encrypted, and whose data they hold."""
+"""`Encrypted` and `DataSubject`, which mark the fields of event classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 SCHEMA_MARK: Final = "dynamo_es_encrypted"
-"""Key in the metadata of pydantic's schema of what is marked."""
+"""Key in the metadata of pydantic's schema of a marked type."""
 
 
 @dataclass(frozen=True)
@@ -20,25 +20,25 @@ class Encrypted:
             email: Annotated[str, Encrypted(mask_value="[erased]")]
 
     Attributes:
-        mask_value: stands in the field's place when the subject's key is deleted; has to be of
-            the field's type.
-        subject_field: name of the field, in the same class, with the subject's id; None: the
-            one marked `DataSubject`.
+        mask_value: the field's value after the subject's key is deleted; must be of the field's
+            type.
+        subject_field: name of the field with the subject's id, in the same class; None: the
+            field marked `DataSubject`.
     """
 
     mask_value: Any
     subject_field: str | None = None
 
     def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
-        """Mark pydantic's schema as well, so that it shows wherever the mark stands."""
-        # Source and handler; the source is `self` where the class stands in the place of a mark.
+        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
+        # Source and handler; only the handler if the class itself is used as the mark.
         handler = arguments[-1]
         source = arguments[0] if len(arguments) > 1 else self
         schema = dict(handler(source))
         schema["metadata"] = {**(schema.get("metadata") or {}), SCHEMA_MARK: True}
         return schema
 
-    # A mask may be a list or a dict, and what `Annotated` holds has to have a hash.
+    # `Annotated` needs a hash, but a mask may be a list or a dict.
     def __hash__(self) -> int:
         return hash((type(self), self.subject_field))
 
@@ -54,4 +54,4 @@ class _DataSubject:
 
 
 DataSubject: Final = _DataSubject()
-"""Marks the field that holds the id of the person whose data the encrypted fields hold."""
+"""Marks the field with the id of the person that the encrypted fields are about."""

@@ -1,4 +1,4 @@
-"""Masks: what stands in the place of a value whose key was deleted."""
+"""Masks: the values of encrypted fields whose key was deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def adapter_of(kind: Any, model: type[BaseModel]) -> TypeAdapter[Any]:
-    """Return what validates and writes a type as a field of a model does."""
+    """Return an adapter that validates and writes a type like a field of a model."""
     config = {
         name: model.model_config[name]
         for name in ("strict", "arbitrary_types_allowed")
@@ -43,7 +43,7 @@ def mask_as_json(value: Any, kind: Any, label: tuple[str, str], model: type[Base
     except Exception as error:
         raise EncryptedFieldError(
             *label,
-            f"its mask_value {value!r} is no value of its type, so what is masked could not be "
+            f"its mask_value {value!r} is not of the field's type, so masked events could not be "
             f"loaded: {error}",
         ) from error
     return from_json(text)

@@ -1,4 +1,4 @@
-"""Encrypts and decrypts the marked fields of events, and shreds."""
+"""`Encryption`: encrypts and decrypts marked fields of events, and shreds subjects' keys."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 Keys: TypeAlias = dict[str, Cipher | None]
-"""Keys by subject, as one load has found them; None: the subject has none."""
+"""The keys that one load has read, by subject; None for a subject without a key."""
 
 
 class Encryption:
     """The encrypted fields of one tenant's events. Safe to share between threads.
 
     Args:
-        key_storage: of the subjects' keys.
-        clock: seconds since the epoch.
-        new_key: makes a subject's key.
-        tenant_id: whose events.
-        cache: keys remembered, of all tenants; None: a new cache, for 300 s and 10,000 keys.
+        key_storage: the storage of the subjects' keys.
+        clock: returns seconds since the epoch.
+        new_key: makes a key for a subject.
+        tenant_id: the tenant of the events.
+        cache: keeps keys of all tenants; None: a new cache, for 300 s and 10,000 keys.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Encryption:
         self._cache = KeyCache(clock) if cache is None else cache
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the encryption of that tenant; this one stays as it is.
+        """Return the encryption of another tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -77,43 +77,42 @@ class Encryption:
         )
 
     def with_throwaway_keys(self) -> Self:
-        """Return one that encrypts with keys of its own, and neither reads nor stores a key."""
+        """Return an encryption that makes its own keys, and neither reads nor stores any."""
         return type(self)(ThrowawayKeys(), new_key=self._new_key, tenant_id=self._tenant_id)
 
     def reading(self) -> Keys:
-        """Return what `decrypt` is to remember for one load, so that it reads no key twice."""
+        """Return a dict for the calls of `decrypt` of one load, so that they read no key twice."""
         return {}
 
     def encrypt(
         self, event: BaseModel, data: Json, stream_id: StreamId, event_uuid: UUID
     ) -> tuple[Json, list[Any]]:
-        """Return an event's JSON with its marked fields encrypted, and what tells them.
+        """Return an event's JSON with its marked fields encrypted, and notes for `decrypt`.
 
-        Keys are made at the first use of a subject. A field's subject is the one that its mark
-        names, else the one of its model (`DataSubject`), else that of the model around it; where
-        none of them says, the stream's name.
+        The first use of a subject makes its key. The subject of a field is the one that its mark
+        names, else the `DataSubject` of its model, else that of the model around it, else the
+        stream's name.
 
         Args:
             event: the event.
             data: its JSON, by serialization alias; not changed.
             stream_id: its stream.
-            event_uuid: its identity.
+            event_uuid: its id.
 
         Returns:
-            The JSON, and notes to be stored with it: a list of
+            The JSON, and notes to store with it: a list of
             ``[subject, key id, {JSON pointer: mask, …}]``. Without marked fields, ``data``
             itself and ``[]``.
 
         Raises:
-            NoSubjectIdFound: the subject of a value is not known, or its field is empty.
+            NoSubjectIdFound: a value without a subject, or whose subject field is empty.
             InvalidSubjectError: a subject is longer than 1,024 bytes.
-            EncryptedFieldError: a mark stands where it cannot be kept.
+            EncryptedFieldError: a mark in a place that cannot be encrypted.
             InvalidEventError: a value that is not JSON.
             MissingExtraError: cryptography is not installed.
             ServiceError: the key could not be read or made.
 
-        Cost: nothing without marked fields; 1 request for each subject whose key is not
-        remembered.
+        Cost: 1 request for each subject whose key is not in the cache.
         """
         check_kind("event", event, BaseModel)
         plan = encrypted_fields(type(event))
@@ -130,7 +129,7 @@ class Encryption:
             try:
                 check_json(value)
             except NotJsonError as error:
-                # Without the path in it: keys of a secret are secret.
+                # Without the path inside the value: keys of a secret dict are secret.
                 raise InvalidEventError(
                     stream_id, f"a value in the encrypted field {pointer} {error.reason}"
                 ) from None
@@ -155,7 +154,7 @@ class Encryption:
             raise EncryptedFieldError(
                 kind.__qualname__,
                 "*",
-                "metadata is stored in clear, so it has no encrypted fields: "
+                "metadata is stored in clear, so it cannot have encrypted fields: "
                 "put them into the event.",
             )
         refuse_marked(context, (kind.__qualname__, "*"), encrypted_fields)
@@ -170,17 +169,17 @@ class Encryption:
         event_type: type[BaseModel] | None = None,
         keys: Keys | None = None,
     ) -> Json:
-        """Return an event's JSON as it was before `encrypt`, or masked where the key is gone.
+        """Return an event's JSON with its fields decrypted, or masked if the key is deleted.
 
-        The notes say what is encrypted, not the class, which may have changed.
+        The notes say which fields are encrypted; the class may have changed since.
 
         Args:
-            data: as stored; not changed.
-            notes: as `encrypt` returned them.
+            data: the stored JSON; not changed.
+            notes: the notes from `encrypt`.
             stream_id: the stream.
-            event_uuid: the event's identity.
-            event_type: its class: the masks of its present fields go before those noted.
-            keys: from `reading`, the same for all events of a load.
+            event_uuid: the event's id.
+            event_type: its class; the masks of its fields replace those in the notes.
+            keys: the dict from `reading`, the same for all events of a load.
 
         Raises:
             DecryptionError: a value was altered, or moved from another field, event, stream or
@@ -188,7 +187,7 @@ class Encryption:
             MissingExtraError: cryptography is not installed.
             ServiceError: the key could not be read.
 
-        Cost: 1 request for each subject whose key is not remembered, once a load.
+        Cost: 1 request a load for each subject whose key is not in the cache.
         """
         keys = {} if keys is None else keys
         document = _Document(data)
@@ -211,16 +210,16 @@ class Encryption:
         return changed
 
     def shred(self, subject: str) -> None:
-        """Delete a subject's key: what is encrypted with it can never be read again.
+        """Delete a subject's key, so that its encrypted fields can never be read again.
 
-        At once in this process; other processes may remember the key for up to 300 s, and what
-        they write with it meanwhile is masked afterwards, too. A copy of the key stays in the
-        backups of the table until they expire. Idempotent; call it again if it fails.
+        This process forgets the key at once. Other processes may use it for up to 300 s; fields
+        that they encrypt meanwhile load as masks afterwards. Backups of the table keep a copy of
+        the key until they expire. Idempotent: if it fails, call it again.
 
         Raises:
-            UnknownSubjectError: the subject never had a key in this tenant, so nothing was ever
-                encrypted for it. Is it spelled as it is in the events?
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            UnknownSubjectError: the subject never had a key in this tenant, so no field was
+                encrypted for it. Check the spelling.
+            InvalidSubjectError: a subject that is not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit.
@@ -229,7 +228,7 @@ class Encryption:
         try:
             known = self._key_storage.delete(subject)
         finally:
-            # After the deletion: what is read from now on cannot be the deleted key.
+            # After the deletion: no later read can return the deleted key.
             forget_everywhere(self._tenant_id, subject)
         if known is False:  # a storage of python-event-sourcery's kind returns None
             raise UnknownSubjectError(subject)
@@ -252,7 +251,7 @@ class Encryption:
 
 
 class _Document:
-    """JSON that is changed in a copy: of what leads to the changes, and nothing else."""
+    """JSON whose changes go into a copy; copies only the containers on the way to a change."""
 
     def __init__(self, root: Json) -> None:
         self.root: Any = root
@@ -287,7 +286,7 @@ def steps_of(pointer: str) -> list[str]:
     """Return the steps of a JSON pointer (RFC 6901).
 
     Raises:
-        LookupError: it is none.
+        LookupError: not a JSON pointer.
     """
     if not pointer:
         return []
