@@ -182,7 +182,7 @@ def test_a_refusal_that_shows_nothing_is_looked_up(maybe_landed):
 
 
 def test_a_refusal_of_which_nothing_is_found_any_more_is_no_conflict():
-    with pytest.raises(AppendOutcomeUnknownError, match="what refused it is gone"):
+    with pytest.raises(AppendOutcomeUnknownError, match="the item that refused it is gone"):
         play(append(a_stream(at(3)), 3), (put(OURS), refused(None)), (look_up(4), {}))
 
 
@@ -240,7 +240,11 @@ def test_nothing_found_proves_nothing_for_it_may_still_be_on_its_way(found, expe
         play(append(a_stream(at(3)), expected), (put(OURS), lost()), (look_up(4), found))
     assert "the append got no reply (PutItem on" in str(caught.value)
     assert caught.value.expected == (3 if expected == 3 else None)
-    advice = "append the same events again" if expected == 3 else "append only what is not there"
+    advice = (
+        "append the same events again"
+        if expected == 3
+        else "append only the events that are missing"
+    )
     assert advice in str(caught.value)
 
 

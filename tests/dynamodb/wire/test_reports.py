@@ -156,6 +156,7 @@ def test_an_observer_that_fails_is_logged_and_does_no_harm(caplog, failing):
         else:
             assert wiring.run(steps()) == "result"
     (record,) = caplog.records
-    assert record.getMessage() == "The observer failed on append"
-    assert record.exc_info is not None
-    assert record.exc_info[0] is ZeroDivisionError
+    message = record.getMessage()
+    assert message.startswith("The observer failed on append: ZeroDivisionError at test_reports.py")
+    assert "in observer" in message
+    assert record.exc_info is None  # a traceback may quote an event
