@@ -200,11 +200,11 @@ BAD = {
     ),
     "names as placeholders": (
         lambda own, _: [put(own, "a", 1, ExpressionAttributeNames={"total": "t"})],
-        "has ExpressionAttributeNames that are not like",
+        "has wrong ExpressionAttributeNames: write",
     ),
     "another return value": (
         lambda own, _: [put(own, "a", 1, ReturnValuesOnConditionCheckFailure="OLD")],
-        "it is one of ALL_OLD, NONE",
+        "use ALL_OLD or NONE",
     ),
     "a plain value": (
         lambda own, _: [item(own, "secret")],

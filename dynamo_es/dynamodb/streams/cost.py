@@ -1,4 +1,4 @@
-"""What an append would cost, without asking DynamoDB."""
+"""Calculates what an append costs, without a request."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AppendCost:
-    """The price of one append whose stream's version is known to the process.
+    """The cost of one append, if the process knows the stream's version.
 
     Attributes:
-        events: events appended.
-        items: items written, in one request.
-        size: bytes of these items, by DynamoDB's rules.
-        compressed: whether the events of an item are compressed.
-        write_units: write units charged.
+        events: number of events.
+        items: number of items, written in one request.
+        size: bytes of the items, by DynamoDB's rules.
+        compressed: whether an item has compressed events.
+        write_units: write units that DynamoDB charges.
     """
 
     events: int
@@ -41,15 +41,15 @@ class AppendCost:
 
     @property
     def write_units_per_event(self) -> float:
-        """Write units divided by events; 0.0 without events."""
+        """Write units per event; 0.0 without events."""
         return self.write_units / self.events if self.events else 0.0
 
     def price(self, per_million_write_units: float) -> float:
         """Return the price of one such append, in the currency of the argument.
 
         Args:
-            per_million_write_units: what a million write request units cost in your
-                region and table class.
+            per_million_write_units: price of a million write request units in your region and
+                table class.
         """
         return self.write_units * per_million_write_units / 1_000_000
 
@@ -61,17 +61,17 @@ def append_cost(
     versioning: Versioning = ANY_VERSION,
     tenant_id: TenantId = DEFAULT_TENANT,
 ) -> AppendCost:
-    """Return what ``insert_events`` would be charged for these events; sends nothing.
+    """Return what DynamoDB charges for appending these events; sends nothing.
 
     Args:
         stream_id: the stream; its category and name are part of the item.
-        events: one or more.
-        versioning: as for the append; versions take a few bytes more the higher they are.
+        events: the events; none cost nothing.
+        versioning: the versioning of the append; higher versions take a few bytes more.
         tenant_id: the tenant; its id is part of the key.
 
     Raises:
-        InvalidEventError: events that could not be stored as they are.
-        CommitTooLargeError: past what one append can carry.
+        InvalidEventError: an event that cannot be stored.
+        CommitTooLargeError: more than one append can carry.
     """
     check_append(stream_id, versioning, events)
     if not events:
