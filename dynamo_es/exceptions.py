@@ -177,8 +177,8 @@ class InvalidPositionError(InputError):
             )
         else:
             message = (
-                f"The log ends at position {last_position}, before {position!r}. A consumer past "
-                "the end has read a different or restored log: begin at the end or before it."
+                f"Position {position!r} does not exist: the log ends at {last_position}. "
+                "A consumer past it has read a different or restored log: begin at or before it."
             )
         super().__init__(message)
 
@@ -542,9 +542,9 @@ class MissingExtraError(ConfigurationError):
         extra: name of the extra that installs it.
     """
 
-    def __init__(self, extra: str, what: str) -> None:
+    def __init__(self, extra: str, feature: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the extra: pip install 'dynamo_es[{extra}]'")
+        super().__init__(f"{feature} needs the extra: pip install 'dynamo_es[{extra}]'")
 
 
 class ServiceError(EventStoreError):

@@ -65,12 +65,12 @@ class LogEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Cursor:
-    """Where a read model is in a stream.
+    """The place of a read model in a stream.
 
     Attributes:
-        generation: the life of the stream that it is in.
-        version: of the last event that was applied.
-        claim: of the process that moves it; None: nobody does.
+        generation: generation of the stream that it is in.
+        version: version of the last applied event; 0 before the first one.
+        claim: lease of the process that moves it; None: no process does.
     """
 
     generation: int

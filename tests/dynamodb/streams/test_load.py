@@ -286,7 +286,7 @@ def test_a_snapshot_without_a_stream_is_no_stream():
 def test_a_snapshot_that_cannot_be_read_hides_no_event(broken, caplog):
     found = play(load(a_stream(), None, None), (LOAD, page(broken, *ALL)))
     assert_same(found, EVENTS)
-    assert "Skipped the snapshot of stream" in caplog.text
+    assert f"Skipped the snapshot of stream {STREAM} (category 'order')" in caplog.text
     assert "secret" not in caplog.text
 
 
