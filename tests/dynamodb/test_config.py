@@ -73,7 +73,7 @@ def test_a_figure_has_a_least_value(name, least):
     for value in wrong:
         with pytest.raises(
             ConfigurationError,
-            match=f"DynamoConfig.{name} must be an? (number|integer) of {least} or more",
+            match=f"DynamoConfig.{name} must be an? (number|integer) of {least}",
         ):
             DynamoConfig(**NAMES, **{name: value})
 
