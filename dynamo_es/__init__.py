@@ -1,7 +1,7 @@
 """dynamo_es: an event store on Amazon DynamoDB.
 
-Importing this package loads neither boto3 nor pydantic nor any extra. Backends, typed events,
-aggregates and workers are loaded when you first name them.
+Importing this package loads neither boto3, nor pydantic, nor any package of an extra. Backends,
+typed events and aggregates load when you first use their names.
 """
 
 from __future__ import annotations

@@ -5,55 +5,56 @@
     EventStoreError
     ├── InputError (also a ValueError)          refused before anything is sent
     │   ├── InvalidStreamIdError                tenant, category, name or UUID; key too long
-    │   │   └── IncompatibleUuidAndName         the UUID is not the one the name derives
-    │   ├── InvalidVersioningError              an expected version that is no version
+    │   │   └── IncompatibleUuidAndName         the name derives another UUID
+    │   ├── InvalidVersioningError              not a versioning, or not a version
     │   ├── InvalidRangeError                   start or stop below 1
     │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
-    │   ├── InvalidSubjectError                 a data subject that cannot make a key
-    │   ├── InvalidPositionError                negative, or one that the log has not reached
+    │   ├── InvalidSubjectError                 a data subject that cannot be a key
+    │   ├── InvalidPositionError                negative, or past the end of the log
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
-    │   │   └── AsynchronousFunctionError       a function that nobody here would wait for
-    │   ├── InvalidConsumerError                a consumer's name that cannot make a key
-    │   ├── InvalidMessageError                 what a consumer was given is no published event
-    │   ├── InvalidEnlistedWriteError           a write that cannot go along with an append
-    │   └── CommitTooLargeError                 past what one write can carry
-    ├── ConcurrentStreamWriteError              the stream's version is not the expected one
-    ├── EnlistedWriteRefusedError               a write that went along was refused, and all with it
-    ├── UnknownConsumerError                    no checkpoint of that name
-    ├── UnknownOutboxEntryError                 nothing failed at that position
+    │   │   └── AsynchronousFunctionError       an async function where a plain one is needed
+    │   ├── InvalidConsumerError                a consumer's name that cannot be a key
+    │   ├── InvalidMessageError                 a message that is not a published event
+    │   ├── InvalidEnlistedWriteError           a write that an append cannot carry
+    │   └── CommitTooLargeError                 more than one write can carry
+    ├── ConcurrentStreamWriteError              the stream is not at the expected version
+    ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
+    ├── UnknownConsumerError                    no checkpoint with that name
+    ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
-    ├── CursorBusyError                         another process applies events of that stream
-    ├── VersioningMismatch                      versions and no versions mixed
+    ├── CursorBusyError                         another process applies the stream's events
+    ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
     │   └── NoExpectedVersionGivenOnVersionedStream
     ├── SnapshotAheadOfStreamError              a snapshot of a version not reached
-    ├── AppendOutcomeUnknownError               stored or not: the engine's answer is lost
-    ├── StreamGapError                          a stream with a hole: never returned
+    ├── AppendOutcomeUnknownError               stored or not: DynamoDB's answer is lost
+    ├── StreamGapError                          an event is missing in the middle of a stream
     ├── StoredItemError                         an item that this release cannot read
-    ├── UnreadableEventError                    a stored event that its class cannot take
+    ├── UnreadableEventError                    a stored event that does not fit its class
     │   ├── UnknownEventError                   no class has its name
-    │   └── NewerSchemaError                    its class here is older than it
-    ├── CommandDecidedError                     a command that was decided before, otherwise
+    │   └── NewerSchemaError                    its class in this process is older
+    ├── CommandDecidedError                     the command was decided before, differently
     ├── AggregateDefinitionError                an aggregate class that cannot be used
     ├── EventDefinitionError                    an event class that cannot be used
-    │   ├── DuplicatedEvent                     two classes of one name
-    │   └── EncryptedFieldError                 a mark of encryption that cannot be kept
+    │   ├── DuplicatedEvent                     two classes with one name
+    │   └── EncryptedFieldError                 Encrypted on a field that cannot have it
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
-    │   ├── NoSubjectIdFound                    whose it is, is not known
-    │   └── DecryptionError                     it was altered, or moved from elsewhere
-    ├── PublishingError                         an event of the outbox could not be handed on
-    ├── RedactedError                           a cause, in place of one that may quote an event
-    ├── ConfigurationError                      wrong before any request
+    │   ├── NoSubjectIdFound                    an encrypted value without a data subject
+    │   └── DecryptionError                     the value was altered, or moved from elsewhere
+    ├── PublishingError                         an event of the outbox was not published
+    ├── RedactedError                           replaces a cause that may quote an event
+    ├── ConfigurationError                      a wrong setting, found before any request
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
-        ├── TableNotFoundError
-        │   └── EnlistedTableNotFoundError      a table that a write going along is to
+        ├── TableNotFoundError                  a table of the store is missing
+        │   └── EnlistedTableNotFoundError      a table of an enlisted write is missing
         ├── CredentialsError                    missing, expired, or not allowed
-        ├── ThrottledError                      asked for more than the table gives
+        ├── ThrottledError                      more requests than the table takes
         ├── ContentionError                     other transactions held the item too long
         └── UnavailableError                    time-out, broken connection, internal error
 
-Each carries what a handler needs as attributes, and says in its message what to do next.
+Each error carries what a handler needs as attributes, and its message says what to do next.
+A message names a stream by its UUID, its category and its name.
 The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
 python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 """
@@ -69,11 +70,25 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+def describe_stream(stream_id: object) -> str:
+    """Return a stream as errors and logs name it.
+
+    Example: ``1b4e28ba-… (category 'Account', name 'acc-1')``. Text, and a UUID without category
+    and name, stay as they are. Long categories and names are cut.
+    """
+    parts = [
+        f"{label} {value!r:.80}"
+        for label in ("category", "name")
+        if (value := getattr(stream_id, label, None)) is not None
+    ]
+    return f"{stream_id} ({', '.join(parts)})" if parts else str(stream_id)
+
+
 class EventStoreError(Exception):
     """Base of every error of the library.
 
-    All of them can be pickled and copied: message, attributes and notes stay, and so does what
-    they came from (``__cause__``), at least as text.
+    You can pickle and copy all of them: message, attributes and notes stay, and so does the
+    cause (``__cause__``), at least as text.
     """
 
     __reduce__ = reduce_error
@@ -82,15 +97,15 @@ class EventStoreError(Exception):
 
 
 class InputError(EventStoreError, ValueError):
-    """The call's own arguments are wrong; nothing was sent."""
+    """An argument of the call is wrong; nothing was sent."""
 
 
 class InvalidStreamIdError(InputError):
-    """A tenant, category, name or UUID that cannot make a key."""
+    """A tenant, category, name or UUID that cannot be a key."""
 
 
 class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-event-sourcery's name
-    """A stream id was given both a name and a UUID that the name does not derive.
+    """A stream id got a name and a UUID, and the name derives another UUID.
 
     Attributes:
         received: the UUID given.
@@ -109,15 +124,15 @@ class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-even
 
 
 class InvalidVersioningError(InputError):
-    """A versioning that is none of the three, or an expected version that is no version."""
+    """Not one of the three versionings, or an expected version that is not a version."""
 
 
 class InvalidRangeError(InputError):
-    """``start`` or ``stop`` is below 1 or not an integer."""
+    """``start`` or ``stop`` is below 1, or not an integer."""
 
 
 class InvalidEventError(InputError):
-    """Events that cannot be stored as they are.
+    """An event or a snapshot that cannot be stored.
 
     Attributes:
         stream_id: the stream of the refused append or snapshot, as text.
@@ -125,76 +140,79 @@ class InvalidEventError(InputError):
 
     def __init__(self, stream_id: object, reason: str) -> None:
         self.stream_id = str(stream_id)
-        super().__init__(f"Stream {stream_id}: {reason} Nothing was written.")
+        super().__init__(f"Stream {describe_stream(stream_id)}: {reason} Nothing was written.")
 
 
 class CommitTooLargeError(InputError):
-    """The events do not fit in what one write to DynamoDB can carry; nothing was sent.
+    """The events do not fit into one write to DynamoDB; nothing was sent.
 
     Attributes:
         stream_id: the stream of the refused write, as text.
-        size: bytes that the write would need.
-        limit: bytes (or items) that it may have.
+        size: bytes that the write needs.
+        limit: bytes that a write can have.
     """
 
     def __init__(self, stream_id: object, size: int, limit: int, reason: str) -> None:
         self.stream_id = str(stream_id)
         self.size = size
         self.limit = limit
-        super().__init__(f"Stream {stream_id}: {reason} Nothing was written.")
+        super().__init__(f"Stream {describe_stream(stream_id)}: {reason} Nothing was written.")
 
 
 class InvalidPositionError(InputError):
-    """A position that is negative, no number, or beyond the end of the log.
+    """A position that is negative, not an integer, or past the end of the log.
 
     Attributes:
-        position: as given.
-        last_position: where the log ends; None if that was not looked at.
+        position: the position that was given.
+        last_position: the last position of the log; None where it does not matter.
     """
 
     def __init__(self, position: object, last_position: int | None = None) -> None:
         self.position = position
         self.last_position = last_position
         if last_position is None:
-            reason = "a position is a number of 0 (before the first event) or more."
-        else:
-            reason = (
-                f"the log ends at {last_position}: whoever is further has read another log, "
-                "or one that was restored since. Begin at or before its end."
+            message = (
+                "A position must be an integer of 0 (before the first event) or more, "
+                f"not {position!r}."
             )
-        super().__init__(f"There is no position {position!r}: {reason}")
+        else:
+            message = (
+                f"Position {position!r} does not exist: the log ends at {last_position}. "
+                "A consumer past it has read a different or restored log: begin at or before it."
+            )
+        super().__init__(message)
 
 
 class InvalidSubscriptionError(InputError):
-    """A batch size, a time limit, a filter or a handler that a consumer cannot have."""
+    """A batch size, time limit, filter or handler that a consumer cannot use."""
 
 
 class AsynchronousFunctionError(InvalidSubscriptionError):
-    """A function to be called is asynchronous, or a generator: it would never run."""
+    """A function that is asynchronous or a generator, so that calling it would not run it."""
 
 
 class InvalidConsumerError(InputError):
-    """A name of a projection, outbox or other consumer that cannot make a key."""
+    """The name of a projection, outbox or other consumer cannot be a key."""
 
 
 class InvalidMessageError(InputError):
-    """What was given as a published event is not one."""
+    """A message that is not a published event."""
 
 
 class InvalidEnlistedWriteError(InputError):
-    """A write that cannot go along with an append in one transaction; nothing was sent."""
+    """A write that cannot be in one transaction with an append; nothing was sent."""
 
 
 class ConcurrentStreamWriteError(EventStoreError):
-    """The stream's version is not the expected one; nothing was written.
+    """The stream is not at the expected version; nothing was written.
 
     Attributes:
         stream_id: the stream, as text.
-        expected: version the append expected.
-        actual: version the stream has reached as far as this refusal shows (it may be
-            further by now); 0 when it does not exist.
-        winning: the `RawEvent` objects from ``expected + 1`` up to ``actual``, if the refusal saw
-            them anyhow: who has the stream up to ``expected`` need not load it again. Else empty.
+        expected: version that the append expected.
+        actual: version that this refusal saw, 0 for a stream that does not exist; the stream may
+            have more events by now.
+        winning: the `RawEvent` objects from ``expected + 1`` to ``actual``, if the refusal came
+            with all of them, else empty. Apply them to what you loaded instead of loading again.
     """
 
     def __init__(
@@ -211,21 +229,19 @@ class ConcurrentStreamWriteError(EventStoreError):
         self.actual = actual
         self.winning = winning
         super().__init__(
-            f"Stream {stream_id}: expected version {expected}, but it is at {actual}. "
-            + (hint or "Load the stream again, decide again, append again.")
+            f"Stream {describe_stream(stream_id)}: expected version {expected}, but it is at "
+            f"{actual}. " + (hint or "Load the stream again, decide again, append again.")
         )
 
 
 class EnlistedWriteRefusedError(EventStoreError):
-    """The condition of a write that was to go along with an append was not met.
-
-    Neither it nor the events nor any other of the writes was carried out.
+    """The condition of a write in ``transact_with`` was not met; nothing was written.
 
     Attributes:
         stream_id: the stream of the append, as text.
-        index: which of the writes, 0-based.
-        item: what its condition was checked against, in the wire format, if the write asked for
-            it (``ReturnValuesOnConditionCheckFailure``); else None.
+        index: place of the write in ``transact_with``, 0-based.
+        item: the item that failed the condition, in DynamoDB's wire format, if the write asked
+            for it (``ReturnValuesOnConditionCheckFailure``); else None.
     """
 
     def __init__(self, stream_id: object, index: int, item: dict[str, Any] | None) -> None:
@@ -233,32 +249,32 @@ class EnlistedWriteRefusedError(EventStoreError):
         self.index = index
         self.item = item
         super().__init__(
-            f"Stream {stream_id}: the condition of the enlisted write {index} was not met. "
-            "Nothing was written, neither the events nor the other writes."
+            f"Stream {describe_stream(stream_id)}: the condition of the enlisted write {index} "
+            "was not met. Nothing was written, neither the events nor the other writes."
         )
 
 
 class UnknownConsumerError(EventStoreError):
-    """No consumer of that name has saved a checkpoint.
+    """No consumer with that name has saved a checkpoint.
 
     Attributes:
-        consumer: its name.
+        consumer: the name that was given.
     """
 
     def __init__(self, consumer: str, known: list[str]) -> None:
         self.consumer = consumer
-        names = ", ".join(map(repr, known[:20])) or "there is none yet"
+        names = ", ".join(map(repr, known[:20])) or "no consumer yet"
         super().__init__(
-            f"No consumer {consumer!r} has saved a checkpoint. Those that have: {names}."
+            f"The consumer {consumer!r} has no checkpoint. Consumers with one: {names}."
         )
 
 
 class UnknownOutboxEntryError(EventStoreError):
-    """No event at that position has failed, or it was published or dropped since.
+    """The outbox has no failed event at that position.
 
     Attributes:
         outbox: name of the outbox.
-        position: as given.
+        position: the position that was given.
     """
 
     def __init__(self, outbox: str, position: object) -> None:
@@ -266,30 +282,30 @@ class UnknownOutboxEntryError(EventStoreError):
         self.position = position
         super().__init__(
             f"The outbox {outbox!r} has no failed entry at position {position!r}: "
-            "it never failed, or was published since. entries() returns those that failed."
+            "the event never failed, or was published since. entries() returns the failed ones."
         )
 
 
 class UnknownSubjectError(EventStoreError):
-    """The subject never had a key in this tenant: nothing was ever encrypted for it.
+    """The subject never had a key in this tenant, so nothing was ever encrypted for it.
 
     Attributes:
-        subject: as given.
+        subject: the subject that was given.
     """
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         super().__init__(
-            f"The subject {subject!r} never had a key in this tenant, so there is nothing to make "
-            "unreadable. Check its spelling and the tenant."
+            f"The subject {subject!r} never had a key in this tenant, so it has no data to make "
+            "unreadable. Check the spelling and the tenant."
         )
 
 
 class CursorBusyError(EventStoreError):
-    """Another process applies events of the same stream to the same read model right now.
+    """Another process is applying events of the same stream to the same read model.
 
     Attributes:
-        consumer: the read model.
+        consumer: name of the read model.
         stream_id: the stream, as text.
     """
 
@@ -297,13 +313,13 @@ class CursorBusyError(EventStoreError):
         self.consumer = consumer
         self.stream_id = str(stream_id)
         super().__init__(
-            f"Another process applies events of stream {stream_id} to {consumer!r}. "
-            "Try again: it is done in a moment, or its claim runs out."
+            f"Another process is applying events of stream {describe_stream(stream_id)} to "
+            f"{consumer!r}. Try again in a moment: it finishes, or its lease expires."
         )
 
 
 class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery's name
-    """Versions and no versions were mixed in one stream.
+    """An append or snapshot with versions on a stream without them, or the reverse.
 
     Attributes:
         stream_id: the stream, as text.
@@ -311,18 +327,18 @@ class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery
 
     def __init__(self, stream_id: object, reason: str) -> None:
         self.stream_id = str(stream_id)
-        super().__init__(f"Stream {stream_id}: {reason}")
+        super().__init__(f"Stream {describe_stream(stream_id)}: {reason}")
 
 
 class ExpectedVersionUsedOnVersionlessStream(VersioningMismatch):
-    """An append or a snapshot with a version on a stream that has none."""
+    """An append or a snapshot with a version, on a stream without versions."""
 
     def __init__(self, stream_id: object) -> None:
         super().__init__(stream_id, "it has no versions; append with NO_VERSIONING.")
 
 
 class NoExpectedVersionGivenOnVersionedStream(VersioningMismatch):
-    """``NO_VERSIONING`` on a stream whose events have versions."""
+    """An append with ``NO_VERSIONING``, on a stream whose events have versions."""
 
     def __init__(self, stream_id: object) -> None:
         super().__init__(
@@ -336,7 +352,7 @@ class SnapshotAheadOfStreamError(EventStoreError):
     Attributes:
         stream_id: the stream, as text.
         snapshot_version: version of the refused snapshot.
-        stream_version: version of the stream; 0 when it does not exist.
+        stream_version: version of the stream; 0 if it does not exist.
     """
 
     def __init__(self, stream_id: object, snapshot_version: int, stream_version: int) -> None:
@@ -344,58 +360,60 @@ class SnapshotAheadOfStreamError(EventStoreError):
         self.snapshot_version = snapshot_version
         self.stream_version = stream_version
         super().__init__(
-            f"Stream {stream_id}: a snapshot of version {snapshot_version} is ahead of the stream, "
-            f"which is at {stream_version}. Append the events first, then save the snapshot."
+            f"Stream {describe_stream(stream_id)}: a snapshot of version {snapshot_version} is "
+            f"ahead of the stream, which is at {stream_version}. Append the events first, then "
+            "save the snapshot."
         )
 
 
 class AppendOutcomeUnknownError(EventStoreError):
     """The append may or may not be stored; it is never stored in part.
 
-    Appending the same events (same UUIDs) again with the same expected version is safe:
-    if they are stored, that is a success and writes nothing. With ``ANY_VERSION`` and
-    ``NO_VERSIONING`` there is no such version: load the stream and look for the events first.
+    You can safely append the same events (same UUIDs) again with the same expected version: if
+    they are stored already, the call succeeds and writes nothing. With ``ANY_VERSION`` and
+    ``NO_VERSIONING``, load the stream and look for the events first.
 
     Attributes:
         stream_id: the stream, as text.
-        expected: version the append went on from; None without an explicit one.
+        expected: version that the append expected; None without an explicit one.
     """
 
     def __init__(self, stream_id: object, expected: int | None, reason: str) -> None:
         self.stream_id = str(stream_id)
         self.expected = expected
         advice = (
-            "load the stream and append only what is not there"
+            "load the stream and append only the events that are missing"
             if expected is None
             else "append the same events again with the same expected version: it is safe"
         )
-        super().__init__(f"Stream {stream_id}: {reason} To find out, {advice}.")
+        super().__init__(f"Stream {describe_stream(stream_id)}: {reason} To find out, {advice}.")
 
 
 class StreamGapError(EventStoreError):
-    """The stored commits of a stream are not contiguous, on two reads in a row.
+    """An event is missing in the middle of a stream, on two reads in a row.
 
     Attributes:
         stream_id: the stream, as text.
-        version: version at which an event is missing.
+        version: version of the missing event.
     """
 
     def __init__(self, stream_id: object, version: int) -> None:
         self.stream_id = str(stream_id)
         self.version = version
         super().__init__(
-            f"Stream {stream_id}: no event at version {version}, read twice. If the stream is "
-            "being deleted and created again right now, load it again; else restore the table."
+            f"Stream {describe_stream(stream_id)}: the event at version {version} is missing, on "
+            "two reads. If another process is deleting the stream, load it again; else restore "
+            "the table."
         )
 
 
 class StoredItemError(EventStoreError):
-    """A stored item is not one that this release wrote.
+    """A stored item that this release cannot read.
 
     Attributes:
         stream_key: partition key of the item.
         version: sort key of the item.
-        reason: what is wrong with it, without any value that it holds.
+        reason: what is wrong, without any value of the item.
     """
 
     def __init__(self, stream_key: str, version: object, reason: str) -> None:
@@ -404,17 +422,17 @@ class StoredItemError(EventStoreError):
         self.reason = reason
         super().__init__(
             f"The item {stream_key!r} at {version} cannot be read: {reason} "
-            "Was it written by hand, or by a newer release? Upgrade, or restore it."
+            "If a newer release wrote it, upgrade; if it was changed by hand, restore it."
         )
 
 
 class UnreadableEventError(EventStoreError):
-    """A stored event that cannot be made an object of its class.
+    """A stored event that does not fit its class.
 
     Attributes:
         stream_id: the stream, as text.
-        version: of the event in the stream; None in streams without versions.
-        name: the name it is stored under.
+        version: version of the event; None in streams without versions.
+        name: the stored name of the event.
     """
 
     def __init__(self, stream_id: object, version: int | None, name: str, reason: str) -> None:
@@ -422,7 +440,7 @@ class UnreadableEventError(EventStoreError):
         self.version = version
         self.name = name
         where = "an event" if version is None else f"version {version}"
-        super().__init__(f"Stream {stream_id}, {where}, {name}: {reason}")
+        super().__init__(f"Stream {describe_stream(stream_id)}, {where}, {name}: {reason}")
 
 
 class UnknownEventError(UnreadableEventError):
@@ -433,18 +451,18 @@ class UnknownEventError(UnreadableEventError):
             stream_id,
             version,
             name,
-            "no event class has this name. Import the module that defines it; if the class was "
-            "moved or renamed, give it the old name in __event_aliases__; to read on without it, "
-            "load with keep_unknown=True.",
+            "no event class has this name. Import the module that defines the class. If you "
+            "moved or renamed the class, list the old name in its __event_aliases__. To read on "
+            "without the class, load with keep_unknown=True.",
         )
 
 
 class NewerSchemaError(UnreadableEventError):
-    """A stored event has a schema version above that of its class in this process.
+    """A stored event has a higher schema version than its class in this process.
 
     Attributes:
         stored: schema version of the stored event.
-        known: schema version of the class here.
+        known: schema version of the class in this process.
     """
 
     def __init__(
@@ -456,21 +474,21 @@ class NewerSchemaError(UnreadableEventError):
             stream_id,
             version,
             name,
-            f"it is stored with schema version {stored}, and the class here has {known}. "
-            "A newer release wrote it: deploy that one here too.",
+            f"the event is stored with schema version {stored}, and its class here has {known}. "
+            "A newer release of your application wrote it: deploy that release here too.",
         )
 
 
 class CommandDecidedError(EventStoreError):
-    """A command was decided before, and deciding it again came to something else.
+    """A command was decided before, and deciding it again gave other events.
 
-    Nothing was written now. What counts is what was stored the first time.
+    Nothing was written now. The events that were stored the first time count.
 
     Attributes:
         stream_id: the stream, as text.
         command_id: the command, as text.
-        version: version of the last event that the command led to.
-        events: these events, as they were stored the first time.
+        version: version of the last event that the command stored.
+        events: the events that the command stored the first time.
     """
 
     def __init__(
@@ -481,38 +499,39 @@ class CommandDecidedError(EventStoreError):
         self.version = version
         self.events = events
         super().__init__(
-            f"Stream {stream_id}: the command {command_id!r} was decided before, up to version "
-            f"{version}, and deciding it again on the same state gave other events, so what it "
-            "returned the first time is not known. Take it from the events of this error. To "
-            "have it returned, let the decision depend on the aggregate and the command alone: "
-            "no clock, no random ids."
+            f"Stream {describe_stream(stream_id)}: the command {command_id!r} was decided before, "
+            f"up to version {version}. Deciding it again on the same state gave other events, so "
+            "its first result is not known. Take the result from this error's events. To get it "
+            "returned, let the decision depend on the aggregate and the command alone: no clock, "
+            "no random ids."
         )
 
 
 class AggregateDefinitionError(EventStoreError):
-    """An aggregate class that cannot be used as it is defined; the message names it."""
+    """An aggregate class with a wrong definition; the message names the class."""
 
 
 class EventDefinitionError(EventStoreError):
-    """An event class that cannot be stored or loaded as it is defined; the message names it."""
+    """An event class with a wrong definition; the message names the class."""
 
 
 class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-sourcery's name
-    """Two event classes have one name, or one class was added twice."""
+    """Two event classes have the same name, or one class was added twice."""
 
 
 class ConfigurationError(EventStoreError):
-    """The backend cannot work as it is configured."""
+    """A setting is missing or wrong."""
 
 
 class PublishingError(EventStoreError):
-    """An event of the outbox could not be handed to where it was to go."""
+    """An event of the outbox could not be published."""
 
 
 class RedactedError(EventStoreError):
-    """Stands as the cause of an error for one whose text may quote an event.
+    """Replaces a cause whose text may quote an event.
 
-    It has the class of that error and where it was raised as its text, and its traceback.
+    The message says the class of the original error and where it was raised. The traceback is
+    that of the original error.
     """
 
 
@@ -520,25 +539,25 @@ class MissingExtraError(ConfigurationError):
     """An optional dependency is not installed.
 
     Attributes:
-        extra: name of the extra that brings it.
+        extra: name of the extra that installs it.
     """
 
-    def __init__(self, extra: str, what: str) -> None:
+    def __init__(self, extra: str, feature: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the extra: pip install 'dynamo_es[{extra}]'")
+        super().__init__(f"{feature} needs the extra: pip install 'dynamo_es[{extra}]'")
 
 
 class ServiceError(EventStoreError):
-    """AWS refused a request or did not answer it; the cause is attached.
+    """AWS refused a request or did not answer it.
 
     Attributes:
         operation: API operation, such as ``PutItem``.
-        code: error code of AWS, or the name of the client's own error.
-        subject: the stream or table the request was about.
+        code: error code from AWS, or the class name of botocore's own error.
+        subject: the stream and table, or the table, of the request.
         reasons: codes of a cancelled transaction, in the order of its items.
     """
 
-    advice = "See the attached cause."
+    advice = ""
 
     def __init__(
         self,
@@ -554,11 +573,11 @@ class ServiceError(EventStoreError):
         self.reasons = reasons
         about = f" on {subject}" if subject else ""
         why = f" [{', '.join(reasons)}]" if reasons else ""
-        super().__init__(f"{operation}{about}: {code}{why}: {detail} {self.advice}")
+        super().__init__(f"{operation}{about}: {code}{why}: {detail} {self.advice}".rstrip())
 
 
 class TableNotFoundError(ServiceError):
-    """A table is missing (or still being made)."""
+    """A table of the store does not exist, or is still being created."""
 
     advice = (
         "Deploy infra/event-store.yaml or call backend.create_tables(), "
@@ -567,12 +586,10 @@ class TableNotFoundError(ServiceError):
 
 
 class EnlistedTableNotFoundError(TableNotFoundError):
-    """A table of your own, which a write that goes along with an append is to, is missing.
-
-    Neither the events nor any of the writes was carried out.
+    """A table that a write in ``transact_with`` goes to does not exist; nothing was written.
 
     Attributes:
-        tables: the tables of your writes; one of them is missing (or still being made).
+        tables: the tables of your writes; one of them does not exist, or is still being created.
     """
 
     advice = "Create it, or correct the TableName in transact_with. Nothing was written."
@@ -587,7 +604,7 @@ class EnlistedTableNotFoundError(TableNotFoundError):
 
 
 class CredentialsError(ServiceError):
-    """Credentials or region are missing, expired, or do not allow the request."""
+    """The credentials or the region are missing, expired, or do not allow the request."""
 
     advice = (
         "Check the credentials, the region (AWS_REGION or AWS_DEFAULT_REGION) "
@@ -596,15 +613,15 @@ class CredentialsError(ServiceError):
 
 
 class ThrottledError(ServiceError):
-    """DynamoDB throttled the request to the last attempt; nothing was written by it."""
+    """DynamoDB throttled every attempt of the request; nothing was written."""
 
-    advice = "Try again later; if it goes on, raise the table's limits or spread the streams."
+    advice = "Try again later. If it goes on, raise the table's limits or spread the streams."
 
 
 class ContentionError(ServiceError):
-    """Other transactions held the item until the deadline; nothing was written."""
+    """Other writers held the item until the deadline; nothing was written."""
 
-    advice = "Try again; if it goes on, write less to this stream at once."
+    advice = "Try again. If it goes on, let fewer writers append to this stream at once."
 
 
 class UnavailableError(ServiceError):
@@ -614,14 +631,14 @@ class UnavailableError(ServiceError):
 
 
 class InvalidSubjectError(InputError):
-    """A data subject that cannot make a key: not text, empty, or too long."""
+    """A data subject that cannot be a key: not text, empty, or too long."""
 
 
 class EncryptedFieldError(EventDefinitionError):
-    """A field of an event class is marked as encrypted where that cannot be kept.
+    """A field of an event class is marked ``Encrypted``, but cannot be encrypted.
 
     Attributes:
-        event: name of the class in which the mark stands.
+        event: name of the class that has the mark.
         field: name of the field.
     """
 
@@ -636,17 +653,17 @@ class PrivacyError(EventStoreError):
 
     Attributes:
         stream_id: the stream, as text.
-        field: where the value is.
+        field: place of the value in the event.
     """
 
     def __init__(self, stream_id: object, field: str, reason: str) -> None:
         self.stream_id = str(stream_id)
         self.field = field
-        super().__init__(f"Stream {stream_id}: {reason}")
+        super().__init__(f"Stream {describe_stream(stream_id)}: {reason}")
 
 
 class NoSubjectIdFound(PrivacyError):  # noqa: N818 - python-event-sourcery's name
-    """It is not known whose data an encrypted field holds; nothing was written.
+    """An encrypted field has no data subject to encrypt it for; nothing was written.
 
     Attributes:
         stream_id: the stream, as text.
@@ -659,14 +676,14 @@ class NoSubjectIdFound(PrivacyError):  # noqa: N818 - python-event-sourcery's na
         super().__init__(
             stream_id,
             field,
-            f"{event} has an encrypted value at {field}, and no subject for it. Mark the field "
-            "that holds the subject's id with DataSubject and fill it, name it in "
-            "Encrypted(subject_field=…), or give the stream a name. Nothing was written.",
+            f"{event} has an encrypted value at {field}, but no subject to encrypt it for. Mark "
+            "the field that holds the subject's id with DataSubject and fill it, name that field "
+            "in Encrypted(subject_field=…), or give the stream a name. Nothing was written.",
         )
 
 
 class DecryptionError(PrivacyError):
-    """A stored encrypted value is not what was written there: altered, or moved from elsewhere.
+    """A stored encrypted value was altered, or moved here from elsewhere.
 
     Attributes:
         stream_id: the stream, as text.
@@ -677,6 +694,6 @@ class DecryptionError(PrivacyError):
         super().__init__(
             stream_id,
             field,
-            f"the encrypted value at {field} was altered, or moved here from another field, "
-            "event, stream or tenant. Restore the event from a backup.",
+            f"the encrypted value at {field} was altered, or moved from another field, event, "
+            "stream or tenant. Restore the event from a backup.",
         )

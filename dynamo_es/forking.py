@@ -1,7 +1,7 @@
-"""What a forked child must not share with its parent: connections, and locks that are held.
+"""Makes forks safe: a forked child gets connections and locks of its own.
 
-A child begins as a copy of its parent with one thread. A connection that both use mixes up their
-replies, and a lock that another thread held at that moment is never released in the child.
+A child begins as a copy of its parent with one thread. If both use one connection, they get each
+other's replies. If another thread held a lock during the fork, nothing releases it in the child.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ForkAware(Protocol):
-    """Has something that a forked child must not go on with."""
+    """An object with state that a forked child must not use."""
 
     def after_fork(self) -> None:
-        """Begin anew; called in the child, before anything else runs there."""
+        """Replace that state; called in the child, before anything else runs there."""
 
 
 _aware: WeakSet[ForkAware] = WeakSet()
@@ -27,19 +27,19 @@ _locks: WeakSet[Any] = WeakSet()
 
 
 def tell_of_forks(owner: ForkAware) -> None:
-    """Call ``owner.after_fork()`` in every child that this process forks, as long as it lives."""
+    """Call ``owner.after_fork()`` in each child that this process forks, while ``owner`` exists."""
     _aware.add(owner)
 
 
 def new_lock() -> Lock:
-    """Return a lock that is free in a forked child, whoever held it."""
+    """Return a lock that is free in a forked child, even if a thread of the parent holds it."""
     lock = Lock()
     _locks.add(lock)
     return lock
 
 
 def new_reentrant_lock() -> RLock:
-    """Return a reentrant lock that is free in a forked child, whoever held it."""
+    """Return a reentrant lock that is free in a forked child, as `new_lock` does."""
     lock = RLock()
     _locks.add(lock)
     return lock
@@ -47,7 +47,7 @@ def new_reentrant_lock() -> RLock:
 
 def _begin_in_child() -> None:
     for lock in list(_locks):
-        # What the standard library does with its own locks (logging, queue, threading).
+        # The standard library resets its own locks in the same way (logging, queue, threading).
         lock._at_fork_reinit()  # noqa: SLF001
     for owner in list(_aware):
         owner.after_fork()

@@ -1,8 +1,7 @@
-"""Exceptions that survive `pickle`, `copy` and the way between processes.
+"""Lets exceptions survive `pickle`, `copy` and the way between processes.
 
-By itself, Python makes a pickled exception anew by calling its class with ``args``: the message
-alone, which fails where a class takes something else. Here it is put together again from what it
-had: message, attributes, notes, and the errors that it came from.
+Python restores a pickled exception by calling its class with the message alone, which fails if the
+class takes other arguments. These functions restore the message, attributes, notes and causes.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ _LINKS: Final = ("__cause__", "__context__", "__suppress_context__")
 
 
 def reduce_error(error: BaseException) -> tuple[Any, ...]:
-    """Return what `pickle` makes the same error of; the ``__reduce__`` of our exceptions.
+    """Return the parts from which `pickle` restores an error; the ``__reduce__`` of our errors.
 
-    An attribute that cannot be pickled becomes its ``repr``, and a cause that cannot becomes a
-    `RemoteError` of its text: an error gets to its handler whatever it carries.
+    An attribute that cannot be pickled becomes its ``repr``. A cause that cannot be pickled becomes
+    a `RemoteError` with its text. So every error reaches its handler.
     """
     state = {name: _portable(value) for name, value in vars(error).items()}
     hidden = error.__suppress_context__
@@ -33,24 +32,24 @@ def reduce_error(error: BaseException) -> tuple[Any, ...]:
 
 
 def copy_error(error: ErrorT) -> ErrorT:
-    """Return a shallow copy; the ``__copy__`` of our exceptions."""
+    """Return a shallow copy of an error; the ``__copy__`` of our errors."""
     return _restored(error, vars(error))
 
 
 def deepcopy_error(error: ErrorT, memo: dict[int, Any]) -> ErrorT:
-    """Return a copy with attributes of its own; the ``__deepcopy__`` of our exceptions.
+    """Return a copy of an error with attributes of its own; the ``__deepcopy__`` of our errors.
 
-    The errors that it came from are not copied: nobody changes them.
+    Its causes are shared, not copied.
     """
     attributes = {name: _deep_copy(value, memo) for name, value in vars(error).items()}
     return _restored(error, attributes)
 
 
 class RemoteError(Exception):
-    """Stands in for a cause that cannot be pickled: its class and its text.
+    """Replaces a cause that cannot be pickled, with the name of its class and its text.
 
     Attributes:
-        kind: full name of its class.
+        kind: full name of the cause's class.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -61,7 +60,7 @@ class RemoteError(Exception):
 
 
 def _bare(kind: type[ErrorT], args: tuple[Any, ...]) -> ErrorT:
-    """Make an error without calling its ``__init__``."""
+    """Create an error without calling its ``__init__``."""
     error = kind.__new__(kind, *args)
     error.args = args
     return error

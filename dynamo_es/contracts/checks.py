@@ -1,4 +1,4 @@
-"""The checks every backend makes on a call's arguments, before anything is written."""
+"""Checks of a call's arguments, which every backend makes before it writes anything."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, Versioning
 
 MAX_SUBJECT_BYTES: Final = 1024
-"""DynamoDB's limit for a sort key, which a subject is; kept by every key storage."""
+"""DynamoDB's limit for a sort key, such as a subject; every key storage keeps it."""
 
 MAX_CONSUMER_BYTES: Final = 255
-"""Of a consumer's name: keys are made of it and of more."""
+"""Most bytes of a consumer's name, which is a part of keys."""
 
 
 def check_kind(
@@ -45,24 +45,25 @@ def check_kind(
     kind: type | tuple[type, ...],
     error: type[EventStoreError] = InputError,
 ) -> None:
-    """Raise ``error`` unless a value is of a class, or of one of several.
+    """Raise ``error`` unless a value is an instance of a class, or of one of several.
 
     Args:
-        label: what it is, as the subject of the message.
-        value: to be checked; the message names its class only, for it may be anybody's data.
-        kind: the class, or several.
-        error: class of the error; it takes the message alone.
+        label: name of the value, the subject of the message.
+        value: the value; the message names its class only, because it may be personal data.
+        kind: the class, or several classes.
+        error: class of the error, which takes only a message.
     """
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(each.__name__ for each in kinds)
-        raise error(f"{label} must be of the class {wanted}, not {type(value).__name__}.")
+        article = "an" if wanted[0] in "AEIOUaeiou" else "a"
+        raise error(f"{label} must be {article} {wanted}, not {type(value).__name__}.")
 
 
 def check_callable(label: str, value: object, error: type[EventStoreError] = InputError) -> None:
-    """Raise ``error`` unless a value can be called."""
+    """Raise ``error`` unless a value is callable."""
     if not callable(value):
-        raise error(f"{label} must be a function, not {type(value).__name__}.")
+        raise error(f"{label} must be callable, not {type(value).__name__}.")
 
 
 def check_count(label: str, value: object) -> None:
@@ -96,15 +97,17 @@ def check_range(start: int | None, stop: int | None) -> None:
     for name, bound in (("start", start), ("stop", stop)):
         if bound is not None and (type(bound) is not int or bound < 1):
             raise InvalidRangeError(
-                f"{name} is a version of 1 or more, or None; not {bound!r}. "
-                "start is inclusive, stop exclusive."
+                f"{name} must be a version of 1 or more, or None, not {bound!r}. "
+                "start is inclusive, stop is exclusive."
             )
 
 
 def check_stream(stream_id: StreamId) -> None:
     """Raise `InvalidStreamIdError` unless it is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):
-        raise InvalidStreamIdError(f"Give a StreamId, not {stream_id!r}: StreamId(name=…).")
+        raise InvalidStreamIdError(
+            f"stream_id must be a StreamId, such as StreamId(name=…), not {stream_id!r}."
+        )
     if stream_id.category:
         _check_identity(stream_id.category, f"The category {stream_id.category!r}")
 
@@ -112,32 +115,31 @@ def check_stream(stream_id: StreamId) -> None:
 def check_tenant(tenant_id: str) -> None:
     """Raise `InvalidStreamIdError` unless it is text."""
     if not isinstance(tenant_id, str):
-        raise InvalidStreamIdError(f"A tenant id is text, not {tenant_id!r}.")
+        raise InvalidStreamIdError(f"A tenant id must be text, not {tenant_id!r}.")
     _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
 
 
 def check_scope(tenant_id: str, scope: str | None) -> None:
-    """Raise `InvalidSubscriptionError` if a tenant is not the one that a scope is of.
+    """Raise `InvalidSubscriptionError` if a backend may not read the events of a tenant.
 
     Args:
-        tenant_id: whose events are asked for.
-        scope: the only tenant whose events may be read; None: all tenants' may.
+        tenant_id: tenant whose events are requested.
+        scope: the only tenant whose events the backend reads; None: it reads all tenants' events.
     """
     check_tenant(tenant_id)
     if scope is not None and tenant_id != scope:
         raise InvalidSubscriptionError(
             f"This backend reads the events of tenant {scope!r} only, not those of {tenant_id!r}: "
-            "call in_tenant for the other one."
+            f"call in_tenant({tenant_id!r})."
         )
 
 
 def check_subject(subject: str) -> None:
     """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
     if not isinstance(subject, str) or not subject:
-        # Without the value: it may come out of an event.
-        raise InvalidSubjectError(
-            f"A subject is text, not empty; this one is {type(subject).__name__}."
-        )
+        # Without the value: it may come from an event.
+        kind = "empty text" if subject == "" else type(subject).__name__
+        raise InvalidSubjectError(f"A subject must be text of one character or more, not {kind}.")
     try:
         size = len(subject.encode())
     except UnicodeEncodeError:
@@ -155,8 +157,8 @@ def check_position(position: Position, last_position: Position | None = None) ->
     """Raise `InvalidPositionError` unless it is 0 or more, and one that the log has reached.
 
     Args:
-        position: to be checked.
-        last_position: where the log ends, 0 if it is empty; None: that does not matter.
+        position: the position to check.
+        last_position: last position of the log, 0 if it is empty; None: no upper limit.
     """
     if type(position) is not int or position < 0:
         raise InvalidPositionError(position)
@@ -165,10 +167,10 @@ def check_position(position: Position, last_position: Position | None = None) ->
 
 
 def check_consumer(name: str) -> None:
-    """Raise `InvalidConsumerError` unless it is a name that makes a key."""
+    """Raise `InvalidConsumerError` unless a consumer's name can be a part of keys."""
     if not isinstance(name, str) or not name or "#" in name:
         raise InvalidConsumerError(
-            f"A consumer's name is text, not empty, without '#'; not {name!r}."
+            f"A consumer's name must be text of one character or more, without '#', not {name!r}."
         )
     try:
         size = len(name.encode())
@@ -184,11 +186,12 @@ def check_consumer(name: str) -> None:
 
 
 def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]) -> None:
-    """Raise unless the events can be stored as they are, all of one stream and one clock.
+    """Raise unless a storage can append the events to the stream.
 
     Raises:
-        InvalidVersioningError: none of the three ways to append.
-        InvalidEventError: names the first event that is wrong, and why.
+        InvalidStreamIdError: not a stream id.
+        InvalidVersioningError: not one of the three ways to append.
+        InvalidEventError: the first event that cannot be stored, and why.
     """
     check_stream(stream_id)
     if isinstance(versioning, ExplicitVersioning):
@@ -197,13 +200,14 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         first = None
     else:
         raise InvalidVersioningError(
-            f"Give ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, not {versioning!r}."
+            "versioning must be ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, "
+            f"not {versioning!r}."
         )
     if not isinstance(events, list | tuple):
         raise InvalidEventError(
             stream_id,
-            f"the events are a {type(events).__name__}, which may be empty when they are appended "
-            "again: give a list or a tuple.",
+            f"events must be a list or a tuple, not {type(events).__name__}: a retry reads them "
+            "again.",
         )
     if not events:
         return
@@ -216,9 +220,9 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
                 stream_id,
                 f"event {index} has version {version!r}, but "
                 + (
-                    f"{versioning!r} takes events without one: leave it None."
+                    f"{versioning!r} takes events without versions: leave it None."
                     if first is None
-                    else f"behind expected version {first - 1} it must be {first + index} or None."
+                    else f"after expected version {first - 1} it must be {first + index} or None."
                 ),
             )
         if aware is None:
@@ -226,40 +230,46 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         elif aware is not (event.created_at.tzinfo is not None):
             raise InvalidEventError(
                 stream_id,
-                f"event {index} mixes naive and aware created_at in one append: use one kind.",
+                f"event {index} mixes naive and aware created_at in one append: use one of both.",
             )
     if len(events) > 1 and len({event.uuid for event in events}) < len(events):
-        raise InvalidEventError(stream_id, "two events have the same uuid: give each its own.")
+        raise InvalidEventError(
+            stream_id, "two events have the same uuid: give each event a uuid of its own."
+        )
 
 
 def check_snapshot(snapshot: RawEvent) -> int:
-    """Return the version of a snapshot that can be stored as it is; raise otherwise.
+    """Return the version of a snapshot that can be stored.
 
     Raises:
-        InvalidEventError: says what is wrong.
+        InvalidEventError: the snapshot cannot be stored; the message says why.
     """
     if not isinstance(snapshot, RawEvent):
-        raise InvalidEventError("?", f"a snapshot is a RawEvent, not {snapshot!r}.")
+        raise InvalidEventError(
+            "?", f"a snapshot must be a RawEvent, not {type(snapshot).__name__}."
+        )
     check_stream(snapshot.stream_id)
     check_event(snapshot.stream_id, snapshot, None)
     if type(snapshot.version) is not int or snapshot.version < 1:
         raise InvalidEventError(
             snapshot.stream_id,
-            f"a snapshot has the version of the last event in it, 1 or more, "
+            "a snapshot must have the version of the last event in it, 1 or more, "
             f"not {snapshot.version!r}.",
         )
     return snapshot.version
 
 
 def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None:
-    """Raise `InvalidEventError` unless one event of the stream can be stored as it is."""
+    """Raise `InvalidEventError` unless one event, or a snapshot, can be stored in the stream."""
     label = "the snapshot" if index is None else f"event {index}"
     if not isinstance(event, RawEvent):
         raise InvalidEventError(
-            stream_id, f"{label} is of type {type(event).__name__}, not a RawEvent."
+            stream_id, f"{label} must be a RawEvent, not {type(event).__name__}."
         )
     if event.stream_id is not stream_id and event.stream_id != stream_id:
-        raise InvalidEventError(stream_id, f"{label} is of the stream {event.stream_id!r}.")
+        raise InvalidEventError(
+            stream_id, f"{label} belongs to another stream, {event.stream_id!r}."
+        )
     if not isinstance(event.uuid, UUID):
         raise InvalidEventError(stream_id, f"{label} has the uuid {event.uuid!r}: give a UUID.")
     if not isinstance(event.created_at, datetime):
@@ -270,7 +280,9 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
         offset = event.created_at.utcoffset() or timedelta()
         if offset and abs(offset) < timedelta(seconds=1):
             raise InvalidEventError(
-                stream_id, f"{label} is {offset!r} off UTC, which ISO 8601 cannot say: use UTC."
+                stream_id,
+                f"{label} has a created_at {offset!r} off UTC, which ISO 8601 cannot express: "
+                "use UTC.",
             )
     name = event.name
     if not isinstance(name, str) or not name:

@@ -1,4 +1,4 @@
-"""Texts of errors that hold no value of an event: what is logged and stored of an error."""
+"""Texts of errors, for logs and stored entries, that quote no value of an event."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FRAMES: Final = 3
 def describe_error(error: BaseException) -> str:
     """Return the class of an error and where it was raised, in one line.
 
-    Its text is left out, because it may quote an event: ``KeyError at balances.py:31 in apply``.
-    Errors that this library itself raised quote none, so their text stays. Of an error of AWS its
-    code stays.
+    Example: ``KeyError at balances.py:31 in apply``. The error's own text is left out, because it
+    may quote an event. Errors that this library raised quote none, so their text stays, and so
+    does the code of an AWS error.
     """
     name = _name_of(error)
     if _is_ours(error):
@@ -35,24 +35,24 @@ def describe_error(error: BaseException) -> str:
         for frame in _frames(error)
         if not _is_file_of_ours(frame)
     ]
-    told = list(dict.fromkeys(places))[-_FRAMES:]  # raised again, it has been at a place twice
-    return f"{name} at {', '.join(told)}" if told else name
+    shown = list(dict.fromkeys(places))[-_FRAMES:]  # an error raised again has a place twice
+    return f"{name} at {', '.join(shown)}" if shown else name
 
 
 def redacted(error: BaseException, text: str | None = None) -> RedactedError:
-    """Return what may be the cause of another error instead of an error that may quote an event.
+    """Return an error to attach as a cause, instead of one that may quote an event.
 
-    Raise the other one outside of the ``except`` clause: inside, Python chains both.
+    Raise your error outside of the ``except`` clause; inside, Python also attaches the original.
 
     Args:
-        error: stays as it is.
-        text: what may be said of it; None: what `describe_error` returns.
+        error: the original error, which does not change.
+        text: text without values of an event; None: the result of `describe_error`.
     """
     return RedactedError(text or describe_error(error)).with_traceback(error.__traceback__)
 
 
 def trace_error(error: BaseException) -> str:
-    """Return the lines of code that led to an error and to its causes, without their texts."""
+    """Return the tracebacks of an error and its causes, without their texts."""
     return "\n".join(_trace(error))
 
 
@@ -72,7 +72,7 @@ def _name_of(error: BaseException) -> str:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether this library raised an error, not only defined its class: then it wrote the text."""
+    """Whether this library raised an error, and so wrote its text; the class alone says less."""
     if type(error).__module__.partition(".")[0] != _PACKAGE:
         return False
     trace = error.__traceback__

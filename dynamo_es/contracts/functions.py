@@ -1,4 +1,4 @@
-"""The checks of functions that are called by the library: what would never run is refused."""
+"""Checks of functions that you give to the library: an asynchronous one would never run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _PLAIN: Final = frozenset({bool, int, float, str, bytes, list, tuple, dict, set}
 def refuse_asynchronous(function: object, role: str) -> None:
     """Raise `AsynchronousFunctionError` if calling a function would not run it.
 
-    A coroutine function, an asynchronous generator and a generator only return an object that
-    nobody here would run. They are found in a ``functools.partial``, in a method and in an object
-    with such a ``__call__``. A lambda around one is found when it returns: see `refuse_unfinished`.
+    A coroutine function, an asynchronous generator and a generator only return an object, which
+    the library does not run. The check sees them in a ``functools.partial``, in a method and in an
+    object with such a ``__call__``. `refuse_unfinished` sees a lambda around one when it returns.
 
     Args:
-        function: to be called later.
-        role: what it is, as a sentence begins with it: "A handler".
+        function: the function, which is called later.
+        role: role of the function, the subject of the message: "A handler".
     """
     for candidate in _called(function):
         if iscoroutinefunction(candidate) or isasyncgenfunction(candidate):
@@ -42,21 +42,21 @@ def check_stop(stop: object) -> None:
     for name in ("is_set", "wait"):
         method = getattr(stop, name, None)
         check_callable(f"stop.{name}", method, InvalidSubscriptionError)
-        refuse_asynchronous(method, "What stops a run")
+        refuse_asynchronous(method, f"stop.{name}")
 
 
 def refuse_unfinished(returned: object, function: object, role: str) -> None:
-    """Raise `AsynchronousFunctionError` if what a function returned is still to be run.
+    """Raise `AsynchronousFunctionError` if a function returned an object that has yet to run.
 
-    That is an awaitable, an asynchronous generator or a generator. It is closed, so that Python
-    does not warn that it was never awaited.
+    Such an object is an awaitable, an asynchronous generator or a generator. It is closed, so that
+    Python does not warn that it was never awaited.
 
     Args:
-        returned: by the function.
-        function: that was called.
-        role: what it is, as a sentence begins with it: "A handler".
+        returned: the object that the function returned.
+        function: the function.
+        role: role of the function, the subject of the message: "A handler".
     """
-    # Most return None or a plain value: they need no look into abstract classes.
+    # Most functions return None or a plain value: they skip the slow checks below.
     if returned is None or type(returned) in _PLAIN:
         return
     if isawaitable(returned) or isasyncgen(returned):
@@ -68,7 +68,7 @@ def refuse_unfinished(returned: object, function: object, role: str) -> None:
 
 
 def _called(function: Any) -> list[object]:
-    """Return what may run when a value is called: what a partial is around, and its method."""
+    """Return the functions that may run when a value is called."""
     while isinstance(function, partial):
         function = function.func
     if isinstance(function, type):
@@ -86,6 +86,7 @@ def _close(returned: Any) -> None:
 
 def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionError:
     return AsynchronousFunctionError(
-        f"{role} {reason}: {function!r} would never run, because nobody waits for what it returns. "
-        "Give a plain function that returns when all is done, such as one that calls asyncio.run."
+        f"{role} {reason}: {function!r} would never run, because the library does not await it. "
+        "Give a plain function that returns when its work is done, such as one that calls "
+        "asyncio.run."
     )

@@ -1,4 +1,4 @@
-"""What a backend does along with every append of its process."""
+"""Hooks of every append of a process: the outbox filter and the listener."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
+from dynamo_es.contracts.checks import check_callable
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RawEvent
@@ -17,22 +18,19 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 OutboxFilter: TypeAlias = Callable[[RawEvent], bool]
-"""Whether an event is to be published; asked once, when it is appended."""
+"""Returns whether the outbox publishes an event; called once, when the event is appended."""
 
 
 _ROLE: Final = "An outbox filter"
 
 
 def checked_filter(wanted: OutboxFilter) -> OutboxFilter:
-    """Return a filter that is given copies: whatever it changes, what is stored stays as it is.
+    """Return a filter that gets copies, so that it cannot change the stored events.
 
     Raises:
-        InvalidSubscriptionError: it cannot be called, or is asynchronous.
+        InvalidSubscriptionError: the filter is not callable, or is asynchronous.
     """
-    if not callable(wanted):
-        raise InvalidSubscriptionError(
-            f"What chooses events for the outbox is called with each: {wanted!r} cannot be."
-        )
+    check_callable(_ROLE, wanted, InvalidSubscriptionError)
     refuse_asynchronous(wanted, _ROLE)
 
     def chooses(event: RawEvent) -> bool:
@@ -45,10 +43,10 @@ def checked_filter(wanted: OutboxFilter) -> OutboxFilter:
 
 
 class AppendListener(Protocol):
-    """Told of every append of a process, after it, in the thread that made it."""
+    """Called after every append of a process, in the thread that made it."""
 
     def __bool__(self) -> bool:
-        """Whether there is anybody to tell; if not, nothing is prepared."""
+        """Whether anything listens; if not, an append does not prepare the call."""
 
     def __call__(
         self,
@@ -57,13 +55,15 @@ class AppendListener(Protocol):
         first_position: Position | None,
         generation: int,
     ) -> None:
-        """Hear of one append; raises nothing.
+        """Handle one append; raises nothing.
 
         Args:
-            events: as they are stored, with their versions.
-            tenant_id: of their stream.
-            first_position: of the first of them, the others follow; None: they have none yet.
-            generation: of their stream; 0: it is not known, because they were stored before.
+            events: the stored events, with their versions.
+            tenant_id: tenant of the stream.
+            first_position: position of the first event, with the others right after it; None:
+                they have no positions yet.
+            generation: generation of the stream; 0: unknown, because the events were stored
+                before.
         """
 
 
@@ -71,9 +71,9 @@ class AppendedCommit(NamedTuple):
     """A commit that this process appended.
 
     Attributes:
-        stream_key: key of its stream.
-        generation: of the stream.
-        version: of its first event, 1-based.
+        stream_key: key of the stream.
+        generation: generation of the stream.
+        version: version of the first event, 1-based.
     """
 
     stream_key: str
@@ -83,12 +83,12 @@ class AppendedCommit(NamedTuple):
 
 @dataclass(slots=True)
 class AppendHooks:
-    """Hooks that the storages of all tenants of a backend share; they may be set at any time.
+    """Hooks that the storages of all tenants of a backend share; set them at any time.
 
     Attributes:
-        outbox_filter: which events are to be published; None: none of them.
-        listener: who hears of appends; None: nobody.
-        last_commit: the last one that was appended; None: none was so far.
+        outbox_filter: chooses the events to publish; None: no events.
+        listener: called after every append; None: no call.
+        last_commit: the last commit that this process appended; None before the first one.
     """
 
     outbox_filter: OutboxFilter | None = None

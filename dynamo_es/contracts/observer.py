@@ -1,4 +1,4 @@
-"""What an observer of a backend is told: one report per operation."""
+"""`Observer`: called with an `OperationReport` after each operation of a backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperationReport:
-    """What one operation cost.
+    """The cost of one operation.
 
     Attributes:
         operation: of streams, ``append``, ``load``, ``head``, ``save_snapshot``, ``delete``; of
@@ -21,17 +21,17 @@ class OperationReport:
             ``cursor``, ``claim``, ``renew_claim``, ``release_claim``, and ``outbox_…`` with
             ``look``, ``take``, ``settle``, ``move``, ``fail``, ``release``, ``entries`` or
             ``retry``.
-        tenant_id: the tenant it ran for.
-        stream_id: the stream, where it is about one.
-        requests: API calls made by the operation.
-        attempts: HTTP attempts, retries of the SDK included; ``requests`` or more.
-        read_units: read units consumed as DynamoDB reports them; None unless asked for
-            (``DynamoConfig(report_capacity=True)``).
-        write_units: write units consumed, likewise.
+        tenant_id: tenant of the operation.
+        stream_id: stream of the operation; None if it is about no single stream.
+        requests: API calls.
+        attempts: HTTP attempts, with the SDK's retries; ``requests`` or more.
+        read_units: consumed read units that DynamoDB reports; None without
+            ``DynamoConfig(report_capacity=True)``.
+        write_units: consumed write units, likewise.
         bytes_written: bytes of the items sent, by DynamoDB's size rules, without retries.
-        bytes_read: bytes of the responses' bodies.
+        bytes_read: bytes of the replies' bodies.
         duration: seconds from call to return.
-        error: the error it ended with; None on success.
+        error: the error that the operation raised; None on success.
     """
 
     operation: str
@@ -48,7 +48,7 @@ class OperationReport:
 
 
 class Observer(Protocol):
-    """Called after each operation, in the thread that ran it; its errors are logged, not raised."""
+    """Called after each operation, in its thread; the library logs its errors, and goes on."""
 
     def __call__(self, report: OperationReport, /) -> None:
-        """Take the report of one operation."""
+        """Handle the report of one operation."""

@@ -1,4 +1,4 @@
-"""What a payload may hold: JSON that comes back equal and of the same type."""
+"""Checks payloads: JSON that loads as an equal value of the same type."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Final
 from dynamo_es.portable import reduce_error
 
 MAX_INTEGER_BITS: Final = 14_000
-"""Python reads back integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
+"""Python parses integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
 
 MAX_DEPTH: Final = 190
-"""Nested lists and objects; the parser gives up at 200, and a commit adds levels of its own."""
+"""Most levels of lists and objects: the parser takes 200, and a commit adds some."""
 
 _PLAIN_INTEGER: Final = 1 << 62
 
 
 class NotJsonError(ValueError):
-    """A value that JSON cannot hold, or would give back as something else.
+    """A value that JSON cannot hold, or that would load as another value.
 
     Attributes:
         reason: what is wrong, and what to do.
-        path: keys and indexes that lead to it, innermost first.
+        path: keys and indexes that lead to the value, innermost first.
     """
 
     __reduce__ = reduce_error
@@ -37,10 +37,10 @@ class NotJsonError(ValueError):
 
 
 def check_json(value: Any, depth: int = 0) -> None:
-    """Raise `NotJsonError` unless a value is JSON, types compared exactly.
+    """Raise `NotJsonError` unless a value is JSON, of exactly these types.
 
-    A subclass (an enum, a NumPy float), a tuple or a key that is not text would be
-    stored, but come back as something else.
+    A subclass (an enum, a NumPy float), a tuple or a key that is not text could be stored, but
+    would load as another type.
     """
     kind = type(value)
     if kind is str:
@@ -54,7 +54,7 @@ def check_json(value: Any, depth: int = 0) -> None:
         for key, entry in value.items():
             if type(key) is not str:
                 raise NotJsonError(f"has the key {key!r}, and JSON keys are text: convert it.")
-            # Most entries are plain: settled here, without a call.
+            # Most entries are plain: checked here, without a call.
             entry_kind = type(entry)
             if key.isascii() and (
                 (entry_kind is str and entry.isascii())

@@ -1,4 +1,4 @@
-"""The contract that every backend keeps: `StorageStrategy`."""
+"""`StorageStrategy`: the contract that every backend keeps for streams of raw events."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 
 EnlistedWrite: TypeAlias = dict[str, Any]
-"""A write to a table of the caller's own: an entry of ``TransactItems`` as boto3's client takes it.
+"""A write to one of your own tables, in the transaction of an append.
 
+It is an entry of ``TransactItems`` as boto3's client takes it, such as
 ``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
 """
 
 
 ANOTHER_GENERATION: Final = (
-    "The stream was deleted (and maybe created again) since the caller last saw it: "
-    "what the caller knows is of an earlier generation. "
+    "The stream was deleted (and maybe created again) since the caller last saw it, "
+    "so the expected version is of an earlier generation. "
     "Load the stream again, decide again, append again."
 )
-"""What the refusal of an append says that comes from a deleted generation."""
+"""The advice of a conflict with an append that expects a deleted generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ class AppendCost:
 class StorageStrategy(ABC):
     """Streams of raw events for one tenant.
 
-    Source: the interface of python-event-sourcery's backends, name for name; where that
-    one is silent or its backends disagree, the rules stand here.
+    Source: the interface of python-event-sourcery's backends, with the same names. This contract
+    adds the rules that it leaves open.
     """
 
     @abstractmethod
@@ -97,23 +98,23 @@ class StorageStrategy(ABC):
 
         Args:
             stream_id: the stream.
-            start: first version, inclusive, 1-based. None: the newest snapshot (if its
-                version is below ``stop``) and the events after it; without one, from the
-                first event. An explicit start returns events only, never a snapshot:
-                ``start=1`` replays the full history.
+            start: first version, inclusive, 1-based: ``start=1`` returns the full history. With
+                a start, you get events only, never a snapshot. None: the newest snapshot (if its
+                version is below ``stop``) and the events after it, or all events if there is no
+                snapshot.
             stop: version to stop before, exclusive. None: to the end.
 
         Returns:
-            The events, contiguous, each with the generation that it is of; ``[]`` for a
-            stream that does not exist or an empty range. In streams without versions,
-            ``start`` and ``stop`` count the events from 1, and each comes back with version None.
+            The events without gaps, each with its generation; ``[]`` for a stream that does not
+            exist or an empty range. In streams without versions, ``start`` and ``stop`` count the
+            events from 1, and each event has version None.
 
         Raises:
-            InvalidRangeError: ``start`` or ``stop`` below 1 (a ``ValueError`` too).
+            InvalidRangeError: ``start`` or ``stop`` below 1 (also a ``ValueError``).
             StreamGapError: an event is missing in the middle, on two reads.
-            ServiceError: AWS refused or did not answer.
+            ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
+        Cost on DynamoDB: 1 request for up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
         """
 
     @abstractmethod
@@ -152,70 +153,71 @@ class StorageStrategy(ABC):
         """Append events to a stream: all of them or none.
 
         Args:
-            stream_id: the stream; each event's ``stream_id`` must be the same.
-            versioning: ``ExplicitVersioning(n)``: the stream's version must be exactly n,
-                0 for a stream that must not exist; with a generation, it must be the live
-                one. ``ANY_VERSION``: append at the head, whatever it is. ``NO_VERSIONING``:
-                the stream has no versions.
-            events: in order. Their versions, where set, must be n+1, n+2, …; without an
-                explicit version they must not be set. No events: no request.
-            transact_with: up to 99 writes to the caller's own tables, carried out in the same
-                transaction as the events: all of it or nothing.
+            stream_id: the stream; each event must have the same ``stream_id``.
+            versioning: ``ExplicitVersioning(n)``: the stream must be at version n, or not exist
+                if n is 0; with a generation, the stream must be in that generation too.
+                ``ANY_VERSION``: append after the last event. ``NO_VERSIONING``: the events get no
+                versions.
+            events: the events, in order. With an explicit version n, their versions must be
+                n+1, n+2, … or None; otherwise None. No events: no request.
+            transact_with: up to 99 writes to your own tables, in the same transaction as the
+                events: all of them are written, or nothing is.
 
-        Appending again events that are already stored at exactly these versions (same
-        UUIDs) is a success that writes nothing; what went along with them did so the first time.
+        You can repeat an append: if the same events (same UUIDs) are already stored at exactly
+        these versions, the call succeeds and writes nothing. The writes in ``transact_with`` were
+        carried out the first time.
 
         Returns:
-            The version of the last one of these events, which knows its generation and whether
-            the events were stored already; None in a stream without versions, and if there were
-            no events.
+            The version of the last event, with its generation and whether the events were stored
+            already; None in a stream without versions, or without events.
 
         Raises:
-            ConcurrentStreamWriteError: the version is not n, or not of that generation.
+            ConcurrentStreamWriteError: the stream is not at version n, or in another generation.
                 Nothing was written.
             ExpectedVersionUsedOnVersionlessStream: versions on a stream without them.
             NoExpectedVersionGivenOnVersionedStream: the reverse.
-            InvalidEventError: events that cannot be stored as they are.
-            CommitTooLargeError: past 4 MB or 100 items, after compression.
-            InvalidEnlistedWriteError: a write that cannot go along, or more than 99.
-            EnlistedWriteRefusedError: one of their conditions was not met. Nothing was written.
-            AppendOutcomeUnknownError: stored or not: the answer was lost.
-            ServiceError: AWS refused or did not answer; nothing was written.
+            InvalidEventError: an event that cannot be stored.
+            CommitTooLargeError: more than 4 MB or 100 items, after compression.
+            InvalidEnlistedWriteError: a write that an append cannot carry, or more than 99.
+            EnlistedWriteRefusedError: the condition of an enlisted write was not met. Nothing
+                was written.
+            AppendOutcomeUnknownError: the answer was lost, so the events may be stored or not.
+            ServiceError: AWS refused the request or did not answer; nothing was written.
 
-        Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process does not know the stream's version, or had no reply of the
-        table for ten seconds. With other writes, all of it costs twice the units.
+        Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
+        unit more if this process does not know the stream's version, or has had no reply from
+        the table for ten seconds. With ``transact_with``, twice the units.
         """
 
     @abstractmethod
     def save_snapshot(self, snapshot: RawEvent) -> None:
-        """Save the snapshot of a stream at ``snapshot.version``; one is kept per stream.
+        """Save the snapshot of a stream at ``snapshot.version``; a stream keeps the newest one.
 
-        An older snapshot never replaces a newer one: it is silently dropped. So is a snapshot
-        of an earlier generation, if it says so: ``snapshot.generation``, where that is set.
+        A snapshot older than the stored one is dropped without an error. So is a snapshot whose
+        ``generation`` is set and is not the stream's.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
             InvalidEventError: no version, or a payload that is not JSON.
-            CommitTooLargeError: past 400 KB, after compression.
-            ServiceError: AWS refused or did not answer.
+            CommitTooLargeError: more than 400 KB, after compression.
+            ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request and the item's KB in write units; 1 request and read
-        unit more when this process does not know that the stream is that long, or had no reply
-        of the table for ten seconds.
+        Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
+        unit more if this process does not know that the stream has reached the version, or has
+        had no reply from the table for ten seconds.
         """
 
     @abstractmethod
     def delete_stream(self, stream_id: StreamId) -> None:
-        """Delete the events and the snapshot of this tenant's stream.
+        """Delete the events and the snapshot of a stream.
 
-        Idempotent, and resumable after a crash: call it again. The stream may be created
-        again at once, from version 1; no late writer or snapshot of the earlier life gets
-        into the new one.
+        Deleting twice does no harm; after a crash, call it again to finish. You can create the
+        stream again at once, from version 1. No late append or snapshot of the deleted generation
+        gets into the new one.
 
         Raises:
-            ServiceError: AWS refused or did not answer; call again to finish.
+            ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 3 requests, and 1 more per commit.
         """
@@ -223,15 +225,15 @@ class StorageStrategy(ABC):
     @property
     @abstractmethod
     def current_position(self) -> Position | None:
-        """The last position assigned in the log of all tenants; None when none was."""
+        """The last position in the log of all tenants; None while the log is empty."""
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant; this one stays as it is.
+        """Return a storage for the streams of that tenant; this one does not change.
 
         Args:
             tenant_id: any text.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
         """

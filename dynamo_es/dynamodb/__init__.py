@@ -1,1 +1,1 @@
-"""The store on DynamoDB: keys, items, requests, and the algorithms that send them."""
+"""The event store on DynamoDB: keys, items, requests, and the algorithms that send them."""

@@ -1,4 +1,4 @@
-"""After an append: its position, if this process gives it, and those who listen."""
+"""After an append: assigns its position, if this process does that, and calls the listener."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Makes the appends of a process known; shared by the storages of all tenants.
+    """Announces the appends of a process; shared by the storages of all tenants.
 
     Attributes:
-        hooks: who listens, and what is chosen for the outbox.
-        sequencer: gives positions; None: others do.
+        hooks: the listener, and the filter of the outbox.
+        sequencer: assigns positions; None: another process does.
     """
 
     hooks: AppendHooks = field(default_factory=AppendHooks)
@@ -29,7 +29,7 @@ class Announcer:
 
     @classmethod
     def of(cls, config: DynamoConfig, gateway: Gateway) -> Announcer:
-        """Return one as configured."""
+        """Return an announcer with the configured sequencing."""
         if config.sequencing != "inline":
             return cls()
         from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
@@ -39,11 +39,11 @@ class Announcer:
         return cls(sequencer=InlineSequencer(tables, gateway))
 
     def __bool__(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether an append needs to be announced."""
         return self.sequencer is not None or bool(self.hooks.listener)
 
     def announce(self, tenant_id: TenantId, append: Append) -> None:
-        """Do all that follows an append; the append is done, whatever becomes of this."""
+        """Assign positions and call the listener; the events stay stored if that fails."""
         stream_id = append.stream.id
         key = None
         if self.sequencer is not None:
@@ -54,7 +54,7 @@ class Announcer:
         position: Position | None = None
         if self.sequencer is not None and key is not None:
             commit = self.sequencer.position_of(tenant_id, stream_id, key)
-            # What was stored already may be in the middle of a commit.
+            # Events that were stored already may begin in the middle of a commit.
             position = None if commit is None else commit + first - key[2]
         events = [
             replace(event, version=None if append.versionless else version)
@@ -64,7 +64,7 @@ class Announcer:
 
 
 def _generation(append: Append, key: tuple[str, int, int] | None) -> int:
-    """Return the generation that an append is of; 0 if it was stored before and nobody looked."""
+    """Return the generation of an append; 0 if it was stored before, unread."""
     if append.commits:
         return append.commits[0].generation
     return 0 if key is None else key[1]

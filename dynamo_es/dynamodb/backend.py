@@ -1,4 +1,4 @@
-"""The way in: a backend on DynamoDB, its tables, and a storage per tenant."""
+"""`DynamoBackend`: the event store on DynamoDB, with its tables and its workers."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
@@ -33,21 +34,25 @@ if TYPE_CHECKING:
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
-    A process that is forked may go on with it: it makes connections of its own. (A client that
-    you give is told to do so, too. That of `local` is a copy of all data, which neither process
-    sees the other change.)
+    A forked process can go on using the backend: it opens connections of its own, also with a
+    client that you gave. The emulator of `local` is copied by a fork: neither process sees what
+    the other one changes.
 
     Args:
         config: tables, time-outs, retries.
-        client: a boto3 DynamoDB client; None: one is made at the first request, with the
-            time-outs and retries of ``config``.
+        client: a boto3 client for DynamoDB; None: the backend creates one at the first request,
+            with the time-outs and retries of ``config``.
         observer: called with an `OperationReport` after each operation.
-        clock: seconds since the epoch.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
-        registry: names of the event classes; None: all that are defined.
-        streams_client: a boto3 client for ``dynamodbstreams``; None: one is made like the other
+        clock: returns seconds since the epoch.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits the given number of seconds.
+        registry: the event classes by name; None: all that are defined.
+        streams_client: a boto3 client for ``dynamodbstreams``; None: the backend creates one
             when `sequencer` needs it.
+
+    Raises:
+        ConfigurationError: ``config`` is not a `DynamoConfig`.
+        AsynchronousFunctionError: the observer is asynchronous.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -76,7 +81,7 @@ class DynamoBackend(Backend):
         self._forget_heads = heads.clear
 
         def shared_log() -> LogAccess:
-            # Loaded for those that read the log: a process that only appends starts without.
+            # Loaded when the log is first used: a process that only appends starts faster.
             from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
             from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
             from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
@@ -115,7 +120,7 @@ class DynamoBackend(Backend):
         observer: Observer | None = None,
         registry: EventRegistry | None = None,
     ) -> Self:
-        """Return a backend configured by the environment; see `DynamoConfig.from_env`.
+        """Return a backend with the settings in the environment; see `DynamoConfig.from_env`.
 
         Raises:
             ConfigurationError: a variable is missing or wrong.
@@ -129,15 +134,15 @@ class DynamoBackend(Backend):
         observer: Observer | None = None,
         *,
         registry: EventRegistry | None = None,
-        sequencing: str = "inline",
+        sequencing: Sequencing = "inline",
     ) -> Self:
-        """Return a backend on an emulator in this process, its tables made; close it after use.
+        """Return a backend on an emulator in this process, with its tables; close it after use.
 
-        Other AWS clients of the process stay untouched. Its data is gone when it is closed.
+        Closing it deletes its data. Other AWS clients of the process do not change.
 
         Args:
-            observer: as for the constructor; so is the registry.
-            registry: names of the event classes; None: all that are defined.
+            observer: called with an `OperationReport` after each operation.
+            registry: the event classes by name; None: all that are defined.
             sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
                 AWS, an append is one request, and `sequencer` gives the positions.
 
@@ -169,10 +174,10 @@ class DynamoBackend(Backend):
 
     @property
     def client(self) -> DynamoDBClient:
-        """A boto3 client for your own requests, over the store's connections; made at first use.
+        """A boto3 client for your own requests, over the store's connections.
 
-        It checks the parameters of a call before it sends anything, as boto3 does by default. The
-        one that you gave to the backend is handed out as it is.
+        The client checks the parameters of a call before it sends anything, as boto3 does by
+        default. If you gave the backend a client, you get that one.
         """
         return self._client.for_users()
 
@@ -183,34 +188,35 @@ class DynamoBackend(Backend):
 
     @property
     def sequencer(self) -> StreamPoller:
-        """A worker that gives what any process appends its positions in the log.
+        """A worker that gives events their positions in the log, whichever process appended them.
 
-        It polls the events table's stream. ``with backend.sequencer.in_background():`` runs it in
-        a thread, ``.run_forever(stop)`` until stopped, ``.run_once()`` until no record comes any
-        more. Not needed where a Lambda function reads that stream, or with inline sequencing.
+        The worker polls the events table's stream. ``with backend.sequencer.in_background():``
+        runs it in a thread, ``.run_forever(stop)`` until ``stop`` is set, ``.run_once()`` until no
+        new events come. You do not need it if a Lambda function reads the stream, or with
+        ``sequencing="inline"``.
         """
         from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 
         return StreamPoller(self.config, self._client, self._streams_client, self.observer)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a backend of that tenant over the same tables; this one stays as it is.
+        """Return a backend for that tenant over the same tables; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
         """
         scoped = super().in_tenant(tenant_id)
-        scoped._close = None  # noqa: SLF001 - of its own class; who was made here closes it
+        scoped._close = None  # noqa: SLF001 - its own class; this backend closes the emulator
         return scoped
 
     def create_tables(self) -> None:
-        """Make the tables of ``infra/event-store.yaml`` that are not there; wait until usable.
+        """Create the tables of ``infra/event-store.yaml`` that do not exist, and wait for them.
 
         Calling it again changes nothing.
 
         Raises:
-            ConfigurationError: a table of that name has other keys.
-            ServiceError: AWS refused or did not answer.
+            ConfigurationError: a table with that name has other keys.
+            ServiceError: AWS refused the request or did not answer.
         """
         from dynamo_es.dynamodb.tables.create import create_tables
 
@@ -218,7 +224,7 @@ class DynamoBackend(Backend):
         self._forget_heads()
 
     def close(self) -> None:
-        """Let go of the emulator of `local`; a backend on AWS has nothing to close."""
+        """Stop the emulator of `local`; a backend on AWS has nothing to close."""
         if self._close is not None:
             self._close()
             self._close = None

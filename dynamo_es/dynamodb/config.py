@@ -1,52 +1,59 @@
-"""What a user sets: tables, endpoint, time-outs, retries, remembered heads."""
+"""`DynamoConfig`: the tables, the endpoint, time-outs and retries, given or from the environment.
+
+This is the one file of the store that reads environment variables.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Final, Literal, Self, TypeAlias, get_args
 
 from dynamo_es.exceptions import ConfigurationError
 
-ENVIRONMENT_PREFIX = "DYNAMO_ES_"
+ENVIRONMENT_PREFIX: Final = "DYNAMO_ES_"
 
-SEQUENCING: Final = ("stream", "inline")
+Sequencing: TypeAlias = Literal["stream", "inline"]
+"""How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
+
+SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoConfig:
-    """Where the tables are and how long a request may take.
+    """The tables of the store, and how long a request may take.
 
     Attributes:
-        events_table: name of the table of streams.
-        log_table: name of the table of the log.
-        keys_table: name of the table of encryption keys.
-        endpoint_url: URL of an emulator; None: AWS itself.
-        region: AWS region; None: the environment's.
+        events_table: name of the table that holds the streams.
+        log_table: name of the table that holds the log.
+        keys_table: name of the table that holds the encryption keys.
+        endpoint_url: URL of an emulator; None: AWS.
+        region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
+            or of the AWS profile.
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for a reply.
-        max_attempts: HTTP attempts per request, the first included; throttling and
-            transport failures are retried by the SDK.
-        max_pool_connections: connections that stay open, and so requests at once, before others
-            are opened and thrown away; at least the threads that use a backend (a web framework's
-            are often 40).
-        retry_deadline: seconds after which conflicts between transactions and lost races
-            are not retried any more.
-        remembered_heads: streams whose version is remembered between calls; 0 turns it off.
-        report_capacity: ask DynamoDB for consumed units, for the observer.
+        max_attempts: HTTP attempts per request, the first one included. The SDK retries
+            throttling and transport failures.
+        max_pool_connections: connections that stay open; set it to the number of threads that use
+            the backend or more (web frameworks often run 40). Requests beyond it open connections
+            of their own and close them.
+        retry_deadline: seconds until an operation gives up after conflicts between transactions
+            and lost races.
+        remembered_heads: number of streams whose version the backend remembers between calls;
+            0 turns it off.
+        report_capacity: ask DynamoDB for the consumed units, for the observer.
         kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
-            alias name or alias ARN; None: they are stored as they are, under the table's own
-            encryption.
-        max_uncompressed_bytes: what the events of one append may take as JSON, before compression;
-            a stored commit that takes more is not read. Set all programs alike.
-        sequencing: who gives appends their positions. ``"stream"``: whoever reads the events
-            table's stream (a Lambda function, `DynamoBackend.sequencer`); an append sends nothing
-            more. ``"inline"``: the process itself, right after each append, with 4 requests more;
-            for small deployments, local work and tests.
+            alias name or alias ARN. None: only the encryption of the table protects the keys.
+        max_uncompressed_bytes: most bytes of one append's events as JSON, before compression. A
+            larger stored commit is not read, so set the same limit in all programs.
+        sequencing: how events get their positions. ``"stream"``: a reader of the events table's
+            stream (a Lambda function, `DynamoBackend.sequencer`) assigns them; an append sends no
+            more requests. ``"inline"``: the process assigns them right after each append, with 4
+            more requests; for small deployments, local work and tests.
 
     Raises:
-        ConfigurationError: a missing name, or a figure out of range.
+        ConfigurationError: a table without a name, or a value out of range.
     """
 
     events_table: str
@@ -62,7 +69,7 @@ class DynamoConfig:
     remembered_heads: int = 10_000
     report_capacity: bool = False
     kms_key_id: str | None = None
-    sequencing: str = "stream"
+    sequencing: Sequencing = "stream"
     max_uncompressed_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -72,7 +79,9 @@ class DynamoConfig:
         if self.kms_key_id is not None and (
             not self.kms_key_id or not isinstance(self.kms_key_id, str)
         ):
-            raise ConfigurationError("DynamoConfig.kms_key_id must be that of a KMS key, or None.")
+            raise ConfigurationError(
+                "DynamoConfig.kms_key_id must be the id, ARN or alias of a KMS key, or None."
+            )
         if self.sequencing not in SEQUENCING:
             raise ConfigurationError(
                 f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
@@ -90,23 +99,29 @@ class DynamoConfig:
             value = getattr(self, name)
             kinds = (int,) if isinstance(least, int) else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
+                kind = "an integer" if isinstance(least, int) else "a number"
                 raise ConfigurationError(
-                    f"DynamoConfig.{name} must be a number of {least} or more, not {value!r}."
+                    f"DynamoConfig.{name} must be {kind} of {least} or more, not {value!r}."
                 )
 
     @property
     def tables(self) -> tuple[str, str, str]:
-        """Names of all tables."""
+        """Names of the three tables."""
         return self.events_table, self.log_table, self.keys_table
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read ``DYNAMO_ES_EVENTS_TABLE``, ``…_LOG_TABLE``, ``…_KEYS_TABLE``, ``…_ENDPOINT_URL``.
+        """Return a configuration from variables such as ``DYNAMO_ES_EVENTS_TABLE``.
 
-        Every other field may be set likewise: ``DYNAMO_ES_READ_TIMEOUT=5``.
+        Each field has a variable: ``DYNAMO_ES_`` and its name in capitals
+        (``DYNAMO_ES_READ_TIMEOUT=5``). The names of the three tables are required. ``true`` and
+        ``1``, ``false`` and ``0`` are the values of a switch.
+
+        Args:
+            environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: a variable is missing or not of its field's kind.
+            ConfigurationError: a variable is missing, or its value does not fit the field.
         """
         environ = os.environ if environ is None else environ
         if not isinstance(environ, Mapping):
@@ -126,6 +141,11 @@ class DynamoConfig:
         if missing:
             raise ConfigurationError(f"Set the environment variables {', '.join(missing)}.")
         return cls(**values)  # type: ignore[arg-type]
+
+
+def aws_region() -> str | None:
+    """Return the region that Lambda sets in ``AWS_REGION``, which boto3 does not read."""
+    return os.environ.get("AWS_REGION")
 
 
 def _parse(variable: str, text: str, kind: str) -> object:

@@ -1,4 +1,4 @@
-"""The storage on DynamoDB: checks, keys, and the algorithm of each operation."""
+"""`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class DynamoStorage(StorageStrategy):
 
     Args:
         config: names of the tables.
-        gateway: what sends the requests.
-        heads: what this process remembers of streams, of all tenants.
-        clock: seconds since the epoch.
-        tenant_id: whose streams.
-        announcer: makes appends known; None: a new one.
+        gateway: sends the requests.
+        heads: the heads that this process remembers, of all tenants.
+        clock: returns seconds since the epoch.
+        tenant_id: tenant of the streams.
+        announcer: announces appends; None: a new one, as configured.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class DynamoStorage(StorageStrategy):
 
     @property
     def hooks(self) -> AppendHooks:
-        """What is done along with every append; shared by the storages of all tenants."""
+        """The outbox filter and the listener of appends; shared by the storages of all tenants."""
         return self._announcer.hooks
 
     def fetch_events(
@@ -118,7 +118,7 @@ class DynamoStorage(StorageStrategy):
         if not events:
             if transact_with:
                 raise InvalidEnlistedWriteError(
-                    "Writes go along with events, and there are none: send them yourself."
+                    "transact_with needs events to append: without events, send them yourself."
                 )
             return None
         append = Append.of(stream, versioning, events, transact_with)
@@ -162,7 +162,7 @@ class DynamoStorage(StorageStrategy):
         )
 
     def with_hooks(self, hooks: AppendHooks) -> Self:
-        """Return a storage with hooks of its own; whatever else it has, it shares with this one."""
+        """Return a storage with other hooks, which shares everything else with this one."""
         return type(self)(
             self._config,
             self._gateway,
@@ -176,7 +176,7 @@ class DynamoStorage(StorageStrategy):
         try:
             return self._gateway.run(operation, self._tenant_id, stream_id, steps)
         except TableNotFoundError:
-            self._heads.clear()  # What has the table's name next is another table.
+            self._heads.clear()  # The next table with this name is another one.
             raise
 
     def _stream(self, stream_id: StreamId) -> Stream:

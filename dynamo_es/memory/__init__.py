@@ -1,4 +1,4 @@
-"""The store in memory: the reference of every backend, and a test double for users."""
+"""The event store in memory: a test double for you, and the reference for every backend."""
 
 from dynamo_es.memory.backend import MemoryBackend
 from dynamo_es.memory.key_storage import MemoryKeyStorage

@@ -1,4 +1,4 @@
-"""The front door of the store in memory, with the methods of `DynamoBackend`."""
+"""`MemoryBackend`: the event store in memory, with the methods of `DynamoBackend`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 class MemoryBackend(Backend):
-    """A store in this object's memory, for tests and first steps.
+    """An event store in memory, for tests and first steps; its data ends with the object.
 
     It behaves as `DynamoBackend` does, without a network, except that it has no tables: it
     refuses ``transact_with``, and items of any size fit. Use `DynamoBackend.local()` to test
     those. Safe to share between threads.
 
     Args:
-        storage: what to serve; None (the default): a new, empty one.
-        registry: names of the event classes; None: all that are defined.
-        clock: seconds since the epoch.
+        storage: the storage to use; None (the default): a new, empty one.
+        registry: the event classes by name; None: all that are defined.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -57,4 +57,4 @@ class MemoryBackend(Backend):
         super().__init__(storage, typed, lambda: log, storage.tenant_id)
 
     def create_tables(self) -> None:
-        """Do nothing, so that code written for `DynamoBackend` runs: there are no tables."""
+        """Do nothing: a store in memory has no tables, but code for `DynamoBackend` runs."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class MemoryCheckpoints(CheckpointStrategy):
-    """How far the consumers of a backend in memory are.
+    """Checkpoints of the consumers of a backend in memory.
 
     Args:
-        data: of the backend's storages.
-        clock: seconds since the epoch.
-        tenant_id: whose events the consumers handle; None: those of all tenants.
+        data: data that the backend's parts share.
+        clock: returns seconds since the epoch.
+        tenant_id: tenant whose events the consumers handle; None: all tenants.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class MemoryCheckpoints(CheckpointStrategy):
         self._tenant_id = tenant_id
 
     def position(self, consumer: str) -> Position | None:
-        """Return how far a consumer is; see `CheckpointStrategy.position`."""
+        """Return a consumer's checkpoint; see `CheckpointStrategy.position`."""
         check_consumer(consumer)
         with self._data.lock:
             saved = self._data.checkpoints.get((self._tenant_id, consumer))

@@ -21,7 +21,7 @@ class MemoryCursors(CursorStrategy):
     """Cursors of a backend in memory.
 
     Args:
-        data: of the backend's storages.
+        data: data that the backend's parts share.
     """
 
     def __init__(self, data: Data) -> None:
@@ -80,7 +80,7 @@ class MemoryCursors(CursorStrategy):
 
 
 def _is_in(stored: int, asked: int) -> bool:
-    """Whether a cursor counts for a generation; what is not known counts for any."""
+    """Whether a cursor counts for a generation; an unknown generation (0) matches any."""
     return stored == asked or not stored or not asked
 
 

@@ -1,4 +1,4 @@
-"""What the storages, the log and the consumers of one backend in memory share."""
+"""The data that the storages, the log and the consumers of a backend in memory share."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
-"""Tenant, category and UUID; a tuple, because joined text could collide."""
+"""Tenant, category and UUID of a stream; a tuple, because joined text could collide."""
 
 
 @dataclass(slots=True)
 class StoredStream:
-    """One life of a stream.
+    """One generation of a stream.
 
     Attributes:
-        versioned: whether its events carry versions.
-        generation: number of this life.
-        name: the stream's name, if any append gave one.
-        events: all of them.
-        snapshot: the newest one.
-        snapshot_version: its version; 0 without one.
+        versioned: whether the events carry versions.
+        generation: number of the generation.
+        name: the stream's name; None if no append gave one.
+        events: all events.
+        snapshot: the newest snapshot; None without one.
+        snapshot_version: version of the snapshot; 0 without one.
     """
 
     versioned: bool
@@ -43,18 +43,18 @@ class StoredStream:
 
     @property
     def version(self) -> int:
-        """How many events it has."""
+        """The number of events."""
         return len(self.events)
 
 
 class LogEntry(NamedTuple):
-    """One event of the log; its position is its index and one.
+    """One event of the log; its position is its index plus one.
 
     Attributes:
-        identity: of its stream.
-        stream: the life that it is of.
-        place: in that life, 0-based.
-        outbox: whether it is to be published.
+        identity: identity of the stream.
+        stream: generation of the stream.
+        place: index of the event in that generation, 0-based.
+        outbox: whether the outbox publishes the event.
     """
 
     identity: Identity
@@ -65,12 +65,12 @@ class LogEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Cursor:
-    """Where a read model is in a stream.
+    """The place of a read model in a stream.
 
     Attributes:
-        generation: the life of the stream that it is in.
-        version: of the last event that was applied.
-        claim: of the process that moves it; None: nobody does.
+        generation: generation of the stream that it is in.
+        version: version of the last applied event; 0 before the first one.
+        claim: lease of the process that moves it; None: no process does.
     """
 
     generation: int
@@ -80,7 +80,7 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """Everything; touched only under the lock, but for the outbox, which has its own."""
+    """All data of a backend; used only under the lock, except for the outbox, which has its own."""
 
     lock: Lock = field(default_factory=new_lock)
     streams: dict[Identity, StoredStream] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The contract `KeyStorageStrategy` kept in memory."""
+"""`MemoryKeyStorage`: the keys of data subjects in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Keys:
-    """What the storages of all tenants share; touched only under the lock."""
+    """The keys that the storages of all tenants share; used only under the lock."""
 
     lock: Lock = field(default_factory=new_lock)
     by_subject: dict[tuple[TenantId, str], SubjectKey] = field(default_factory=dict)
@@ -26,14 +26,14 @@ class _Keys:
 
 
 class MemoryKeyStorage(KeyStorageStrategy):
-    """Keys of one tenant's subjects, in memory. Safe to share between threads.
+    """The keys of one tenant's data subjects, in memory. Safe to share between threads.
 
     Args:
         tenant_id: the tenant, any text.
-        shared: the keys of another storage, to work on the same; None: start empty.
+        shared: keys of another storage, to share them; None: start empty.
 
     Raises:
-        InvalidStreamIdError: the tenant is not text.
+        InvalidStreamIdError: the tenant id is not text.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class MemoryKeyStorage(KeyStorageStrategy):
             return self._keys.by_subject.get((self._tenant_id, subject))
 
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
-        """Return a subject's key, made if need be; see `KeyStorageStrategy.get_or_create`."""
+        """Return or create a subject's key; see `KeyStorageStrategy.get_or_create`."""
         check_subject(subject)
         with self._keys.lock:
             return self._keys.by_subject.setdefault((self._tenant_id, subject), new)
@@ -65,5 +65,5 @@ class MemoryKeyStorage(KeyStorageStrategy):
             return place in self._keys.deleted
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant over the same data."""
+        """Return a key storage for that tenant over the same data."""
         return type(self)(tenant_id, shared=self._keys)

@@ -1,4 +1,4 @@
-"""The log in memory: every event in the order it was appended."""
+"""The log in memory: all events in the order of their appends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MemoryLog(LogStrategy):
     """The log of a backend in memory.
 
     Args:
-        data: of the backend's storages.
+        data: data that the backend's parts share.
     """
 
     def __init__(self, data: Data) -> None:
@@ -38,7 +38,7 @@ class MemoryLog(LogStrategy):
             return len(self._data.log) or None
 
     def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
-        """Return a reader of what comes after a position; see `LogStrategy.reader`."""
+        """Return a reader of the events after a position; see `LogStrategy.reader`."""
         check_position(after, self.last_position or 0)
         return _Reader(self._data, after, selection)
 

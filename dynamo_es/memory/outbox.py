@@ -1,4 +1,4 @@
-"""The state of outboxes in memory."""
+"""Outboxes in memory: their positions, leases and failed events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Outbox:
-    """One outbox; touched only under the lock."""
+    """One outbox; used only under the lock."""
 
     position: Position = 0
     lease: Held | None = None
@@ -30,7 +30,7 @@ class _Outbox:
 
 
 class MemoryOutbox(OutboxStrategy):
-    """The state of a backend's outboxes, as long as this object lives."""
+    """The outboxes of a backend in memory."""
 
     def __init__(self) -> None:
         self._lock = new_lock()
@@ -92,7 +92,7 @@ class MemoryOutbox(OutboxStrategy):
                 found.lease = None
 
     def entries(self, outbox: str) -> list[OutboxEntry]:
-        """Return what failed; see `OutboxStrategy.entries`."""
+        """Return the failed events; see `OutboxStrategy.entries`."""
         with self._lock:
             return self._outbox(outbox).in_order()
 

@@ -1,4 +1,4 @@
-"""The contract `StorageStrategy` kept in memory, in the plainest way that is right."""
+"""`MemoryStorage`: streams in memory, as simple as the contract allows."""
 
 from __future__ import annotations
 
@@ -47,16 +47,15 @@ if TYPE_CHECKING:
 class MemoryStorage(StorageStrategy):
     """Streams in memory for one tenant. Safe to share between threads.
 
-    Payloads are copied on the way in and on the way out: what a caller changes afterwards
-    changes nothing here.
+    Appends and loads copy the payloads, so you can change yours afterwards.
 
     Args:
         tenant_id: the tenant, any text.
-        shared: the data of another storage, to work on the same; None: start empty.
-        hooks: what is done along with every append; None: nothing so far.
+        shared: data of another storage, to share it; None: start empty.
+        hooks: the outbox filter and the listener; None: neither so far.
 
     Raises:
-        InvalidStreamIdError: the tenant is not text.
+        InvalidStreamIdError: the tenant id is not text.
     """
 
     def __init__(
@@ -73,12 +72,12 @@ class MemoryStorage(StorageStrategy):
 
     @property
     def data(self) -> Data:
-        """What it shares with the storages of other tenants."""
+        """The data that this storage shares with those of other tenants."""
         return self._data
 
     @property
     def tenant_id(self) -> TenantId:
-        """Whose streams they are."""
+        """The tenant of the streams."""
         return self._tenant_id
 
     def fetch_events(
@@ -123,7 +122,8 @@ class MemoryStorage(StorageStrategy):
         check_append(stream_id, versioning, events)
         if transact_with:
             raise InvalidEnlistedWriteError(
-                "transact_with needs tables, and MemoryBackend has none: use DynamoBackend.local()."
+                "MemoryBackend does not take transact_with, because it has no tables: use "
+                "DynamoBackend.local()."
             )
         identity = self._identify(stream_id)
         if not events:
@@ -148,9 +148,11 @@ class MemoryStorage(StorageStrategy):
         events: list[RawEvent],
         chosen: list[bool],
     ) -> tuple[StoredStream, int, bool]:
-        """Store events; return the stream, where they begin, and whether they were there already.
+        """Store events.
 
-        Where they begin is the index of the first of them in the stream.
+        Returns:
+            The stream, the index of the first event in it, and whether the events were stored
+            already.
         """
         data = self._data
         stream = data.streams.get(identity)
@@ -217,17 +219,16 @@ class MemoryStorage(StorageStrategy):
 
     @property
     def current_position(self) -> Position | None:
-        """The last position assigned, over all tenants; None when none was."""
+        """The last position; see `StorageStrategy.current_position`."""
         with self._data.lock:
             return len(self._data.log) or None
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant over the same data."""
+        """Return a storage for that tenant over the same data."""
         return type(self)(tenant_id, shared=self._data, hooks=self.hooks)
 
     def _identify(self, stream_id: StreamId) -> Identity:
         check_stream(stream_id)
-
         return self._tenant_id, stream_id.category, stream_id.int
 
 

@@ -1,4 +1,4 @@
-"""Values: ids, versioning, records. Standard library only."""
+"""Values: stream ids, versioning, events. They need the standard library only."""
 
 from dynamo_es.values.records import Position, RawEvent, RecordedRaw
 from dynamo_es.values.stream_id import StreamId, StreamUUID

@@ -1,4 +1,4 @@
-"""What is stored: raw events, and raw events with their place in the log."""
+"""Raw events: as they are stored in a stream, and with their position in the log."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from dynamo_es.values.stream_id import StreamId
 from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
 
 Position: TypeAlias = int
-"""Place in the log of all streams and tenants: 1-based, dense, never reused."""
+"""Position in the log of all streams and tenants: 1-based, without gaps, never reused."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event as a storage keeps it: JSON and metadata, no classes.
+    """An event as a storage keeps it: JSON and metadata, without its class.
 
     Attributes:
-        uuid: identity of the event; appending it again at the same version is a success.
-        stream_id: the stream that it belongs to.
-        created_at: naive UTC or aware, kept as given to the microsecond.
-        name: type of the event, not empty.
+        uuid: identity of the event; appending it again at the same version succeeds.
+        stream_id: stream of the event.
+        created_at: naive UTC or aware time, stored to the microsecond as given.
+        name: name of the event's type, not empty.
         data: payload, a JSON object.
         context: metadata, a JSON object.
-        version: place in the stream, 1-based; None before the append (the storage
-            numbers it) and in streams without versions.
-        generation: number of the stream's generation that it was loaded from; None before the
-            append. It says where the event was seen, so equality ignores it.
+        version: place in the stream, 1-based; None before the append (the storage numbers the
+            event) and in streams without versions.
+        generation: generation of the stream that the event was loaded from; None before the
+            append. Equality ignores it.
 
     Source: the fields of python-event-sourcery's ``RawEvent``.
     """
@@ -45,14 +45,14 @@ class RawEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRaw:
-    """A stored event with its place in the log.
+    """A stored event with its position in the log.
 
     Attributes:
         entry: the event.
-        position: its place in the log, 1-based.
-        tenant_id: the tenant it belongs to.
-        generation: number of the stream's life that it belongs to; a stream that was deleted and
-            created again has a higher one.
+        position: position in the log, 1-based.
+        tenant_id: tenant of the event.
+        generation: generation of the stream; a stream that was deleted and created again has a
+            higher one.
     """
 
     entry: RawEvent

@@ -1,4 +1,4 @@
-"""Which stream: a UUID, given or derived from a name, within a category."""
+"""Stream ids: a UUID, given or derived from a name, within a category."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class StreamUUID(UUID):
     """The UUID of a stream, optionally derived from its name.
 
     Args:
-        uuid: the UUID itself; with ``name``, it has to be the one the name derives.
-        name: text from which the UUID is derived (``uuid5`` in ``NAMESPACE``).
+        uuid: the UUID; with ``name``, the one that the name derives.
+        name: text that derives the UUID (``uuid5`` in ``NAMESPACE``).
         from_hex: the UUID as hexadecimal text, with or without hyphens.
 
-    With none of the three, a random UUID is made.
+    Without arguments, you get a random UUID.
 
     Raises:
-        IncompatibleUuidAndName: the UUID is not the one that the name derives.
-        InvalidStreamIdError: the name is not encodable text, or the UUID is not one.
+        IncompatibleUuidAndName: the name derives another UUID.
+        InvalidStreamIdError: the name is not Unicode text, or the UUID is not a UUID.
 
-    Source: the namespace is python-event-sourcery's, so both libraries agree on ids.
+    Source: the namespace is python-event-sourcery's, so both libraries derive the same ids.
     """
 
     NAMESPACE: ClassVar[UUID] = UUID("3a24a3ee-d33d-4266-93ab-7d8e256a6d44")
@@ -41,7 +41,9 @@ class StreamUUID(UUID):
         derived = None if name is None else self._derive(name)
         given = uuid or derived or uuid4()
         if not isinstance(given, UUID):
-            raise InvalidStreamIdError(f"A uuid is a UUID, not {type(given).__name__}: {given!r}")
+            raise InvalidStreamIdError(
+                f"uuid must be a UUID, not {type(given).__name__}: {given!r}"
+            )
         super().__init__(int=given.int)
         object.__setattr__(self, "name", name)
         if name is not None and derived is not None and derived.int != given.int:
@@ -78,8 +80,8 @@ class StreamId(StreamUUID):
         uuid: see `StreamUUID`.
         name: see `StreamUUID`.
         from_hex: see `StreamUUID`.
-        category: group of streams, such as the kind of aggregate; any text. None (the
-            default) is a category of its own, distinct from the empty text.
+        category: group of the stream, such as the kind of aggregate; any text. None (the default)
+            is not the same category as the empty text.
     """
 
     __slots__ = ("category",)
@@ -121,5 +123,5 @@ def _parse_hex(text: str) -> UUID:
         return UUID(hex=text)
     except (ValueError, AttributeError, TypeError) as error:
         raise InvalidStreamIdError(
-            f"{text!r} is not a UUID: give 32 hexadecimal digits, hyphens optional."
+            f"from_hex must be 32 hexadecimal digits, with or without hyphens, not {text!r}."
         ) from error

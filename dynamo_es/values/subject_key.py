@@ -1,4 +1,4 @@
-"""The key that encrypts what events hold of one person: the subject's."""
+"""`SubjectKey`: the key that encrypts one person's data in events."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class SubjectKey:
     """The key of a data subject.
 
     Attributes:
-        id: 16 hexadecimal characters; random, so that a key made after the deletion of
-            another one of the same subject is told from it.
-        secret: 32 bytes, for AES-256; not shown by ``repr``.
+        id: 16 random hexadecimal characters; a new key of a subject whose key was deleted has
+            another id.
+        secret: 32 bytes, for AES-256; ``repr`` does not show them.
 
     Raises:
-        InputError: of another form.
+        InputError: an id or a secret of another form.
     """
 
     id: str
@@ -31,9 +31,9 @@ class SubjectKey:
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
-            raise InputError(f"A key's id is 16 hexadecimal characters, not {self.id!r}.")
+            raise InputError(f"A key's id must be 16 hexadecimal characters, not {self.id!r}.")
         if not isinstance(self.secret, bytes) or len(self.secret) != SECRET_BYTES:
-            raise InputError(f"A key's secret is {SECRET_BYTES} bytes.")
+            raise InputError(f"A key's secret must be {SECRET_BYTES} bytes.")
 
     @classmethod
     def random(cls) -> Self:

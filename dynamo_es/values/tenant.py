@@ -1,9 +1,9 @@
-"""Whose stream: the tenant."""
+"""Tenants: each has streams of its own."""
 
 from typing import Final, TypeAlias
 
 TenantId: TypeAlias = str
-"""Any text; tenants never see each other's streams."""
+"""Id of a tenant, any text. Tenants never see each other's streams."""
 
 DEFAULT_TENANT: Final[TenantId] = ""
-"""The tenant of a storage that was not scoped."""
+"""The tenant of a storage until you choose another one."""

@@ -1,4 +1,4 @@
-"""What an append expects of the stream's version: a closed set of three."""
+"""The three ways to append: at an explicit version, at any version, or without versions."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dynamo_es.exceptions import InvalidVersioningError
 
 
 class StoredVersion(int):
-    """The version that an append brought its stream to: an integer that knows where it was seen.
+    """The version of a stream after an append: an integer that knows its generation.
 
     Attributes:
-        generation: number of the stream's generation that the events are stored in.
-        repeated: whether the events were stored already, and this append wrote nothing.
+        generation: generation of the stream that the events are stored in.
+        repeated: whether the events were stored already, so that this append wrote nothing.
     """
 
     generation: int
     repeated: bool
 
     def __new__(cls, version: int, generation: int, *, repeated: bool = False) -> Self:
-        """Return a version of a stream's generation."""
+        """Return the version as an integer with its generation."""
         self = super().__new__(cls, version)
         self.generation = generation
         self.repeated = repeated
@@ -33,7 +33,7 @@ class StoredVersion(int):
 class Versioning:
     """Base of the three ways to append; see `ExplicitVersioning`, `ANY_VERSION`, `NO_VERSIONING`.
 
-    Compare with ``isinstance`` or ``is``; never by truthiness: version 0 is a version.
+    Compare with ``isinstance`` or ``is``, never by truthiness: version 0 is a version.
     """
 
     __slots__ = ()
@@ -41,19 +41,17 @@ class Versioning:
 
 @dataclass(frozen=True, slots=True)
 class ExplicitVersioning(Versioning):
-    """The stream's version must be exactly this one.
+    """Append only if the stream is at this version.
 
     Attributes:
-        expected_version: version of the last stored event, 1-based; 0 means that the
-            stream must not exist.
-        generation: the generation that the version was seen in, from what was loaded
-            (`RawEvent.generation`) or appended (`StoredVersion.generation`). The append is then
-            refused if the stream was deleted and created again since, even where the version is
-            the same. None: the caller does not know.
+        expected_version: version of the last stored event, 1-based; 0: the stream must not exist.
+        generation: generation of that version, from a loaded event (`RawEvent.generation`) or an
+            append (`StoredVersion.generation`). The append is then refused if the stream was
+            deleted and created again since, even at the same version. None: any generation.
 
     Raises:
-        InvalidVersioningError: a version that is no integer of 0 or more, a generation that is
-            no integer of 1 or more, or a generation with version 0.
+        InvalidVersioningError: a version that is not an integer of 0 or more, a generation that
+            is not an integer of 1 or more, or a generation with version 0.
     """
 
     expected_version: int
@@ -63,19 +61,20 @@ class ExplicitVersioning(Versioning):
         version, generation = self.expected_version, self.generation
         if type(version) not in (int, StoredVersion) or version < 0:
             raise InvalidVersioningError(
-                f"An expected version is an integer of 0 (no stream yet) or more, not {version!r}."
+                "An expected version must be an integer of 0 (no stream yet) or more, "
+                f"not {version!r}."
             )
         if generation is None:
             return
         if type(generation) is not int or generation < 1:
             raise InvalidVersioningError(
-                f"A generation is an integer of 1 or more, or None, not {generation!r}: take it "
-                "from what you loaded."
+                f"A generation must be an integer of 1 or more, or None, not {generation!r}: take "
+                "it from a loaded event."
             )
         if version == 0:
             raise InvalidVersioningError(
-                "Expected version 0 means that the stream does not exist, so it has no "
-                f"generation: leave out {generation!r}."
+                "At expected version 0 the stream does not exist, so it has no generation: leave "
+                f"out {generation!r}."
             )
 
 
@@ -100,7 +99,7 @@ class _NoVersioning(Versioning):
 
 
 ANY_VERSION: Final[Versioning] = _AnyVersion()
-"""Append at the head, whatever its version is."""
+"""Append after the last event, at any version."""
 
 NO_VERSIONING: Final[Versioning] = _NoVersioning()
-"""The stream has no versions: its events carry ``None``."""
+"""Append to a stream without versions: its events have version ``None``."""

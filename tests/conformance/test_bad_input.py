@@ -224,7 +224,7 @@ def test_event_of_another_stream_is_refused(given, when, then, stream, versionin
 def test_events_that_can_be_iterated_once_or_have_no_order_are_refused(
     given, then, stream, given_as
 ):
-    with pytest.raises(InvalidEventError, match="give a list or a tuple"):
+    with pytest.raises(InvalidEventError, match="must be a list or a tuple"):
         given.storage.insert_events(stream, ANY_VERSION, given_as(()))
 
     then.stream(stream).is_missing()

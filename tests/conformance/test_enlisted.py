@@ -180,7 +180,7 @@ BAD = {
     "nothing": (lambda *_: None, "must be a list of writes, not NoneType"),
     "no parameters": (lambda *_: [{"Put": None}], "must be a dict of its parameters"),
     "no item": (lambda own, _: [{"Put": {"TableName": own}}], "a Put, lacks its Item"),
-    "an empty item": (lambda own, _: [{"Put": {"TableName": own, "Item": {}}}], "an empty one"),
+    "an empty item": (lambda own, _: [{"Put": {"TableName": own, "Item": {}}}], "or is empty"),
     "no key": (lambda own, _: [{"Delete": {"TableName": own}}], "lacks its Key"),
     "no update": (
         lambda own, _: [{"Update": {"TableName": own, "Key": {"id": {"S": "a"}}}}],
@@ -192,7 +192,7 @@ BAD = {
     ),
     "a condition that is no text": (
         lambda own, _: [put(own, "a", 1, ConditionExpression=None)],
-        "has a ConditionExpression that is no text",
+        "has a ConditionExpression that is not text",
     ),
     "a parameter of something else": (
         lambda own, _: [put(own, "a", 1, ReturnValues="NONE")],
@@ -200,20 +200,20 @@ BAD = {
     ),
     "names as placeholders": (
         lambda own, _: [put(own, "a", 1, ExpressionAttributeNames={"total": "t"})],
-        "has ExpressionAttributeNames that are not like",
+        "has wrong ExpressionAttributeNames: write",
     ),
     "another return value": (
         lambda own, _: [put(own, "a", 1, ReturnValuesOnConditionCheckFailure="OLD")],
-        "it is one of ALL_OLD, NONE",
+        "use ALL_OLD or NONE",
     ),
     "a plain value": (
         lambda own, _: [item(own, "secret")],
-        r"Item\['v'\] that is no attribute value",
+        r"Item\['v'\] that is not an attribute value",
     ),
-    "two kinds": (lambda own, _: [item(own, {"S": "a", "N": "1"})], "is no attribute value"),
+    "two kinds": (lambda own, _: [item(own, {"S": "a", "N": "1"})], "is not an attribute value"),
     "an unknown kind of value": (lambda own, _: [item(own, {"X": "a"})], "of the kind 'X'"),
     "a number that is no text": (lambda own, _: [item(own, {"N": 1})], "write the number as text"),
-    "a number that is none": (lambda own, _: [item(own, {"N": "one"})], "none of the kind N"),
+    "a number that is none": (lambda own, _: [item(own, {"N": "one"})], "not of the kind N"),
     "a number that is not finite": (lambda own, _: [item(own, {"N": "NaN"})], "of the kind N"),
     "a number of 39 digits": (lambda own, _: [item(own, {"N": "1" * 39})], "of the kind N"),
     "a text that is bytes": (lambda own, _: [item(own, {"S": b"a"})], "of the kind S"),
@@ -221,22 +221,22 @@ BAD = {
     "bytes that are text": (lambda own, _: [item(own, {"B": "a"})], "of the kind B"),
     "a false null": (lambda own, _: [item(own, {"NULL": False})], "of the kind NULL"),
     "a truth of 1": (lambda own, _: [item(own, {"BOOL": 1})], "of the kind BOOL"),
-    "an empty set": (lambda own, _: [item(own, {"SS": []})], "an empty one"),
+    "an empty set": (lambda own, _: [item(own, {"SS": []})], "or is empty"),
     "a set with an entry twice": (lambda own, _: [item(own, {"SS": ["a", "a"]})], "entry twice"),
     "a wrong value in a list": (
         lambda own, _: [item(own, {"L": [{"S": "a"}, 7]})],
-        r"Item\['v'\]\[1\] that is no attribute value",
+        r"Item\['v'\]\[1\] that is not an attribute value",
     ),
     "a wrong value in a map": (
         lambda own, _: [item(own, {"M": {"w": {"N": 7}}})],
         r"Item\['v'\]\['w'\] whose value",
     ),
-    "a key that is empty": (lambda own, _: [item(own, {"M": {"": {"S": "a"}}})], "or empty"),
-    "a list that is none": (lambda own, _: [item(own, {"L": "ab"})], "no list"),
-    "a map that is none": (lambda own, _: [item(own, {"M": ["ab"]})], "no map"),
+    "a key that is empty": (lambda own, _: [item(own, {"M": {"": {"S": "a"}}})], "or is empty"),
+    "a list that is none": (lambda own, _: [item(own, {"L": "ab"})], "not a list"),
+    "a map that is none": (lambda own, _: [item(own, {"M": ["ab"]})], "not a map"),
     "a name that is no text": (
         lambda own, _: [{"Put": {"TableName": own, "Item": {7: {"S": "a"}}}}],
-        "whose name is no text",
+        "whose name is not text",
     ),
     "a wrong value of a condition": (
         lambda own, _: [put(own, "a", 1, **IF_NEW, ExpressionAttributeValues={":x": 7})],
@@ -325,6 +325,6 @@ def test_missing_table_of_the_store_is_not_theirs(engine, table, stream):
 
 
 def test_without_events_nothing_goes_along(storage, table, rows, stream):
-    with pytest.raises(InvalidEnlistedWriteError, match="there are none"):
+    with pytest.raises(InvalidEnlistedWriteError, match="needs events to append"):
         storage.insert_events(stream, ExplicitVersioning(0), [], transact_with=[put(table, "a", 1)])
     assert rows() == {}

@@ -7,7 +7,7 @@
         (READ_HEAD, page()),
     ) is None
 
-Nothing is behind it: each exchange is a request that has to come next, to the letter, and the
+It sends nothing: each exchange is a request that must come next, to the letter, and the
 reply, or the error raised in the place of one.
 """
 
@@ -54,11 +54,11 @@ STREAM: Final = StreamId(UUID(int=7), category="order")
 KEY: Final = "#order#00000000-0000-0000-0000-000000000007"
 NOW: Final = 1_700_000_000.0
 """Seconds since the epoch: what the clock of every stream here shows."""
-NEXT_LIFE: Final = 1_700_000_000_000_000
+NEXT_GENERATION: Final = 1_700_000_000_000_000
 """The generation that begins now."""
-LIFE: Final = NEXT_LIFE - 5_000_000
+GENERATION: Final = NEXT_GENERATION - 5_000_000
 """The generation that is live, unless a test says otherwise."""
-LAST_LIFE: Final = NEXT_LIFE - 9_000_000
+LAST_GENERATION: Final = NEXT_GENERATION - 9_000_000
 """The generation before."""
 EXPIRY: Final = int(NOW) + FENCE_SECONDS
 
@@ -132,22 +132,22 @@ def head_of(stream: Stream) -> Head | None:
     return stream.heads.get(KEY)
 
 
-def at(version: int, life: int = LIFE, *, versionless: bool = False) -> Head:
+def at(version: int, generation: int = GENERATION, *, versionless: bool = False) -> Head:
     """Return a head."""
-    return Head(life, version, versionless)
+    return Head(generation, version, versionless)
 
 
 def a_commit(
     events: Sequence[RawEvent],
     version: int,
-    life: int = LIFE,
+    generation: int = GENERATION,
     *,
     versionless: bool = False,
     name: str | None = None,
 ) -> Item:
     """Return the item of a commit whose first event has a version."""
     item, _ = commit_item(
-        KEY, name, events, version=version, generation=life, versionless=versionless
+        KEY, name, events, version=version, generation=generation, versionless=versionless
     )
     return item
 
@@ -158,14 +158,14 @@ def outline(item: Item) -> Item:
     return {name: item[name] for name in named if name in item}
 
 
-def a_fence(version: int, closed: int = LIFE, expires_at: int | None = EXPIRY) -> Item:
+def a_fence(version: int, closed: int = GENERATION, expires_at: int | None = EXPIRY) -> Item:
     """Return a fence, of a deletion that is complete or (``expires_at=None``) is not."""
     return fence_item(KEY, version=version, closed=closed, expires_at=expires_at)
 
 
-def a_snapshot_item(snapshot: RawEvent, life: int = LIFE) -> Item:
+def a_snapshot_item(snapshot: RawEvent, generation: int = GENERATION) -> Item:
     """Return the item of a snapshot."""
-    item, _ = snapshot_item(KEY, snapshot, generation=life)
+    item, _ = snapshot_item(KEY, snapshot, generation=generation)
     return item
 
 
@@ -179,9 +179,9 @@ def put_snapshot_of(item: Item) -> Request:
     return put_snapshot(TABLE, item)
 
 
-def close(version: int, life: int = LIFE) -> Request:
-    """Return the request that ends a life behind its last version."""
-    return put_closing_fence(TABLE, a_fence(version, life, None))
+def close(version: int, generation: int = GENERATION) -> Request:
+    """Return the request that ends a generation, after its last version."""
+    return put_closing_fence(TABLE, a_fence(version, generation, None))
 
 
 def fence_over(commit: Item) -> Request:
@@ -190,7 +190,7 @@ def fence_over(commit: Item) -> Request:
     return put_fence_over(TABLE, old, a_fence(old.version, old.generation))
 
 
-def expire(version: int, closed: int = LIFE) -> Request:
+def expire(version: int, closed: int = GENERATION) -> Request:
     """Return the request that lets a closing fence expire."""
     return expire_fence(TABLE, KEY, version=version, closed=closed, expires_at=EXPIRY)
 

@@ -50,7 +50,9 @@ def test_a_table_has_a_name(name, value):
 
 @pytest.mark.parametrize("value", ["", 5])
 def test_a_kms_key_has_an_id(value):
-    with pytest.raises(ConfigurationError, match="kms_key_id must be that of a KMS key, or None"):
+    with pytest.raises(
+        ConfigurationError, match="kms_key_id must be the id, ARN or alias of a KMS key, or None"
+    ):
         DynamoConfig(**NAMES, kms_key_id=value)
 
 
@@ -70,7 +72,8 @@ def test_a_figure_has_a_least_value(name, least):
     wrong: list[Any] = [least - 0.001, -1, math.nan]
     for value in wrong:
         with pytest.raises(
-            ConfigurationError, match=f"DynamoConfig.{name} must be a number of {least}"
+            ConfigurationError,
+            match=f"DynamoConfig.{name} must be an? (number|integer) of {least}",
         ):
             DynamoConfig(**NAMES, **{name: value})
 

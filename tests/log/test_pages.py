@@ -17,7 +17,8 @@ from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.generated import names, texts
-from tests.dynamodb.machine import KEY, LIFE, STREAM, a_commit, a_snapshot_item
+from tests.dynamodb.machine import GENERATION as LIFE
+from tests.dynamodb.machine import KEY, STREAM, a_commit, a_snapshot_item
 
 POINTER = Pointer(KEY, "order 7", LIFE, 3, 2, ("A", "B"), outbox=True, versionless=False)
 pointers = st.builds(

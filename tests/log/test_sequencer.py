@@ -22,7 +22,8 @@ from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import events
-from tests.dynamodb.machine import DONE, KEY, LIFE, STREAM, a_commit, lost, play, refused
+from tests.dynamodb.machine import DONE, KEY, STREAM, a_commit, lost, play, refused
+from tests.dynamodb.machine import GENERATION as LIFE
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Response

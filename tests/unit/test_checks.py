@@ -40,7 +40,7 @@ def test_range_from_1(bounds):
     [((0, None), "start"), ((None, 0), "stop"), ((1, -1), "stop"), ((True, 2), "start")],
 )
 def test_refused_range_names_the_bound(bounds, named):
-    with pytest.raises(InvalidRangeError, match=f"^{named} is a version of 1 or more"):
+    with pytest.raises(InvalidRangeError, match=f"^{named} must be a version of 1 or more"):
         check_range(*bounds)
 
 
@@ -120,7 +120,7 @@ def test_refused_version_of_a_snapshot(version):
 
 
 def test_what_is_no_snapshot_is_refused():
-    with pytest.raises(InvalidEventError, match="a snapshot is a RawEvent"):
+    with pytest.raises(InvalidEventError, match="a snapshot must be a RawEvent"):
         check_snapshot({"version": 1})  # type: ignore[arg-type]
 
 

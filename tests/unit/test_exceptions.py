@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 import dynamo_es
-from dynamo_es import exceptions
-from dynamo_es.exceptions import EventStoreError
+from dynamo_es import StreamId, exceptions
+from dynamo_es.exceptions import EventStoreError, describe_stream
 
 LINE = re.compile(r"^(?P<indent>[│ ]*)(?:[├└]── )?(?P<name>[A-Z]\w+)(?P<note>.*)$")
 
@@ -135,6 +135,57 @@ def test_version_0_is_a_version_in_messages():
 
     assert "expected version 0" in text
     assert "at 3" in text
+
+
+ID = UUID(int=7)
+
+
+@pytest.mark.parametrize(
+    ("stream_id", "text"),
+    [
+        ("a stream", "a stream"),
+        (ID, str(ID)),
+        (StreamId(ID), str(ID)),
+        (StreamId(ID, category=""), f"{ID} (category '')"),
+        (
+            StreamId(name="acc-1", category="Account"),
+            f"{StreamId(name='acc-1')!s} (category 'Account', name 'acc-1')",
+        ),
+        (StreamId(name="a\nb"), f"{StreamId(name='a' + chr(10) + 'b')!s} (name 'a\\nb')"),
+        (StreamId(ID, category="x" * 900), f"{ID} (category '{'x' * 79})"),
+    ],
+)
+def test_a_stream_is_named_by_its_uuid_and_its_category_and_name(stream_id, text):
+    assert describe_stream(stream_id) == text
+
+
+NAMED = StreamId(name="acc-1", category="Account")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.InvalidEventError(NAMED, "so."),
+        exceptions.CommitTooLargeError(NAMED, 2, 1, "so."),
+        exceptions.ConcurrentStreamWriteError(NAMED, 1, 2),
+        exceptions.EnlistedWriteRefusedError(NAMED, 0, None),
+        exceptions.CursorBusyError("balances", NAMED),
+        exceptions.ExpectedVersionUsedOnVersionlessStream(NAMED),
+        exceptions.NoExpectedVersionGivenOnVersionedStream(NAMED),
+        exceptions.SnapshotAheadOfStreamError(NAMED, 2, 1),
+        exceptions.AppendOutcomeUnknownError(NAMED, 1, "so."),
+        exceptions.StreamGapError(NAMED, 1),
+        exceptions.UnknownEventError(NAMED, 1, "opened"),
+        exceptions.NewerSchemaError(NAMED, 1, "opened", stored=2, known=1),
+        exceptions.CommandDecidedError(NAMED, "c", 1, ()),
+        exceptions.NoSubjectIdFound(NAMED, "Opened", "/owner"),
+        exceptions.DecryptionError(NAMED, "/owner"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_a_stream_names_it_in_its_message_and_keeps_the_uuid(error):
+    assert f"{NAMED} (category 'Account', name 'acc-1')" in str(error)
+    assert error.stream_id == str(NAMED)
 
 
 def test_hint_takes_the_place_of_the_usual_advice():

@@ -1,8 +1,8 @@
-"""Appending: one conditional put behind the head, whatever it takes to know the outcome.
+"""Appends events: one conditional put after the stream's head, and the reads to be sure of it.
 
-The condition refuses where a commit is, or where a fence keeps the generation out, and
-hands back what stands there. From that item alone most outcomes are certain; the rest is
-looked up, and what stays unknown is reported as unknown.
+DynamoDB refuses the put where a commit stands, or a fence that closes the generation, and returns
+that item. Mostly the item alone decides whether the events are stored; if not, the append reads
+the stream. What stays unknown is reported as unknown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import ANOTHER_GENERATION
-from dynamo_es.dynamodb.streams.collisions import Collision, StreamChanged
 from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
 from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import (
@@ -23,6 +22,7 @@ from dynamo_es.dynamodb.streams.items import (
     is_fence,
 )
 from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.outcomes import Collision, Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -48,18 +48,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Append:
-    """One append and its ways to an outcome.
+    """One append to a stream: run it once, then read what it stored.
 
     Attributes:
-        stream: where to.
-        events: what; one or more, checked already.
-        expected: version the stream must have; None: any.
-        generation: the one in which it must have that version; None: the caller knows none.
-        versionless: whether the stream is to be one without versions.
-        enlisted: writes to other tables that go along, checked already.
-        commits: what it has put; empty if the events were stored already.
-        stored_in: generation that the events are stored in; 0 before they are.
-        last: version of its last event, 1-based, as the stream counts it; 0 before it is done.
+        stream: the stream.
+        events: one or more, checked already.
+        expected: version that the stream must have; None: any.
+        generation: generation in which the stream must have that version; None: any.
+        versionless: whether the events carry no versions.
+        enlisted: writes to other tables in the same transaction, checked already.
+        commits: the commits that it put; empty if the events were stored already.
+        stored_in: generation that the events are stored in; 0 until they are.
+        last: version (or, without versions, number) of the last event; 0 until it is stored.
     """
 
     stream: Stream
@@ -87,63 +87,58 @@ class Append:
         return cls(stream, events, expected, versioning is NO_VERSIONING, generation, enlisted)
 
     def run(self) -> Steps[StoredVersion | None]:
-        """Append and return the new version, or raise what `StorageStrategy.insert_events` says."""
+        """Append and return the new version, as `StorageStrategy.insert_events` does."""
         changed = 0
         while True:
             try:
-                version = yield from self._run()
+                stored = yield from self._store()
             except StreamChanged:
                 changed += 1
             else:
-                self.last = version + len(self.events)
+                self.last = stored.after + len(self.events)
                 if self.versionless:
                     return None
                 return StoredVersion(self.last, self.stored_in, repeated=not self.commits)
             yield Pause(changed)
 
-    def _run(self) -> Steps[int]:
-        """Append and return the version that the events are stored behind."""
+    def _store(self) -> Steps[Stored]:
         if self.expected is None:
             return (yield from self._at_head())
         if self.expected > 0:
-            yield from self._behind(self.expected)
-        else:
-            newest = yield from self._create()
-            if newest is not None:
-                raise self._conflict(0, newest.head, newest)
-        return self.expected
+            return (yield from self._at_version(self.expected))
+        outcome = yield from self._create()
+        if isinstance(outcome, Stored):
+            return outcome
+        raise self._conflict(0, outcome.head, outcome)
 
-    def _behind(self, expected: int) -> Steps[None]:
+    def _at_version(self, expected: int) -> Steps[Stored]:
         head, generation = self._known_at(expected)
         if head is None:
             newest = yield from newest_commit(self.stream)
             if newest is None:
-                raise self._conflict(expected) if generation is None else self._moved_on(0)
+                raise self._conflict(expected) if generation is None else self._other_generation(0)
             head = newest.head
             self._check_mixing(head)
             if generation not in (None, head.generation):
-                raise self._moved_on(head.version)
+                raise self._other_generation(head.version)
             if head.version != expected:
-                if (yield from self._stored_behind(expected, newest)):
-                    return
+                if (yield from self._is_stored_after(expected, newest)):
+                    return Stored(expected)
                 raise self._conflict(expected, head, newest)
-        collision = yield from self._put(head)
-        if collision is None:
-            return
-        found = yield from self._after_collision(head, collision)
-        if found is head:
-            return
+        outcome = yield from self._put_after(head)
+        if isinstance(outcome, Stored):
+            return outcome
+        found = outcome.head
         if found is not None:
             self._check_mixing(found)
         if found is None or found.generation != head.generation:
-            raise self._moved_on(0 if found is None else found.version)
-        raise self._conflict(expected, found, collision.commit_of(head.generation))
+            raise self._other_generation(0 if found is None else found.version)
+        raise self._conflict(expected, found, outcome.commit)
 
     def _known_at(self, expected: int) -> tuple[Head | None, int | None]:
-        """Return the head if it is known to be there, and the generation that it has to be of.
+        """Return the head if it can be used unread, and the generation that it must have.
 
-        A head that is not to be used unread still tells the generation: that of a caller
-        who says none is the one in which this process saw the expected version last.
+        Without one from the caller: that in which this process last saw the expected version.
         """
         generation = self.generation
         seen = self.stream.heads.recall(self.stream.key)
@@ -154,13 +149,13 @@ class Append:
         known = seen.trusted and seen.head.generation == generation
         return (seen.head if known else None), generation
 
-    def _moved_on(self, actual: int) -> ConcurrentStreamWriteError:
+    def _other_generation(self, actual: int) -> ConcurrentStreamWriteError:
         return ConcurrentStreamWriteError(self.stream.id, self.expected, actual, ANOTHER_GENERATION)
 
     def _conflict(
         self, expected: int, found: Head | None = None, commit: Commit | None = None
     ) -> ConcurrentStreamWriteError:
-        """Return the refusal, with the events after ``expected`` if that commit is all of them."""
+        """Return the error, with the events after ``expected`` if the commit has all of them."""
         winning: list[RawEvent] = []
         if commit is not None and commit.version == expected + 1 and commit.head == found:
             most = self.stream.most_bytes
@@ -168,66 +163,71 @@ class Append:
         actual = 0 if found is None else found.version
         return ConcurrentStreamWriteError(self.stream.id, expected, actual, winning=tuple(winning))
 
-    def _at_head(self) -> Steps[int]:
+    def _at_head(self) -> Steps[Stored]:
         head = self._remembered()
         lost = 0
         while True:
             if head is None:
                 newest = yield from newest_commit(self.stream)
-                newest = newest or (yield from self._create())
                 if newest is None:
-                    return 0
+                    created = yield from self._create()
+                    if isinstance(created, Stored):
+                        return created
+                    newest = created
                 head = newest.head
             self._check_mixing(head)
-            collision = yield from self._put(head)
-            if collision is None:
-                return head.version
-            found = yield from self._after_collision(head, collision)
-            if found is head:
-                return head.version
+            outcome = yield from self._put_after(head)
+            if isinstance(outcome, Stored):
+                return outcome
             lost += 1
-            # Right behind what came back costs no read; but whoever is several commits late
-            # would stay one step behind the others for ever, so every second time it reads.
-            head = found if lost % 2 else None
+            # Retrying after the returned commit saves a read, but a writer several commits late
+            # would never catch up: it reads again every second time.
+            head = outcome.head if lost % 2 else None
             if lost > 2:  # noqa: PLR2004 - two losses are no sign of a crowd
                 yield Pause(lost)
 
-    def _create(self) -> Steps[Commit | None]:
-        """Begin a new life; None on success, else the newest commit of the stream that is there."""
+    def _create(self) -> Steps[Stored | Commit]:
+        """Begin a generation; return the newest commit instead if the stream exists."""
         stream = self.stream
         generation = stream.now_in_microseconds()
         lost = 0
         while True:
-            collision = yield from self._put(Head(generation, 0, self.versionless))
-            if collision is None:
-                return None
+            outcome = yield from self._put(Head(generation, 0, self.versionless))
+            if isinstance(outcome, Stored):
+                return outcome
+            collision = outcome
             if (own := collision.commit_of(generation)) and self._agrees(own, 0):
-                # Its own, or of a namesake of the same microsecond; alive it has to be.
+                # Ours, or another creation in the same microsecond; the stream must still exist.
                 collision = collision._replace(maybe_ours=True)
-            leavings = not is_fence(collision.item)
-            if leavings:
+            leftover = not is_fence(collision.item)
+            if leftover:
                 newest = yield from self._look(newest_commit(stream), collision)
                 if newest is not None:
                     self._check_mixing(newest.head)
                     there = collision.commit_of(newest.generation)
                     stored = (there is None or self._agrees(there, 0)) and (
-                        yield from self._look(self._stored_behind(0, newest), collision)
+                        yield from self._look(self._is_stored_after(0, newest), collision)
                     )
                     if not stored and collision.maybe_ours:
-                        raise self._unknown("its reply was lost, and it may land in a later life")
-                    return None if stored else newest
+                        raise self._unknown("its reply was lost, and it may still land")
+                    return Stored(0) if stored else newest
             if collision.maybe_ours:
                 # Stored and deleted since, or still on its way: another put would store it twice.
                 raise self._unknown("its reply was lost, and the stream was deleted since")
-            if leavings:  # of a deletion that died half done, or is under way
+            if leftover:  # of a deletion that crashed, or is under way
                 yield from finish_deletion(stream)
             generation = max(stream.now_in_microseconds(), generation_of(collision.item) + 1)
             lost += 1
             if lost > 1:
                 yield Pause(lost)
 
-    def _put(self, head: Head) -> Steps[Collision | None]:
-        """Put the events behind a head; None on success, else what stands there."""
+    def _put_after(self, head: Head) -> Steps[Stored | Overtaken]:
+        outcome = yield from self._put(head)
+        if isinstance(outcome, Collision):
+            return (yield from self._after_collision(head, outcome))
+        return outcome
+
+    def _put(self, head: Head) -> Steps[Stored | Collision]:
         stream = self.stream
         plan = plan_commits(stream, head, self.events, self.enlisted)
         own = len(plan.commits)
@@ -249,11 +249,15 @@ class Append:
             stream.heads.remember(stream.key, plan.head)
             self.commits = plan.commits
             self.stored_in = plan.head.generation
-            return None
-        return (yield from self._look_up(head, "what refused it is gone", maybe_ours=maybe_ours))
+            return Stored(head.version)
+        return (
+            yield from self._look_up(
+                head, "the item that refused it is gone", maybe_ours=maybe_ours
+            )
+        )
 
     def _look_up(self, head: Head, reason: str, *, maybe_ours: bool = True) -> Steps[Collision]:
-        """Look where the events may be. Nothing there is no proof: they may be on their way."""
+        """Read the place of the events. If it is empty, they may still be on their way."""
         stream = self.stream
         try:
             response = yield get_item(stream.table, stream.key, head.version + 1)
@@ -264,31 +268,31 @@ class Append:
             raise self._unknown(f"{reason}, and it is not stored so far")
         return Collision(item, maybe_ours)
 
-    def _after_collision(self, head: Head, collision: Collision) -> Steps[Head | None]:
-        """Return ``head`` itself if the events are stored behind it, else where the stream stands.
+    def _after_collision(self, head: Head, collision: Collision) -> Steps[Stored | Overtaken]:
+        """Find out whether the events are stored after a head.
 
         Raises:
-            AppendOutcomeUnknownError: they may have been stored in a life that is over.
+            AppendOutcomeUnknownError: they may have been stored in a generation that has ended.
         """
         stream = self.stream
         commit = collision.commit_of(head.generation)
         if commit is not None and not self._agrees(commit, head.version):
-            # A version is written once in a generation: ours is not there, and never will be.
-            return stream.heads.remember(stream.key, commit.head)
+            # A version is written once in a generation: our events never get there.
+            return Overtaken(stream.heads.remember(stream.key, commit.head), commit)
         stream.heads.forget(stream.key)
         if commit is not None:
-            # The same events: whoever put them there, a failure to look is no failure to store.
+            # The same events: if the read that follows fails, they may still be stored.
             collision = collision._replace(maybe_ours=True)
         newest = yield from self._look(newest_commit(stream), collision)
         if newest is not None and newest.generation == head.generation:
-            stored = yield from self._look(self._stored_behind(head.version, newest), collision)
-            return head if stored else newest.head
+            stored = yield from self._look(self._is_stored_after(head.version, newest), collision)
+            return Stored(head.version) if stored else Overtaken(newest.head, commit)
         if collision.maybe_ours:
             raise self._unknown("its reply was lost, and the stream was deleted since")
-        return None if newest is None else newest.head
+        return Overtaken(None if newest is None else newest.head, commit)
 
     def _look(self, steps: Steps[T], collision: Collision) -> Steps[T]:
-        """Read on behalf of a collision: where the put may have landed, a failure hides it."""
+        """Read for a collision; if its put may have landed, a failed read leaves that unknown."""
         try:
             return (yield from steps)
         except ServiceError as error:
@@ -302,11 +306,11 @@ class Append:
                 ) from error
             raise
 
-    def _stored_behind(self, version: int, newest: Commit) -> Steps[bool]:
-        """Whether these very events are stored behind ``version`` in a stream that ends so.
+    def _is_stored_after(self, version: int, newest: Commit) -> Steps[bool]:
+        """Whether the events are stored right after ``version`` in the stream that ``newest`` ends.
 
         Raises:
-            StreamChanged: it was deleted meanwhile.
+            StreamChanged: the stream was deleted meanwhile.
         """
         self.stored_in = newest.generation
         if version + len(self.events) > newest.last:
@@ -325,16 +329,13 @@ class Append:
         return False
 
     def _agrees(self, commit: Commit, version: int) -> bool:
-        """Whether a commit has the events put behind ``version``, as far as both go."""
+        """Whether a commit has the events put after ``version``, as far as both go."""
         put = self.events[commit.version - version - 1 :]
         pairs = zip(event_uuids(commit.item, self.stream.most_bytes), put, strict=False)
         return bool(put) and all(uuid == event.uuid for uuid, event in pairs)
 
     def _remembered(self) -> Head | None:
-        """Return the remembered head, unless it is of a life with versions where this has none.
-
-        It may be stale: that alone is no proof of mixing.
-        """
+        """Return the remembered head if it fits; a stale one does not prove mixed versions."""
         head = self.stream.heads.get(self.stream.key)
         return head if head is not None and head.versionless is self.versionless else None
 

@@ -1,4 +1,4 @@
-"""What an append sends: one commit, or several in one transaction where one is too large."""
+"""Plans what an append sends: one commit, or several in one transaction if one is too large."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """What one append sends.
+    """The items that one append sends.
 
     Attributes:
-        commits: in the order of their versions; mostly one.
-        sizes: bytes of each item.
-        enlisted: what else goes along in the transaction, in the wire format.
+        commits: the commits, in the order of their versions; mostly one.
+        sizes: bytes of each commit's item.
+        enlisted: the other writes of the transaction, in the wire format.
     """
 
     commits: list[Commit]
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
     @property
     def head(self) -> Head:
-        """Where the stream stands when they are stored."""
+        """The stream's head once the commits are stored."""
         return self.commits[-1].head
 
 
@@ -55,16 +55,17 @@ def plan_commits(
     events: Sequence[RawEvent],
     enlisted: Sequence[EnlistedWrite] = (),
 ) -> Plan:
-    """Return the commits that append events behind a head: one, or as few halves as fit.
+    """Return the commits that append events after a head: one, or halves until each fits.
 
     Args:
         stream: the stream.
-        head: what they go behind; version 0 for the first commit of a generation.
+        head: head of the stream; version 0 for the first commit of a generation.
         events: one or more.
-        enlisted: writes to other tables that go along.
+        enlisted: writes to other tables in the same transaction.
 
     Raises:
-        CommitTooLargeError: an event, or all of them, do not fit in one write.
+        CommitTooLargeError: one event does not fit into an item, or all do not fit into one
+            write.
     """
     text = encode_events(events)
     if len(text) > stream.most_bytes:
@@ -95,7 +96,7 @@ def plan_commits(
 
 
 def put_request(table: str, plan: Plan) -> Request:
-    """Return the one request that puts planned commits and what goes along, all or none."""
+    """Return the one request that puts the planned commits and enlisted writes, all or none."""
     if len(plan.commits) == 1 and not plan.enlisted:
         return put_commit(table, plan.commits[0].item)
     return put_commits(table, [commit.item for commit in plan.commits], plan.enlisted)

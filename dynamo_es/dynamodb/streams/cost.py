@@ -1,4 +1,4 @@
-"""What an append would cost, without asking DynamoDB."""
+"""Calculates what an append costs, without a request."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def append_cost(
     versioning: Versioning = ANY_VERSION,
     tenant_id: TenantId = DEFAULT_TENANT,
 ) -> AppendCost:
-    """Return what ``insert_events`` would be charged for these events; sends nothing.
+    """Return what DynamoDB charges for appending these events; sends nothing.
 
     Args:
         stream_id: the stream; its category and name are part of the item.
-        events: one or more.
-        versioning: as for the append; versions take a few bytes more the higher they are.
+        events: the events; none cost nothing.
+        versioning: the versioning of the append; higher versions take a few bytes more.
         tenant_id: the tenant; its id is part of the key.
 
     Raises:
-        InvalidEventError: events that could not be stored as they are.
-        CommitTooLargeError: past what one append can carry.
+        InvalidEventError: an event that cannot be stored.
+        CommitTooLargeError: more than one append can carry.
     """
     check_append(stream_id, versioning, events)
     if not events:

@@ -1,10 +1,10 @@
-"""Deleting: one fence ends a life at once, a sweep from the top down clears what it leaves.
+"""Deletes streams: one fence ends the generation at once, then a sweep clears its commits.
 
-The fence one version beyond the last event is the moment of deletion. The sweep overwrites
-every commit of the closed generation with a fence, version 1 last: a new life can only begin
-there, and then nothing of the old one is in its way. Every write is conditional on the
-generation, so a second deleter, a retry or a slow one never touches the next life. A crash
-leaves work that the next deletion, or the next creation, finds and finishes.
+The deletion takes effect when a fence stands one version after the last event. The sweep then
+overwrites every commit of the closed generation with a fence, from the newest down. Version 1 is
+the last: the next generation begins there, and by then nothing of the old one is in its way.
+Every write is conditional on the generation, so a retry, or a second or slow deletion, never
+touches the next generation. After a crash, the next deletion or creation finishes the work.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Survey:
-    """What a stream's partition holds, without the events.
+    """The items of a stream's partition, without their events.
 
     Attributes:
-        commits: all of them, newest first.
-        live: the newest commit, if its generation is not closed.
-        closed: the highest closed generation, of the fences above the live commits.
-        snapshot_generation: the life the snapshot is of; None without one.
-        lasting_fences: fences that do not expire yet: their deletion is not complete.
+        commits: all commits, newest first.
+        live: the newest commit, if its generation is not closed; else None.
+        closed: the highest closed generation, from the fences above the live commits.
+        snapshot_generation: generation of the snapshot; None without a snapshot.
+        lasting_fences: version and closed generation of the fences that do not expire yet,
+            because their deletion is not complete.
     """
 
     commits: list[Commit] = field(default_factory=list)
@@ -50,7 +51,7 @@ class _Survey:
     lasting_fences: list[tuple[int, int]] = field(default_factory=list)
 
     def close(self, generation: int, version: int) -> None:
-        """Take note of the fence just put at ``version``: the live generation is closed."""
+        """Record the fence just put at ``version``, which closes the live generation."""
         self.closed, self.live = generation, None
         self.lasting_fences = [f for f in self.lasting_fences if f[0] != version]
         self.lasting_fences.append((version, self.closed))
@@ -58,13 +59,13 @@ class _Survey:
     def doomed_commits(self) -> list[Commit]:
         """Return the commits to clear, newest first.
 
-        Not simply all: while a survey of several pages was under way, another process may
-        have finished the deletion and begun a new life, whose commits came with a later page.
+        These are not always all commits. During a survey of several pages, another process may
+        have finished the deletion and begun a generation, whose commits came with a later page.
         """
         return [commit for commit in self.commits if commit.generation <= self.closed]
 
     def take(self, item: Item) -> None:
-        """Take the next item down."""
+        """Record the next item, from the newest down."""
         if is_snapshot(item):
             self.snapshot_generation = generation_of(item)
         elif is_fence(item):
@@ -80,7 +81,7 @@ class _Survey:
 
 
 def delete_stream(stream: Stream) -> Steps[None]:
-    """End the stream's life, if it has one, and clear what this or an earlier deletion left."""
+    """Delete a stream if it exists, and finish earlier deletions that crashed."""
     survey = yield from _survey(stream)
     lost = 0
     while survey.live is not None:
@@ -94,19 +95,19 @@ def delete_stream(stream: Stream) -> Steps[None]:
             # Another process may have saved one since the survey.
             survey.snapshot_generation = max(head.generation, survey.snapshot_generation or 0)
         else:
-            # An append landed before, or another deletion, or this fence, and its reply was lost.
+            # An append or another deletion came first, or this fence's reply was lost.
             lost += 1
             if lost > 1:  # the first time at once
                 yield Pause(lost)
             survey = yield from _survey(stream)
             if survey.live is not None and survey.live.generation != head.generation:
-                return  # That life has ended, all of it is cleared: the next one is not ours.
+                return  # That generation has ended and is cleared; the next one must stay.
     stream.heads.forget(stream.key)
     yield from _sweep(stream, survey)
 
 
 def finish_deletion(stream: Stream) -> Steps[None]:
-    """Clear what a deletion left, if it left anything; a live stream is not touched."""
+    """Finish a deletion that crashed; a live stream does not change."""
     survey = yield from _survey(stream)
     if survey.live is None:
         yield from _sweep(stream, survey)
@@ -134,7 +135,7 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
             key, version=commit.version, closed=commit.generation, expires_at=expires_at
         )
         yield from _if_met(requests.put_fence_over(table, commit, fence))
-    # Last: expired any earlier, a closing fence would bring what is below it back to life.
+    # Last: if a closing fence expired earlier, the commits below it would count again.
     for version, closed in survey.lasting_fences:
         yield from _if_met(
             requests.expire_fence(table, key, version=version, closed=closed, expires_at=expires_at)
@@ -142,7 +143,10 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
 
 
 def _if_met(request: Request) -> Steps[bool]:
-    """Send a conditional write; whether its condition was met. If not, another did the work."""
+    """Send a conditional write; return whether its condition was met.
+
+    If it was not, another process did the work.
+    """
     try:
         yield request
     except ConditionRefused:

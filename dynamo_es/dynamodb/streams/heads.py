@@ -1,13 +1,13 @@
-"""Where streams stood when this process last saw them: what saves an append its read.
+"""Remembers the heads of streams, which saves an append its read.
 
-However stale a remembered head is, using it is safe as long as the table is the same: within a
-generation versions only grow, so its append collides; after a deletion a fence stands at every
-version the closed generation could write to. Heads are forgotten well before those fences expire.
+A stale head is safe to use as long as the table is the same. Within a generation versions only
+grow, so an append after a stale head collides. After a deletion, a fence stands at every version
+that the closed generation could write to, and heads are forgotten well before fences expire.
 
-A table that was deleted and restored under its name keeps none of that: its streams may end
-below a remembered head, and a put sees no more than its own place. But no table is replaced
-without a time in which it is not there. So heads are used unread only as long as the table has
-replied again and again since they were seen, and read again after a longer silence (ADR 12).
+A table that was deleted and restored under the same name gives no such protection: its streams
+may end below a remembered head, and a put sees only its own place. But replacing a table takes
+time, in which it does not reply. So an append uses a head unread only if the table has kept
+replying since the head was seen, and reads it again after a longer silence (ADR 12).
 """
 
 from __future__ import annotations
@@ -23,28 +23,33 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Head
 
 FENCE_SECONDS: Final = 7 * 24 * 3600
-"""How long a fence stays after its deletion is complete."""
+"""Seconds that a fence stays after its deletion is complete."""
 
 HEAD_SECONDS: Final = 24 * 3600
-"""How long a head is remembered, by the wall clock: a frozen Lambda's other one stands still."""
+"""Seconds that a head is remembered, by the wall clock: a frozen Lambda stops its monotonic one."""
 
 TRUSTED_SECONDS: Final = 10
-"""The silence after which a table may be another: deleting and making one again takes longer."""
+"""Seconds of silence after which the table may be another: replacing one takes longer."""
 
 
 class Seen(NamedTuple):
-    """A head, and whether the table is sure to be the same, so that it can be used unread."""
+    """A remembered head.
+
+    Attributes:
+        head: the head.
+        trusted: whether the table is surely the same, so that the head can be used unread.
+    """
 
     head: Head
     trusted: bool
 
 
 class RememberedHeads:
-    """A bounded, thread-safe memory of heads, least recently used out first.
+    """A bounded, thread-safe memory of heads; the least recently used one goes first.
 
     Args:
         capacity: most streams to remember; 0: none.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
@@ -56,12 +61,12 @@ class RememberedHeads:
         self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
     def get(self, key: str) -> Head | None:
-        """Return the head of a stream that can be used unread; None: read it."""
+        """Return the head of a stream if it can be used unread; None: read it."""
         seen = self.recall(key)
         return seen.head if seen is not None and seen.trusted else None
 
     def recall(self, key: str) -> Seen | None:
-        """Return the last head seen of a stream; None when there is none, or it is too old."""
+        """Return the last head seen of a stream; None if it is unknown or too old."""
         with self._lock:
             entry = self._heads.get(key)
             if entry is None:
@@ -75,12 +80,12 @@ class RememberedHeads:
             return Seen(head, silences == self._silences and self._is_recent(now))
 
     def remember(self, key: str, head: Head) -> Head:
-        """Remember a head, unless a later one is: two threads may finish in any order.
+        """Remember a head, unless a later one is remembered: threads finish in any order.
 
-        One that is not trusted any more gives way to any: the table may be another.
+        A head that is no longer trusted gives way to any: the table may be another.
 
         Returns:
-            The later of the two.
+            The later of the two heads.
         """
         if not self._capacity:
             return head
@@ -97,17 +102,17 @@ class RememberedHeads:
             return head
 
     def forget(self, key: str) -> None:
-        """Forget a stream's head: it proved stale, or the stream is gone."""
+        """Forget the head of a stream that proved stale, or of a stream that is gone."""
         with self._lock:
             self._heads.pop(key, None)
 
     def clear(self) -> None:
-        """Forget every head: the table is gone, and what has its name next is another."""
+        """Forget every head: the table is gone, and the next one with its name is another."""
         with self._lock:
             self._heads.clear()
 
     def _take_reply(self, now: float) -> None:
-        """Take note that the table replied just now: whatever was seen in it comes of a reply."""
+        """Record that the table has just replied: every head comes from a reply."""
         if not self._is_recent(now):
             self._silences += 1
         self._replied_at = now

@@ -1,4 +1,4 @@
-"""Items of the events table: pure functions between events and DynamoDB's wire format."""
+"""Items of the events table: pure functions that convert events to DynamoDB's wire format."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 MAX_COMMIT_EVENTS: Final = 1_000_000
-"""Events of one commit: each takes a position in the log, whoever wrote the commit."""
+"""Most events of one commit: each takes a position in the log."""
 
 MAX_NAMES_BYTES: Final = 32 * 1024
-"""Stream name and event names of one commit, together: a page of the log repeats them."""
+"""Most bytes of a commit's stream name and event names: a page of the log repeats them."""
 
 
 class Head(NamedTuple):
-    """Where a stream stands.
+    """The end of a stream.
 
     Attributes:
-        generation: number of the stream's life.
+        generation: number of the stream's generation.
         version: version of its last event, 1-based.
         versionless: whether its events carry no versions.
     """
@@ -47,9 +47,9 @@ class Commit(NamedTuple):
     Attributes:
         version: version of its first event.
         last: version of its last event.
-        generation: life of the stream it belongs to.
+        generation: number of the stream's generation.
         versionless: whether its events carry no versions.
-        item: as stored.
+        item: the stored item.
     """
 
     version: int
@@ -60,7 +60,7 @@ class Commit(NamedTuple):
 
     @property
     def head(self) -> Head:
-        """The stream's head if this is its newest commit."""
+        """The stream's head, if this is its newest commit."""
         return Head(self.generation, self.last, self.versionless)
 
 
@@ -77,9 +77,9 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
 ) -> tuple[Item, int]:
     """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
-    The events are one JSON text, or compressed where that lowers the write units. Those that
-    ``outbox`` chooses are marked: all of them, or by their places in the commit. ``text`` is what
-    `encode_events` makes of the events, if the caller has it already.
+    The events are one JSON text, compressed if that lowers the write units. The item marks the
+    events that ``outbox`` chooses: all of them, or by their places in the commit. ``text`` is the
+    result of `encode_events`, if the caller has it already.
     """
     names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
     item: Item = {
@@ -99,19 +99,19 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
 
 
 def names_size(item: Item) -> int:
-    """Return the bytes of a commit's names: its stream's and its events'."""
+    """Return the bytes of a commit's stream name and event names."""
     stream_name = item["stream_name"]["S"] if "stream_name" in item else ""
     return text_size(stream_name) + sum(map(text_size, item["event_names"]["SS"]))
 
 
 def is_for_outbox(item: Item, index: int) -> bool:
-    """Whether the event at a place in a commit, 0-based, was chosen for the outbox."""
+    """Whether the outbox publishes the event at a place in a commit, 0-based."""
     mark = item.get("outbox", {})
     return "BOOL" in mark or str(index) in mark.get("NS", ())
 
 
 def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:
-    """Return the item of a stream's snapshot, and its size; ``snapshot.version`` is set."""
+    """Return the item of a snapshot, which has a version, and its size in bytes."""
     item: Item = {
         "stream_key": {"S": key},
         "version": {"N": str(SNAPSHOT_VERSION)},
@@ -122,13 +122,14 @@ def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Ite
 
 
 def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
-    """Return a fence: what keeps late writers of a closed generation out of a version.
+    """Return a fence, which keeps late writers of a closed generation out of a version.
 
     Args:
         key: partition key of the stream.
-        version: sort key it stands at.
+        version: sort key of the fence.
         closed: the closed generation.
-        expires_at: seconds since the epoch when DynamoDB may remove it; None: not yet.
+        expires_at: seconds since the epoch, after which DynamoDB may remove the fence; None: it
+            stays.
     """
     item: Item = {
         "stream_key": {"S": key},
@@ -146,12 +147,12 @@ def is_fence(item: Item) -> bool:
 
 
 def generation_of(item: Item) -> int:
-    """Return the life an item is of; of a fence, the one it closes."""
+    """Return the generation of an item; for a fence, the one that it closes."""
     return _number(item, "closed" if "closed" in item else "generation")
 
 
 def is_snapshot(item: Item) -> bool:
-    """Whether an item stands where a stream's snapshot is."""
+    """Whether an item is a snapshot."""
     return item.get("version") == _SNAPSHOT_PLACE
 
 
@@ -166,10 +167,10 @@ def version_of(item: Item) -> int:
 
 
 def read_commit(item: Item) -> Commit:
-    """Return an item that is neither fence nor snapshot as the commit it is.
+    """Return an item that is neither a fence nor a snapshot as a commit.
 
     Raises:
-        StoredItemError: it is not a commit that this release could have written.
+        StoredItemError: this release writes no such commit.
     """
     if "item_format" in item:
         raise _unreadable(item, "a newer release wrote it, in a format of its own.")
@@ -186,7 +187,7 @@ def read_commit(item: Item) -> Commit:
 def encode_events(events: Sequence[RawEvent]) -> bytes:
     """Return events as JSON: ``[[uuid, created_at, name, data, context], …]``.
 
-    Stream and versions are left out: the item has them once.
+    The stream and the versions are left out, because the item has them once.
     """
     return to_json(
         [
@@ -202,13 +203,13 @@ def decode_events(
     """Return the events of a commit or a snapshot.
 
     Args:
-        item: as stored.
-        stream_id: the stream, given to each event as it is.
+        item: the stored item.
+        stream_id: the stream id that each event gets.
         version: version of the first event; None in a stream without versions.
-        most: bytes that the events may take uncompressed.
+        most: most bytes of the events, uncompressed.
 
     Raises:
-        StoredItemError: the item is not one that this release wrote.
+        StoredItemError: this release writes no such item.
     """
     try:
         text = unpack(item["events"], most)
@@ -219,7 +220,7 @@ def decode_events(
     try:
         rows = _ROWS.validate_json(text)
         if any(type(row[3]) is not dict or type(row[4]) is not dict for row in rows):
-            raise TypeError  # noqa: TRY301 - one answer to whatever is wrong
+            raise TypeError  # noqa: TRY301 - one error for every flaw
         generation = int(item["generation"]["N"])
         at = datetime.fromisoformat
         if version is None:
@@ -232,8 +233,8 @@ def decode_events(
             for number, (uuid, created, name, data, context) in enumerate(rows, version)
         ]
     except (AttributeError, ValueError, TypeError):
-        # Neither the text of that error nor the error itself: they quote what was stored.
-        raise _unreadable(item, "its events are not what an append stores.") from None
+        # Without that error and its text: they quote stored values.
+        raise _unreadable(item, "its events are not in the form that an append stores.") from None
 
 
 def event_uuids(item: Item, most: int = MAX_TEXT_BYTES) -> list[UUID]:
@@ -256,7 +257,7 @@ def _unreadable(item: Item, reason: str) -> StoredItemError:
     return StoredItemError(key, item.get("version", {}).get("N"), reason)
 
 
-# Parses a commit's events, making UUIDs on the way: in Python they cost as much as all the rest.
+# Parses a commit's events and their UUIDs: in Python, UUIDs cost as much as all the rest.
 _ROWS: Final = SchemaValidator(
     {
         "type": "list",

@@ -1,7 +1,7 @@
-"""Reading a stream: from its newest item down, along the chain of its live commits.
+"""Loads streams: reads from the newest item down, along the chain of live commits.
 
-Whatever is asked for, reading begins at the newest item: only there the fence of a deletion
-that has just begun is sure to be seen, and with it that everything below is gone.
+A load of any range begins at the newest item. If a deletion has just begun, its fence stands
+there, and everything below is deleted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from dynamo_es.dynamodb.streams.items import (
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.dynamodb.wire.steps import Pause
-from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError, StreamGapError
+from dynamo_es.exceptions import (
+    InvalidStreamIdError,
+    StoredItemError,
+    StreamGapError,
+    describe_stream,
+)
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -36,19 +41,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 FIRST_PAGE: Final = 32
-"""Items of the first page: a snapshot and what usually follows it, in one request."""
+"""Items of the first page: usually enough for a snapshot and the commits after it."""
 
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
-    """Return the newest commit of the live stream, and remember its head; None: no stream."""
+    """Return the newest commit of a stream and remember its head; None if there is no stream."""
     commit: Commit | None = None
     tries = 1
     while True:
         try:
             commit = yield from _newest(_Walk(stream, with_snapshot=False, first_page=1))
             break
-        except StreamGapError:  # an append in several items came in between: look again
-            if tries > 1:  # the first time at once; a damaged stream must not keep it for ever
+        except StreamGapError:  # an append of several items came in between: read again
+            if tries > 1:  # the first time at once; the pauses end it on a damaged stream
                 yield Pause(tries)
             tries += 1
     if commit is None:
@@ -59,10 +64,10 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
 
 
 def load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawEvent]]:
-    """Return the events of a range, or the newest snapshot and what follows it.
+    """Return the events of a range, or the newest snapshot and the events after it.
 
-    See `StorageStrategy.fetch_events`. Commits have to be contiguous: a hole (a deletion
-    that overtook the reading) is read again once, then an error.
+    See `StorageStrategy.fetch_events`. A gap between commits, as a deletion during the load makes,
+    is read again once; the second time it is an error.
     """
     try:
         return (yield from _load(stream, start, stop))
@@ -90,19 +95,19 @@ def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[Raw
 def _readable_snapshot(
     stream: Stream, walk: _Walk, newest: Commit, stop: int | None
 ) -> RawEvent | None:
-    """Return the snapshot to begin with; None if there is none, or none that can be read."""
+    """Return the snapshot to begin with; None without one, or if it cannot be read."""
     try:
         item = walk.snapshot_for(newest, stop)
         if item is None:
             return None
         found = decode_events(item, stream.id, snapshot_version(item), stream.most_bytes)
     except StoredItemError as error:
-        # All events are there: a snapshot only saves time.
-        _log.warning("The snapshot of stream %s is passed over: %s", stream.id, error)
+        # All events are stored: a snapshot only saves time.
+        _log.warning("Skipped the snapshot of stream %s: %s", describe_stream(stream.id), error)
         return None
     if len(found) == 1:
         return found[0]
-    _log.warning("The snapshot of stream %s is passed over: it has no state.", stream.id)
+    _log.warning("Skipped the snapshot of stream %s: it has no state.", describe_stream(stream.id))
     return None
 
 
@@ -110,8 +115,8 @@ def _newest(walk: _Walk) -> Steps[Commit | None]:
     """Return the newest commit of the live stream.
 
     Raises:
-        StreamGapError: it was found below a first page of fences, and since that page was read
-            an append of several items was stored over them: this is only its lower part.
+        StreamGapError: the commit is only the lower part of an append of several items. The load
+            found it below a first page of fences, which the append has overwritten since.
     """
     newest = yield from walk.next_commit()
     if newest is not None and walk.pages > 1:
@@ -125,10 +130,10 @@ def _newest(walk: _Walk) -> Steps[Commit | None]:
 def _chain(
     stream: Stream, walk: _Walk, newest: Commit, floor: int, stop: int | None
 ) -> Steps[list[Commit]]:
-    """Return the live commits that hold versions from ``floor`` up to ``stop``, newest first."""
+    """Return the live commits with versions from ``floor`` to before ``stop``, newest first."""
     chain: list[Commit] = []
     commit: Commit | None = newest
-    wanted = newest.last  # the version that the next commit has to end with
+    wanted = newest.last  # the version that the next commit must end with
     while True:
         if commit is None or commit.last < wanted:
             raise StreamGapError(stream.id, wanted)
@@ -179,7 +184,7 @@ def _first_page(stream: Stream, start: int | None, stop: int | None) -> int:
     if start is None or stop is None:
         return FIRST_PAGE
     head = stream.heads.get(stream.key)
-    # Far below the head, the first page only tells whether the stream is alive.
+    # Far below the head, the first page only shows whether the stream still exists.
     return 1 if head is not None and head.version - stop > FIRST_PAGE else FIRST_PAGE
 
 
@@ -197,11 +202,11 @@ def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
 
 
 class _Walk:
-    """A walk down a stream, page by page, over fences and leavings of closed generations.
+    """A walk down a stream, page by page, past fences and commits of closed generations.
 
     Attributes:
-        stream: where it walks.
-        pages: how many pages it has read.
+        stream: the stream.
+        pages: number of pages read.
     """
 
     def __init__(self, stream: Stream, *, with_snapshot: bool, first_page: int) -> None:
@@ -216,10 +221,10 @@ class _Walk:
         self._snapshot: Item | None = None
 
     def next_commit(self, generation: int | None = None) -> Steps[Commit | None]:
-        """Return the next commit down; None at the end, or where a closed one begins.
+        """Return the next commit down; None at the end, or where a closed generation begins.
 
         Args:
-            generation: only commits of this one; None: the first one found.
+            generation: only commits of this generation; None: of any that is not closed.
         """
         while True:
             while self._items:
@@ -239,7 +244,7 @@ class _Walk:
             yield from self._next_page()
 
     def snapshot_for(self, newest: Commit, stop: int | None) -> Item | None:
-        """Return the snapshot seen on the way, if it is of this life and below ``stop``."""
+        """Return the snapshot, if it is of the same generation and below ``stop``."""
         snapshot = self._snapshot
         if (
             snapshot is None
@@ -250,7 +255,7 @@ class _Walk:
         return snapshot
 
     def skip_to(self, version: int) -> None:
-        """Go on below a version, without reading what lies between."""
+        """Continue below a version, without reading the commits in between."""
         while self._items and version_of(self._items[-1]) >= version:
             self._items.pop()
         if not self._items:

@@ -1,4 +1,4 @@
-"""Requests for the events table: pure functions that build what is sent, and nothing else."""
+"""Requests to the events table: pure functions that build them and send nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.wire.steps import Item
 
-# A fence of an older life may be overwritten; a commit, and a fence of this life or a
-# later one, may not: that one condition is the whole of optimistic locking here.
+# This one condition is all of the optimistic locking: a commit may overwrite a fence of an earlier
+# generation, but no commit, and no fence of its own or a later generation.
 _FREE_FOR_GENERATION: Final = "attribute_not_exists(version) OR closed < :generation"
 
 _NEWER_THAN_STORED: Final = (
@@ -24,8 +24,8 @@ _NEWER_THAN_STORED: Final = (
     " OR (generation = :generation AND snapshot_version < :snapshot_version)"
 )
 
-# An attribute that nobody reads costs the client 10 µs an item to parse, and its bytes.
-# The key of the stream is read: it proves that a reply is about the stream that was asked for.
+# Each further attribute costs the client 10 µs an item to parse, and its bytes. The key of the
+# stream is read to check that a reply is about the requested stream.
 _OUTLINE: Final = (
     "stream_key, version, generation, closed, event_count, snapshot_version, "
     "expires_at, item_format"
@@ -37,14 +37,14 @@ _CONTENT: Final = (
 
 
 def put_commit(table: str, item: Item) -> Request:
-    """Put one commit where no commit is and no fence keeps its generation out."""
+    """Put one commit, unless a commit or a fence of its generation or a later one is there."""
     return Request("put_item", _commit_put(table, item))
 
 
 def put_commits(
     table: str, items: Sequence[Item], enlisted: Sequence[EnlistedWrite] = ()
 ) -> Request:
-    """Put the commits of one append and what goes along with them, all or none."""
+    """Put the commits of one append and its enlisted writes, all or none."""
     puts = [{"Put": _commit_put(table, item)} for item in items]
     return Request("transact_write_items", {"TransactItems": [*puts, *enlisted]})
 
@@ -77,15 +77,15 @@ def query_down(
 ) -> Request:
     """Query a stream from its newest item down, consistently.
 
-    The items come without what only filters read. They are billed whole all the same.
+    The items come without the attributes for filters. DynamoDB bills whole items all the same.
 
     Args:
         table: the events table.
         key: partition key of the stream.
-        below: sort keys below this one only; None: from the top, the snapshot included.
-        limit: most items of the page.
-        after: ``LastEvaluatedKey`` of the page before.
-        outline: without the events themselves.
+        below: only sort keys below this one; None: from the top, the snapshot included.
+        limit: most items of the page; None: as many as fit into 1 MB.
+        after: ``LastEvaluatedKey`` of the previous page.
+        outline: whether to leave out the events.
     """
     params: dict[str, Any] = {
         "TableName": table,
@@ -106,7 +106,7 @@ def query_down(
 
 
 def put_snapshot(table: str, item: Item) -> Request:
-    """Put a snapshot unless a newer one of the same life, or one of a later life, is there."""
+    """Put a snapshot, unless one as new or newer, or of a later generation, is there."""
     return Request(
         "put_item",
         {
@@ -122,7 +122,7 @@ def put_snapshot(table: str, item: Item) -> Request:
 
 
 def put_closing_fence(table: str, fence: Item) -> Request:
-    """Put the fence that closes a generation, one version beyond its last event."""
+    """Put the fence that closes a generation, one version after its last event."""
     return Request(
         "put_item",
         {
@@ -135,7 +135,7 @@ def put_closing_fence(table: str, fence: Item) -> Request:
 
 
 def put_fence_over(table: str, commit: Commit, fence: Item) -> Request:
-    """Overwrite a commit of a closed generation, and nothing else, with a fence."""
+    """Overwrite a commit of a closed generation with a fence; any other item stays."""
     return Request(
         "put_item",
         {
@@ -148,7 +148,7 @@ def put_fence_over(table: str, commit: Commit, fence: Item) -> Request:
 
 
 def delete_snapshot(table: str, key: str, generation: int) -> Request:
-    """Delete the snapshot of a generation or an earlier one, never a later one's."""
+    """Delete the snapshot of a generation or an earlier one, never of a later one."""
     return Request(
         "delete_item",
         {
@@ -161,7 +161,7 @@ def delete_snapshot(table: str, key: str, generation: int) -> Request:
 
 
 def expire_fence(table: str, key: str, *, version: int, closed: int, expires_at: int) -> Request:
-    """Let DynamoDB remove a closing fence in time: everything below it is fenced now."""
+    """Let DynamoDB remove a closing fence later: everything below it has fences of its own."""
     return Request(
         "update_item",
         {

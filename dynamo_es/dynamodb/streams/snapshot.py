@@ -1,4 +1,4 @@
-"""Snapshots: one item per stream, that only a newer one replaces."""
+"""Saves snapshots: one item per stream, which only a newer snapshot replaces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[None]:
-    """Save a snapshot of ``version`` as `StorageStrategy.save_snapshot` says."""
+    """Save a snapshot of ``version``; see `StorageStrategy.save_snapshot`."""
     generation = snapshot.generation
     head = stream.heads.get(stream.key)
     if (
@@ -38,7 +38,7 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
     if head.versionless:
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
     if generation not in (None, head.generation):
-        return  # Of an earlier generation: older than whatever there is.
+        return  # Of an earlier generation, so older than the stored events.
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
     item, size = snapshot_item(stream.key, snapshot, generation=head.generation)
@@ -53,6 +53,6 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
-        # One as new, or of a later generation, is there: this one is not worth an error. The
-        # head it went by may be of an earlier generation, so it is not trusted again.
+        # A snapshot as new, or of a later generation, is stored: no error. The head used here may
+        # be of an earlier generation, so it is read again next time.
         stream.heads.forget(stream.key)

@@ -1,4 +1,4 @@
-"""One stream as the algorithms see it."""
+"""`Stream`: the place of a stream in its table, for the algorithms."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Where a stream is stored, and what this process knows of it.
+    """The place of a stream, and what this process remembers about it.
 
     Attributes:
         table: the events table.
-        key: its partition key there.
-        id: its identity within the tenant.
-        heads: what this process remembers of it.
-        clock: seconds since the epoch.
-        outbox: which of the events appended to it are to be published; None: none of them.
-        most_bytes: what the events of an append, or of a stored commit, may take uncompressed.
+        key: partition key of the stream.
+        id: identity of the stream within its tenant.
+        heads: the heads that this process remembers.
+        clock: returns seconds since the epoch.
+        outbox: whether an appended event is to be published; None: no event is.
+        most_bytes: most bytes of the events of an append or of a stored commit, uncompressed.
     """
 
     table: str
@@ -38,5 +38,5 @@ class Stream:
     most_bytes: int = MAX_TEXT_BYTES
 
     def now_in_microseconds(self) -> int:
-        """Return the number a generation gets that begins now."""
+        """Return the time in microseconds, the number of a generation that begins now."""
         return int(self.clock() * 1_000_000)

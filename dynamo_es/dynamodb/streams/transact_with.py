@@ -1,4 +1,4 @@
-"""Writes to the caller's own tables that go along with an append: checked before it is sent."""
+"""``transact_with``: checks the writes to the caller's own tables in an append's transaction."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _TEXTS: Final = frozenset({"TableName", "UpdateExpression", "ConditionExpression
 _RETURNED: Final = ("ALL_OLD", "NONE")
 
 MOST_WRITES: Final = MAX_TRANSACTION_ITEMS - 1
-"""The commit is one of the items that a transaction takes."""
+"""A transaction takes 100 items, and the commit is one of them."""
 
 
 def check_enlisted(writes: Sequence[EnlistedWrite], own_tables: Collection[str]) -> None:
-    """Raise `InvalidEnlistedWriteError` unless the writes can go along with an append.
+    """Raise `InvalidEnlistedWriteError` unless an append can carry the writes.
 
     Args:
-        writes: as given.
-        own_tables: names of the store's own tables, which its own requests alone may write to.
+        writes: the writes to check.
+        own_tables: names of the store's tables, which the writes may not change.
     """
     if not isinstance(writes, Sequence) or isinstance(writes, str | bytes):
         raise InvalidEnlistedWriteError(
@@ -53,7 +53,7 @@ def check_enlisted(writes: Sequence[EnlistedWrite], own_tables: Collection[str])
         )
     if len(writes) > MOST_WRITES:
         raise InvalidEnlistedWriteError(
-            f"{len(writes)} writes cannot go along with an append: at most {MOST_WRITES} can. "
+            f"transact_with takes at most {MOST_WRITES} writes, not {len(writes)}. "
             "Let a projection do the rest."
         )
     for index, write in enumerate(writes):
@@ -80,8 +80,7 @@ def _check_params(kind: str, params: Any, own_tables: Collection[str]) -> None:
     # By its name, or by the ARN that ends with it.
     if table.rpartition("/")[2] in own_tables:
         raise NotWireError(
-            f"goes to {table}, a table of the store itself: "
-            "only tables of your own can be written to."
+            f"goes to {table}, a table of the store itself: write to your own tables only."
         )
     for name in _REQUIRED[kind]:
         if name not in params:
@@ -97,12 +96,12 @@ def _check_param(name: str, value: Any) -> None:
         check_attributes(name, value)
     elif name in _TEXTS:
         if not isinstance(value, str) or not value.strip():
-            raise NotWireError(f"has a {name} that is no text, or empty.")
+            raise NotWireError(f"has a {name} that is not text, or is empty.")
     elif name == "ExpressionAttributeNames":
         if not isinstance(value, dict) or not value or not all(map(_is_name, value.items())):
-            raise NotWireError(f'has {name} that are not like {{"#total": "total"}}.')
+            raise NotWireError(f'has wrong {name}: write {{"#total": "total"}}.')
     elif value not in _RETURNED:
-        raise NotWireError(f"has {name} {value!r:.40}: it is one of {', '.join(_RETURNED)}.")
+        raise NotWireError(f"has {name} {value!r:.40}: use {' or '.join(_RETURNED)}.")
 
 
 def _is_name(entry: tuple[object, object]) -> bool:
@@ -116,7 +115,7 @@ def _is_name(entry: tuple[object, object]) -> bool:
 
 
 def _shape(write: object) -> str:
-    """Describe a write without its values, which may be anybody's data."""
+    """Describe a write without its values, which may be personal data."""
     if isinstance(write, dict):
         return "a dict with " + (", ".join(f"{key!r:.40}" for key in list(write)[:5]) or "nothing")
     return f"a {type(write).__name__}"
@@ -125,17 +124,18 @@ def _shape(write: object) -> str:
 def naming_missing_table(
     steps: Steps[T], stream: Stream, enlisted: Sequence[EnlistedWrite]
 ) -> Steps[T]:
-    """Run an append; where a table is missing, say whether it is one of the caller's.
+    """Run an append, and find out whether a missing table is one of the caller's.
 
-    DynamoDB does not say which one it is. If the store's own is there, it is one of the others.
+    DynamoDB does not say which table of a transaction is missing. If the events table exists, it
+    is one of the others.
 
     Raises:
-        EnlistedTableNotFoundError: it is.
+        EnlistedTableNotFoundError: a table of an enlisted write is missing.
     """
     try:
         return (yield from steps)
     except TableNotFoundError as missing:
-        # Fails in the same way if it is the store's own.
+        # Fails in the same way if the events table is missing.
         yield get_item(stream.table, stream.key, 1)
         tables = dict.fromkeys(
             params["TableName"] for write in enlisted for params in write.values()

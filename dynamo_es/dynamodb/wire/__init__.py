@@ -1,1 +1,1 @@
-"""What goes over the wire: requests, replies, retries, errors, sizes."""
+"""The way to DynamoDB: requests, replies, retries, errors, sizes."""

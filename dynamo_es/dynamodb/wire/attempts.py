@@ -1,8 +1,8 @@
-"""What became of each HTTP attempt of a request: the SDK retries, and keeps that to itself.
+"""Watches the HTTP attempts of a request, which the SDK retries without a word.
 
-A write refused at its second attempt may have been carried out at its first. Whether that is
-possible decides between a conflict and an outcome that is not known. So does a reply of 200 that
-is none of DynamoDB's, which the SDK takes for a success: here it becomes a failure of the server.
+A write that is refused at its second attempt may have been carried out at its first. That decides
+between a conflict and an unknown outcome. The SDK also takes any reply with status 200 for a
+success; here, a reply that DynamoDB did not send becomes a server error.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ _BAD_GATEWAY: Final = 502
 
 
 class Attempts(threading.local):
-    """The attempts of this thread's current request.
+    """The HTTP attempts of this thread's current request.
 
     Attributes:
-        count: HTTP attempts so far.
-        maybe_landed: whether one of them failed in a way that leaves open whether
-            DynamoDB carried it out.
+        count: attempts so far.
+        maybe_landed: whether DynamoDB may have carried out an attempt that failed.
     """
 
     def __init__(self) -> None:
@@ -46,10 +45,10 @@ class Attempts(threading.local):
         endpoint: Any = None,
         **_: Any,
     ) -> None:
-        """Take one attempt's outcome from botocore's ``needs-retry`` event.
+        """Record the outcome of one attempt, from botocore's ``needs-retry`` event.
 
-        Called before botocore decides: what is no reply it tries again, like any failure of a
-        gateway, and raises in the end.
+        This runs before botocore decides. Botocore retries a bad reply like any failure of a
+        gateway, and raises it in the end.
         """
         self.count += 1
         status = None
@@ -65,7 +64,7 @@ class Attempts(threading.local):
 
 def _make_failure(http: Any, parsed: dict[str, Any], flaw: str) -> None:
     metadata = {**parsed.get("ResponseMetadata", {}), "HTTPStatusCode": _BAD_GATEWAY}
-    message = f"A reply of {http.status_code} is none of DynamoDB's: {flaw}."
+    message = f"DynamoDB did not send the reply with status {http.status_code}: {flaw}."
     parsed.clear()
     parsed["Error"] = {"Code": BAD_REPLY, "Message": message}
     parsed["ResponseMetadata"] = metadata
@@ -76,7 +75,7 @@ attempts = Attempts()
 
 
 def watch(client: DynamoDBClient | DynamoDBStreamsClient) -> None:
-    """Check and note every attempt of a client's requests; watching it again changes nothing."""
+    """Check and record every attempt of a client's requests; calling it again changes nothing."""
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.register_first(
         f"needs-retry.{service}", attempts.note, unique_id="dynamo-es-attempts"

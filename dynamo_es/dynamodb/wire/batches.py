@@ -1,4 +1,4 @@
-"""Reading many items by their keys, as often as DynamoDB leaves some out."""
+"""Reads many items by their keys, and reads again those that DynamoDB leaves out."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 MAX_KEYS: Final = 100
-"""Of one ``BatchGetItem``."""
+"""Most keys of one ``BatchGetItem``."""
 _MOST_READS: Final = 10
 
 
 def fetch_all(
     table: str, keys: Sequence[Item], request: Callable[[Sequence[Item]], Request]
 ) -> Steps[list[Item]]:
-    """Return the items that are there, in no order.
+    """Return the items that exist, in no particular order.
 
     Args:
-        table: where they are.
-        keys: theirs, each once.
-        request: makes the ``BatchGetItem`` for at most a hundred of them.
+        table: name of the table.
+        keys: keys of the items, each once.
+        request: builds the ``BatchGetItem`` for up to 100 keys.
 
     Raises:
-        ThrottledError: DynamoDB left some out, ten times in a row.
+        ThrottledError: DynamoDB left keys out ten times in a row.
     """
     items: list[Item] = []
     for start in range(0, len(keys), MAX_KEYS):

@@ -1,10 +1,10 @@
-"""The boto3 client: made late, with time-outs and retries that are stated."""
+"""The boto3 clients: created at the first request, with the configured time-outs and retries."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.forking import new_lock, tell_of_forks
@@ -23,14 +23,14 @@ ClientT = TypeVar("ClientT")
 
 
 class Lazy(Generic[ClientT]):
-    """Hands out a client: the one given, or one made at the first call.
+    """Returns a client: the one given, or one that it creates at the first call.
 
-    A process that is forked makes one of its own: replies on a connection that two processes
-    read from are mixed up.
+    A forked process gets a client of its own. Two processes that read from one connection get
+    each other's replies.
 
     Args:
-        make: makes a client.
-        client: a client of the caller's own; its time-outs and retries are the caller's too.
+        make: creates a client.
+        client: a client of the caller, with the caller's time-outs and retries.
     """
 
     def __init__(self, make: Callable[[], ClientT], client: ClientT | None) -> None:
@@ -46,7 +46,7 @@ class Lazy(Generic[ClientT]):
         """Return the client.
 
         Raises:
-            CredentialsError: no region is configured anywhere, or a profile that is not there.
+            CredentialsError: no region is configured, or the AWS profile does not exist.
         """
         if self._client is None:
             with self._lock:
@@ -57,7 +57,7 @@ class Lazy(Generic[ClientT]):
         return self._client
 
     def for_users(self) -> ClientT:
-        """Return it as it is handed to users: it checks the parameters of a call, too.
+        """Return the client for users, which also checks the parameters of each call.
 
         Raises:
             CredentialsError: as for the client itself.
@@ -70,15 +70,15 @@ class Lazy(Generic[ClientT]):
         return self._checking
 
     def after_fork(self) -> None:
-        """Leave the parent's connections alone, and make new ones."""
-        # What is dropped closes its connections, and waits for locks that nobody releases here.
+        """Leave the parent's connections alone, and open new ones."""
+        # A dropped client closes its connections, and would wait for locks of the parent's threads.
         self._inherited += [self._client, self._checking]
         if self._given is not None:
             self._inherited.append(leave_connections(self._given))
         self._client = self._checking = None
 
     def _prepare(self, client: ClientT) -> None:
-        """Do what is to be done with a client before its first request."""
+        """Prepare a client for its first request."""
 
     def _made(self) -> ClientT:
         try:
@@ -88,11 +88,11 @@ class Lazy(Generic[ClientT]):
 
 
 class LazyClient(Lazy["DynamoDBClient"]):
-    """Hands out a client for the tables: the one given, or one made at the first call.
+    """Returns a client for the tables: the one given, or one that it creates at the first call.
 
     Args:
-        config: endpoint, region, time-outs and attempts of a client to be made.
-        client: a client of the caller's own; its time-outs and retries are the caller's too.
+        config: endpoint, region, time-outs and attempts of a new client.
+        client: a client of the caller, with the caller's time-outs and retries.
     """
 
     def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
@@ -103,7 +103,7 @@ class LazyClient(Lazy["DynamoDBClient"]):
 
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
-    """Hands out a client for the tables' streams; see `LazyClient`."""
+    """Returns a client for the tables' streams, as `LazyClient` does for the tables."""
 
     def __init__(self, config: DynamoConfig, client: DynamoDBStreamsClient | None = None) -> None:
         super().__init__(lambda: make_streams_client(config), client)
@@ -113,7 +113,7 @@ class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
 
 
 def client_config(config: DynamoConfig) -> Config:
-    """Return botocore's settings: explicit, because its defaults changed between releases."""
+    """Return botocore's settings, all explicit: its defaults changed between releases."""
     from botocore.config import Config
 
     return Config(
@@ -122,8 +122,8 @@ def client_config(config: DynamoConfig) -> Config:
         max_pool_connections=config.max_pool_connections,
         retries={"mode": "standard", "total_max_attempts": config.max_attempts},
         tcp_keepalive=True,
-        # Every request is built by `requests`, whose tests validate it; here it would cost
-        # each call a tenth of its CPU time.
+        # The tests validate every request that `requests` builds. Doing it here would cost each
+        # call a tenth of its CPU time.
         parameter_validation=False,
     )
 
@@ -131,7 +131,7 @@ def client_config(config: DynamoConfig) -> Config:
 def checking_parameters(client: ClientT) -> ClientT:
     """Return a client that checks the parameters of each call, over the same connections.
 
-    Whatever listens to the events of one hears of the requests of both.
+    Both clients share their event handlers.
     """
     from botocore.validate import ParamValidationDecorator, ParamValidator
 
@@ -146,10 +146,10 @@ def checking_parameters(client: ClientT) -> ClientT:
 
 
 def leave_connections(client: Any) -> object:
-    """Give a client connections of its own in a forked child; return what held the parent's.
+    """Give a client new connections in a forked child; return the pools of the parent's.
 
-    Closing them would do no harm to the parent, but it waits for locks of the pool, which one of
-    the parent's threads may have held when it was forked.
+    Keep the result: closing the pools waits for locks that a thread of the parent may have held
+    during the fork.
     """
     session = client._endpoint.http_session  # noqa: SLF001 - there is no public way
     pools = getattr(session, "_manager", None), getattr(session, "_proxy_managers", None)
@@ -162,25 +162,24 @@ def leave_connections(client: Any) -> object:
 
 
 def region_of(config: DynamoConfig, session: Session) -> str | None:
-    """Return where to connect to: what is configured here, or else for the SDK."""
-    # Lambda sets AWS_REGION, and boto3 reads AWS_DEFAULT_REGION only.
-    return config.region or session.region_name or os.environ.get("AWS_REGION")
+    """Return the region: that of the configuration, of the SDK, or of Lambda."""
+    return config.region or session.region_name or aws_region()
 
 
 def make_client(config: DynamoConfig) -> DynamoDBClient:
-    """Make a client of its own session: the process's default one stays as it is."""
+    """Create a client in a session of its own; boto3's default session does not change."""
     client: DynamoDBClient = _make("dynamodb", config)
     return client
 
 
 def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
-    """Make a client for ``dynamodbstreams``, of its own session."""
+    """Create a client for ``dynamodbstreams`` in a session of its own."""
     client: DynamoDBStreamsClient = _make("dynamodbstreams", config)
     return client
 
 
 def _make(service: str, config: DynamoConfig) -> Any:
-    # boto3 takes most of a cold start: it is loaded when the first request needs it.
+    # boto3 takes most of a cold start, so it is loaded for the first request.
     from boto3.session import Session
 
     session = Session()

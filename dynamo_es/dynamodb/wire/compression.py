@@ -1,4 +1,4 @@
-"""JSON in an attribute of an item: as text, or compressed where that costs less to write."""
+"""Stores JSON in an attribute of an item: as text, or compressed if that costs less to write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 
 MAX_TEXT_BYTES: Final = 32 * 1024 * 1024
-"""What a text may take before compression, unless a user sets another limit."""
+"""Most bytes of a text before compression, unless the user sets another limit."""
 
 _SMALL_WINDOW: Final = 13
 _SMALL: Final = 1 << _SMALL_WINDOW
@@ -16,10 +16,10 @@ _SMALL_MEMORY: Final = 6
 
 
 def compress(text: bytes) -> bytes:
-    """Return text as ``zlib.decompress`` takes it.
+    """Return compressed text, for ``zlib.decompress``.
 
-    Most of what zlib takes for a small text goes into clearing a large window (73 µs for ten
-    events); one no larger than the text loses nothing (26 µs, and the same units).
+    For a small text, zlib spends most of its time clearing a large window (73 µs for ten events).
+    A window no larger than the text loses nothing (26 µs, and the same write units).
     """
     if len(text) > _SMALL:
         return zlib.compress(text)
@@ -30,7 +30,7 @@ def compress(text: bytes) -> bytes:
 
 
 def pack(item: dict[str, Any], name: str, text: bytes) -> int:
-    """Add a text to an item, the cheaper way; return the size of the whole in bytes."""
+    """Add a text to an item, in the cheaper form; return the size of the item in bytes."""
     rest = item_size(item) + len(name)
     units = write_units(rest + len(text))
     if units > 1 and write_units(rest + len(packed := compress(text))) < units:
@@ -41,16 +41,17 @@ def pack(item: dict[str, Any], name: str, text: bytes) -> int:
 
 
 def unpack(attribute: dict[str, Any], most: int = MAX_TEXT_BYTES) -> str | bytes:
-    """Return the text of an attribute in the wire format, as `pack` made it.
+    """Return the text that `pack` stored in an attribute.
 
     Args:
-        attribute: in the wire format.
-        most: bytes that the text may take: a few hundred kilobytes can hold gigabytes.
+        attribute: the attribute, in the wire format.
+        most: most bytes of the text; a few hundred compressed kilobytes can hold gigabytes.
 
     Raises:
-        ValueError: it is not one attribute, not compressed as it says, or larger than ``most``.
-        AttributeError: it is no attribute.
-        TypeError: it is not compressed as it says.
+        ValueError: more than one value, a text larger than ``most``, or bytes that are not
+            compressed.
+        AttributeError: not an attribute.
+        TypeError: a compressed text that is not bytes.
     """
     content: Any
     ((kind, content),) = attribute.items()

@@ -1,4 +1,4 @@
-"""AWS's errors, translated: the one place that knows their codes."""
+"""Translates errors of AWS into errors of this library. No other file knows their codes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from dynamo_es.exceptions import (
     TableNotFoundError,
     ThrottledError,
     UnavailableError,
+    describe_stream,
 )
 from dynamo_es.portable import reduce_error
 
 if TYPE_CHECKING:
-    from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.dynamodb.wire.steps import Item, Request
+    from dynamo_es.values import StreamId
 
 _THROTTLED: Final = frozenset(
     {
@@ -73,12 +75,12 @@ _NOT_SENT: Final = (
     botocore_errors.EndpointConnectionError,
     botocore_errors.ProxyConnectionError,
 )
-"""Failures before a connection stood: the request cannot have been carried out."""
+"""Failures to connect: DynamoDB cannot have carried out the request."""
 
 _SERVER_ERROR: Final = 500
 
 BAD_REPLY: Final = "BadReply"
-"""Our own code of what came in the place of a reply of DynamoDB's."""
+"""The code, of this library, for a reply that DynamoDB did not send to this request."""
 
 _FIRST: Final = frozenset({0})
 
@@ -87,11 +89,11 @@ class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect
     """The condition of a write was not met.
 
     Attributes:
-        items: what stands in the way of each item of the write, in order; None where
-            nothing does, or where the engine did not say.
-        maybe_landed: whether an earlier attempt of the same request may have been carried
-            out, so that what stands in the way may be its own work.
-        refused: which items' conditions were not met, 0-based.
+        items: the stored item at each place of the write, in order; None where the place is
+            empty, or where DynamoDB did not say.
+        maybe_landed: whether an earlier attempt of the same request may have been carried out,
+            so that the stored items may be its own.
+        refused: the items whose conditions were not met, 0-based.
     """
 
     __reduce__ = reduce_error
@@ -119,8 +121,17 @@ class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, 
         self.error = error
 
 
+def subject_of(request: Request, stream_id: StreamId | None) -> str:
+    """Return the stream and the tables of a request, or the tables alone, for an error."""
+    tables = request.tables
+    if stream_id is None:
+        return ", ".join(tables)
+    kind = "table" if len(tables) == 1 else "tables"
+    return f"stream {describe_stream(stream_id)} in {kind} {', '.join(tables)}"
+
+
 def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
-    """Return the refused condition that an error of botocore reports; None if it is another."""
+    """Return the refused condition that botocore reports; None for any other error."""
     if not isinstance(error, botocore_errors.ClientError):
         return None
     code = error.response["Error"]["Code"]
@@ -142,15 +153,21 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
 
 
 def came_as_reply(error: Exception) -> bool:
-    """Whether an error is what botocore raises for a reply or its absence.
+    """Whether botocore raises an error for a reply, or for a reply that did not come.
 
-    Anything else went wrong in reading a reply, so what was sent may have been carried out.
+    Any other error is a failure to read a reply, so the request may have been carried out.
     """
     return isinstance(error, botocore_errors.ClientError | botocore_errors.BotoCoreError)
 
 
 def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
-    """Return the error of a reply that is about something else than what was asked for."""
+    """Return the error for a reply to another request.
+
+    Args:
+        operation: API operation that was sent.
+        subject: stream or table of the request.
+        other: what the reply is about.
+    """
     return UnavailableError(
         operation,
         BAD_REPLY,
@@ -160,13 +177,13 @@ def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
 
 
 def unreadable_reply(error: Exception, operation: str, subject: str) -> UnavailableError:
-    """Return the error of a reply that botocore failed to read."""
+    """Return the error for a reply that botocore failed to read."""
     detail = f"the reply cannot be read ({type(error).__name__}: {error})."
     return UnavailableError(operation, BAD_REPLY, detail, subject)
 
 
 def worth_retrying(error: Exception) -> bool:
-    """Whether a failure is one that botocore does not retry, and that goes away by itself."""
+    """Whether a failure is a conflict, which passes and which botocore does not retry."""
     if not isinstance(error, botocore_errors.ClientError):
         return False
     if error.response["Error"]["Code"] in _CONTENTION:
@@ -176,11 +193,11 @@ def worth_retrying(error: Exception) -> bool:
 
 
 def may_have_landed(error: BaseException | None, status: int | None) -> bool:
-    """Whether the request of a failed attempt may have been carried out all the same.
+    """Whether DynamoDB may have carried out the request of a failed attempt.
 
     Args:
-        error: what the client saw; None when a reply came.
-        status: HTTP status of the reply, if one came.
+        error: the client's error; None after a reply.
+        status: HTTP status of the reply; None without one.
     """
     if error is not None:
         return not isinstance(error, _NOT_SENT)
@@ -188,12 +205,12 @@ def may_have_landed(error: BaseException | None, status: int | None) -> bool:
 
 
 def translate(error: Exception, operation: str, subject: str = "") -> EventStoreError:
-    """Return the project's error for one of botocore's; attach the cause with ``raise … from``.
+    """Return this library's error for one of botocore's; attach the cause with ``raise … from``.
 
     Args:
-        error: as botocore raised it.
+        error: the error that botocore raised.
         operation: API operation, such as ``PutItem``.
-        subject: stream or table the request was about.
+        subject: stream or table of the request.
     """
     if isinstance(error, EventStoreError):
         return error

@@ -1,7 +1,6 @@
-"""Whether a reply is DynamoDB's, whole, and about what was asked for.
+"""Checks that DynamoDB sent a reply, that it is whole, and that it answers the request.
 
-A proxy's page, a body that was cut, or the reply to another request is no answer: botocore makes
-an empty success of most of them.
+Botocore takes a proxy's page, a cut body or the reply to another request for an empty success.
 """
 
 from __future__ import annotations
@@ -42,24 +41,24 @@ _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateTable": ("TableDescription",),
     "UpdateTimeToLive": ("TimeToLiveSpecification",),
 }
-"""One of these is in every success of the operation. Writes and GetItem may answer ``{}``."""
+"""Members of which every successful reply has one. Writes and GetItem may answer ``{}``."""
 
 
 def flaw_of(
     operation: Any, status: int, body: bytes, parsed: Mapping[str, Any], endpoint: str
 ) -> str | None:
-    """Return why a reply cannot be one of DynamoDB's; None if nothing speaks against it.
+    """Return why DynamoDB cannot have sent a reply; None if it can.
 
-    A checksum proves that it is DynamoDB's and whole. DynamoDB on AWS sends one with every reply,
-    so there it has to be there. DynamoDB Streams and what answers at an endpoint of your own may
-    leave it out; there the content type and the members have to be right.
+    A checksum proves that DynamoDB sent the reply, and that it is whole. DynamoDB on AWS sends a
+    checksum with every reply, so one is required there. DynamoDB Streams and other endpoints may
+    leave it out; then the content type and the members must be right.
 
     Args:
-        operation: botocore's model of what was asked for.
+        operation: botocore's model of the operation.
         status: HTTP status.
-        body: as received.
-        parsed: what botocore made of it.
-        endpoint: URL of what was asked.
+        body: the body as received.
+        parsed: the reply as botocore parsed it.
+        endpoint: URL that the request went to.
     """
     headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     checksum = headers.get(_CHECKSUM)
@@ -84,40 +83,40 @@ def _no_checksum(endpoint: str) -> str | None:
 def _wrong_checksum(checksum: str, body: bytes) -> str | None:
     if checksum.isdecimal() and int(checksum) == crc32(body):
         return None
-    return "its checksum is another one, so it was cut or changed on its way"
+    return "its checksum does not match, so the reply was cut or changed on its way"
 
 
 def _flaw_of_members(operation: str, body: bytes, parsed: Mapping[str, Any]) -> str | None:
     if len(parsed) == 1 and body != _EMPTY and body.strip() != _EMPTY:
-        # Its metadata alone: no member of this operation's reply.
+        # Only metadata: no member of this operation's reply.
         return f"it is not the JSON of a reply to {operation}"
     expected = _MEMBERS.get(operation)
     if expected is not None and not any(member in parsed for member in expected):
-        return f"it lacks what a reply to {operation} has ({' or '.join(expected)})"
+        return f"it lacks {' or '.join(expected)}, which every reply to {operation} has"
     return None
 
 
 def _flaw_of_error(status: int, parsed: Mapping[str, Any]) -> str | None:
     if status >= _SERVER_ERROR:
-        return None  # an error in any case, and one that leaves the outcome open
+        return None  # an error in any case, which leaves the outcome open
     code = parsed.get("Error", {}).get("Code")
-    # Without a code in the body, botocore takes the status for one.
+    # Without a code in the body, botocore uses the status as the code.
     if not code or code == str(status):
-        return "it has no error code of DynamoDB's"
+        return "it has no error code"
     return None
 
 
 @lru_cache(maxsize=64)
 def _is_table_endpoint_of_aws(endpoint: str) -> bool:
     host = urlsplit(endpoint).hostname or ""
-    # That streams are read with a checksum, too, is nowhere promised.
+    # AWS promises no checksum for DynamoDB Streams.
     return "streams" not in host and ("amazonaws" in host or host.endswith(".api.aws"))
 
 
 def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
-    """Return what a reply to a read is about, if it is not what was asked for; else None.
+    """Return what a reply to a read is about, if it answers another request; else None.
 
-    Also a page that is to be followed by itself, which would never end.
+    A page that names itself as the next one is such a reply, too: it would never end.
     """
     operation, params = request
     if operation == "get_item":
@@ -127,7 +126,7 @@ def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
         return _unasked(params["RequestItems"], response.get("Responses", {}))
     after = response.get("LastEvaluatedKey")
     if after is not None and after == params.get("ExclusiveStartKey"):
-        return f"the page after {_text(after)}, which it says is followed by itself"
+        return f"the page after {_text(after)}, and names itself as the next page"
     if operation == "query" and "KeyConditionExpression" in params:
         name, value = _partition(params)
         return _first_other({name: value}, response.get("Items", ()))
@@ -137,12 +136,12 @@ def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
 def misdirected_refusal(
     request: Request, items: Iterable[Mapping[str, Any] | None], keys: Mapping[str, Sequence[str]]
 ) -> str | None:
-    """Return what stands in the way of a write, if it is not where the write goes; else None.
+    """Return what a refusal is about, if its items are not those of the write; else None.
 
     Args:
         request: the write that was refused.
-        items: what stands in the way of each of its items, in order.
-        keys: names of the key attributes, by table; other tables are not looked at.
+        items: the stored item at each place of the write, in order; None where it is empty.
+        keys: names of the key attributes, by table; other tables are not checked.
     """
     for write, item in zip(_writes(request), items, strict=False):
         if item and write.get("TableName") in keys:
@@ -184,7 +183,7 @@ def _unasked(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
         names = list(keys[0])
         wanted = {_identity(key, names) for key in keys}
         for item in items:
-            # Without its whole key in the projection, the part that is there has to be asked for.
+            # Without the whole key in the projection, compare the part that is there.
             there = [name for name in names if name in item]
             those = wanted if there == names else {_identity(key, there) for key in keys}
             if _identity(item, there) not in those:

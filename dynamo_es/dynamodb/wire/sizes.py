@@ -1,4 +1,4 @@
-"""What DynamoDB counts: bytes of an item, units of a request.
+"""Calculates what DynamoDB charges for: the bytes of an item, the units of a request.
 
 Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
 write operations"; checked against the capacity that dynoxide reports.
@@ -16,18 +16,18 @@ WRITE_UNIT_BYTES: Final = 1024
 READ_UNIT_BYTES: Final = 4096
 MAX_ITEM_BYTES: Final = 400 * 1024
 SAFE_ITEM_BYTES: Final = MAX_ITEM_BYTES - 1024
-"""What an item may have here: a margin for what the published size rules leave open."""
+"""Most bytes of an item here: a margin for cases that the published size rules leave open."""
 MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 MAX_TRANSACTION_ITEMS: Final = 100
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the bytes DynamoDB counts for an item in its wire format (``{"S": …}``)."""
+    """Return the bytes that DynamoDB counts for an item in the wire format (``{"S": …}``)."""
     size = 0
     for name, value in item.items():
         size += text_size(name)
         ((kind, content),) = value.items()
-        # The kinds that nearly all attributes have, first: every append is priced.
+        # The most common kinds first: every append calculates its size.
         if kind == "S":
             size += text_size(content)
         elif kind == "N":
@@ -38,7 +38,7 @@ def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 def value_size(value: Mapping[str, Any]) -> int:
-    """Return the bytes DynamoDB counts for one attribute's value, without its name."""
+    """Return the bytes that DynamoDB counts for an attribute's value, without its name."""
     ((kind, content),) = value.items()
     match kind:
         case "S":
@@ -65,19 +65,19 @@ def text_size(text: str) -> int:
 
 
 def write_units(size: int, *, transactional: bool = False) -> int:
-    """Return the write units of putting an item of ``size`` bytes: one per KB, begun."""
+    """Return the write units of an item of ``size`` bytes: one per KB, rounded up."""
     units = max(1, -(-size // WRITE_UNIT_BYTES))
     return units * 2 if transactional else units
 
 
 def read_units(size: int) -> float:
-    """Return the read units of reading ``size`` bytes consistently: one per 4 KB, begun."""
+    """Return the read units of a consistent read of ``size`` bytes: one per 4 KB, rounded up."""
     return max(1, -(-size // READ_UNIT_BYTES))
 
 
 def _number_size(text: str) -> int:
-    # A byte for two significant digits, and one more. Zeros at both ends are free. The digits
-    # before the point and after it are counted apart; a sign takes a byte.
+    # One byte per two significant digits, and one more. Zeros at both ends are free. Digits before
+    # and after the point count separately; a minus sign takes a byte.
     if text.isdigit():
         return 1 + (len(text.strip("0")) + 1) // 2
     value = Decimal(text)

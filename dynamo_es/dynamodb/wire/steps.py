@@ -1,7 +1,7 @@
-"""What an algorithm yields: a request, or a pause. Any driver can run it.
+"""The steps of an algorithm: it yields requests and pauses, and a driver carries them out.
 
-An algorithm is a generator that yields a `Request` and is sent the reply: the blocking gateway
-drives it, a step machine of a test, an asyncio client.
+An algorithm is a generator that yields a `Request` and is sent the reply. The blocking gateway
+drives it; so do a step machine in a test and an asyncio client.
 """
 
 from __future__ import annotations
@@ -26,13 +26,30 @@ class Request(NamedTuple):
     operation: str
     params: dict[str, Any]
 
+    @property
+    def api_name(self) -> str:
+        """Name of the API operation, such as ``PutItem``."""
+        return "".join(word.capitalize() for word in self.operation.split("_"))
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that the request reads or writes, each once."""
+        params = self.params
+        if "TransactItems" in params:
+            writes = [write for entry in params["TransactItems"] for write in entry.values()]
+            return list(dict.fromkeys(str(write.get("TableName", "")) for write in writes))
+        if "RequestItems" in params:
+            return list(params["RequestItems"])
+        return [str(params["TableName"])] if "TableName" in params else []
+
 
 class Pause(NamedTuple):
-    """A wait before the next try: the driver owns the clock and the deadline.
+    """A wait before the next try; the driver has the clock and the deadline.
 
     Attributes:
-        attempt: how many tries there were so far, 1 or more.
-        throttled: whether DynamoDB left a part of the request undone; else a race was lost.
+        attempt: tries so far, 1 or more.
+        throttled: True if DynamoDB left a part of the request undone; False if another writer
+            was faster.
     """
 
     attempt: int

@@ -1,4 +1,4 @@
-"""Attribute values as DynamoDB's API takes them: ``{"S": "text"}``, ``{"N": "12"}`` and so on."""
+"""Checks attribute values in DynamoDB's wire format: ``{"S": "text"}``, ``{"N": "12"}``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 _DEPTH: Final = 32
-"""Levels of lists and maps that DynamoDB takes."""
+"""Levels of lists and maps that DynamoDB accepts."""
 _DIGITS: Final = 38
-_KINDS: Final = '{"S": "text"}, {"N": "12"} or another of its kinds'
+_KINDS: Final = '{"S": "text"}, {"N": "12"} or another kind of value'
 
 
 class NotWireError(ValueError):
-    """A parameter that DynamoDB's API would not take; the message is the rest of a sentence."""
+    """A parameter that DynamoDB's API refuses; the message is the rest of a sentence."""
 
 
 def check_attributes(name: str, attributes: Any) -> None:
-    """Raise `NotWireError` unless it is a dict of values by the names of their attributes.
+    """Raise `NotWireError` unless it is a dict of attribute values by name.
 
     The message names the attribute and never quotes its value.
 
@@ -25,10 +25,10 @@ def check_attributes(name: str, attributes: Any) -> None:
         attributes: its value.
     """
     if not isinstance(attributes, dict) or not attributes:
-        raise NotWireError(f"has {name} that is no dict of attributes, or an empty one.")
+        raise NotWireError(f"has {name} that is not a dict of attributes, or is empty.")
     for attribute, value in attributes.items():
         if not isinstance(attribute, str) or not attribute:
-            raise NotWireError(f"has an attribute in {name} whose name is no text, or empty.")
+            raise NotWireError(f"has an attribute in {name} whose name is not text, or is empty.")
         _check_value(f"{name}[{attribute!r:.80}]", value, 0)
 
 
@@ -36,7 +36,7 @@ def _check_value(path: str, value: Any, depth: int) -> None:
     if depth > _DEPTH:
         raise NotWireError(f"has {path}, which is nested deeper than {_DEPTH} levels.")
     if not isinstance(value, dict) or len(value) != 1:
-        raise NotWireError(f"has {path} that is no attribute value: write {_KINDS}.")
+        raise NotWireError(f"has {path} that is not an attribute value: write {_KINDS}.")
     ((kind, content),) = value.items()
     if kind == "L":
         _check_list(path, content, depth + 1)
@@ -50,27 +50,27 @@ def _check_value(path: str, value: Any, depth: int) -> None:
 
 def _check_list(path: str, content: Any, depth: int) -> None:
     if not isinstance(content, list | tuple):
-        raise NotWireError(f"has {path} that is no list of attribute values.")
+        raise NotWireError(f"has {path} that is not a list of attribute values.")
     for index, entry in enumerate(content):
         _check_value(f"{path}[{index}]", entry, depth)
 
 
 def _check_map(path: str, content: Any, depth: int) -> None:
     if not isinstance(content, dict):
-        raise NotWireError(f"has {path} that is no map of attribute values.")
+        raise NotWireError(f"has {path} that is not a map of attribute values.")
     for key, entry in content.items():
         if not isinstance(key, str) or not key:
-            raise NotWireError(f"has {path} with a key that is no text, or empty.")
+            raise NotWireError(f"has {path} with a key that is not text, or is empty.")
         _check_value(f"{path}[{key!r:.80}]", entry, depth)
 
 
 def _check_set(path: str, kind: str, content: Any) -> None:
     if not isinstance(content, list | tuple | set | frozenset) or not content:
-        raise NotWireError(f"has {path} that is no set, or an empty one.")
+        raise NotWireError(f"has {path} that is not a set, or is empty.")
     for entry in content:
         _check_scalar(path, kind[0], entry)
     if len(set(map(bytes, content) if kind == "BS" else content)) < len(content):
-        raise NotWireError(f"has {path}, a set with an entry twice.")
+        raise NotWireError(f"has {path}, a set that has an entry twice.")
 
 
 def _check_scalar(path: str, kind: Any, content: Any) -> None:
@@ -88,7 +88,7 @@ def _check_scalar(path: str, kind: Any, content: Any) -> None:
         raise NotWireError(f"has {path} of the kind {kind!r:.20}: write {_KINDS}.")
     if not sound:
         hint = ": write the number as text" if kind == "N" else ""
-        raise NotWireError(f"has {path} whose value is none of the kind {kind}{hint}.")
+        raise NotWireError(f"has {path} whose value is not of the kind {kind}{hint}.")
 
 
 def _is_unicode(text: str) -> bool:

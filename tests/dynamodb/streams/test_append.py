@@ -16,9 +16,9 @@ from dynamo_es.exceptions import (
 from tests.bdd import an_event, events
 from tests.dynamodb.machine import (
     DONE,
-    LIFE,
+    GENERATION,
     NEW,
-    NEXT_LIFE,
+    NEXT_GENERATION,
     OTHERS,
     RANGE,
     READ_HEAD,
@@ -73,10 +73,10 @@ def test_a_remembered_head_that_is_not_the_expected_one_is_read_again():
     )
 
 
-def test_a_creation_is_one_put_of_a_new_life():
+def test_a_creation_is_one_put_of_a_new_generation():
     stream = a_stream()
-    play(append(stream, 0), (put(a_commit(NEW, 1, NEXT_LIFE)), DONE))
-    assert head_of(stream) == at(2, NEXT_LIFE)
+    play(append(stream, 0), (put(a_commit(NEW, 1, NEXT_GENERATION)), DONE))
+    assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
 @pytest.mark.parametrize("versioning", [ANY_VERSION, NO_VERSIONING])
@@ -85,9 +85,9 @@ def test_at_the_head_of_nothing_it_creates(versioning):
     play(
         append(stream, versioning),
         *reading_head(),
-        (put(a_commit(NEW, 1, NEXT_LIFE, versionless=versionless)), DONE),
+        (put(a_commit(NEW, 1, NEXT_GENERATION, versionless=versionless)), DONE),
     )
-    assert head_of(stream) == at(2, NEXT_LIFE, versionless=versionless)
+    assert head_of(stream) == at(2, NEXT_GENERATION, versionless=versionless)
 
 
 def test_without_versions_it_goes_on_behind_the_hidden_sequence():
@@ -161,35 +161,35 @@ def test_events_that_are_stored_further_down_are_a_success():
 
 def test_a_creation_over_a_fence_is_numbered_above_it():
     # Of a process whose clock is ahead: usually the fence is below now, and not in the way.
-    ahead = NEXT_LIFE + 60_000_000
+    ahead = NEXT_GENERATION + 60_000_000
     stream = a_stream()
     play(
         append(stream, 0),
-        (put(a_commit(NEW, 1, NEXT_LIFE)), refused(a_fence(1, ahead))),
+        (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(a_fence(1, ahead))),
         (put(a_commit(NEW, 1, ahead + 1)), DONE),
     )
     assert head_of(stream) == at(2, ahead + 1)
 
 
 def test_a_creation_that_meets_fence_after_fence_takes_its_time():
-    lives = [NEXT_LIFE + 60_000_000 * n for n in range(4)]
+    generations = [NEXT_GENERATION + 60_000_000 * n for n in range(4)]
     stream = a_stream()
     play(
         append(stream, 0),
-        (put(a_commit(NEW, 1, lives[0])), refused(a_fence(1, lives[1]))),
-        (put(a_commit(NEW, 1, lives[1] + 1)), refused(a_fence(1, lives[2]))),
+        (put(a_commit(NEW, 1, generations[0])), refused(a_fence(1, generations[1]))),
+        (put(a_commit(NEW, 1, generations[1] + 1)), refused(a_fence(1, generations[2]))),
         (Pause(2), DONE),
-        (put(a_commit(NEW, 1, lives[2] + 1)), refused(a_fence(1, lives[3]))),
+        (put(a_commit(NEW, 1, generations[2] + 1)), refused(a_fence(1, generations[3]))),
         (Pause(3), DONE),
-        (put(a_commit(NEW, 1, lives[3] + 1)), DONE),
+        (put(a_commit(NEW, 1, generations[3] + 1)), DONE),
     )
 
 
 @pytest.mark.parametrize(
     ("above", "actual"),
-    [([], 0), ([a_fence(4)], 0), ([a_fence(4), a_commit(OTHERS, 1, NEXT_LIFE)], 2)],
+    [([], 0), ([a_fence(4)], 0), ([a_fence(4), a_commit(OTHERS, 1, NEXT_GENERATION)], 2)],
 )
-def test_an_append_to_a_life_that_is_over_says_so(above, actual):
+def test_an_append_to_a_generation_that_is_over_says_so(above, actual):
     stream = a_stream(at(3))
     with pytest.raises(ConcurrentStreamWriteError) as caught:
         play(
@@ -199,16 +199,16 @@ def test_an_append_to_a_life_that_is_over_says_so(above, actual):
         )
     assert (caught.value.expected, caught.value.actual) == (3, actual)
     assert "was deleted (and maybe created again) since the caller last saw" in str(caught.value)
-    assert head_of(stream) == (at(2, NEXT_LIFE) if actual else None)
+    assert head_of(stream) == (at(2, NEXT_GENERATION) if actual else None)
 
 
-def test_a_later_life_of_the_same_version_is_another_stream():
+def test_a_later_generation_of_the_same_version_is_another_stream():
     stream = a_stream(at(2))
     with pytest.raises(ConcurrentStreamWriteError, match="of an earlier generation") as caught:
         play(
             append(stream, 2),
             (put(a_commit(NEW, 3)), refused(a_fence(3))),
-            *reading_head(a_fence(3), a_commit(OTHERS, 1, NEXT_LIFE)),
+            *reading_head(a_fence(3), a_commit(OTHERS, 1, NEXT_GENERATION)),
         )
     assert caught.value.actual == 2
 
@@ -221,7 +221,7 @@ def test_a_creation_of_what_is_there_is_a_conflict():
     with pytest.raises(ConcurrentStreamWriteError) as caught:
         play(
             append(stream, 0),
-            (put(a_commit(NEW, 1, NEXT_LIFE)), refused(there)),
+            (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(there)),
             *reading_head(a_commit(events(STREAM, 1), 3)),
         )
     assert (caught.value.expected, caught.value.actual) == (0, 3)
@@ -229,37 +229,41 @@ def test_a_creation_of_what_is_there_is_a_conflict():
 
 
 def test_a_creation_of_what_these_events_created_is_a_success():
-    # A Lambda that ran twice: another life's number, the same events.
+    # A Lambda that ran twice: another generation's number, the same events.
     there = a_commit(NEW, 1)
     play(
         append(a_stream(), 0),
-        (put(a_commit(NEW, 1, NEXT_LIFE)), refused(there)),
+        (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(there)),
         *reading_head(there),
     )
 
 
 def test_leavings_of_a_deletion_are_cleared_and_the_creation_is_put_again():
-    low, high, closing = a_commit(OTHERS, 1), a_commit(events(STREAM, 2), 3), a_fence(5, LIFE, None)
+    low, high, closing = (
+        a_commit(OTHERS, 1),
+        a_commit(events(STREAM, 2), 3),
+        a_fence(5, GENERATION, None),
+    )
     stream = a_stream()
     play(
         append(stream, 0),
-        (put(a_commit(NEW, 1, NEXT_LIFE)), refused(low)),
+        (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(low)),
         *reading_head(closing, high, low),
         (SURVEY, page(*map(outline, (closing, high, low)))),
         (fence_over(high), DONE),
         (fence_over(low), DONE),
         (expire(5), DONE),
-        (put(a_commit(NEW, 1, NEXT_LIFE)), DONE),
+        (put(a_commit(NEW, 1, NEXT_GENERATION)), DONE),
     )
-    assert head_of(stream) == at(2, NEXT_LIFE)
+    assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
 def test_leavings_of_a_clock_that_was_ahead_are_numbered_above_too():
-    ahead = NEXT_LIFE + 60_000_000
+    ahead = NEXT_GENERATION + 60_000_000
     low, closing = a_commit(OTHERS, 1, ahead), a_fence(3, ahead, None)
     play(
         append(a_stream(), 0),
-        (put(a_commit(NEW, 1, NEXT_LIFE)), refused(low)),
+        (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(low)),
         *reading_head(closing, low),
         (SURVEY, page(outline(closing), outline(low))),
         (fence_over(low), DONE),
@@ -272,7 +276,7 @@ def test_a_read_that_fails_after_a_certain_refusal_is_a_failure_and_no_riddle():
     with pytest.raises(ServiceError) as caught:
         play(
             append(a_stream(), 0),
-            (put(a_commit(NEW, 1, NEXT_LIFE)), refused(a_commit(OTHERS, 1))),
+            (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(a_commit(OTHERS, 1))),
             (READ_HEAD, timed_out()),
         )
     assert caught.value.operation == "Query"

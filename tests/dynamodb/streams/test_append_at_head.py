@@ -14,9 +14,9 @@ from dynamo_es.exceptions import (
 from tests.bdd import events
 from tests.dynamodb.machine import (
     DONE,
-    LAST_LIFE,
+    LAST_GENERATION,
     NEW,
-    NEXT_LIFE,
+    NEXT_GENERATION,
     OTHERS,
     STREAM,
     a_commit,
@@ -34,12 +34,12 @@ from tests.dynamodb.machine import (
 BOTH = pytest.mark.parametrize("versioning", [ANY_VERSION, NO_VERSIONING], ids=repr)
 
 
-def commit(new, version, versioning, *life):
-    return a_commit(new, version, *life, versionless=versioning is NO_VERSIONING)
+def commit(new, version, versioning, *generation):
+    return a_commit(new, version, *generation, versionless=versioning is NO_VERSIONING)
 
 
-def head(version, versioning, *life):
-    return at(version, *life, versionless=versioning is NO_VERSIONING)
+def head(version, versioning, *generation):
+    return at(version, *generation, versionless=versioning is NO_VERSIONING)
 
 
 # Lost races
@@ -75,25 +75,25 @@ def test_every_second_lost_race_it_reads_how_far_the_others_are(versioning):
 
 
 @BOTH
-def test_it_goes_on_in_the_life_that_is_live(versioning):
+def test_it_goes_on_in_the_generation_that_is_live(versioning):
     stream = a_stream(head(3, versioning))
     play(
         append(stream, versioning),
         (put(commit(NEW, 4, versioning)), refused(a_fence(4))),
-        *reading_head(a_fence(4), commit(OTHERS, 1, versioning, NEXT_LIFE)),
-        (put(commit(NEW, 3, versioning, NEXT_LIFE)), DONE),
+        *reading_head(a_fence(4), commit(OTHERS, 1, versioning, NEXT_GENERATION)),
+        (put(commit(NEW, 3, versioning, NEXT_GENERATION)), DONE),
     )
-    assert head_of(stream) == head(4, versioning, NEXT_LIFE)
+    assert head_of(stream) == head(4, versioning, NEXT_GENERATION)
 
 
 @BOTH
-def test_it_begins_a_life_when_none_is_live(versioning):
+def test_it_begins_a_generation_when_none_is_live(versioning):
     play(
         append(a_stream(head(3, versioning)), versioning),
         (put(commit(NEW, 4, versioning)), refused(a_fence(4))),
         *reading_head(a_fence(4), a_fence(1)),
         *reading_head(a_fence(4), a_fence(1)),
-        (put(commit(NEW, 1, versioning, NEXT_LIFE)), DONE),
+        (put(commit(NEW, 1, versioning, NEXT_GENERATION)), DONE),
     )
 
 
@@ -103,7 +103,7 @@ def test_a_creation_that_another_process_won_goes_on_behind_it(versioning):
     play(
         append(a_stream(), versioning),
         *reading_head(),
-        (put(commit(NEW, 1, versioning, NEXT_LIFE)), refused(there)),
+        (put(commit(NEW, 1, versioning, NEXT_GENERATION)), refused(there)),
         *reading_head(there),
         (put(commit(NEW, 3, versioning)), DONE),
     )
@@ -129,7 +129,7 @@ def test_a_creation_with_versions_of_a_stream_without_is_refused():
     with pytest.raises(ExpectedVersionUsedOnVersionlessStream):
         play(
             append(a_stream(), 0),
-            (put(a_commit(NEW, 1, NEXT_LIFE)), refused(there)),
+            (put(a_commit(NEW, 1, NEXT_GENERATION)), refused(there)),
             *reading_head(there),
         )
 
@@ -140,13 +140,13 @@ def test_a_creation_without_versions_of_a_stream_with_them_is_refused():
         play(
             append(a_stream(), NO_VERSIONING),
             *reading_head(),
-            (put(a_commit(NEW, 1, NEXT_LIFE, versionless=True)), refused(there)),
+            (put(a_commit(NEW, 1, NEXT_GENERATION, versionless=True)), refused(there)),
             *reading_head(there),
         )
 
 
-def test_a_next_life_of_another_kind_is_refused_as_mixing():
-    there = a_commit(OTHERS, 1, NEXT_LIFE, versionless=True)
+def test_a_next_generation_of_another_kind_is_refused_as_mixing():
+    there = a_commit(OTHERS, 1, NEXT_GENERATION, versionless=True)
     with pytest.raises(ExpectedVersionUsedOnVersionlessStream):
         play(
             append(a_stream(at(3)), 3),
@@ -156,22 +156,22 @@ def test_a_next_life_of_another_kind_is_refused_as_mixing():
 
 
 @BOTH
-def test_a_life_of_another_kind_that_is_over_is_no_mixing(versioning):
+def test_a_generation_of_another_kind_that_is_over_is_no_mixing(versioning):
     # Another process has deleted it, and created it anew without versions, or with.
-    remembered = at(3, LAST_LIFE, versionless=versioning is not NO_VERSIONING)
+    remembered = at(3, LAST_GENERATION, versionless=versioning is not NO_VERSIONING)
     play(
         append(a_stream(remembered), versioning),
-        *reading_head(a_fence(4, LAST_LIFE), commit(OTHERS, 1, versioning)),
+        *reading_head(a_fence(4, LAST_GENERATION), commit(OTHERS, 1, versioning)),
         (put(commit(NEW, 3, versioning)), DONE),
     )
 
 
 @pytest.mark.parametrize("expected", [2, 3])
-def test_a_version_is_not_refused_because_of_a_life_without_any_that_is_over(expected):
-    remembered = at(expected, LAST_LIFE, versionless=True)
+def test_a_version_is_not_refused_because_of_a_generation_without_any_that_is_over(expected):
+    remembered = at(expected, LAST_GENERATION, versionless=True)
     with pytest.raises(ConcurrentStreamWriteError) as caught:
         play(
             append(a_stream(remembered), expected),
-            *reading_head(a_fence(4, LAST_LIFE), a_commit(events(STREAM, 1), 1)),
+            *reading_head(a_fence(4, LAST_GENERATION), a_commit(events(STREAM, 1), 1)),
         )
     assert caught.value.actual == 1

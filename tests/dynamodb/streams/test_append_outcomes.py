@@ -18,11 +18,11 @@ from dynamo_es.exceptions import (
 from tests.bdd import an_event, events
 from tests.dynamodb.machine import (
     DONE,
+    GENERATION,
     KEY,
-    LAST_LIFE,
-    LIFE,
+    LAST_GENERATION,
     NEW,
-    NEXT_LIFE,
+    NEXT_GENERATION,
     OTHERS,
     RANGE,
     READ_HEAD,
@@ -48,7 +48,7 @@ from tests.dynamodb.machine import (
 )
 
 OURS = a_commit(NEW, 4)
-CREATED = a_commit(NEW, 1, NEXT_LIFE)
+CREATED = a_commit(NEW, 1, NEXT_GENERATION)
 
 
 def look_up(version):
@@ -81,7 +81,7 @@ def test_its_own_commit_is_a_success_however_far_the_stream_has_gone_on():
 
 
 def test_a_stream_that_is_deleted_during_the_search_for_its_own_commit_leaves_it_open():
-    reborn = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+    reborn = a_commit(events(STREAM, 2), 1, NEXT_GENERATION)
     with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append looked"):
         play(
             append(a_stream(at(3)), 3),
@@ -93,7 +93,7 @@ def test_a_stream_that_is_deleted_during_the_search_for_its_own_commit_leaves_it
 
 
 def test_a_stream_that_is_deleted_before_anything_was_put_is_looked_at_again():
-    reborn = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+    reborn = a_commit(events(STREAM, 2), 1, NEXT_GENERATION)
     with pytest.raises(ConcurrentStreamWriteError) as caught:
         play(
             append(a_stream(), 3),
@@ -127,11 +127,11 @@ def test_its_own_creation_in_the_way_is_a_success_if_the_stream_is_alive():
         (put(CREATED), refused(CREATED, maybe_landed=True)),
         *reading_head(CREATED),
     )
-    assert head_of(stream) == at(2, NEXT_LIFE)
+    assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
 def test_anothers_commit_in_the_way_is_a_conflict_all_the_same():
-    # A version is written once in a life: ours is not there, and never will be.
+    # A version is written once in a generation: ours is not there, and never will be.
     with pytest.raises(ConcurrentStreamWriteError) as caught:
         play(
             append(a_stream(at(3)), 3),
@@ -150,7 +150,7 @@ def test_a_fence_in_the_way_leaves_open_whether_it_was_stored_before_the_deletio
     assert caught.value.expected == 3
 
 
-@pytest.mark.parametrize("closed", [NEXT_LIFE, NEXT_LIFE + 1])
+@pytest.mark.parametrize("closed", [NEXT_GENERATION, NEXT_GENERATION + 1])
 def test_a_fence_that_may_be_of_its_own_creation_leaves_it_open(closed):
     with pytest.raises(AppendOutcomeUnknownError, match="the stream was deleted since"):
         play(
@@ -182,7 +182,7 @@ def test_a_refusal_that_shows_nothing_is_looked_up(maybe_landed):
 
 
 def test_a_refusal_of_which_nothing_is_found_any_more_is_no_conflict():
-    with pytest.raises(AppendOutcomeUnknownError, match="what refused it is gone"):
+    with pytest.raises(AppendOutcomeUnknownError, match="the item that refused it is gone"):
         play(append(a_stream(at(3)), 3), (put(OURS), refused(None)), (look_up(4), {}))
 
 
@@ -208,7 +208,7 @@ def test_its_own_creation_found_is_a_success():
         (look_up(1), {"Item": CREATED}),
         *reading_head(CREATED),
     )
-    assert head_of(stream) == at(2, NEXT_LIFE)
+    assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
 def test_anothers_commit_found_is_a_conflict():
@@ -233,23 +233,29 @@ def test_at_the_head_anothers_commit_found_is_gone_behind(versioning):
     )
 
 
-@pytest.mark.parametrize("found", [{}, {"Item": a_fence(4, LAST_LIFE)}], ids=["nothing", "fence"])
+@pytest.mark.parametrize(
+    "found", [{}, {"Item": a_fence(4, LAST_GENERATION)}], ids=["nothing", "fence"]
+)
 @pytest.mark.parametrize("expected", [3, ANY_VERSION])
 def test_nothing_found_proves_nothing_for_it_may_still_be_on_its_way(found, expected):
     with pytest.raises(AppendOutcomeUnknownError, match="it is not stored so far") as caught:
         play(append(a_stream(at(3)), expected), (put(OURS), lost()), (look_up(4), found))
     assert "the append got no reply (PutItem on" in str(caught.value)
     assert caught.value.expected == (3 if expected == 3 else None)
-    advice = "append the same events again" if expected == 3 else "append only what is not there"
+    advice = (
+        "append the same events again"
+        if expected == 3
+        else "append only the events that are missing"
+    )
     assert advice in str(caught.value)
 
 
-def test_a_fence_of_its_own_life_found_leaves_it_open():
+def test_a_fence_of_its_own_generation_found_leaves_it_open():
     with pytest.raises(AppendOutcomeUnknownError, match="the stream was deleted since"):
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), lost()),
-            (look_up(4), {"Item": a_fence(4, LIFE)}),
+            (look_up(4), {"Item": a_fence(4, GENERATION)}),
             *reading_head(a_fence(4), a_fence(1)),
         )
 
@@ -307,7 +313,7 @@ def test_the_upper_part_of_its_own_transaction_in_the_way_is_a_success():
 
 def test_a_creation_that_may_still_land_is_not_put_again_under_another_number():
     """Else it could be stored, deleted by another process, and stored once more."""
-    low, closing = a_commit(OTHERS, 1, LAST_LIFE), a_fence(3, LAST_LIFE, None)
+    low, closing = a_commit(OTHERS, 1, LAST_GENERATION), a_fence(3, LAST_GENERATION, None)
     with pytest.raises(AppendOutcomeUnknownError):
         play(
             append(a_stream(), 0),
@@ -318,13 +324,13 @@ def test_a_creation_that_may_still_land_is_not_put_again_under_another_number():
 
 
 def test_a_creation_that_was_refused_for_certain_is_put_again_when_leavings_are_cleared():
-    low, closing = a_commit(OTHERS, 1, LAST_LIFE), a_fence(3, LAST_LIFE, None)
+    low, closing = a_commit(OTHERS, 1, LAST_GENERATION), a_fence(3, LAST_GENERATION, None)
     play(
         append(a_stream(), 0),
         (put(CREATED), refused(low)),
         *reading_head(closing, low),
         (SURVEY, page(outline(closing), outline(low))),
         (fence_over(low), DONE),
-        (expire(3, LAST_LIFE), DONE),
+        (expire(3, LAST_GENERATION), DONE),
         (put(CREATED), DONE),
     )

@@ -14,7 +14,7 @@ from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import CommitTooLargeError
 from tests.bdd import an_event
-from tests.dynamodb.machine import LIFE, NEW, STREAM, TABLE, a_commit, a_stream, at
+from tests.dynamodb.machine import GENERATION, NEW, STREAM, TABLE, a_commit, a_stream, at
 
 
 def noise(*sizes):
@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_cut_in_halves_until_it_does(sizes, cuts):
     ]
     version = 3
     for commit, size in zip(found.commits, found.sizes, strict=True):
-        assert (commit.version, commit.generation) == (version + 1, LIFE)
+        assert (commit.version, commit.generation) == (version + 1, GENERATION)
         assert size == item_size(commit.item) <= SAFE_ITEM_BYTES
         version = commit.last
     assert found.head == at(3 + len(new))

@@ -19,8 +19,8 @@ from dynamo_es import (
     ExplicitVersioning,
     StreamId,
 )
-from dynamo_es.dynamodb.streams import cost as pricing
 from dynamo_es.contracts import AppendCost
+from dynamo_es.dynamodb.streams import cost as pricing
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import CommitTooLargeError, InvalidEventError, InvalidStreamIdError

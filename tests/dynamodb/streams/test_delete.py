@@ -1,4 +1,4 @@
-"""Deleting: one fence ends a life, then it is cleared from the top down, whoever else is at it."""
+"""Deleting: one fence ends a generation, then a sweep clears it, however many delete it at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
+    GENERATION,
     KEY,
-    LAST_LIFE,
-    LIFE,
-    NEXT_LIFE,
+    LAST_GENERATION,
+    NEXT_GENERATION,
     STREAM,
     SURVEY,
     TABLE,
@@ -37,7 +37,7 @@ from tests.dynamodb.machine import (
 LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
 ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
-CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, LIFE)
+CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, GENERATION)
 REFUSED = refused()
 
 
@@ -45,7 +45,7 @@ def survey(*items):
     return SURVEY, page(*(outline(item) for item in items))
 
 
-# A life that is live
+# A generation that is live
 
 
 def test_a_stream_is_fenced_behind_its_head_and_cleared_from_the_top_down():
@@ -74,10 +74,10 @@ def test_its_snapshot_goes_first():
     )
 
 
-def test_a_snapshot_of_a_life_before_goes_too():
+def test_a_snapshot_of_a_generation_before_goes_too():
     play(
         delete_stream(a_stream()),
-        survey(a_snapshot_item(a_snapshot(STREAM, 4), LAST_LIFE), LOW),
+        survey(a_snapshot_item(a_snapshot(STREAM, 4), LAST_GENERATION), LOW),
         (close(3), DONE),
         (CLEAR_SNAPSHOT, DONE),
         (fence_over(LOW), DONE),
@@ -113,7 +113,7 @@ def test_the_pages_of_a_long_stream_are_all_read_before_anything_is_written():
 def test_fences_of_lives_before_are_left_as_they_are():
     play(
         delete_stream(a_stream()),
-        survey(a_fence(9, LAST_LIFE), a_fence(5, LAST_LIFE), MIDDLE, LOW),
+        survey(a_fence(9, LAST_GENERATION), a_fence(5, LAST_GENERATION), MIDDLE, LOW),
         (close(5), DONE),
         (CLEAR_SNAPSHOT, REFUSED),
         (fence_over(MIDDLE), DONE),
@@ -123,15 +123,15 @@ def test_fences_of_lives_before_are_left_as_they_are():
 
 
 def test_a_closing_fence_that_never_expired_does_now():
-    # Of a deletion that died just before its last request, and a life that began since.
+    # Of a deletion that died just before its last request, and a generation that began since.
     play(
         delete_stream(a_stream()),
-        survey(a_fence(9, LAST_LIFE, None), MIDDLE, LOW),
+        survey(a_fence(9, LAST_GENERATION, None), MIDDLE, LOW),
         (close(5), DONE),
         (CLEAR_SNAPSHOT, REFUSED),
         (fence_over(MIDDLE), DONE),
         (fence_over(LOW), DONE),
-        (expire(9, LAST_LIFE), DONE),
+        (expire(9, LAST_GENERATION), DONE),
         (expire(5), DONE),
     )
 
@@ -139,7 +139,7 @@ def test_a_closing_fence_that_never_expired_does_now():
 def test_a_closing_fence_that_is_put_over_a_lasting_one_expires_once():
     play(
         delete_stream(a_stream()),
-        survey(a_fence(3, LAST_LIFE, None), LOW),
+        survey(a_fence(3, LAST_GENERATION, None), LOW),
         (close(3), DONE),
         (CLEAR_SNAPSHOT, REFUSED),
         (fence_over(LOW), DONE),
@@ -173,7 +173,7 @@ def test_appends_that_are_faster_again_and_again_are_waited_for_up_to_the_deadli
         survey(MIDDLE, LOW),
         (close(5), REFUSED),
         (Pause(2), DONE),
-        survey(a_fence(7, LIFE, None), a_fence(5), a_fence(3), a_fence(1)),
+        survey(a_fence(7, GENERATION, None), a_fence(5), a_fence(3), a_fence(1)),
         (expire(7), DONE),
     )
 
@@ -190,7 +190,7 @@ def test_a_deletion_that_was_faster_is_helped():
         delete_stream(a_stream()),
         survey(MIDDLE, LOW),
         (close(5), REFUSED),
-        survey(a_fence(5, LIFE, None), a_fence(3), LOW),
+        survey(a_fence(5, GENERATION, None), a_fence(3), LOW),
         (fence_over(LOW), REFUSED),
         (expire(5), REFUSED),
     )
@@ -218,20 +218,20 @@ def test_whatever_another_has_done_already_is_passed_over():
     )
 
 
-def test_a_commit_of_a_later_life_in_a_later_page_is_never_touched():
-    # Between two pages another process finished the deletion, and a new life began.
-    later = a_commit(events(STREAM, 1), 1, NEXT_LIFE)
+def test_a_commit_of_a_later_generation_in_a_later_page_is_never_touched():
+    # Between two pages another process finished the deletion, and a new generation began.
+    later = a_commit(events(STREAM, 1), 1, NEXT_GENERATION)
     play(
         delete_stream(a_stream()),
-        (SURVEY, page(outline(a_fence(7, LIFE, None)), outline(HIGH), more=True)),
+        (SURVEY, page(outline(a_fence(7, GENERATION, None)), outline(HIGH), more=True)),
         (survey_after(HIGH), page(outline(a_fence(3)), outline(later))),
         (fence_over(HIGH), REFUSED),
         (expire(7), DONE),
     )
 
 
-def test_a_commit_of_a_later_life_below_a_live_one_is_never_touched():
-    later = a_commit(events(STREAM, 1), 1, NEXT_LIFE)
+def test_a_commit_of_a_later_generation_below_a_live_one_is_never_touched():
+    later = a_commit(events(STREAM, 1), 1, NEXT_GENERATION)
     play(
         delete_stream(a_stream()),
         (SURVEY, page(outline(HIGH), more=True)),
@@ -241,9 +241,9 @@ def test_a_commit_of_a_later_life_below_a_live_one_is_never_touched():
     )
 
 
-def test_one_deletion_ends_one_life():
-    # Its fence was put and the reply lost; then the creation of the next life cleared the rest.
-    later = a_commit(events(STREAM, 2), 1, NEXT_LIFE)
+def test_one_deletion_ends_one_generation():
+    # Its fence was stored and the reply lost; then the next creation cleared the rest.
+    later = a_commit(events(STREAM, 2), 1, NEXT_GENERATION)
     play(
         delete_stream(a_stream(at(2))),
         survey(LOW),

@@ -17,7 +17,7 @@ from dynamo_es.dynamodb.streams.heads import (
 )
 from dynamo_es.dynamodb.streams.items import Head
 
-LIFE = 1_700_000_000_000_000
+GENERATION = 1_700_000_000_000_000
 
 
 class WallClock:
@@ -38,8 +38,8 @@ def heads(clock):
     return RememberedHeads(3, clock)
 
 
-def at(version, life=LIFE):
-    return Head(life, version, versionless=False)
+def at(version, generation=GENERATION):
+    return Head(generation, version, versionless=False)
 
 
 def test_a_head_is_remembered_until_it_is_forgotten(heads):
@@ -97,7 +97,11 @@ def test_a_memory_without_room_remembers_nothing(clock):
 
 @pytest.mark.parametrize(
     ("older", "newer"),
-    [(at(1), at(2)), (at(9, LIFE), at(1, LIFE + 1)), (at(1, LIFE), at(1, LIFE + 1))],
+    [
+        (at(1), at(2)),
+        (at(9, GENERATION), at(1, GENERATION + 1)),
+        (at(1, GENERATION), at(1, GENERATION + 1)),
+    ],
 )
 def test_an_older_head_never_replaces_a_newer_one(heads, older, newer):
     heads.remember("a", newer)
@@ -105,7 +109,9 @@ def test_an_older_head_never_replaces_a_newer_one(heads, older, newer):
     assert heads.get("a") == newer
 
 
-@pytest.mark.parametrize(("older", "newer"), [(at(1), at(2)), (at(9, LIFE), at(1, LIFE + 1))])
+@pytest.mark.parametrize(
+    ("older", "newer"), [(at(1), at(2)), (at(9, GENERATION), at(1, GENERATION + 1))]
+)
 def test_a_newer_head_replaces_an_older_one(heads, older, newer):
     heads.remember("a", older)
     heads.remember("a", newer)

@@ -37,11 +37,11 @@ from tests.dynamodb import generated
 from tests.dynamodb.generated import STREAM
 
 KEY = "#order#00000000-0000-0000-0000-000000000007"
-LIFE = 1_700_000_000_123_457
+GENERATION = 1_700_000_000_123_457
 AT = datetime(2024, 2, 29, 23, 59, 59, 999_999)  # noqa: DTZ001 - naive UTC is allowed
 
 
-def a_commit(*events, version=1, generation=LIFE, versionless=False, name=None):
+def a_commit(*events, version=1, generation=GENERATION, versionless=False, name=None):
     return commit_item(
         KEY, name, events, version=version, generation=generation, versionless=versionless
     )
@@ -81,27 +81,27 @@ def test_a_commit_of_a_named_stream_without_versions_says_so():
 
 
 def test_a_snapshot():
-    item, size = snapshot_item(KEY, replace(fixed(n=1), version=12), generation=LIFE)
+    item, size = snapshot_item(KEY, replace(fixed(n=1), version=12), generation=GENERATION)
     assert {name: item[name] for name in item if name != "events"} == {
         "stream_key": {"S": KEY},
         "version": {"N": "1000000000000000000"},
-        "generation": {"N": str(LIFE)},
+        "generation": {"N": str(GENERATION)},
         "snapshot_version": {"N": "12"},
     }
     assert size == item_size(item)
     assert is_snapshot(item)
     assert not is_fence(item)
-    assert (version_of(item), generation_of(item)) == (SNAPSHOT_VERSION, LIFE)
+    assert (version_of(item), generation_of(item)) == (SNAPSHOT_VERSION, GENERATION)
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_700_604_800])
 def test_a_fence_expires_only_if_it_may(expires_at):
-    item = fence_item(KEY, version=4, closed=LIFE, expires_at=expires_at)
-    lasting = {"stream_key": {"S": KEY}, "version": {"N": "4"}, "closed": {"N": str(LIFE)}}
+    item = fence_item(KEY, version=4, closed=GENERATION, expires_at=expires_at)
+    lasting = {"stream_key": {"S": KEY}, "version": {"N": "4"}, "closed": {"N": str(GENERATION)}}
     assert item == lasting | ({"expires_at": {"N": "1700604800"}} if expires_at else {})
     assert is_fence(item)
     assert not is_snapshot(item)
-    assert (version_of(item), generation_of(item)) == (4, LIFE)
+    assert (version_of(item), generation_of(item)) == (4, GENERATION)
 
 
 @pytest.mark.parametrize("versionless", [False, True])
@@ -109,8 +109,8 @@ def test_a_commit_is_read_with_its_head(versionless):
     events = [replace(fixed(), uuid=UUID(int=n)) for n in range(3)]
     item, _ = a_commit(*events, version=5, versionless=versionless)
     commit = read_commit(item)
-    assert commit.head == Head(LIFE, 7, versionless)
-    assert commit == (5, 7, LIFE, versionless, item)
+    assert commit.head == Head(GENERATION, 7, versionless)
+    assert commit == (5, 7, GENERATION, versionless, item)
     assert event_uuids(item) == [event.uuid for event in events]
     assert not is_fence(item)
     assert not is_snapshot(item)
@@ -134,7 +134,7 @@ def test_events_come_back_as_they_were(events, version):
 @given(generated.events(), st.integers(1, 10**17))
 def test_a_snapshot_comes_back_as_it_was(event, version):
     snapshot = replace(event, version=version)
-    item, size = snapshot_item(KEY, snapshot, generation=LIFE)
+    item, size = snapshot_item(KEY, snapshot, generation=GENERATION)
     assert_same(decode_events(item, STREAM, version), [snapshot])
     assert size == item_size(item)
 
@@ -292,7 +292,7 @@ def test_a_uuid_that_is_no_text_is_an_error_of_the_item(uuid):
 def test_a_commit_that_this_release_did_not_write_is_an_error_of_the_item(attribute, value):
     with pytest.raises(StoredItemError, match=f"its {attribute} is not") as caught:
         read_commit(stored(**{attribute: value}))
-    assert "Upgrade, or restore it" in str(caught.value)
+    assert "upgrade; if it was changed by hand, restore it" in str(caught.value)
     assert "secret" not in caught.value.reason
 
 

@@ -12,11 +12,11 @@ from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
 from tests.bdd import a_snapshot, an_event, assert_same, events, numbered
 from tests.dynamodb.machine import (
+    GENERATION,
     KEY,
-    LAST_LIFE,
-    LIFE,
+    LAST_GENERATION,
     LOAD,
-    NEXT_LIFE,
+    NEXT_GENERATION,
     READ_HEAD,
     STREAM,
     TABLE,
@@ -39,8 +39,8 @@ ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot(STREAM, 4)
 
 
-def snapshot_at(version, life=LIFE):
-    return a_snapshot_item(a_snapshot(STREAM, version), life)
+def snapshot_at(version, generation=GENERATION):
+    return a_snapshot_item(a_snapshot(STREAM, version), generation)
 
 
 def next_page(last, *, below=None):
@@ -61,7 +61,9 @@ def test_the_newest_commit_is_one_read_and_its_head_is_remembered():
     assert head_of(stream) == at(6)
 
 
-@pytest.mark.parametrize("items", [(), (a_fence(3), a_fence(1)), (a_fence(7, LIFE, None), *ALL)])
+@pytest.mark.parametrize(
+    "items", [(), (a_fence(3), a_fence(1)), (a_fence(7, GENERATION, None), *ALL)]
+)
 def test_without_a_live_commit_there_is_no_stream_and_nothing_is_remembered(items):
     stream = a_stream(at(6))
     assert play(newest_commit(stream), *reading_head(*items)) is None
@@ -69,11 +71,11 @@ def test_without_a_live_commit_there_is_no_stream_and_nothing_is_remembered(item
 
 
 def test_the_newest_commit_is_looked_for_below_fences_of_lives_before():
-    there = a_commit(EVENTS[:2], 1, NEXT_LIFE)
+    there = a_commit(EVENTS[:2], 1, NEXT_GENERATION)
     stream = a_stream()
     commit = play(newest_commit(stream), *reading_head(a_fence(7), a_fence(5), a_fence(3), there))
     assert commit == read_commit(there)
-    assert head_of(stream) == at(2, NEXT_LIFE)
+    assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
 def test_leavings_below_a_fence_are_not_taken_for_alive_however_many_pages():
@@ -81,7 +83,7 @@ def test_leavings_below_a_fence_are_not_taken_for_alive_however_many_pages():
     assert (
         play(
             newest_commit(a_stream()),
-            (READ_HEAD, page(a_fence(7, LIFE, None), more=True)),
+            (READ_HEAD, page(a_fence(7, GENERATION, None), more=True)),
             (rest, page(a_fence(5), more=True)),
             (next_page(a_fence(5), below=SNAPSHOT_VERSION), page(MIDDLE, LOW)),
         )
@@ -157,31 +159,31 @@ def test_the_name_of_the_stream_comes_from_any_commit_that_has_it():
 
 
 def test_fences_of_lives_before_are_passed_over_wherever_they_are():
-    fences = [a_fence(version, LAST_LIFE) for version in (9, 7, 6, 4, 2)]
+    fences = [a_fence(version, LAST_GENERATION) for version in (9, 7, 6, 4, 2)]
     items = [*fences[:2], HIGH, fences[2], MIDDLE, fences[3], LOW]
     items.sort(key=lambda item: -int(item["version"]["N"]))
     found = play(load(a_stream(), None, None), (LOAD, page(*items)))
     assert_same(found, EVENTS)
 
 
-def test_leavings_of_a_life_before_are_passed_over():
+def test_leavings_of_a_generation_before_are_passed_over():
     # Their commits were cut elsewhere.
-    high, low = (a_commit(events(STREAM, 1), version, LAST_LIFE) for version in (4, 2))
+    high, low = (a_commit(events(STREAM, 1), version, LAST_GENERATION) for version in (4, 2))
     found = play(load(a_stream(), None, None), (LOAD, page(HIGH, high, MIDDLE, low, LOW)))
     assert_same(found, EVENTS)
 
 
-def test_leavings_on_top_end_the_reading_for_no_life_begins_below_them():
-    leaving = a_commit(events(STREAM, 1), 7, LAST_LIFE)
-    items = [a_fence(8, LAST_LIFE, None), leaving, *ALL]
+def test_leavings_on_top_end_the_reading_for_no_generation_begins_below_them():
+    leaving = a_commit(events(STREAM, 1), 7, LAST_GENERATION)
+    items = [a_fence(8, LAST_GENERATION, None), leaving, *ALL]
     assert play(load(a_stream(), None, None), (LOAD, page(*items))) == []
 
 
 @pytest.mark.parametrize("start", [None, 1, 3])
-def test_what_is_below_the_fence_of_its_life_is_gone(start):
+def test_what_is_below_the_fence_of_its_generation_is_gone(start):
     stream = a_stream(at(6))
     query = LOAD if start is None else ranging()
-    items = [a_fence(7, LIFE, None), *ALL]
+    items = [a_fence(7, GENERATION, None), *ALL]
     assert play(load(stream, start, None), (query, page(*items))) == []
     assert head_of(stream) is None
 
@@ -190,7 +192,7 @@ def test_what_is_below_the_fence_of_its_life_is_gone(start):
 
 
 def test_a_hole_is_read_again_once_for_it_may_have_been_a_deletion():
-    later = a_commit(EVENTS[:2], 1, NEXT_LIFE)
+    later = a_commit(EVENTS[:2], 1, NEXT_GENERATION)
     found = play(
         load(a_stream(), None, None),
         (LOAD, page(HIGH, more=True)),
@@ -209,8 +211,8 @@ def test_a_hole_is_read_again_once_for_it_may_have_been_a_deletion():
         ([HIGH, a_commit(events(STREAM, 1), 3), LOW], 4),
         ([HIGH, a_commit(events(STREAM, 3), 3), LOW], 4),
         ([HIGH, a_fence(3), LOW], 4),
-        ([HIGH, a_commit(EVENTS[2:4], 3, LAST_LIFE), LOW], 4),
-        ([HIGH, a_commit(EVENTS[2:4], 3, NEXT_LIFE), LOW], 4),
+        ([HIGH, a_commit(EVENTS[2:4], 3, LAST_GENERATION), LOW], 4),
+        ([HIGH, a_commit(EVENTS[2:4], 3, NEXT_GENERATION), LOW], 4),
     ],
 )
 @pytest.mark.parametrize("start", [None, 1])
@@ -259,15 +261,15 @@ def test_a_snapshot_of_the_newest_version_comes_alone():
     assert head_of(stream) == at(6)
 
 
-@pytest.mark.parametrize("life", [LAST_LIFE, NEXT_LIFE])
-def test_a_snapshot_of_another_life_is_ignored(life):
-    found = play(load(a_stream(), None, None), (LOAD, page(snapshot_at(4, life), *ALL)))
+@pytest.mark.parametrize("generation", [LAST_GENERATION, NEXT_GENERATION])
+def test_a_snapshot_of_another_generation_is_ignored(generation):
+    found = play(load(a_stream(), None, None), (LOAD, page(snapshot_at(4, generation), *ALL)))
     assert_same(found, EVENTS)
 
 
 def test_a_snapshot_without_a_stream_is_no_stream():
     assert play(load(a_stream(), None, None), (LOAD, page(snapshot_at(4)))) == []
-    closed = [snapshot_at(4), a_fence(7, LIFE, None), *ALL]
+    closed = [snapshot_at(4), a_fence(7, GENERATION, None), *ALL]
     assert play(load(a_stream(), None, None), (LOAD, page(*closed))) == []
 
 
@@ -286,7 +288,7 @@ def test_a_snapshot_without_a_stream_is_no_stream():
 def test_a_snapshot_that_cannot_be_read_hides_no_event(broken, caplog):
     found = play(load(a_stream(), None, None), (LOAD, page(broken, *ALL)))
     assert_same(found, EVENTS)
-    assert "The snapshot of stream" in caplog.text
+    assert f"Skipped the snapshot of stream {STREAM} (category 'order')" in caplog.text
     assert "secret" not in caplog.text
 
 

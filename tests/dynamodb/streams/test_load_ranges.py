@@ -11,7 +11,7 @@ from dynamo_es.exceptions import StreamGapError
 from tests.bdd import a_snapshot, assert_same, events, numbered
 from tests.dynamodb.machine import (
     KEY,
-    LAST_LIFE,
+    LAST_GENERATION,
     LOAD,
     STREAM,
     TABLE,
@@ -150,7 +150,7 @@ def test_what_is_above_stop_is_skipped_on_the_way_from_the_newest_too():
 
 
 def test_fences_among_what_is_skipped_are_passed_over():
-    fences = [a_fence(version, LAST_LIFE) for version in (60, 54, 52)]
+    fences = [a_fence(version, LAST_GENERATION) for version in (60, 54, 52)]
     found = play(
         load(a_stream(at(200)), 50, 54),
         (ranging(limit=1), page(DOWN[0], more=True)),

@@ -16,7 +16,7 @@ from dynamo_es.exceptions import (
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
-    LAST_LIFE,
+    LAST_GENERATION,
     NEW,
     OTHERS,
     STREAM,
@@ -76,7 +76,7 @@ def test_a_stream_that_is_not_in_the_restored_table_refuses_it_too():
 
 
 def test_a_generation_seen_a_while_ago_is_told_from_the_next_one_of_the_same_length():
-    stream = a_stream(at(4, LAST_LIFE), seen_ago=LONG_AGO)
+    stream = a_stream(at(4, LAST_GENERATION), seen_ago=LONG_AGO)
 
     with pytest.raises(ConcurrentStreamWriteError, match="earlier generation"):
         play(append(stream, 4), *reading_head(a_commit(OTHERS, 3)))

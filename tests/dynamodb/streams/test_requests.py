@@ -17,7 +17,15 @@ from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import read_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.bdd import a_snapshot, an_event, events
-from tests.dynamodb.machine import KEY, LIFE, STREAM, TABLE, a_commit, a_fence, a_snapshot_item
+from tests.dynamodb.machine import (
+    GENERATION,
+    KEY,
+    STREAM,
+    TABLE,
+    a_commit,
+    a_fence,
+    a_snapshot_item,
+)
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire import steps
@@ -32,7 +40,7 @@ PUT_COMMIT = {
     "TableName": "events",
     "Item": COMMIT,
     "ConditionExpression": FREE,
-    "ExpressionAttributeValues": {":generation": {"N": str(LIFE)}},
+    "ExpressionAttributeValues": {":generation": {"N": str(GENERATION)}},
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
 QUERY_DOWN = {
@@ -92,7 +100,7 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
                 " OR (generation = :generation AND snapshot_version < :snapshot_version)"
             ),
             "ExpressionAttributeValues": {
-                ":generation": {"N": str(LIFE)},
+                ":generation": {"N": str(GENERATION)},
                 ":snapshot_version": {"N": "5"},
             },
         },
@@ -104,7 +112,7 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
             "TableName": "events",
             "Item": FENCE,
             "ConditionExpression": FREE,
-            "ExpressionAttributeValues": {":generation": {"N": str(LIFE)}},
+            "ExpressionAttributeValues": {":generation": {"N": str(GENERATION)}},
         },
     ),
     "put a fence over a commit": (
@@ -114,21 +122,21 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
             "TableName": "events",
             "Item": FENCE,
             "ConditionExpression": "generation = :generation",
-            "ExpressionAttributeValues": {":generation": {"N": str(LIFE)}},
+            "ExpressionAttributeValues": {":generation": {"N": str(GENERATION)}},
         },
     ),
     "delete a snapshot": (
-        requests.delete_snapshot(TABLE, KEY, LIFE),
+        requests.delete_snapshot(TABLE, KEY, GENERATION),
         "delete_item",
         {
             "TableName": "events",
             "Key": {"stream_key": {"S": KEY}, "version": {"N": "1000000000000000000"}},
             "ConditionExpression": "generation <= :generation",
-            "ExpressionAttributeValues": {":generation": {"N": str(LIFE)}},
+            "ExpressionAttributeValues": {":generation": {"N": str(GENERATION)}},
         },
     ),
     "expire a fence": (
-        requests.expire_fence(TABLE, KEY, version=3, closed=LIFE, expires_at=1_700_604_800),
+        requests.expire_fence(TABLE, KEY, version=3, closed=GENERATION, expires_at=1_700_604_800),
         "update_item",
         {
             "TableName": "events",
@@ -136,7 +144,7 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
             "UpdateExpression": "SET expires_at = :expires_at",
             "ConditionExpression": "closed = :closed",
             "ExpressionAttributeValues": {
-                ":closed": {"N": str(LIFE)},
+                ":closed": {"N": str(GENERATION)},
                 ":expires_at": {"N": "1700604800"},
             },
         },

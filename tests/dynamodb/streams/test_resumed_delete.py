@@ -11,10 +11,10 @@ from dynamo_es.exceptions import UnavailableError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
+    GENERATION,
     KEY,
-    LAST_LIFE,
-    LIFE,
-    NEXT_LIFE,
+    LAST_GENERATION,
+    NEXT_GENERATION,
     STREAM,
     SURVEY,
     TABLE,
@@ -35,7 +35,7 @@ from tests.dynamodb.machine import (
 LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
 ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
-CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, LIFE)
+CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, GENERATION)
 REFUSED = refused()
 
 
@@ -49,7 +49,7 @@ def survey(*items):
 def test_leavings_are_cleared_and_then_the_closing_fence_expires():
     play(
         delete_stream(a_stream()),
-        survey(a_fence(7, LIFE, None), a_fence(5), MIDDLE, LOW),
+        survey(a_fence(7, GENERATION, None), a_fence(5), MIDDLE, LOW),
         (fence_over(MIDDLE), DONE),
         (fence_over(LOW), DONE),
         (expire(7), DONE),
@@ -57,10 +57,10 @@ def test_leavings_are_cleared_and_then_the_closing_fence_expires():
 
 
 def test_leavings_of_lives_before_are_cleared_too():
-    older = a_commit(events(STREAM, 2), 1, LAST_LIFE)
+    older = a_commit(events(STREAM, 2), 1, LAST_GENERATION)
     play(
         delete_stream(a_stream()),
-        survey(a_fence(5, LIFE, None), MIDDLE, older),
+        survey(a_fence(5, GENERATION, None), MIDDLE, older),
         (fence_over(MIDDLE), DONE),
         (fence_over(older), DONE),
         (expire(5), DONE),
@@ -70,7 +70,7 @@ def test_leavings_of_lives_before_are_cleared_too():
 def test_a_snapshot_that_was_left_is_cleared():
     play(
         delete_stream(a_stream()),
-        survey(SNAPSHOT, a_fence(3, LIFE, None), LOW),
+        survey(SNAPSHOT, a_fence(3, GENERATION, None), LOW),
         (CLEAR_SNAPSHOT, DONE),
         (fence_over(LOW), DONE),
         (expire(3), DONE),
@@ -80,7 +80,7 @@ def test_a_snapshot_that_was_left_is_cleared():
 def test_a_closing_fence_alone_that_was_left_expires():
     play(
         delete_stream(a_stream()),
-        survey(a_fence(3, LIFE, None), a_fence(1)),
+        survey(a_fence(3, GENERATION, None), a_fence(1)),
         (expire(3), DONE),
     )
 
@@ -106,14 +106,14 @@ def test_a_failure_ends_it_with_nothing_more_sent(exchanges):
 def test_a_creation_clears_what_was_left():
     play(
         finish_deletion(a_stream()),
-        survey(SNAPSHOT, a_fence(3, LIFE, None), LOW),
+        survey(SNAPSHOT, a_fence(3, GENERATION, None), LOW),
         (CLEAR_SNAPSHOT, DONE),
         (fence_over(LOW), DONE),
         (expire(3), DONE),
     )
 
 
-@pytest.mark.parametrize("items", [(), (SNAPSHOT, *ALL), (a_fence(9, LAST_LIFE, None), *ALL)])
+@pytest.mark.parametrize("items", [(), (SNAPSHOT, *ALL), (a_fence(9, LAST_GENERATION, None), *ALL)])
 def test_a_creation_never_touches_a_live_stream(items):
     play(finish_deletion(a_stream()), survey(*items))
 
@@ -125,8 +125,8 @@ def test_a_creation_never_touches_a_live_stream(items):
     "items",
     [
         (SNAPSHOT, *ALL),
-        (SNAPSHOT, a_fence(7, LIFE, None), *ALL),
-        (a_fence(9, LAST_LIFE, None), a_commit(events(STREAM, 1), 1, NEXT_LIFE)),
+        (SNAPSHOT, a_fence(7, GENERATION, None), *ALL),
+        (a_fence(9, LAST_GENERATION, None), a_commit(events(STREAM, 1), 1, NEXT_GENERATION)),
     ],
 )
 def test_every_write_is_conditional(items):

@@ -17,9 +17,9 @@ from dynamo_es.exceptions import (
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
-    LAST_LIFE,
-    LIFE,
-    NEXT_LIFE,
+    GENERATION,
+    LAST_GENERATION,
+    NEXT_GENERATION,
     STREAM,
     TABLE,
     a_commit,
@@ -39,8 +39,8 @@ def saving(stream, snapshot):
     return save_snapshot(stream, snapshot, snapshot.version)
 
 
-def put_of(snapshot, life=LIFE):
-    return put_snapshot(TABLE, a_snapshot_item(snapshot, life))
+def put_of(snapshot, generation=GENERATION):
+    return put_snapshot(TABLE, a_snapshot_item(snapshot, generation))
 
 
 @pytest.mark.parametrize("version", [1, 4])
@@ -51,12 +51,15 @@ def test_warm_it_is_one_put(version):
 
 
 def test_one_that_tells_its_generation_is_one_put_too():
-    stream, snapshot = a_stream(at(4)), a_snapshot(STREAM, 4, generation=LIFE)
+    stream, snapshot = a_stream(at(4)), a_snapshot(STREAM, 4, generation=GENERATION)
     play(saving(stream, snapshot), (put_of(snapshot), DONE))
 
 
 def test_one_of_another_generation_than_is_remembered_is_saved_after_a_read():
-    stream, snapshot = a_stream(at(4, LAST_LIFE)), a_snapshot(STREAM, 4, generation=LIFE)
+    stream, snapshot = (
+        a_stream(at(4, LAST_GENERATION)),
+        a_snapshot(STREAM, 4, generation=GENERATION),
+    )
     play(
         saving(stream, snapshot),
         *reading_head(a_commit(events(STREAM, 2), 3)),
@@ -64,9 +67,9 @@ def test_one_of_another_generation_than_is_remembered_is_saved_after_a_read():
     )
 
 
-@pytest.mark.parametrize("remembered", [None, at(4), at(9), at(4, LAST_LIFE)])
+@pytest.mark.parametrize("remembered", [None, at(4), at(9), at(4, LAST_GENERATION)])
 def test_one_of_an_earlier_generation_is_never_put_into_the_live_one(remembered):
-    snapshot = a_snapshot(STREAM, 4, generation=LAST_LIFE - 1)
+    snapshot = a_snapshot(STREAM, 4, generation=LAST_GENERATION - 1)
     play(saving(a_stream(remembered), snapshot), *reading_head(a_commit(events(STREAM, 2), 3)))
 
 
@@ -81,12 +84,12 @@ def test_of_a_version_not_known_to_be_reached_it_is_a_read_and_a_put(remembered)
     assert head_of(stream) == at(4)
 
 
-def test_it_is_of_the_life_that_is_live():
+def test_it_is_of_the_generation_that_is_live():
     snapshot = a_snapshot(STREAM, 2)
     play(
         saving(a_stream(), snapshot),
-        *reading_head(a_fence(7), a_fence(3), a_commit(events(STREAM, 2), 1, NEXT_LIFE)),
-        (put_of(snapshot, NEXT_LIFE), DONE),
+        *reading_head(a_fence(7), a_fence(3), a_commit(events(STREAM, 2), 1, NEXT_GENERATION)),
+        (put_of(snapshot, NEXT_GENERATION), DONE),
     )
 
 
@@ -113,11 +116,11 @@ def test_a_stream_without_versions_has_no_snapshots():
         play(saving(a_stream(), a_snapshot(STREAM, 2)), *reading_head(there))
 
 
-def test_a_life_without_versions_that_is_over_is_no_hindrance():
+def test_a_generation_without_versions_that_is_over_is_no_hindrance():
     snapshot = a_snapshot(STREAM, 2)
     play(
-        saving(a_stream(at(4, LAST_LIFE, versionless=True)), snapshot),
-        *reading_head(a_fence(5, LAST_LIFE), a_commit(events(STREAM, 2), 1)),
+        saving(a_stream(at(4, LAST_GENERATION, versionless=True)), snapshot),
+        *reading_head(a_fence(5, LAST_GENERATION), a_commit(events(STREAM, 2), 1)),
         (put_of(snapshot), DONE),
     )
 

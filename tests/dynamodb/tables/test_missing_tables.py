@@ -41,4 +41,6 @@ def test_a_table_that_is_not_there_is_named_with_what_to_do(elsewhere, action):
     stream = StreamId(uuid4())
     with pytest.raises(TableNotFoundError, match=r"backend.create_tables\(\)") as caught:
         act(elsewhere.storage, stream)
-    assert caught.value.subject == ("Log" if name == "position" else str(stream))
+    assert caught.value.subject == (
+        "Log" if name == "position" else f"stream {stream} in table Events"
+    )

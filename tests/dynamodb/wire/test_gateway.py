@@ -109,7 +109,10 @@ def test_at_the_deadline_it_is_contention_or_throttling_and_never_a_conflict(err
         wiring.run(Append.of(stream, ExplicitVersioning(3), machine.NEW).run())
     assert type(caught.value) is kind
     assert caught.value.__cause__ is error
-    assert (caught.value.operation, caught.value.subject) == ("PutItem", str(STREAM))
+    assert (caught.value.operation, caught.value.subject) == (
+        "PutItem",
+        f"stream {STREAM} (name 'order 1') in table events",
+    )
     assert 5 <= wiring.time.now - begin < 5 + 1
     assert {operation for operation, _ in wiring.client.sent} == {"put_item"}
 
@@ -187,7 +190,10 @@ def test_a_pause_past_the_deadline_is_contention():
     begin = wiring.time.now
     with pytest.raises(ContentionError, match=r"other writers were faster \d+ times") as caught:
         wiring.run(iter_pauses(10_000))
-    assert (caught.value.code, caught.value.subject) == ("LostRaces", str(STREAM))
+    assert (caught.value.code, caught.value.subject) == (
+        "LostRaces",
+        f"stream {STREAM} (name 'order 1')",
+    )
     assert 3 <= wiring.time.now - begin < 3.5
 
 
@@ -233,7 +239,10 @@ def test_an_operation_that_asks_the_same_for_ever_ends_after_its_deadline():
     wiring = Wiring([Call({}, seconds=1)], retry_deadline=3)
     with pytest.raises(ServiceError, match="the same request was sent 20 times") as caught:
         wiring.run(asking(itertools.cycle([READ, WRITE])))
-    assert (caught.value.code, caught.value.subject) == ("NoProgress", str(STREAM))
+    assert (caught.value.code, caught.value.subject) == (
+        "NoProgress",
+        f"stream {STREAM} (name 'order 1') in table events",
+    )
     assert len(wiring.client.sent) < 50
 
 
