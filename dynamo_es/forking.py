@@ -49,8 +49,14 @@ def _begin_in_child() -> None:
     for lock in list(_locks):
         # The standard library resets its own locks in the same way (logging, queue, threading).
         lock._at_fork_reinit()  # noqa: SLF001
+    failure: Exception | None = None
     for owner in list(_aware):
-        owner.after_fork()
+        try:
+            owner.after_fork()
+        except Exception as error:  # noqa: BLE001 - the other owners must not keep their state
+            failure = failure or error
+    if failure is not None:
+        raise failure  # Python reports it on stderr
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

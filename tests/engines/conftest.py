@@ -25,7 +25,7 @@ def clients(engine: DynamoEngine) -> Iterator[tuple[object, object]]:
             yield unchecked(emulator.client(config)), unchecked(emulator.streams_client(config))
     else:
         yield (
-            engine.client,
+            unchecked(engine.client),
             boto3.client(
                 "dynamodbstreams",
                 region_name=config.region,

@@ -236,3 +236,21 @@ def test_what_is_gone_is_not_told():
     assert in_child(lambda: len(told)) == 1
     assert not told
     assert kept
+
+
+def test_an_owner_that_fails_leaves_the_others_their_turn():
+    class Broken:
+        def after_fork(self):
+            raise ZeroDivisionError
+
+    class Told:
+        told = 0
+
+        def after_fork(self):
+            self.told += 1
+
+    owners = [Broken(), Told(), Broken(), Told()]
+    for owner in owners:
+        tell_of_forks(owner)
+
+    assert in_child(lambda: sum(owner.told for owner in owners if isinstance(owner, Told))) == 2
