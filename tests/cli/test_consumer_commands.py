@@ -149,6 +149,7 @@ def test_outbox_lists_and_puts_back(run, stored):
     assert "1 event will be tried again." in run("outbox", "retry", 2).err
     assert [entry["dead"] for entry in lines(run("outbox", "list", "--json"))].count(True) == 3
     assert "3 events will be tried again." in run("outbox", "retry", "--all").err
+    assert "no dead events to retry" in run("outbox", "retry", "--all").err
     assert lines(run("outbox", "list", "--json", "--outbox", "other")) == []
 
 
