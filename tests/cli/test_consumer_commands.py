@@ -163,3 +163,22 @@ def test_outbox_retry_of_a_position_that_did_not_fail(run, stored):
 
     assert ended.status == 1
     assert "no failed entry at position 3" in ended.err
+    assert ended.err.endswith("To list the failed events: dynamo-es outbox list\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["checkpoints"], "No consumer has a checkpoint yet."),
+        (["outbox", "list"], "No event failed to be published."),
+        (["streams"], "The log has no streams without a category."),
+        (["streams", "--category", "x"], "The log has no streams of the category x."),
+        (["tail", "--once"], "The log has no such events."),
+        (["log", "set-aside"], "No commits are set aside."),
+    ],
+)
+def test_an_empty_list_says_so_in_words(run, backend, command, words):
+    ended = run(*command)
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err.splitlines()[0] == words
+    assert (run(*command, "--json").out, run(*command, "--json").err) == ("", "")
