@@ -82,7 +82,10 @@ def retry(
     chosen = positions or [entry.position for entry in found.entries() if entry.dead]
     for position in chosen:
         found.retry(position)
-    tell(f"{count(len(chosen), 'event')} will be tried again.")
+    if chosen:
+        tell(f"{count(len(chosen), 'event')} will be tried again.")
+    else:
+        tell("The outbox has no dead events to retry.")
 
 
 def _found(place: Place, tenant: str | None) -> Outbox:

@@ -1,1 +1,1 @@
-"""The command line, and the importing behind it."""
+"""The command line, and the importer."""

@@ -321,6 +321,8 @@ def test_an_error_of_the_store_is_told_in_one_line(run, backend):
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith("dynamo-es: Query on ")
     assert "ResourceNotFoundException" in ended.err
+    assert ended.err.endswith("To create the tables: dynamo-es create-tables\n")
+    assert "()" not in ended.err
     assert ended.err.count("\n") == 1
 
 

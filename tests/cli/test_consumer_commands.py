@@ -149,6 +149,7 @@ def test_outbox_lists_and_puts_back(run, stored):
     assert "1 event will be tried again." in run("outbox", "retry", 2).err
     assert [entry["dead"] for entry in lines(run("outbox", "list", "--json"))].count(True) == 3
     assert "3 events will be tried again." in run("outbox", "retry", "--all").err
+    assert "no dead events to retry" in run("outbox", "retry", "--all").err
     assert lines(run("outbox", "list", "--json", "--outbox", "other")) == []
 
 
@@ -162,3 +163,22 @@ def test_outbox_retry_of_a_position_that_did_not_fail(run, stored):
 
     assert ended.status == 1
     assert "no failed entry at position 3" in ended.err
+    assert ended.err.endswith("To list the failed events: dynamo-es outbox list\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["checkpoints"], "No consumer has a checkpoint yet."),
+        (["outbox", "list"], "No event failed to be published."),
+        (["streams"], "The log has no streams without a category."),
+        (["streams", "--category", "x"], "The log has no streams of the category x."),
+        (["tail", "--once"], "The log has no such events."),
+        (["log", "set-aside"], "No commits are set aside."),
+    ],
+)
+def test_an_empty_list_says_so_in_words(run, backend, command, words):
+    ended = run(*command)
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err.splitlines()[0] == words
+    assert (run(*command, "--json").out, run(*command, "--json").err) == ("", "")

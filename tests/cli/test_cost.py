@@ -45,11 +45,11 @@ def test_a_commit_is_as_large_as_the_store_would_make_it(events, size):
 
     there = append_cost(stream, batch)
 
-    reckoned = Load(1, size, events).commit_bytes
-    if there.compressed:  # which saves what nobody told the bill of
-        assert there.size < reckoned < 1.6 * there.size
+    estimated = Load(1, size, events).commit_bytes
+    if there.compressed:  # the bill does not know how much compression saves
+        assert there.size < estimated < 1.6 * there.size
     else:
-        assert reckoned == pytest.approx(there.size, rel=0.02)
+        assert estimated == pytest.approx(there.size, rel=0.02)
 
 
 def test_an_append_is_billed_by_the_kilobyte():
