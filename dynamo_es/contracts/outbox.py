@@ -1,9 +1,8 @@
-"""The contract of the outbox's state: how far it is, what failed, and who works on it now.
+"""The contract of an outbox's state: its position, its failed entries and its lease.
 
-What is to be published is in the log. The state is a position, up to which everything was
-tried, and an entry for each event that was tried in vain. One worker at a time changes it: the
-one that holds the lease. A worker that lost its lease cannot change it any more, not even by a
-request that arrives late.
+The events to publish are in the log. The state is the position up to which every event was
+tried, and an entry for each event that failed. Only the worker that holds the lease changes it.
+A worker that lost its lease changes nothing, not even by a request that arrives late.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ class OutboxEntry:
     """An event that could not be published so far.
 
     Attributes:
-        position: its place in the log.
-        tenant_id: the tenant it belongs to.
-        stream_id: its stream.
-        event_name: its type.
-        attempts: how often it was tried since it failed first, or was put back by hand.
-        last_error: what the last try failed of, at most 500 characters.
-        dead: whether it was given up: it is tried again only if it is put back by hand.
-        due_at: when it may be tried again, milliseconds since the epoch.
+        position: of the event in the log.
+        tenant_id: of the event.
+        stream_id: of its stream.
+        event_name: stored name of its class.
+        attempts: tries so far, since the first or since `retry`.
+        last_error: error of the last try without values of the event, at most 500 characters.
+        dead: whether the event is tried again only after `retry`.
+        due_at: when the event may be tried again, milliseconds since the epoch.
     """
 
     position: Position
@@ -43,12 +42,12 @@ class OutboxEntry:
 
 
 class OutboxState(NamedTuple):
-    """An outbox as a worker finds it.
+    """The state of an outbox as a worker reads it.
 
     Attributes:
-        position: up to here everything was tried; 0 before the first run.
-        lease: of the worker that has it; None: nobody has it.
-        due: entries to be tried again now, in the order of their positions.
+        position: every event up to here was tried; 0 before the first run.
+        lease: of the worker that holds it; None: no worker does.
+        due: entries to try again now, in the order of their positions.
     """
 
     position: Position
@@ -57,11 +56,11 @@ class OutboxState(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a worker changes an outbox by.
+    """Identifies a worker that takes or holds an outbox's lease.
 
     Attributes:
         outbox: name of the outbox.
-        worker: unlike that of every other worker and every other run.
+        worker: unique id of this run.
     """
 
     outbox: str
@@ -69,85 +68,85 @@ class Claim(NamedTuple):
 
 
 class OutboxStrategy(ABC):
-    """Where outboxes keep their state. Safe to share between threads.
+    """Keeps the state of outboxes. Safe to share between threads.
 
-    All times are milliseconds since the epoch, by the caller's clock; leases are judged as
-    `LeaseWatch` says, so clocks need not agree. Every method raises
-    `InvalidConsumerError` for a name that cannot make a key, and `ServiceError` if AWS refused
-    or did not answer. Whether a change was made is unknown then; making it again is safe.
+    All times are milliseconds since the epoch, by the caller's clock. `LeaseWatch` decides when
+    a lease is over, so clocks need not agree. Every method raises `InvalidConsumerError` for a
+    name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. Then
+    the change may be stored or not; repeating it is safe.
     """
 
     @abstractmethod
-    def look(self, outbox: str, now: int) -> OutboxState:
-        """Return the state of an outbox, which may never have been used. Writes nothing."""
+    def look(self, outbox: str, now_ms: int) -> OutboxState:
+        """Return the state of an outbox, even of an unused one. Writes nothing."""
 
     @abstractmethod
     def take(
-        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+        self, claim: Claim, now_ms: int, until_ms: int, instead_of: Held | None = None
     ) -> Position | None:
         """Take the lease, unless another worker has it.
 
         Args:
             claim: of the worker.
-            now: the present time.
-            until: when the lease ends, unless it is renewed.
-            instead_of: a lease of another worker, as it was read, that is over: it is taken over
-                if it has not been renewed since.
+            now_ms: the present time.
+            until_ms: end of the lease, unless it is renewed.
+            instead_of: a lease of another worker that is over, as it was read: it is taken over
+                unless it was renewed since.
 
         Returns:
-            The position of the outbox; None: another worker has the lease.
+            The position of the outbox; None: another worker holds the lease.
         """
 
     @abstractmethod
-    def move(self, claim: Claim, upto: Position, until: int) -> bool:
-        """Say that everything up to a position was tried, and renew the lease.
+    def move(self, claim: Claim, tried: Position, until_ms: int) -> bool:
+        """Record that every event up to ``tried`` was tried, and renew the lease.
 
         Args:
             claim: of the worker.
-            upto: as before, or further.
-            until: end of the renewed lease.
+            tried: the outbox's present position or a later one.
+            until_ms: end of the renewed lease.
 
         Returns:
-            Whether the worker has the lease; if not, nothing was changed.
+            Whether the worker holds the lease; if not, nothing changed.
         """
 
     @abstractmethod
-    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
-        """Keep an entry that failed, in the place of what was kept of it, and `move`: both or none.
+    def fail(self, claim: Claim, tried: Position, until_ms: int, entry: OutboxEntry) -> bool:
+        """Store an entry that failed, in place of its older state, and `move`: both or neither.
 
-        It is to be tried again when it is due, or not at all, if it is dead.
+        The event is tried again when it is due, or not at all if it is dead.
         """
 
     @abstractmethod
-    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
-        """Remove an entry that was tried again, and need not be any more, and `move`."""
+    def settle(self, claim: Claim, tried: Position, until_ms: int, position: Position) -> bool:
+        """Remove the entry at a position, whose event is published or deleted, and `move`."""
 
     @abstractmethod
-    def release(self, claim: Claim, upto: Position | None) -> None:
-        """Give the lease back; nothing happens if the worker does not have it.
+    def release(self, claim: Claim, tried: Position | None) -> None:
+        """Give the lease back; nothing happens if the worker does not hold it.
 
         Args:
             claim: of the worker.
-            upto: where to move, in the same write; None: the position stays.
+            tried: position to move to in the same write; None: do not move.
         """
 
     @abstractmethod
     def entries(self, outbox: str) -> list[OutboxEntry]:
-        """Return what failed and was not published since, in the order of positions."""
+        """Return the events that failed and are not published yet, in the order of positions."""
 
     @abstractmethod
-    def retry(self, outbox: str, position: Position, now: int) -> None:
-        """Let an entry, dead or not, be tried as often as a new one, from now on.
+    def retry(self, outbox: str, position: Position, now_ms: int) -> None:
+        """Make an entry, dead or not, due now, with as many tries as a new one.
 
-        One that a worker tries at this moment keeps its count.
+        An entry that a worker tries at this moment keeps its count.
 
         Raises:
-            UnknownOutboxEntryError: nothing at that position failed.
+            UnknownOutboxEntryError: no entry is at that position.
         """
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return where the outboxes of one tenant keep theirs, apart from all others.
+        """Return the state of one tenant's outboxes, apart from those of other tenants.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

@@ -1,4 +1,4 @@
-"""What every backend offers of one tenant."""
+"""The interface of every backend: streams, typed events, the log and its consumers."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ if TYPE_CHECKING:
 
 
 class Backend:
-    """The streams of one tenant, raw and typed; the way to those of the others, and to the log.
+    """Gives access to one tenant's streams, raw and typed, and to the log of all tenants.
 
-    The log is one for all tenants: a backend as it was made reads all of it. One that `in_tenant`
-    returned reads its tenant's part, and nothing else: log, subscriptions, projections and their
-    checkpoints, projectors, outbox and listeners are that tenant's.
+    All tenants share one log, and a new backend reads all of it. A backend that `in_tenant`
+    returned reads that tenant's part only: its log, subscriptions, projections, checkpoints,
+    projectors, outbox and listeners are limited to the tenant.
 
     Args:
-        storage: its streams.
-        typed: what its event stores share with those of other tenants.
-        shared_log: makes what its consumers of the log share with those of other tenants, when it
-            is first needed.
-        tenant_id: whose they are.
+        storage: holds the tenant's streams.
+        typed: makes the event stores of all tenants.
+        shared_log: returns the parts that consumers of all tenants share; called when first
+            needed.
+        tenant_id: of the streams.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class Backend:
 
     @property
     def encryption(self) -> Encryption:
-        """The encrypted fields of this backend's tenant, and how to make them unreadable."""
+        """The encryption of this backend's tenant: `shred` makes a subject's fields unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property
     def log(self) -> LogStrategy:
-        """The log, to be read piece by piece: of all tenants, or this backend's tenant's part."""
+        """Reads the log: of all tenants, or the tenant's part if this backend is limited to one."""
         log = self._shared_log().log
         return log if self._log_tenant is None else TenantLog(log, self._log_tenant)
 
     @property
     def checkpoints(self) -> CheckpointStrategy:
-        """How far the consumers of the log are; those of this backend's tenant, if it has one."""
+        """The positions of the log's consumers, limited to the tenant if this backend is."""
         checkpoints = self._shared_log().checkpoints
         if self._log_tenant is None:
             return checkpoints
@@ -100,12 +100,12 @@ class Backend:
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
-        """Subscriptions to raw events."""
+        """Subscribes to raw events."""
         return self._subscriptions()
 
     @property
     def subscriber(self) -> Subscriber:
-        """The beginning of a subscription to typed events.
+        """Builds a subscription to typed events.
 
         ``backend.subscriber.after(p).to_category("account").build_batch(100, timelimit=1)``
         """
@@ -118,7 +118,7 @@ class Backend:
             scope=self._log_tenant,
         )
 
-    def projection(  # noqa: PLR0913 - what may be chosen, each by its name
+    def projection(  # noqa: PLR0913 - chosen each by its name
         self,
         name: str,
         handler: Handler,
@@ -129,24 +129,25 @@ class Backend:
         batch_size: int = 100,
         keep_unknown: bool = False,
     ) -> Projection:
-        """Return a runner that gives a handler every event of the log, from where it was last.
+        """Return a worker that gives a handler every event of the log, and keeps a checkpoint.
 
         Args:
-            name: text of at most 255 bytes without ``#``; its checkpoint is kept under it, and
-                under this backend's tenant, if it has one.
-            handler: called with a `Recorded` for each event. It is a plain function: one that is
-                asynchronous is refused. A `Projector` applies no event but those chosen here.
-            category: only the events of its streams.
-            events: only those of these classes: under their names and aliases, with those of
-                their subclasses that are defined by the time it runs.
+            name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
+                and under the tenant if this backend is limited to one.
+            handler: a plain function, called with a `Recorded` for each event. A `Projector` as
+                the handler applies only the events selected here.
+            category: selects the events of its streams.
+            events: selects the events of these classes and of their subclasses that are defined
+                when it runs, under all their names.
             after: position to begin after while there is no checkpoint, exclusive.
-            batch_size: events after which the checkpoint is saved at the latest.
-            keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
+            batch_size: most events between two checkpoints.
+            keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
 
         Raises:
-            InvalidSubscriptionError: a handler, batch size or filter that cannot be.
-            EventDefinitionError: one of the classes is not an event class that can be stored.
-            InvalidConsumerError: a name that cannot make a key.
+            InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
+                category or events are wrong.
+            EventDefinitionError: a class in events is not an event class that can be stored.
+            InvalidConsumerError: a name that cannot be part of a key.
             InvalidPositionError: a position below 0.
         """
         from dynamo_es.projections.projection import Projection
@@ -175,17 +176,19 @@ class Backend:
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> Projector:
-        """Return what applies the events of single streams to a read model, each once.
+        """Return a projector: it applies the events of single streams to a read model, each once.
 
         Args:
-            name: text of at most 255 bytes without ``#``; its cursors are kept under it.
-            read_model: called with an event and its stream's id.
+            name: text of at most 255 bytes without ``#``; the cursors are kept under it.
+            read_model: a plain function, called with a `WrappedEvent` and its stream's id.
             lease: seconds that other processes stay out of a stream; longer than one event takes.
-            keep_unknown: hand on a missing event whose name no class has as an `UnknownEvent`.
+            keep_unknown: pass a missing event without a class to the read model as an
+                `UnknownEvent`.
 
         Raises:
-            InvalidSubscriptionError: a read model or lease that cannot be.
-            InvalidConsumerError: a name that cannot make a key.
+            InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease
+                is out of range.
+            InvalidConsumerError: a name that cannot be part of a key.
         """
         from dynamo_es.projections.projector import Projector
 
@@ -203,22 +206,23 @@ class Backend:
         )
 
     def with_outbox(self, wanted: OutboxFilter | None = None) -> Self:
-        """Choose from now on which events are to be published, and return this backend.
+        """Choose the events that the outbox publishes, and return this backend.
 
-        It holds for appends of this process, of all tenants; calling it again chooses anew.
+        The choice holds for later appends of this process, for all tenants. A second call
+        replaces it.
 
         Args:
-            wanted: called with a copy of each `RawEvent` before it is appended; None: all are
-                published.
+            wanted: called with a copy of each `RawEvent` before it is appended; returns whether
+                to publish it. None: publish every event.
 
         Raises:
-            InvalidSubscriptionError: it cannot be called or is asynchronous, or this backend is
-                of one tenant.
+            InvalidSubscriptionError: ``wanted`` is asynchronous or not callable, or this backend
+                is limited to one tenant.
         """
         if self._log_tenant is not None:
             raise InvalidSubscriptionError(
-                "What is published is chosen for all tenants: call with_outbox on the backend "
-                f"of all of them, not on that of tenant {self._log_tenant!r}."
+                "with_outbox chooses events for all tenants: call with_outbox on the backend of "
+                f"all tenants, not on the one limited to {self._log_tenant!r}."
             )
         hooks = self._shared_log().hooks
         hooks.outbox_filter = _everything if wanted is None else checked_filter(wanted)
@@ -226,9 +230,9 @@ class Backend:
 
     @property
     def outbox(self) -> Outbox:
-        """Publishes the events that were chosen `with_outbox`; this backend's tenant's, if any.
+        """Publishes the events that `with_outbox` chose, of the tenant if limited to one.
 
-        The outbox of one tenant has a position and failed entries of its own.
+        Each tenant's outbox has its own position and failed entries.
         """
         from dynamo_es.outbox import Outbox
 
@@ -240,7 +244,7 @@ class Backend:
 
     @property
     def listeners(self) -> Listeners:
-        """Who is told of the events that this process appends: of this backend's tenant, if any."""
+        """Calls functions with the events that this process appends, of the tenant if limited."""
         from dynamo_es.subscriptions.listeners import Listeners
 
         hooks = self._shared_log().hooks
@@ -253,15 +257,15 @@ class Backend:
     def select(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
     ) -> Selection:
-        """Return a choice of events, of this backend's tenant if it has one.
+        """Return a selection of events, of the tenant if this backend is limited to one.
 
         Args:
-            category: only the events of its streams.
-            events: only those of these classes.
+            category: selects the events of its streams.
+            events: selects the events of these classes.
 
         Raises:
-            InvalidSubscriptionError: a filter that cannot be.
-            EventDefinitionError: one of the classes is not an event class that can be stored.
+            InvalidSubscriptionError: category or events are wrong.
+            EventDefinitionError: a class in events is not an event class that can be stored.
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {category!r}.")
@@ -270,9 +274,9 @@ class Backend:
     def chooser(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
     ) -> Callable[[], Selection]:
-        """Return what makes a choice of events anew: with the subclasses defined by then.
+        """Return a function that selects events, with the subclasses defined at each call.
 
-        Takes and raises what `select` does, at once.
+        Args and errors are those of `select`; wrong arguments are refused at once.
         """
         classes = None if events is None else self._typed.classes_in(events)
         self.select(category, classes)
@@ -282,20 +286,20 @@ class Backend:
         """Return an event of the log as an object of its class.
 
         Args:
-            raw: as the log has it.
-            keep_unknown: if no class has its name, return it as an `UnknownEvent`.
+            raw: the event as the log returned it.
+            keep_unknown: return an event without a class as an `UnknownEvent`.
 
         Raises:
-            UnreadableEventError: it does not fit its class.
-            UnknownEventError: no class has its name.
-            InvalidSubscriptionError: it is of a tenant that this backend does not read.
+            UnreadableEventError: the event does not fit its class.
+            UnknownEventError: no class has the event's name.
+            InvalidSubscriptionError: the event belongs to a tenant that this backend cannot read.
         """
         check_kind("raw", raw, RecordedRaw, InvalidSubscriptionError)
         check_scope(raw.tenant_id, self._log_tenant)
         return self._typed.deserialize(raw, keep_unknown=keep_unknown)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a backend of that tenant over the same data; this one stays as it is.
+        """Return a backend over the same data that is limited to a tenant; this one is unchanged.
 
         Args:
             tenant_id: any text.
@@ -310,11 +314,11 @@ class Backend:
         return scoped
 
     def create_tables(self) -> None:
-        """Make what is not there yet and has to be."""
+        """Create the tables that are missing."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of what the backend holds; the data stays."""
+        """Release the resources of the backend. The data stays."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The log as the backends of all tenants share it: subscriptions, projections, outbox."""
+"""The parts of a backend's log that all tenants share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """What the consumers of a backend's log are made of.
+    """The parts that a backend's consumers are made of.
 
     Attributes:
-        log: the log.
-        checkpoints: how far its consumers are.
-        cursors: how far read models are in single streams.
-        outbox: how far the outbox is.
-        hooks: what is done along with every append.
-        clock: seconds since the epoch.
-        monotonic: seconds of a clock that only goes forward.
-        sleep: waits so many seconds.
-        watch: what this process has seen of others' leases of outboxes.
+        log: reads the events.
+        checkpoints: keeps the consumers' positions.
+        cursors: keeps the read models' versions in single streams.
+        outbox: keeps the outboxes' positions and failed entries.
+        hooks: run with every append.
+        clock: returns seconds since the epoch.
+        monotonic: returns seconds of a clock that never goes back.
+        sleep: waits a number of seconds.
+        watch: the outbox leases of other workers that this process has seen.
     """
 
     log: LogStrategy
@@ -52,13 +52,13 @@ def selection_of(
     events: Iterable[type[Event]] | None,
     tenant_id: TenantId | None,
 ) -> Selection:
-    """Return what a consumer selects by category, classes of events, and tenant.
+    """Return a selection by category, event classes and tenant.
 
-    A class is selected by its present name and its aliases, with its subclasses.
+    A class stands for itself and its subclasses, under their present names and aliases.
 
     Raises:
-        InvalidSubscriptionError: no list of classes, or an empty one.
-        EventDefinitionError: one of them is not an event class that can be stored.
+        InvalidSubscriptionError: events is not a list of classes, or is empty.
+        EventDefinitionError: a class in events is not an event class that can be stored.
     """
     if category is None and events is None and tenant_id is None:
         return EVERYTHING

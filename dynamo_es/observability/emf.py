@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
+from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
 from dynamo_es.observability.figures import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from dynamo_es.contracts import OperationReport
     from dynamo_es.observability.figures import ProgressOfConsumer
@@ -104,7 +106,7 @@ class EmfMetrics:
             ``dynamo_es``.
         dimensions: further ones, the same for all metrics, such as the stage.
         by_operation: whether operations have metrics each; False: a tenth of the metrics.
-        every: seconds after which the next report writes what there is.
+        interval: a timedelta or seconds; the first report after it writes the metrics so far.
         write: takes a line without its end; None: prints it. Nothing is written if
             ``POWERTOOLS_METRICS_DISABLED`` is true.
         clock: seconds since the epoch.
@@ -112,6 +114,7 @@ class EmfMetrics:
 
     Raises:
         ConfigurationError: a name or dimensions that CloudWatch refuses.
+        InvalidSubscriptionError: an interval below 0.
     """
 
     def __init__(  # noqa: PLR0913 - what may be chosen, each by its name
@@ -121,7 +124,7 @@ class EmfMetrics:
         *,
         dimensions: Mapping[str, str] | None = None,
         by_operation: bool = True,
-        every: float = 60.0,
+        interval: timedelta | float = 60.0,
         write: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
@@ -137,7 +140,7 @@ class EmfMetrics:
         self._fixed = {"service": self.service, **(dimensions or {})}
         _check(self.namespace, self._fixed)
         self._by_operation = by_operation
-        self._every = every
+        self._interval_s = seconds_of("interval", interval)
         disabled = environ.get("POWERTOOLS_METRICS_DISABLED", "").strip().lower() in _DISABLED
         self._write = _nowhere if disabled else write or _print
         self._clock = clock
@@ -195,7 +198,7 @@ class EmfMetrics:
         self.flush()
 
     def _due(self, *, full: bool) -> list[str]:
-        return self._take() if full or self._clock() - self._since >= self._every else []
+        return self._take() if full or self._clock() - self._since >= self._interval_s else []
 
     def _take(self) -> list[str]:
         now = self._clock()

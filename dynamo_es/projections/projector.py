@@ -1,4 +1,4 @@
-"""Projecting single streams: each event applied once, whatever routes it comes by."""
+"""Projectors: apply the events of single streams to a read model, each once and in order."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ DEFAULT_LEASE: Final = 60.0
 _ROLE: Final = "read_model"
 _SHORTEST_LEASE: Final = 0.001
 _ANYWHERE: Final = 10**18
-"""Above every version: to claim a cursor for an event that does not say where it is."""
+"""Above every version: claims a cursor for an event without a version."""
 _LARGEST_LOOK: Final = 1024
-"""Events in one look for an event without a version."""
+"""Most events loaded at once to find an event without a version."""
 
 
 class Step(NamedTuple):
-    """An event in its place, as it is followed.
+    """An event to apply, or to pass over.
 
     Attributes:
         uuid: of the event.
-        event: the event; None: it is not chosen, and only passed over.
+        event: the event; None: not selected, so it is passed over.
     """
 
     uuid: UUID
@@ -57,38 +57,38 @@ class ReadModel(Protocol):
     """
 
     def __call__(self, wrapped_event: WrappedEvent[Any], stream_id: StreamId, /) -> object:
-        """Apply an event; what it raises leaves the cursor before this event."""
+        """Apply an event. An exception leaves the cursor before this event."""
 
 
 class Projector:
     """Applies the events of streams to a read model, each once and in order.
 
-    The events may come by several routes (a subscription, a Lambda function on the table's
-    stream, a listener, a repair), late, repeated, or with others missing before them: what is
-    applied already is passed over, what is missing is loaded first. Who applies events of a stream
-    has claimed its cursor, so nobody else does meanwhile. If a process dies in the middle, its
-    claim runs out, and the event in hand is applied again: let the read model bear that, or enlist
-    its writes (``append(…, transact_with=…)``).
+    Events may reach it by several routes: a subscription, a Lambda function on the table's
+    stream, a listener, a repair. They may be late, repeated, or out of order. The projector
+    passes over events that are applied already, and first loads those that are missing. It takes
+    the lease of the stream's cursor, so one process at a time applies a stream's events. If that
+    process dies, the lease ends and the current event is applied again: make the read model
+    idempotent, or enlist its writes (``append(…, transact_with=…)``).
 
     Args:
-        name: the read model's; its cursors are kept under it.
-        read_model: what to call with each event.
-        cursors: where its places are kept.
-        event_store: loads what is missing, of a tenant.
+        name: of the read model; its cursors are kept under this name.
+        read_model: called with each event.
+        cursors: keeps the read model's version in each stream.
+        event_store: returns the event store of a tenant, to load missing events.
         lease: seconds that other processes stay out of a stream after a write of this one; a
             timedelta or a number, longer than the read model takes for one event.
-        keep_unknown: give the read model an event whose name no class has as an `UnknownEvent`.
-        clock: seconds since the epoch.
+        keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
+        clock: returns seconds since the epoch.
         tenant_id: of events that come without one.
-        scoped: whether events of other tenants are refused.
+        scoped: whether to refuse events of other tenants.
 
     Raises:
-        InvalidSubscriptionError: a read model that cannot be called or is asynchronous, or a
-            claim of no time.
-        InvalidConsumerError: a name that cannot make a key.
+        InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease is
+            out of range.
+        InvalidConsumerError: a name that cannot be part of a key.
     """
 
-    def __init__(  # noqa: PLR0913 - what is injected, each by its name
+    def __init__(  # noqa: PLR0913 - injected, each by its name
         self,
         name: str,
         read_model: ReadModel,
@@ -118,19 +118,19 @@ class Projector:
         self._names: Callable[[], frozenset[str] | None] = _every_name
 
     def choosing(self, names: Callable[[], frozenset[str] | None]) -> Self:
-        """Return a projector that passes over events of other names, also where it fills a gap.
+        """Return a projector that applies the events of some names only, also when it fills a gap.
 
         Args:
-            names: returns the names under which the chosen events are stored; None: all.
+            names: returns the stored names of the selected events; None: all.
         """
         chosen = copy.copy(self)
         chosen._names = names  # noqa: SLF001 - of its own class
         return chosen
 
     def __call__(self, recorded: Recorded) -> int:
-        """Apply an event of the log, so that a projector can be the handler of a projection.
+        """Apply an event of the log: a projector can be the handler of a projection.
 
-        An event without a version is found in its stream by its uuid, which takes a load.
+        For an event without a version, it loads the stream to find the event's place.
         """
         if recorded.wrapped_event.version is not None:
             return self.project(
@@ -148,34 +148,33 @@ class Projector:
         wrapped_event: WrappedEvent[Any],
         stream_id: StreamId,
         tenant_id: TenantId | None = None,
-        position: Position | None = None,  # noqa: ARG002 - what a listener is told
+        position: Position | None = None,  # noqa: ARG002 - listeners get it
         *,
         generation: int = 0,
     ) -> int:
-        """Apply an event, and before it those of its stream that have not been applied yet.
+        """Apply an event, and before it the earlier events of its stream that are missing.
 
-        It can be registered as a listener as it is:
+        You can register it as a listener:
         ``backend.listeners.register(projector.project, to="account")``.
 
         Args:
             wrapped_event: the event, with its version.
-            stream_id: its stream.
-            tenant_id: whose it is; None: of the backend's tenant that the projector was made by.
-            position: of the event in the log; not used.
-            generation: of the stream, as a record of the log has it, and as a listener is told:
-                a later one begins at version 1. 0: the generation of the event, if it was loaded.
-                Otherwise the event counts as one of the generation that the cursor is in.
+            stream_id: of its stream.
+            tenant_id: of its stream; None: the tenant of the backend that made the projector.
+            position: not used.
+            generation: of the stream, as the log and listeners give it; a later generation begins
+                at version 1. 0: take it from the event if that was loaded, else from the cursor.
 
         Returns:
-            How many events were applied; 0 if this one was already, or is of a generation that
-            is over.
+            The number of events applied; 0 if this event was applied before, or belongs to an
+            earlier generation.
 
         Raises:
-            InvalidSubscriptionError: an event without a version has no place in its stream, or
-                it is of a tenant that the backend does not read.
+            InvalidSubscriptionError: the event has no version, or belongs to a tenant that the
+                backend cannot read.
             CursorBusyError: another process applies events of that stream now, or has taken
                 over from this one: try again.
-            Exception: what the read model raised; what it has applied before stays applied.
+            Exception: the error that the read model raised; earlier events stay applied.
         """
         if not hasattr(wrapped_event, "version"):
             kind = type(wrapped_event).__name__
@@ -186,9 +185,8 @@ class Projector:
         version = wrapped_event.version
         if version is None:
             raise InvalidSubscriptionError(
-                f"Stream {stream_id}: an event without a version has no place in its stream, "
-                "so a projector cannot tell whether it was applied. Give it the events of streams "
-                "without versions as the handler of a projection."
+                f"Stream {stream_id}: project cannot find the place of an event without a version. "
+                "Use the projector as the handler of a projection for streams without versions."
             )
         if generation == 0 and wrapped_event.generation is not None:
             generation = wrapped_event.generation
@@ -203,21 +201,21 @@ class Projector:
         apply: Callable[[int, WrappedEvent[Any] | None], object],
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Apply events that follow each other under one claim: two requests for all of them.
+        """Apply consecutive events of a stream under one lease: two requests for all events.
 
         Args:
-            followed: their stream, under this projector's name.
+            followed: the stream, under this projector's name.
             first: place of the first event in its stream, 1-based: its version, if it has one.
-                None: it is not known, and there is one event only.
+                None: unknown; give one event only.
             steps: one or more.
-            apply: called with the place of an event and the event, or None for one that is not
-                chosen, in the order of places; also for those that were missing before the first.
-            stopped: asked before each event whether to leave the rest to another call.
+            apply: called with each event's place and the event, or None if it is not selected, in
+                the order of places; missing events before the first are included.
+            stopped: called before each event; True leaves the rest to another call.
 
         Raises:
             CursorBusyError: another process applies events of that stream now, or has taken
                 over from this one: try again.
-            Exception: what ``apply`` raised; what it has applied before stays applied.
+            Exception: the error that ``apply`` raised; earlier events stay applied.
         """
         if first is not None and type(first) is not int:
             raise InvalidSubscriptionError(f"first must be an integer or None, not {first!r}.")
@@ -237,7 +235,7 @@ class Projector:
                 if self._now_ms() - now_ms > self._lease_ms / 2:
                     now_ms = self._now_ms()
                     if not self._cursors.renew(followed, done, claimant, now_ms + self._lease_ms):
-                        # Another one went on from here, or will: what is left is not done.
+                        # Another process goes on from here.
                         lost = True
                         raise CursorBusyError(followed.name, followed.stream_id)
                 apply(place, step.event)
@@ -245,8 +243,8 @@ class Projector:
         finally:
             if not lost and not self._cursors.release(followed, done, claimant):
                 _log.warning(
-                    "Read model %r, stream %s: the claim ran out while an event was applied, and "
-                    "another process may apply it again. Raise claim above %.0f s.",
+                    "Read model %r, stream %s: the lease ended before an event was applied, and "
+                    "another process may apply it again. Raise lease above %.0f s.",
                     followed.name,
                     followed.stream_id,
                     self._lease_s,
@@ -268,17 +266,17 @@ class Projector:
     def _missing(
         self, followed: Followed, at: int, first: int | None, steps: Sequence[Step]
     ) -> Sequence[Step]:
-        """Return what is to be applied: the events after the cursor, and what lies between."""
+        """Return the events after the cursor: the given ones, and those missing before them."""
         if first is None:
             return self._up_to(followed, at, steps[0].uuid)
         if first <= at + 1:
             return steps[at + 1 - first :]
         found = self._load(followed, at + 1, first + len(steps))
-        # Of another generation, they are not what was missing; that one brings its own.
+        # If the stream is of another generation now, that generation's events come by themselves.
         return found if found and found[-1].uuid == steps[-1].uuid else []
 
     def _up_to(self, followed: Followed, at: int, uuid: UUID) -> Sequence[Step]:
-        """Return the events after a cursor, up to one; none if it is not among them."""
+        """Return the events after a cursor, up to the one with a uuid; [] if it is not there."""
         found: list[Step] = []
         size = 1
         while True:

@@ -1,4 +1,4 @@
-"""Listeners: told of events in the process that appended them, right after it did."""
+"""Listeners: functions called with each event, in the process that appended it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-_ROLE: Final = "A listener"
+_ROLE: Final = "listener"
 
 
 class Listener(Protocol):
-    """Told of one event.
+    """A function that is called with each event after its append.
 
     Source: the listeners of python-event-sourcery, whose position is never None.
     """
@@ -37,24 +37,24 @@ class Listener(Protocol):
         tenant_id: TenantId,
         position: Position | None,
     ) -> None:
-        """Hear of an event that was just appended.
+        """Take an event that was just appended.
 
         Args:
             wrapped_event: the event.
-            stream_id: its stream.
-            tenant_id: whose it is.
-            position: in the log; None if another process will give it one.
+            stream_id: of its stream.
+            tenant_id: of its stream.
+            position: of the event in the log; None: a sequencer gives it a position later.
         """
 
 
 class _Registration(NamedTuple):
-    """A listener and what it is told of.
+    """A listener and the events it is called with.
 
     Attributes:
-        listener: what to call.
-        to: a class or a category.
-        tenant_id: only of that tenant; None: of all.
-        takes_generation: whether it is told the generation, too.
+        listener: the function to call.
+        to: an event class or a category.
+        tenant_id: of the events; None: any.
+        takes_generation: whether the listener has a parameter ``generation``.
     """
 
     listener: Listener
@@ -66,13 +66,13 @@ class _Registration(NamedTuple):
     def of(cls, listener: Listener, to: type[Event] | str, tenant_id: TenantId | None) -> Self:
         try:
             takes_generation = "generation" in signature(listener).parameters
-        except (TypeError, ValueError):  # some functions written in C have none
+        except (TypeError, ValueError):  # some functions written in C have no signature
             takes_generation = False
         return cls(listener, to, tenant_id, takes_generation)
 
 
 class _Registered:
-    """Who listens, of all tenants. Touched under the lock; what is in it is replaced."""
+    """The listeners of all tenants. Changed under the lock, by replacing the tuple."""
 
     def __init__(self) -> None:
         self.lock = new_lock()
@@ -80,16 +80,16 @@ class _Registered:
 
 
 class Listeners:
-    """Who is told of which events; shared by the event stores of all tenants of a backend.
+    """Registers functions to call after each append; shared by all tenants of a backend.
 
-    A listener is called in the thread that appended, when the events are stored for good: an
-    error of it is logged, and undoes nothing. It is told again when an append is repeated that
-    was stored already: its first process may have died before it came to tell. Each is given an
-    event of its own: what one changes, no other sees.
+    A listener is called in the thread that appended, after the events are stored. If it raises,
+    the error is logged and the events stay. It is called again when an append is repeated whose
+    events are stored already, because the first process may have died before calling it. Each
+    listener gets its own copy of the event.
 
     Args:
-        deserialize: between raw and typed events of a tenant.
-        tenant_id: what is registered here is told of that tenant's events only; None: of all.
+        deserialize: makes typed events of a tenant's raw ones.
+        tenant_id: limits listeners registered here to this tenant's events; None: all tenants.
     """
 
     def __init__(
@@ -102,31 +102,30 @@ class Listeners:
         self._registered = _Registered()
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the listeners of one tenant's events, told along with these."""
+        """Return the listeners of one tenant's events, which are called along with these."""
         scoped = type(self)(self._deserialize, tenant_id)
         scoped._registered = self._registered  # noqa: SLF001 - of its own class
         return scoped
 
     def register(self, listener: Listener, to: type[Event] | str) -> None:
-        """Tell a listener of events from now on; registering it again changes nothing.
+        """Call a listener with later events; registering it again changes nothing.
 
         Args:
-            listener: what to call: a plain function. If it has a parameter ``generation``, it is
-                told the number of the stream's generation by it; 0: it is not known. The method
-                `Projector.project` can be registered as it is.
-            to: an event class: of its events and those of its subclasses; or a category: of the
+            listener: a plain function, such as `Projector.project`. If it has a parameter
+                ``generation``, it gets the stream's generation, or 0 if that is unknown.
+            to: an event class, for its events and those of its subclasses; or a category, for the
                 events of its streams.
 
         Raises:
-            InvalidSubscriptionError: it cannot be called or is asynchronous, or neither class
-                nor category.
+            InvalidSubscriptionError: the listener is asynchronous or not callable, or ``to`` is
+                neither a class nor a category.
         """
         if not callable(listener):
-            raise InvalidSubscriptionError(f"A listener is called: {listener!r} cannot be.")
+            raise InvalidSubscriptionError(f"listener must be callable, not {listener!r}.")
         refuse_asynchronous(listener, _ROLE)
         if not isinstance(to, str) and not (isinstance(to, type) and issubclass(to, Event)):
             raise InvalidSubscriptionError(
-                f"Listen to a class of events or to a category, not to {to!r}."
+                f"to must be a class of events or a category, not {to!r}."
             )
         registration = _Registration.of(listener, to, self._tenant_id)
         with self._registered.lock:
@@ -134,13 +133,13 @@ class Listeners:
                 self._registered.all += (registration,)
 
     def remove(self, listener: Listener, to: type[Event] | str) -> None:
-        """Tell a listener no more; one that is not registered stays so."""
+        """Stop calling a listener; removing one that is not registered changes nothing."""
         unwanted = listener, to, self._tenant_id
         with self._registered.lock:
             self._registered.all = tuple(one for one in self._registered.all if one[:3] != unwanted)
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether a listener is registered."""
         return any(self._tenant_id in {None, one.tenant_id} for one in self._registered.all)
 
     def __call__(
@@ -150,28 +149,28 @@ class Listeners:
         first_position: Position | None,
         generation: int = 0,
     ) -> None:
-        """Tell of one append; see `AppendListener`."""
+        """Call the listeners with the events of one append; see `AppendListener`."""
         registered = [one for one in self._registered.all if one.tenant_id in {None, tenant_id}]
         if not registered:
             return
         stream_id = events[0].stream_id
         try:
             wrapped = self._deserialize(events, tenant_id)
-        except Exception as error:  # noqa: BLE001 - the events are stored, whoever hears of it
+        except Exception as error:  # noqa: BLE001 - the events are stored all the same
             _log.error(
-                "Stream %s: no listener could be told of what was appended: %s",
+                "Stream %s: the events are stored, but no listener could be called: %s",
                 stream_id,
                 trace_error(error),
             )
             return
         for index, event in enumerate(wrapped):
             position = None if first_position is None else first_position + index
-            told: list[Listener] = []
+            called: list[Listener] = []
             for one in registered:
-                if one.listener not in told and _concerns(event, stream_id, one.to):
-                    told.append(one.listener)
+                if one.listener not in called and _concerns(event, stream_id, one.to):
+                    called.append(one.listener)
                     more = {"generation": generation} if one.takes_generation else {}
-                    _tell(one.listener, (event, stream_id, tenant_id, position), more)
+                    _call(one.listener, (event, stream_id, tenant_id, position), more)
 
 
 def _concerns(event: WrappedEvent[Any], stream_id: StreamId, to: type[Event] | str) -> bool:
@@ -180,16 +179,16 @@ def _concerns(event: WrappedEvent[Any], stream_id: StreamId, to: type[Event] | s
     return isinstance(event.event, to)
 
 
-def _tell(
+def _call(
     listener: Callable[..., object],
-    told: tuple[WrappedEvent[Any], StreamId, TenantId, Position | None],
+    arguments: tuple[WrappedEvent[Any], StreamId, TenantId, Position | None],
     more: dict[str, int],
 ) -> None:
-    event, stream_id, *rest = told
+    event, stream_id, *rest = arguments
     try:
         returned = listener(deepcopy(event), stream_id, *rest, **more)
         refuse_unfinished(returned, listener, _ROLE)
-    except Exception as error:  # noqa: BLE001 - the other listeners are to be told, too
+    except Exception as error:  # noqa: BLE001 - the other listeners come next
         _log.error(
             "Stream %s: the listener %s failed: %s",
             stream_id,

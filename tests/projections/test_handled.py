@@ -459,7 +459,7 @@ def test_a_claim_that_ran_out_during_the_last_event_is_logged(
 
     with caplog.at_level(logging.WARNING, "dynamo_es"):
         assert Slow(backend, slow, name, 1000.0).projector(record) == 1
-    assert "Raise claim above 60 s" in caplog.text
+    assert "Raise lease above 60 s" in caplog.text
 
 
 def test_a_busy_cursor_is_waited_out_by_a_projection_that_runs(world, name, start, stream, model):
