@@ -137,6 +137,7 @@ def test_a_commit_in_the_way_is_a_conflict_without_a_read():
     with pytest.raises(ConcurrentStreamWriteError, match=r"at 5\. Load the stream") as caught:
         play(append(stream, 3), (put(a_commit(NEW, 4)), refused(a_commit(OTHERS, 4))))
     assert (caught.value.expected, caught.value.actual) == (3, 5)
+    assert [event.uuid for event in caught.value.winning] == [event.uuid for event in OTHERS]
     assert head_of(stream) == at(5)
 
 
