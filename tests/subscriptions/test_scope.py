@@ -137,9 +137,7 @@ def test_the_outbox_of_one_tenant_publishes_no_others_events(world, start):
     assert set(published["acme"]) == {"acme"}
     assert set(published["umbrella"]) == {"umbrella"}
     assert published[None][-2:] == ["acme", "umbrella"]
-    with pytest.raises(
-        InvalidSubscriptionError, match="call with_outbox on the backend of"
-    ):
+    with pytest.raises(InvalidSubscriptionError, match="call with_outbox on the backend of"):
         backend.in_tenant("acme").with_outbox()
 
 

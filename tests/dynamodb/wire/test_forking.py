@@ -249,7 +249,7 @@ def test_an_owner_that_fails_leaves_the_others_their_turn():
         def after_fork(self):
             self.told += 1
 
-    owners = [Broken(), Told(), Broken(), Told()]
+    owners: list[Any] = [Broken(), Told(), Broken(), Told()]
     for owner in owners:
         tell_of_forks(owner)
 
