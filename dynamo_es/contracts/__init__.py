@@ -6,7 +6,12 @@ from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
 from dynamo_es.contracts.key_storage import KeyStorageStrategy
 from dynamo_es.contracts.log import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.observer import Observer, OperationReport
-from dynamo_es.contracts.storage import ANOTHER_GENERATION, EnlistedWrite, StorageStrategy
+from dynamo_es.contracts.storage import (
+    ANOTHER_GENERATION,
+    EnlistedWrite,
+    StorageStrategy,
+    StreamAppend,
+)
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "OutboxFilter",
     "Selection",
     "StorageStrategy",
+    "StreamAppend",
     "StreamInLog",
     "SubscriptionStrategy",
 ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from dynamo_es.contracts import AppendHooks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
     from dynamo_es.dynamodb.streams.append import Append
@@ -42,25 +44,43 @@ class Announcer:
         """Whether there is anything to do."""
         return self.sequencer is not None or bool(self.hooks.listener)
 
-    def announce(self, tenant_id: TenantId, append: Append) -> None:
-        """Do all that follows an append; the append is done, whatever becomes of this."""
-        stream_id = append.stream.id
-        key = None
+    def announce(self, tenant_id: TenantId, appends: Sequence[Append]) -> None:
+        """Do all that follows appends made together; they are done, whatever becomes of this."""
+        keys: list[tuple[str, int, int] | None] = [None] * len(appends)
         if self.sequencer is not None:
-            key = self.sequencer.sequence(tenant_id, stream_id, append)
+            keys = self.sequencer.sequence(tenant_id, appends)
+        for append, key in zip(appends, keys, strict=True):
+            self._tell(tenant_id, append, key)
+
+    def _tell(self, tenant_id: TenantId, append: Append, key: tuple[str, int, int] | None) -> None:
+        """Call the listener with the events of one append."""
         if not self.hooks.listener:
             return
         first = append.last - len(append.events) + 1
-        position: Position | None = None
-        if self.sequencer is not None and key is not None:
-            commit = self.sequencer.position_of(tenant_id, stream_id, key)
-            # What was stored already may be in the middle of a commit.
-            position = None if commit is None else commit + first - key[2]
+        position = self._position(tenant_id, append, key, first)
         events = [
             replace(event, version=None if append.versionless else version)
             for version, event in enumerate(append.events, first)
         ]
         self.hooks.listener(events, tenant_id, position, _generation(append, key))
+
+    def _position(
+        self, tenant_id: TenantId, append: Append, key: tuple[str, int, int] | None, first: int
+    ) -> Position | None:
+        """Return the position of an append's first event, if the others follow it."""
+        if self.sequencer is None or key is None:
+            return None
+        stream = append.stream
+        found = self.sequencer.position_of(tenant_id, stream.id, key)
+        if found is None:
+            return None
+        for commit in append.commits[1:]:  # another sequencer may have come in between
+            place = stream.key, commit.generation, commit.version
+            expected = found + commit.version - key[2]
+            if self.sequencer.position_of(tenant_id, stream.id, place) != expected:
+                return None
+        # What was stored already may be in the middle of a commit.
+        return found + first - key[2]
 
 
 def _generation(append: Append, key: tuple[str, int, int] | None) -> int:

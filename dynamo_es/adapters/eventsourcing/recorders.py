@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, ProcessRecorder
 
-from dynamo_es.adapters.eventsourcing.coding import notification, stored_event, stream_of
+from dynamo_es.adapters.eventsourcing.coding import (
+    FIRST_VERSION,
+    initial_in,
+    notification,
+    stored_event,
+    stream_of,
+)
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.notifications import last_selected, read_records
-from dynamo_es.adapters.eventsourcing.numbering import number_stored
-from dynamo_es.adapters.eventsourcing.selecting import select
 from dynamo_es.adapters.eventsourcing.subscription import DynamoSubscription, Listeners
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
-from dynamo_es.adapters.eventsourcing.writing import batches_of, insert
+from dynamo_es.adapters.eventsourcing.writing import Positions, batches_of, insert
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.streams.load import load, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +28,11 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import Notification, StoredEvent, Tracking
 
-    from dynamo_es.adapters.eventsourcing.settings import Runtime
-    from dynamo_es.adapters.eventsourcing.writing import Stored
+    from dynamo_es.adapters.eventsourcing.settings import InitialVersions, Runtime
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.values import RawEvent
 
 
 class DynamoAggregateRecorder(AggregateRecorder):
@@ -55,7 +61,9 @@ class DynamoAggregateRecorder(AggregateRecorder):
         begins with this call neither at version 0 nor at version 1.
         """
         del kwargs
-        self._store(stored_events)
+        if stored_events:
+            with translated():
+                insert(self.runtime, self._category, batches_of(stored_events), ())
         return None
 
     def select_events(
@@ -71,20 +79,9 @@ class DynamoAggregateRecorder(AggregateRecorder):
         stream_id = stream_of(originator_id, self._category)
         with translated():
             stream = self.runtime.stream(stream_id)
-            steps = select(stream, self.runtime.initials, gt, lte, desc=desc, limit=limit)
+            steps = _select(stream, self.runtime.initials, gt, lte, desc=desc, limit=limit)
             found = self.runtime.run("select_events", steps, stream_id)
         return [stored_event(originator_id, event) for event in found]
-
-    def _store(
-        self, stored_events: Sequence[StoredEvent], enlisted: Sequence[EnlistedWrite] = ()
-    ) -> list[Append | Stored]:
-        if not stored_events:
-            return []
-        with translated():
-            batches = batches_of(stored_events)
-            stream_id = stream_of(batches[0].originator_id, self._category)
-            steps = insert(self.runtime, self._category, batches, enlisted)
-            return self.runtime.run("insert_events", steps, stream_id)
 
 
 class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
@@ -118,7 +115,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         Cost: 1 request, and 4 for the ids (3, and 1 for each originator).
         """
         del kwargs
-        return self._announce(stored_events, self._store(stored_events))
+        return self._store(stored_events)
 
     def select_notifications(
         self,
@@ -155,29 +152,21 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         names = frozenset(topics) if topics else None
         return Selection(self._category, names, self.runtime.tenant_id)
 
-    def _announce(
-        self, stored_events: Sequence[StoredEvent], stored: Sequence[Append | Stored]
+    def _store(
+        self, stored_events: Sequence[StoredEvent], enlisted: Sequence[EnlistedWrite] = ()
     ) -> list[int] | None:
-        """Give what was stored its notification ids, and wake those who wait."""
-        if not stored:
-            return None
-        try:
-            return self._number(stored_events, stored)
-        finally:
-            self._listeners.notify()
+        """Store events, wake the subscriptions, and return the notification ids if they are known.
 
-    def _number(
-        self, stored_events: Sequence[StoredEvent], stored: Sequence[Append | Stored]
-    ) -> list[int] | None:
-        sequencer = self.runtime.sequencer
-        if sequencer is None:
+        Cost: see `insert_events`.
+        """
+        if not stored_events:
             return None
-        found = number_stored(sequencer, self.runtime.tenant_id, stored)
-        if found is None or sum(map(len, found)) != len(stored_events):
-            return None
-        originators = dict.fromkeys(event.originator_id for event in stored_events)
-        left = {one: iter(some) for one, some in zip(originators, found, strict=True)}
-        return [next(left[event.originator_id]) for event in stored_events]
+        positions = Positions()
+        with translated():
+            batches = batches_of(stored_events)
+            insert(self.runtime, self._category, batches, enlisted, positions)
+        self._listeners.notify()
+        return positions.in_order_of(stored_events, batches)
 
 
 class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, ProcessRecorder):
@@ -203,5 +192,46 @@ class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, P
         if not stored_events:
             self.insert_tracking(tracking)
             return None
-        stored = self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
-        return self._announce(stored_events, stored)
+        return self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
+
+
+def _select(
+    stream: Stream,
+    initials: InitialVersions,
+    gt: int | None,
+    lte: int | None,
+    *,
+    desc: bool,
+    limit: int | None,
+) -> Steps[list[RawEvent]]:
+    """Return events of a range of versions, as the library counts them.
+
+    Versions have no gaps, so a limit is a range, too: no more is read than returned.
+    """
+    if limit is not None and limit < 1:
+        return []
+    initial = initials.get(stream.key)
+    if initial is None and (gt is not None or lte is not None or limit is not None):
+        # The first event tells; without bounds, any event does.
+        first = yield from load(stream, 1, 2)
+        if not first:
+            return []
+        initial = initial_in(first[0])
+        initials.remember(stream.key, initial)
+    shift = FIRST_VERSION if initial is None else initial
+    start = 1 if gt is None else max(gt - shift + 2, 1)
+    stop = None if lte is None else lte - shift + 2
+    if desc and limit is not None:
+        newest = yield from newest_commit(stream)
+        if newest is None:
+            return []
+        stop = newest.last + 1 if stop is None else min(stop, newest.last + 1)
+        start = max(start, stop - limit)
+    elif limit is not None:
+        stop = start + limit if stop is None else min(stop, start + limit)
+    if stop is not None and stop <= start:
+        return []
+    events = yield from load(stream, start, stop)
+    if events:
+        initials.remember(stream.key, initial_in(events[0]))
+    return events[::-1] if desc else events

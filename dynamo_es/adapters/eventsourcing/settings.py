@@ -7,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
-from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
-from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.stream import Stream
@@ -72,9 +72,10 @@ class Runtime:
         config: names of the tables, time-outs, retries.
         client: hands out the client.
         gateway: what sends the requests.
-        heads: what is remembered of streams.
-        sequencer: gives events their notification ids; None: others do.
-        tenant_id: whose streams.
+        heads: remembers the heads of streams.
+        storage: appends events, and gives them their notification ids if so configured.
+        unnumbered: appends events that need no notification ids.
+        tenant_id: the tenant of the streams.
         poll_interval: seconds between two looks of a subscription for what others stored.
         initials: with which versions originators begin.
         clock: seconds since the epoch.
@@ -84,7 +85,8 @@ class Runtime:
     client: Callable[[], DynamoDBClient]
     gateway: Gateway
     heads: RememberedHeads
-    sequencer: InlineSequencer | None
+    storage: DynamoStorage
+    unnumbered: DynamoStorage
     tenant_id: TenantId
     poll_interval: float
     initials: InitialVersions = field(default_factory=InitialVersions)
@@ -100,14 +102,20 @@ class Runtime:
         config = read_config(env)
         client = LazyClient(config, _emulated(config))
         gateway = Gateway(client, config)
-        tables = Tables(config.events_table, config.log_table)
+        heads = RememberedHeads(config.remembered_heads, time.time)
+        tenant_id = env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT)
+
+        def storage(announcer: Announcer) -> DynamoStorage:
+            return DynamoStorage(config, gateway, heads, time.time, tenant_id, announcer=announcer)
+
         return cls(
             config=config,
             client=client,
             gateway=gateway,
-            heads=RememberedHeads(config.remembered_heads, time.time),
-            sequencer=InlineSequencer(tables, gateway) if config.sequencing == "inline" else None,
-            tenant_id=env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT),
+            heads=heads,
+            storage=storage(Announcer.of(config, gateway)),
+            unnumbered=storage(Announcer()),
+            tenant_id=tenant_id,
             poll_interval=_seconds(env, ENVIRONMENT_PREFIX + "POLL_INTERVAL", "1"),
         )
 

@@ -16,7 +16,7 @@ from dynamo_es.exceptions import EventStoreError
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dynamo_es.dynamodb.log.items import Page
     from dynamo_es.dynamodb.log.sequencer import Hint, Tables
@@ -63,16 +63,18 @@ class InlineSequencer:
         self._waiting: dict[_Key, Hint] = {}
         self._known: OrderedDict[_Key, Position] = OrderedDict()
 
-    def sequence(self, tenant_id: TenantId, stream_id: StreamId, append: Append) -> _Key | None:
-        """Sequence the commits of an append; return what the first one is found by.
+    def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[_Key | None]:
+        """Sequence the commits of appends that were made together, one after the other.
 
         Returns:
-            For `position_of`; None if nobody can tell: it is logged why.
+            For each append the key of its first commit, for `position_of`; None: the log says why
+            the position is not known.
         """
+        stream_id = appends[0].stream.id
         try:
-            hints = self._gateway.run("sequence", tenant_id, stream_id, self._hints(append))
+            found = self._gateway.run("sequence", tenant_id, stream_id, self._hints(appends))
             with self._guard:
-                self._waiting.update((_key(hint), hint) for hint in hints)
+                self._waiting.update((_key(hint), hint) for hints in found for hint in hints)
                 self._forget_some()
             with self._turn:
                 with self._guard:
@@ -88,8 +90,8 @@ class InlineSequencer:
                 stream_id,
                 trace_error(error),
             )
-            return None
-        return _key(hints[0]) if hints else None
+            return [None] * len(appends)
+        return [_key(hints[0]) if hints else None for hints in found]
 
     def position_of(self, tenant_id: TenantId, stream_id: StreamId, key: _Key) -> Position | None:
         """Return the position of a commit that was sequenced lately; None if it is not found.
@@ -106,7 +108,13 @@ class InlineSequencer:
             _log.warning("Stream %s: stored, but its position was not found.", stream_id)
             return None
 
-    def _hints(self, append: Append) -> Steps[list[Hint]]:
+    def _hints(self, appends: Sequence[Append]) -> Steps[list[list[Hint]]]:
+        found: list[list[Hint]] = []
+        for append in appends:
+            found += [(yield from self._hints_of(append))]
+        return found
+
+    def _hints_of(self, append: Append) -> Steps[list[Hint]]:
         if append.commits:
             return [hint_of(commit.item) for commit in append.commits]
         # They were stored already, maybe by a process that has died before it came to this.

@@ -60,9 +60,9 @@ def test_an_insertion_that_may_still_arrive_is_no_success(recorder, several):
 
 def test_an_insertion_that_cannot_be_looked_up_is_no_success(recorder):
     lose_replies(recorder, "transact_write_items", carried_out=False)
-    lose_replies(recorder, "get_item", carried_out=False)
+    lose_replies(recorder, "query", carried_out=False)
 
-    with pytest.raises(OperationalError, match="nor did looking it up"):
+    with pytest.raises(OperationalError, match="looking it up failed"):
         recorder.insert_events([*events(uuid4(), 1), *events(uuid4(), 1)])
 
 
