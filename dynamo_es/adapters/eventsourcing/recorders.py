@@ -1,4 +1,4 @@
-"""Recorders: what applications store events with, and read them and notifications by."""
+"""Recorders: they store events, and read events and notifications."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 
 class DynamoAggregateRecorder(AggregateRecorder):
-    """Events of aggregates: what one call stores of an originator is one item.
+    """Events of aggregates. The events that one call stores of an originator are one item.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
+        category: category of the originators' streams.
     """
 
     def __init__(self, runtime: Runtime, category: str) -> None:
@@ -50,15 +50,15 @@ class DynamoAggregateRecorder(AggregateRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Store events, all or none; return None, because these have no notification ids.
+        """Store events, all or none; return None, because they have no notification ids.
 
         Raises:
-            IntegrityError: a version is stored already or given twice, or leaves a gap.
-            DataError: of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version that is stored already, is given twice or leaves a gap.
+            DataError: events of more than 100 originators, or larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
-        Cost: 1 request; 1 more for each originator that this process has not seen lately and that
-        begins with this call neither at version 0 nor at version 1.
+        Cost: 1 request; 1 more for each originator that this process has not seen lately and whose
+        first version in this call is neither 0 nor 1.
         """
         del kwargs
         if stored_events:
@@ -75,7 +75,7 @@ class DynamoAggregateRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """Return stored events in the order of their versions. Cost: 1 request, as a rule."""
+        """Return stored events in the order of their versions. Cost: usually 1 request."""
         stream_id = stream_of(originator_id, self._category)
         with translated():
             stream = self.runtime.stream(stream_id)
@@ -85,11 +85,11 @@ class DynamoAggregateRecorder(AggregateRecorder):
 
 
 class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
-    """Events of an application, each with its place in the log as its notification id.
+    """Events of an application, each with its position in the log as its notification id.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
+        category: category of the originators' streams.
     """
 
     def __init__(self, runtime: Runtime, category: str) -> None:
@@ -103,13 +103,13 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         """Store events, all or none; return their notification ids, in the order given.
 
         Returns:
-            None if no events were given, if others give the ids (``DYNAMO_ES_SEQUENCING=stream``),
-            or if the events are stored but the log was out of reach: a warning says so, and the
-            next call gives them theirs.
+            The ids; None without events, if a sequencer gives the ids
+            (``DYNAMO_ES_SEQUENCING=stream``), or if the events are stored but the log could not be
+            reached. A warning says so, and the next call gives them their ids.
 
         Raises:
-            IntegrityError: a version is stored already or given twice, or leaves a gap.
-            DataError: of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version that is stored already, is given twice or leaves a gap.
+            DataError: events of more than 100 originators, or larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
         Cost: 1 request, and 4 for the ids (3, and 1 for each originator).
@@ -126,7 +126,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """Return notifications in the order of their ids; see `ApplicationRecorder`.
+        """Return notifications in the order of their ids, as `ApplicationRecorder` says.
 
         Cost: 2 or 3 requests, and 1 for every 100 commits.
         """
@@ -137,13 +137,13 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
             return [notification(found) for found in self.runtime.run("select", steps)]
 
     def max_notification_id(self) -> int | None:
-        """Return the id of the last notification. Cost: 1 request, as a rule."""
+        """Return the id of the last notification. Cost: usually 1 request."""
         with translated():
             steps = last_selected(self._tables.log, self._selection(()))
             return self.runtime.run("max_notification_id", steps)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> DynamoSubscription:
-        """Return an iterator of notifications that waits for the next ones."""
+        """Return an iterator of notifications that waits for new ones."""
         return DynamoSubscription(
             self, self._listeners, self.runtime.poll_interval, gt=gt, topics=topics
         )
@@ -170,12 +170,12 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
 
 
 class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, ProcessRecorder):
-    """Events of an application, and which notifications of others they came of, atomically.
+    """Events of an application, stored together with the notification that caused them.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
-        name: of the application.
+        category: category of the originators' streams.
+        name: name of the application.
     """
 
     def __init__(self, runtime: Runtime, category: str, name: str) -> None:
@@ -206,13 +206,13 @@ def _select(
 ) -> Steps[list[RawEvent]]:
     """Return events of a range of versions, as the library counts them.
 
-    Versions have no gaps, so a limit is a range, too: no more is read than returned.
+    Versions have no gaps, so a limit is a range, too: only returned events are read.
     """
     if limit is not None and limit < 1:
         return []
     initial = initials.get(stream.key)
     if initial is None and (gt is not None or lte is not None or limit is not None):
-        # The first event tells; without bounds, any event does.
+        # The first event has it; without bounds, any event does.
         first = yield from load(stream, 1, 2)
         if not first:
             return []
