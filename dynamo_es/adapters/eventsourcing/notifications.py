@@ -130,7 +130,7 @@ def _placed(page: Page) -> list[tuple[Pointer, Position]]:
 def _enough(
     placed: Sequence[tuple[Pointer, Position]], wanted: int
 ) -> list[tuple[Pointer, Position]]:
-    """Return the first commits that have the wanted events, at most as many as one request reads."""
+    """Return the first commits with the wanted events, at most as many as one request reads."""
     some: list[tuple[Pointer, Position]] = []
     for pointer, position in placed:
         if wanted <= 0 or len(some) == MAX_POINTERS:

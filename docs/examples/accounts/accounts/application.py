@@ -1,4 +1,4 @@
-"""The functions of the application, made of a store and a read model: on AWS, and locally."""
+"""The functions of the application, over a store and a read model: on AWS, and locally."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Application:
             return _reply(400, "The body is no JSON.")
         repository = Repository(self._event_store_of(tenant), Account)
         try:
-            # Decides again if another request was faster: nobody is told to try again.
+            # Decides again if another request was faster, so no caller has to try again.
             repository.transact(parameters["account"], lambda account: command(account, body))
         except RefusedError as refused:
             return _reply(409, str(refused))
@@ -102,7 +102,7 @@ _COMMANDS: dict[str, Callable[[Account, dict[str, Any]], None]] = {
 
 
 def _tenant(request: dict[str, Any]) -> str:
-    """Return the tenant of a request: a claim of its token, never anything that it says itself."""
+    """Return the tenant of a request: a claim of its token, never a value of the caller."""
     claims = request["requestContext"]["authorizer"]["jwt"]["claims"]
     return str(claims["tenant"])
 
