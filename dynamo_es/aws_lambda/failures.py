@@ -110,12 +110,12 @@ def _is_failure(event: object) -> TypeGuard[Mapping[str, Any]]:
     return _is_object(event) and (_INFO in event or "requestPayload" in event)
 
 
-def _failed(told: Mapping[str, Any], message_id: str | None) -> FailedBatch:
-    if "requestPayload" in told:  # of an asynchronous call: the event itself
-        return FailedBatch(message_id, None, _records(told["requestPayload"]))
-    if "payload" in told:  # of a bucket: the batch as text
-        return FailedBatch(message_id, None, _records(_parsed(told["payload"])))
-    info = told[_INFO]
+def _failed(report: Mapping[str, Any], message_id: str | None) -> FailedBatch:
+    if "requestPayload" in report:  # of an asynchronous call: the event itself
+        return FailedBatch(message_id, None, _records(report["requestPayload"]))
+    if "payload" in report:  # of a bucket: the batch as text
+        return FailedBatch(message_id, None, _records(_parsed(report["payload"])))
+    info = report[_INFO]
     try:
         shard = (
             str(info["streamArn"]),
@@ -133,11 +133,11 @@ def _failed(told: Mapping[str, Any], message_id: str | None) -> FailedBatch:
 
 def _message(record: Mapping[str, Any]) -> object:
     if "body" in record:
-        told = _parsed(record["body"])
+        body = _parsed(record["body"])
         # A topic that feeds the queue wraps its message.
-        if _is_object(told) and told.get("Type") == "Notification":
-            return _parsed(told.get("Message"))
-        return told
+        if _is_object(body) and body.get("Type") == "Notification":
+            return _parsed(body.get("Message"))
+        return body
     return _parsed(record["Sns"].get("Message"))
 
 

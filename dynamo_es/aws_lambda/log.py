@@ -28,7 +28,7 @@ _log = logging.getLogger("dynamo_es")
 _EVERYTHING: Final = 0
 
 
-def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
+def project_log(  # noqa: PLR0913 - options, each by its name
     backend: Backend,
     name: str,
     *,
@@ -66,7 +66,7 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
         InvalidPositionError: a position below 0.
     """
     if on_progress is not None:
-        refuse_asynchronous(on_progress, "What is told of progress")
+        refuse_asynchronous(on_progress, "on_progress")
 
     def decorate(function: Callable[[Recorded], object]) -> LogHandler:
         projection = backend.projection(

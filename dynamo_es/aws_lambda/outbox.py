@@ -27,7 +27,7 @@ _AT_ONCE: Final = 25
 """Most tries of a run; the deadline is checked between two runs."""
 
 
-def publish_outbox(  # noqa: PLR0913 - what may be chosen, each by its name
+def publish_outbox(  # noqa: PLR0913 - options, each by its name
     backend: Backend,
     publisher: Publisher,
     *,

@@ -125,7 +125,7 @@ def source_of(record: object) -> object:
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:
-    """Return the item as it is now, in boto3's wire format; None if the record has no image."""
+    """Return the new item in boto3's wire format; None if the record has no image."""
     image = change.get("NewImage")
     if image is None:
         return None

@@ -30,7 +30,7 @@ _SHORTEST, _LONGEST = 900, 43_200
 _TAKEN: Final = re.compile(r"[\w .:/=+\-@]*")
 
 
-def tenant_backend(  # noqa: PLR0913 - what may be chosen, each by its name
+def tenant_backend(  # noqa: PLR0913 - options, each by its name
     tenant_id: TenantId,
     role_arn: str,
     *,

@@ -36,7 +36,7 @@ _log = logging.getLogger("dynamo_es")
 _ROLE: Final = "A read model"
 
 
-def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
+def project_streams(  # noqa: PLR0913 - options, each by its name
     backend: Backend,
     name: str,
     *,

@@ -113,7 +113,7 @@ class EmfMetrics:
         ConfigurationError: a namespace or dimensions that CloudWatch refuses.
     """
 
-    def __init__(  # noqa: PLR0913 - what may be chosen, each by its name
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         namespace: str | None = None,
         service: str | None = None,

@@ -1,4 +1,4 @@
-"""Reports of operations: what they count as, and how several observers get each."""
+"""Reports of operations: the figures in them, and an observer that passes them to several."""
 
 from __future__ import annotations
 

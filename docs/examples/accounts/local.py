@@ -81,7 +81,7 @@ class Mapping:
     Args:
         backend: on the emulator.
         table: whose stream.
-        function: its handler; what it reports as failed is handed to it again.
+        function: its handler; records that it reports as failed are passed to it again.
     """
 
     def __init__(

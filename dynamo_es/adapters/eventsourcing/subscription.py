@@ -43,7 +43,7 @@ class DynamoSubscription(ListenNotifySubscription[ApplicationRecorder]):
     Args:
         recorder: reads the notifications.
         listeners: the recorder's own.
-        poll_interval: seconds between two reads for what other processes stored.
+        poll_interval: seconds between two reads for other processes' events.
         gt: yields notifications after this id; None: all.
         topics: yields notifications of these topics; none: of every topic.
     """

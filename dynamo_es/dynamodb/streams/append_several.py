@@ -156,7 +156,7 @@ def _append(
             item = refused.items[first]
             raise EnlistedWriteRefusedError(parts[0].stream.id, index, item) from refused
         part = _part_at(parts, plans, first)
-        # The refused one first: mostly it tells the conflict, and the others are not read.
+        # The refused one first: it usually shows the conflict, and the others need no read.
         ordered = [part, *(other for other in parts if other is not part)]
         certain = not refused.maybe_landed
         if (yield from _are_stored(ordered, generations, certain=certain)):
@@ -184,7 +184,7 @@ def _are_stored(
 
     Args:
         parts: the appends.
-        generations: what the put was made for, by the keys of the streams.
+        generations: generation that the put was made for, by stream key.
         certain: whether no attempt of the put can have been carried out, or still be.
         reason: why that is not certain.
 

@@ -135,7 +135,7 @@ def test_more_than_a_hundred_snapshots_are_refused_with_the_reason(tables):
 
 def test_a_recorder_of_another_kind_is_named(tables):
     with pytest.raises(
-        TypeError, match="APPLICATION_RECORDER_TOPIC must name a .*, not builtins:dict"
+        TypeError, match=r"APPLICATION_RECORDER_TOPIC must name a .*, not builtins:dict"
     ):
         tables.factory(APPLICATION_RECORDER_TOPIC="builtins:dict").application_recorder()
 

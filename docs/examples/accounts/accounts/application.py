@@ -24,9 +24,9 @@ class Application:
     """Each attribute that ends in ``_handler`` is a Lambda function.
 
     Args:
-        backend: the event store, of all tenants: what the projections read.
-        read_model: what the queries read.
-        event_store_of: returns the event store of one tenant: what the commands write to.
+        backend: the event store of all tenants, which the projections read.
+        read_model: the table that the queries read.
+        event_store_of: returns the event store of one tenant, which the commands write to.
     """
 
     def __init__(
