@@ -398,4 +398,4 @@ def test_events_too_large_for_one_transaction_are_refused(storage, streams):
     a, b, _ = streams
 
     with pytest.raises(CommitTooLargeError, match="fewer streams"):
-        storage.insert_events_of_several([part(s, 0, heavy_events(s, 8, 300_000)) for s in (a, b)])
+        storage.insert_events_of_several([part(s, 0, heavy_events(s, 10, 300_000)) for s in (a, b)])
