@@ -1,1 +1,1 @@
-"""Other libraries' backends, on this store: each a package of its own, with an extra of its own."""
+"""Adapters that let other event sourcing libraries use this store; each needs its own extra."""

@@ -1,4 +1,4 @@
-"""Handlers for AWS Lambda: read models, the sequencer, and the outbox, made of a backend.
+"""Handlers for AWS Lambda: read models, the sequencer and the outbox, over a backend.
 
 =====================  ===========================  ==========================================
 handler                event source                 what it does
@@ -7,12 +7,12 @@ handler                event source                 what it does
 `project_log`          the log table's stream, or   applies all events in the order of the log
                        a schedule
 `sequence_events`      the events table's stream    gives every commit its position in the log
-`publish_outbox`       the log table's stream and   publishes what was chosen for the outbox
+`publish_outbox`       the log table's stream and   publishes the events chosen for the outbox
                        a schedule
 =====================  ===========================  ==========================================
 
 Event source mappings need ``ReportBatchItemFailures`` and the view type ``NEW_IMAGE``. Each
-handler answers before the function's time is over, and names what is left for the next call.
+handler answers before the function's time is over, and names the records left for the next call.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Each handler is a function of its own, and pays in its cold start for what it needs only.
+    # Each handler is a function of its own: its cold start loads only what it needs.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

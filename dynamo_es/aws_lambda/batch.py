@@ -1,4 +1,4 @@
-"""What all handlers of batches share: when to stop, and how to say what is left."""
+"""Shared by all handlers of batches: the deadline, and the reply that names the records left."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     BatchEvent: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    """What a function is called with: by Lambda, or the bare list of a pipe."""
+    """A batch as Lambda hands it over, or the bare list of a pipe."""
 
 _LONGEST_MARGIN: Final = 5.0
 _SHARE: Final = 0.2
 
 
 class LambdaContext(Protocol):
-    """What is used of the context that Lambda hands over."""
+    """The part of Lambda's context that handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still run."""
+        """Return the milliseconds that the function may still run."""
 
 
 class Deadline(Event):
-    """Is set when a function has to come to its end, so that it can still answer.
+    """An event that is set when a function must stop, so that it can still answer.
 
     Args:
-        context: Lambda's; None: there is no end.
-        margin: seconds that are left then, for the event in hand and what follows it; None: a
-            fifth of the time there is now, at most 5 s.
+        context: Lambda's; None: never set.
+        margin: seconds to leave for the event in hand and the reply; None: a fifth of the
+            remaining time, at most 5 s.
     """
 
     def __init__(self, context: LambdaContext | None, margin: float | None = None) -> None:
@@ -51,9 +51,9 @@ def reply(event: BatchEvent, left: Iterable[str]) -> dict[str, Any]:
     """Return a partial batch response.
 
     Args:
-        event: as Lambda called the function; the state of its tumbling window is handed back.
-        left: sequence numbers of records that are not done. Lambda calls again with the lowest
-            one and all that follow it.
+        event: the batch; the reply returns the state of its tumbling window.
+        left: sequence numbers of the records that are not done. Lambda calls again with the
+            lowest one and all records after it.
     """
     answer: dict[str, Any] = {
         "batchItemFailures": [{"itemIdentifier": number} for number in sorted(left, key=int)]

@@ -1,9 +1,9 @@
-"""What Lambda and EventBridge Pipes say of a batch that they gave up, and its records again.
+"""Failure records of Lambda and EventBridge Pipes: batches they gave up, handled again.
 
-A failure record names the shard and the sequence numbers of a batch. It comes from the queue or
-topic of an event source mapping (``OnFailure``), by hand, or with the batch itself where the
-destination is a bucket. Give it to the handler that failed: it reads the records from the table's
-stream, which keeps them for 24 hours, and handles them as it does those of the mapping.
+A failure record names the shard and the sequence numbers of a batch. It arrives from the queue or
+topic of an event source mapping (``OnFailure``), or you invoke the function with it; a bucket's
+holds the batch itself. Give it to the handler that failed: the handler reads the records from the
+table's stream, which keeps them for 24 hours, and handles them like any other batch.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 _INFO: Final = "DDBStreamBatchInfo"
 _MOST_EMPTY_READS: Final = 100
-"""In a row: a stream answers with nothing now and then, but not for ever."""
+"""Empty replies in a row: a stream returns a few now and then, but not forever."""
 
 _GONE: Final = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
 
 
 class RecordNotDoneError(EventStoreError):
-    """A record was not applied, and waits for the next call; the log says why."""
+    """A record was not applied and waits for the next call; the log says why."""
 
 
 class FailedBatch(NamedTuple):
-    """A batch that was given up.
+    """A batch that Lambda or a pipe gave up.
 
     Attributes:
-        message_id: of the queue's message that tells of it; None where it came otherwise.
-        shard: its stream, its shard, and the sequence numbers of its first and last record; None
-            where the records themselves came along.
-        records: its records, where they came along.
+        message_id: id of the queue's message that reports it; None: no queue did.
+        shard: stream ARN, shard id, and the sequence numbers of the first and last record; None:
+            the failure record holds the records themselves.
+        records: the records, if the failure record holds them.
     """
 
     message_id: str | None
@@ -52,14 +52,14 @@ class FailedBatch(NamedTuple):
 
 
 def failed_batches(event: object) -> list[FailedBatch]:
-    """Return the batches that an event tells of; none if it is a batch itself, or a schedule's.
+    """Return the failed batches that an event reports; none for a batch or a schedule's event.
 
     Raises:
-        ConfigurationError: it is of a queue or a topic, and a message is no failure record.
+        ConfigurationError: a message of a queue or a topic that is not a failure record.
     """
     if not _is_object(event):
         return []
-    if _tells_of_failure(event):
+    if _is_failure(event):
         return [_failed(event, None)]
     records = event.get("Records")
     found = []
@@ -67,10 +67,10 @@ def failed_batches(event: object) -> list[FailedBatch]:
         if not _is_object(record) or not ("body" in record or "Sns" in record):
             return []
         message = _message(record)
-        if not _tells_of_failure(message):
+        if not _is_failure(message):
             raise ConfigurationError(
                 "This handler takes batches of a DynamoDB table's stream, and failure records of "
-                f"them; a message of {source_of(record)} is neither."
+                f"them; it cannot take a message of {source_of(record)} that is neither."
             )
         found.append(_failed(message, record.get("messageId")))
     return found
@@ -81,15 +81,15 @@ def handle_again(
     batches: Sequence[FailedBatch],
     handle: Callable[[dict[str, Any]], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Handle batches that were given up, and say which messages have to come again.
+    """Handle failed batches, and return the messages that must come again.
 
     Args:
-        backend: whose streams.
+        backend: reads the table's stream.
         batches: from `failed_batches`.
-        handle: the handler, for a batch.
+        handle: the handler of a batch.
 
     Raises:
-        RecordNotDoneError: a batch that no queue tells of is not done, or its records are gone.
+        RecordNotDoneError: a batch that no queue reports is not done, or its records are gone.
         ServiceError: AWS refused or did not answer.
     """
     left: list[str] = []
@@ -101,21 +101,21 @@ def handle_again(
         )
         if handle({"Records": records})["batchItemFailures"]:
             if batch.message_id is None:
-                raise RecordNotDoneError("A batch that was given up is not done yet: try again.")
+                raise RecordNotDoneError("A failed batch is not done yet: call again.")
             left.append(batch.message_id)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 
 
-def _tells_of_failure(event: object) -> TypeGuard[Mapping[str, Any]]:
+def _is_failure(event: object) -> TypeGuard[Mapping[str, Any]]:
     return _is_object(event) and (_INFO in event or "requestPayload" in event)
 
 
-def _failed(told: Mapping[str, Any], message_id: str | None) -> FailedBatch:
-    if "requestPayload" in told:  # of an asynchronous call: the event as it was
-        return FailedBatch(message_id, None, _records(told["requestPayload"]))
-    if "payload" in told:  # of a bucket: the batch as text
-        return FailedBatch(message_id, None, _records(_parsed(told["payload"])))
-    info = told[_INFO]
+def _failed(report: Mapping[str, Any], message_id: str | None) -> FailedBatch:
+    if "requestPayload" in report:  # of an asynchronous call: the event itself
+        return FailedBatch(message_id, None, _records(report["requestPayload"]))
+    if "payload" in report:  # of a bucket: the batch as text
+        return FailedBatch(message_id, None, _records(_parsed(report["payload"])))
+    info = report[_INFO]
     try:
         shard = (
             str(info["streamArn"]),
@@ -126,18 +126,18 @@ def _failed(told: Mapping[str, Any], message_id: str | None) -> FailedBatch:
         int(shard[2]), int(shard[3])
     except (KeyError, TypeError, ValueError):
         raise ConfigurationError(
-            f"A failure record's {_INFO} names no stream, shard and sequence numbers."
+            f"A failure record's {_INFO} must name a stream, a shard and two sequence numbers."
         ) from None
     return FailedBatch(message_id, shard)
 
 
 def _message(record: Mapping[str, Any]) -> object:
     if "body" in record:
-        told = _parsed(record["body"])
-        # A topic that feeds the queue wraps what it was given.
-        if _is_object(told) and told.get("Type") == "Notification":
-            return _parsed(told.get("Message"))
-        return told
+        body = _parsed(record["body"])
+        # A topic that feeds the queue wraps its message.
+        if _is_object(body) and body.get("Type") == "Notification":
+            return _parsed(body.get("Message"))
+        return body
     return _parsed(record["Sns"].get("Message"))
 
 
@@ -151,14 +151,14 @@ def _parsed(text: object) -> object:
 def _records(payload: object) -> Sequence[Mapping[str, Any]]:
     found = payload.get("Records") if _is_object(payload) else payload
     if not isinstance(found, list):
-        raise ConfigurationError("A failure record's payload is no batch of a table's stream.")
+        raise ConfigurationError("A failure record's payload is not a batch of a table's stream.")
     return found
 
 
 def _read(backend: DynamoBackend, shard: tuple[str, str, str, str]) -> Sequence[Mapping[str, Any]]:
     """Return the records of a batch from its stream."""
     config = replace(backend.config, report_capacity=False)
-    # A gateway uses of a client what all clients have.
+    # The gateway uses only methods that all clients have.
     gateway = Gateway(lambda: backend.streams_client, config)  # type: ignore[arg-type,return-value]
     try:
         return gateway.run("read_failed", DEFAULT_TENANT, None, _read_shard(*shard))
@@ -166,9 +166,9 @@ def _read(backend: DynamoBackend, shard: tuple[str, str, str, str]) -> Sequence[
         if error.code not in _GONE:
             raise
         raise RecordNotDoneError(
-            f"The records {shard[2]} to {shard[3]} of shard {shard[1]} are gone: a stream keeps "
-            "them for 24 hours. The events are in the table: `dynamo-es log repair` brings them "
-            "into the log, and the next event of its stream brings them to a read model."
+            f"The records {shard[2]} to {shard[3]} of shard {shard[1]} are gone: the stream keeps "
+            "records for 24 hours. The events are in the table. Run `dynamo-es log repair` to add "
+            "them to the log; a read model gets them with the next event of their stream."
         ) from error
 
 
@@ -187,8 +187,8 @@ def _read_shard(stream_arn: str, shard_id: str, start: str, end: str) -> Steps[l
         empty = 0 if response["Records"] else empty + 1
         iterator = response.get("NextShardIterator")
     raise RecordNotDoneError(
-        f"Shard {shard_id} has no record {end}, at which the batch that was given up ends: "
-        "give the failure record as it was delivered."
+        f"Shard {shard_id} has no record {end}, the last of the failed batch: pass the failure "
+        "record unchanged."
     )
 
 

@@ -1,4 +1,4 @@
-"""Read models of the whole log, fed by the log table's stream, or by a schedule."""
+"""Read models of the whole log, driven by the log table's stream or a schedule."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("dynamo_es")
 _EVERYTHING: Final = 0
 
 
-def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
+def project_log(  # noqa: PLR0913 - options, each by its name
     backend: Backend,
     name: str,
     *,
@@ -41,33 +41,33 @@ def project_log(  # noqa: PLR0913 - what may be chosen, each by its name
     margin: float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
-    """Make a function of events a Lambda handler that gives it all of the log, in its order.
+    """Turn a function into a Lambda handler that calls it with each event of the log, in order.
 
-    What Lambda delivers is only a reason to look: what is applied comes from the log, from the
-    checkpoint on. So nothing is missed, whatever is late or lost, and a schedule does as well.
-    A function that raises is given the same event again by the next call; one that dies in the
-    middle, those since the last checkpoint. Let one call run at a time: that is so for the log
-    table's stream, whose pages are all in one shard, and for a function with a reserved
-    concurrency of 1.
+    The handler reads the log after its checkpoint; a batch from Lambda only starts the reading. So
+    late or lost records leave no gap, and a schedule works as well. If your function raises, the
+    next call passes it the same event again. If the process dies, the next call begins after the
+    last checkpoint. Let one call run at a time: the log table's stream does, since all pages are
+    in one shard, and so does a function with a reserved concurrency of 1.
 
     Args:
-        backend: from `in_tenant`, only that tenant's events are applied.
-        name: text of at most 255 bytes without ``#``; its checkpoint is kept under it.
-        category: only the events of its streams.
-        events: only those of these classes.
-        after: position to begin after the first time.
-        batch_size: events after which the checkpoint is saved at the latest.
-        keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
-        margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
-        on_progress: told after each batch of events, with the lag.
+        backend: reads the log; from `in_tenant`, only that tenant's events are applied.
+        name: name of the consumer, which its checkpoint is stored under: text of at most 255
+            bytes without ``#``.
+        category: apply only events of streams in this category.
+        events: apply only events of these classes.
+        after: position to begin after, the first time.
+        batch_size: most events between two saved checkpoints.
+        keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
+        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
+        on_progress: called after each batch of events, with the lag.
 
     Raises:
-        InvalidSubscriptionError: a filter, a batch size, or a function that cannot be.
-        InvalidConsumerError: a name that cannot make a key.
+        InvalidSubscriptionError: a wrong filter, batch size or function.
+        InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
     """
     if on_progress is not None:
-        refuse_asynchronous(on_progress, "What is told of progress")
+        refuse_asynchronous(on_progress, "on_progress")
 
     def decorate(function: Callable[[Recorded], object]) -> LogHandler:
         projection = backend.projection(
@@ -88,7 +88,7 @@ class LogHandler:
     """The handler that `project_log` makes.
 
     Attributes:
-        projection: what it runs.
+        projection: the projection that it runs.
     """
 
     def __init__(
@@ -104,30 +104,30 @@ class LogHandler:
         self._on_progress = on_progress
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
-        """Apply what the log has beyond the checkpoint.
+        """Apply the events of the log after the checkpoint.
 
         Args:
             event: a batch of the log table's stream, a pipe's list of its records, or anything
                 without ``Records``.
-            context: Lambda's; None: there is no deadline.
+            context: Lambda's; None: no deadline.
 
         Returns:
             ``{"batchItemFailures": […]}``: the first page that is not done, if any.
 
         Raises:
-            Exception: what the function raised, where there is no batch to answer for.
-            ConfigurationError: these are not records of a table's stream.
+            Exception: the function's own, if there is no batch to answer for.
+            ConfigurationError: records that are not of a table's stream.
         """
         deadline = Deadline(context, self._margin)
         pages = pages_in(event)
         if pages is not None and not pages:
-            return reply(event, [])  # markers, checkpoints: their own writes come back, too
+            return reply(event, [])  # markers and checkpoints: this handler's own writes
         try:
             progress = self.projection.run_once(deadline, self._on_progress)
         except Exception as error:
             if pages is None:
                 raise
-            # Not with exc_info: the text of an error may quote an event.
+            # Without exc_info: the text of an error may quote an event.
             _log.error(
                 "Projection %r waits for the next call: %s",
                 self.projection.name,
@@ -152,12 +152,12 @@ class PageRecord(NamedTuple):
 
 
 def pages_in(event: BatchEvent) -> list[PageRecord] | None:
-    """Return the new pages in a batch of the log table's stream; None if it is no batch at all.
+    """Return the new pages in a batch of the log table's stream; None: not a batch.
 
-    A failure record is no batch either: it is a reason to look, as a schedule's event is.
+    A failure record is not a batch either: like a schedule's event it only starts the reading.
 
     Raises:
-        ConfigurationError: these are not records of a table's stream.
+        ConfigurationError: records that are not of a table's stream.
     """
     if isinstance(event, dict) and ("Records" not in event or failed_batches(event)):
         return None
@@ -173,6 +173,6 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
 
 
 def _not_done(pages: list[PageRecord], position: Position) -> list[str]:
-    """Return the first page beyond a position; the first of all, if what failed is before it."""
+    """Return the first page after a position; without one, the first page of the batch."""
     beyond = [page.sequence_number for page in pages if page.last > position]
     return [min(beyond or [pages[0].sequence_number], key=int)]

@@ -1,6 +1,6 @@
-"""The message that a published event is: one shape for every event, and the way back to its class.
+"""Messages of published events: one shape for every event, and the way back to its class.
 
-A message is the event as it is stored, in JSON:
+A message is the stored event in JSON:
 
 .. code-block:: json
 
@@ -10,17 +10,18 @@ A message is the event as it is stored, in JSON:
      "at": "2026-01-31T12:00:00+00:00", "schema_version": 1,
      "data": {"amount": 5}, "context": {"user": "ann"}}
 
-The shape depends on no class: a publisher needs none, and what another release wrote goes out too.
-``schema_version`` is that of ``data``. Encrypted fields stay encrypted. Keys of the context that
-begin with ``$`` are the store's own; they say which fields are encrypted, and for whom.
+The shape does not depend on a class: a publisher needs no classes, and publishes events of other
+releases too. ``schema_version`` is the schema version of ``data``. Encrypted fields stay encrypted.
+Keys of the context that begin with ``$`` are the store's own: they name the encrypted fields and
+their subjects.
 
-A consumer that has the event classes loads a message into its class, of the present schema::
+A consumer that has the event classes loads a message into its class, in the current schema::
 
     def handler(event, _):
         for record in event["Records"]:               # of a queue
             recorded = load_message(backend, record["body"])
 
-Where the consumer may read the keys, encrypted fields are decrypted; a shredded one is masked.
+If the consumer may read the keys, encrypted fields are decrypted; shredded fields are masked.
 """
 
 from __future__ import annotations
@@ -48,20 +49,20 @@ Message: TypeAlias = dict[str, Any]
 _SCHEMA: Final = "$schema"
 
 _UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""Characters that queues and topics refuse. JSON has escapes for them."""
+"""Characters that queues and topics refuse; a message has their JSON escapes."""
 
 
 def message_of(record: RecordedRaw) -> Message:
-    """Return what is published of an event: the event as it is stored, in the documented shape.
+    """Return the message of a stored event, in the documented shape.
 
     Raises:
-        PublishingError: another writer stored it with data or a context that is no JSON object.
+        PublishingError: an event of another writer, whose data or context is not a JSON object.
     """
     raw = record.entry
     if not isinstance(raw.context, dict) or not isinstance(raw.data, dict):
         raise PublishingError(
-            f"Event {raw.uuid} is stored with data or a context that is no JSON object, so that "
-            "no class could take it: another writer has stored it."
+            f"The data or context of event {raw.uuid} is not a JSON object: this library did not "
+            "write it, and no class could take it. Keep it out of the outbox."
         )
     stream = raw.stream_id
     return {
@@ -84,7 +85,7 @@ def message_of(record: RecordedRaw) -> Message:
 
 
 def text_of(message: Message) -> str:
-    """Return a message as text that EventBridge, SNS and SQS take, whatever its event holds."""
+    """Return a message as text that EventBridge, SNS and SQS accept for every event."""
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     return _UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -92,29 +93,30 @@ def text_of(message: Message) -> str:
 def load_message(
     backend: Backend, message: str | bytes | Mapping[str, Any], *, keep_unknown: bool = False
 ) -> Recorded:
-    """Return a published event as an object of its class, of the present schema.
+    """Return a published event as an object of its class, in the current schema.
 
     Args:
-        backend: knows the event classes and, where fields are encrypted, the keys. One that
-            `in_tenant` made takes the messages of its tenant only.
+        backend: knows the event classes and the keys of encrypted fields; from `in_tenant`, takes
+            messages of that tenant only.
         message: the body of a queue's record, the ``Message`` of a topic's, or the ``detail`` of
             a bus's event.
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
     Raises:
-        InvalidMessageError: it is not a message of this library, or of another tenant.
-        UnreadableEventError: the event does not fit its class; also `UnknownEventError` and
+        InvalidMessageError: not a message of this library, or one of another tenant.
+        UnreadableEventError: an event that does not fit its class; also `UnknownEventError` and
             `NewerSchemaError`.
-        DecryptionError: an encrypted field was altered.
-        ServiceError: a key could not be read.
+        DecryptionError: an encrypted field that was altered.
+        ServiceError: AWS refused or did not answer when a key was read.
 
-    Cost: nothing without encrypted fields; 1 request for each subject whose key is not remembered.
+    Cost: 1 request for each subject whose key this process does not remember; 0 without encrypted
+    fields.
     """
     record = read_message(message)
     tenant = backend.select().tenant_id
     if tenant is not None and record.tenant_id != tenant:
         raise InvalidMessageError(
-            f"The message is of tenant {record.tenant_id!r}, and the backend is scoped to "
+            f"The message is of tenant {record.tenant_id!r}, but the backend is scoped to "
             f"{tenant!r}: load it with a backend of its tenant."
         )
     return backend.deserialize(record, keep_unknown=keep_unknown)
@@ -127,7 +129,7 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
         message: see `load_message`.
 
     Raises:
-        InvalidMessageError: it is not a message of this library.
+        InvalidMessageError: not a message of this library.
     """
     match _fields(message):
         case {
@@ -150,13 +152,13 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
             pass
         case _:
             raise InvalidMessageError(
-                "The message lacks a field of a published event, or one has another type. Give "
+                "The message lacks a field of a published event, or a field has another type. Pass "
                 "the body of a queue's record, the Message of a topic's, or the detail of a bus's."
             )
     if not isinstance(schema_version, int) or schema_version < 1:
         raise InvalidMessageError(
-            f"The message does not tell the schema version of event {uuid}: publish events by "
-            "the outbox, which has them as they are stored."
+            f"The message has no schema version of event {uuid}: let the outbox publish the "
+            "stored event, which has it."
         )
     if schema_version > 1:
         context = {**context, _SCHEMA: schema_version}
@@ -167,8 +169,7 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
         )
     except ValueError as error:
         raise InvalidMessageError(
-            "The message has a UUID, a time or a stream's name that is none: give it as it was "
-            "published."
+            "The message has an invalid UUID, time or stream name: pass it as it was published."
         ) from error
     return RecordedRaw(raw, position, tenant, generation)
 
@@ -179,21 +180,21 @@ def _fields(message: object) -> object:
     try:
         return json.loads(message)
     except (ValueError, RecursionError):
-        raise InvalidMessageError("The message is not JSON: give it as it was published.") from None
+        raise InvalidMessageError("The message is not JSON: pass it as it was published.") from None
 
 
 def stored_form(recorded: Recorded) -> RecordedRaw:
-    """Return an event of the log as it would be stored now, for publishing.
+    """Return a loaded event in the form in which it would be stored now, for publishing.
 
     Raises:
-        PublishingError: it has encrypted fields, which are in clear here.
-        InvalidEventError: it cannot be stored.
+        PublishingError: an event with encrypted fields, which are in clear here.
+        InvalidEventError: an event that cannot be stored.
     """
     from dynamo_es.event_store.wrapped import UnknownEvent
 
     wrapped = recorded.wrapped_event
     if isinstance(wrapped.event, UnknownEvent):
-        # Nothing is known of its schema: null says so, and whoever loads it is told.
+        # Its schema is unknown: null says so, and `read_message` refuses it.
         raw = RawEvent(
             wrapped.uuid,
             recorded.stream_id,
@@ -210,7 +211,7 @@ def stored_form(recorded: Recorded) -> RecordedRaw:
 
 @cache
 def _keyless() -> Serde:
-    """Return what serializes events, and refuses those that need a key to be stored."""
+    """Return a `Serde` that refuses events that need a key to be stored."""
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.serde import Serde
@@ -219,15 +220,15 @@ def _keyless() -> Serde:
 
 
 class _NoKeys(KeyStorageStrategy):
-    """Has no key, and makes none."""
+    """Has no keys, and makes none."""
 
     def scoped_for_tenant(self, *_: object, **__: object) -> Self:
         return self
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise PublishingError(
-            "The event has encrypted fields, which are in clear in it: give the publisher itself "
-            "to the outbox, which has the event as it is stored."
+            "The event has encrypted fields, which are in clear here: pass the publisher itself "
+            "to the outbox, which hands it the stored event."
         )
 
     get = get_or_create = delete = _refuse

@@ -1,6 +1,6 @@
 """Together with Powertools for AWS Lambda: its batch processor, its data classes and models.
 
-Needs nothing of it itself: what it hands over is recognised by its shape. ::
+This module does not import Powertools: it knows Powertools' records by their shape. ::
 
     processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
 
@@ -10,7 +10,7 @@ Needs nothing of it itself: what it hands over is recognised by its shape. ::
     def handler(event, context):
         return process_partial_response(event, record_handler(apply), processor, context)
 
-Metrics go by `EmfMetrics`, under the service and namespace that Powertools uses.
+`EmfMetrics` writes metrics under the service and namespace that Powertools uses.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ class _BatchHandler(Protocol):
 def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> list[Recorded]:
     """Return the events in one record of the events table's stream, as objects of their classes.
 
-    Nothing is remembered of them: who applies them has to bear that Lambda delivers a record twice,
-    and, after a failure, late. `project_streams` takes care of both.
+    Lambda may deliver a record twice or, after a failure, late, and this function does not check:
+    your code must tolerate both. `project_streams` does it for you.
 
     Args:
-        backend: knows the event classes; one that `in_tenant` made has no events of others.
-        record: a ``DynamoDBRecord``, a ``DynamoDBStreamRecordModel``, or a record as Lambda hands
-            it over.
+        backend: knows the event classes; from `in_tenant`, returns only events of that tenant.
+        record: a ``DynamoDBRecord``, a ``DynamoDBStreamRecordModel``, or a record as Lambda
+            delivers it.
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
     Returns:
-        The events of a commit, in the order of their versions, with position 0, which that stream
-        does not say; none if the record is of something else (a snapshot, a deletion).
+        The events of a commit, in the order of their versions; an empty list for another record (a
+        snapshot, a deletion). Their position is 0, because the events table does not have it.
 
     Raises:
-        UnreadableEventError: one does not fit its class; also `UnknownEventError`.
-        ConfigurationError: it is no such record, or has no new image.
+        UnreadableEventError: an event that does not fit its class; also `UnknownEventError`.
+        ConfigurationError: another kind of record, or one without a new image.
     """
     tenant = backend.select().tenant_id
     return [
@@ -65,15 +65,15 @@ def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> l
 
 
 def record_handler(handler: _BatchHandler, context: Any = None) -> Callable[[Any], None]:
-    """Return what a Powertools batch processor calls with each record.
+    """Return the function that a Powertools batch processor calls with each record.
 
     Args:
         handler: made by `project_streams` or `sequence_events`.
-        context: Lambda's, so that it stops before the function's end; None: it does not.
+        context: Lambda's, to stop before the function's end; None: no deadline.
 
-    The function returned raises `RecordNotDoneError` if the record has to come again. A batch
-    processor goes on behind such a one: events that follow in its stream apply it first, or wait.
-    One record at a time costs more requests than the handler with the whole batch.
+    The returned function raises `RecordNotDoneError` if the record must come again. The batch
+    processor goes on with the records after it; later events of the same stream apply the missing
+    one first, or wait. This takes more requests than the handler with the whole batch.
     """
 
     def apply(record: Any) -> None:
@@ -85,7 +85,7 @@ def record_handler(handler: _BatchHandler, context: Any = None) -> Callable[[Any
 
 
 def _as_delivered(record: Any) -> Mapping[str, Any]:
-    """Return a record as Lambda hands it over."""
+    """Return a record as Lambda delivers it."""
     if isinstance(record, dict):
         return record
     raw = getattr(record, "raw_event", None)  # a data class keeps it
@@ -93,11 +93,13 @@ def _as_delivered(record: Any) -> Mapping[str, Any]:
         return raw
     if callable(dump := getattr(record, "model_dump", None)):
         return _encoded(dump())
-    raise ConfigurationError(f"A record of a table's stream is expected, not {record!r}.")
+    raise ConfigurationError(
+        f"record must be a record of a table's stream, not {type(record).__name__}."
+    )
 
 
 def _encoded(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of Powertools' parser, whose images it has made values of Python."""
+    """Return a record of Powertools' parser with its images in the wire format again."""
     from boto3.dynamodb.types import TypeSerializer
 
     change = dict(fields["dynamodb"])
@@ -111,7 +113,7 @@ def _encoded(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bytes_of(name: str, value: Any) -> Any:
-    # It takes base64 for text. A commit's events are a list in JSON, which base64 never looks like.
+    # The parser returns base64 as text. Uncompressed events are a JSON list, and begin with "[".
     if name == "events" and isinstance(value, str) and not value.startswith("["):
         return b64decode(value)
     return value

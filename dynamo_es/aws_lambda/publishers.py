@@ -1,12 +1,12 @@
 """Publishers for an outbox: to Amazon EventBridge, SNS and SQS.
 
-Give one to the outbox: ``backend.outbox.run_once(SqsPublisher(url))``. A message holds the event
-as it is stored, in the shape that `dynamo_es.aws_lambda.messages` documents, whether or not this
-process has its class. Encrypted fields stay encrypted. `load_message` makes it an event again.
+Pass one to the outbox: ``backend.outbox.run_once(SqsPublisher(url))``. It publishes the stored
+event in the shape that `dynamo_es.aws_lambda.messages` documents; this process needs no event
+classes. Encrypted fields stay encrypted. `load_message` turns a message into an event again.
 
-An event goes out at least once: receivers tell repetitions by ``stream`` and ``id``. FIFO topics
-and queues get the event's stream (tenant, category and UUID) as the group, so the events of a
-stream stay in order, apart from those that failed and were tried again later.
+Each event goes out at least once: receivers recognise repetitions by ``stream`` and ``id``. On FIFO
+topics and queues the event's stream (tenant, category and UUID) is the message group, so the events
+of a stream stay in order, except events that failed and were tried again later.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Recorded
 
 MAX_BYTES: Final = 1024 * 1024
-"""Of what one event makes on a queue or a bus: the message and what goes along with it."""
+"""Most bytes of one event on a queue or a bus: the message and its attributes."""
 MAX_TOPIC_BYTES: Final = 256 * 1024
-"""The same on a topic."""
+"""Most bytes of one event on a topic."""
 
 _MAX_GROUP_CHARACTERS: Final = 128
 _NO_GROUP: Final = re.compile(r"[^!-~]")
-"""Characters that the group of a FIFO queue or topic cannot have."""
+"""Characters that a FIFO queue or topic refuses in a message group."""
 _NO_ATTRIBUTE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that the attribute of a message cannot have."""
+"""Characters that queues and topics refuse in a message attribute."""
 
 _TIME_BYTES: Final = 14
-"""What EventBridge counts for the time of an event."""
+"""Bytes that EventBridge counts for the time of an event."""
 
 _DEFAULT: Final = DynamoConfig(events_table="-", log_table="-", keys_table="-")
 
 
 class _Publisher:
-    """Sends messages by a client that is made when the first one is sent."""
+    """Sends messages with a client that the first message creates."""
 
     service: str
     max_bytes = MAX_BYTES
     as_stored: Literal[True] = True
-    """Tells the outbox to hand over events as they are stored."""
+    """Makes the outbox pass stored events."""
 
     def __init__(self, client: Any, config: DynamoConfig | None) -> None:
         self._client: Lazy[Any] = Lazy(lambda: _connect(self.service, config or _DEFAULT), client)
@@ -58,12 +58,12 @@ class _Publisher:
         """Publish an event.
 
         Args:
-            event: as the outbox hands it over. One that was loaded into its class is published as
-                it would be stored now; it cannot have encrypted fields.
+            event: from the outbox. A loaded event is published in the form in which it would be
+                stored now; it cannot have encrypted fields.
 
         Raises:
-            PublishingError: it is larger than the service takes, the service refused it, or its
-                encrypted fields are in clear.
+            PublishingError: an event that is too large for the service, that the service
+                refused, or whose encrypted fields are in clear.
             botocore.exceptions.ClientError: the service refused the call.
         """
         record = event if isinstance(event, RecordedRaw) else stored_form(event)
@@ -72,18 +72,18 @@ class _Publisher:
         size = len(text.encode()) + self._size_beside(params)
         if size > self.max_bytes:
             raise PublishingError(
-                f"Event {record.entry.uuid} makes a message of {size:,} bytes, and "
-                f"{self.service} takes {self.max_bytes:,}: publish where it is, by a publisher of "
-                "your own, or keep it out of the outbox."
+                f"The message of event {record.entry.uuid} takes {size:,} bytes, and "
+                f"{self.service} accepts {self.max_bytes:,}: write a publisher that sends a "
+                "reference instead, or keep the event out of the outbox."
             )
         self._send(params)
 
     def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
-        """Return what the client is called with."""
+        """Return the arguments of the client's call."""
         raise NotImplementedError
 
     def _size_beside(self, params: dict[str, Any]) -> int:
-        """Return the bytes that the service counts beside the message: of its attributes."""
+        """Return the bytes that the service counts for the attributes."""
         return sum(
             _size(name) + _size(attribute["DataType"]) + _size(attribute["StringValue"])
             for name, attribute in params["MessageAttributes"].items()
@@ -101,9 +101,9 @@ class EventBridgePublisher(_Publisher):
 
     Args:
         bus: name or ARN of the event bus.
-        source: of the events, such as ``shop.orders``; not beginning with ``aws.``.
-        client: a boto3 client for ``events``; None: one is made when it is first needed.
-        config: region, time-outs and attempts of that one.
+        source: source of the events, such as ``shop.orders``; must not begin with ``aws.``.
+        client: a boto3 client for ``events``; None: the first event creates one.
+        config: region, time-outs and attempts of that client.
     """
 
     service = "events"
@@ -113,8 +113,8 @@ class EventBridgePublisher(_Publisher):
     ) -> None:
         if not source or source.startswith("aws."):
             raise ConfigurationError(
-                f"The source of events cannot be {source!r}: give the name of your application, "
-                "not beginning with 'aws.'."
+                f"source must be the name of your application and not begin with 'aws.'; "
+                f"got {source!r}."
             )
         super().__init__(client, config)
         self._bus = bus
@@ -128,7 +128,7 @@ class EventBridgePublisher(_Publisher):
             "DetailType": record.entry.name,
             "Detail": text,
             "Resources": [_stream_of(record)],
-            # boto3 takes a time without a zone for a local one.
+            # boto3 reads a time without a zone as local time.
             "Time": at if at.tzinfo is not None else at.replace(tzinfo=UTC),
         }
 
@@ -147,12 +147,12 @@ class EventBridgePublisher(_Publisher):
 
 
 class SnsPublisher(_Publisher):
-    """Publishes events to a topic, with attributes to filter by: name, category and tenant.
+    """Publishes events to a topic, with the attributes name, category and tenant for filters.
 
     Args:
-        topic_arn: of the topic; FIFO if it ends in ``.fifo``.
-        client: a boto3 client for ``sns``; None: one is made when it is first needed.
-        config: region, time-outs and attempts of that one.
+        topic_arn: ARN of the topic; FIFO if it ends in ``.fifo``.
+        client: a boto3 client for ``sns``; None: the first event creates one.
+        config: region, time-outs and attempts of that client.
     """
 
     service = "sns"
@@ -177,12 +177,12 @@ class SnsPublisher(_Publisher):
 
 
 class SqsPublisher(_Publisher):
-    """Sends events to a queue, with attributes: name, category and tenant.
+    """Sends events to a queue, with the attributes name, category and tenant.
 
     Args:
-        queue_url: of the queue; FIFO if it ends in ``.fifo``.
-        client: a boto3 client for ``sqs``; None: one is made when it is first needed.
-        config: region, time-outs and attempts of that one.
+        queue_url: URL of the queue; FIFO if it ends in ``.fifo``.
+        client: a boto3 client for ``sqs``; None: the first event creates one.
+        config: region, time-outs and attempts of that client.
     """
 
     service = "sqs"
@@ -206,15 +206,15 @@ class SqsPublisher(_Publisher):
 
 
 def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) -> _Publisher:
-    """Return the publisher to a bus, a topic or a queue.
+    """Return a publisher to a bus, a topic or a queue.
 
     Args:
-        arn: of one of these.
-        source: of events on a bus.
-        config: region, time-outs and attempts of its client.
+        arn: ARN of the bus, topic or queue.
+        source: source of the events on a bus.
+        config: region, time-outs and attempts of the client.
 
     Raises:
-        ConfigurationError: it is the ARN of something else, or none at all.
+        ConfigurationError: another ARN, or not an ARN.
     """
     parts = arn.split(":", 5)
     service = parts[2] if len(parts) == 6 else ""  # noqa: PLR2004 - an ARN has six parts
@@ -226,7 +226,9 @@ def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) 
         _, partition, _, region, account, queue = parts
         domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
         return SqsPublisher(f"https://sqs.{region}.{domain}/{account}/{queue}", config=config)
-    raise ConfigurationError(f"{arn!r} is not the ARN of an event bus, a topic or a queue.")
+    raise ConfigurationError(
+        f"The target must be the ARN of an event bus, a topic or a queue, not {arn!r}."
+    )
 
 
 def _stream_of(record: RecordedRaw) -> str:
@@ -239,7 +241,7 @@ def _attributes(record: RecordedRaw) -> dict[str, Any]:
         "category": record.entry.stream_id.category,
         "tenant": record.tenant_id,
     }
-    # Empty ones are refused, and so are control characters. The message has them all.
+    # Services refuse empty attributes and control characters. The message has all values.
     return {
         name: {"DataType": "String", "StringValue": value}
         for name, value in values.items()
@@ -253,7 +255,7 @@ def _in_order(target: str, record: RecordedRaw) -> dict[str, Any]:
     stream = group = _stream_of(record)
     if len(group) > _MAX_GROUP_CHARACTERS or _NO_GROUP.search(group):
         group = sha256(stream.encode()).hexdigest()
-    # The uuid alone does not do: an application may append one event to two streams.
+    # The UUID alone is not enough: an application may append one event to two streams.
     place = f"{stream}|{record.generation}|{record.entry.version}|{record.position}"
     return {
         "MessageGroupId": group,

@@ -1,4 +1,4 @@
-"""Stream records, as Lambda hands them over: what they are images of."""
+"""Records of a table's stream as Lambda delivers them, decoded into commits."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class CommitRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Decoded:
-    """What is in a batch.
+    """A decoded batch.
 
     Attributes:
-        commits: the records that are commits, in the order of the batch.
+        commits: the records of commits, in the order of the batch.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's, or cannot be read.
-        damaged: what is wrong with those that are the library's, and cannot be read.
+        foreign: records of items that this library did not write, or cannot read.
+        damaged: the errors of items that are this library's, but cannot be read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
@@ -51,10 +51,10 @@ class Decoded:
 
 
 def records_in(event: object) -> Sequence[Mapping[str, Any]]:
-    """Return the records of a batch: as Lambda hands it over, or the bare list of a pipe.
+    """Return the records of a batch: as Lambda delivers it, or the bare list of a pipe.
 
     Raises:
-        ConfigurationError: it is no batch.
+        ConfigurationError: not a batch.
     """
     records = event.get("Records") if isinstance(event, dict) else event
     if not isinstance(records, list | tuple):
@@ -68,13 +68,13 @@ def records_in(event: object) -> Sequence[Mapping[str, Any]]:
 def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
     """Return the commits in a batch of the events table's stream.
 
-    A commit comes as an INSERT, or as a MODIFY where it took the place of a fence.
+    A commit arrives as an INSERT, or as a MODIFY if it replaced a fence.
 
     Args:
         records: ``Records`` of the event that Lambda calls a function with.
 
     Raises:
-        ConfigurationError: they carry no new images, or are not of a table's stream.
+        ConfigurationError: records without new images, or not of a table's stream.
     """
     found = Decoded()
     for record in records:
@@ -94,7 +94,7 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
             found.foreign += 1
             if not is_foreign(image):
                 found.damaged.append(error)
-            _log.warning("A record of an item that cannot be read was skipped: %s", error)
+            _log.warning("Skipped the record of an item that cannot be read: %s", error)
             continue
         if hint is None:
             found.skipped += 1
@@ -104,10 +104,10 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
 
 
 def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a record says of its item.
+    """Return the change of an item that a record describes.
 
     Raises:
-        ConfigurationError: it is not of a table's stream.
+        ConfigurationError: a record that is not of a table's stream.
     """
     change = record.get("dynamodb") if isinstance(record, dict) else None
     if not isinstance(change, dict) or "SequenceNumber" not in change:
@@ -118,14 +118,14 @@ def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def source_of(record: object) -> object:
-    """Return what a record says that it comes from, for messages."""
+    """Return the event source that a record names, for messages."""
     if not isinstance(record, dict):
         return type(record).__name__
     return record.get("eventSource") or record.get("EventSource")
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:
-    """Return the item as it is now, in boto3's wire format; None if the record has no image."""
+    """Return the new item in boto3's wire format; None if the record has no image."""
     image = change.get("NewImage")
     if image is None:
         return None

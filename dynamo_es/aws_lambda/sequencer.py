@@ -1,7 +1,7 @@
 """The sequencer as a Lambda function on the stream of the events table.
 
-A function that needs no code of its own: its handler is ``dynamo_es.aws_lambda.sequencer.handler``,
-configured by ``DYNAMO_ES_EVENTS_TABLE`` and the other variables of `DynamoConfig.from_env`.
+The handler ``dynamo_es.aws_lambda.sequencer.handler`` needs no code of yours. The environment
+configures it: `DynamoConfig.from_env` reads the variables.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def sequence_events(backend: DynamoBackend, *, margin: float | None = None) -> S
     Any number of calls may run at once, be repeated, or die: each commit gets one position.
 
     Args:
-        backend: whose tables.
-        margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
+        backend: names the tables.
+        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
 
     Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
     other sequencer writes.
@@ -49,10 +49,10 @@ class SequencerHandler:
     """The handler that `sequence_events` makes.
 
     Attributes:
-        sequenced: events that got positions by this process.
+        sequenced: events that this process gave positions.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that are nothing of this library's, or cannot be read. Of the
-            latter each commit is set aside: `dynamo-es log set-aside` lists them.
+        foreign: records of items that this library did not write, or cannot read. Commits that
+            cannot be read are set aside: `dynamo-es log set-aside` lists them.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class SequencerHandler:
 
         Args:
             event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
-                records of batches that were given up.
-            context: Lambda's; None: there is no deadline.
+                records of failed batches.
+            context: Lambda's; None: no deadline.
 
         Returns:
             ``{"batchItemFailures": […]}``: the first record that is not in the log, if any.
 
         Raises:
-            ConfigurationError: these are not records of a table's stream with new images.
-            ServiceError: a commit that cannot be read was not set aside: Lambda calls again.
+            ConfigurationError: records that are not of a table's stream, or without new images.
+            ServiceError: a commit could not be set aside; Lambda calls again.
         """
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))

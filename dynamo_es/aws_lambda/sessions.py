@@ -1,7 +1,7 @@
-"""A backend that can reach one tenant only, whatever the program does.
+"""A backend whose credentials reach one tenant only, even if the program has an error.
 
-The role that is assumed has the policy ``OneTenant`` of ``infra/access.yaml``: DynamoDB refuses it
-every key that does not begin with the session's tag ``tenant``.
+The assumed role has the policy ``OneTenant`` of ``infra/access.yaml``: DynamoDB refuses every key
+that does not begin with the session's tag ``tenant``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TAG: Final = "tenant"
 
 _MAX_TAG: Final = 256
 _SHORTEST, _LONGEST = 900, 43_200
-# What STS takes in a tag: letters, digits and spaces of any alphabet, and these. A `*` or `?`,
-# which would stand for anything in the policy, is not among them.
+# STS takes letters, digits and spaces of any alphabet in a tag, and these characters. `*` and `?`,
+# which match anything in a policy, are not among them.
 _TAKEN: Final = re.compile(r"[\w .:/=+\-@]*")
 
 
-def tenant_backend(  # noqa: PLR0913 - what may be chosen, each by its name
+def tenant_backend(  # noqa: PLR0913 - options, each by its name
     tenant_id: TenantId,
     role_arn: str,
     *,
@@ -41,27 +41,27 @@ def tenant_backend(  # noqa: PLR0913 - what may be chosen, each by its name
     registry: EventRegistry | None = None,
     sts: Any = None,
 ) -> DynamoBackend:
-    """Return a backend of one tenant, with credentials that are good for that tenant only.
+    """Return a backend of one tenant, with credentials that reach that tenant only.
 
-    They are fetched at the first request, and again before they expire. Keep the backend for later
-    calls of the same tenant: a session costs a request of 50 ms or so. Positions come from a
-    sequencer: these credentials do not reach the log.
+    The first request fetches the credentials, and later requests renew them before they expire.
+    Keep the backend for later calls of the same tenant: a session costs a request of about 50 ms.
+    A sequencer gives the positions: these credentials do not reach the log.
 
     Args:
-        tenant_id: whose streams.
+        tenant_id: the tenant.
         role_arn: role with the policy ``OneTenant``; its trust policy lets the caller assume it and
             tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
-        config: names of the tables; None: of the environment.
+        config: names of the tables; None: from the environment.
         session_name: shown in CloudTrail.
-        duration: seconds for which a session is good, 900 to 43,200; one hour at most where the
-            caller has itself assumed a role, as Lambda functions have.
-        observer: told of each operation.
-        registry: names of the event classes; None: all that are defined.
-        sts: a boto3 client for ``sts``; None: one is made.
+        duration: seconds that a session lasts, 900 to 43,200; at most one hour if the caller has
+            assumed a role itself, as Lambda functions have.
+        observer: gets a report of each operation.
+        registry: names of the event classes; None: all defined classes.
+        sts: a boto3 client for ``sts``; None: makes one.
 
     Raises:
-        InvalidStreamIdError: a tenant that cannot be a tag: empty, with other characters than
-            letters, digits, spaces and ``_.:/=+-@``, or longer than 256.
+        InvalidStreamIdError: a tenant that cannot be a tag: empty, longer than 256, or with
+            characters other than letters, digits, spaces and ``_.:/=+-@``.
         ConfigurationError: a duration out of range, or inline sequencing.
 
     Later, by requests:
@@ -70,23 +70,23 @@ def tenant_backend(  # noqa: PLR0913 - what may be chosen, each by its name
     tag = tag_of(tenant_id)
     if not _SHORTEST <= duration <= _LONGEST:
         raise ConfigurationError(
-            f"A session lasts {_SHORTEST} to {_LONGEST:,} seconds, not {duration}."
+            f"duration must be {_SHORTEST} to {_LONGEST:,} seconds, not {duration}."
         )
     config = config or DynamoConfig.from_env()
     if config.sequencing == "inline":
         raise ConfigurationError(
-            "Inline sequencing writes to the log of all tenants, which a session of one tenant may "
-            'not: set sequencing="stream".'
+            "Inline sequencing writes to the log of all tenants, and a session of one tenant "
+            'cannot: set sequencing="stream".'
         )
     client = _client(config, _Assumed(config, role_arn, tag, session_name, duration, sts))
     return DynamoBackend(config, client, observer, registry=registry).in_tenant(tenant_id)
 
 
 def tag_of(tenant_id: TenantId) -> str:
-    """Return the tag of a tenant's session: what its keys begin with, before the ``#``.
+    """Return the tag of a tenant's session: the beginning of its keys, before the ``#``.
 
     Raises:
-        InvalidStreamIdError: it cannot be a tag.
+        InvalidStreamIdError: the tenant cannot be a tag.
     """
     tag = tenant_prefix(tenant_id)[:-1]
     if not tag or len(tag) > _MAX_TAG or not _TAKEN.fullmatch(tag):

@@ -37,7 +37,7 @@ _log = logging.getLogger("dynamo_es")
 _ROLE: Final = "A read model"
 
 
-def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
+def project_streams(  # noqa: PLR0913 - options, each by its name
     backend: Backend,
     name: str,
     *,
@@ -47,39 +47,39 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
     lease: timedelta | float = 60.0,
     margin: float | None = None,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
-    """Make a function of events a Lambda handler on the stream of the events table.
+    """Turn a function into a Lambda handler on the events table's stream: each event, in order.
 
-    The function is called with a `Recorded` for each event, those of a stream in the order of
-    their versions, each once, whatever Lambda delivers late, twice, or in parts: a cursor for
-    each stream is kept in the log's table. Its position is 0, because that stream does not say.
-    If it raises, the rest of that stream waits for the next call, and other streams go on. If the
-    process dies in the middle, what that call has applied of that stream is applied again, once
-    the lease has run out: let the read model bear that, by the event's version or uuid.
+    The handler calls your function with a `Recorded` for each event: once, and in the order of
+    versions within a stream, even if Lambda delivers records late, twice or in parts. The log table
+    keeps a cursor for each stream. The event's position is 0, because the events table does not
+    have it. If your function raises, the rest of that stream waits for the next call, and other
+    streams go on. If the process dies, a later call applies the events of that stream again that
+    this call had applied, once the lease has run out: let the read model tolerate that, by the
+    event's version or uuid.
 
     Args:
-        backend: one of `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
-        name: the read model's: text of at most 255 bytes without ``#``.
-        category: only the events of its streams.
-        events: only those of these classes: under their names and aliases, with those of their
-            subclasses. An event that is not chosen needs no class, and is passed over.
-        keep_unknown: hand on an event whose name no class has as an `UnknownEvent`.
-        lease: seconds that other calls stay out of a stream; longer than one event takes.
-        margin: seconds before the function's end to stop at; None: a fifth of its time, at most 5.
+        backend: a `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
+        name: name of the read model: text of at most 255 bytes without ``#``.
+        category: apply only events of streams in this category.
+        events: apply only events of these classes and their subclasses, under their names and
+            aliases. Other events are passed over and need no class.
+        keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
+        lease: seconds that this call has a stream to itself; longer than one event takes.
+        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
 
     Raises:
-        InvalidSubscriptionError: a filter, a lease, or a function that cannot be, such as an
-            asynchronous one.
-        EventDefinitionError: one of the classes is not an event class that can be stored.
-        InvalidConsumerError: a name that cannot make a key.
+        InvalidSubscriptionError: a wrong filter, lease or function, such as an asynchronous one.
+        EventDefinitionError: a class that is not an event class that can be stored.
+        InvalidConsumerError: a name that cannot be part of a key.
 
-    Cost: 2 requests for each stream in a batch, and 1 where events are missing before its first.
+    Cost: 2 requests for each stream in a batch, and 1 more if events before its first are missing.
     """
     selection = backend.chooser(category, events)
 
     def decorate(function: Callable[[Recorded], object]) -> StreamsHandler:
         if not callable(function):
             raise InvalidSubscriptionError(
-                f"A read model is called with events: {function!r} cannot be."
+                f"A read model must be callable, not {type(function).__name__}."
             )
         refuse_asynchronous(function, _ROLE)
         projector = backend.projector(name, _never, lease=lease, keep_unknown=keep_unknown)
@@ -91,14 +91,14 @@ def project_streams(  # noqa: PLR0913 - what may be chosen, each by its name
 
 @dataclass(slots=True)
 class Totals:
-    """What a handler has done since its process began.
+    """Counts of a handler since its process began.
 
     Attributes:
-        records: of all batches.
+        records: records of all batches.
         skipped: records of snapshots, fences and removals, and commits not selected.
-        foreign: records of items that are nothing of this library's.
-        applied: events that the function took.
-        failed: calls of it that raised, and streams that could not be claimed or read.
+        foreign: records of items that this library did not write, or cannot read.
+        applied: events that the function applied.
+        failed: calls of the function that raised, and streams that could not be leased or read.
     """
 
     records: int = 0
@@ -112,7 +112,7 @@ class StreamsHandler:
     """The handler that `project_streams` makes.
 
     Attributes:
-        totals: what it has done since its process began.
+        totals: counts since the process began.
     """
 
     def __init__(
@@ -138,14 +138,14 @@ class StreamsHandler:
 
         Args:
             event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
-                records of batches that were given up.
-            context: Lambda's; None: there is no deadline.
+                records of failed batches.
+            context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}``: of each stream that is not done, its first record left.
+            ``{"batchItemFailures": […]}``: the first record left of each stream that is not done.
 
         Raises:
-            ConfigurationError: these are not records of a table's stream with new images.
+            ConfigurationError: records that are not of a table's stream, or without new images.
         """
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))
@@ -182,7 +182,7 @@ class StreamsHandler:
     def _apply_run(
         self, run: Sequence[CommitRecord], selection: Selection, deadline: Deadline
     ) -> int:
-        """Apply commits that follow each other; return how many of them are done."""
+        """Apply commits that follow each other; return how many are done."""
         stream, steps, unreadable = self._read(run, selection)
         if stream is None:
             self._wait(run[0].hint, run[0].hint.first_version - 1, unreadable)
@@ -214,11 +214,11 @@ class StreamsHandler:
                 apply,
                 deadline.is_set,
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, other streams go on
+        except Exception as error:  # noqa: BLE001 - other streams go on
             self._wait(run[0].hint, max(reached, first - 1), error)
             return _done(run, reached)
         if reached:
-            # Not all, if it was time to stop, or if another has taken the stream over.
+            # Maybe not all: the deadline came, or another worker took the stream over.
             return _done(run, reached)
         if deadline.is_set():
             return 0
@@ -229,11 +229,11 @@ class StreamsHandler:
     def _read(
         self, run: Sequence[CommitRecord], selection: Selection
     ) -> tuple[RecordedRaw | None, list[Step], Exception | None]:
-        """Return the events of commits, up to the first that cannot be read, and why.
+        """Return the events of commits, up to the first that cannot be read, and its error.
 
         Returns:
-            One of the events as it is stored, for what is known of the stream; None: none could
-            be read. The events. What the first one failed of that could not be read.
+            A stored event, which names the stream, or None if no event could be read; the events
+            to apply; and the error of the first event that could not be read.
         """
         stream: RecordedRaw | None = None
         steps: list[Step] = []
@@ -241,14 +241,14 @@ class StreamsHandler:
             try:
                 raws = records_of(record.hint, record.item, 0)
                 read = [Step(raw.entry.uuid, self._chosen(raw, selection)) for raw in raws]
-            except Exception as error:  # noqa: BLE001 - what comes before is applied first
+            except Exception as error:  # noqa: BLE001 - the events before it are applied first
                 return stream, steps, error
             stream = stream or raws[0]
             steps += read
         return stream, steps, None
 
     def _chosen(self, raw: RecordedRaw, selection: Selection) -> WrappedEvent[Any] | None:
-        """Return an event as an object of its class; None if it is not chosen."""
+        """Return an event as an object of its class; None if it is not selected."""
         names = selection.event_names
         if names is not None and raw.entry.name not in names:
             return None
@@ -256,7 +256,7 @@ class StreamsHandler:
 
     def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
         self.totals.failed += 1
-        # Not as exc_info: the text of an error may quote an event.
+        # Without exc_info: the text of an error may quote an event.
         _log.error(
             "Read model %r: stream %s waits after version %d for the next call: %s",
             self._projector.name,
@@ -271,7 +271,7 @@ def _done(run: Sequence[CommitRecord], reached: int) -> int:
 
 
 def _by_stream(commits: Iterable[CommitRecord]) -> Iterator[list[CommitRecord]]:
-    """Yield the commits of each stream in the order of lives and versions, each once."""
+    """Yield the commits of each stream in the order of generations and versions, each once."""
     streams: dict[str, dict[tuple[int, int], CommitRecord]] = {}
     for commit in commits:
         place = commit.hint.generation, commit.hint.first_version
@@ -281,7 +281,7 @@ def _by_stream(commits: Iterable[CommitRecord]) -> Iterator[list[CommitRecord]]:
 
 
 def _runs(commits: Sequence[CommitRecord]) -> Iterator[Sequence[CommitRecord]]:
-    """Yield the commits that follow each other without a gap, in one life of the stream."""
+    """Yield the commits that follow each other without a gap, within one generation."""
     ends = [
         index
         for index, (before, after) in enumerate(pairwise(commits), 1)
@@ -293,4 +293,4 @@ def _runs(commits: Sequence[CommitRecord]) -> Iterator[Sequence[CommitRecord]]:
 
 
 def _never(*_: object) -> None:
-    raise AssertionError("the handler says itself what is called with an event")
+    raise AssertionError("the handler passes its own function to follow()")

@@ -11,6 +11,7 @@ from dynamo_es.contracts.storage import (
     AppendCost,
     EnlistedWrite,
     StorageStrategy,
+    StreamAppend,
     StreamHead,
 )
 from dynamo_es.contracts.subscription import SubscriptionStrategy
@@ -34,6 +35,7 @@ __all__ = [
     "OutboxFilter",
     "Selection",
     "StorageStrategy",
+    "StreamAppend",
     "StreamHead",
     "StreamInLog",
     "SubscriptionStrategy",

@@ -29,6 +29,7 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts.storage import StreamAppend
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
@@ -236,6 +237,29 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         raise InvalidEventError(
             stream_id, "two events have the same uuid: give each event a uuid of its own."
         )
+
+
+def check_appends(appends: Sequence[StreamAppend]) -> None:
+    """Raise unless the events of several streams can be stored, each stream given once.
+
+    Raises:
+        InvalidVersioningError: a stream without an explicit version.
+        InvalidEventError: a stream without events, or given twice, or an event that is wrong.
+    """
+    streams = set()
+    for append in appends:
+        stream_id, versioning = append.stream_id, append.versioning
+        check_append(stream_id, versioning, append.events)
+        if not isinstance(versioning, ExplicitVersioning):
+            raise InvalidVersioningError(
+                "An append to several streams needs ExplicitVersioning(n) for each, "
+                f"not {versioning!r}."
+            )
+        if not append.events:
+            raise InvalidEventError(stream_id, "no events to append: leave the stream out.")
+        if stream_id in streams:
+            raise InvalidEventError(stream_id, "the stream is given twice: join its events.")
+        streams.add(stream_id)
 
 
 def check_snapshot(snapshot: RawEvent) -> int:

@@ -27,6 +27,21 @@ It is an entry of ``TransactItems`` as boto3's client takes it, such as
 """
 
 
+@dataclass(frozen=True, slots=True)
+class StreamAppend:
+    """What one stream gets in `StorageStrategy.insert_events_of_several`.
+
+    Attributes:
+        stream_id: the stream.
+        versioning: the version that the stream must be at.
+        events: one or more, in order.
+    """
+
+    stream_id: StreamId
+    versioning: Versioning
+    events: Sequence[RawEvent]
+
+
 ANOTHER_GENERATION: Final = (
     "The stream was deleted (and maybe created again) since the caller last saw it, "
     "so the expected version is of an earlier generation. "
@@ -187,6 +202,40 @@ class StorageStrategy(ABC):
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
         unit more if this process does not know the stream's version, or has had no reply from
         the table for ten seconds. With ``transact_with``, twice the units.
+        """
+
+    @abstractmethod
+    def insert_events_of_several(
+        self,
+        appends: Sequence[StreamAppend],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        """Append events to several streams: to all of them or to none.
+
+        Args:
+            appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
+                The rules of `insert_events` hold for each. No appends: no request.
+            transact_with: up to 99 writes to the caller's own tables, carried out in the same
+                transaction; each takes the place of one stream.
+
+        Appending again events that are stored, all of them, at exactly these versions is a
+        success that writes nothing.
+
+        Returns:
+            The new version of each stream, in the order given.
+
+        Raises:
+            ConcurrentStreamWriteError: a stream is at another version; the error names it.
+                Nothing was written.
+            InvalidVersioningError: one without an explicit version.
+            InvalidEventError: events that cannot be stored, or a stream given twice.
+            CommitTooLargeError: past 4 MB or 100 items together, after compression.
+            AppendOutcomeUnknownError: stored or not, all of them: the answer was lost.
+            Otherwise what `insert_events` raises.
+
+        Cost on DynamoDB: 1 request and twice the write units of the items; 1 request and read
+        unit more for each stream that this process does not remember.
         """
 
     @abstractmethod

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts import StorageStrategy, StreamHead
+from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.checks import (
     check_append,
+    check_appends,
     check_range,
     check_snapshot,
     check_stream,
@@ -16,7 +17,7 @@ from dynamo_es.contracts.checks import (
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.sequencer import last_position
-from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
@@ -114,24 +115,52 @@ class DynamoStorage(StorageStrategy):
         check_append(stream_id, versioning, events)
         if not isinstance(transact_with, tuple) or transact_with:
             check_enlisted(transact_with, self._config.tables)
-        stream = self._stream(stream_id)
         if not events:
-            if transact_with:
-                raise InvalidEnlistedWriteError(
-                    "transact_with needs events to append: without events, send them yourself."
-                )
+            self._stream(stream_id)
+            _refuse_alone(transact_with)
             return None
-        append = Append.of(stream, versioning, events, transact_with)
-        steps = append.run()
-        if transact_with:
-            steps = naming_missing_table(steps, stream, transact_with)
-        version = self._run("append", stream_id, steps)
-        if append.commits:
-            last = append.commits[-1]
-            self.hooks.last_commit = AppendedCommit(stream.key, last.generation, last.version)
+        return self.append([StreamAppend(stream_id, versioning, events)], transact_with)[0]
+
+    def insert_events_of_several(
+        self,
+        appends: Sequence[StreamAppend],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        """Append to several streams; see `StorageStrategy.insert_events_of_several`."""
+        check_appends(appends)
+        if not isinstance(transact_with, tuple) or transact_with:
+            check_enlisted(transact_with, self._config.tables)
+        if not appends:
+            _refuse_alone(transact_with)
+            return []
+        return [version for version in self.append(appends, transact_with) if version is not None]
+
+    def append(
+        self, appends: Sequence[StreamAppend], writes: Sequence[EnlistedWrite]
+    ) -> list[StoredVersion | None]:
+        """Append to one stream or several without checks; writes may go to the store's own tables.
+
+        For adapters of this package, which keep records of their own beside the log.
+        """
+        parts = [
+            PartAppend.of(self._stream(append.stream_id), append.versioning, append.events)
+            for append in appends
+        ]
+        first = parts[0]
+        steps = _append_together(parts, writes)
+        if writes:
+            steps = naming_missing_table(steps, first.stream, writes)
+        versions = self._run("append", first.stream.id, steps)
+        for part in parts:
+            if part.commits:
+                last = part.commits[-1]
+                self.hooks.last_commit = AppendedCommit(
+                    part.stream.key, last.generation, last.version
+                )
         if self._announcer:
-            self._announcer.announce(self._tenant_id, append)
-        return version
+            self._announcer.announce(self._tenant_id, parts)
+        return versions
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
@@ -189,4 +218,20 @@ class DynamoStorage(StorageStrategy):
             clock=self._clock,
             outbox=self._announcer.hooks.outbox_filter,
             most_bytes=self._config.max_uncompressed_bytes,
+        )
+
+
+def _append_together(
+    parts: Sequence[PartAppend], writes: Sequence[EnlistedWrite]
+) -> Steps[list[StoredVersion | None]]:
+    if len(parts) == 1:
+        parts[0].enlisted = writes
+        return [(yield from parts[0].run())]
+    return [*(yield from append_to_several(parts, writes))]
+
+
+def _refuse_alone(writes: Sequence[EnlistedWrite]) -> None:
+    if writes:
+        raise InvalidEnlistedWriteError(
+            "Writes go along with events, and there are none: send them yourself."
         )

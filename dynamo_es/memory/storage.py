@@ -11,10 +11,12 @@ from dynamo_es.contracts import (
     AppendCost,
     AppendHooks,
     StorageStrategy,
+    StreamAppend,
     StreamHead,
 )
 from dynamo_es.contracts.checks import (
     check_append,
+    check_appends,
     check_range,
     check_snapshot,
     check_stream,
@@ -120,42 +122,73 @@ class MemoryStorage(StorageStrategy):
     ) -> StoredVersion | None:
         """Append events to a stream; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
-        if transact_with:
-            raise InvalidEnlistedWriteError(
-                "MemoryBackend does not take transact_with, because it has no tables: use "
-                "DynamoBackend.local()."
-            )
-        identity = self._identify(stream_id)
+        _refuse_enlisted(transact_with)
+        self._identify(stream_id)
         if not events:
             return None
-        copies = [copy_event(event) for event in events]
-        chosen = self._chosen_for_outbox(events)
-        with self._data.lock:
-            stream, first, repeated = self._insert(identity, stream_id, versioning, copies, chosen)
-            stored = [copy_event(event) for event in stream.events[first : first + len(copies)]]
-            position = self._position_of(stream, first) if self.hooks.listener else None
-        if listener := self.hooks.listener:
-            listener(stored, self._tenant_id, position, stream.generation)
-        if not stream.versioned:
-            return None
-        return StoredVersion(first + len(copies), stream.generation, repeated=repeated)
+        return self._insert([StreamAppend(stream_id, versioning, events)])[0]
 
-    def _insert(
+    def insert_events_of_several(
         self,
-        identity: Identity,
-        stream_id: StreamId,
-        versioning: Versioning,
-        events: list[RawEvent],
-        chosen: list[bool],
-    ) -> tuple[StoredStream, int, bool]:
-        """Store events.
+        appends: Sequence[StreamAppend],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        """Append to several streams; see `StorageStrategy.insert_events_of_several`."""
+        check_appends(appends)
+        _refuse_enlisted(transact_with)
+        return [version for version in self._insert(appends) if version is not None]
 
-        Returns:
-            The stream, the index of the first event in it, and whether the events were stored
-            already.
+    def _insert(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
+        """Append to all streams or to none, and tell the listener; return the new versions."""
+        copies = [
+            replace(append, events=[copy_event(event) for event in append.events])
+            for append in appends
+        ]
+        chosen = [self._chosen_for_outbox(append.events) for append in appends]
+        told: list[tuple[list[RawEvent], Position | None, int]] = []
+        versions: list[StoredVersion | None] = []
+        with self._data.lock:
+            repeated = self._check_all(copies)
+            for append, marks in zip(copies, chosen, strict=True):
+                stream, first = self._store(append, marks, repeated=repeated)
+                last = first + len(append.events)
+                stored = [copy_event(event) for event in stream.events[first:last]]
+                position = self._position_of(stream, first) if self.hooks.listener else None
+                told.append((stored, position, stream.generation))
+                version = StoredVersion(last, stream.generation, repeated=repeated)
+                versions.append(version if stream.versioned else None)
+        if listener := self.hooks.listener:
+            for stored, position, generation in told:
+                listener(stored, self._tenant_id, position, generation)
+        return versions
+
+    def _check_all(self, appends: Sequence[StreamAppend]) -> bool:
+        """Return whether the events of all streams are stored already.
+
+        Raises:
+            ConcurrentStreamWriteError: a stream is at another version.
         """
-        data = self._data
-        stream = data.streams.get(identity)
+        stored = [append for append in appends if self._is_stored(append)]
+        if stored and len(stored) < len(appends):
+            stream_id, versioning = stored[0].stream_id, stored[0].versioning
+            expected = versioning.expected_version  # type: ignore[attr-defined]
+            raise ConcurrentStreamWriteError(
+                stream_id,
+                expected,
+                expected + len(stored[0].events),
+                "Its events are stored already, but those of another stream in this call are not.",
+            )
+        return bool(stored)
+
+    def _is_stored(self, append: StreamAppend) -> bool:
+        """Whether the events are stored at their versions; if not, they may be appended.
+
+        Raises:
+            ConcurrentStreamWriteError: the stream is at another version.
+        """
+        stream_id, versioning, events = append.stream_id, append.versioning, append.events
+        stream = self._data.streams.get(self._identify(stream_id))
         if stream is not None:
             _refuse_mixing(stream_id, stream, versioning)
         if isinstance(versioning, ExplicitVersioning):
@@ -165,20 +198,32 @@ class MemoryStorage(StorageStrategy):
             if generation is not None and (stream is None or stream.generation != generation):
                 raise ConcurrentStreamWriteError(stream_id, expected, actual, ANOTHER_GENERATION)
             if stream is not None and _are_stored(stream, expected, events):
-                return stream, expected, True
+                return True
             if actual != expected:
                 winning = [] if stream is None else stream.events[expected:]
                 raise ConcurrentStreamWriteError(
                     stream_id, expected, actual, winning=tuple(map(copy_event, winning))
                 )
+        return False
+
+    def _store(
+        self, append: StreamAppend, chosen: list[bool], *, repeated: bool
+    ) -> tuple[StoredStream, int]:
+        """Store events, unless they are; return the stream, and the index of the first of them."""
+        data = self._data
+        identity = self._identify(append.stream_id)
+        stream = data.streams.get(identity)
+        if repeated and stream is not None and isinstance(append.versioning, ExplicitVersioning):
+            return stream, append.versioning.expected_version
         if stream is None:
-            stream = StoredStream(versioning is not NO_VERSIONING, generation=len(data.log) + 1)
+            versioned = append.versioning is not NO_VERSIONING
+            stream = StoredStream(versioned, generation=len(data.log) + 1)
             data.streams[identity] = stream
         first = stream.version
-        _append(stream, stream_id, events)
+        _append(stream, append.stream_id, append.events)
         for index, outbox in enumerate(chosen, first):
             data.log.append(LogEntry(identity, stream, index, outbox))
-        return stream, first, False
+        return stream, first
 
     def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:
         wanted = self.hooks.outbox_filter
@@ -247,12 +292,20 @@ def _refuse_mixing(stream_id: StreamId, stream: StoredStream, versioning: Versio
         raise ExpectedVersionUsedOnVersionlessStream(stream_id)
 
 
-def _are_stored(stream: StoredStream, expected: int, events: list[RawEvent]) -> bool:
+def _refuse_enlisted(writes: Sequence[EnlistedWrite]) -> None:
+    if writes:
+        raise InvalidEnlistedWriteError(
+            "MemoryBackend does not take transact_with, because it has no tables: use "
+            "DynamoBackend.local()."
+        )
+
+
+def _are_stored(stream: StoredStream, expected: int, events: Sequence[RawEvent]) -> bool:
     stored = stream.events[expected : expected + len(events)]
     return [event.uuid for event in stored] == [event.uuid for event in events]
 
 
-def _append(stream: StoredStream, stream_id: StreamId, events: list[RawEvent]) -> None:
+def _append(stream: StoredStream, stream_id: StreamId, events: Sequence[RawEvent]) -> None:
     if stream.name is None:
         stream.name = stream_id.name
     for event in events:

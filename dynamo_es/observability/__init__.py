@@ -1,11 +1,11 @@
-"""What a backend does, as metrics and as traces.
+"""Metrics and traces of a backend's operations.
 
 =====================  =====================================================================
-observer               what becomes of the report of each operation
+observer               what it does with the report of each operation
 =====================  =====================================================================
-`EmfMetrics`           CloudWatch metrics, as lines of JSON in the function's log; no library
-`OpenTelemetry`        spans of OpenTelemetry; extra ``otel``
-`observers`            several of them at once
+`EmfMetrics`           writes CloudWatch metrics as lines of JSON; needs no library
+`OpenTelemetry`        makes a span; needs the extra ``otel``
+`observers`            passes it to several observers
 =====================  =====================================================================
 """
 
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynamo_es.observability.emf import EmfMetrics
-    from dynamo_es.observability.several import observers
+    from dynamo_es.observability.reports import observers
     from dynamo_es.observability.tracing import OpenTelemetry
 
 __all__ = ["EmfMetrics", "OpenTelemetry", "observers"]
 
-_HOMES = {"EmfMetrics": "emf", "OpenTelemetry": "tracing", "observers": "several"}
+_HOMES = {"EmfMetrics": "emf", "OpenTelemetry": "tracing", "observers": "reports"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """CloudWatch metrics in the embedded metric format: lines of JSON, which are logs and metrics.
 
-CloudWatch makes metrics of such lines by itself, wherever they come from: a Lambda function's
-stdout, or a container's by way of the CloudWatch agent. Nothing is sent by this process.
+CloudWatch turns such lines into metrics itself: those that a Lambda function prints, and those that
+the CloudWatch agent collects from a container. This process sends no requests for them.
 
 Source: CloudWatch's "Specification: Embedded metric format".
 """
@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
-from dynamo_es.observability.figures import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
+from dynamo_es.observability.reports import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from dynamo_es.contracts import OperationReport
-    from dynamo_es.observability.figures import ProgressOfConsumer
+    from dynamo_es.observability.reports import ProgressOfConsumer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_VALUES: Final = 100
-"""Of one metric in one line."""
+"""Most values of one metric in one line."""
 
 _MAX_DIMENSIONS: Final = 30
 _MAX_NAMESPACE: Final = 256
@@ -50,14 +50,14 @@ _DISABLED: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 @dataclass(slots=True)
 class _Sums:
-    """What one operation, or one consumer, has come to since the last line."""
+    """The sums of one operation, or one consumer, since the last line."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
     counts: dict[str, float] = field(default_factory=dict)
     details: dict[str, float] = field(default_factory=dict)
 
     def count(self, name: str, number: float) -> None:
-        # What is zero is not sent: CloudWatch bills a metric for the hours it is seen in.
+        # Zeros are left out: CloudWatch bills a metric for each hour in which it has a value.
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
 
@@ -67,7 +67,7 @@ class _Sums:
 
 
 class EmfMetrics:
-    """An observer that makes CloudWatch metrics of the reports; safe to share between threads.
+    """An observer that turns reports into CloudWatch metrics; safe to share between threads.
 
     ===============  ================  =====================================================
     metric           dimensions        of each line
@@ -75,23 +75,22 @@ class EmfMetrics:
     ``Duration``     service,          milliseconds of each operation; its sample count is
                      operation         the number of operations
     ``Requests``     the same          API calls
-    ``WriteUnits``   the same          consumed, if DynamoDB was asked for them
+    ``WriteUnits``   the same          consumed units, if DynamoDB reports them
     ``ReadUnits``    the same          (``DYNAMO_ES_REPORT_CAPACITY=true``)
     ``Retries``      the same          HTTP attempts beyond the first of a request
-    ``Conflicts``    the same          appends that another writer was faster than
-    ``Throttles``    the same          operations given up for want of capacity
-    ``Errors``       the same          operations that failed otherwise
-    ``Lag``          service,          positions that a projection has still to go
+    ``Conflicts``    the same          appends that lost to another writer
+    ``Throttles``    the same          operations that failed for lack of capacity
+    ``Errors``       the same          operations that failed for other reasons
+    ``Lag``          service,          positions that a projection lags
                      consumer
     ===============  ================  =====================================================
 
-    Bytes written and read are in the lines too, for queries of the log, but are no metrics. What
-    is zero is left out, because every metric costs something; let alarms take missing data for
-    good. The same goes for dimensions: a value of one is a metric of its own, so tenants and
-    streams are none.
+    The lines also have the bytes written and read, for queries of the log; these are not metrics.
+    Zeros are left out, because every metric costs money: let alarms treat missing data as good.
+    Each value of a dimension is a metric of its own, so tenants and streams are not dimensions.
 
-    Lines are written when `flush` is called, when ``every`` seconds have passed, and when a line is
-    full. A Lambda function is frozen after its answer: decorate its handler::
+    Lines are written by `flush`, after ``every`` seconds, and when a line is full. Lambda freezes a
+    function after its reply, so decorate its handler::
 
         metrics = EmfMetrics()
         backend = DynamoBackend.from_env(observer=metrics)
@@ -100,24 +99,24 @@ class EmfMetrics:
         def handler(event, context): ...
 
     Args:
-        namespace: of the metrics; None: ``POWERTOOLS_METRICS_NAMESPACE``, or ``dynamo_es``.
-        service: value of the dimension ``service``, the one that Powertools for AWS Lambda gives
-            its metrics; None: ``POWERTOOLS_SERVICE_NAME``, or the Lambda function's name, or
+        namespace: namespace of the metrics; None: ``POWERTOOLS_METRICS_NAMESPACE``, or
             ``dynamo_es``.
-        dimensions: further ones, the same for all metrics, such as the stage.
-        by_operation: whether operations have metrics each; False: a tenth of the metrics.
-        interval: a timedelta or seconds; the first report after it writes the metrics so far.
-        write: takes a line without its end; None: prints it. Nothing is written if
-            ``POWERTOOLS_METRICS_DISABLED`` is true.
+        service: value of the dimension ``service``, which Powertools for AWS Lambda uses too;
+            None: ``POWERTOOLS_SERVICE_NAME``, or the Lambda function's name, or ``dynamo_es``.
+        dimensions: more dimensions, the same for all metrics, such as the stage.
+        by_operation: whether each operation has its own metrics; False: a tenth of the metrics.
+        interval: a timedelta or seconds; the first report after it writes the lines.
+        write: called with each line, without its line end; None: prints it. Nothing is written
+            if ``POWERTOOLS_METRICS_DISABLED`` is true.
         clock: seconds since the epoch.
-        environ: where the variables are; None: the process's environment.
+        environ: the variables; None: those of the process.
 
     Raises:
-        ConfigurationError: a name or dimensions that CloudWatch refuses.
+        ConfigurationError: a namespace or dimensions that CloudWatch refuses.
         InvalidSubscriptionError: an interval below 0.
     """
 
-    def __init__(  # noqa: PLR0913 - what may be chosen, each by its name
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         namespace: str | None = None,
         service: str | None = None,
@@ -167,7 +166,7 @@ class EmfMetrics:
         self._send(lines)
 
     def progress(self, progress: ProgressOfConsumer, /) -> None:
-        """Take how far a projection is: ``run_once(on_progress=metrics.progress)``."""
+        """Take the progress of a projection: ``run_once(on_progress=metrics.progress)``."""
         with self._lock:
             sums = self._sums.setdefault(("consumer", progress.name), _Sums())
             lags = sums.values.setdefault("Lag", [])
@@ -176,13 +175,13 @@ class EmfMetrics:
         self._send(lines)
 
     def flush(self) -> None:
-        """Write what there is."""
+        """Write the lines of all sums so far."""
         with self._lock:
             lines = self._take()
         self._send(lines)
 
     def flushing(self, handler: Callable[P, T]) -> Callable[P, T]:
-        """Return a Lambda handler, or any function, after which `flush` is called."""
+        """Return a Lambda handler, or any function, that calls `flush` when it ends."""
 
         @wraps(handler)
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -239,20 +238,25 @@ class EmfMetrics:
 
 def _check(namespace: str, dimensions: Mapping[str, str]) -> None:
     if len(namespace) > _MAX_NAMESPACE or namespace.startswith("AWS/"):
-        raise ConfigurationError(f"A namespace of metrics cannot be {namespace!r}.")
+        raise ConfigurationError(
+            f"namespace must have at most {_MAX_NAMESPACE} characters and not begin with 'AWS/'; "
+            f"got {namespace[:300]!r}."
+        )
     if len(dimensions) >= _MAX_DIMENSIONS:
-        raise ConfigurationError(f"A metric has less than {_MAX_DIMENSIONS} dimensions of its own.")
+        raise ConfigurationError(
+            f"At most {_MAX_DIMENSIONS - 1} dimensions, 'service' included; got {len(dimensions)}."
+        )
     taken = _TAKEN & dimensions.keys()
     wrong = [name for name, value in dimensions.items() if not name or not value or name[0] == ":"]
     if taken or wrong:
         raise ConfigurationError(
-            f"A metric cannot have the dimensions {sorted([*taken, *wrong])}: they are taken, or "
-            "have no value."
+            f"Rename these dimensions or give them a value: {sorted([*taken, *wrong])}. A name "
+            "must not be empty, begin with ':' or be that of a metric here."
         )
 
 
 def _print(line: str) -> None:
-    # One call: lines of several threads are not mixed.
+    # One call, so that lines of several threads do not mix.
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

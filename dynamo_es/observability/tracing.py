@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: of each operation, and of what consumers do with an event.
+"""Spans of OpenTelemetry: for each operation, and for each event that a consumer handles.
 
 Source of the names: OpenTelemetry's semantic conventions for database clients and for messaging.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import MissingExtraError
-from dynamo_es.observability.figures import retries_of
+from dynamo_es.observability.reports import retries_of
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -29,18 +29,18 @@ _FIELDS: Final = ("traceparent", "tracestate")
 
 
 class OpenTelemetry:
-    """An observer that makes a span of each report; safe to share between threads.
+    """An observer that makes a span for each report; safe to share between threads.
 
-    A span is a child of the one that is current where the operation was called. It is made when the
-    operation is over, with the times it had; spans of botocore's own instrumentation, if that is
-    on, lie beside it. Nothing of an event's data is in a span.
+    Its parent is the span that is current where the operation was called. It is made after the
+    operation, with the operation's times; spans of botocore's own instrumentation are its
+    siblings. A span has no data of an event.
 
     Args:
-        tracer_provider: where spans go; None: the process's.
+        tracer_provider: makes the tracer; None: the provider of the process.
         clock: nanoseconds since the epoch.
 
     Raises:
-        MissingExtraError: OpenTelemetry's API is not installed: ``pip install 'dynamo_es[otel]'``.
+        MissingExtraError: no OpenTelemetry API: ``pip install 'dynamo_es[otel]'``.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class OpenTelemetry:
         )
         if report.error is not None and span.is_recording():
             span.set_attribute("error.type", _type_of(report.error))
-            # The message may name a stream, never data.
+            # The text may name a stream, but has no data of an event.
             span.set_status(self._trace.StatusCode.ERROR, describe_error(report.error))
         span.end(end)
 
     def carrier(self) -> dict[str, str]:
-        """Return the current span, to be stored with an event and linked to by its consumers.
+        """Return the current span's context to store with an event, so that consumers link to it.
 
-        ``Context(correlation_id=…, **tracing.carrier())``; empty outside of any span.
+        ``Context(correlation_id=…, **tracing.carrier())``; empty outside any span.
         """
         fields: dict[str, str] = {}
         self._propagator.inject(fields)
@@ -88,11 +88,11 @@ class OpenTelemetry:
     def processing(
         self, consumer: str, handler: Callable[[Recorded], T]
     ) -> Callable[[Recorded], T]:
-        """Return a projection's handler that runs in a span of its own for each event.
+        """Return a projection's handler that makes a span for each event.
 
         Args:
-            consumer: its name.
-            handler: as for `Backend.projection`. What it raises ends the span as an error.
+            consumer: name of the projection.
+            handler: as for `Backend.projection`. An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "process",
@@ -106,11 +106,11 @@ class OpenTelemetry:
     def publishing(
         self, destination: str, publisher: Callable[[Recorded], T]
     ) -> Callable[[Recorded], T]:
-        """Return an outbox's publisher that runs in a span of its own for each event.
+        """Return an outbox's publisher that makes a span for each event.
 
         Args:
-            destination: where the events go, such as the name of an event bus.
-            publisher: as for `Outbox.run`. What it raises ends the span as an error.
+            destination: destination of the events, such as the name of an event bus.
+            publisher: as for `Outbox.run`. An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "send",
@@ -134,7 +134,7 @@ class OpenTelemetry:
                 kind=kind,
                 attributes={**attributes, **_of_event(recorded)},
                 links=self._links(recorded),
-                # What is raised is recorded by its type below: its text might carry data.
+                # Only the type of an exception is recorded, below: its text may quote data.
                 record_exception=False,
                 set_status_on_exception=False,
             ) as span:
@@ -148,11 +148,11 @@ class OpenTelemetry:
         return run
 
     def _links(self, recorded: Recorded) -> list[Link]:
-        """Return a link to the span that the event was appended in, if it says which."""
+        """Return a link to the span in which the event was appended, if its context names one."""
         context = recorded.wrapped_event.context
         values = {name: getattr(context, name, None) for name in _FIELDS}
         fields = {name: value for name, value in values.items() if isinstance(value, str)}
-        # From an empty context: the current span is the parent, and no link.
+        # In an empty context: otherwise the current span, the parent, would be a link, too.
         there = self._propagator.extract(fields, self._empty())
         appended = self._trace.get_current_span(there).get_span_context()
         return [self._trace.Link(appended)] if appended.is_valid else []

@@ -231,7 +231,7 @@ def test_an_event_goes_out_as_it_is_stored():
 
 @pytest.mark.parametrize("wrong", [{"data": [1]}, {"context": [1]}])
 def test_what_another_writer_stored_as_no_object_is_refused(wrong):
-    with pytest.raises(PublishingError, match="no JSON object"):
+    with pytest.raises(PublishingError, match="not a JSON object"):
         SqsPublisher("https://sqs/1/q", client=Service())(recorded(**wrong))
 
 

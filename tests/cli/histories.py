@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from dynamo_es import Position, TenantId, Versioning
     from dynamo_es.cli.importing import Problem, Summary
-    from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamHead
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamAppend, StreamHead
+    from dynamo_es.values import StoredVersion
 
 SAMPLE = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz")
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -119,6 +120,14 @@ class Watched(StorageStrategy):
         self._before(number)
         self._storage.insert_events(stream_id, versioning, events)
         self._after(number)
+
+    def insert_events_of_several(
+        self,
+        appends: Sequence[StreamAppend],
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        raise NotImplementedError
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         scoped = self._storage.scoped_for_tenant(tenant_id)

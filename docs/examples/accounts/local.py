@@ -1,7 +1,7 @@
 """The whole application on this machine: HTTP, the event store, its streams and all functions.
 
-In the place of AWS stand an emulator of DynamoDB in this process, and two loops: one that hands
-requests to the functions of the API, and one that hands the tables' streams to the others.
+An emulator of DynamoDB in this process and two loops replace AWS: one loop passes requests to the
+functions of the API, the other passes the tables' streams to the other functions.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Mapping:
     Args:
         backend: on the emulator.
         table: whose stream.
-        function: its handler; what it reports as failed is handed to it again.
+        function: its handler; records that it reports as failed are passed to it again.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Mapping:
         self._waiting: list[dict[str, Any]] = []
 
     def poll(self) -> None:
-        """Call the function with what is new, and with what is left of the last time."""
+        """Call the function with new records, and with those left from the last call."""
         if self._iterator is not None:
             reply = self._streams.get_records(ShardIterator=self._iterator)
             self._iterator = reply.get("NextShardIterator")
@@ -114,7 +114,7 @@ class Mapping:
 
 
 def _as_json(record: Any) -> dict[str, Any]:
-    """Return a record as Lambda hands it over: bytes in base64."""
+    """Return a record as Lambda delivers it: bytes in base64."""
 
     def plain(value: object) -> str:
         return b64encode(value).decode() if isinstance(value, bytes) else str(value)
@@ -142,7 +142,7 @@ class Api(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, b"{}")
 
     def do_POST(self) -> None:
-        """Carry out a command."""
+        """Run a command."""
         match self._path():
             case ["accounts", account, command]:
                 parameters = {"account": account, "command": command}
@@ -151,7 +151,7 @@ class Api(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, b"{}")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Say nothing of each request."""
+        """Log no requests."""
 
     def _path(self) -> list[str]:
         return [unquote(part) for part in self.path.strip("/").split("/")]

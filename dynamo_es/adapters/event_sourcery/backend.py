@@ -1,4 +1,4 @@
-"""The backend: what their container holds, on ours."""
+"""The backend: registers our strategies in their container."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class DynamoDBBackend(TransactionalBackend):
     """An event store on DynamoDB for applications of python-event-sourcery.
 
-    ``backend[DynamoBackend]`` is the store underneath. There are no transactions of several
-    appends: in-transaction listeners are told when the events are stored for good.
+    ``backend[DynamoBackend]`` is the underlying store. A transaction never spans several appends:
+    in-transaction listeners run after the events are stored.
     """
 
     UNCONFIGURED_MESSAGE = "Configure backend with `.configure(client, config)`"
@@ -50,30 +50,30 @@ class DynamoDBBackend(TransactionalBackend):
         )
 
     def configure(self, client: DynamoDBClient, config: DynamoDBConfig) -> Self:
-        """Set where the events are, and return this backend. To be called before it is used.
+        """Set the client and the tables, and return this backend. Call it before any use.
 
         Args:
             client: a boto3 client for DynamoDB; its time-outs and retries are yours to set.
-            config: names of the tables, and what else may be chosen.
+            config: names of the tables, and options.
         """
         self[DynamoDBConfig] = config
         self[DynamoBackend] = DynamoBackend(config.of_core(), client)
         return self
 
     def create_tables(self) -> None:
-        """Make the tables that are not there, and wait until they can be used.
+        """Create the missing tables, and wait until they are active.
 
         Raises:
-            ConfigurationError: a table of that name has other keys.
+            ConfigurationError: an existing table has other keys.
         """
         self[DynamoBackend].create_tables()
 
     def with_outbox(self, filterer: OutboxFiltererStrategy = no_filter) -> Self:
-        """Have events published that are appended from now on, and return this backend.
+        """Publish events that are appended from now on, and return this backend.
 
         Args:
-            filterer: which; asked about each event before it is stored. Calling this again
-                replaces it, and keeps what was chosen before.
+            filterer: chooses the events; called with each event before it is stored. A second
+                call replaces the filter; events chosen before stay chosen.
         """
         self[OutboxFiltererStrategy] = filterer  # type: ignore[type-abstract]
         self[OutboxStorageStrategy] = lambda c: DynamoDBOutboxStorageStrategy(

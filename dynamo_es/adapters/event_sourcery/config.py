@@ -1,4 +1,4 @@
-"""What is set of a backend, in the manner of their configurations."""
+"""The configuration of the backend, a pydantic model as their configurations are."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dynamo_es.dynamodb.config import DynamoConfig
 
 
 class DynamoDBConfig(BaseModel):
-    """Names of the tables, and what else may be chosen.
+    """Names of the tables, and options.
 
     Attributes:
         events_table: name of the table of streams.
         log_table: name of the table of the log, the outbox and the cursors.
         keys_table: name of the table of encryption keys.
-        outbox_attempts: most tries to publish an event, until it is given up.
-        sequencing: who gives events their positions. ``"inline"``: the process that appends them,
-            so that listeners are told of them. ``"stream"``: whoever reads the events table's
-            stream; an append is one request then, and listeners are told position 0.
-        kms_key_id: AWS KMS key that wraps the keys in a `DynamoDBKeyStorage`; None: they are
-            stored as they are, under the table's own encryption.
+        outbox_attempts: most tries to publish an event.
+        sequencing: ``"inline"``: the process that appends events gives them their positions, and
+            listeners get these. ``"stream"``: a sequencer on the events table's stream does; an
+            append is one request, and listeners get position 0.
+        kms_key_id: AWS KMS key that wraps the keys of a `DynamoDBKeyStorage`; None: only the
+            table's own encryption protects them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,5 +34,5 @@ class DynamoDBConfig(BaseModel):
     kms_key_id: str | None = Field(default=None, min_length=1)
 
     def of_core(self) -> DynamoConfig:
-        """Return the same as the store underneath takes it."""
+        """Return the configuration of the underlying store."""
         return DynamoConfig(**self.model_dump(exclude={"outbox_attempts"}))

@@ -1,4 +1,4 @@
-"""How far read models are in streams: the cursors of their `Projector`."""
+"""Cursors of their `Projector`: how far a read model is in a stream."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class DynamoDBCursorsDao(CursorsDao):
     """Cursors in the table of the log, one item for each read model and stream.
 
-    They are those of `dynamo_es.Projector`, of generation 0, without claims: that one can go on
-    where this one was. A cursor moves before the read model is called, in no transaction with it.
+    They are cursors of `dynamo_es.Projector`, of generation 0 and without leases: that projector
+    can continue from them. A cursor moves before the read model is called, in a write of its own.
 
     Args:
         client: a boto3 client for DynamoDB.
         config: name of the table.
-        tenant_id: whose streams.
+        tenant_id: tenant of the streams.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class DynamoDBCursorsDao(CursorsDao):
         self._gateway = Gateway(lambda: client, config.of_core())
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the cursors in that tenant's streams."""
+        """Return the cursors for that tenant's streams."""
         return type(self)(self._client, self._config, tenant_id)
 
     def increment(self, name: str, stream_id: StreamId, version: int) -> None:
-        """Move a cursor to a version from the one before; to 1 from nowhere. Cost: 1 request.
+        """Move a cursor to a version from the one before; create it at 1. Cost: 1 request.
 
         Raises:
-            StreamNotTracked: there is no cursor, and the version is not 1.
-            BehindStream: the cursor is further behind.
-            AheadOfStream: it is there already, or further.
+            StreamNotTracked: no cursor, and the version is not 1.
+            BehindStream: a cursor more than one version lower.
+            AheadOfStream: a cursor at this version or a higher one.
         """
         followed = self._followed(name, stream_id)
         if version == 1:
@@ -66,17 +66,17 @@ class DynamoDBCursorsDao(CursorsDao):
             self._run("increment", followed, self._move(followed, version, version - 1))
 
     def put_at(self, name: str, stream_id: StreamId, version: int) -> None:
-        """Put a cursor where there is none. Cost: 1 request.
+        """Create a cursor. Cost: 1 request.
 
         Raises:
-            BehindStream: there is one, at a lower version.
-            AheadOfStream: there is one, at this version or further.
+            BehindStream: a cursor at a lower version.
+            AheadOfStream: a cursor at this version or a higher one.
         """
         followed = self._followed(name, stream_id)
         self._run("put_cursor", followed, self._put(followed, version))
 
     def move_to(self, name: str, stream_id: StreamId, version: int) -> None:
-        """Move a cursor to any version; nothing happens if there is none. Cost: 1 request."""
+        """Move a cursor to any version; do nothing without one. Cost: 1 request."""
         followed = self._followed(name, stream_id)
         self._run("move_cursor", followed, self._move(followed, version, None))
 
@@ -134,6 +134,6 @@ class DynamoDBCursorsDao(CursorsDao):
         current = int(item["version"]["N"])
         if current < version:
             raise self.BehindStream(current_version=current)
-        # Maybe by an attempt whose reply was lost: better an event twice than never.
+        # Maybe our attempt whose reply was lost: better an event twice than never.
         if current > version or not refused.maybe_landed:
             raise self.AheadOfStream(current_version=current)

@@ -1,4 +1,4 @@
-"""The keys that encrypt what events hold of a person: their key storage, in our table."""
+"""Their key storage, in our table: keys that encrypt personal data in events."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _ROUNDS: Final = 5
 
 
 class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
-    """Keys of one tenant's subjects, of any length; what is read is never stale.
+    """Keys of one tenant's subjects, of any length. Reads are consistent.
 
-    Of deleted keys their number stays, so that no late request brings one back. A subject that
-    is not text, such as a UUID, has the key of its text. A deleted key stays in the table's
-    point-in-time recovery for the days configured in ``infra/event-store.yaml``.
+    The item of a deleted key keeps its number, so that no late request restores the key. A subject
+    that is not text, such as a UUID, has the key of its text. A deleted key stays in the table's
+    point-in-time recovery for the days that ``infra/event-store.yaml`` sets.
 
     Args:
         client: a boto3 client for DynamoDB.
         config: name of the table; ``kms_key_id`` to wrap the keys.
-        tenant_id: whose keys.
-        wrapping: wraps and unwraps; None: by AWS KMS, if it is configured.
+        tenant_id: tenant of the subjects.
+        wrapping: wraps and unwraps keys; None: AWS KMS, if it is configured.
         clock: seconds since the epoch.
     """
 
@@ -67,9 +67,9 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         self._gateway = Gateway(lambda: client, config.of_core())
 
     def get(self, subject_id: str) -> bytes | None:
-        """Return a subject's key; None if it has none. Cost: 1 request, 1 read unit."""
+        """Return a subject's key; None: no key. Cost: 1 request, 1 read unit."""
         subject = str(subject_id)
-        if not subject:  # asked for where nobody knows whose the field is
+        if not subject:  # the library asks so for a field whose subject is unknown
             return None
         check_subject(subject)
         steps = find_key(self._config.keys_table, self._tenant, subject)
@@ -81,10 +81,10 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         )
 
     def store(self, subject_id: str, key: bytes) -> None:
-        """Store a subject's key, in the place of the one it has. Cost: 2 requests.
+        """Store a subject's key, replacing an existing one. Cost: 2 requests.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: a subject that is not text of 1 to 1,024 bytes.
         """
         subject = str(subject_id)
         check_subject(subject)
@@ -101,7 +101,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         self._gateway.run("store_key", self._tenant_id, None, steps)
 
     def delete(self, subject_id: str) -> None:
-        """Delete a subject's key; nothing happens if it has none. Cost: 2 requests."""
+        """Delete a subject's key; do nothing without one. Cost: 2 requests."""
         subject = str(subject_id)
         check_subject(subject)
         steps = drop_key(self._config.keys_table, self._tenant, subject)
@@ -115,15 +115,15 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
 
 
 def _replace(table: str, tenant: str, subject: str, item: Item) -> Steps[None]:
-    """Put a key in the place of what is there, and of nothing that comes there later."""
+    """Replace the item that is there now, but none that another writer puts there meanwhile."""
     for _ in range(_ROUNDS):
         response = yield get_key(table, tenant, subject)
         try:
             yield replace_key(table, item, response.get("Item"))
         except ConditionRefused as refused:
             if refused.maybe_landed:
-                # Stored by an attempt whose reply was lost, and deleted or replaced since.
+                # An attempt whose reply was lost stored it, and it was deleted or replaced since.
                 return
         else:
             return
-    raise ContentionError("PutItem", "LostRaces", "others store keys of the subject.", table)
+    raise ContentionError("PutItem", "LostRaces", "other writers store keys of the subject.", table)

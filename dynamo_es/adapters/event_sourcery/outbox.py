@@ -1,4 +1,4 @@
-"""Events to be published: their `OutboxStorageStrategy`, on our outbox."""
+"""Their `OutboxStorageStrategy`, on our outbox."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBOutboxStorageStrategy(OutboxStorageStrategy):
-    """The outbox of all tenants. One worker at a time has it; others find nothing meanwhile.
+    """The outbox of all tenants. One worker at a time holds its lease; others get no entries.
 
     Attributes:
         outbox: ours.
-        attempts: most tries of an event; then it is kept, but not tried any more.
+        attempts: most tries of an event; after them it is kept, but not tried again.
     """
 
     outbox: Outbox
     attempts: int
 
     def outbox_entries(self, limit: int) -> Iterator[AbstractContextManager[RecordedRaw]]:
-        """Yield the entries to be published, first those that failed before.
+        """Yield the entries to publish, those that failed before first.
 
-        An exception inside an entry's context is a try in vain; it is logged, and goes no
-        further. Enter and leave the context of each before asking for the next: else the run
-        ends with it, and what is left comes again in another one.
+        An exception inside an entry's context is a failed try: it is logged and not raised. Enter
+        and leave the context of each entry before you ask for the next: otherwise the run ends
+        there, and another run yields the rest.
 
         Args:
             limit: most entries.
@@ -65,11 +65,11 @@ class _Entry:
     """One try to publish.
 
     Attributes:
-        record: what.
-        stop: ends the run, so that another worker need not wait for the lease to run out.
-        over: whether it is not its turn any more.
-        tried: whether it was tried, in vain or not.
-        failure: what the try failed of.
+        record: the event.
+        stop: ends the run, so that another worker need not wait until the lease runs out.
+        over: whether the caller has asked for the next entry.
+        tried: whether it was tried, with or without success.
+        failure: the exception of a failed try; None: no failure.
     """
 
     record: RecordedRaw
@@ -82,12 +82,12 @@ class _Entry:
     def publishing(self) -> Iterator[RecordedRaw]:
         if self.over:
             raise InvalidSubscriptionError(
-                "This entry's turn is over: publish each before you ask for the next. "
-                "It comes again in another run."
+                "This entry's turn is over: publish each entry before you ask for the next. "
+                "Another run yields it again."
             )
         try:
             yield self.record
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
+        except Exception as error:  # noqa: BLE001 - a failed try; the next entry follows
             self.tried, self.failure = True, error
         except BaseException:
             self.stop()

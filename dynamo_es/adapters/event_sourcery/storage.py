@@ -1,4 +1,4 @@
-"""Streams of raw events: their `StorageStrategy`, on ours."""
+"""Their `StorageStrategy`, on ours: streams of raw events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.storage import DynamoStorage
 
 _NO_POSITION: Final = 0
-"""Told to listeners of an event that has no position yet: below every position."""
+"""Position that listeners get for an event without one; lower than every position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class DynamoDBStorageStrategy(StorageStrategy):
 
     Attributes:
         storage: ours, of the same tenant.
-        dispatcher: tells the listeners of what was appended.
-        filterer: chooses events for the outbox; None: there is none.
+        dispatcher: calls the listeners with appended events.
+        filterer: chooses events for the outbox; None: no outbox.
     """
 
     storage: DynamoStorage
@@ -57,7 +57,7 @@ class DynamoDBStorageStrategy(StorageStrategy):
     ) -> list[RawEvent]:
         """Return events from version ``start``, inclusive, to ``stop``, exclusive.
 
-        Without a start, those from the newest snapshot on, and that first; with one, events only.
+        Without a start, returns the newest snapshot and the events after it; with one, events only.
         """
         if start is not None:
             start = max(start, 1)
@@ -68,17 +68,17 @@ class DynamoDBStorageStrategy(StorageStrategy):
     def insert_events(
         self, stream_id: StreamId, versioning: Versioning, events: list[RawEvent]
     ) -> None:
-        """Append events, all or none, and tell the listeners of them.
+        """Append events, all or none, and call the listeners with them.
 
-        What a listener raises comes out of here; the events are stored for good then.
+        An exception of a listener is raised here; the events are stored all the same.
 
         Raises:
-            AnotherStreamWithThisNameButOtherIdExists: the UUID is not the one of the name.
-            ExpectedVersionUsedOnVersionlessStream: versions on a stream without them, or the
-                reverse: events without a version, though one is expected.
+            AnotherStreamWithThisNameButOtherIdExists: a UUID that is not the name's.
+            ExpectedVersionUsedOnVersionlessStream: versions on a stream without them, or events
+                without a version although one is expected.
             NoExpectedVersionGivenOnVersionedStream: no versions on a stream with them.
-            ConcurrentStreamWriteError: the stream is not at the version before that of the first
-                event, or the versions do not follow each other from the expected one.
+            ConcurrentStreamWriteError: a stream that is not at the version before the first
+                event's, or versions that do not follow each other from the expected one.
         """
         if not events:
             return
@@ -98,25 +98,25 @@ class DynamoDBStorageStrategy(StorageStrategy):
         self.dispatcher.dispatch(*announced.records)
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
-        """Keep a snapshot of a stream, unless there is one of a higher version."""
+        """Save a snapshot of a stream, unless it has one of a higher version."""
         with their_words():
             stream = stream_to_write(snapshot.stream_id)
             self.storage.save_snapshot(our_event(snapshot, stream))
 
     def delete_stream(self, stream_id: StreamId) -> None:
-        """Delete this tenant's stream with its snapshot; nothing happens if there is none."""
+        """Delete this tenant's stream with its snapshot; do nothing without one."""
         self.storage.delete_stream(stream_to_find(stream_id))
 
     @property
     def current_position(self) -> Position | None:
-        """The last position in the log of all tenants; None when none was given."""
+        """The last position in the log of all tenants; None: the log is empty."""
         return self.storage.current_position
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant.
 
         Raises:
-            IllegalTenantId: it is not text.
+            IllegalTenantId: a tenant that is not text.
         """
         try:
             storage = self.storage.scoped_for_tenant(tenant_id)
@@ -127,34 +127,34 @@ class DynamoDBStorageStrategy(StorageStrategy):
     def _expected(
         self, stream: values.StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> int:
-        """Return the version that the stream has to be at: the events' own versions decide."""
+        """Return the version that the stream must be at; the events' own versions decide."""
         versions = [event.version for event in events]
         first = versions[0]
         if first is None or None in versions:
             raise ExpectedVersionUsedOnVersionlessStream(
-                f"Stream {stream}: events without a version, though one is expected of it. "
+                f"Stream {stream}: events without a version, although one is expected. "
                 "Number them, or append them with NO_VERSIONING."
             )
-        # 0 is their default, and says nothing: the events may be those of any version.
+        # 0 is their default and means nothing: the events may have any versions.
         expected = versioning.expected_version or first - 1
         if expected < 0 or versions != list(range(expected + 1, expected + 1 + len(versions))):
             found = self.storage.fetch_events(stream, 1, 2)
             if found and found[0].version is None:
                 raise ExpectedVersionUsedOnVersionlessStream(f"Stream {stream} has no versions.")
             raise ConcurrentStreamWriteError(
-                f"Stream {stream}: the events have the versions {versions}, which do not follow "
-                f"each other from {expected + 1} on. Nothing was written."
+                f"Stream {stream}: the events must have consecutive versions from {expected + 1} "
+                f"on, not {versions}. Nothing was written."
             )
         return expected
 
 
 @dataclass(slots=True)
 class _Announced:
-    """Hears of the one append that it is made for.
+    """Listener of one append.
 
     Attributes:
-        events: what is appended, as theirs.
-        records: the same, with positions, when it is done.
+        events: the appended events, as theirs.
+        records: the same events with their positions, after the append.
     """
 
     events: Sequence[RawEvent]
@@ -184,7 +184,7 @@ class _Announced:
 def _choose(
     events: Sequence[RawEvent], filterer: OutboxFiltererStrategy | None
 ) -> Callable[[values.RawEvent], bool] | None:
-    """Return a filter of ours that asks theirs, about their events."""
+    """Return a filter of ours that asks theirs about their events."""
     if filterer is None:
         return None
     chosen = {event.uuid for event in events if filterer(event)}

@@ -1,4 +1,4 @@
-"""Subscriptions to raw events: their `SubscriptionStrategy`, on ours."""
+"""Their `SubscriptionStrategy`, on ours: subscriptions to raw events."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
     """Subscriptions to the log of all tenants, each after a position.
 
-    A time limit below 100 ms, a batch of no event and a negative position are a ``ValueError``.
-    Where the log has not reached the position yet, nothing comes until it is beyond.
+    A time limit below 100 ms, a batch size below 1 and a negative position are a ``ValueError``. A
+    position that the log has not reached yields nothing until the log has passed it.
 
     Attributes:
         subscriptions: ours.
@@ -55,8 +55,8 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
     def subscribe_to_events(
         self, start_from: Position, batch_size: int, timelimit: timedelta, events: list[str]
     ) -> Iterator[list[RecordedRaw]]:
-        """Subscribe to the events of these names; of no name, nothing ever comes."""
-        # Ours refuses an empty choice. No event has an empty name.
+        """Subscribe to the events of these names; an empty list yields no events."""
+        # Ours refuses an empty list. No event has an empty name.
         chosen = events or [""]
         return _Batches.after(
             start_from,
@@ -68,7 +68,7 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
 
 @dataclass(frozen=True, slots=True)
 class _Batches(Iterator[list[RecordedRaw]]):
-    """Our batches as theirs; an object, so that `next` goes on after an error."""
+    """Our batches as theirs; not a generator, so that `next` works after an error."""
 
     start_from: Position
     batches: Iterator[list[values.RecordedRaw]]

@@ -30,7 +30,7 @@ _ERRORS: Final[dict[type[errors.EventStoreError], type[their_errors.EventStoreEx
 
 @contextmanager
 def their_words() -> Iterator[None]:
-    """Raise errors that they have a name for as theirs; ours is the cause, and says more."""
+    """Raise their error for ours where they have one; ours stays attached as the cause."""
     try:
         yield
     except tuple(_ERRORS) as error:
@@ -41,13 +41,13 @@ def stream_to_write(stream_id: event_sourcery.StreamId) -> StreamId:
     """Return a stream id as ours.
 
     Raises:
-        IncompatibleUuidAndName: its name derives another UUID here.
+        IncompatibleUuidAndName: a name that derives another UUID here.
     """
     return StreamId(stream_id, stream_id.name, category=stream_id.category)
 
 
 def stream_to_find(stream_id: event_sourcery.StreamId) -> StreamId:
-    """Return a stream id as ours, by its UUID: what is stored knows the name."""
+    """Return a stream id as ours, by its UUID alone: the stored stream knows its name."""
     return StreamId(stream_id, category=stream_id.category)
 
 

@@ -1,9 +1,9 @@
 """The library ``eventsourcing`` on DynamoDB.
 
-With ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing`` its applications stay as they are.
-Settings, each also with the application's name in front (``BANKACCOUNTS_DYNAMO_ES_LOG_TABLE``):
-``DYNAMO_ES_EVENTS_TABLE``, ``DYNAMO_ES_LOG_TABLE``, ``DYNAMO_ES_ENDPOINT_URL``, ``CREATE_TABLE``,
-``DYNAMO_ES_TENANT``, ``DYNAMO_ES_POLL_INTERVAL``, and every other of `DynamoConfig`.
+Set ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing``; your applications need no change.
+Settings: ``DYNAMO_ES_EVENTS_TABLE``, ``DYNAMO_ES_LOG_TABLE``, ``DYNAMO_ES_ENDPOINT_URL``,
+``CREATE_TABLE``, ``DYNAMO_ES_TENANT``, ``DYNAMO_ES_POLL_INTERVAL``, and every other field of
+`DynamoConfig`. Each may have the application's name in front: ``BANKACCOUNTS_DYNAMO_ES_LOG_TABLE``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dynamo_es.adapters.eventsourcing.recorders import (
 from dynamo_es.adapters.eventsourcing.snapshots import DynamoSnapshotRecorder
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
 
-# What the library looks for in a persistence module: exactly one class of factories.
+# The library looks for exactly one class of factories in a persistence module.
 Factory = DynamoFactory
 
 __all__ = [

@@ -1,9 +1,9 @@
 """Stored events of ``eventsourcing`` as events of this store: pure functions.
 
-A state that is a JSON object, spelt as this store spells it, is stored as that object: the
-library's own transcoder spells it so, and every tool can read it. Any other state (compressed,
-encrypted, of another transcoder) is stored as text or, where it is none, in base64. Each comes back
-byte for byte.
+A state that is a JSON object in this store's own spelling, such as the library's transcoder writes,
+is stored as that object, and every tool can read it. Any other state (compressed, encrypted, of
+another transcoder) is stored as text or, if it is not text, in base64. Each is returned byte for
+byte.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import RecordedRaw
 
 FIRST_VERSION: Final = 1
-"""Of an originator, if its events do not say otherwise."""
+"""First version of an originator, unless its events have another."""
 
 _INITIAL: Final = "initial_version"
 _TEXT: Final = "$text"
@@ -43,29 +43,29 @@ def stream_of(originator_id: UUID | str, category: str) -> StreamId:
 def raw_events(
     stream_id: StreamId, events: Sequence[StoredEvent], initial: int, now: datetime
 ) -> list[RawEvent]:
-    """Return events as this store keeps them.
+    """Return stored events as raw events of this store.
 
     Args:
-        stream_id: theirs.
-        events: of one originator, of consecutive versions.
+        stream_id: stream of the originator.
+        events: of one originator, with consecutive versions.
         initial: version of the originator's first event; versions here begin at 1.
-        now: when they are stored.
+        now: time at which they are stored.
     """
     context = {} if initial == FIRST_VERSION else {_INITIAL: initial}
     return [
-        # A new identity each time: stored a second time, an event is a conflict.
+        # A new UUID each time: storing an event a second time is a conflict.
         RawEvent(uuid4(), stream_id, now, event.topic, encode_state(event.state), context)
         for event in events
     ]
 
 
 def stored_event(originator_id: UUID | str, event: RawEvent) -> StoredEvent:
-    """Return an event as it was given."""
+    """Return a raw event as the stored event that it was made from."""
     return StoredEvent(originator_id, _version(event), event.name, decode_state(event.data))
 
 
 def notification(record: RecordedRaw) -> Notification:
-    """Return an event of the log as the library has it."""
+    """Return an event of the log as a notification."""
     event = record.entry
     name = event.stream_id.name
     return Notification(
@@ -83,7 +83,7 @@ def initial_of(commit: Commit, stream_id: StreamId) -> int:
 
 
 def initial_in(event: RawEvent) -> int:
-    """Return the version of the first event of an event's originator."""
+    """Return the version of the originator's first event, which each of its events knows."""
     return int(event.context.get(_INITIAL, FIRST_VERSION))
 
 
@@ -92,7 +92,7 @@ def encode_state(state: bytes) -> dict[str, Any]:
     if state[:1] == b"{":
         try:
             parsed = from_json(state, allow_inf_nan=False)
-            # Not what has a repeated key, other spaces, a number spelt differently, or our marks.
+            # Not with a repeated key, other spaces, another spelling of a number, or our marks.
             if not parsed.keys() & {_TEXT, _BINARY} and to_json(parsed) == state:
                 return dict(parsed)
         except ValueError:
@@ -104,7 +104,7 @@ def encode_state(state: bytes) -> dict[str, Any]:
 
 
 def decode_state(data: dict[str, Any]) -> bytes:
-    """Return a state as it was given."""
+    """Return the state that `encode_state` was given."""
     if _BINARY in data:
         return b64decode(data[_BINARY])
     if _TEXT in data:

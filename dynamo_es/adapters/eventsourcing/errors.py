@@ -1,4 +1,4 @@
-"""This library's errors as those that applications of ``eventsourcing`` know."""
+"""Our errors as the errors that applications of ``eventsourcing`` handle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dynamo_es.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The first that fits counts: the narrow ones come before their bases.
+# The first match counts: narrow classes come before their bases.
 _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
     (ConcurrentStreamWriteError, IntegrityError),
     (EnlistedWriteRefusedError, IntegrityError),
@@ -48,7 +48,7 @@ _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the library's error for one of this package's, which stays attached as its cause."""
+    """Raise the library's error for ours, which stays attached as its cause."""
     try:
         yield
     except EventStoreError as error:

@@ -1,4 +1,4 @@
-"""The factory: what the library makes its recorders with."""
+"""The factory that makes the library's recorders."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
     """Makes recorders over the tables that an application's environment names.
 
     Args:
-        env: settings; see the package.
+        env: the settings; the package's docstring lists them.
 
     Raises:
-        InterfaceError: a setting is missing or wrong.
+        InterfaceError: a missing or wrong setting.
     """
 
     CREATE_TABLE: ClassVar = "CREATE_TABLE"
@@ -54,7 +54,7 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
         self._created = False
 
     def aggregate_recorder(self, purpose: str = _EVENTS) -> AggregateRecorder:
-        """Return a recorder of events, or, for another purpose, of what is kept apart from them."""
+        """Return a recorder of events or, for another purpose, of snapshots."""
         self._create_tables()
         category = category_of(self.env.name, purpose)
         if purpose != _EVENTS:
@@ -71,7 +71,12 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
     def tracking_recorder(
         self, tracking_recorder_class: type[DynamoTrackingRecorder] | None = None
     ) -> DynamoTrackingRecorder:
-        """Return a recorder of that class, a subclass of `DynamoTrackingRecorder`."""
+        """Return a tracking recorder.
+
+        Args:
+            tracking_recorder_class: a subclass of `DynamoTrackingRecorder`; None: the class that
+                ``TRACKING_RECORDER_TOPIC`` names, or that one.
+        """
         made = tracking_recorder_class or self._class(
             self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class
         )
@@ -92,11 +97,11 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
             return usual
         found: type[Any] = resolve_topic(topic)
         if not issubclass(found, usual):
-            raise TypeError(f"{topic_setting} is {topic}, which is no {usual.__name__}.")
+            raise TypeError(f"{topic_setting} must name a {usual.__name__}, not {topic}.")
         return found
 
     def _create_tables(self) -> None:
-        """Make the tables once, unless ``CREATE_TABLE`` is false."""
+        """Create the tables once, unless ``CREATE_TABLE`` is false."""
         if self._created or not strtobool(self.env.get(self.CREATE_TABLE, "yes")):
             return
         from dynamo_es.dynamodb.tables.create import create_tables

@@ -33,15 +33,15 @@ def read_records(
 ) -> Steps[list[RecordedRaw]]:
     """Return the first selected events from a position on.
 
-    Pages are read consistently, so that what was stored before is found; commits are, where they
-    are not found at half the price.
+    Pages are read consistently, so that everything stored before is found. Commits are read with
+    eventual consistency, at half the price, and consistently only if that misses one.
 
     Args:
-        tables: where the log and the commits are.
+        tables: names of the tables.
         start: first position, inclusive.
         limit: most events.
         stop: last position, inclusive; None: to the end.
-        selection: which.
+        selection: chooses the events.
     """
     found: list[RecordedRaw] = []
     if limit < 1 or (stop is not None and stop < start):
@@ -82,9 +82,9 @@ def read_records(
 
 
 def last_selected(log_table: str, selection: Selection) -> Steps[Position | None]:
-    """Return the last position of a selected commit; None: there is none.
+    """Return the last position of a selected commit; None: no commit is selected.
 
-    Cost: 1 request, and more only where the last megabyte of pages holds none.
+    Cost: 1 request; more only if the newest page has no such commit.
     """
     chooses = chooser(selection)
     after: Item | None = None
@@ -102,7 +102,7 @@ def last_selected(log_table: str, selection: Selection) -> Steps[Position | None
 
 
 def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
-    """Return the next pages; each holds one event at least."""
+    """Return the next pages; each has at least one event."""
     response = yield requests.pages_from(
         table, first, limit=min(limit, _MOST_PAGES), consistent=True
     )
@@ -112,7 +112,7 @@ def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
             raise StoredItemError(
                 PAGES_KEY,
                 str(first),
-                "no page begins there, but a later one is there: positions have no gaps. "
+                "no page begins there, but a later one exists: positions have no gaps. "
                 "Run `dynamo-es log verify`.",
             )
         first = page.following
@@ -131,7 +131,7 @@ def _placed(page: Page) -> list[tuple[Pointer, Position]]:
 def _enough(
     placed: Sequence[tuple[Pointer, Position]], wanted: int
 ) -> list[tuple[Pointer, Position]]:
-    """Return the first commits that hold as many events as wanted, or as one request reads."""
+    """Return the first commits with the wanted events, at most as many as one request reads."""
     some: list[tuple[Pointer, Position]] = []
     for pointer, position in placed:
         if wanted <= 0 or len(some) == MAX_POINTERS:
@@ -157,11 +157,11 @@ def _records(table: str, placed: Sequence[tuple[Pointer, Position]]) -> Steps[li
             found[item["stream_key"]["S"], int(item["version"]["N"])] = item
     records: list[RecordedRaw] = []
     for pointer, position in placed:
-        if _is_there(pointer, found):  # else it was deleted
+        if _is_there(pointer, found):  # otherwise it was deleted
             item = found[pointer.stream_key, pointer.first_version]
             try:
                 records += records_of(pointer, item, position)
-            except StoredItemError as error:  # nobody can: the others have to go on
+            except StoredItemError as error:  # unreadable for everyone; the others go on
                 _log.error("Position %d is passed over: %s", position, error)
     return records
 

@@ -1,4 +1,4 @@
-"""Recorders: what applications store events with, and read them and notifications by."""
+"""Recorders: they store events, and read events and notifications."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, ProcessRecorder
 
-from dynamo_es.adapters.eventsourcing.coding import notification, stored_event, stream_of
+from dynamo_es.adapters.eventsourcing.coding import (
+    FIRST_VERSION,
+    initial_in,
+    notification,
+    stored_event,
+    stream_of,
+)
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.notifications import last_selected, read_records
-from dynamo_es.adapters.eventsourcing.numbering import number_stored
-from dynamo_es.adapters.eventsourcing.selecting import select
 from dynamo_es.adapters.eventsourcing.subscription import DynamoSubscription, Listeners
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
-from dynamo_es.adapters.eventsourcing.writing import batches_of, insert
+from dynamo_es.adapters.eventsourcing.writing import Positions, batches_of, insert
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.streams.load import load, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +28,19 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import Notification, StoredEvent, Tracking
 
-    from dynamo_es.adapters.eventsourcing.settings import Runtime
-    from dynamo_es.adapters.eventsourcing.writing import Stored
+    from dynamo_es.adapters.eventsourcing.settings import InitialVersions, Runtime
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.values import RawEvent
 
 
 class DynamoAggregateRecorder(AggregateRecorder):
-    """Events of aggregates: what one call stores of an originator is one item.
+    """Events of aggregates. The events that one call stores of an originator are one item.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
+        category: category of the originators' streams.
     """
 
     def __init__(self, runtime: Runtime, category: str) -> None:
@@ -44,18 +50,20 @@ class DynamoAggregateRecorder(AggregateRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Store events, all or none; return None, because these have no notification ids.
+        """Store events, all or none; return None, because they have no notification ids.
 
         Raises:
-            IntegrityError: a version is stored already or given twice, or leaves a gap.
-            DataError: of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version that is stored already, is given twice or leaves a gap.
+            DataError: events of more than 100 originators, or larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
-        Cost: 1 request; 1 more for each originator that this process has not seen lately and that
-        begins with this call neither at version 0 nor at version 1.
+        Cost: 1 request; 1 more for each originator that this process has not seen lately and whose
+        first version in this call is neither 0 nor 1.
         """
         del kwargs
-        self._store(stored_events)
+        if stored_events:
+            with translated():
+                insert(self.runtime, self._category, batches_of(stored_events), ())
         return None
 
     def select_events(
@@ -67,32 +75,21 @@ class DynamoAggregateRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """Return stored events in the order of their versions. Cost: 1 request, as a rule."""
+        """Return stored events in the order of their versions. Cost: usually 1 request."""
         stream_id = stream_of(originator_id, self._category)
         with translated():
             stream = self.runtime.stream(stream_id)
-            steps = select(stream, self.runtime.initials, gt, lte, desc=desc, limit=limit)
+            steps = _select(stream, self.runtime.initials, gt, lte, desc=desc, limit=limit)
             found = self.runtime.run("select_events", steps, stream_id)
         return [stored_event(originator_id, event) for event in found]
 
-    def _store(
-        self, stored_events: Sequence[StoredEvent], enlisted: Sequence[EnlistedWrite] = ()
-    ) -> list[Append | Stored]:
-        if not stored_events:
-            return []
-        with translated():
-            batches = batches_of(stored_events)
-            stream_id = stream_of(batches[0].originator_id, self._category)
-            steps = insert(self.runtime, self._category, batches, enlisted)
-            return self.runtime.run("insert_events", steps, stream_id)
-
 
 class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
-    """Events of an application, each with its place in the log as its notification id.
+    """Events of an application, each with its position in the log as its notification id.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
+        category: category of the originators' streams.
     """
 
     def __init__(self, runtime: Runtime, category: str) -> None:
@@ -106,19 +103,19 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         """Store events, all or none; return their notification ids, in the order given.
 
         Returns:
-            None if no events were given, if others give the ids (``DYNAMO_ES_SEQUENCING=stream``),
-            or if the events are stored but the log was out of reach: a warning says so, and the
-            next call gives them theirs.
+            The ids; None without events, if a sequencer gives the ids
+            (``DYNAMO_ES_SEQUENCING=stream``), or if the events are stored but the log could not be
+            reached. A warning says so, and the next call gives them their ids.
 
         Raises:
-            IntegrityError: a version is stored already or given twice, or leaves a gap.
-            DataError: of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version that is stored already, is given twice or leaves a gap.
+            DataError: events of more than 100 originators, or larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
         Cost: 1 request, and 4 for the ids (3, and 1 for each originator).
         """
         del kwargs
-        return self._announce(stored_events, self._store(stored_events))
+        return self._store(stored_events)
 
     def select_notifications(
         self,
@@ -129,7 +126,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """Return notifications in the order of their ids; see `ApplicationRecorder`.
+        """Return notifications in the order of their ids, as `ApplicationRecorder` says.
 
         Cost: 2 or 3 requests, and 1 for every 100 commits.
         """
@@ -140,13 +137,13 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
             return [notification(found) for found in self.runtime.run("select", steps)]
 
     def max_notification_id(self) -> int | None:
-        """Return the id of the last notification. Cost: 1 request, as a rule."""
+        """Return the id of the last notification. Cost: usually 1 request."""
         with translated():
             steps = last_selected(self._tables.log, self._selection(()))
             return self.runtime.run("max_notification_id", steps)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> DynamoSubscription:
-        """Return an iterator of notifications that waits for the next ones."""
+        """Return an iterator of notifications that waits for new ones."""
         return DynamoSubscription(
             self, self._listeners, self.runtime.poll_interval, gt=gt, topics=topics
         )
@@ -155,38 +152,30 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         names = frozenset(topics) if topics else None
         return Selection(self._category, names, self.runtime.tenant_id)
 
-    def _announce(
-        self, stored_events: Sequence[StoredEvent], stored: Sequence[Append | Stored]
+    def _store(
+        self, stored_events: Sequence[StoredEvent], enlisted: Sequence[EnlistedWrite] = ()
     ) -> list[int] | None:
-        """Give what was stored its notification ids, and wake those who wait."""
-        if not stored:
-            return None
-        try:
-            return self._number(stored_events, stored)
-        finally:
-            self._listeners.notify()
+        """Store events, wake the subscriptions, and return the notification ids if they are known.
 
-    def _number(
-        self, stored_events: Sequence[StoredEvent], stored: Sequence[Append | Stored]
-    ) -> list[int] | None:
-        sequencer = self.runtime.sequencer
-        if sequencer is None:
+        Cost: see `insert_events`.
+        """
+        if not stored_events:
             return None
-        found = number_stored(sequencer, self.runtime.tenant_id, stored)
-        if found is None or sum(map(len, found)) != len(stored_events):
-            return None
-        originators = dict.fromkeys(event.originator_id for event in stored_events)
-        left = {one: iter(some) for one, some in zip(originators, found, strict=True)}
-        return [next(left[event.originator_id]) for event in stored_events]
+        positions = Positions()
+        with translated():
+            batches = batches_of(stored_events)
+            insert(self.runtime, self._category, batches, enlisted, positions)
+        self._listeners.notify()
+        return positions.in_order_of(stored_events, batches)
 
 
 class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, ProcessRecorder):
-    """Events of an application, and which notifications of others they came of, atomically.
+    """Events of an application, stored together with the notification that caused them.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
-        name: of the application.
+        category: category of the originators' streams.
+        name: name of the application.
     """
 
     def __init__(self, runtime: Runtime, category: str, name: str) -> None:
@@ -203,5 +192,46 @@ class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, P
         if not stored_events:
             self.insert_tracking(tracking)
             return None
-        stored = self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
-        return self._announce(stored_events, stored)
+        return self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
+
+
+def _select(
+    stream: Stream,
+    initials: InitialVersions,
+    gt: int | None,
+    lte: int | None,
+    *,
+    desc: bool,
+    limit: int | None,
+) -> Steps[list[RawEvent]]:
+    """Return events of a range of versions, as the library counts them.
+
+    Versions have no gaps, so a limit is a range, too: only returned events are read.
+    """
+    if limit is not None and limit < 1:
+        return []
+    initial = initials.get(stream.key)
+    if initial is None and (gt is not None or lte is not None or limit is not None):
+        # The first event has it; without bounds, any event does.
+        first = yield from load(stream, 1, 2)
+        if not first:
+            return []
+        initial = initial_in(first[0])
+        initials.remember(stream.key, initial)
+    shift = FIRST_VERSION if initial is None else initial
+    start = 1 if gt is None else max(gt - shift + 2, 1)
+    stop = None if lte is None else lte - shift + 2
+    if desc and limit is not None:
+        newest = yield from newest_commit(stream)
+        if newest is None:
+            return []
+        stop = newest.last + 1 if stop is None else min(stop, newest.last + 1)
+        start = max(start, stop - limit)
+    elif limit is not None:
+        stop = start + limit if stop is None else min(stop, start + limit)
+    if stop is not None and stop <= start:
+        return []
+    events = yield from load(stream, start, stop)
+    if events:
+        initials.remember(stream.key, initial_in(events[0]))
+    return events[::-1] if desc else events

@@ -1,4 +1,4 @@
-"""What the environment of an application says of its tables, and what its recorders share."""
+"""Settings from an application's environment, and the runtime that its recorders share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
-from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
-from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.stream import Stream
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId, TenantId
 
 EMULATOR: Final = "moto:"
-"""An endpoint in this process; what follows tells one emulator from another."""
+"""Prefix of an endpoint in this process; the text after it names the emulator."""
 
 _MOST_INITIALS: Final = 10_000
 
@@ -39,7 +39,7 @@ _guard: Final = new_lock()
 
 
 class InitialVersions:
-    """Remembers with which version originators begin; bounded, safe to share between threads."""
+    """Remembers the first versions of originators; bounded, safe to share between threads."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
@@ -51,7 +51,7 @@ class InitialVersions:
             return self._known.get(key)
 
     def remember(self, key: str, initial: int) -> None:
-        """Remember it: it is the same for the stream's life."""
+        """Remember the first version: it never changes within a generation of the stream."""
         with self._lock:
             self._known[key] = initial
             self._known.move_to_end(key)
@@ -59,24 +59,25 @@ class InitialVersions:
                 self._known.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """Forget it: the stream may be another one by now."""
+        """Forget the first version: the stream may have another generation."""
         with self._lock:
             self._known.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the recorders of one factory share.
+    """Shared by the recorders of one factory.
 
     Attributes:
         config: names of the tables, time-outs, retries.
-        client: hands out the client.
-        gateway: what sends the requests.
-        heads: what is remembered of streams.
-        sequencer: gives events their notification ids; None: others do.
-        tenant_id: whose streams.
-        poll_interval: seconds between two looks of a subscription for what others stored.
-        initials: with which versions originators begin.
+        client: returns the client.
+        gateway: sends the requests.
+        heads: remembers the heads of streams.
+        storage: appends events, and gives them their notification ids if so configured.
+        unnumbered: appends events that need no notification ids.
+        tenant_id: the tenant of the streams.
+        poll_interval: seconds between two reads of a subscription for other processes' events.
+        initials: first versions of originators.
         clock: seconds since the epoch.
     """
 
@@ -84,7 +85,8 @@ class Runtime:
     client: Callable[[], DynamoDBClient]
     gateway: Gateway
     heads: RememberedHeads
-    sequencer: InlineSequencer | None
+    storage: DynamoStorage
+    unnumbered: DynamoStorage
     tenant_id: TenantId
     poll_interval: float
     initials: InitialVersions = field(default_factory=InitialVersions)
@@ -92,22 +94,28 @@ class Runtime:
 
     @classmethod
     def of(cls, env: Environment) -> Runtime:
-        """Return one as the environment of an application says.
+        """Return the runtime that an application's environment configures.
 
         Raises:
-            ConfigurationError: a setting is missing or wrong.
+            ConfigurationError: a missing or wrong setting.
         """
         config = read_config(env)
         client = LazyClient(config, _emulated(config))
         gateway = Gateway(client, config)
-        tables = Tables(config.events_table, config.log_table)
+        heads = RememberedHeads(config.remembered_heads, time.time)
+        tenant_id = env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT)
+
+        def storage(announcer: Announcer) -> DynamoStorage:
+            return DynamoStorage(config, gateway, heads, time.time, tenant_id, announcer=announcer)
+
         return cls(
             config=config,
             client=client,
             gateway=gateway,
-            heads=RememberedHeads(config.remembered_heads, time.time),
-            sequencer=InlineSequencer(tables, gateway) if config.sequencing == "inline" else None,
-            tenant_id=env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT),
+            heads=heads,
+            storage=storage(Announcer.of(config, gateway)),
+            unnumbered=storage(Announcer()),
+            tenant_id=tenant_id,
             poll_interval=_seconds(env, ENVIRONMENT_PREFIX + "POLL_INTERVAL", "1"),
         )
 
@@ -127,17 +135,17 @@ class Runtime:
 
 
 def read_config(env: Environment) -> DynamoConfig:
-    """Return the configuration in an application's environment; positions are given inline.
+    """Return the configuration in an application's environment; sequencing is inline by default.
 
     Raises:
-        ConfigurationError: a setting is missing or wrong.
+        ConfigurationError: a missing or wrong setting.
     """
     found = {"DYNAMO_ES_SEQUENCING": "inline"}
     for setting in fields(DynamoConfig):
         variable = ENVIRONMENT_PREFIX + setting.name.upper()
         if value := env.get(variable):
             found[variable] = value
-    # No recorder encrypts by subject: the library's own cipher is what its applications use.
+    # No recorder encrypts by subject: applications use the library's own cipher.
     events = found.get("DYNAMO_ES_EVENTS_TABLE")
     if events is not None:
         found.setdefault("DYNAMO_ES_KEYS_TABLE", f"{events}-keys")
@@ -156,7 +164,7 @@ def _seconds(env: Environment, variable: str, usual: str) -> float:
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        raise ConfigurationError(f"{variable} must be seconds, more than 0; not {text!r}.")
+        raise ConfigurationError(f"{variable} must be a number of seconds above 0, not {text!r}.")
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Events apart from the log, such as snapshots: one item each, of any versions."""
+"""Events outside the log, such as snapshots: one item each, with any versions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class DynamoSnapshotRecorder(AggregateRecorder):
-    """Records what is no part of an application's sequence; the factory makes it for a purpose.
+    """Records events outside an application's sequence; the factory makes one for each purpose.
 
-    Each item bears the mark of a snapshot, so no sequencer of the table gives it a position.
+    Each item is marked as a snapshot, so no sequencer gives it a position.
 
     Args:
         runtime: tables and client.
@@ -40,8 +40,8 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         """Store events, all or none. Cost: 1 request.
 
         Raises:
-            IntegrityError: a version of an originator is stored already, or given twice.
-            DataError: more than 100 events, or one larger than an item.
+            IntegrityError: a version of an originator that is stored already, or given twice.
+            DataError: more than 100 events, or an event larger than an item.
         """
         del kwargs
         if not stored_events:
@@ -58,7 +58,7 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """Return stored events in the order of their versions. Cost: 1 request, and 1 each MB."""
+        """Return stored events in the order of their versions. Cost: 1 request for each MB."""
         with translated():
             steps = self._select(originator_id, gt, lte, desc=desc, limit=limit)
             items = self._runtime.run("select_snapshots", steps)
@@ -88,7 +88,7 @@ class DynamoSnapshotRecorder(AggregateRecorder):
             yield request
         except ConditionRefused as refused:
             if any(item and _is_of(item, writer) for item in refused.items):
-                return  # an attempt whose reply was lost
+                return  # our own attempt, whose reply was lost
             event = events[min(refused.refused)]
             raise IntegrityError(
                 f"Originator {event.originator_id}: version {event.originator_version} is stored "
@@ -113,8 +113,8 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         }
         if (size := item_size(item)) > SAFE_ITEM_BYTES:
             raise DataError(
-                f"Originator {event.originator_id}: {event.topic} takes {size:,} bytes, and an "
-                f"item {SAFE_ITEM_BYTES:,}: set COMPRESSOR_TOPIC. Nothing was written."
+                f"Originator {event.originator_id}: {event.topic} takes {size:,} bytes; an item "
+                f"carries {SAFE_ITEM_BYTES:,}: set COMPRESSOR_TOPIC. Nothing was written."
             )
         return {
             "TableName": self._runtime.config.events_table,

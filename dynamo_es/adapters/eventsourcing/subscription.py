@@ -1,10 +1,10 @@
-"""Subscriptions: notifications as they come, of this process at once, of others by polling."""
+"""Subscriptions: notifications as they come, at once from this process, by polling from others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventsourcing.persistence import ListenNotifySubscription
+from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription
 
 from dynamo_es.forking import new_lock
 
@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from threading import Event
 
-    from dynamo_es.adapters.eventsourcing.recorders import DynamoApplicationRecorder
-
 
 class Listeners:
-    """Those who wait for the next events of a recorder. Safe to share between threads."""
+    """Wakes the subscriptions of a recorder. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._events: set[Event] = set()
@@ -28,31 +26,31 @@ class Listeners:
             self._events.add(event)
 
     def remove(self, event: Event) -> None:
-        """Leave an event alone from now on."""
+        """Stop setting an event."""
         with self._lock:
             self._events.discard(event)
 
     def notify(self) -> None:
-        """Tell all."""
+        """Set all events."""
         with self._lock:
             for event in self._events:
                 event.set()
 
 
-class DynamoSubscription(ListenNotifySubscription["DynamoApplicationRecorder"]):
+class DynamoSubscription(ListenNotifySubscription[ApplicationRecorder]):
     """Yields notifications; made by `DynamoApplicationRecorder.subscribe`.
 
     Args:
-        recorder: whose.
-        listeners: of the recorder.
-        poll_interval: seconds between two looks for what other processes stored.
-        gt: only later ones.
-        topics: only these; none: all.
+        recorder: reads the notifications.
+        listeners: the recorder's own.
+        poll_interval: seconds between two reads for other processes' events.
+        gt: yields notifications after this id; None: all.
+        topics: yields notifications of these topics; none: of every topic.
     """
 
     def __init__(
         self,
-        recorder: DynamoApplicationRecorder,
+        recorder: ApplicationRecorder,
         listeners: Listeners,
         poll_interval: float,
         gt: int | None = None,
@@ -74,7 +72,7 @@ class DynamoSubscription(ListenNotifySubscription["DynamoApplicationRecorder"]):
             while not self._has_been_stopped:
                 self._pull()
                 self._has_been_notified.wait(self._poll_interval)
-        except BaseException as error:  # noqa: BLE001 - raised where the iteration goes on
+        except BaseException as error:  # noqa: BLE001 - the iteration raises it
             if self._thread_error is None:
                 self._thread_error = error
             self.stop()

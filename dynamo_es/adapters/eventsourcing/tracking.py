@@ -1,4 +1,4 @@
-"""Tracking: how far an application has processed another's notifications."""
+"""Tracking: the last notification of another application that an application processed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DynamoTrackingRecorder(TrackingRecorder):
 
     Args:
         runtime: tables and client.
-        name: of the application, or projection, that processes notifications.
+        name: name of the application or projection that processes notifications.
     """
 
     def __init__(self, runtime: Runtime, name: str) -> None:
@@ -41,12 +41,12 @@ class DynamoTrackingRecorder(TrackingRecorder):
         """Record that a notification was processed. Cost: 1 request.
 
         Raises:
-            IntegrityError: it, or a later one, is recorded.
+            IntegrityError: this notification, or a later one, is recorded already.
         """
         self.insert_tracking_with(tracking, ())
 
     def insert_tracking_with(self, tracking: Tracking, writes: Sequence[EnlistedWrite]) -> None:
-        """Record that a notification was processed, and write what came of it: both or neither.
+        """Record that a notification was processed, and write its results: both or neither.
 
         Args:
             tracking: the notification.
@@ -54,7 +54,8 @@ class DynamoTrackingRecorder(TrackingRecorder):
                 ``TransactWriteItems``: ``{"Update": {"TableName": …, "Key": …, …}}``.
 
         Raises:
-            IntegrityError: it, or a later one, is recorded, or the condition of a write is not met.
+            IntegrityError: this notification, or a later one, is recorded already, or the condition
+                of a write is not met.
 
         Cost: 1 request.
         """
@@ -64,12 +65,12 @@ class DynamoTrackingRecorder(TrackingRecorder):
             self.runtime.run("track", _track(self.tracking_put(tracking), writes))
 
     def max_tracking_id(self, application_name: str) -> int | None:
-        """Return the last notification processed of an application. Cost: 1 request."""
+        """Return the id of the last processed notification of an application. Cost: 1 request."""
         with translated():
             return self.runtime.run("tracked", self._read(application_name))
 
     def tracking_put(self, tracking: Tracking) -> dict[str, Any]:
-        """Return the write that records a notification, if no later one is recorded."""
+        """Return the write that records a notification unless a later one is recorded."""
         item = {
             **self._key(tracking.application_name),
             "upto": number(tracking.notification_id),
@@ -104,10 +105,10 @@ def _track(put: dict[str, Any], writes: Sequence[EnlistedWrite]) -> Steps[None]:
     except ConditionRefused as refused:
         there = refused.items[0]
         if there is not None and there.get("writer") == put["Item"]["writer"]:
-            return  # an attempt whose reply was lost
+            return  # our own attempt, whose reply was lost
         if 0 in refused.refused:
             raise IntegrityError(
-                f"Notification {put['Item']['upto']['N']} was processed already: "
+                f"Notification {put['Item']['upto']['N']} is processed already: "
                 f"{there['upto']['N'] if there else 'a later one'} is recorded. "
                 "Nothing was written."
             ) from refused

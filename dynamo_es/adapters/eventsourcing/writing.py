@@ -1,16 +1,15 @@
-"""Inserting events: from what a call has to the appends of its originators' streams."""
+"""Inserting events: one append to the streams of their originators, all or none."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from eventsourcing.persistence import IntegrityError
 
 from dynamo_es.adapters.eventsourcing.coding import initial_of, raw_events, stream_of
-from dynamo_es.adapters.eventsourcing.several import Part, append_to_several
-from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.contracts import AppendHooks, StreamAppend
 from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning
@@ -21,14 +20,15 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import StoredEvent
 
-    from dynamo_es.adapters.eventsourcing.settings import InitialVersions, Runtime
+    from dynamo_es.adapters.eventsourcing.settings import Runtime
     from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.dynamodb.storage import DynamoStorage
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
-    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.values import Position, RawEvent, TenantId
 
-# Originators begin with one of these, as a rule: then an insertion of such a version is tried as
-# the first one, without a read.
+# Most originators begin with one of these. An insertion that begins with one is tried as the
+# originator's first, without a read.
 _USUAL = (0, 1)
 
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     """The events of one originator in one call.
 
     Attributes:
-        originator_id: whose.
+        originator_id: the originator.
         events: of consecutive versions.
     """
 
@@ -45,18 +45,41 @@ class Batch(NamedTuple):
 
 
 @dataclass(slots=True)
-class Stored:
-    """What one stream got of a call; as `InlineSequencer` takes it.
+class Positions:
+    """A listener that keeps the positions of one call's events.
 
     Attributes:
-        stream: which.
-        commits: what was put.
-        last: version of its last event, as the store counts.
+        of_streams: the positions of each stream's events, in the order of the streams; None: a
+            position is not known.
     """
 
-    stream: Stream
-    commits: list[Commit]
-    last: int
+    of_streams: list[range | None] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __call__(
+        self,
+        events: Sequence[RawEvent],
+        tenant_id: TenantId,  # noqa: ARG002
+        first_position: Position | None,
+        generation: int,  # noqa: ARG002
+    ) -> None:
+        """Keep the positions of one stream's events."""
+        self.of_streams.append(
+            None if first_position is None else range(first_position, first_position + len(events))
+        )
+
+    def in_order_of(
+        self, stored_events: Sequence[StoredEvent], batches: Sequence[Batch]
+    ) -> list[int] | None:
+        """Return the positions in the order of the events; None: one is not known."""
+        left: dict[UUID | str, list[int]] = {}
+        for batch, positions in zip(batches, self.of_streams, strict=True):
+            if positions is None:
+                return None
+            left[batch.originator_id] = list(reversed(positions))
+        return [left[event.originator_id].pop() for event in stored_events]
 
 
 class _Place(NamedTuple):
@@ -66,7 +89,7 @@ class _Place(NamedTuple):
 
 
 def batches_of(events: Sequence[StoredEvent]) -> list[Batch]:
-    """Return the events of each originator, in the order in which those first appear.
+    """Return the events of each originator, in the order in which the originators first appear.
 
     Raises:
         IntegrityError: the versions of an originator's events are not consecutive.
@@ -77,7 +100,7 @@ def batches_of(events: Sequence[StoredEvent]) -> list[Batch]:
         if of_originator and event.originator_version != of_originator[-1].originator_version + 1:
             raise IntegrityError(
                 f"Originator {event.originator_id}: version {event.originator_version} comes after "
-                f"{of_originator[-1].originator_version} in one call. Versions have to be "
+                f"{of_originator[-1].originator_version} in one call. Versions must be "
                 "consecutive. Nothing was written."
             )
         of_originator.append(event)
@@ -85,58 +108,97 @@ def batches_of(events: Sequence[StoredEvent]) -> list[Batch]:
 
 
 def insert(
-    runtime: Runtime, category: str, batches: Sequence[Batch], enlisted: Sequence[EnlistedWrite]
-) -> Steps[list[Append | Stored]]:
+    runtime: Runtime,
+    category: str,
+    batches: Sequence[Batch],
+    enlisted: Sequence[EnlistedWrite],
+    positions: Positions | None = None,
+) -> None:
     """Append every batch to its stream, all or none.
 
+    Args:
+        runtime: tables and client.
+        category: of the streams.
+        batches: one or more.
+        enlisted: writes in the same transaction.
+        positions: takes the positions of the events; None: the events get none here.
+
     Raises:
-        ConcurrentStreamWriteError: a version is there already, or one before it is missing.
-        EnlistedWriteRefusedError: the condition of a write that goes along is not met.
+        ConcurrentStreamWriteError: a version is stored already, or one before it is missing.
+        EnlistedWriteRefusedError: the condition of an enlisted write is not met.
     """
-    streams = [runtime.stream(stream_of(batch.originator_id, category)) for batch in batches]
-    places: list[_Place] = []
-    for stream, batch in zip(streams, batches, strict=True):
-        places.append((yield from _place(runtime.initials, stream, batch)))
+    storage = runtime.unnumbered if positions is None else runtime.storage
+    storage = storage.with_hooks(AppendHooks(listener=positions))
+    inserting = _Inserting(runtime, storage, category, batches)
+    places = [inserting.place(stream, batch) for stream, batch in inserting.pairs]
     while True:
         try:
-            stored = yield from _append(runtime, streams, batches, places, enlisted)
+            inserting.append(places, enlisted)
         except ConcurrentStreamWriteError:
-            corrected: list[_Place] = []
-            for stream, batch, place in zip(streams, batches, places, strict=True):
-                corrected.append((yield from _correct(runtime.initials, stream, batch, place)))
+            corrected = [
+                inserting.correct(stream, batch, place)
+                for (stream, batch), place in zip(inserting.pairs, places, strict=True)
+            ]
             if [place[:2] for place in corrected] == [place[:2] for place in places]:
                 raise
             places = corrected
         else:
-            for stream, place in zip(streams, places, strict=True):
+            for (stream, _), place in zip(inserting.pairs, places, strict=True):
                 runtime.initials.remember(stream.key, place.initial)
-            return stored
+            return
 
 
-def _place(initials: InitialVersions, stream: Stream, batch: Batch) -> Steps[_Place]:
-    first = batch.events[0].originator_version
-    initial = initials.get(stream.key)
-    if initial is None and first in _USUAL:
-        return _Place(first, 0, guessed=True)
-    if initial is None:
-        newest = yield from newest_commit(stream)
-        initial = first if newest is None else initial_of(newest, stream.id)
-    return _checked(stream, initial, first)
+class _Inserting:
+    """One call: finds the place of each batch in its stream, and appends them all."""
 
+    def __init__(
+        self, runtime: Runtime, storage: DynamoStorage, category: str, batches: Sequence[Batch]
+    ) -> None:
+        self._runtime = runtime
+        self._initials = runtime.initials
+        self._storage = storage
+        self.pairs = [
+            (runtime.stream(stream_of(batch.originator_id, category)), batch) for batch in batches
+        ]
 
-def _correct(
-    initials: InitialVersions, stream: Stream, batch: Batch, place: _Place
-) -> Steps[_Place]:
-    """Look up what was guessed, after a conflict."""
-    initials.forget(stream.key)
-    if not place.guessed:
-        return place
-    newest = yield from newest_commit(stream)
-    if newest is None:
-        return place._replace(guessed=False)
-    initial = initial_of(newest, stream.id)
-    initials.remember(stream.key, initial)
-    return _checked(stream, initial, batch.events[0].originator_version)
+    def place(self, stream: Stream, batch: Batch) -> _Place:
+        first = batch.events[0].originator_version
+        initial = self._initials.get(stream.key)
+        if initial is None and first in _USUAL:
+            return _Place(first, 0, guessed=True)
+        if initial is None:
+            newest = self._newest(stream)
+            initial = first if newest is None else initial_of(newest, stream.id)
+        return _checked(stream, initial, first)
+
+    def correct(self, stream: Stream, batch: Batch, place: _Place) -> _Place:
+        """Look up a guessed place, after a conflict."""
+        self._initials.forget(stream.key)
+        if not place.guessed:
+            return place
+        newest = self._newest(stream)
+        if newest is None:
+            return place._replace(guessed=False)
+        initial = initial_of(newest, stream.id)
+        self._initials.remember(stream.key, initial)
+        return _checked(stream, initial, batch.events[0].originator_version)
+
+    def append(self, places: Sequence[_Place], enlisted: Sequence[EnlistedWrite]) -> None:
+        now = datetime.fromtimestamp(self._runtime.clock(), UTC)
+        self._storage.append(
+            [
+                StreamAppend(
+                    stream.id,
+                    ExplicitVersioning(place.expected),
+                    raw_events(stream.id, batch.events, place.initial, now),
+                )
+                for (stream, batch), place in zip(self.pairs, places, strict=True)
+            ],
+            enlisted,
+        )
+
+    def _newest(self, stream: Stream) -> Commit | None:
+        return self._runtime.run("insert_events", newest_commit(stream), stream.id)
 
 
 def _checked(stream: Stream, initial: int, first: int) -> _Place:
@@ -145,28 +207,3 @@ def _checked(stream: Stream, initial: int, first: int) -> _Place:
             stream.id, first - 1, None, f"Its first version is {initial}."
         )
     return _Place(initial, first - initial, guessed=False)
-
-
-def _append(
-    runtime: Runtime,
-    streams: Sequence[Stream],
-    batches: Sequence[Batch],
-    places: Sequence[_Place],
-    enlisted: Sequence[EnlistedWrite],
-) -> Steps[list[Append | Stored]]:
-    now = datetime.fromtimestamp(runtime.clock(), UTC)
-    parts = [
-        Part(stream, place.expected, raw_events(stream.id, batch.events, place.initial, now))
-        for stream, batch, place in zip(streams, batches, places, strict=True)
-    ]
-    if len(parts) == 1:
-        (part,) = parts
-        versioning = ExplicitVersioning(part.expected)
-        append = Append.of(part.stream, versioning, part.events, enlisted)
-        yield from append.run()
-        return [append]
-    commits = yield from append_to_several(parts, enlisted)
-    return [
-        Stored(part.stream, some, part.expected + len(part.events))
-        for part, some in zip(parts, commits, strict=True)
-    ]

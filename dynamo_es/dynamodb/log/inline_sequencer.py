@@ -16,7 +16,7 @@ from dynamo_es.exceptions import EventStoreError
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
@@ -85,18 +85,20 @@ class InlineSequencer:
         self._waiting: dict[CommitKey, Pointer] = {}
         self._known: OrderedDict[CommitKey, Position] = OrderedDict()
 
-    def sequence(
-        self, tenant_id: TenantId, stream_id: StreamId, append: Append
-    ) -> CommitKey | None:
-        """Sequence the commits of an append; return the key of the first one, for `position_of`.
+    def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[CommitKey | None]:
+        """Sequence the commits of appends that were made together, one after the other.
 
         Returns:
-            None if sequencing failed, which is logged, or if the commit no longer exists.
+            For each append the key of its first commit, for `position_of`. None if sequencing
+            failed, which is logged, or if the commit no longer exists.
         """
+        stream_id = appends[0].stream.id
         try:
-            hints = self._gateway.run("sequence", tenant_id, stream_id, self._hints(append))
+            found = self._gateway.run("sequence", tenant_id, stream_id, self._hints(appends))
             with self._guard:
-                self._waiting.update((CommitKey.of(hint), hint) for hint in hints)
+                self._waiting.update(
+                    (CommitKey.of(hint), hint) for hints in found for hint in hints
+                )
                 self._forget_some()
             with self._turn:
                 with self._guard:
@@ -112,8 +114,8 @@ class InlineSequencer:
                 stream_id,
                 trace_error(error),
             )
-            return None
-        return CommitKey.of(hints[0]) if hints else None
+            return [None] * len(appends)
+        return [CommitKey.of(hints[0]) if hints else None for hints in found]
 
     def position_of(
         self, tenant_id: TenantId, stream_id: StreamId, key: CommitKey
@@ -134,7 +136,13 @@ class InlineSequencer:
             )
             return None
 
-    def _hints(self, append: Append) -> Steps[list[Pointer]]:
+    def _hints(self, appends: Sequence[Append]) -> Steps[list[list[Pointer]]]:
+        found: list[list[Pointer]] = []
+        for append in appends:
+            found += [(yield from self._hints_of(append))]
+        return found
+
+    def _hints_of(self, append: Append) -> Steps[list[Pointer]]:
         if append.commits:
             return [pointer_to(commit.item) for commit in append.commits]
         # The events were stored before, maybe by a process that died before it sequenced them.

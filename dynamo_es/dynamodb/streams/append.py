@@ -8,7 +8,7 @@ the stream. What stays unknown is reported as unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
@@ -79,7 +79,7 @@ class Append:
         versioning: Versioning,
         events: Sequence[RawEvent],
         enlisted: Sequence[EnlistedWrite] = (),
-    ) -> Append:
+    ) -> Self:
         """Return the append that `StorageStrategy.insert_events` asks for."""
         expected = generation = None
         if isinstance(versioning, ExplicitVersioning):

@@ -166,7 +166,7 @@ def test_where_others_give_positions_it_is_told_position_0(client, config):
 
 @ours
 def test_an_event_whose_position_could_not_be_given_is_told_of_all_the_same(backend, heard):
-    with patch.object(InlineSequencer, "sequence", return_value=None):
+    with patch.object(InlineSequencer, "sequence", return_value=[None]):
         backend.event_store.append(OrderPlaced(), stream_id=STREAM)
 
     assert heard.positions == [0]

@@ -1,4 +1,4 @@
-"""The functions of the application, made of a store and a read model: on AWS, and locally."""
+"""The functions of the application, over a store and a read model: on AWS, and locally."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Application:
     """Each attribute that ends in ``_handler`` is a Lambda function.
 
     Args:
-        backend: the event store, of all tenants: what the projections read.
-        read_model: what the queries read.
-        event_store_of: returns the event store of one tenant: what the commands write to.
+        backend: the event store of all tenants, which the projections read.
+        read_model: the table that the queries read.
+        event_store_of: returns the event store of one tenant, which the commands write to.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Application:
             return _reply(400, "The body is no JSON.")
         repository = Repository(self._event_store_of(tenant), Account)
         try:
-            # Decides again if another request was faster: nobody is told to try again.
+            # Decides again if another request was faster, so no caller has to try again.
             repository.transact(parameters["account"], lambda account: command(account, body))
         except RefusedError as refused:
             return _reply(409, str(refused))
@@ -102,7 +102,7 @@ _COMMANDS: dict[str, Callable[[Account, dict[str, Any]], None]] = {
 
 
 def _tenant(request: dict[str, Any]) -> str:
-    """Return the tenant of a request: a claim of its token, never anything that it says itself."""
+    """Return the tenant of a request: a claim of its token, never a value of the caller."""
     claims = request["requestContext"]["authorizer"]["jwt"]["claims"]
     return str(claims["tenant"])
 

@@ -1,4 +1,4 @@
-"""What an account is, and what can be done with it. Knows nothing of AWS."""
+"""The account: its events and its rules. Independent of AWS."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Withdrawn(Event):
 
 
 class RefusedError(Exception):
-    """What the rules of an account do not allow."""
+    """A command that breaks a rule of the account."""
 
 
 class Account(Aggregate):
@@ -43,7 +43,7 @@ class Account(Aggregate):
         self.balance = 0
 
     def open(self, owner: str) -> None:
-        """Open it, once."""
+        """Open the account, once."""
         if self.owner is not None:
             raise RefusedError("This account is open already.")
         if not owner:
@@ -56,7 +56,7 @@ class Account(Aggregate):
         self._emit(Deposited(amount=amount))
 
     def withdraw(self, amount: int) -> None:
-        """Take money out, as far as there is any."""
+        """Take money out, up to the balance."""
         self._check(amount)
         if amount > self.balance:
             raise RefusedError(f"Only {self.balance} cents are left.")
@@ -69,7 +69,7 @@ class Account(Aggregate):
             raise RefusedError("An amount is above 0.")
 
     def __apply__(self, event: Event) -> None:
-        """Take in what has happened."""
+        """Apply an event."""
         match event:
             case Opened(owner=owner):
                 self.owner = owner

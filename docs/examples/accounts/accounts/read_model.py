@@ -1,4 +1,4 @@
-"""The table that queries read: balances, and what happened last, of each tenant.
+"""The table that queries read: balances and latest activity of each tenant.
 
 | tenant (partition) | place (sort)                      | holds                    |
 |--------------------|-----------------------------------|--------------------------|
@@ -31,7 +31,7 @@ class ReadModel:
         self._table = table
 
     def apply(self, tenant: str, account: str, event: Event, version: int) -> None:
-        """Take in an event of an account; the same one again changes nothing."""
+        """Apply an event of an account; repeating it changes nothing."""
         names = {"#owner": "owner"} if isinstance(event, Opened) else {}
         values: dict[str, Any] = {":version": {"N": str(version)}, ":zero": {"N": "0"}}
         changes = "seen = :version, balance = if_not_exists(balance, :zero) + :change"
@@ -70,7 +70,7 @@ class ReadModel:
         )
 
     def balance(self, tenant: str, account: str) -> dict[str, Any] | None:
-        """Return owner and balance of an account; None if there is no such account (yet)."""
+        """Return owner and balance of an account; None: no such account (yet)."""
         item = self._client.get_item(
             TableName=self._table,
             Key={"tenant": {"S": tenant}, "place": {"S": f"account#{account}"}},
@@ -85,7 +85,7 @@ class ReadModel:
         }
 
     def activity(self, tenant: str, most: int = 20) -> list[dict[str, str]]:
-        """Return what happened last in all accounts of a tenant, the newest first."""
+        """Return the latest events of all accounts of a tenant, newest first."""
         reply = self._client.query(
             TableName=self._table,
             KeyConditionExpression="tenant = :tenant AND begins_with(place, :activity)",

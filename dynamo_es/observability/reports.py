@@ -1,0 +1,71 @@
+"""Reports of operations: the figures in them, and an observer that passes them to several."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.exceptions import ConcurrentStreamWriteError, ContentionError, ThrottledError
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import Observer, OperationReport
+
+_log = logging.getLogger("dynamo_es")
+
+CONFLICTS: Final = "Conflicts"
+THROTTLES: Final = "Throttles"
+ERRORS: Final = "Errors"
+
+
+class ProgressOfConsumer(Protocol):
+    """How far a consumer of the log is, such as the `Progress` of a projection."""
+
+    @property
+    def name(self) -> str:
+        """The consumer's name."""
+
+    @property
+    def lag(self) -> int:
+        """Positions still to go."""
+
+
+def observers(*several: Observer) -> Observer:
+    """Return an observer that passes each report to all of these, in order.
+
+    One that raises is logged, and keeps no report from the others.
+    """
+
+    def observe(report: OperationReport, /) -> None:
+        for observer in several:
+            try:
+                observer(report)
+            except Exception as error:  # noqa: BLE001 - the others get the report, too
+                _log.error(
+                    "The observer %r failed on %s: %s",
+                    observer,
+                    report.operation,
+                    trace_error(error),
+                )
+
+    return observe
+
+
+def retries_of(report: OperationReport) -> int:
+    """Return the HTTP attempts of an operation beyond the first of each request."""
+    return max(report.attempts - report.requests, 0)
+
+
+def outcome_of(error: BaseException | None) -> str | None:
+    """Return the name under which a failed operation counts; None for a success.
+
+    A conflict is the store doing its work, and throttling is a matter of capacity: only the rest
+    are errors, worth an alarm each.
+    """
+    if error is None:
+        return None
+    if isinstance(error, ConcurrentStreamWriteError):
+        return CONFLICTS
+    if isinstance(error, ThrottledError | ContentionError):
+        return THROTTLES
+    return ERRORS
