@@ -1,4 +1,4 @@
-"""What the event stores of a backend's tenants share: names of classes, and keys."""
+"""Makes the event stores of a backend's tenants, which share event classes and keys."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class EventStoreAccess:
-    """Makes the event stores of a backend. pydantic is loaded when one is first asked for.
+    """Makes the event stores of a backend. The first one loads pydantic.
 
     Args:
-        key_storage: makes the storage of subjects' keys, of the default tenant.
-        registry: names of the event classes; None: all that are defined.
-        clock: seconds since the epoch.
+        key_storage: returns the storage of subjects' keys, for the default tenant.
+        registry: finds event classes by name; None: a new one.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class EventStoreAccess:
 
     @cached_property
     def registry(self) -> EventRegistry:
-        """Names of the event classes."""
+        """Finds event classes by name."""
         from dynamo_es.event_store.registry import EventRegistry
 
         return EventRegistry() if self._given_registry is None else self._given_registry
 
     @staticmethod
     def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-        """Return the classes of a choice, so that it can be looked at again."""
+        """Return chosen event classes as a tuple."""
         from dynamo_es.event_store.registry import classes_in
 
         return classes_in(events)
@@ -61,11 +61,11 @@ class EventStoreAccess:
         return Encryption(self._key_storage(), clock=self._clock)
 
     def encryption(self, tenant_id: TenantId) -> Encryption:
-        """Return the encryption of a tenant; the keys that are remembered are shared."""
+        """Return the encryption of a tenant; all tenants share one cache of keys."""
         return self._encryption.scoped_for_tenant(tenant_id)
 
     def serde(self, tenant_id: TenantId) -> Serde:
-        """Return what is between raw and typed events of a tenant."""
+        """Return the serde of a tenant's events."""
         from dynamo_es.event_store.serde import Serde
 
         return Serde(self.registry, self.encryption(tenant_id))
@@ -79,7 +79,7 @@ class EventStoreAccess:
     def deserialize_all(
         self, events: Sequence[RawEvent], tenant_id: TenantId
     ) -> list[WrappedEvent[Any]]:
-        """Return a tenant's events as objects of their classes; unknown ones as they are."""
+        """Return a tenant's events as objects; without a class, as an `UnknownEvent`."""
         return self.serde(tenant_id).deserialize_all(events, keep_unknown=True)
 
     def event_store(self, storage: StorageStrategy, tenant_id: TenantId) -> EventStore:

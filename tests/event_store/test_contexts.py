@@ -125,7 +125,9 @@ def test_a_context_that_is_not_json_is_refused_before_anything_is_stored(backend
 
 def test_the_field_that_is_not_json_is_named(backend):
     event = WrappedEvent(Deposited(amount=5), context=Context(user="ann", thing=object()))
-    with pytest.raises(InvalidEventError, match=r"thing \(of type object\) cannot be made JSON"):
+    with pytest.raises(
+        InvalidEventError, match=r"thing \(of type object\) cannot be written as JSON"
+    ):
         backend.event_store.append(event, stream_id=ANN)
 
 

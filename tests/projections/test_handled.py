@@ -206,17 +206,17 @@ def test_also_while_the_projection_runs(backend, name, start):
 
 @pytest.mark.parametrize("events", [[], (), set(), iter(()), Moved, "handled.Moved", 7])
 def test_an_empty_choice_and_what_is_no_list_are_refused(backend, name, events):
-    with pytest.raises(InvalidSubscriptionError, match="events is"):
+    with pytest.raises(InvalidSubscriptionError, match=r"events (is|must)"):
         backend.projection(name, print, events=events)
-    with pytest.raises(InvalidSubscriptionError, match="events is"):
+    with pytest.raises(InvalidSubscriptionError, match=r"events (is|must)"):
         backend.subscriber.to_events(events)
-    with pytest.raises(InvalidSubscriptionError, match="events is"):
+    with pytest.raises(InvalidSubscriptionError, match=r"events (is|must)"):
         backend.select(None, events)
 
 
 @pytest.mark.parametrize("wrong", [7, int, "handled.Moved", Moved(), None])
 def test_what_is_no_event_class_is_refused(backend, name, wrong):
-    with pytest.raises(EventDefinitionError, match="is no event class"):
+    with pytest.raises(EventDefinitionError, match="is not an event class"):
         backend.projection(name, print, events=[wrong])
 
 

@@ -1,4 +1,4 @@
-"""What types are made of: marks of encryption at any depth, and what stands around them."""
+"""Searches types for marks of encryption, at any depth."""
 
 from __future__ import annotations
 
@@ -86,32 +86,32 @@ PLAIN: Final = (
     SecretBytes,
     EmailStr,
 )
-"""Types whose values hold nothing else. A value of any other type may hold encrypted fields."""
+"""Types whose values hold no other values. A value of any other type may hold encrypted fields."""
 
 _QUALIFIERS: Final = (".Required", ".NotRequired", ".ReadOnly", ".ClassVar", ".Final")
 
 
 class Holds(Flag):
-    """What is found in a type, at any depth."""
+    """The result of searching a type, at any depth."""
 
     NOTHING = 0
     MARKS = auto()
     """Something is marked `Encrypted`."""
     ANYTHING = auto()
-    """A value may be of any type, which may have marks of its own."""
+    """A value may be of any type, which may have marks."""
 
 
 def search(kind: Any, seen: set[Any] | None = None) -> Holds:
-    """Return what is in a type, at any depth, in models, dataclasses and typed dicts too.
+    """Return whether a type has marks, at any depth, in models, dataclasses and typed dicts too.
 
-    What is not known to hold nothing may hold anything.
+    A type that is unknown to this library counts as one that may hold anything.
 
     Args:
         kind: the type.
-        seen: classes and aliases that were searched already; those found are added.
+        seen: classes and aliases that were searched already; the search adds to it.
 
     Raises:
-        EncryptedFieldError: a type in it cannot be resolved, so nobody knows.
+        EncryptedFieldError: a type in it that cannot be resolved.
     """
     seen = set() if seen is None else seen
     kind, metadata = peel(kind, seen)
@@ -151,7 +151,7 @@ def _search_all(kinds: Iterable[Any], seen: set[Any]) -> Holds:
 
 
 def is_described(kind: type) -> bool:
-    """Whether a class says itself what its values hold: nothing, or fields."""
+    """Return whether a class declares the fields of its values, or they have none."""
     if kind is BaseModel:
         return False
     if issubclass(kind, Enum):
@@ -160,7 +160,7 @@ def is_described(kind: type) -> bool:
 
 
 def classes_of(found: set[Any]) -> tuple[type, ...]:
-    """Return the classes with fields among what `search` has found."""
+    """Return the classes with fields among those that `search` has seen."""
     return tuple(
         one
         for one in found
@@ -194,7 +194,7 @@ def _search_class(kind: type, written: Any, seen: set[Any]) -> Holds:
     elif _has_fields(kind):
         inside += _hints_of(kind)
     elif _is_annotated(kind):
-        # pydantic may be told how to store it; who knows what of it.
+        # The model sets how pydantic stores it: the stored form may hold anything.
         inside += _hints_of(kind)
     if not is_described(kind) and hasattr(kind, "__get_pydantic_core_schema__"):
         holds |= _search_own_schema(written)
@@ -221,7 +221,7 @@ def _search_own_schema(written: Any) -> Holds:
 
 
 def marked_in_schema(schema: Any) -> bool:
-    """Whether a mark is in what pydantic has made of a type, wherever it has found it."""
+    """Return whether a pydantic schema has a mark, at any depth."""
     waiting: list[Any] = [schema]
     while waiting:
         part = waiting.pop()
@@ -239,13 +239,13 @@ def _unresolved(name: str, why: object) -> EncryptedFieldError:
     return EncryptedFieldError(
         name,
         "*",
-        f"a type cannot be resolved ({why}), so whether it has encrypted fields is not known. "
-        "Define it at the top of a module, or call model_rebuild() of the class when it is there.",
+        f"a type cannot be resolved ({why}), so it cannot be checked for encrypted fields. Define "
+        "it at the top of a module, or call model_rebuild() of the class when it is defined.",
     )
 
 
 def type_of_extras(model: type[BaseModel]) -> Any:
-    """Return the type that a model declares for fields it does not name; None if it does not."""
+    """Return the type that a model declares for extra fields; None if it declares none."""
     for base in model.__mro__[: model.__mro__.index(BaseModel)]:
         declared = _own_annotations(base).get("__pydantic_extra__")
         if declared is not None:
@@ -271,17 +271,18 @@ def _own_annotations(kind: type) -> Mapping[str, Any]:
         from annotationlib import Format
         from annotationlib import get_annotations as lazy_annotations
 
-        # They are worked out when they are asked for, and one may not be defined yet.
+        # Annotations are evaluated on access, and a type may not be defined yet.
         return lazy_annotations(kind, format=Format.FORWARDREF)
     return get_annotations(kind)
 
 
 def peel(kind: Any, seen: set[Any] | None = None) -> tuple[Any, list[Any]]:
-    """Return a type without `Annotated`, aliases and new types, and what they said of it.
+    """Return a type without `Annotated`, aliases and new types, and their metadata.
 
     Args:
         kind: the type.
-        seen: aliases that were searched already: such a one is None. None: not to be asked.
+        seen: aliases that were searched already; the type of such an alias is None. None: search
+            every alias.
     """
     metadata: list[Any] = []
     while True:
@@ -312,5 +313,5 @@ def _value_of(alias: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def says(metadata: list[Any], *kinds: type) -> bool:
-    """Whether one of these classes, or an instance of one, is in what is said of a type."""
+    """Return whether metadata has one of these classes or an instance of one."""
     return any(isinstance(one, kinds) or one in kinds for one in metadata)

@@ -1,4 +1,4 @@
-"""Reads the marks of an event class: what is encrypted, where, and for whom."""
+"""Reads the marks of an event class into a plan: the encrypted fields and their subjects."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _PLAN: Final = "__dynamo_es_encryption_plan__"
-# Classes, or instances of them, that make another JSON of a value than its type says.
+# Classes, or instances of them, that give a value another JSON form than its type has.
 _RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
 
 _UNSEEN: Final = (
-    "pydantic sees a mark of encryption in it that its annotations do not show, so it could not be "
-    "kept: mark the field itself."
+    "pydantic's schema has a mark of encryption that its annotations do not show, so the value "
+    "could not be encrypted: mark the field itself."
 )
 
 _lock = new_reentrant_lock()
 
 
 def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
-    """Return what is encrypted in a class; worked out once per class.
+    """Return the encryption plan of a class; makes it once per class.
 
     Args:
         model: an event class, or any model.
 
     Raises:
-        EncryptedFieldError: a mark stands where it cannot be kept.
+        EncryptedFieldError: a mark in a place that cannot be encrypted.
     """
     plan: ModelPlan | None = model.__dict__.get(_PLAN)
     if plan is None:
@@ -76,17 +76,17 @@ def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
                 raise EncryptedFieldError(
                     model.__qualname__,
                     "*",
-                    "a type in it is made of itself, so encrypted fields in it are not found: "
+                    "a type in it contains itself, so encrypted fields in it cannot be found: "
                     "make it a model.",
                 ) from None
-            # Kept at the class and nowhere else, so that classes of functions can be collected.
+            # Kept in the class only, so that a class that a function defined can be collected.
             for done in reading.plans.values():
                 setattr(done.model, _PLAN, done)
     return plan
 
 
 class _Reading:
-    """Reads a class, and those it is made of; models may hold themselves."""
+    """Reads a class and the classes in its types; a model may contain itself."""
 
     def __init__(self) -> None:
         self.plans: dict[type[BaseModel], ModelPlan] = {}
@@ -161,7 +161,7 @@ class _Reading:
         holds = search(kind, found)
         if marks:
             if len(marks) > 1 or Holds.MARKS in holds:
-                raise EncryptedFieldError(*label, "an encrypted value has another one in it.")
+                raise EncryptedFieldError(*label, "it has an encrypted value inside another one.")
             return _leaf(marks[0], whole, label, model)
         if Holds.MARKS not in holds:
             return _unmarked(label, holds, metadata, found)
@@ -208,17 +208,17 @@ class _Reading:
         if len(marked) > 1:
             raise EncryptedFieldError(
                 *label,
-                "several branches of a union have encrypted values, and what is stored does not "
-                "say which branch it is: leave the marks in one, or encrypt the whole field.",
+                "several branches of a union have encrypted values, but the stored data does not "
+                "say which branch it is: mark one branch only, or encrypt the whole field.",
             )
         kind, metadata = peel(marked[0])
         if marks := _marks(metadata, label):
             if len(marks) > 1 or Holds.MARKS in search(kind):
-                raise EncryptedFieldError(*label, "an encrypted value has another one in it.")
+                raise EncryptedFieldError(*label, "it has an encrypted value inside another one.")
             return _leaf(marks[0], whole, label, model, nullable=NoneType in branches)
         branch = self._known(marked[0], label, model)
         if isinstance(branch, Choice | Leaf):
-            # A union within the union, by another name: not worth telling apart.
+            # A union within the union, by another name: treated as one.
             raise _unsupported(label, kind)
         rest: Any = Union
         others = self._node(
@@ -254,7 +254,7 @@ def _leaf(
     if subject is not None:
         if subject not in model.model_fields:
             raise EncryptedFieldError(
-                *label, f"subject_field names {subject!r}, which is no field."
+                *label, f"subject_field names {subject!r}, which is not a field."
             )
         _refuse_secret_subject(model, subject)
     return Leaf(*label, mask_as_json(mark.mask_value, kind, label, model), subject, nullable)
@@ -281,7 +281,7 @@ def _subject_of(model: type[BaseModel]) -> str | None:
             )
     if len(found) > 1:
         raise EncryptedFieldError(
-            name, found[1], f"a class has one DataSubject, and {found[0]} is it already."
+            name, found[1], f"a class has one DataSubject, and {found[0]} is marked already."
         )
     return found[0] if found else None
 
@@ -305,13 +305,13 @@ def _refuse_secret_subject(model: type[BaseModel], field: str) -> None:
 
 
 def _check_unseen(info: FieldInfo, label: tuple[str, str], model: type[BaseModel]) -> None:
-    """Raise `EncryptedFieldError` if only pydantic's schema shows that a field is marked."""
+    """Raise `EncryptedFieldError` if only pydantic's schema shows the mark of a field."""
     kind = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
         schema = adapter_of(kind, model).core_schema
     except PydanticUserError as error:
         raise EncryptedFieldError(
-            *label, f"whether it has encrypted values is not known: {error.message}"
+            *label, f"it cannot be checked for encrypted values: {error.message}"
         ) from error
     if marked_in_schema(schema):
         raise EncryptedFieldError(*label, _UNSEEN)

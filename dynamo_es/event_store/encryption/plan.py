@@ -26,25 +26,25 @@ class Sealer(Protocol):
     """Encrypts one value."""
 
     def __call__(self, leaf: Leaf, pointer: str, subject: str | None, value: Any, /) -> str:
-        """Return what stands in the value's place.
+        """Return the text that replaces the value.
 
         Args:
             leaf: the mark.
             pointer: JSON pointer of the value.
-            subject: whose it is; None: not known.
+            subject: the data subject; None: not known.
             value: JSON.
         """
 
 
 class Place(NamedTuple):
-    """Where a walk is.
+    """A place in a walk through an event.
 
     Attributes:
         pointer: JSON pointer (RFC 6901).
-        subject: whose the data is here; None: not known.
-        owner: the model that the field is of.
+        subject: the data subject here; None: not known.
+        owner: the model that has the field.
         seal: encrypts a value.
-        plan_of: the plan of a class.
+        plan_of: returns the plan of a class.
     """
 
     pointer: str
@@ -66,7 +66,7 @@ class Node(ABC):
 
     @abstractmethod
     def seal(self, value: Any, data: Any, place: Place) -> Any:
-        """Return the JSON of a value with what is to be encrypted encrypted.
+        """Return the JSON of a value with its marked parts encrypted.
 
         Neither the value nor its JSON is changed.
 
@@ -75,24 +75,24 @@ class Node(ABC):
         """
 
     def fits(self, value: Any) -> bool:
-        """Whether a value of a union is of this branch."""
+        """Return whether a value of a union is of this branch."""
         raise NotImplementedError
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:  # noqa: ARG002 - others do
-        """Return the mark at a JSON pointer's steps; None if none is."""
+        """Return the mark at the steps of a JSON pointer; None without a mark."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Node):
-    """A value that is encrypted whole.
+    """A value that is encrypted as a whole.
 
     Attributes:
-        event: class in which the mark stands.
+        event: class that has the mark.
         field: name of the field.
-        mask: JSON that takes its place without the key.
+        mask: JSON that replaces the value when the key is deleted.
         subject_field: field of the same class with the subject's id, if the mark names one.
-        nullable: None is left as it is: the mark is on the other branch of a union.
+        nullable: leave None in clear: the mark is on another branch of a union.
     """
 
     event: str
@@ -117,7 +117,7 @@ class Leaf(Node):
 
 @dataclass(frozen=True, slots=True)
 class Items(Node):
-    """A list, tuple or set of entries that are alike."""
+    """A list, tuple or set whose entries have one type."""
 
     label: tuple[str, str]
     entry: Node
@@ -132,7 +132,7 @@ class Items(Node):
         ]
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of this kind; see `Node.fits`."""
+        """Return whether a value is of this kind; see `Node.fits`."""
         return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
@@ -142,7 +142,7 @@ class Items(Node):
 
 @dataclass(frozen=True, slots=True)
 class Places(Node):
-    """A tuple whose places differ."""
+    """A tuple with a type for each place."""
 
     label: tuple[str, str]
     entries: tuple[Node | None, ...]
@@ -157,7 +157,7 @@ class Places(Node):
         ]
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of this kind; see `Node.fits`."""
+        """Return whether a value is of this kind; see `Node.fits`."""
         return isinstance(value, tuple) and len(value) == len(self.entries)
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
@@ -170,7 +170,7 @@ class Places(Node):
 
 @dataclass(frozen=True, slots=True)
 class Values(Node):
-    """The values of a dict; its keys are looked at where they may hold something."""
+    """The values of a dict; checks its keys too if they may have encrypted fields."""
 
     label: tuple[str, str]
     entry: Node
@@ -178,7 +178,7 @@ class Values(Node):
 
     def seal(self, value: Any, data: Any, place: Place) -> Any:
         """Return sealed JSON; see `Node.seal`."""
-        # Keys of two kinds may be one in JSON, as 1 and "1" are.
+        # Keys of two types may be the same in JSON, such as 1 and "1".
         if not self.fits(value) or not isinstance(data, dict) or len(value) != len(data):
             raise unlike(self.label, value)
         if self.key is not None:
@@ -190,7 +190,7 @@ class Values(Node):
         }
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of this kind; see `Node.fits`."""
+        """Return whether a value is of this kind; see `Node.fits`."""
         return isinstance(value, Mapping)
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
@@ -200,7 +200,7 @@ class Values(Node):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Node):
-    """A union of which one branch has encrypted values, further down."""
+    """A union with one branch that has encrypted values further inside."""
 
     branch: Node
     others: Node | None
@@ -218,7 +218,7 @@ class Choice(Node):
 
 @dataclass(frozen=True, slots=True)
 class Open(Node):
-    """A value in which something with encrypted fields could not be found again.
+    """A value that may hold an object with encrypted fields, which `seal` refuses.
 
     Attributes:
         label: class and field that hold it.
@@ -243,7 +243,7 @@ class Step:
     Attributes:
         name: of the attribute.
         key: in the JSON; None: the model's JSON is this field's (a `RootModel`).
-        node: what is to be done with it.
+        node: the plan for its value.
         may_miss: the field may be left out of the JSON.
     """
 
@@ -255,15 +255,15 @@ class Step:
 
 @dataclass(slots=True, eq=False)
 class ModelPlan(Node):
-    """What is encrypted in a model.
+    """The encrypted fields of a model.
 
     Attributes:
         model: the class.
-        subject: attribute that holds the id of the subject; None: the class does not say.
-        steps: of the fields that have something to be done, by key.
-        has_encrypted_fields: whether a value of it is ever encrypted.
+        subject: attribute with the id of the subject; None: the class does not name one.
+        steps: the fields to encrypt or to check.
+        has_encrypted_fields: whether it has encrypted values, at any depth.
         is_open: whether a value in it may be of any type.
-        classes: what it is made of, other than itself: a subclass of one may have encrypted fields.
+        classes: the other classes in its types; a subclass of one may have encrypted fields.
     """
 
     model: type[BaseModel]
@@ -293,7 +293,7 @@ class ModelPlan(Node):
             if not isinstance(data, dict):
                 raise unlike((plan.model.__qualname__, step.name), value)
             if step.key not in data:
-                # The JSON of a subclass has its base's fields only, where the base is declared.
+                # Where the type names the base, the JSON of a subclass has the base's fields only.
                 if step.may_miss or (plan is not self and not self.has(step.key)):
                     continue
                 raise unlike((plan.model.__qualname__, step.name), value)
@@ -305,15 +305,15 @@ class ModelPlan(Node):
         return sealed
 
     def may_hide(self) -> bool:
-        """Whether a value may hold encrypted fields of which the class says nothing."""
+        """Return whether a value may hold encrypted fields that the class does not declare."""
         return self.is_open or have_subclasses(self.classes)
 
     def has(self, key: str) -> bool:
-        """Whether a field of this key has something to be done."""
+        """Return whether a field with this key is to be encrypted or checked."""
         return any(step.key == key for step in self.steps)
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of this kind; see `Node.fits`."""
+        """Return whether a value is of this kind; see `Node.fits`."""
         return isinstance(value, self.model)
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:
@@ -327,17 +327,17 @@ class ModelPlan(Node):
 
 
 def unlike(label: tuple[str, str], value: Any) -> EncryptedFieldError:
-    """Return the error for a value whose JSON has another form than its class says."""
+    """Return the error for a value whose JSON has another form than its type."""
     return EncryptedFieldError(
         *label,
-        f"it has encrypted values, and the JSON of this {type(value).__name__} has not the form "
-        "that its type says, so they cannot be found. Was it built without validation, or "
-        "serialized in another way?",
+        f"the JSON of this {type(value).__name__} does not have the form of its type, so its "
+        "encrypted values cannot be found. Do not build it without validation, and do not "
+        "serialize it in another way.",
     )
 
 
 def subject_text(value: Any) -> str | None:
-    """Return the id of a subject as text; None if the value is none."""
+    """Return the id of a subject as text; None if the value is not an id."""
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, str):

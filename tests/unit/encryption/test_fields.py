@@ -468,7 +468,7 @@ def test_a_subclass_in_the_place_of_its_base_is_read_as_what_it_is():
 )
 def test_json_that_is_not_of_the_class_is_refused(annotation, value, data):
     event = model(annotation).model_construct(field=value)
-    with pytest.raises(EncryptedFieldError, match="has not the form"):
+    with pytest.raises(EncryptedFieldError, match="does not have the form"):
         sealed(event, data)
 
 
