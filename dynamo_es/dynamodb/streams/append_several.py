@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.collisions import StreamChanged
 from dynamo_es.dynamodb.streams.commits import Plan, plan_commits, put_request
 from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import Head, generation_of, is_fence
 from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.outcomes import StreamChanged
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from dynamo_es.dynamodb.wire.steps import Pause
