@@ -73,7 +73,7 @@ def test_every_service_that_is_called_keeps_its_data():
 def test_bytecode_is_taken_as_it_is_and_the_same_files_make_the_same_zip(folder, tmp_path):
     SCRIPT["prune"](folder)
     SCRIPT["compile_all"](folder)
-    (compiled,) = folder.glob("dynamo_es/__pycache__/backend.*.pyc")
+    (compiled,) = folder.glob("dynamo_es/dynamodb/__pycache__/backend.*.pyc")
     assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, "a hash, and unchecked"
 
     first, second = tmp_path / "1.zip", tmp_path / "2.zip"

@@ -73,14 +73,14 @@ class DynamoTrackingRecorder(TrackingRecorder):
         """Return the write that records a notification unless a later one is recorded."""
         item = {
             **self._key(tracking.application_name),
-            "upto": number(tracking.notification_id),
+            "checkpoint": number(tracking.notification_id),
             "writer": {"S": uuid4().hex},
         }
         return {
             "TableName": self.runtime.config.log_table,
             "Item": item,
-            "ConditionExpression": "attribute_not_exists(upto) OR upto < :upto",
-            "ExpressionAttributeValues": {":upto": item["upto"]},
+            "ConditionExpression": "attribute_not_exists(checkpoint) OR checkpoint < :checkpoint",
+            "ExpressionAttributeValues": {":checkpoint": item["checkpoint"]},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
@@ -88,7 +88,7 @@ class DynamoTrackingRecorder(TrackingRecorder):
         key = self._key(application_name)
         params = {"TableName": self.runtime.config.log_table, "Key": key, "ConsistentRead": True}
         response = yield Request("get_item", params)
-        return int(response["Item"]["upto"]["N"]) if "Item" in response else None
+        return int(response["Item"]["checkpoint"]["N"]) if "Item" in response else None
 
     def _key(self, application_name: str) -> Item:
         tenant = tenant_prefix(self.runtime.tenant_id)
@@ -108,8 +108,8 @@ def _track(put: dict[str, Any], writes: Sequence[EnlistedWrite]) -> Steps[None]:
             return  # our own attempt, whose reply was lost
         if 0 in refused.refused:
             raise IntegrityError(
-                f"Notification {put['Item']['upto']['N']} is processed already: "
-                f"{there['upto']['N'] if there else 'a later one'} is recorded. "
+                f"Notification {put['Item']['checkpoint']['N']} is processed already: "
+                f"{there['checkpoint']['N'] if there else 'a later one'} is recorded. "
                 "Nothing was written."
             ) from refused
         raise IntegrityError(
