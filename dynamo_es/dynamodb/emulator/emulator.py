@@ -31,9 +31,8 @@ _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 class Emulator:
     """One DynamoDB of the region us-east-1, its tables in memory until it is closed or dropped.
 
-    Safe to share between threads: it serves one request at a time, in 1 to 2 ms. It is slower
-    for transactions, which moto answers by copying the tables they touch, and says nothing about
-    the speed or the throttling of DynamoDB.
+    Safe to share between threads: it serves one request at a time, in 1 to 4 ms. It says nothing
+    about the speed or the throttling of DynamoDB.
 
     Raises:
         MissingExtraError: moto is not installed.

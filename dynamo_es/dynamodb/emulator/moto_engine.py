@@ -26,7 +26,8 @@ from dynamo_es.dynamodb.emulator.moto_tables import CheapBackend
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
-    from moto.core.responses import TYPE_RESPONSE, ActionResult
+    from moto.core.common_types import TYPE_RESPONSE
+    from moto.core.responses import ActionResult
     from moto.dynamodb.models import DynamoDBBackend
 
 _REGION: Final = "us-east-1"

@@ -14,8 +14,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
 if TYPE_CHECKING:
-    from moto.dynamodb.models.dynamo_type import DynamoType
-    from moto.dynamodb.models.table import Item
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
 
 class CheapBackend(DynamoDBBackend):
@@ -24,7 +23,7 @@ class CheapBackend(DynamoDBBackend):
     def create_table(self, *args: Any, **settings: Any) -> Table:
         """Make a table as moto does."""
         table = super().create_table(*args, **settings)
-        table.__class__ = CheapTable
+        table.__class__ = CheapTable  # type: ignore[type-abstract]  # as moto's own is
         return table
 
     def update_item(
@@ -61,7 +60,7 @@ class CheapTable(Table):
         """Put a copy in the place of an item that moto is about to change."""
         if item := self.get_item(hash_key, range_key):
             if range_key is None:
-                self.items[hash_key] = copy.deepcopy(item)  # type: ignore[assignment]
+                self.items[hash_key] = copy.deepcopy(item)  # type: ignore[arg-type]
             else:
                 self.items[hash_key][range_key] = copy.deepcopy(item)
 
