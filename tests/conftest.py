@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("tests.bdd")
 
 from tests.bdd import Given, Then, When, World  # noqa: E402 - after the rewriting hook
-from tests.engine import MOTO, Engine, engines  # noqa: E402
+from tests.engine import Engine, engines  # noqa: E402
 from tests.variants import VARIANTS  # noqa: E402
 
 if TYPE_CHECKING:
@@ -75,26 +75,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", list(at_hand), indirect=True, scope="session")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("moto_in_ci") and _engine_of(item) == MOTO:
-            item.add_marker("ci")
     lacking = [item for item in items if _lacks(config, item)]
     if lacking:
         config.hook.pytest_deselected(items=lacking)
         items[:] = [item for item in items if item not in set(lacking)]
 
 
-def _engine_of(item: pytest.Item) -> str:
-    """Return the name of the engine that a test runs on, or nothing."""
-    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-        return ""
-    return str(item.callspec.params.get("engine", ""))
-
-
 def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
-    engine = config.stash[_engines].get(_engine_of(item))
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    engine = config.stash[_engines].get(str(item.callspec.params.get("engine")))
     needed = {capability for mark in item.iter_markers("needs") for capability in mark.args}
     return engine is not None and not needed.isdisjoint(engine.lacks)
 
