@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -31,6 +32,9 @@ from tests.bdd import a_snapshot, assert_same, events, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# `tests/conformance/test_model.py` is its quick twin.
+pytestmark = pytest.mark.ci
 
 TENANTS: Final = ("", "acme", "acme#order")
 STREAMS: Final = (

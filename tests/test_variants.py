@@ -11,6 +11,9 @@ import pytest
 from tests.engine import LOCAL, MOTO
 from tests.variants import VARIANTS
 
+# Each runs a part of the suite in a process of its own.
+pytestmark = pytest.mark.ci
+
 # What catches each of them, among others: the whole suite would take ten times as long.
 CAUGHT_BY: Final = {
     "no_fence": "test_delete.py::test_late_writer_is_refused_by_a_next_life_of_another_length",

@@ -9,6 +9,9 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks.report import LOOSELY, Goal, Section
 
+# It tests the benchmarks.
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):

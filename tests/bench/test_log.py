@@ -21,6 +21,9 @@ from benchmarks.runs import sections
 from benchmarks.sample import Sample
 from benchmarks.scale import QUICK
 
+# It tests the benchmarks.
+pytestmark = pytest.mark.ci
+
 EVENTS = 600
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.layouts import event_item
 from benchmarks.page import page_text
 from benchmarks.pairing import Ratio, time_in_turns
 from benchmarks.report import LOOSELY, Goal, Plot, Section, Table
 from benchmarks.sample import Sample, with_context
+
+# It tests the benchmarks.
+pytestmark = pytest.mark.ci
 
 
 def test_a_goal_is_met_at_its_limit_and_loosely_somewhat_above() -> None:

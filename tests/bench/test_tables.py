@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import pytest
+
 from benchmarks import (
     append_cpu,
     codec_cpu,
@@ -17,6 +19,9 @@ from benchmarks import (
     whole_history,
 )
 from benchmarks.operations import OURS, PER_EVENT, TEXTBOOK
+
+# It tests the benchmarks.
+pytestmark = pytest.mark.ci
 
 
 def test_operations_are_compared_by_requests_and_units(emulator) -> None:

@@ -37,6 +37,7 @@ def lines() -> list[bytes]:
         return list(source)
 
 
+@pytest.mark.ci  # on the whole sample
 def test_the_demo_tells_what_it_saw(run, lines):
     told = run("demo", "--json")
     seen = json.loads(told.out)

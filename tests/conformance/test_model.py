@@ -121,7 +121,7 @@ def outcome(action, storage):
         return error
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @forall(history=st.lists(steps, min_size=5, max_size=25))
 def test_every_history_has_the_outcomes_of_the_model(world, history):
     told = History(world)

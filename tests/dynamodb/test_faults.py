@@ -209,7 +209,13 @@ def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
     ).storage
 
 
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize(
+    "lasting",
+    [
+        pytest.param(False, id="once"),
+        pytest.param(True, id="from then on", marks=pytest.mark.ci),
+    ],
+)
 @pytest.mark.parametrize("fault", list(Fault))
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
 def test_operation_survives_or_says_so(

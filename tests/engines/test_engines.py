@@ -11,6 +11,9 @@ from tests.engine import LOCAL, MOTO, Capability, needs
 from tests.engines.probe import Probe, ask, objection
 from tests.engines.probes import PROBES
 
+# It tests the engines.
+pytestmark = pytest.mark.ci
+
 
 @needs(Capability.REQUESTS)
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

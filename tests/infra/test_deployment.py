@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+# It tests what is deployed or installed, in a process of its own.
+pytestmark = pytest.mark.ci
+
 
 def test_every_stack_can_be_deployed_and_the_tables_be_used():
     done = subprocess.run(

@@ -12,6 +12,9 @@ import pytest
 
 from dynamo_es.dynamodb.tables.template import CHECKOUT, load_template
 
+# It tests what is installed, in processes of their own.
+pytestmark = pytest.mark.ci
+
 ROOT = CHECKOUT.parents[1]
 LOAD_WITHOUT_YAML = """
 import json, sys

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SEEDS: Final = range(400)
+QUICK: Final = 100
 CHUNK: Final = 50
 SMALL_ITEM: Final = 260
 """Bytes in which one event fits, and two do not."""
@@ -45,7 +46,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seeds" in metafunc.fixturenames:
         seeds = range(20_000) if metafunc.config.getoption("--long") else SEEDS
         chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-        metafunc.parametrize("seeds", chunks, ids=lambda chunk: f"{chunk[0]}-{chunk[-1]}")
+        # The first of them by everybody, the rest by CI.
+        marked = [
+            pytest.param(chunk, marks=pytest.mark.ci) if chunk[0] >= QUICK else chunk
+            for chunk in chunks
+        ]
+        metafunc.parametrize("seeds", marked, ids=lambda chunk: f"{chunk[0]}-{chunk[-1]}")
 
 
 def test_every_interleaving_is_linearizable(seeds: range) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
-from dynamo_es.dynamodb.tables.create import create_tables
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.memory.outbox import MemoryOutbox
-from tests.engine import DynamoEngine, MotoEngine
+from tests.engine import DynamoEngine
 from tests.outbox.worlds import World
 
 if TYPE_CHECKING:
@@ -28,17 +27,6 @@ def strategy(engine: Engine) -> Iterator[OutboxStrategy]:
         return
     config = engine.config_with()
     yield DynamoOutbox(config, Gateway(lambda: engine.client, config))
-    tidy(engine)
-
-
-def tidy(engine: Engine) -> None:
-    """Forget all outboxes where they would be in the way."""
-    if isinstance(engine, MotoEngine):
-        # It copies all tables, and what their streams have, for each transaction.
-        config = engine.config_with()
-        engine.client.update_table(TableName=config.log_table, DeletionProtectionEnabled=False)
-        engine.client.delete_table(TableName=config.log_table)
-        create_tables(engine.client, config)
 
 
 @pytest.fixture
@@ -46,7 +34,6 @@ def new_world(engine: Engine, strategy: OutboxStrategy) -> Callable[[], World]:
     """Make a world, when those before are not needed any more."""
 
     def make() -> World:
-        tidy(engine)
         return World(strategy)
 
     return make

@@ -34,6 +34,9 @@ cat "$PROGRAM" >"$2/bin/dynoxide"
 chmod +x "$2/bin/dynoxide"
 """
 
+# It tests scripts.
+pytestmark = pytest.mark.ci
+
 PROGRAM = f"""#!{sys.executable}
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer

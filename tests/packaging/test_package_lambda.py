@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# It tests scripts.
+pytestmark = pytest.mark.ci
+
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "_package_lambda.py"))
 
 FILES = (

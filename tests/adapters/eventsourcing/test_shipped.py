@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from tests.adapters.eventsourcing import shipped
 from tests.adapters.eventsourcing.engine import ENGINES
-from tests.adapters.eventsourcing.shipped import CASES
 
 # The cases look for warnings themselves.
 pytestmark = pytest.mark.filterwarnings("always::DeprecationWarning")
 
-for case in CASES:
+# The others wait for threads, and measure them.
+QUICK = (
+    shipped.AggregateRecorderCase,
+    shipped.SnapshotRecorderCase,
+    shipped.TrackingRecorderCase,
+    shipped.ProcessRecorderCase,
+    shipped.FactoryCase,
+    shipped.EventCountersViewCase,
+)
+
+for case in shipped.CASES:
     for engine, url in ENGINES.items():
         name = f"Test{case.__name__}[{engine}]"
-        globals()[name] = type(name, (case,), {"endpoint_url": url, "__test__": True})
-del case
+        test = type(name, (case,), {"endpoint_url": url, "__test__": True})
+        globals()[name] = test if case in QUICK else pytest.mark.ci(test)
+del case, test

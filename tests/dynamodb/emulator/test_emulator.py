@@ -76,6 +76,48 @@ def test_nothing_is_kept_of_what_was_deleted(client):
     ]
 
 
+def test_a_refused_transaction_leaves_an_item_that_it_updated_as_it_was(client):
+    put(client, "a")
+    put(client, "b")
+    update = {
+        "TableName": "events",
+        "Key": {"id": {"S": "a"}},
+        "UpdateExpression": "SET seen = :true",
+        "ExpressionAttributeValues": {":true": {"BOOL": True}},
+    }
+    refused = {
+        "TableName": "events",
+        "Item": {"id": {"S": "b"}},
+        "ConditionExpression": "attribute_not_exists(id)",
+    }
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        client.transact_write_items(TransactItems=[{"Update": update}, {"Put": refused}])
+    found = client.get_item(TableName="events", Key={"id": {"S": "a"}})
+    assert found["Item"] == {"id": {"S": "a"}}
+
+    client.transact_write_items(TransactItems=[{"Update": update}])
+    found = client.get_item(TableName="events", Key={"id": {"S": "a"}})
+    assert found["Item"] == {"id": {"S": "a"}, "seen": {"BOOL": True}}
+
+
+def test_every_kind_of_attribute_comes_back_as_it_was_stored(client):
+    item = {
+        "id": {"S": "a"},
+        "kinds": {
+            "M": {
+                "binary": {"B": b"\x00\xff"},
+                "set": {"BS": [b"\xfe"]},
+                "list": {"L": [{"N": "1.50"}, {"NULL": True}, {"BOOL": False}, {"B": b""}]},
+                "empty": {"M": {}},
+            }
+        },
+    }
+    client.put_item(TableName="events", Item=item)
+    found = client.get_item(TableName="events", Key={"id": {"S": "a"}})
+    assert found["Item"] == item
+    assert client.scan(TableName="events")["Items"] == [item]
+
+
 # As a connection
 
 
