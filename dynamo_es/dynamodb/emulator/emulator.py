@@ -31,8 +31,8 @@ _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 class Emulator:
     """A DynamoDB in the region us-east-1. Its tables are in memory until you close or drop it.
 
-    Safe to share between threads. It serves one request at a time, in 1 to 4 ms. It shows neither the
-    speed nor the throttling of DynamoDB.
+    Safe to share between threads. It serves one request at a time, in 1 to 4 ms. It shows neither
+    the speed nor the throttling of DynamoDB.
 
     Raises:
         MissingExtraError: moto is not installed.
