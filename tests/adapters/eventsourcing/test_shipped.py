@@ -23,6 +23,6 @@ QUICK = (
 for case in shipped.CASES:
     for engine, url in ENGINES.items():
         name = f"Test{case.__name__}[{engine}]"
-        tests = type(name, (case,), {"endpoint_url": url, "__test__": True})
-        globals()[name] = tests if case in QUICK else pytest.mark.ci(tests)
+        made = type(name, (case,), {"endpoint_url": url, "__test__": True})
+        globals()[name] = made if case in QUICK else pytest.mark.ci(made)
 del case
