@@ -1,4 +1,4 @@
-"""moto's DynamoDB, called directly: the one module that knows moto's insides.
+"""moto's DynamoDB, called directly: with `moto_tables`, all that knows moto's insides.
 
 ``mock_aws`` would not do. It takes over every client of the process, and whenever one begins or
 ends anywhere in it, the tables of all of moto's accounts are dropped. Here the tables are in a
