@@ -1,4 +1,4 @@
-"""Calls moto's DynamoDB directly. No other module uses moto's internals.
+"""Calls moto's DynamoDB directly. Besides `moto_tables`, no module uses moto's internals.
 
 ``mock_aws`` cannot be used here: it takes over every client of the process, and each time one
 begins or ends, moto drops the tables of all its accounts. The tables here are in a backend outside

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.adapters.eventsourcing import shipped
 from tests.adapters.eventsourcing.engine import ENGINES
+
+if TYPE_CHECKING:
+    from unittest import TestCase
 
 # The cases look for warnings themselves.
 pytestmark = pytest.mark.filterwarnings("always::DeprecationWarning")
@@ -20,9 +25,17 @@ QUICK = (
     shipped.EventCountersViewCase,
 )
 
-for case in shipped.CASES:
+
+def on_engines(case: type[TestCase]) -> dict[str, type]:
+    """Return a case's classes, one for each engine at hand, by their names."""
+    found = {}
     for engine, url in ENGINES.items():
         name = f"Test{case.__name__}[{engine}]"
         made = type(name, (case,), {"endpoint_url": url, "__test__": True})
-        globals()[name] = made if case in QUICK else pytest.mark.ci(made)
-del case
+        found[name] = made if case in QUICK else pytest.mark.ci(made)
+    return found
+
+
+for a_case in shipped.CASES:
+    globals().update(on_engines(a_case))
+del a_case
