@@ -121,7 +121,7 @@ def conflict_at_face_value(patch: pytest.MonkeyPatch) -> None:
         yield
 
     patch.setattr(appending.Append, "_agrees", never)
-    patch.setattr(appending.Append, "_stored_behind", never_stored)
+    patch.setattr(appending.Append, "_is_stored_after", never_stored)
 
 
 def unconditional_put(patch: pytest.MonkeyPatch) -> None:

@@ -246,8 +246,12 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
         InvalidVersioningError: a stream without an explicit version.
         InvalidEventError: a stream without events, or given twice, or an event that is wrong.
     """
+    from dynamo_es.contracts.storage import StreamAppend
+
+    check_kind("appends", appends, (list, tuple))
     streams = set()
     for append in appends:
+        check_kind("Each of appends", append, StreamAppend)
         stream_id, versioning = append.stream_id, append.versioning
         check_append(stream_id, versioning, append.events)
         if not isinstance(versioning, ExplicitVersioning):

@@ -34,7 +34,7 @@ _ACCOUNT: Final = "123456789012"
 _ITERATORS_KEPT: Final = 1000
 _ON_ITEMS: Final = frozenset(
     {
-        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
+        *("GetItem", "PutItem", "UpdateItem", "Query", "Scan"),
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
     }
 )
@@ -117,7 +117,8 @@ class _TablesHandler(_Standalone, DynamoHandler):
 
     def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
         # moto looks for each member of each attribute under five names, which takes a third of
-        # the time of a request. What operations on items return is in the form of the wire.
+        # the time of a request. What these operations return is in the form of the wire; what
+        # DeleteItem returns has a member that is none of its reply.
         if self._get_action() not in _ON_ITEMS or not isinstance(action_result, DynamoResult):
             return super().serialized(action_result)
         headers = {"Content-Type": "application/x-amz-json-1.0", **self.response_headers}
