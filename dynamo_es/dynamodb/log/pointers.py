@@ -206,5 +206,10 @@ def is_foreign(item: Item) -> bool:
     return False
 
 
+def is_newer(item: Item) -> bool:
+    """Whether a newer release wrote an item, in a format of its own."""
+    return "item_format" in item
+
+
 def _damaged(item: Item, reason: str) -> StoredItemError:
     return StoredItemError(item["stream_key"]["S"], item["version"]["N"], reason)
