@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES
 from dynamo_es.dynamodb.log.markers import MAX_PLACE_BYTES, Marker
 from dynamo_es.dynamodb.streams.items import (
     MAX_COMMIT_EVENTS,
-    MAX_NAMES_BYTES,
     generation_of,
     is_fence,
     is_snapshot,
