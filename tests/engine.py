@@ -133,7 +133,7 @@ class MemoryEngine(Engine):
     name = "memory"
     lacks: ClassVar = {
         Capability.LIVES: "it remembers nothing of a deleted stream, and no process has a memory",
-        Capability.LIMITS: "it takes keys and commits of any size",
+        Capability.LIMITS: "it takes commits of any size",
         Capability.REQUESTS: "it sends none",
         Capability.CRASHES: "it sends no requests",
         Capability.BILLS: "it costs nothing",

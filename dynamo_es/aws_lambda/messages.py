@@ -155,7 +155,7 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
                 "The message lacks a field of a published event, or a field has another type. Pass "
                 "the body of a queue's record, the Message of a topic's, or the detail of a bus's."
             )
-    if not isinstance(schema_version, int) or schema_version < 1:
+    if type(schema_version) is not int or schema_version < 1:
         raise InvalidMessageError(
             f"The message has no schema version of event {uuid}: let the outbox publish the "
             "stored event, which has it."

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dynamo_es.aws_lambda.failures import RecordNotDoneError
 from dynamo_es.aws_lambda.records import decode
-from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.reader import records_of, stream_chooser
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,12 +53,18 @@ def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> l
 
     Raises:
         UnreadableEventError: an event that does not fit its class; also `UnknownEventError`.
+        StoredItemError: an item of this library that this release cannot read.
         ConfigurationError: another kind of record, or one without a new image.
     """
-    tenant = backend.select().tenant_id
+    selection = backend.select()
+    tenant, chooses = selection.tenant_id, stream_chooser(selection)
+    decoded = decode([_as_delivered(record)])
+    for error in [*decoded.damaged, *(newer.error for newer in decoded.newer)]:
+        if chooses(error.stream_key):
+            raise error
     return [
         replace(backend.deserialize(raw, keep_unknown=keep_unknown), position=0)
-        for commit in decode([_as_delivered(record)]).commits
+        for commit in decoded.commits
         for raw in records_of(commit.hint, commit.item, 0)
         if tenant is None or raw.tenant_id == tenant
     ]

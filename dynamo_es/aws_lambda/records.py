@@ -7,7 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynamo_es.dynamodb.log.pointers import find_pointer, is_foreign
+from dynamo_es.dynamodb.log.pointers import find_pointer, is_foreign, is_newer
 from dynamo_es.exceptions import ConfigurationError, StoredItemError
 
 if TYPE_CHECKING:
@@ -33,6 +33,18 @@ class CommitRecord(NamedTuple):
     item: Item
 
 
+class NewerRecord(NamedTuple):
+    """A record of an item that a newer release wrote, in a format that this one cannot read.
+
+    Attributes:
+        sequence_number: of the record, in its shard.
+        error: says where the item is.
+    """
+
+    sequence_number: str
+    error: StoredItemError
+
+
 @dataclass(slots=True)
 class Decoded:
     """A decoded batch.
@@ -40,11 +52,13 @@ class Decoded:
     Attributes:
         commits: the records of commits, in the order of the batch.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that this library did not write, or cannot read.
-        damaged: the errors of items that are this library's, but cannot be read.
+        newer: the records of items that wait for a newer release.
+        foreign: records of items that this library did not write.
+        damaged: the errors of items that are this library's, but that no release can read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
+    newer: list[NewerRecord] = field(default_factory=list)
     skipped: int = 0
     foreign: int = 0
     damaged: list[StoredItemError] = field(default_factory=list)
@@ -91,8 +105,12 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
         try:
             hint = find_pointer(image)
         except StoredItemError as error:
-            found.foreign += 1
-            if not is_foreign(image):
+            if is_newer(image):
+                found.newer.append(NewerRecord(change["SequenceNumber"], error))
+                continue
+            if is_foreign(image):
+                found.foreign += 1
+            else:
                 found.damaged.append(error)
             _log.warning("Skipped the record of an item that cannot be read: %s", error)
             continue

@@ -51,8 +51,9 @@ class SequencerHandler:
     Attributes:
         sequenced: events that this process gave positions.
         skipped: records of snapshots, fences and removals.
-        foreign: records of items that this library did not write, or cannot read. Commits that
-            cannot be read are set aside: `dynamo-es log set-aside` lists them.
+        foreign: records of items that this library did not write.
+        set_aside: records of items that this release cannot read; `dynamo-es log set-aside` lists
+            them.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class SequencerHandler:
         self.sequenced = 0
         self.skipped = 0
         self.foreign = 0
+        self.set_aside = 0
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Sequence a batch.
@@ -88,8 +90,10 @@ class SequencerHandler:
         decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign
-        if decoded.damaged:
-            steps = set_aside(self._tables.log, decoded.damaged, self._memory)
+        unreadable = [*decoded.damaged, *(record.error for record in decoded.newer)]
+        if unreadable:
+            self.set_aside += len(unreadable)
+            steps = set_aside(self._tables.log, unreadable, self._memory)
             self._gateway.run("set_aside", DEFAULT_TENANT, None, steps)
         left = decoded.commits
         while left and not deadline.is_set():

@@ -14,7 +14,7 @@ from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.dynamodb.log.reader import chooser, records_of
+from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.projector import Step
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
-    from dynamo_es.aws_lambda.records import CommitRecord
+    from dynamo_es.aws_lambda.records import CommitRecord, NewerRecord
     from dynamo_es.contracts import Selection
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.event_store.event import Event
@@ -53,9 +53,9 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     versions within a stream, even if Lambda delivers records late, twice or in parts. The log table
     keeps a cursor for each stream. The event's position is 0, because the events table does not
     have it. If your function raises, the rest of that stream waits for the next call, and other
-    streams go on. If the process dies, a later call applies the events of that stream again that
-    this call had applied, once the lease has run out: let the read model tolerate that, by the
-    event's version or uuid.
+    streams go on. A commit that a newer release wrote waits until that release runs here. If the
+    process dies, a later call applies the events of that stream again that this call had applied,
+    once the lease has run out: let the read model tolerate that, by the event's version or uuid.
 
     Args:
         backend: a `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
@@ -96,14 +96,17 @@ class Totals:
     Attributes:
         records: records of all batches.
         skipped: records of snapshots, fences and removals, and commits not selected.
-        foreign: records of items that this library did not write, or cannot read.
+        foreign: records of items that this library did not write.
+        damaged: records of items that are this library's, but that no release can read.
         applied: events that the function applied.
-        failed: calls of the function that raised, and streams that could not be leased or read.
+        failed: calls of the function that raised, streams that could not be leased or read, and
+            records that wait for a newer release.
     """
 
     records: int = 0
     skipped: int = 0
     foreign: int = 0
+    damaged: int = 0
     applied: int = 0
     failed: int = 0
 
@@ -158,12 +161,33 @@ class StreamsHandler:
         self.totals.records += len(records)
         self.totals.skipped += decoded.skipped + len(decoded.commits) - len(chosen)
         self.totals.foreign += decoded.foreign
-        left: list[str] = []
+        self.totals.damaged += len(decoded.damaged)
+        left = self._newer(decoded.newer, selection)
         for commits in _by_stream(chosen):
             rest = self._apply(commits, selection, deadline)
             if rest:
-                left.append(min((one.sequence_number for one in rest), key=int))
-        return reply(event, left)
+                numbers = [one.sequence_number for one in rest]
+                key = rest[0].hint.stream_key
+                left[key] = min([*numbers, left.get(key, numbers[0])], key=int)
+        return reply(event, left.values())
+
+    def _newer(self, records: Sequence[NewerRecord], selection: Selection) -> dict[str, str]:
+        """Return the first record of each selected stream that waits for a newer release."""
+        chooses = stream_chooser(selection)
+        left: dict[str, str] = {}
+        for record in records:
+            if chooses(record.error.stream_key):
+                self.totals.failed += 1
+                key, number = record.error.stream_key, record.sequence_number
+                left[key] = min(left.get(key, number), number, key=int)
+                _log.error(
+                    "Read model %r: a record waits for a newer release: %s",
+                    self._projector.name,
+                    record.error,
+                )
+            else:
+                self.totals.skipped += 1
+        return left
 
     def _apply(
         self, commits: Sequence[CommitRecord], selection: Selection, deadline: Deadline

@@ -221,6 +221,13 @@ class Serde:
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
     stored = _schema_version(raw)
+    if stored is None:
+        raise UnreadableEventError(
+            raw.stream_id,
+            raw.version,
+            raw.name,
+            f"its {SCHEMA} must be an integer of 1 or more: this library writes no other.",
+        )
     if stored != kind.schema_version:
         data = _upcast(kind, raw, data, stored)
     try:
@@ -272,6 +279,7 @@ def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
     return lifted
 
 
-def _schema_version(raw: RawEvent) -> int:
-    version: int = raw.context.get(SCHEMA, 1)
-    return version
+def _schema_version(raw: RawEvent) -> int | None:
+    """Return the schema version of a stored event; None if the context has no such number."""
+    version = raw.context.get(SCHEMA, 1)
+    return version if type(version) is int and version >= 1 else None

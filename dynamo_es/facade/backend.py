@@ -249,7 +249,7 @@ class Backend:
 
         hooks = self._shared_log().hooks
         if not isinstance(hooks.listener, Listeners):
-            hooks.listener = Listeners(self._typed.deserialize_all)
+            hooks.listener = Listeners(self._typed.deserialize_all, self._typed.narrowed)
         if self._log_tenant is None:
             return hooks.listener
         return hooks.listener.scoped_for_tenant(self._log_tenant)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.subscriptions.listeners import Listener
     from dynamo_es.values import RawEvent, TenantId
 
 
@@ -81,6 +82,12 @@ class EventStoreAccess:
     ) -> list[WrappedEvent[Any]]:
         """Return a tenant's events as objects; without a class, as an `UnknownEvent`."""
         return self.serde(tenant_id).deserialize_all(events, keep_unknown=True)
+
+    def narrowed(self, listener: Listener, events: Sequence[type[Event]]) -> Listener:
+        """Return a listener that, if it is a projector's, applies events of some classes only."""
+        from dynamo_es.projections.projector import narrowed
+
+        return narrowed(listener, lambda: self.registry.names_of_all(events))
 
     def event_store(self, storage: StorageStrategy, tenant_id: TenantId) -> EventStore:
         """Return the event store over a tenant's storage."""

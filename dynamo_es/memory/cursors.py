@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Held, LeaseWatch
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.memory.data import Cursor
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.memory.data import Data
 
-_Key: TypeAlias = tuple[str, str, str | None, int]
+_Key: TypeAlias = tuple[str, str]
 
 
 class MemoryCursors(CursorStrategy):
@@ -85,5 +86,4 @@ def _is_in(stored: int, asked: int) -> bool:
 
 
 def _key(followed: Followed) -> _Key:
-    stream_id = followed.stream_id
-    return followed.name, followed.tenant_id, stream_id.category, stream_id.int
+    return followed.name, stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)

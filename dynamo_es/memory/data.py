@@ -88,7 +88,7 @@ class Data:
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
         default_factory=dict
     )
-    cursors: dict[tuple[str, str, str | None, int], Cursor] = field(default_factory=dict)
+    cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -21,8 +22,8 @@ class _Keys:
     """The keys that the storages of all tenants share; used only under the lock."""
 
     lock: Lock = field(default_factory=new_lock)
-    by_subject: dict[tuple[TenantId, str], SubjectKey] = field(default_factory=dict)
-    deleted: set[tuple[TenantId, str]] = field(default_factory=set)
+    by_subject: dict[tuple[str, str], SubjectKey] = field(default_factory=dict)
+    deleted: set[tuple[str, str]] = field(default_factory=set)
 
 
 class MemoryKeyStorage(KeyStorageStrategy):
@@ -45,20 +46,19 @@ class MemoryKeyStorage(KeyStorageStrategy):
 
     def get(self, subject: str) -> SubjectKey | None:
         """Return a subject's key; see `KeyStorageStrategy.get`."""
-        check_subject(subject)
+        place = self._place(subject)
         with self._keys.lock:
-            return self._keys.by_subject.get((self._tenant_id, subject))
+            return self._keys.by_subject.get(place)
 
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
         """Return or create a subject's key; see `KeyStorageStrategy.get_or_create`."""
-        check_subject(subject)
+        place = self._place(subject)
         with self._keys.lock:
-            return self._keys.by_subject.setdefault((self._tenant_id, subject), new)
+            return self._keys.by_subject.setdefault(place, new)
 
     def delete(self, subject: str) -> bool:
         """Delete a subject's key; see `KeyStorageStrategy.delete`."""
-        check_subject(subject)
-        place = (self._tenant_id, subject)
+        place = self._place(subject)
         with self._keys.lock:
             if self._keys.by_subject.pop(place, None) is not None:
                 self._keys.deleted.add(place)
@@ -67,3 +67,7 @@ class MemoryKeyStorage(KeyStorageStrategy):
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a key storage for that tenant over the same data."""
         return type(self)(tenant_id, shared=self._keys)
+
+    def _place(self, subject: str) -> tuple[str, str]:
+        check_subject(subject)
+        return subjects_key(self._tenant_id), subject

@@ -22,6 +22,7 @@ from dynamo_es.contracts.checks import (
     check_stream,
     check_tenant,
 )
+from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ExpectedVersionUsedOnVersionlessStream,
@@ -110,6 +111,9 @@ class MemoryStorage(StorageStrategy):
     ) -> AppendCost:
         """Return a price of 0; see `StorageStrategy.append_cost`."""
         check_append(stream_id, versioning, events)
+        if events:
+            self._identify(stream_id)
+            check_names(stream_id, events)
         return AppendCost(events=len(events), items=0, size=0, compressed=False, write_units=0)
 
     def insert_events(
@@ -146,6 +150,9 @@ class MemoryStorage(StorageStrategy):
             for append in appends
         ]
         chosen = [self._chosen_for_outbox(append.events) for append in appends]
+        for append in appends:
+            self._identify(append.stream_id)
+            check_names(append.stream_id, append.events)
         told: list[tuple[list[RawEvent], Position | None, int]] = []
         versions: list[StoredVersion | None] = []
         with self._data.lock:
@@ -274,6 +281,7 @@ class MemoryStorage(StorageStrategy):
 
     def _identify(self, stream_id: StreamId) -> Identity:
         check_stream(stream_id)
+        stream_key(tenant_prefix(self._tenant_id), stream_id)  # refuses what DynamoDB refuses
         return self._tenant_id, stream_id.category, stream_id.int
 
 

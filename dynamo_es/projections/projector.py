@@ -123,8 +123,9 @@ class Projector:
         Args:
             names: returns the stored names of the selected events; None: all.
         """
+        before = self._names
         chosen = copy.copy(self)
-        chosen._names = names  # noqa: SLF001 - of its own class
+        chosen._names = lambda: _in_both(before(), names())  # noqa: SLF001 - of its own class
         return chosen
 
     def __call__(self, recorded: Recorded) -> int:
@@ -155,7 +156,8 @@ class Projector:
         """Apply an event, and before it the earlier events of its stream that are missing.
 
         You can register it as a listener:
-        ``backend.listeners.register(projector.project, to="account")``.
+        ``backend.listeners.register(projector.project, to="account")``. Registered for classes of
+        events, it applies missing events of these classes only.
 
         Args:
             wrapped_event: the event, with its version.
@@ -303,6 +305,27 @@ class Projector:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def narrowed(
+    function: Callable[..., Any], names: Callable[[], frozenset[str]]
+) -> Callable[..., Any]:
+    """Return `Projector.project` of a projector for some names only; any other function as it is.
+
+    Args:
+        function: a function, or the method of a projector.
+        names: returns the stored names of the selected events.
+    """
+    projector = getattr(function, "__self__", None)
+    if not isinstance(projector, Projector) or function != projector.project:
+        return function
+    return projector.choosing(names).project
+
+
+def _in_both(names: frozenset[str] | None, others: frozenset[str] | None) -> frozenset[str] | None:
+    if names is None or others is None:
+        return others if names is None else names
+    return names & others
 
 
 def _every_name() -> frozenset[str] | None:

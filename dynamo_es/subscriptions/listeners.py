@@ -89,21 +89,25 @@ class Listeners:
 
     Args:
         deserialize: makes typed events of a tenant's raw ones.
+        narrowed: returns a listener that applies, of the events that it loads itself, those of
+            some classes only.
         tenant_id: limits listeners registered here to this tenant's events; None: all tenants.
     """
 
     def __init__(
         self,
         deserialize: Callable[[Sequence[RawEvent], TenantId], list[WrappedEvent[Any]]],
+        narrowed: Callable[[Listener, Sequence[type[Event]]], Listener],
         tenant_id: TenantId | None = None,
     ) -> None:
         self._deserialize = deserialize
+        self._narrowed = narrowed
         self._tenant_id = tenant_id
         self._registered = _Registered()
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the listeners of one tenant's events, which are called along with these."""
-        scoped = type(self)(self._deserialize, tenant_id)
+        scoped = type(self)(self._deserialize, self._narrowed, tenant_id)
         scoped._registered = self._registered  # noqa: SLF001 - of its own class
         return scoped
 
@@ -170,7 +174,18 @@ class Listeners:
                 if one.listener not in called and _concerns(event, stream_id, one.to):
                     called.append(one.listener)
                     more = {"generation": generation} if one.takes_generation else {}
-                    _call(one.listener, (event, stream_id, tenant_id, position), more)
+                    listener = self._limited(one.listener, registered, stream_id)
+                    _call(listener, (event, stream_id, tenant_id, position), more)
+
+    def _limited(
+        self, listener: Listener, registered: Sequence[_Registration], stream_id: StreamId
+    ) -> Listener:
+        """Return a listener that takes no event of a stream but those it is registered for."""
+        chosen = [one.to for one in registered if one.listener == listener]
+        classes = [to for to in chosen if not isinstance(to, str)]
+        if Event in classes or stream_id.category in chosen:
+            return listener
+        return self._narrowed(listener, classes)
 
 
 def _concerns(event: WrappedEvent[Any], stream_id: StreamId, to: type[Event] | str) -> bool:

@@ -296,6 +296,7 @@ WRONG = {
     "text for a version": {**MESSAGE, "version": "1"},
     "no schema version": {**MESSAGE, "schema_version": None},
     "schema version 0": {**MESSAGE, "schema_version": 0},
+    "schema version true": {**MESSAGE, "schema_version": True},
     "another name": {**MESSAGE, "stream": {**MESSAGE["stream"], "uuid": str(UUID(int=1))}},
     "a stream of text": {**MESSAGE, "stream": "ann"},
 }

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.parser.models import DynamoDBStreamModel
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import project_streams
 from dynamo_es.aws_lambda.powertools import events_of, record_handler
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.exceptions import ConfigurationError, StoredItemError
 from tests.aws_lambda.lambdas import numbers, records_of
 from tests.event_store.accounts import Deposited
 
@@ -51,6 +51,15 @@ def test_a_records_events_are_had_from_whatever_powertools_makes_of_it(backend, 
     assert amounts[:3] == [[1], [2, 3], list(range(100, 200))]
     assert not any(amounts[3:]), "fences and removals have none"
     assert [one.wrapped_event.version for one in found[1]] == [2, 3]
+
+
+@pytest.mark.parametrize("flaw", [{"event_count": {"N": "0"}}, {"item_format": {"N": "2"}}])
+def test_a_commit_that_cannot_be_read_is_an_error_and_not_an_empty_list(backend, records, flaw):
+    records[0]["dynamodb"]["NewImage"].update(flaw)
+
+    with pytest.raises(StoredItemError):
+        events_of(backend, records[0])
+    assert events_of(backend.in_tenant("other"), records[0]) == []
 
 
 def test_a_backend_of_one_tenant_has_no_events_of_others(backend, records):

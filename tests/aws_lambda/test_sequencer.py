@@ -56,15 +56,16 @@ def test_what_is_no_commit_is_counted(backend):
     assert handler.skipped == 3  # two fences, and the expiry of one
 
 
-def test_what_cannot_be_read_is_set_aside(backend):
+@pytest.mark.parametrize("flaw", [{"event_count": {"N": "0"}}, {"item_format": {"N": "2"}}])
+def test_what_cannot_be_read_is_set_aside(backend, flaw):
     append(backend, [StreamId()])
-    damaged = a_victim(event_count={"N": "0"})
+    damaged = a_victim(**flaw)
     backend.client.put_item(TableName="events", Item=damaged)
     handler = sequence_events(backend)
 
     assert handler({"Records": records_of(backend, "events")}) == {"batchItemFailures": []}
 
-    assert (handler.sequenced, handler.foreign) == (2, 1)
+    assert (handler.sequenced, handler.foreign, handler.set_aside) == (2, 0, 1)
     (entry,) = read_set_aside(backend.config, lambda: backend.client)
     assert entry.stream_key == damaged["stream_key"]["S"]
 

@@ -132,6 +132,68 @@ def test_what_is_no_commit_is_skipped_and_counted(backend, model):
     assert handler.totals.skipped == len(records) - 3
 
 
+def test_a_commit_of_a_newer_release_waits_and_other_streams_go_on(backend, model):
+    for amount in (1, 2, 3):
+        deposit(backend, ANN, amount)
+    deposit(backend, BOB, 10)
+    records = events_of(backend)
+    image = records[1]["dynamodb"]["NewImage"]
+    stored = image.copy()
+    image["item_format"] = {"N": "2"}
+    backend.client.put_item(TableName="events", Item=image)
+    handler = project_streams(backend, "model")(model)
+
+    answer = handler({"Records": records})
+
+    assert model.amounts == [1, 10]
+    assert numbers(answer) == [records[1]["dynamodb"]["SequenceNumber"]]
+    assert (handler.totals.foreign, handler.totals.damaged) == (0, 0)
+    assert handler.totals.failed == 2  # the commit, and the one after it
+    # The newer release reads it.
+    del image["item_format"]
+    backend.client.put_item(TableName="events", Item=stored)
+    assert numbers(handler({"Records": records[1:]})) == []
+    assert model.amounts == [1, 10, 2, 3]
+
+
+def test_the_last_commit_of_a_stream_waits_too_if_a_newer_release_wrote_it(backend, model):
+    deposit(backend, ANN, 1)
+    records = events_of(backend)
+    records[0]["dynamodb"]["NewImage"]["item_format"] = {"N": "2"}
+    handler = project_streams(backend, "model")(model)
+
+    assert numbers(handler({"Records": records})) == [records[0]["dynamodb"]["SequenceNumber"]]
+
+    assert model.amounts == []
+    assert (handler.totals.failed, handler.totals.foreign) == (1, 0)
+
+
+def test_a_commit_of_a_newer_release_does_not_wait_in_a_stream_that_is_not_selected(backend, model):
+    deposit(backend, ANN, 1)
+    records = events_of(backend)
+    records[0]["dynamodb"]["NewImage"]["item_format"] = {"N": "2"}
+    handlers = [
+        project_streams(backend, "model", category="order")(model),
+        project_streams(backend.in_tenant("other"), "model")(model),
+        project_streams(backend.in_tenant("other"), "model", category="account")(model),
+    ]
+
+    for handler in handlers:
+        assert numbers(handler({"Records": records})) == []
+        assert (handler.totals.skipped, handler.totals.failed) == (1, 0)
+
+
+def test_a_damaged_commit_has_a_count_of_its_own(backend, model):
+    deposit(backend, ANN, 1)
+    records = events_of(backend)
+    records[0]["dynamodb"]["NewImage"]["event_count"] = {"N": "0"}
+    handler = project_streams(backend, "model")(model)
+
+    assert numbers(handler({"Records": records})) == []
+
+    assert (handler.totals.damaged, handler.totals.foreign, handler.totals.failed) == (1, 0, 0)
+
+
 def test_the_rest_of_a_stream_waits_behind_a_failure_and_others_go_on(backend, model):
     for amount in (1, 2, 3):
         deposit(backend, ANN, amount)

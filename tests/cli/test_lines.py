@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -37,6 +38,39 @@ def test_tenant_and_category_may_be_missing_or_null(lacking):
     assert parse(text, Defaults("globex", "order")).stream == StreamOf("globex", "order", "a")
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("0.1", "1.10", "1E5", "1e23", "-0.0", "0.0e-5", "5e-324", "9007199254740992.0", "3.0"),
+        *("12345678901234567890123", "0.12345678901234568", "1.7976931348623157e308"),
+    ],
+)
+def test_a_number_that_keeps_its_value_is_taken(number):
+    text = a_line(data={"a": 0}).replace(b'"a": 0', b'"a": ' + number.encode())
+
+    assert Decimal(repr(parse(text).data["a"])) == Decimal(number)
+
+
+def test_zeros_after_six_digits_of_a_second_are_no_loss():
+    text = a_line(at="2015-08-25T13:35:29.123456000Z")
+    assert parse(text).created_at == datetime(2015, 8, 25, 13, 35, 29, 123456, tzinfo=UTC)
+
+
+def test_a_line_that_names_two_streams_says_none():
+    for field in ("stream", "tenant", "category"):
+        double = f'"{field}": "b", "{field}"'.encode()
+        with pytest.raises(MalformedLineError) as caught:
+            parse(a_line().replace(f'"{field}"'.encode(), double))
+        assert caught.value.stream is None
+
+
+def test_a_doubled_key_in_the_data_does_not_hide_the_stream():
+    with pytest.raises(MalformedLineError) as caught:
+        parse(a_line().replace(b'"number"', b'"number": 0, "number"'))
+
+    assert caught.value.stream == StreamOf("acme", "file", "a")
+
+
 def test_defaults_do_not_replace_what_a_line_says():
     text = a_line(tenant="", category="")
     assert parse(text, Defaults("globex", "order")).stream == StreamOf("", "", "a")
@@ -69,6 +103,41 @@ def test_defaults_do_not_replace_what_a_line_says():
         (a_line(data="{}"), "the field 'data' must be a JSON object, not text"),
         (a_line(data={"a": float("nan")}), "not JSON: NaN is not a JSON value"),
         (a_line(data={"a": float("-inf")}), "not JSON: -Infinity is not a JSON value"),
+        (
+            a_line().replace(b'"stream"', b'"stream": "b", "stream"'),
+            "an object has the key 'stream' twice, so one value would be lost",
+        ),
+        (
+            a_line().replace(b'"number"', b'"number": 0, "number"'),
+            "an object has the key 'number' twice, so one value would be lost",
+        ),
+        (
+            a_line(data={"a": [{"b": {"c": 1}}]}).replace(b'"c"', b'"c": 1, "\\u0063"'),
+            "an object has the key 'c' twice, so one value would be lost",
+        ),
+        *(
+            (
+                a_line(data={"a": [{"b": 0}]}).replace(b'"b": 0', b'"b": ' + number),
+                (
+                    "a number has more digits than a float keeps, so it would be rounded: "
+                    "shorten it, or write it as text"
+                ),
+            )
+            for number in (
+                b"0.1234567890123456789",
+                b"9007199254740993.0",
+                b"1e-400",
+                b"-2.5e-324",
+                b"1e-99999999999999999999999",
+            )
+        ),
+        (
+            a_line(at="2015-08-25T13:35:29.123456789Z"),
+            (
+                "the field 'at' has more than six digits of a second, so it would be cut: "
+                "'2015-08-25T13:35:29.123456789Z'"
+            ),
+        ),
         (
             a_line(data={"a": 0}).replace(b'"a": 0', b'"a": 1e999'),
             "data['a'] is inf, which JSON does not have: store None or text.",

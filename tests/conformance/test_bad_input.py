@@ -10,15 +10,23 @@ from uuid import uuid4
 
 import pytest
 
-from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
+from dynamo_es import (
+    ANY_VERSION,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    StreamId,
+    UnknownEvent,
+    WrappedEvent,
+)
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.exceptions import (
+    CommitTooLargeError,
     InvalidEventError,
     InvalidRangeError,
     InvalidStreamIdError,
     InvalidVersioningError,
 )
 from tests.bdd import Then, When, a_snapshot, an_event, events, numbered
-from tests.engine import Capability, needs
 
 
 class Colour(Enum):
@@ -299,7 +307,6 @@ def test_tenant_that_is_no_text_to_encode_is_refused(given, tenant):
         given.storage.scoped_for_tenant(tenant)
 
 
-@needs(Capability.LIMITS)
 @pytest.mark.parametrize(
     ("tenant", "category"),
     [("", "c" * 2_100), ("t" * 2_100, ""), ("t" * 1_010, "c" * 1_010), ("é" * 400, "#" * 500)],
@@ -309,3 +316,48 @@ def test_key_past_the_limit_is_refused(when, then, tenant, category):
     stream = StreamId(category=category)
 
     refused_everywhere(when.in_tenant(tenant), then, stream)
+
+
+def test_a_projector_of_a_stream_whose_key_is_past_the_limit_is_refused(engine):
+    stream = StreamId(category="c" * 2_100)
+    projector = engine.fresh_process().projector("long", lambda event, stream_id: None)
+    event = WrappedEvent(UnknownEvent("x", {}), 1)
+
+    with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2048"):
+        projector.project(event, stream)
+
+
+@pytest.fixture
+def storage(engine):
+    return engine.fresh_process().storage
+
+
+@pytest.mark.parametrize(
+    ("name", "event_name"),
+    [(None, "x" * 40_000), (None, "é" * 16_385), ("s" * 40_000, "x"), ("s" * 32_767, "xx")],
+    ids=["event", "event, as encoded", "stream", "both"],
+)
+@pytest.mark.parametrize("before", [0, 2])
+def test_names_past_the_limit_are_refused(storage, name, event_name, before):
+    stream = StreamId(name=name, category=str(uuid4()))
+    appended = [*events(stream, before), an_event(stream, name=event_name)]
+    if name is not None and len(name) < 40_000:
+        appended = appended[-1:]  # the others' own names would be too long as well
+
+    for versioning in (ExplicitVersioning(0), NO_VERSIONING, ANY_VERSION):
+        with pytest.raises(CommitTooLargeError, match="of names: use shorter ones"):
+            storage.insert_events(stream, versioning, appended)
+        with pytest.raises(CommitTooLargeError) as caught:
+            storage.append_cost(stream, versioning, appended)
+        assert caught.value.limit == 32 * 1024
+    with pytest.raises(CommitTooLargeError):
+        storage.insert_events_of_several([StreamAppend(stream, ExplicitVersioning(0), appended)])
+
+    assert storage.head(stream) is None
+
+
+def test_names_at_the_limit_are_taken(storage):
+    stream = StreamId(name="s" * 32_000, category=str(uuid4()))
+    storage.insert_events(stream, NO_VERSIONING, [an_event(stream, name="x" * 768)])
+
+    assert [len(event.name) for event in storage.fetch_events(stream)] == [768]

@@ -142,7 +142,6 @@ def test_a_tenant_that_is_no_text_is_refused(keys, tenant):
         keys.scoped_for_tenant(tenant)
 
 
-@needs(Capability.LIMITS)
 @pytest.mark.parametrize("tenant", ["t" * 2048, "é" * 1024, "%" * 700])
 def test_a_tenant_past_the_limit_of_a_key_is_refused(keys, tenant):
     with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2048"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,6 +85,26 @@ def test_an_event_of_a_newer_release_is_an_error_that_says_so(store, stream, sto
 
     error = caught.value
     assert (error.stream_id, error.version, error.stored, error.known) == (str(stream), 2, 4, 3)
+
+
+@pytest.mark.parametrize("schema", ["2", 0, -1, 1.0, True, [], {}, "s3cr3t"])
+def test_a_schema_version_that_is_no_count_makes_an_event_unreadable(store, stream, stored, schema):
+    stored("account.deposited", {"amount": 1})
+    stored("account.moved", {"to": "Main 1, Rome"}, schema)
+
+    with pytest.raises(UnreadableEventError, match=r"2, account\.moved: its \$schema") as caught:
+        store.load_stream(stream)
+
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schema", ["x", 0, True])
+def test_a_snapshot_whose_schema_version_is_no_count_is_passed_over(backend, store, stream, schema):
+    store.append(Deposited(amount=3), stream_id=stream)
+    snapshot = an_event(stream, name="account.balance", data={"balance": 9}, version=1)
+    backend.storage.save_snapshot(replace(snapshot, context={"$schema": schema}))
+
+    assert [one.event for one in store.load_stream(stream)] == [Deposited(amount=3)]
 
 
 def test_an_unknown_name_is_an_error_that_says_where(store, stream, stored):

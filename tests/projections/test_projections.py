@@ -15,6 +15,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnknownConsumerError,
     UnknownEventError,
+    UnreadableEventError,
 )
 from tests.bdd import an_event
 
@@ -157,6 +158,21 @@ def test_an_unknown_event_stops_it_unless_it_is_kept(backend, name, start):
     backend.projection(name, seen.append, after=start, keep_unknown=True).run_once()
 
     assert [type(record.wrapped_event.event) for record in seen] == [UnknownEvent]
+
+
+def test_an_event_with_a_damaged_schema_version_stops_it_at_that_event(
+    backend, name, start, count, handled
+):
+    count(1)
+    stream = StreamId()
+    damaged = an_event(stream, name="Counted", data={"number": 2}, context={"$schema": "x"})
+    backend.storage.insert_events(stream, *_any([damaged]))
+
+    with pytest.raises(UnreadableEventError, match=r"its \$schema must be an integer"):
+        backend.projection(name, handled, after=start, batch_size=1).run_once()
+
+    assert handled == [1]
+    assert backend.checkpoints.position(name) == start + 1
 
 
 def test_the_checkpoint_is_saved_after_every_batch(backend, name, start, count):

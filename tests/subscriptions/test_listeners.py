@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from dynamo_es import NO_VERSIONING, Event, StreamId, WrappedEvent
+from dynamo_es import NO_VERSIONING, Event, ExplicitVersioning, StreamId, WrappedEvent
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidSubscriptionError
 from tests.bdd import an_event
 
@@ -159,3 +159,59 @@ def test_bad_registrations(backend):
     for to in (7, int, None, Heard()):
         with pytest.raises(InvalidSubscriptionError, match="a class of events or a category"):
             backend.listeners.register(print, to=to)
+
+
+MISSED = [Other(number=1), HeardLoudly(number=2), Other(number=3)]
+
+
+@pytest.mark.parametrize(
+    ("more", "applied"),
+    [
+        ((), [2, 4]),
+        ((HeardLoudly,), [2, 4]),
+        (("Elsewhere",), [2, 4]),
+        ((Other,), [1, 2, 3, 4]),
+        (("Listened",), [1, 2, 3, 4]),
+        ((Event,), [1, 2, 3, 4]),
+    ],
+)
+def test_a_projector_applies_missing_events_only_of_what_it_is_registered_for(
+    backend, stream, more, applied
+):
+    seen = []
+    projector = backend.projector(f"p {stream}", lambda event, _: seen.append(event.event.number))
+    backend.event_store.append(*MISSED, stream_id=stream)
+    for to in (Heard, *more):
+        backend.listeners.register(projector.project, to=to)
+
+    backend.event_store.append(Heard(number=4), stream_id=stream, expected_version=3)
+
+    assert seen == applied
+
+
+def test_a_projector_needs_no_class_of_missing_events_that_it_is_not_registered_for(
+    backend, stream
+):
+    seen = []
+    projector = backend.projector(f"p {stream}", lambda event, _: seen.append(event.event.number))
+    unknown = an_event(stream, name="Forgotten since", data={}, context={})
+    backend.storage.insert_events(stream, ExplicitVersioning(0), [unknown])
+    backend.listeners.register(projector.project, to=Heard)
+
+    backend.event_store.append(Heard(number=2), stream_id=stream, expected_version=1)
+    assert seen == [2]
+
+    backend.listeners.remove(projector.project, to=Heard)
+    assert not backend.listeners
+
+
+def test_a_projector_limited_before_it_is_registered_stays_limited(backend, stream):
+    seen = []
+    projector = backend.projector(f"p {stream}", lambda event, _: seen.append(event.event.number))
+    quiet = projector.choosing(lambda: frozenset({"Heard"}))
+    backend.event_store.append(*MISSED, stream_id=stream)
+    backend.listeners.register(quiet.project, to=Heard)
+
+    backend.event_store.append(Heard(number=4), stream_id=stream, expected_version=3)
+
+    assert seen == [4]

@@ -10,11 +10,11 @@ from event_sourcery import DEFAULT_TENANT, TenantId
 from event_sourcery.interfaces import EncryptionKeyStorageStrategy
 
 from dynamo_es.contracts.checks import check_subject
+from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,
     get_key,
     key_item,
-    partition_of,
     replace_key,
 )
 from dynamo_es.dynamodb.subject_keys.storage import drop_key, find_key
@@ -61,7 +61,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         self._client = client
         self._config = config
         self._tenant_id = tenant_id
-        self._tenant = partition_of(tenant_id)
+        self._tenant = subjects_key(tenant_id)
         self._wrapping = wrapping or KmsKeyWrapping(config.kms_key_id or "", config.of_core())
         self._clock = clock
         self._gateway = Gateway(lambda: client, config.of_core())

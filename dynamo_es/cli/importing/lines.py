@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final, NoReturn
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
@@ -12,6 +16,8 @@ from dynamo_es.values import DEFAULT_TENANT, TenantId
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Longer lines are not parsed: a commit carries 4 MB, compressed."""
+
+_PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 
 
 class MalformedLineError(ValueError):
@@ -107,11 +113,12 @@ def _stream_of_damaged(text: bytes, defaults: Defaults) -> StreamOf | None:
     if len(text) > MAX_LINE_BYTES:
         return None
     try:
-        # Damaged bytes become surrogates, and odd numbers 0: neither can name a stream.
+        # Damaged bytes become surrogates, odd numbers and doubled keys 0: none can name a stream.
         fields = json.loads(
             text.decode(errors="surrogateescape"),
             parse_int=lambda _: 0,
             parse_constant=lambda _: 0,
+            object_pairs_hook=_without_doubles,
         )
         return _stream(fields, defaults) if isinstance(fields, dict) else None
     except (ValueError, RecursionError):
@@ -122,7 +129,12 @@ def _parse_object(text: bytes) -> dict[str, Any]:
     if len(text) > MAX_LINE_BYTES:
         raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        fields = json.loads(text.decode(), parse_constant=_refuse_constant)
+        fields = json.loads(
+            text.decode(),
+            parse_float=_exact,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_doubles,
+        )
     except UnicodeDecodeError as error:
         raise MalformedLineError(f"not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
@@ -142,6 +154,43 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise MalformedLineError(f"not JSON: {constant} is not a JSON value")
 
 
+def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        # repr, because a key may hold line breaks.
+        raise MalformedLineError(
+            f"an object has the key {_doubled(pairs)[0]!r} twice, so one value would be lost"
+        )
+    return fields
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {**dict(pairs), **dict.fromkeys(_doubled(pairs), 0)}
+
+
+def _doubled(pairs: list[tuple[str, Any]]) -> list[str]:
+    return [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+
+
+def _exact(text: str) -> float:
+    """Return a number with a point or an exponent, unless a float would round it."""
+    number = float(text)
+    # As text it is the same for most numbers. Infinity is refused with the place of the number.
+    if repr(number) != text and isfinite(number) and not _is_same(number, text):
+        raise MalformedLineError(
+            "a number has more digits than a float keeps, so it would be rounded: shorten it, or "
+            "write it as text"
+        )
+    return number
+
+
+def _is_same(number: float, text: str) -> bool:
+    try:
+        return Decimal(repr(number)) == Decimal(text)
+    except InvalidOperation:  # its exponent is out of every range
+        return False
+
+
 def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
     value = _required(fields, field)
     if not isinstance(value, str):
@@ -158,9 +207,14 @@ def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
 def _time(fields: dict[str, Any]) -> datetime:
     text = _text(fields, "at")
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise MalformedLineError(f"the field 'at' is not an ISO 8601 time: {text!r}") from None
+    if _PARTS_OF_MICROSECONDS.search(text):
+        raise MalformedLineError(
+            f"the field 'at' has more than six digits of a second, so it would be cut: {text!r}"
+        )
+    return at
 
 
 def _data(fields: dict[str, Any]) -> dict[str, Any]:

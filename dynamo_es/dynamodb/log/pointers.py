@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES
 from dynamo_es.dynamodb.log.markers import MAX_PLACE_BYTES, Marker
 from dynamo_es.dynamodb.streams.items import (
     MAX_COMMIT_EVENTS,
-    MAX_NAMES_BYTES,
     generation_of,
     is_fence,
     is_snapshot,
@@ -204,6 +204,11 @@ def is_foreign(item: Item) -> bool:
     except ValueError:
         return True
     return False
+
+
+def is_newer(item: Item) -> bool:
+    """Whether a newer release wrote an item, in a format of its own."""
+    return "item_format" in item
 
 
 def _damaged(item: Item, reason: str) -> StoredItemError:

@@ -279,22 +279,32 @@ def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
 def chooser(selection: Selection) -> Callable[[Pointer], bool]:
     """Return a function that tells from a pointer whether the commit may hold selected events."""
     names = selection.event_names
-    tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
-    category = selection.category
-    # A key is tenant, category and UUID. Without the UUID it ends with the category.
-    whole = None if tenant is None or category is None else category_prefix(tenant, category)
-    suffix = None if category is None else category_prefix("#", category)
+    chooses_stream = stream_chooser(selection)
 
     def chooses(pointer: Pointer) -> bool:
         if selection.outbox and not pointer.outbox:
             return False
         if names is not None and names.isdisjoint(pointer.event_names):
             return False
+        return chooses_stream(pointer.stream_key)
+
+    return chooses
+
+
+def stream_chooser(selection: Selection) -> Callable[[str], bool]:
+    """Return a function that tells from a partition key whether the stream is selected."""
+    tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
+    category = selection.category
+    # A key is tenant, category and UUID. Without the UUID it ends with the category.
+    whole = None if tenant is None or category is None else category_prefix(tenant, category)
+    suffix = None if category is None else category_prefix("#", category)
+
+    def chooses(stream_key: str) -> bool:
         if whole is not None:
-            return pointer.stream_key.rpartition("#")[0] == whole
+            return stream_key.rpartition("#")[0] == whole
         if tenant is not None:
-            return pointer.stream_key.startswith(tenant)
-        return suffix is None or pointer.stream_key.rpartition("#")[0].endswith(suffix)
+            return stream_key.startswith(tenant)
+        return suffix is None or stream_key.rpartition("#")[0].endswith(suffix)
 
     return chooses
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES, check_names
 from dynamo_es.dynamodb.streams.items import (
     MAX_COMMIT_EVENTS,
-    MAX_NAMES_BYTES,
     Commit,
     commit_item,
     encode_events,
@@ -120,15 +120,8 @@ def _split(
         last = head.version + len(events)
         commit = Commit(head.version + 1, last, head.generation, head.versionless, item)
         return Plan([commit], [size])
-    if len(events) == 1 and names > MAX_NAMES_BYTES:
-        raise CommitTooLargeError(
-            stream.id,
-            names,
-            MAX_NAMES_BYTES,
-            f"the name of the event {events[0].uuid} and the stream's own take {names:,} bytes; "
-            f"a commit carries {MAX_NAMES_BYTES:,} of names: use shorter ones.",
-        )
     if len(events) == 1:
+        check_names(stream.id, events)
         raise CommitTooLargeError(
             stream.id,
             size,

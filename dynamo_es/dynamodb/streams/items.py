@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 MAX_COMMIT_EVENTS: Final = 1_000_000
 """Most events of one commit: each takes a position in the log."""
 
-MAX_NAMES_BYTES: Final = 32 * 1024
-"""Most bytes of a commit's stream name and event names: a page of the log repeats them."""
-
 
 class Head(NamedTuple):
     """The end of a stream.

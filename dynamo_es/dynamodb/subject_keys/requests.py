@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, tenant_prefix
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError
+from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
-    from dynamo_es.values import TenantId
 
 # A request that seemed lost may arrive much later. So the condition of each write names what its
 # caller has read: the key, or how many of the subject's keys were shredded, which only grows.
@@ -35,30 +33,11 @@ class StoredKey:
     wrapped_by: str | None
 
 
-def partition_of(tenant_id: TenantId) -> str:
-    """Return the partition key of a tenant's keys: the escaped tenant id, and ``#``.
-
-    ``acme`` has ``acme#``, the default tenant ``#``. The keys of a tenant's streams begin with the
-    same text. The ``#`` keeps the key from being empty, which DynamoDB refuses, and the escaping
-    keeps two tenants from sharing a key.
-
-    Raises:
-        InvalidStreamIdError: the key is longer than DynamoDB takes (2,048 bytes).
-    """
-    partition = tenant_prefix(tenant_id)
-    if len(partition) * 4 > MAX_KEY_BYTES and (size := len(partition.encode())) > MAX_KEY_BYTES:
-        raise InvalidStreamIdError(
-            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes. "
-            f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
-        )
-    return partition
-
-
 def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> Item:
     """Return the item of a key.
 
     Args:
-        tenant: partition key, from `partition_of`.
+        tenant: partition key, from `subjects_key`.
         subject: sort key.
         key: the key to store.
         created_at: seconds since the epoch.

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,
     get_key,
     is_shredded,
     key_item,
-    partition_of,
     put_new_key,
     read_key,
     shred_key,
@@ -156,7 +156,7 @@ class DynamoKeyStorage(KeyStorageStrategy):
 
     def _check(self, subject: str) -> str:
         check_subject(subject)
-        return partition_of(self._tenant_id)
+        return subjects_key(self._tenant_id)
 
     def _open(self, tenant: str, subject: str, stored: StoredKey) -> SubjectKey:
         secret = stored.key_bytes

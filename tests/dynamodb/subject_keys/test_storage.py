@@ -10,12 +10,12 @@ from botocore.validate import ParamValidator
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from dynamo_es import DynamoBackend
+from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.emulator.emulator import emulated_client
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,
     get_key,
     key_item,
-    partition_of,
     put_new_key,
     read_key,
     replace_key,
@@ -148,13 +148,13 @@ def test_no_name_in_an_expression_is_reserved():
     ("tenant", "partition"), [("", "#"), ("acme", "acme#"), ("a#b", "a%23b#"), ("%", "%25#")]
 )
 def test_the_partition_of_a_tenant_is_never_empty(tenant, partition):
-    assert partition_of(tenant) == partition
+    assert subjects_key(tenant) == partition
 
 
 def test_a_tenant_too_long_for_a_key_is_refused():
-    assert len(partition_of("t" * 2047)) == 2048
+    assert len(subjects_key("t" * 2047)) == 2048
     with pytest.raises(InvalidStreamIdError, match="2049 bytes"):
-        partition_of("t" * 2048)
+        subjects_key("t" * 2048)
 
 
 # Steps

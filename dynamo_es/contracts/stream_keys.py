@@ -1,0 +1,109 @@
+"""Keys of streams and of tenants, and the limits of DynamoDB that every backend keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.exceptions import CommitTooLargeError, InvalidStreamIdError, describe_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynamo_es.values import RawEvent, StreamId, TenantId
+
+MAX_KEY_BYTES: Final = 2048
+"""DynamoDB's limit for a partition key."""
+
+MAX_NAMES_BYTES: Final = 32 * 1024
+"""Most bytes of a commit's stream name and event names: a page of the log repeats them."""
+
+SEPARATOR: Final = "#"
+EMPTY_CATEGORY: Final = "%"
+"""The empty category, as opposed to no category; no escaped text is a bare ``%``."""
+
+
+def escape(text: str) -> str:
+    """Percent-encode ``#`` and ``%``, so that no two texts share a key."""
+    if "%" in text or SEPARATOR in text:
+        return text.replace("%", "%25").replace(SEPARATOR, "%23")
+    return text
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`."""
+    return text.replace("%23", SEPARATOR).replace("%25", "%")
+
+
+def tenant_prefix(tenant_id: TenantId) -> str:
+    """Return the prefix of a tenant's partition keys, which IAM policies can match."""
+    return escape(tenant_id) + SEPARATOR
+
+
+def category_prefix(prefix: str, category: str | None) -> str:
+    """Return the part before the last ``#`` in the keys of a category's streams.
+
+    Args:
+        prefix: prefix of the tenant, from `tenant_prefix`.
+        category: any text; None: the streams without a category.
+    """
+    if category is None:
+        return prefix
+    return prefix + (escape(category) or EMPTY_CATEGORY)
+
+
+def stream_key(prefix: str, stream_id: StreamId) -> str:
+    """Return the partition key of a stream: ``{tenant}#{category}#{uuid}``.
+
+    Args:
+        prefix: prefix of the tenant, from `tenant_prefix`.
+        stream_id: the stream.
+
+    Raises:
+        InvalidStreamIdError: the key is longer than 2,048 bytes, the limit of DynamoDB.
+    """
+    key = f"{category_prefix(prefix, stream_id.category)}{SEPARATOR}{stream_id!s}"
+    if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode())) > MAX_KEY_BYTES:
+        raise InvalidStreamIdError(
+            f"Tenant and category of stream {describe_stream(stream_id)} make a key of {size} "
+            f"bytes; DynamoDB takes {MAX_KEY_BYTES}: use shorter ones."
+        )
+    return key
+
+
+def subjects_key(tenant_id: TenantId) -> str:
+    """Return the partition key of the keys of a tenant's data subjects: the tenant's prefix.
+
+    ``acme`` has ``acme#``, the default tenant ``#``. The keys of a tenant's streams begin with the
+    same text. The ``#`` keeps the key from being empty, which DynamoDB refuses, and the escaping
+    keeps two tenants from sharing a key.
+
+    Raises:
+        InvalidStreamIdError: the key is longer than 2,048 bytes, the limit of DynamoDB.
+    """
+    partition = tenant_prefix(tenant_id)
+    if len(partition) * 4 > MAX_KEY_BYTES and (size := len(partition.encode())) > MAX_KEY_BYTES:
+        raise InvalidStreamIdError(
+            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes. "
+            f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
+        )
+    return partition
+
+
+def check_names(stream_id: StreamId, events: Iterable[RawEvent]) -> None:
+    """Raise `CommitTooLargeError` unless a commit carries the names of each event and the stream.
+
+    Args:
+        stream_id: the stream, with its name.
+        events: the events of an append; each may get a commit of its own.
+    """
+    stream_size = len((stream_id.name or "").encode())
+    for event in events:
+        size = stream_size + len(event.name.encode())
+        if size > MAX_NAMES_BYTES:
+            raise CommitTooLargeError(
+                stream_id,
+                size,
+                MAX_NAMES_BYTES,
+                f"the name of the event {event.uuid} and the stream's own take {size:,} bytes; "
+                f"a commit carries {MAX_NAMES_BYTES:,} of names: use shorter ones.",
+            )
