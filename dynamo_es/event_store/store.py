@@ -64,9 +64,10 @@ class EventStore:
             events: in order, bare or wrapped (with metadata of your choice).
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                ``ExplicitVersioning(version, generation)``, both from a loaded event, is also
-                refused if the stream was deleted and created again since. ``ANY_VERSION``:
-                append at the end. ``NO_VERSIONING``: a stream without versions.
+                The result of an earlier append or of `version`, or ``ExplicitVersioning(version,
+                generation)`` with both of a loaded event, is also refused if the stream was deleted
+                and created again since. ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: a
+                stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
 
@@ -345,6 +346,5 @@ class EventStore:
 
 
 def _versioning(expected_version: int | Versioning) -> Versioning:
-    if isinstance(expected_version, int):
-        return ExplicitVersioning(expected_version)
-    return expected_version
+    given = expected_version
+    return ExplicitVersioning(given) if isinstance(given, int) else given
