@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dynamo_es.aggregates.commands import DecidedCommands
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
-from dynamo_es.exceptions import AggregateDefinitionError
+from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
 from dynamo_es.values import ExplicitVersioning
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from dynamo_es.event_store.event import Event
     from dynamo_es.values import RawEvent, StoredVersion, StreamId
+
+_APPLY: Final = "__apply__"
+_RESTORE: Final = "__restore__"
+_SNAPSHOT: Final = "__snapshot__"
 
 
 class Aggregate:
@@ -51,7 +56,8 @@ class Aggregate:
         category: category of the streams of this class.
 
     Raises:
-        AggregateDefinitionError: a class without a category.
+        AggregateDefinitionError: a class without a category, or one of its three methods is
+            asynchronous or a generator.
     """
 
     category: ClassVar[str | None] = None
@@ -69,6 +75,7 @@ class Aggregate:
         super().__init_subclass__(**options)
         if not abstract:
             category_of(cls)
+        _check_hooks(cls)
 
     def __apply__(self, event: Any, /) -> None:
         """Change the state as an event says. Refuse nothing: the event has happened."""
@@ -82,7 +89,7 @@ class Aggregate:
 
     def __restore__(self, state: Any, /) -> None:
         """Take the state of a snapshot; by default, apply it like an event."""
-        self.__apply__(state)
+        self._run(_APPLY, state)
 
     @property
     def __changes__(self) -> list[Event]:
@@ -102,9 +109,22 @@ class Aggregate:
         """
         # The state may take over parts of the event and change them.
         kept = copy_of(event)
-        self.__apply__(event)
+        self._run(_APPLY, event)
         # The event gets its id now: saving again after a failure stores nothing twice.
         self._pending_events().append(WrappedEvent(kept))
+
+    def _take_snapshot(self) -> Snapshot:
+        """Return the state as the aggregate's class makes a snapshot of it."""
+        state: Snapshot = self._run(_SNAPSHOT)
+        return state
+
+    def _run(self, hook: str, *given: Any) -> Any:
+        """Call one of the methods that the class defines; refuse one that has yet to run."""
+        returned = getattr(self, hook)(*given)
+        kind = type(self)
+        # The class's function: the repr of a bound method shows the state.
+        refuse_unfinished(returned, getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        return returned
 
     def _is_new(self) -> bool:
         """Return whether the aggregate has no events, neither loaded nor emitted."""
@@ -159,6 +179,14 @@ def category_of(kind: type[Aggregate]) -> str:
     return category
 
 
+def _check_hooks(kind: type[Aggregate]) -> None:
+    for hook in (_APPLY, _RESTORE, _SNAPSHOT):
+        try:
+            refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        except AsynchronousFunctionError as error:
+            raise AggregateDefinitionError(str(error)) from None
+
+
 def replay(
     aggregate: Aggregate, raws: Sequence[RawEvent], history: Sequence[WrappedEvent[Any]]
 ) -> None:
@@ -174,8 +202,8 @@ def replay(
         aggregate._generation = raws[-1].generation  # noqa: SLF001
     for wrapped in history:
         if isinstance(wrapped.event, Snapshot):
-            aggregate.__restore__(wrapped.event)
+            aggregate._run(_RESTORE, wrapped.event)  # noqa: SLF001
             aggregate._snapshot_version = wrapped.version or 0  # noqa: SLF001
         else:
-            aggregate.__apply__(wrapped.event)
+            aggregate._run(_APPLY, wrapped.event)  # noqa: SLF001
         aggregate._stored_version = wrapped.version or 0  # noqa: SLF001

@@ -78,7 +78,7 @@ class SnapshotPolicy(Generic[TAggregate]):
         if not wanted:
             return
         snapshot = WrappedEvent(
-            aggregate.__snapshot__(),
+            aggregate._take_snapshot(),  # noqa: SLF001
             version,
             generation=aggregate._generation,  # noqa: SLF001
         )

@@ -1,0 +1,115 @@
+"""What the `__apply__`, `__restore__` and `__snapshot__` of an aggregate may not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynamo_es import Aggregate, MemoryBackend, Repository, StreamId
+from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
+from tests.aggregates.account import Account
+from tests.event_store.accounts import Balance, Deposited
+
+HOOKS = ["__apply__", "__restore__", "__snapshot__"]
+ANN = StreamId(name="ann", category="account")
+
+
+@pytest.fixture
+def store():
+    return MemoryBackend().event_store
+
+
+async def a_coroutine(*_):
+    raise AssertionError("it never runs")
+
+
+def a_generator(*_):
+    raise AssertionError("it never runs")
+    yield
+
+
+async def an_asynchronous_generator(*_):
+    raise AssertionError("it never runs")
+    yield
+
+
+WAITING = [a_coroutine, a_generator, an_asynchronous_generator]
+
+
+# Those that would never run
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("function", WAITING)
+@pytest.mark.parametrize("wrap", [lambda one: one, staticmethod], ids=["plain", "static"])
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_hook_that_would_never_run_is_refused_when_the_class_is_defined(
+    hook, function, wrap, abstract
+):
+    with pytest.raises(AggregateDefinitionError, match=rf"Late\.{hook} is a"):
+        type("Late", (Account,), {hook: wrap(function)}, abstract=abstract)
+
+
+def test_a_hook_of_a_class_without_a_base_is_refused_too():
+    class Late:
+        async def __apply__(self, event):
+            raise AssertionError("it never runs")
+
+    with pytest.raises(AggregateDefinitionError, match="__apply__ is asynchronous"):
+        type("Both", (Late, Account), {})
+
+
+@pytest.mark.parametrize("function", WAITING)
+def test_an_apply_that_returns_what_has_yet_to_run_is_refused_at_the_first_event(store, function):
+    class Late(Account):
+        def __apply__(self, event):
+            return function(event)
+
+        def __repr__(self):
+            return "its state"
+
+    account = Late()
+    with pytest.raises(AsynchronousFunctionError, match=r"Late\.__apply__ is a") as refused:
+        account.deposit(5)
+    assert account.__changes__ == []
+    assert "its state" not in str(refused.value)
+
+    Repository(store, Account).transact("ann", lambda one: one.deposit(5))
+    with pytest.raises(AsynchronousFunctionError, match=r"Late\.__apply__ is a"):
+        Repository(store, Late).load("ann")
+
+
+@pytest.mark.parametrize("hook", ["__restore__", "__apply__"])
+def test_a_restore_that_returns_what_has_yet_to_run_is_refused(store, hook):
+    late: dict[str, object] = {hook: lambda self, _: a_coroutine()}
+    if hook == "__apply__":  # The default __restore__ calls it.
+        late["__restore__"] = Aggregate.__restore__
+    Repository(store, Account, every=1).transact("ann", lambda one: one.deposit(5))
+
+    with pytest.raises(AsynchronousFunctionError, match=rf"Late\.{hook} is asynchronous"):
+        Repository(store, type("Late", (Account,), late)).load("ann")
+
+
+def test_a_snapshot_that_has_yet_to_run_is_logged_and_the_events_are_stored(store, caplog):
+    late = type("Late", (Account,), {"__snapshot__": lambda self: a_coroutine()})
+
+    Repository(store, late, every=1).transact("ann", lambda one: one.deposit(5))
+
+    assert "Late.__snapshot__ is asynchronous" in caplog.text
+    assert [one.event for one in store.load_stream(ANN)] == [Deposited(amount=5)]
+
+
+def test_a_hook_that_returns_a_value_is_fine(store):
+    class Chatty(Account):
+        def __apply__(self, event):
+            super().__apply__(event)
+            return self
+
+        def __restore__(self, state):
+            super().__restore__(state)
+            return self
+
+    for _ in range(2):
+        Repository(store, Chatty, every=1).transact("ann", lambda one: one.deposit(5))
+
+    assert Repository(store, Chatty).load("ann").balance == 10
+    assert isinstance(store.load_stream(ANN)[0].event, Balance)
