@@ -102,14 +102,14 @@ class Aggregate:
         return self._stored_version
 
     def _emit(self, event: Event) -> None:
-        """Apply an event, and keep a copy to be stored by the next save.
+        """Apply a copy of an event, and keep another one to be stored by the next save.
 
         Raises:
             EventDefinitionError: the event cannot be copied.
         """
-        # The state may take over parts of the event and change them.
+        # The state may take over parts of its copy and change them.
         kept = copy_of(event)
-        self._run(_APPLY, event)
+        self._run(_APPLY, copy_of(event))
         # The event gets its id now: saving again after a failure stores nothing twice.
         self._pending_events().append(WrappedEvent(kept))
 

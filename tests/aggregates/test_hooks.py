@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es import Aggregate, MemoryBackend, Repository, StreamId
+from dynamo_es import Aggregate, Event, MemoryBackend, Repository, StreamId
 from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
 from tests.aggregates.account import Account
 from tests.event_store.accounts import Balance, Deposited
@@ -113,3 +113,59 @@ def test_a_hook_that_returns_a_value_is_fine(store):
 
     assert Repository(store, Chatty).load("ann").balance == 10
     assert isinstance(store.load_stream(ANN)[0].event, Balance)
+
+
+# What they are given
+
+
+class Listed(Event):
+    __event_name__ = "hooks.listed"
+
+    lines: list[str]
+
+
+class Hoarder(Aggregate):
+    """Keeps a part of its event, and changes it."""
+
+    category = "hoarder"
+
+    def __init__(self):
+        self.lines = []
+
+    def emit(self, event):
+        self._emit(event)
+
+    def __apply__(self, event):
+        self.lines = event.lines
+        self.lines.append("of the state")
+
+
+def test_the_event_of_the_caller_stays_as_it_is(store):
+    event = Listed(lines=["first"])
+    hoarder = Hoarder()
+
+    hoarder.emit(event)
+    hoarder.emit(event)
+
+    assert event == Listed(lines=["first"])
+    assert hoarder.__changes__ == [event, event]
+    event.lines.append("of the caller")
+    assert hoarder.lines == ["first", "of the state"]
+
+
+def test_an_event_made_before_the_decision_is_the_same_at_every_attempt(store):
+    event = Listed(lines=["first"])
+    repository = Repository(store, Hoarder, sleep=lambda _: None)
+    attempts = []
+
+    def decide(hoarder):
+        attempts.append(list(event.lines))
+        if len(attempts) < 3:
+            Repository(store, Hoarder).transact("h", lambda one: one.emit(Listed(lines=[])))
+        hoarder.emit(event)
+
+    repository.transact("h", decide)
+
+    assert attempts == [["first"]] * 3
+    (*_, last) = store.load_stream(StreamId(name="h", category="hoarder"))
+    assert last.event == Listed(lines=["first"])
