@@ -70,6 +70,8 @@ class Aggregate:
     _stream_id: StreamId | None = None
     _generation: int | None = None
     _outdated: bool = False
+    _running: str | None = None
+    """The method of the class that runs now; none of the three may emit."""
 
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -106,7 +108,13 @@ class Aggregate:
 
         Raises:
             EventDefinitionError: the event cannot be copied.
+            AggregateDefinitionError: ``__apply__``, ``__restore__`` or ``__snapshot__`` emits.
         """
+        if self._running is not None:
+            raise AggregateDefinitionError(
+                f"{type(self).__qualname__}.{self._running} must not emit events: each load or "
+                "snapshot would emit them again. Emit them in the method that decides."
+            )
         # The state may take over parts of its copy and change them.
         kept = copy_of(event)
         self._run(_APPLY, copy_of(event))
@@ -120,7 +128,11 @@ class Aggregate:
 
     def _run(self, hook: str, *given: Any) -> Any:
         """Call one of the methods that the class defines; refuse one that has yet to run."""
-        returned = getattr(self, hook)(*given)
+        before, self._running = self._running, hook
+        try:
+            returned = getattr(self, hook)(*given)
+        finally:
+            self._running = before
         kind = type(self)
         # The class's function: the repr of a bound method shows the state.
         refuse_unfinished(returned, getattr(kind, hook), f"{kind.__qualname__}.{hook}")

@@ -169,3 +169,78 @@ def test_an_event_made_before_the_decision_is_the_same_at_every_attempt(store):
     assert attempts == [["first"]] * 3
     (*_, last) = store.load_stream(StreamId(name="h", category="hoarder"))
     assert last.event == Listed(lines=["first"])
+
+
+# Emitting
+
+
+class Eager(Account):
+    """Emits where it may not; ``eager`` says in which method."""
+
+    eager = ""
+
+    def __apply__(self, event):
+        super().__apply__(event)
+        if self.eager == "__apply__" and event == Deposited(amount=5):
+            self.deposit(1)
+
+    def __restore__(self, state):
+        super().__restore__(state)
+        if self.eager == "__restore__":
+            self.deposit(1)
+
+    def __snapshot__(self):
+        if self.eager == "__snapshot__":
+            self.deposit(1)
+        return super().__snapshot__()
+
+
+def eager_in(hook):
+    return type("Eager", (Eager,), {"eager": hook})
+
+
+def test_an_apply_that_emits_is_refused_and_nothing_is_emitted(store):
+    account = eager_in("__apply__")()
+    account.deposit(2)
+
+    with pytest.raises(AggregateDefinitionError, match=r"Eager\.__apply__ must not emit events"):
+        account.deposit(5)
+    assert account.__changes__ == [Deposited(amount=2)]
+
+    account.deposit(3)  # Emitting is open again.
+    assert account.__changes__ == [Deposited(amount=2), Deposited(amount=3)]
+
+
+@pytest.mark.parametrize(("hook", "every"), [("__apply__", None), ("__restore__", 1)])
+def test_a_load_emits_nothing(store, hook, every):
+    Repository(store, Account, every=every).transact("ann", lambda one: one.deposit(5))
+
+    with pytest.raises(AggregateDefinitionError, match=rf"Eager\.{hook} must not emit events"):
+        Repository(store, eager_in(hook)).load("ann")
+
+
+def test_a_restore_by_apply_that_emits_is_refused_too(store):
+    class Restored(Account):
+        def __restore__(self, state):
+            Aggregate.__restore__(self, state)
+
+        def __apply__(self, event):
+            if isinstance(event, Balance):
+                self.deposit(1)
+
+    Repository(store, Account, every=1).transact("ann", lambda one: one.deposit(5))
+
+    with pytest.raises(AggregateDefinitionError, match=r"Restored\.__apply__ must not emit"):
+        Repository(store, Restored).load("ann")
+
+
+def test_a_snapshot_that_emits_is_not_saved(store, caplog):
+    repository = Repository(store, eager_in("__snapshot__"), every=1)
+    account = repository.load("ann")
+    account.deposit(5)
+
+    repository.save("ann", account)
+
+    assert "Eager.__snapshot__ must not emit events" in caplog.text
+    assert account.__changes__ == []
+    assert [one.event for one in store.load_stream(ANN)] == [Deposited(amount=5)]
