@@ -200,16 +200,20 @@ def _check_hooks(kind: type[Aggregate]) -> None:
 
 
 def replay(
-    aggregate: Aggregate, raws: Sequence[RawEvent], history: Sequence[WrappedEvent[Any]]
+    aggregate: Aggregate,
+    commands: DecidedCommands,
+    raws: Sequence[RawEvent],
+    history: Sequence[WrappedEvent[Any]],
 ) -> None:
     """Bring a new aggregate to the state that the events of its stream lead to.
 
     Args:
         aggregate: a new one, before its first event.
+        commands: the commands in the stored events.
         raws: the stored events, or the newest snapshot and the events after it.
         history: the same events as objects; the aggregate may keep and change them.
     """
-    aggregate._commands = DecidedCommands(raws)  # noqa: SLF001 - of its own package
+    aggregate._commands = commands  # noqa: SLF001 - of its own package
     if raws:
         aggregate._generation = raws[-1].generation  # noqa: SLF001
     for wrapped in history:

@@ -44,6 +44,22 @@ def _listed(writes: Iterable[EnlistedWrite]) -> Sequence[EnlistedWrite]:
         ) from None
 
 
+def was_decided(stream: AggregateStream, aggregate: Aggregate, command: Command) -> bool:
+    """Return whether the stream had a command's events when the aggregate was loaded or saved.
+
+    Raises:
+        ConcurrentStreamWriteError: the stream was deleted in the meantime.
+    """
+    known = aggregate._known_commands()  # noqa: SLF001 - of its own package
+    if known.find(command) is not None:
+        return True
+    if known.complete or aggregate._stream_id != stream.id:  # noqa: SLF001
+        return False
+    version, generation = aggregate._stored_version, aggregate._generation  # noqa: SLF001
+    aggregate._commands = stream.commands_up_to(version, generation)  # noqa: SLF001
+    return aggregate._commands.find(command) is not None  # noqa: SLF001
+
+
 def append(
     stream: AggregateStream,
     aggregate: Aggregate,
@@ -95,6 +111,7 @@ def take_as_decided(
     same = aggregate.__changes__ == stream.events_of(raws, decided)
     aggregate._pending_events().clear()  # noqa: SLF001 - of its own package
     aggregate._outdated = not same  # noqa: SLF001
+    aggregate._known_commands().take(decided)  # noqa: SLF001
     aggregate._stored_version = decided.last  # noqa: SLF001
     aggregate._generation = raws[-1].generation  # noqa: SLF001
 

@@ -92,6 +92,13 @@ class ExplicitVersioning(Versioning):
             object.__setattr__(self, "generation", stored.generation)
 
 
+def versioning_of(expected_version: int | Versioning) -> Versioning:
+    """Return the way to append that an expected version stands for."""
+    if isinstance(expected_version, int):
+        return ExplicitVersioning(expected_version)
+    return expected_version
+
+
 class _AnyVersion(Versioning):
     __slots__ = ()
 

@@ -153,12 +153,12 @@ def test_a_snapshot_of_a_snapshot_keeps_them_too(store, ann):
     assert repository.load(ann).balance == 51
 
 
-def test_without_commands_a_snapshot_keeps_nothing_of_them(store, ann):
+def test_without_commands_a_snapshot_says_that_there_were_none(store, ann):
     repository = Repository(store, Account, every=1)
     repository.transact(ann, deposit(1))
 
     (raw,) = store.load_raw(StreamId(name=ann, category="account"))
-    assert raw.context == {}
+    assert raw.context == {"$commands": []}
 
 
 def test_one_that_emitted_nothing_is_decided_again(repository, ann):
@@ -402,7 +402,7 @@ def test_events_of_other_origin_are_no_commands():
     stream = StreamId(category="account")
     found = DecidedCommands([an_event(stream, version=1), an_event(stream, version=2)])
 
-    assert found.note() == {}
+    assert found.note() == {"$commands": []}
 
 
 @pytest.mark.parametrize("noted", [None, 7, [7], [["x", 1, 1]], [[1, 1, 1]], [["00", "a"]]])
