@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_seconds
-from dynamo_es.aggregates.saving import append, kept, take_as_decided, was_decided, writes_of
+from dynamo_es.aggregates.saving import (
+    append,
+    has_emitted,
+    kept,
+    take_as_decided,
+    was_decided,
+    writes_of,
+)
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
@@ -265,7 +272,7 @@ class Repository(Generic[TAggregate]):
         if result is None:
             return result
         stored = stream.events_of(raws, decided)
-        if aggregate.__changes__ != stored:
+        if not has_emitted(aggregate, stored):
             raise CommandDecidedError(stream.id, command.id, decided.last, tuple(stored))
         return result
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts import EnlistedWrite
+from dynamo_es.event_store.comparison import find_difference
 from dynamo_es.exceptions import InputError, InvalidEnlistedWriteError
 
 if TYPE_CHECKING:
     from dynamo_es.aggregates.commands import Command, Decided
     from dynamo_es.aggregates.streams import AggregateStream
+    from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
     from dynamo_es.values import RawEvent
 
@@ -101,6 +103,15 @@ def append(
     return True
 
 
+def has_emitted(aggregate: Aggregate, events: Sequence[Event]) -> bool:
+    """Return whether an aggregate's changes are these events; two nan are the same."""
+    emitted = [wrapped.event for wrapped in aggregate._pending_events()]  # noqa: SLF001
+    if len(emitted) != len(events):
+        return False
+    pairs = zip(emitted, events, strict=True)
+    return all(find_difference(own, stored) is None for own, stored in pairs)
+
+
 def take_as_decided(
     aggregate: Aggregate, stream: AggregateStream, raws: list[RawEvent], decided: Decided
 ) -> None:
@@ -108,7 +119,7 @@ def take_as_decided(
 
     If they differ, the aggregate no longer matches its stream, and is refused at the next save.
     """
-    same = aggregate.__changes__ == stream.events_of(raws, decided)
+    same = has_emitted(aggregate, stream.events_of(raws, decided))
     aggregate._pending_events().clear()  # noqa: SLF001 - of its own package
     aggregate._outdated = not same  # noqa: SLF001
     aggregate._known_commands().take(decided)  # noqa: SLF001

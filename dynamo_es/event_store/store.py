@@ -65,8 +65,8 @@ class EventStore:
             events: in order, bare or wrapped (with metadata of your choice).
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                The result of an append or of `version`, or ``ExplicitVersioning(version, generation)``
-                of a loaded event, is also refused if the stream was deleted and created again since.
+                The result of an append or of `version`, or ``ExplicitVersioning`` with a
+                generation, is also refused if the stream was deleted and created again since.
                 ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
