@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_seconds
+from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import (
     append,
     has_emitted,
@@ -77,7 +77,7 @@ class Repository(Generic[TAggregate]):
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        check_seconds(retry_seconds)
+        check_waiting(retry_seconds, sleep, monotonic)
         self._store = event_store
         self._factory = factory
         self._snapshots = SnapshotPolicy(every, snapshot_when)
