@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dynamo_es.aggregates.commands import DecidedCommands
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.event_store.event import Snapshot
+from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
 from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
 from dynamo_es.values import ExplicitVersioning
@@ -14,7 +15,6 @@ from dynamo_es.values import ExplicitVersioning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.event_store.event import Event
     from dynamo_es.values import RawEvent, StoredVersion, StreamId
 
 _APPLY: Final = "__apply__"
@@ -109,7 +109,9 @@ class Aggregate:
         Raises:
             EventDefinitionError: the event cannot be copied.
             AggregateDefinitionError: ``__apply__``, ``__restore__`` or ``__snapshot__`` emits.
+            InputError: not an event; the context of events is an argument of the save.
         """
+        check_kind("An emitted event", event, Event)
         if self._running is not None:
             raise AggregateDefinitionError(
                 f"{type(self).__qualname__}.{self._running} must not emit events: each load or "

@@ -22,6 +22,7 @@ from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.contracts.checks import check_callable, check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommandDecidedError,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from dynamo_es.aggregates.saving import TransactWith
     from dynamo_es.aggregates.streams import AggregateId
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Context
     from dynamo_es.values import RawEvent
 
@@ -77,6 +77,7 @@ class Repository(Generic[TAggregate]):
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_kind("event_store", event_store, EventStore)
         check_waiting(retry_seconds, sleep, monotonic)
         self._store = event_store
         self._factory = factory
@@ -89,6 +90,7 @@ class Repository(Generic[TAggregate]):
         if snapshot_when is not None:
             refuse_asynchronous(snapshot_when, "snapshot_when")
         if factory is not None:
+            check_callable("factory", factory)
             refuse_asynchronous(factory, "A factory")
 
     @contextmanager

@@ -8,7 +8,7 @@ from math import nan
 
 import pytest
 
-from dynamo_es import MemoryBackend, Repository, StreamId
+from dynamo_es import MemoryBackend, Repository, StreamId, WrappedEvent
 from dynamo_es.aggregates.retries import Retries
 from dynamo_es.exceptions import AsynchronousFunctionError, InputError
 from tests.aggregates.account import Account
@@ -80,3 +80,26 @@ def test_a_decision_on_a_snapshot_that_has_yet_to_run_takes_none_and_is_logged(
     assert "snapshot_when is a" in caplog.text
     stream = StreamId(name="ann", category="account")
     assert [one.event for one in store.load_stream(stream)] == [Deposited(amount=5)]
+
+
+@pytest.mark.parametrize("given", [None, 5, "text", MemoryBackend, MemoryBackend()])
+def test_a_repository_takes_an_event_store(given):
+    with pytest.raises(InputError, match="event_store must be an EventStore, not"):
+        Repository(given, Account)
+
+
+@pytest.mark.parametrize("factory", [5, "text", [], Account()])
+def test_a_factory_is_callable(store, factory):
+    with pytest.raises(InputError, match="factory must be callable"):
+        Repository(store, factory)
+
+
+@pytest.mark.parametrize("event", [None, 5, {}, Deposited, WrappedEvent(Deposited(amount=5))])
+def test_what_is_emitted_is_an_event(event):
+    account = Account()
+
+    with pytest.raises(InputError, match="An emitted event must be an Event, not"):
+        account._emit(event)
+
+    assert account.__changes__ == []
+    assert account.applied == []
