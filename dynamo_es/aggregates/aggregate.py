@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.event_store.event import Snapshot
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
-from dynamo_es.exceptions import AggregateDefinitionError
+from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
 from dynamo_es.values import ExplicitVersioning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.event_store.event import Event
     from dynamo_es.values import RawEvent, StoredVersion, StreamId
+
+_APPLY: Final = "__apply__"
+_RESTORE: Final = "__restore__"
+_SNAPSHOT: Final = "__snapshot__"
 
 
 class Aggregate:
@@ -51,7 +56,8 @@ class Aggregate:
         category: category of the streams of this class.
 
     Raises:
-        AggregateDefinitionError: a class without a category.
+        AggregateDefinitionError: a class without a category, or one of its three methods is
+            asynchronous or a generator.
     """
 
     category: ClassVar[str | None] = None
@@ -64,11 +70,14 @@ class Aggregate:
     _stream_id: StreamId | None = None
     _generation: int | None = None
     _outdated: bool = False
+    _running: str | None = None
+    """The method of the class that runs now; none of the three may emit."""
 
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
         if not abstract:
             category_of(cls)
+        _check_hooks(cls)
 
     def __apply__(self, event: Any, /) -> None:
         """Change the state as an event says. Refuse nothing: the event has happened."""
@@ -82,7 +91,7 @@ class Aggregate:
 
     def __restore__(self, state: Any, /) -> None:
         """Take the state of a snapshot; by default, apply it like an event."""
-        self.__apply__(state)
+        self._run(_APPLY, state)
 
     @property
     def __changes__(self) -> list[Event]:
@@ -95,16 +104,41 @@ class Aggregate:
         return self._stored_version
 
     def _emit(self, event: Event) -> None:
-        """Apply an event, and keep a copy to be stored by the next save.
+        """Apply a copy of an event, and keep another one to be stored by the next save.
 
         Raises:
             EventDefinitionError: the event cannot be copied.
+            AggregateDefinitionError: ``__apply__``, ``__restore__`` or ``__snapshot__`` emits.
+            InputError: not an event; the context of events is an argument of the save.
         """
-        # The state may take over parts of the event and change them.
+        check_kind("An emitted event", event, Event)
+        if self._running is not None:
+            raise AggregateDefinitionError(
+                f"{type(self).__qualname__}.{self._running} must not emit events: each load or "
+                "snapshot would emit them again. Emit them in the method that decides."
+            )
+        # The state may take over parts of its copy and change them.
         kept = copy_of(event)
-        self.__apply__(event)
+        self._run(_APPLY, copy_of(event))
         # The event gets its id now: saving again after a failure stores nothing twice.
         self._pending_events().append(WrappedEvent(kept))
+
+    def _take_snapshot(self) -> Snapshot:
+        """Return the state as the aggregate's class makes a snapshot of it."""
+        state: Snapshot = self._run(_SNAPSHOT)
+        return state
+
+    def _run(self, hook: str, *given: Any) -> Any:
+        """Call one of the methods that the class defines; refuse one that has yet to run."""
+        before, self._running = self._running, hook
+        try:
+            returned = getattr(self, hook)(*given)
+        finally:
+            self._running = before
+        kind = type(self)
+        # The class's function: the repr of a bound method shows the state.
+        refuse_unfinished(returned, getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        return returned
 
     def _is_new(self) -> bool:
         """Return whether the aggregate has no events, neither loaded nor emitted."""
@@ -159,23 +193,35 @@ def category_of(kind: type[Aggregate]) -> str:
     return category
 
 
+def _check_hooks(kind: type[Aggregate]) -> None:
+    for hook in (_APPLY, _RESTORE, _SNAPSHOT):
+        try:
+            refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        except AsynchronousFunctionError as error:
+            raise AggregateDefinitionError(str(error)) from None
+
+
 def replay(
-    aggregate: Aggregate, raws: Sequence[RawEvent], history: Sequence[WrappedEvent[Any]]
+    aggregate: Aggregate,
+    commands: DecidedCommands,
+    raws: Sequence[RawEvent],
+    history: Sequence[WrappedEvent[Any]],
 ) -> None:
     """Bring a new aggregate to the state that the events of its stream lead to.
 
     Args:
         aggregate: a new one, before its first event.
+        commands: the commands in the stored events.
         raws: the stored events, or the newest snapshot and the events after it.
         history: the same events as objects; the aggregate may keep and change them.
     """
-    aggregate._commands = DecidedCommands(raws)  # noqa: SLF001 - of its own package
+    aggregate._commands = commands  # noqa: SLF001 - of its own package
     if raws:
         aggregate._generation = raws[-1].generation  # noqa: SLF001
     for wrapped in history:
         if isinstance(wrapped.event, Snapshot):
-            aggregate.__restore__(wrapped.event)
+            aggregate._run(_RESTORE, wrapped.event)  # noqa: SLF001
             aggregate._snapshot_version = wrapped.version or 0  # noqa: SLF001
         else:
-            aggregate.__apply__(wrapped.event)
+            aggregate._run(_APPLY, wrapped.event)  # noqa: SLF001
         aggregate._stored_version = wrapped.version or 0  # noqa: SLF001

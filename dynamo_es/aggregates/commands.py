@@ -1,14 +1,15 @@
 """Decided commands: how the repository recognizes a command that is delivered twice.
 
 The ids of a command's events derive from the command's id. So a stream that holds an event with the
-first of these ids has seen the command. A snapshot replaces the events before it, so it keeps the
-ids of the latest commands.
+first of these ids has seen the command. A snapshot replaces the events before it, so a repository's
+snapshot keeps the ids of the latest commands. A snapshot from elsewhere hides them.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
@@ -87,14 +88,23 @@ class Command:
 
 
 class DecidedCommands:
-    """The commands in loaded events and their snapshot, in the order of the stream."""
+    """The commands in loaded events and their snapshot, in the order of the stream.
 
-    __slots__ = ("_found", "_last")
+    Args:
+        raws: the stored events, or the newest snapshot and the events after it.
+        complete: False if the first one is a snapshot that does not tell its commands.
 
-    def __init__(self, raws: Iterable[RawEvent] = ()) -> None:
+    Attributes:
+        complete: whether all commands are known that a snapshot must tell.
+    """
+
+    __slots__ = ("_found", "_last", "complete")
+
+    def __init__(self, raws: Iterable[RawEvent] = (), *, complete: bool = True) -> None:
+        self.complete = complete
         self._found: dict[UUID, Decided] = {}
         self._last: Decided | None = None
-        for raw in raws:
+        for raw in raws if complete else islice(raws, 1, None):
             if NOTE in raw.context:
                 self._take(raw)
             elif raw.uuid.int & _VERSION_BITS == _DERIVED and raw.version is not None:
@@ -113,15 +123,19 @@ class DecidedCommands:
             self._last = Decided(uuid, version, 1)
         self._found[self._last.first] = self._last
 
+    def take(self, decided: Decided) -> None:
+        """Note a command that was found in the stored events, and is the last one of the state."""
+        self._found[decided.first] = self._last = decided
+
     def find(self, command: Command) -> Decided | None:
         """Return where a command is in the stream; None if it was not found."""
         return self._found.get(command.first)
 
     def note(self) -> dict[str, Any]:
-        """Return the entry for a snapshot's stored context."""
-        latest = list(self._found.values())[-KEPT_COMMANDS:]
-        if not latest:
+        """Return the entry for a snapshot's stored context; none if commands are not known."""
+        if not self.complete:
             return {}
+        latest = list(self._found.values())[-KEPT_COMMANDS:]
         return {NOTE: [[one.first.hex, one.version, one.length] for one in latest]}
 
     def _take(self, snapshot: RawEvent) -> None:

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_seconds
-from dynamo_es.aggregates.saving import append, kept, take_as_decided, writes_of
+from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_waiting
+from dynamo_es.aggregates.saving import (
+    append,
+    has_emitted,
+    kept,
+    take_as_decided,
+    was_decided,
+    writes_of,
+)
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.contracts.checks import check_callable, check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommandDecidedError,
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
     from dynamo_es.aggregates.saving import TransactWith
     from dynamo_es.aggregates.streams import AggregateId
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Context
     from dynamo_es.values import RawEvent
 
@@ -70,7 +77,8 @@ class Repository(Generic[TAggregate]):
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        check_seconds(retry_seconds)
+        check_kind("event_store", event_store, EventStore)
+        check_waiting(retry_seconds, sleep, monotonic)
         self._store = event_store
         self._factory = factory
         self._snapshots = SnapshotPolicy(every, snapshot_when)
@@ -82,6 +90,7 @@ class Repository(Generic[TAggregate]):
         if snapshot_when is not None:
             refuse_asynchronous(snapshot_when, "snapshot_when")
         if factory is not None:
+            check_callable("factory", factory)
             refuse_asynchronous(factory, "A factory")
 
     @contextmanager
@@ -115,8 +124,8 @@ class Repository(Generic[TAggregate]):
         loaded = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
         stream = self._stream(id, loaded)
         command = stream.command(command_id)
-        raws = stream.load()
-        decided = None if command is None else DecidedCommands(raws).find(command)
+        raws = stream.load(command)
+        decided = None if command is None else stream.commands_in(raws).find(command)
         if decided is None:
             self._replay(stream, loaded, raws)
             yield loaded
@@ -217,7 +226,8 @@ class Repository(Generic[TAggregate]):
 
         Cost: a load and an append. After the first conflict, an append alone if the refusal shows
         the winning events, else both again. A repeated command costs a load, and one load more if
-        a snapshot was taken after it.
+        a snapshot was taken after it. After a snapshot that you saved yourself with
+        `EventStore.save_snapshot`, a command costs a load of the whole stream more.
         """
         check_attempts(attempts)
         check_callable("decide", decide)
@@ -229,8 +239,8 @@ class Repository(Generic[TAggregate]):
             aggregate = self._new(factory or self._factory)
             stream = self._stream(id, aggregate)
             command = stream.command(command_id)
-            raws = stream.load() if raws is None else raws
-            decided = None if command is None else DecidedCommands(raws).find(command)
+            raws = stream.load(command) if raws is None else raws
+            decided = None if command is None else stream.commands_in(raws).find(command)
             if command is not None and decided is not None:
                 return self._repeat(stream, aggregate, decide, raws, command, decided)
             self._replay(stream, aggregate, raws)
@@ -241,7 +251,7 @@ class Repository(Generic[TAggregate]):
                 stored = self._append_surely(stream, aggregate, context, writes, command, retries)
             except ConcurrentStreamWriteError as refused:
                 waited = retries.wait_or_raise(refused)
-                raws = stream.follow(raws, () if waited else refused.winning)
+                raws = stream.follow(raws, () if waited else refused.winning, command)
                 continue
             if stored:
                 self._snapshots.apply(self._store, stream.id, aggregate)
@@ -264,7 +274,7 @@ class Repository(Generic[TAggregate]):
         if result is None:
             return result
         stored = stream.events_of(raws, decided)
-        if aggregate.__changes__ != stored:
+        if not has_emitted(aggregate, stored):
             raise CommandDecidedError(stream.id, command.id, decided.last, tuple(stored))
         return result
 
@@ -277,7 +287,7 @@ class Repository(Generic[TAggregate]):
         command: Command | None,
     ) -> None:
         writes = writes_of(transact_with, aggregate)
-        if command is not None and aggregate._known_commands().find(command):  # noqa: SLF001
+        if command is not None and was_decided(stream, aggregate, command):
             # The state had the command's events already, and now has them twice.
             aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001
             aggregate._pending_events().clear()  # noqa: SLF001
@@ -309,7 +319,7 @@ class Repository(Generic[TAggregate]):
 
     def _replay(self, stream: AggregateStream, aggregate: TAggregate, raws: list[RawEvent]) -> None:
         aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
-        replay(aggregate, raws, self._store.read(raws))
+        replay(aggregate, stream.commands_in(raws), raws, self._store.read(raws))
 
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
         if factory is None:

@@ -6,6 +6,8 @@ import math
 import random
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.checks import check_callable
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS: Final = 10.0
 """The repository's default time budget for retries."""
 
+_SLEEP: Final = "sleep"
+_MONOTONIC: Final = "monotonic"
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LARGEST_EXPONENT: Final = 10
@@ -36,11 +40,11 @@ class Retries:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self._until = monotonic() + seconds
         self._attempts = attempts
         self._monotonic = monotonic
         self._sleep = sleep
         self._failed = 0
+        self._until = self._now() + seconds
 
     def wait_or_raise(self, error: Exception) -> bool:
         """Wait before the next attempt, or raise the error if this was the last one.
@@ -51,7 +55,7 @@ class Retries:
         self._failed += 1
         if self._failed == self._attempts:
             raise error
-        left = self._until - self._monotonic()
+        left = self._until - self._now()
         if left <= 0:
             raise error
         if self._failed == 1:
@@ -59,12 +63,29 @@ class Retries:
         growth = 2 ** min(self._failed, _LARGEST_EXPONENT)
         # Random: two writers that collided do not collide again.
         pause = random.uniform(0, min(_FIRST_PAUSE * growth, _LONGEST_PAUSE))  # noqa: S311
-        self._sleep(min(pause, left))
+        refuse_unfinished(self._sleep(min(pause, left)), self._sleep, _SLEEP)
         return True
 
+    def _now(self) -> float:
+        now = self._monotonic()
+        refuse_unfinished(now, self._monotonic, _MONOTONIC)
+        if type(now) not in {int, float} or not math.isfinite(now):
+            raise InputError(
+                f"monotonic must return a finite number of seconds, not {type(now).__name__}: give "
+                "a function like time.monotonic."
+            )
+        return now
 
-def check_seconds(seconds: float) -> None:
-    """Raise `InputError` unless the value is a finite number of 0 or more."""
+
+def check_waiting(seconds: float, sleep: object, monotonic: object) -> None:
+    """Raise `InputError` unless these settings are a time and two plain functions."""
+    _check_seconds(seconds)
+    for name, function in ((_SLEEP, sleep), (_MONOTONIC, monotonic)):
+        check_callable(name, function)
+        refuse_asynchronous(function, name)
+
+
+def _check_seconds(seconds: float) -> None:
     right = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not right or not math.isfinite(seconds) or seconds < 0:
         raise InputError(f"retry_seconds must be a number of 0 or more, not {seconds!r}.")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts import EnlistedWrite
+from dynamo_es.event_store.comparison import find_difference
 from dynamo_es.exceptions import InputError, InvalidEnlistedWriteError
 
 if TYPE_CHECKING:
     from dynamo_es.aggregates.commands import Command, Decided
     from dynamo_es.aggregates.streams import AggregateStream
+    from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
     from dynamo_es.values import RawEvent
 
@@ -42,6 +44,22 @@ def _listed(writes: Iterable[EnlistedWrite]) -> Sequence[EnlistedWrite]:
             "transact_with must be a list of writes, or a plain function that returns one, "
             f"not {type(writes).__name__}."
         ) from None
+
+
+def was_decided(stream: AggregateStream, aggregate: Aggregate, command: Command) -> bool:
+    """Return whether the stream had a command's events when the aggregate was loaded or saved.
+
+    Raises:
+        ConcurrentStreamWriteError: the stream was deleted in the meantime.
+    """
+    known = aggregate._known_commands()  # noqa: SLF001 - of its own package
+    if known.find(command) is not None:
+        return True
+    if known.complete or aggregate._stream_id != stream.id:  # noqa: SLF001
+        return False
+    version, generation = aggregate._stored_version, aggregate._generation  # noqa: SLF001
+    aggregate._commands = stream.commands_up_to(version, generation)  # noqa: SLF001
+    return aggregate._commands.find(command) is not None  # noqa: SLF001
 
 
 def append(
@@ -85,6 +103,15 @@ def append(
     return True
 
 
+def has_emitted(aggregate: Aggregate, events: Sequence[Event]) -> bool:
+    """Return whether an aggregate's changes are these events; two nan are the same."""
+    emitted = [wrapped.event for wrapped in aggregate._pending_events()]  # noqa: SLF001
+    if len(emitted) != len(events):
+        return False
+    pairs = zip(emitted, events, strict=True)
+    return all(find_difference(own, stored) is None for own, stored in pairs)
+
+
 def take_as_decided(
     aggregate: Aggregate, stream: AggregateStream, raws: list[RawEvent], decided: Decided
 ) -> None:
@@ -92,9 +119,10 @@ def take_as_decided(
 
     If they differ, the aggregate no longer matches its stream, and is refused at the next save.
     """
-    same = aggregate.__changes__ == stream.events_of(raws, decided)
+    same = has_emitted(aggregate, stream.events_of(raws, decided))
     aggregate._pending_events().clear()  # noqa: SLF001 - of its own package
     aggregate._outdated = not same  # noqa: SLF001
+    aggregate._known_commands().take(decided)  # noqa: SLF001
     aggregate._stored_version = decided.last  # noqa: SLF001
     aggregate._generation = raws[-1].generation  # noqa: SLF001
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import AggregateDefinitionError, InputError
 
@@ -68,17 +69,25 @@ class SnapshotPolicy(Generic[TAggregate]):
                 describe_error(error),
             )
 
+    @staticmethod
+    def _says_so(
+        when: Callable[[TAggregate, int], bool], aggregate: TAggregate, since: int
+    ) -> bool:
+        said = when(aggregate, since)
+        refuse_unfinished(said, when, "snapshot_when")
+        return bool(said)
+
     def _apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
         version = aggregate.stored_version
         since = version - aggregate._snapshot_version  # noqa: SLF001 - of its own package
         if self._every is not None:
             wanted = since >= self._every
         else:
-            wanted = self._when is not None and bool(self._when(aggregate, since))
+            wanted = self._when is not None and self._says_so(self._when, aggregate, since)
         if not wanted:
             return
         snapshot = WrappedEvent(
-            aggregate.__snapshot__(),
+            aggregate._take_snapshot(),  # noqa: SLF001
             version,
             generation=aggregate._generation,  # noqa: SLF001
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from dynamo_es.aggregates.commands import NOTE, Command
+from dynamo_es.aggregates.commands import NOTE, Command, DecidedCommands
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidStreamIdError
 from dynamo_es.values import StreamId
@@ -45,25 +45,46 @@ class AggregateStream:
             return None
         return Command.of(command_id, self.store.tenant_id, self.id)
 
-    def load(self) -> list[RawEvent]:
-        """Return the newest snapshot and the events after it."""
-        return self.store.load_raw(self.id)
+    def load(self, command: Command | None = None) -> list[RawEvent]:
+        """Return the newest snapshot and the events after it, or all events.
 
-    def follow(self, raws: list[RawEvent], winning: Sequence[RawEvent]) -> list[RawEvent]:
+        Args:
+            command: None, or the command to decide. If it is not among the events and the snapshot
+                does not tell its commands, all events are read.
+        """
+        raws = self.store.load_raw(self.id)
+        if command is not None:
+            commands = self.commands_in(raws)
+            if not commands.complete and commands.find(command) is None:
+                return self.store.load_raw(self.id, 1)
+        return raws
+
+    def commands_in(self, raws: list[RawEvent]) -> DecidedCommands:
+        """Return the commands in loaded events."""
+        return DecidedCommands(raws, complete=not self._hide_commands(raws))
+
+    def commands_up_to(self, version: int, generation: int | None) -> DecidedCommands:
+        """Return the commands in all events up to a version; raises the same as `before`."""
+        return DecidedCommands(self._read(generation, 1, version + 1))
+
+    def follow(
+        self, raws: list[RawEvent], winning: Sequence[RawEvent], command: Command | None
+    ) -> list[RawEvent]:
         """Return the loaded events and those that the stream has got since.
 
         Args:
             raws: the loaded events.
             winning: the events since, if a refusal showed them; else they are read.
+            command: as for `load`.
         """
         if winning:
             return [*raws, *winning]
         last = raws[-1] if raws else None
         if last is None or last.version is None:
-            return self.load()
+            return self.load(command)
         newer = self.store.load_raw(self.id, last.version + 1)
         if not newer or newer[0].generation != last.generation:
-            return self.load()
+            return self.load(command)
         return [*raws, *newer]
 
     def before(self, raws: list[RawEvent], decided: Decided) -> list[RawEvent]:
@@ -78,7 +99,7 @@ class AggregateStream:
         """
         if (raws[0].version or 0) < decided.version:
             return [raw for raw in raws if (raw.version or 0) < decided.version]
-        return self._read(raws, 1, decided.version)
+        return self._read(raws[-1].generation, 1, decided.version)
 
     def events_of(self, raws: list[RawEvent], decided: Decided) -> list[Event]:
         """Return the events of a command; takes and raises the same as `before`."""
@@ -86,12 +107,17 @@ class AggregateStream:
         if (raws[0].version or 0) < start or NOTE not in raws[0].context:
             part = [raw for raw in raws if start <= (raw.version or 0) < stop]
         else:  # A snapshot replaces them.
-            part = self._read(raws, start, stop)
+            part = self._read(raws[-1].generation, start, stop)
         return [wrapped.event for wrapped in self.store.read(part)]
 
-    def _read(self, raws: list[RawEvent], start: int, stop: int) -> list[RawEvent]:
+    def _hide_commands(self, raws: list[RawEvent]) -> bool:
+        """Return whether the first one is a snapshot that no repository made."""
+        if not raws or NOTE in raws[0].context:
+            return False
+        return (raws[0].version or 0) > 1 or self.store.is_snapshot(raws[0])
+
+    def _read(self, generation: int | None, start: int, stop: int) -> list[RawEvent]:
         found = self.store.load_raw(self.id, start, stop) if start < stop else []
-        generation = raws[-1].generation
         if len(found) != stop - start or any(one.generation != generation for one in found):
             raise ConcurrentStreamWriteError(self.id, stop - 1, None, ANOTHER_GENERATION)
         return found

@@ -16,7 +16,8 @@ from dynamo_es.event_store.reading import (
 )
 from dynamo_es.event_store.wrapped import WrappedEvent, wrap_all
 from dynamo_es.exceptions import InvalidRangeError
-from dynamo_es.values import DEFAULT_TENANT, ExplicitVersioning, RawEvent, StoredVersion
+from dynamo_es.values import DEFAULT_TENANT, RawEvent, StoredVersion
+from dynamo_es.values.versioning import versioning_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,9 +65,9 @@ class EventStore:
             events: in order, bare or wrapped (with metadata of your choice).
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                ``ExplicitVersioning(version, generation)``, both from a loaded event, is also
-                refused if the stream was deleted and created again since. ``ANY_VERSION``:
-                append at the end. ``NO_VERSIONING``: a stream without versions.
+                The result of an append or of `version`, or ``ExplicitVersioning`` with a
+                generation, is also refused if the stream was deleted and created again since.
+                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
 
@@ -82,7 +83,7 @@ class EventStore:
 
         Other errors and the cost: see `StorageStrategy.insert_events`.
         """
-        versioning = _versioning(expected_version)
+        versioning = versioning_of(expected_version)
         raws = self._serde.serialize_all(wrap_all(events), stream_id)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
@@ -101,7 +102,7 @@ class EventStore:
         memory nothing is charged: the result counts the events, and its units are 0.
         """
         raws = self._serde.for_estimates().serialize_all(wrap_all(events), stream_id)
-        return self._storage.append_cost(stream_id, _versioning(expected_version), raws)
+        return self._storage.append_cost(stream_id, versioning_of(expected_version), raws)
 
     def version(self, stream_id: StreamId) -> StoredVersion | None:
         """Return the version of a stream, 0 if it does not exist; None without versions.
@@ -213,8 +214,8 @@ class EventStore:
     ) -> Iterator[WrappedEvent[Any]]:
         """Yield the events of a stream one by one, reading a page when you get to it.
 
-        ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event.
-        Memory holds one page, however long the stream is. Snapshots are left out.
+        ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event. Memory
+        holds one page. Snapshots are left out.
 
         Args:
             stream_id: the stream.
@@ -230,8 +231,7 @@ class EventStore:
             StreamGapError: the stream was deleted while you were reading it.
             InputError: a page size that is not an integer of 1 or more.
 
-        Other errors: see `load_stream`. The call refuses invalid arguments; the first request is
-        sent when you ask for the first event.
+        Other errors: see `load_stream`. The first request is sent when you ask for the first event.
 
         Cost on DynamoDB: at most 2 requests a page, and 1 more per MB; newest first, 1 request
         more at the beginning. A commit on the edge of two pages is read twice.
@@ -334,6 +334,12 @@ class EventStore:
             raw = replace(raw, context=raw.context | notes)
         self._storage.save_snapshot(raw)
 
+    def is_snapshot(self, raw: RawEvent) -> bool:
+        """Return whether a stored event is of a `Snapshot` class."""
+        check_kind("raw", raw, RawEvent)
+        kind = self._serde.registry.kind_named(raw.name)
+        return kind is not None and kind.is_snapshot
+
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream and its snapshot; see `StorageStrategy.delete_stream`."""
         self._storage.delete_stream(stream_id)
@@ -342,9 +348,3 @@ class EventStore:
     def position(self) -> Position | None:
         """The last position in the log of all tenants; None if the log is empty."""
         return self._storage.current_position
-
-
-def _versioning(expected_version: int | Versioning) -> Versioning:
-    if isinstance(expected_version, int):
-        return ExplicitVersioning(expected_version)
-    return expected_version

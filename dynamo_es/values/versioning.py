@@ -47,19 +47,23 @@ class ExplicitVersioning(Versioning):
         expected_version: version of the last stored event, 1-based; 0: the stream must not exist.
         generation: generation of that version, from a loaded event (`RawEvent.generation`) or an
             append (`StoredVersion.generation`). The append is then refused if the stream was
-            deleted and created again since, even at the same version. None: any generation.
+            deleted and created again since, even at the same version. None: that of a
+            `StoredVersion`; with any other version, any generation.
 
     Raises:
         InvalidVersioningError: a version that is not an integer of 0 or more, a generation that
-            is not an integer of 1 or more, or a generation with version 0.
+            is not an integer of 1 or more or not that of the `StoredVersion`, or a generation
+            with version 0.
     """
 
     expected_version: int
     generation: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.expected_version) is StoredVersion:
+            self._take_apart(self.expected_version)
         version, generation = self.expected_version, self.generation
-        if type(version) not in (int, StoredVersion) or version < 0:
+        if type(version) is not int or version < 0:
             raise InvalidVersioningError(
                 "An expected version must be an integer of 0 (no stream yet) or more, "
                 f"not {version!r}."
@@ -76,6 +80,23 @@ class ExplicitVersioning(Versioning):
                 "At expected version 0 the stream does not exist, so it has no generation: leave "
                 f"out {generation!r}."
             )
+
+    def _take_apart(self, stored: StoredVersion) -> None:
+        if self.generation is not None and self.generation != stored.generation:
+            raise InvalidVersioningError(
+                f"The StoredVersion is of generation {stored.generation!r}, not "
+                f"{self.generation!r}: leave out the generation."
+            )
+        object.__setattr__(self, "expected_version", int(stored))
+        if stored != 0:
+            object.__setattr__(self, "generation", stored.generation)
+
+
+def versioning_of(expected_version: int | Versioning) -> Versioning:
+    """Return the way to append that an expected version stands for."""
+    if isinstance(expected_version, int):
+        return ExplicitVersioning(expected_version)
+    return expected_version
 
 
 class _AnyVersion(Versioning):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from math import nan
 from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ConfigDict
 
-from dynamo_es import MemoryBackend, Repository, StreamId
+from dynamo_es import Aggregate, Event, MemoryBackend, Repository, StreamId
 from dynamo_es.aggregates.commands import KEPT_COMMANDS, Command, DecidedCommands
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
@@ -153,12 +155,12 @@ def test_a_snapshot_of_a_snapshot_keeps_them_too(store, ann):
     assert repository.load(ann).balance == 51
 
 
-def test_without_commands_a_snapshot_keeps_nothing_of_them(store, ann):
+def test_without_commands_a_snapshot_says_that_there_were_none(store, ann):
     repository = Repository(store, Account, every=1)
     repository.transact(ann, deposit(1))
 
     (raw,) = store.load_raw(StreamId(name=ann, category="account"))
-    assert raw.context == {}
+    assert raw.context == {"$commands": []}
 
 
 def test_one_that_emitted_nothing_is_decided_again(repository, ann):
@@ -308,6 +310,59 @@ def test_one_that_returns_nothing_may_decide_otherwise(repository, store, ann):
 # The other ways to save
 
 
+class Measured(Event):
+    __event_name__ = "meter.measured"
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    value: float
+
+
+class Meter(Aggregate):
+    category = "meter"
+
+    def measure(self, value):
+        self._emit(Measured(value=value))
+        return "measured"
+
+    def __apply__(self, event):
+        pass
+
+
+def test_the_same_events_with_nan_are_the_same_decision(store, ann):
+    repository = Repository(store, Meter)
+    for _ in range(2):
+        measured = repository.transact(ann, lambda meter: meter.measure(nan), command_id="c")
+        assert measured == "measured"
+    with repository.aggregate(ann, command_id="c") as meter:
+        meter.measure(nan)
+    meter.measure(1.0)
+    repository.save(ann, meter)
+
+    assert repository.load(ann).stored_version == 2
+
+
+@pytest.mark.parametrize("other", [0.0, 5.0])
+def test_events_that_differ_in_a_sign_or_a_value_are_another_decision(store, ann, other):
+    repository = Repository(store, Meter)
+    repository.transact(ann, lambda meter: meter.measure(-0.0), command_id="c")
+
+    with pytest.raises(CommandDecidedError):
+        repository.transact(ann, lambda meter: meter.measure(other), command_id="c")
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_fewer_and_more_events_are_another_decision(repository, ann, number):
+    repository.transact(ann, deposit(5), command_id="c")
+
+    def decide(account):
+        for _ in range(number):
+            account.deposit(5)
+        return number
+
+    with pytest.raises(CommandDecidedError):
+        repository.transact(ann, decide, command_id="c")
+
+
 def test_a_context_saves_once(repository, others, store, ann):
     seen = []
     account = Account()
@@ -402,7 +457,7 @@ def test_events_of_other_origin_are_no_commands():
     stream = StreamId(category="account")
     found = DecidedCommands([an_event(stream, version=1), an_event(stream, version=2)])
 
-    assert found.note() == {}
+    assert found.note() == {"$commands": []}
 
 
 @pytest.mark.parametrize("noted", [None, 7, [7], [["x", 1, 1]], [[1, 1, 1]], [["00", "a"]]])

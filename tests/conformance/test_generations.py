@@ -11,6 +11,7 @@ import pytest
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StoredVersion, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidVersioningError
 from tests.bdd import a_snapshot, an_event, events
+from tests.event_store.accounts import Deposited
 
 # As many events as the generation before, cut in other ways; fewer; more.
 NEXT = [(4,), (1, 3), (1, 1, 2), (2,), (2, 2, 1)]
@@ -204,9 +205,51 @@ def test_a_generation_is_an_integer_above_0_and_goes_with_a_version(version, gen
         ExplicitVersioning(version, generation)
 
 
-def test_a_stored_version_is_an_integer_that_is_expected_like_any_other():
+@pytest.mark.parametrize("process", ["first", "late"])
+def test_a_version_that_an_append_returned_is_kept_out_of_the_next_generation(
+    given, when, then, world, stream, process
+):
+    version = world.storage(process, "").insert_events(
+        stream, ExplicitVersioning(0), events(stream, 4)
+    )
+    stored = create_again(given, stream, (4,))
+
+    when.in_process(process).appending(
+        an_event(stream), to=stream, expecting=ExplicitVersioning(version)
+    )
+
+    then.it_is_refused(ConcurrentStreamWriteError, expected=4, actual=4)
+    then.stream(stream).is_(stored)
+
+
+def test_a_typed_append_takes_the_generation_of_a_stored_version(engine, world):
+    store = engine.fresh_process().event_store
+    stream = StreamId(category="account")
+    appended = store.append(Deposited(amount=1), stream_id=stream)
+    asked = store.version(stream)
+    store.append(Deposited(amount=2), stream_id=stream, expected_version=appended)
+    store.delete_stream(stream)
+    store.append(Deposited(amount=3), stream_id=stream, expected_version=store.version(stream))
+
+    for late in (appended, asked):
+        with pytest.raises(ConcurrentStreamWriteError, match="earlier generation"):
+            store.append(Deposited(amount=4), stream_id=stream, expected_version=late)
+
+    assert [one.event.amount for one in store.load_stream(stream)] == [3]
+
+
+def test_a_stored_version_brings_its_generation():
     version = StoredVersion(3, 77, repeated=True)
 
-    assert ExplicitVersioning(version) == ExplicitVersioning(3)
+    assert ExplicitVersioning(version) == ExplicitVersioning(3, 77)
+    assert ExplicitVersioning(version, 77) == ExplicitVersioning(3, 77)
+    assert type(ExplicitVersioning(version).expected_version) is int
+    assert ExplicitVersioning(StoredVersion(0, 0)) == ExplicitVersioning(0)
+    assert ExplicitVersioning(int(version)) == ExplicitVersioning(3)
     for again in (copy(version), deepcopy(version), pickle.loads(pickle.dumps(version))):  # noqa: S301
         assert (again, again.generation, again.repeated) == (3, 77, True)
+
+
+def test_another_generation_than_that_of_the_stored_version_is_refused():
+    with pytest.raises(InvalidVersioningError, match="generation 77, not 78"):
+        ExplicitVersioning(StoredVersion(3, 77), 78)
