@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
+from dynamo_es.wording import shown_function
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes, list, tuple, dict, set})
 
@@ -86,7 +87,8 @@ def _close(returned: Any) -> None:
 
 def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionError:
     return AsynchronousFunctionError(
-        f"{role} {reason}: {function!r} would never run, because the library does not await it. "
+        f"{role} {reason}: {shown_function(function)} would never run, because the library "
+        "does not await it. "
         "Give a plain function that returns when its work is done, such as one that calls "
         "asyncio.run."
     )

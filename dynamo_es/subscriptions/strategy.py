@@ -11,6 +11,7 @@ from dynamo_es.contracts import Selection, SubscriptionStrategy
 from dynamo_es.contracts.checks import check_kind, seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,9 @@ class LogSubscriptions(SubscriptionStrategy):
         """Subscribe to names of events; see `SubscriptionStrategy.subscribe_to_events`."""
         check_kind("events", events, Collection, InvalidSubscriptionError)
         if isinstance(events, str):
-            raise InvalidSubscriptionError(f"events is a list of names, such as [{events!r}].")
+            raise InvalidSubscriptionError(
+                f"events is a list of names, such as [{shown(events, str)}]."
+            )
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(after, batch_size, timelimit, selection)
 
@@ -94,12 +97,14 @@ class LogSubscriptions(SubscriptionStrategy):
         """Subscribe to any selection; see `SubscriptionStrategy.subscribe_to_all`."""
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(
-                f"batch_size must be an integer of 1 or more, not {batch_size!r}."
+                f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
             )
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
         timelimit_s = seconds_of("timelimit", timelimit, SHORTEST_TIMELIMIT)
         if selection.category is not None and not isinstance(selection.category, str):
-            raise InvalidSubscriptionError(f"category must be text, not {selection.category!r}.")
+            raise InvalidSubscriptionError(
+                f"category must be text, not {shown(selection.category)}."
+            )
         if selection.event_names is not None and not selection.event_names:
             raise InvalidSubscriptionError(
                 "events is empty, which would select no event: give one name or more, or None."
