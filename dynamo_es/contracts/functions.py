@@ -40,6 +40,18 @@ def refuse_asynchronous(function: object, role: str) -> None:
             raise _refusal(function, role, "is a generator")
 
 
+def check_injected(**functions: object) -> None:
+    """Raise unless clocks, sleeps and other injected functions can be called, by parameter.
+
+    Raises:
+        InputError: one is not callable.
+        AsynchronousFunctionError: calling one would not run it, such as ``asyncio.sleep``.
+    """
+    for label, function in functions.items():
+        check_callable(label, function)
+        refuse_asynchronous(function, label)
+
+
 def check_stop(stop: object) -> None:
     """Raise `InvalidSubscriptionError` unless ``stop`` can stop a run, as a threading.Event can."""
     for name in ("is_set", "wait"):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks import check_consumer, check_scope, check_stream, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError, describe_stream
 from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.wording import shown
@@ -106,6 +106,7 @@ class Projector:
         if not callable(read_model):
             raise InvalidSubscriptionError(f"read_model must be callable, not {shown(read_model)}.")
         refuse_asynchronous(read_model, _ROLE)
+        check_injected(clock=clock)
         lease_s = seconds_of("lease", lease, _SHORTEST_LEASE)
         self.name = name
         self._read_model = read_model

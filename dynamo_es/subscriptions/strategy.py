@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
 from dynamo_es.contracts.checks import check_kind, seconds_of
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
 from dynamo_es.wording import shown
@@ -45,6 +46,7 @@ class LogSubscriptions(SubscriptionStrategy):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        check_injected(monotonic=monotonic, sleep=sleep)
         self._log = log
         self._monotonic = monotonic
         self._sleep = sleep
