@@ -62,12 +62,13 @@ python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from typing import Any
-    from uuid import UUID
 
 
 def describe_stream(stream_id: object) -> str:
@@ -76,8 +77,11 @@ def describe_stream(stream_id: object) -> str:
     Example: ``1b4e28ba-… (category 'Account', name 'acc-1')``. Text, and a UUID without category
     and name, stay as they are. Long categories and names are cut.
     """
+    if not isinstance(stream_id, str | UUID):
+        # An event, given by mistake, would be quoted.
+        return type(stream_id).__name__
     parts = [
-        f"{label} {value!r:.80}"
+        f"{label} {shown(value, str)}"
         for label in ("category", "name")
         if (value := getattr(stream_id, label, None)) is not None
     ]
@@ -118,7 +122,7 @@ class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-even
         self.expected = expected
         self.name = name
         super().__init__(
-            f"The name {name!r} derives the UUID {expected}, not {received}: "
+            f"The name {shown(name, str)} derives the UUID {expected}, not {received}: "
             "give the name or the UUID, not both."
         )
 
@@ -173,11 +177,11 @@ class InvalidPositionError(InputError):
         if last_position is None:
             message = (
                 "A position must be an integer of 0 (before the first event) or more, "
-                f"not {position!r}."
+                f"not {shown(position)}."
             )
         else:
             message = (
-                f"Position {position!r} does not exist: the log ends at {last_position}. "
+                f"Position {shown(position)} does not exist: the log ends at {last_position}. "
                 "A consumer past it has read a different or restored log: begin at or before it."
             )
         super().__init__(message)
@@ -265,7 +269,7 @@ class UnknownConsumerError(EventStoreError):
         self.consumer = consumer
         names = ", ".join(map(repr, known[:20])) or "no consumer yet"
         super().__init__(
-            f"The consumer {consumer!r} has no checkpoint. Consumers with one: {names}."
+            f"The consumer {shown(consumer, str)} has no checkpoint. Consumers with one: {names}."
         )
 
 
@@ -281,7 +285,7 @@ class UnknownOutboxEntryError(EventStoreError):
         self.outbox = outbox
         self.position = position
         super().__init__(
-            f"The outbox {outbox!r} has no failed entry at position {position!r}: "
+            f"The outbox {shown(outbox, str)} has no failed entry at position {shown(position)}: "
             "the event never failed, or was published since. entries() returns the failed ones."
         )
 
@@ -296,7 +300,8 @@ class UnknownSubjectError(EventStoreError):
     def __init__(self, subject: str) -> None:
         self.subject = subject
         super().__init__(
-            f"The subject {subject!r} never had a key in this tenant, so it has no data to make "
+            f"The subject {shown(subject, str)} never had a key in this tenant, so it has "
+            "no data to make "
             "unreadable. Check the spelling and the tenant."
         )
 
@@ -314,7 +319,7 @@ class CursorBusyError(EventStoreError):
         self.stream_id = str(stream_id)
         super().__init__(
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
-            f"{consumer!r}. Try again in a moment: it finishes, or its lease expires."
+            f"{shown(consumer, str)}. Try again in a moment: it finishes, or its lease expires."
         )
 
 
@@ -499,7 +504,8 @@ class CommandDecidedError(EventStoreError):
         self.version = version
         self.events = events
         super().__init__(
-            f"Stream {describe_stream(stream_id)}: the command {command_id!r} was decided before, "
+            f"Stream {describe_stream(stream_id)}: the command {shown(command_id, str)} was "
+            "decided before, "
             f"up to version {version}. Deciding it again on the same state gave other events, so "
             "its first result is not known. Take the result from this error's events. To get it "
             "returned, let the decision depend on the aggregate and the command alone: no clock, "

@@ -11,6 +11,7 @@ from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
 from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
 from dynamo_es.values import ExplicitVersioning
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,8 @@ def category_of(kind: type[Aggregate]) -> str:
     category = kind.category
     if not isinstance(category, str):
         raise AggregateDefinitionError(
-            f"{kind.__qualname__}.category must be text, not {category!r}: set the category of its "
+            f"{kind.__qualname__}.category must be text, not {shown(category)}: set the "
+            "category of its "
             "streams. Define a base class without streams with abstract=True."
         )
     return category

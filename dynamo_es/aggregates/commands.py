@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
 from dynamo_es.exceptions import InputError, UnreadableEventError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +76,8 @@ class Command:
         """
         if not isinstance(command_id, UUID | str) or not str(command_id):
             raise InputError(
-                f"command_id must be a UUID or text that is not empty, not {command_id!r}."
+                "command_id must be a UUID or text that is not empty, not "
+                f"{shown(command_id, str)}."
             )
         text = str(command_id)
         # JSON: two different lists of texts never have the same form.

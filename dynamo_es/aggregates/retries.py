@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import InputError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,10 +89,12 @@ def check_waiting(seconds: float, sleep: object, monotonic: object) -> None:
 def _check_seconds(seconds: float) -> None:
     right = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not right or not math.isfinite(seconds) or seconds < 0:
-        raise InputError(f"retry_seconds must be a number of 0 or more, not {seconds!r}.")
+        raise InputError(f"retry_seconds must be a number of 0 or more, not {shown(seconds)}.")
 
 
 def check_attempts(attempts: int | None) -> None:
     """Raise `InputError` unless the value is an integer of 1 or more, or None."""
     if attempts is not None and (type(attempts) is not int or attempts < 1):
-        raise InputError(f"attempts must be an integer of 1 or more, or None, not {attempts!r}.")
+        raise InputError(
+            f"attempts must be an integer of 1 or more, or None, not {shown(attempts)}."
+        )

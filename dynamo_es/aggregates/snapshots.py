@@ -10,6 +10,7 @@ from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import AggregateDefinitionError, InputError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +40,9 @@ class SnapshotPolicy(Generic[TAggregate]):
         if every is not None and snapshot_when is not None:
             raise InputError("Snapshots: give every or snapshot_when, not both.")
         if every is not None and (type(every) is not int or every < 1):
-            raise InputError(f"every must be an integer of 1 or more, not {every!r}.")
+            raise InputError(f"every must be an integer of 1 or more, not {shown(every)}.")
         if snapshot_when is not None and not callable(snapshot_when):
-            raise InputError(f"snapshot_when must be callable, not {snapshot_when!r}.")
+            raise InputError(f"snapshot_when must be callable, not {shown(snapshot_when)}.")
         self._every = every
         self._when = snapshot_when
 

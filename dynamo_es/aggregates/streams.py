@@ -10,6 +10,7 @@ from dynamo_es.aggregates.commands import NOTE, Command, DecidedCommands
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidStreamIdError
 from dynamo_es.values import StreamId
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,12 +134,13 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
         return StreamId(name=id, category=category)
     if isinstance(id, StreamId) and id.category != category:
         raise InvalidStreamIdError(
-            f"{id!r} is not of the aggregate's category {category!r}: give a StreamId of that "
+            f"{shown(id, StreamId)} is not of the aggregate's category {category!r}: give a "
+            "StreamId of that "
             "category, or the UUID or name alone."
         )
     if not isinstance(id, UUID):
         raise InvalidStreamIdError(
-            f"An aggregate's id must be a UUID, a StreamId or a name, not {id!r}."
+            f"An aggregate's id must be a UUID, a StreamId or a name, not {shown(id)}."
         )
     name = getattr(id, "name", None)
     return StreamId(UUID(int=id.int), name, category=category)

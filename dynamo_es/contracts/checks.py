@@ -25,6 +25,7 @@ from dynamo_es.values import (
     RawEvent,
     StreamId,
 )
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def check_callable(label: str, value: object, error: type[EventStoreError] = Inp
 def check_count(label: str, value: object) -> None:
     """Raise `InputError` unless a value is an integer of 1 or more."""
     if type(value) is not int or value < 1:
-        raise InputError(f"{label} must be an integer of 1 or more, not {value!r:.40}.")
+        raise InputError(f"{label} must be an integer of 1 or more, not {shown(value)}.")
 
 
 def seconds_of(label: str, value: timedelta | float, at_least: float = 0) -> float:
@@ -88,7 +89,7 @@ def seconds_of(label: str, value: timedelta | float, at_least: float = 0) -> flo
     if type(seconds) not in {int, float} or not at_least <= seconds < float("inf"):
         raise InvalidSubscriptionError(
             f"{label} must be a timedelta or a number of seconds, {at_least} or more, "
-            f"not {value!r:.60}."
+            f"not {shown(value, timedelta)}."
         )
     return seconds
 
@@ -98,7 +99,7 @@ def check_range(start: int | None, stop: int | None) -> None:
     for name, bound in (("start", start), ("stop", stop)):
         if bound is not None and (type(bound) is not int or bound < 1):
             raise InvalidRangeError(
-                f"{name} must be a version of 1 or more, or None, not {bound!r}. "
+                f"{name} must be a version of 1 or more, or None, not {shown(bound)}. "
                 "start is inclusive, stop is exclusive."
             )
 
@@ -107,17 +108,17 @@ def check_stream(stream_id: StreamId) -> None:
     """Raise `InvalidStreamIdError` unless it is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):
         raise InvalidStreamIdError(
-            f"stream_id must be a StreamId, such as StreamId(name=…), not {stream_id!r}."
+            f"stream_id must be a StreamId, such as StreamId(name=…), not {shown(stream_id, str)}."
         )
     if stream_id.category:
-        _check_identity(stream_id.category, f"The category {stream_id.category!r}")
+        _check_identity(stream_id.category, "The category")
 
 
 def check_tenant(tenant_id: str) -> None:
     """Raise `InvalidStreamIdError` unless it is text."""
     if not isinstance(tenant_id, str):
-        raise InvalidStreamIdError(f"A tenant id must be text, not {tenant_id!r}.")
-    _check_identity(tenant_id, f"The tenant id {tenant_id!r}")
+        raise InvalidStreamIdError(f"A tenant id must be text, not {shown(tenant_id)}.")
+    _check_identity(tenant_id, "The tenant id")
 
 
 def check_scope(tenant_id: str, scope: str | None) -> None:
@@ -130,8 +131,8 @@ def check_scope(tenant_id: str, scope: str | None) -> None:
     check_tenant(tenant_id)
     if scope is not None and tenant_id != scope:
         raise InvalidSubscriptionError(
-            f"This backend reads the events of tenant {scope!r} only, not those of {tenant_id!r}: "
-            f"call in_tenant({tenant_id!r})."
+            f"This backend reads the events of tenant {shown(scope, str)} only, not those of "
+            f"{shown(tenant_id, str)}: call in_tenant({shown(tenant_id, str)})."
         )
 
 
@@ -171,13 +172,14 @@ def check_consumer(name: str) -> None:
     """Raise `InvalidConsumerError` unless a consumer's name can be a part of keys."""
     if not isinstance(name, str) or not name or "#" in name:
         raise InvalidConsumerError(
-            f"A consumer's name must be text of one character or more, without '#', not {name!r}."
+            "A consumer's name must be text of one character or more, without '#', not "
+            f"{shown(name, str)}."
         )
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
         raise InvalidConsumerError(
-            f"The name {name!r} holds a lone surrogate, which is not Unicode: replace it."
+            f"The name {shown(name, str)} holds a lone surrogate, which is not Unicode: replace it."
         ) from None
     if size > MAX_CONSUMER_BYTES:
         raise InvalidConsumerError(
@@ -202,7 +204,7 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
     else:
         raise InvalidVersioningError(
             "versioning must be ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, "
-            f"not {versioning!r}."
+            f"not {shown(versioning)}."
         )
     if not isinstance(events, list | tuple):
         raise InvalidEventError(
@@ -219,7 +221,7 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         if version is not None and (first is None or version != first + index):
             raise InvalidEventError(
                 stream_id,
-                f"event {index} has version {version!r}, but "
+                f"event {index} has version {shown(version)}, but "
                 + (
                     f"{versioning!r} takes events without versions: leave it None."
                     if first is None
@@ -282,7 +284,7 @@ def check_snapshot(snapshot: RawEvent) -> int:
         raise InvalidEventError(
             snapshot.stream_id,
             "a snapshot must have the version of the last event in it, 1 or more, "
-            f"not {snapshot.version!r}.",
+            f"not {shown(snapshot.version)}.",
         )
     return snapshot.version
 
@@ -296,13 +298,15 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
         )
     if event.stream_id is not stream_id and event.stream_id != stream_id:
         raise InvalidEventError(
-            stream_id, f"{label} belongs to another stream, {event.stream_id!r}."
+            stream_id, f"{label} belongs to another stream, {shown(event.stream_id, StreamId)}."
         )
     if not isinstance(event.uuid, UUID):
-        raise InvalidEventError(stream_id, f"{label} has the uuid {event.uuid!r}: give a UUID.")
+        raise InvalidEventError(
+            stream_id, f"{label} has the uuid {shown(event.uuid)}: give a UUID."
+        )
     if not isinstance(event.created_at, datetime):
         raise InvalidEventError(
-            stream_id, f"{label} has the created_at {event.created_at!r}: give a datetime."
+            stream_id, f"{label} has the created_at {shown(event.created_at)}: give a datetime."
         )
     if event.created_at.tzinfo is not None and event.created_at.tzinfo is not UTC:
         offset = event.created_at.utcoffset() or timedelta()
@@ -314,7 +318,9 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
             )
     name = event.name
     if not isinstance(name, str) or not name:
-        raise InvalidEventError(stream_id, f"{label} has the name {name!r}: give text, not empty.")
+        raise InvalidEventError(
+            stream_id, f"{label} has the name {shown(name, str)}: give text, not empty."
+        )
     part = "name"
     try:
         if not name.isascii():
@@ -324,7 +330,9 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
         part = "context"
         _check_object(event.context)
     except NotJsonError as error:
-        raise InvalidEventError(stream_id, f"{label} ({name!r}): {error.describe(part)}") from None
+        raise InvalidEventError(
+            stream_id, f"{label} ({shown(name, str)}): {error.describe(part)}"
+        ) from None
 
 
 def _check_object(value: object) -> None:
@@ -340,5 +348,5 @@ def _check_identity(text: str, label: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidStreamIdError(
-            f"{label} holds a lone surrogate, which is not Unicode: replace it."
+            f"{label} {shown(text, str)} holds a lone surrogate, which is not Unicode: replace it."
         ) from None

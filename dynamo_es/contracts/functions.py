@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from inspect import (
     isasyncgen,
@@ -15,8 +16,10 @@ from typing import Any, Final
 
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
+from dynamo_es.wording import shown_function
 
-_PLAIN: Final = frozenset({bool, int, float, str, bytes, list, tuple, dict, set})
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+_CONTAINERS: Final = (list, tuple, dict, set, frozenset)
 
 
 def refuse_asynchronous(function: object, role: str) -> None:
@@ -37,6 +40,18 @@ def refuse_asynchronous(function: object, role: str) -> None:
             raise _refusal(function, role, "is a generator")
 
 
+def check_injected(**functions: object) -> None:
+    """Raise unless clocks, sleeps and other injected functions can be called, by parameter.
+
+    Raises:
+        InputError: one is not callable.
+        AsynchronousFunctionError: calling one would not run it, such as ``asyncio.sleep``.
+    """
+    for label, function in functions.items():
+        check_callable(label, function)
+        refuse_asynchronous(function, label)
+
+
 def check_stop(stop: object) -> None:
     """Raise `InvalidSubscriptionError` unless ``stop`` can stop a run, as a threading.Event can."""
     for name in ("is_set", "wait"):
@@ -48,8 +63,9 @@ def check_stop(stop: object) -> None:
 def refuse_unfinished(returned: object, function: object, role: str) -> None:
     """Raise `AsynchronousFunctionError` if a function returned an object that has yet to run.
 
-    Such an object is an awaitable, an asynchronous generator or a generator. It is closed, so that
-    Python does not warn that it was never awaited.
+    Such an object is an awaitable, the future of an executor, an asynchronous generator, or an
+    iterator, such as a generator or a map. It may also be inside a list, tuple, dict or set. It is
+    closed or cancelled, so that Python does not warn that it was never awaited.
 
     Args:
         returned: the object that the function returned.
@@ -57,14 +73,30 @@ def refuse_unfinished(returned: object, function: object, role: str) -> None:
         role: role of the function, the subject of the message: "A handler".
     """
     # Most functions return None or a plain value: they skip the slow checks below.
-    if returned is None or type(returned) in _PLAIN:
+    if type(returned) in _PLAIN:
         return
-    if isawaitable(returned) or isasyncgen(returned):
+    entries = [returned, *returned] if isinstance(returned, _CONTAINERS) else [returned]
+    if isinstance(returned, dict):
+        entries += returned.values()
+    reasons = [
+        reason for entry in entries if type(entry) not in _PLAIN and (reason := _stopped(entry))
+    ]
+    if reasons:
+        raise _refusal(function, role, reasons[0])
+
+
+def _stopped(returned: Any) -> str:
+    """Close an object that has yet to run, and return what is wrong; empty for other objects."""
+    from concurrent.futures import Future  # here: few processes need its import
+
+    if isawaitable(returned) or isasyncgen(returned) or isinstance(returned, Future):
         _close(returned)
-        raise _refusal(function, role, "is asynchronous")
-    if isgenerator(returned):
-        returned.close()
-        raise _refusal(function, role, "is a generator")
+        return "is asynchronous"
+    if isinstance(returned, Iterator):
+        if isgenerator(returned):
+            returned.close()
+        return "returned an iterator"
+    return ""
 
 
 def _called(function: Any) -> list[object]:
@@ -86,7 +118,8 @@ def _close(returned: Any) -> None:
 
 def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionError:
     return AsynchronousFunctionError(
-        f"{role} {reason}: {function!r} would never run, because the library does not await it. "
+        f"{role} {reason}: {shown_function(function)} would never run, because the library "
+        "does not await it. "
         "Give a plain function that returns when its work is done, such as one that calls "
         "asyncio.run."
     )

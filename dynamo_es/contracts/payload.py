@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from dynamo_es.portable import reduce_error
+from dynamo_es.wording import shown
 
 MAX_INTEGER_BITS: Final = 14_000
 """Python parses integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
@@ -53,7 +54,7 @@ def check_json(value: Any, depth: int = 0) -> None:
         _check_depth(depth)
         for key, entry in value.items():
             if type(key) is not str:
-                raise NotJsonError(f"has the key {key!r}, and JSON keys are text: convert it.")
+                raise NotJsonError(f"has the key {shown(key)}, and JSON keys are text: convert it.")
             # Most entries are plain: checked here, without a call.
             entry_kind = type(entry)
             if key.isascii() and (

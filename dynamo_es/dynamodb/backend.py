@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts.checks import check_kind
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.functions import check_injected, refuse_asynchronous
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
@@ -68,6 +68,7 @@ class DynamoBackend(Backend):
         streams_client: DynamoDBStreamsClient | None = None,
     ) -> None:
         check_kind("config", config, DynamoConfig, ConfigurationError)
+        check_injected(clock=clock, monotonic=monotonic, sleep=sleep)
         if observer is not None:
             refuse_asynchronous(observer, "An observer")
         self.config = config

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal, Self, TypeAlias, get_args
 
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.wording import shown
 
 ENVIRONMENT_PREFIX: Final = "DYNAMO_ES_"
 
@@ -85,7 +86,7 @@ class DynamoConfig:
         if self.sequencing not in SEQUENCING:
             raise ConfigurationError(
                 f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
-                f"not {self.sequencing!r}."
+                f"not {shown(self.sequencing, str)}."
             )
         for name, least in (
             ("connect_timeout", 0.001),
@@ -101,7 +102,7 @@ class DynamoConfig:
             if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
                 kind = "an integer" if isinstance(least, int) else "a number"
                 raise ConfigurationError(
-                    f"DynamoConfig.{name} must be {kind} of {least} or more, not {value!r}."
+                    f"DynamoConfig.{name} must be {kind} of {least} or more, not {shown(value)}."
                 )
 
     @property

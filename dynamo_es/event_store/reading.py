@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 from dynamo_es.event_store.event import Event, event_name
 from dynamo_es.event_store.wrapped import UnknownEvent, WrappedEvent
 from dynamo_es.exceptions import EventDefinitionError, StreamGapError, UnreadableEventError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +84,7 @@ def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:
     for one in classes:
         if not (isinstance(one, type) and issubclass(one, Event)):
             raise EventDefinitionError(
-                f"events must be an event class or a tuple of event classes, not {one!r:.100}."
+                f"events must be an event class or a tuple of event classes, not {shown(one)}."
             )
     if not classes:
         raise EventDefinitionError("events is empty: give an event class, or leave events out.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dynamo_es.event_store.definition import check_definition, own_names
 from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,13 +56,13 @@ class EventKind:
         """
         if not isinstance(event, type) or not issubclass(event, Event):
             raise EventDefinitionError(
-                f"{event!r:.100} is not an event class: derive one from dynamo_es.Event."
+                f"{shown(event)} is not an event class: derive one from dynamo_es.Event."
             )
         version = event.__schema_version__
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise EventDefinitionError(
                 f"{event.__qualname__}: __schema_version__ must be an integer of 1 or more, not "
-                f"{version!r}."
+                f"{shown(version)}."
             )
         steps = {} if issubclass(event, Snapshot) else _steps(event, version)
         check_definition(event)
@@ -124,7 +125,7 @@ class EventRegistry:
         """
         kind = self.kind_named(name)
         if kind is None:
-            raise KeyError(name)
+            raise KeyError(name if isinstance(name, str) else shown(name))
         return kind.event_class
 
     def name_for_type(self, event: type[Event]) -> str:
@@ -150,7 +151,7 @@ class EventRegistry:
         """
         if not (isinstance(event, type) and issubclass(event, Event)):
             raise EventDefinitionError(
-                f"{event!r} is not an event class: give a class derived from dynamo_es.Event."
+                f"{shown(event)} is not an event class: give a class derived from dynamo_es.Event."
             )
         own: list[type[Event]] = []
         if event not in {Event, Snapshot} and not _parameters(event):
@@ -238,7 +239,7 @@ def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
     """
     if isinstance(events, type | str) or not isinstance(events, Iterable):
         raise InvalidSubscriptionError(
-            f"events must be a list of event classes, such as [Deposited], not {events!r}."
+            f"events must be a list of event classes, such as [Deposited], not {shown(events)}."
         )
     chosen = tuple(events)
     if not chosen:

@@ -11,6 +11,7 @@ from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of
 from dynamo_es.facade.scope import TenantLog
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -268,7 +269,7 @@ class Backend:
             EventDefinitionError: a class in events is not an event class that can be stored.
         """
         if category is not None and not isinstance(category, str):
-            raise InvalidSubscriptionError(f"category must be text, not {category!r}.")
+            raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
 
     def chooser(

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
@@ -44,6 +45,7 @@ class MemoryBackend(Backend):
     ) -> None:
         storage = MemoryStorage() if storage is None else storage
         check_kind("storage", storage, MemoryStorage, ConfigurationError)
+        check_injected(clock=clock)
         data = storage.data
         log = LogAccess(
             MemoryLog(data),

@@ -17,6 +17,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
 from dynamo_es.observability.reports import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
@@ -128,6 +129,7 @@ class EmfMetrics:
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        check_injected(clock=clock, write=write or _print)
         environ = os.environ if environ is None else environ
         self.namespace = namespace or environ.get("POWERTOOLS_METRICS_NAMESPACE") or _DEFAULT_NAME
         self.service = (

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import MissingExtraError
 from dynamo_es.observability.reports import retries_of
 from dynamo_es.values import DEFAULT_TENANT
@@ -54,6 +55,7 @@ class OpenTelemetry:
             from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
         except ImportError as error:
             raise MissingExtraError("otel", "Tracing with OpenTelemetry") from error
+        check_injected(clock=clock)
         self._trace = trace
         self._propagator = TraceContextTextMapPropagator()
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import check_stop
+from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import Claim
 from dynamo_es.contracts.workers import in_thread
@@ -78,6 +78,7 @@ class Outbox:
         new_id: Callable[[], str] = lambda: uuid4().hex,
         watch: LeaseWatch | None = None,
     ) -> None:
+        check_injected(clock=clock, new_id=new_id)
         self._strategy = strategy
         self._log = log
         self._deserialize = deserialize

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast
 
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import InvalidSubscriptionError, UnreadableEventError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Recorded
@@ -46,7 +47,7 @@ def checked_publisher(
         InvalidSubscriptionError: the publisher is asynchronous or not callable.
     """
     if not callable(publisher):
-        raise InvalidSubscriptionError(f"publisher must be callable, not {publisher!r}.")
+        raise InvalidSubscriptionError(f"publisher must be callable, not {shown(publisher)}.")
     refuse_asynchronous(publisher, _PUBLISHER)
     call = cast("Callable[[Any], Any]", publisher)
 

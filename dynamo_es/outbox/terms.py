@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -44,7 +45,7 @@ class Terms:
         for name, value in (("limit", limit), ("attempts", attempts)):
             if type(value) is not int or value < 1:
                 raise InvalidSubscriptionError(
-                    f"{name} must be an integer of 1 or more, not {value!r}."
+                    f"{name} must be an integer of 1 or more, not {shown(value)}."
                 )
         return cls(
             limit,

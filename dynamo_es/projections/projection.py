@@ -12,6 +12,7 @@ from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.run import HANDLER, Parts, Run
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,11 +64,11 @@ class Projection:
         check_consumer(name)
         check_position(after)
         if not callable(handler):
-            raise InvalidSubscriptionError(f"handler must be callable, not {handler!r}.")
+            raise InvalidSubscriptionError(f"handler must be callable, not {shown(handler)}.")
         refuse_asynchronous(handler, HANDLER)
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(
-                f"batch_size must be an integer of 1 or more, not {batch_size!r}."
+                f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
             )
         self._parts = Parts(
             name=name,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from uuid import uuid4
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import check_consumer, check_scope, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError
+from dynamo_es.contracts.checks import check_consumer, check_scope, check_stream, seconds_of
+from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
+from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError, describe_stream
 from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,8 +104,9 @@ class Projector:
     ) -> None:
         check_consumer(name)
         if not callable(read_model):
-            raise InvalidSubscriptionError(f"read_model must be callable, not {read_model!r}.")
+            raise InvalidSubscriptionError(f"read_model must be callable, not {shown(read_model)}.")
         refuse_asynchronous(read_model, _ROLE)
+        check_injected(clock=clock)
         lease_s = seconds_of("lease", lease, _SHORTEST_LEASE)
         self.name = name
         self._read_model = read_model
@@ -184,10 +186,12 @@ class Projector:
         if tenant_id is None:
             tenant_id = self._tenant_id
         check_scope(tenant_id, self._scope)
+        check_stream(stream_id)
         version = wrapped_event.version
         if version is None:
             raise InvalidSubscriptionError(
-                f"Stream {stream_id}: project cannot find the place of an event without a version. "
+                f"Stream {describe_stream(stream_id)}: project cannot find the place of an "
+                "event without a version. "
                 "Use the projector as the handler of a projection for streams without versions."
             )
         if generation == 0 and wrapped_event.generation is not None:
@@ -220,7 +224,7 @@ class Projector:
             Exception: the error that ``apply`` raised; earlier events stay applied.
         """
         if first is not None and type(first) is not int:
-            raise InvalidSubscriptionError(f"first must be an integer or None, not {first!r}.")
+            raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
         if not isinstance(steps, Sequence) or not steps:
             raise InvalidSubscriptionError("steps must be a list of one step or more.")
         claimant = uuid4().hex

@@ -12,6 +12,7 @@ from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.forking import new_lock
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,11 +126,11 @@ class Listeners:
                 neither a class nor a category.
         """
         if not callable(listener):
-            raise InvalidSubscriptionError(f"listener must be callable, not {listener!r}.")
+            raise InvalidSubscriptionError(f"listener must be callable, not {shown(listener)}.")
         refuse_asynchronous(listener, _ROLE)
         if not isinstance(to, str) and not (isinstance(to, type) and issubclass(to, Event)):
             raise InvalidSubscriptionError(
-                f"to must be a class of events or a category, not {to!r}."
+                f"to must be a class of events or a category, not {shown(to)}."
             )
         registration = _Registration.of(listener, to, self._tenant_id)
         with self._registered.lock:

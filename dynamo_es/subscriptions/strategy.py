@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
 from dynamo_es.contracts.checks import check_kind, seconds_of
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,7 @@ class LogSubscriptions(SubscriptionStrategy):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        check_injected(monotonic=monotonic, sleep=sleep)
         self._log = log
         self._monotonic = monotonic
         self._sleep = sleep
@@ -84,7 +87,9 @@ class LogSubscriptions(SubscriptionStrategy):
         """Subscribe to names of events; see `SubscriptionStrategy.subscribe_to_events`."""
         check_kind("events", events, Collection, InvalidSubscriptionError)
         if isinstance(events, str):
-            raise InvalidSubscriptionError(f"events is a list of names, such as [{events!r}].")
+            raise InvalidSubscriptionError(
+                f"events is a list of names, such as [{shown(events, str)}]."
+            )
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(after, batch_size, timelimit, selection)
 
@@ -94,12 +99,14 @@ class LogSubscriptions(SubscriptionStrategy):
         """Subscribe to any selection; see `SubscriptionStrategy.subscribe_to_all`."""
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(
-                f"batch_size must be an integer of 1 or more, not {batch_size!r}."
+                f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
             )
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
         timelimit_s = seconds_of("timelimit", timelimit, SHORTEST_TIMELIMIT)
         if selection.category is not None and not isinstance(selection.category, str):
-            raise InvalidSubscriptionError(f"category must be text, not {selection.category!r}.")
+            raise InvalidSubscriptionError(
+                f"category must be text, not {shown(selection.category)}."
+            )
         if selection.event_names is not None and not selection.event_names:
             raise InvalidSubscriptionError(
                 "events is empty, which would select no event: give one name or more, or None."

@@ -10,6 +10,7 @@ from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_position, check_scope
 from dynamo_es.event_store.registry import classes_in
 from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,7 +81,7 @@ class Subscriber:
             InvalidSubscriptionError: not text.
         """
         if not isinstance(category, str):
-            raise InvalidSubscriptionError(f"category must be text, not {category!r}.")
+            raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
         return self._choosing(selection=replace(self._choice.selection, category=category))
 
     def to_events(self, events: Iterable[type[Event]]) -> Self:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4, uuid5
 
 from dynamo_es.exceptions import IncompatibleUuidAndName, InvalidStreamIdError
+from dynamo_es.wording import shown
 
 
 class StreamUUID(UUID):
@@ -41,9 +42,7 @@ class StreamUUID(UUID):
         derived = None if name is None else self._derive(name)
         given = uuid or derived or uuid4()
         if not isinstance(given, UUID):
-            raise InvalidStreamIdError(
-                f"uuid must be a UUID, not {type(given).__name__}: {given!r}"
-            )
+            raise InvalidStreamIdError(f"uuid must be a UUID, not {shown(given)}.")
         super().__init__(int=given.int)
         object.__setattr__(self, "name", name)
         if name is not None and derived is not None and derived.int != given.int:
@@ -52,12 +51,13 @@ class StreamUUID(UUID):
     @classmethod
     def _derive(cls, name: str) -> UUID:
         if not isinstance(name, str):
-            raise InvalidStreamIdError(f"name must be text, not {type(name).__name__}: {name!r}")
+            raise InvalidStreamIdError(f"name must be text, not {shown(name)}.")
         try:
             return uuid5(cls.NAMESPACE, name)
         except UnicodeEncodeError as error:
             raise InvalidStreamIdError(
-                f"The stream name {name!r} holds a lone surrogate, which is not text: replace it."
+                f"The stream name {shown(name, str)} holds a lone surrogate, which is not "
+                "text: replace it."
             ) from error
 
     def __repr__(self) -> str:
@@ -96,9 +96,7 @@ class StreamId(StreamUUID):
     ) -> None:
         super().__init__(uuid, name, from_hex)
         if category is not None and not isinstance(category, str):
-            raise InvalidStreamIdError(
-                f"category must be text, not {type(category).__name__}: {category!r}"
-            )
+            raise InvalidStreamIdError(f"category must be text, not {shown(category)}.")
         object.__setattr__(self, "category", category)
 
     def __repr__(self) -> str:
@@ -123,5 +121,6 @@ def _parse_hex(text: str) -> UUID:
         return UUID(hex=text)
     except (ValueError, AttributeError, TypeError) as error:
         raise InvalidStreamIdError(
-            f"from_hex must be 32 hexadecimal digits, with or without hyphens, not {text!r}."
+            "from_hex must be 32 hexadecimal digits, with or without hyphens, not "
+            f"{shown(text, str)}."
         ) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from dynamo_es.exceptions import InputError
+from dynamo_es.wording import shown
 
 SECRET_BYTES: Final = 32
 _ID: Final = re.compile(r"[0-9a-f]{16}")
@@ -31,7 +32,7 @@ class SubjectKey:
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
-            raise InputError(f"A key's id must be 16 hexadecimal characters, not {self.id!r}.")
+            raise InputError(f"A key's id must be 16 hexadecimal characters, not {shown(self.id)}.")
         if not isinstance(self.secret, bytes) or len(self.secret) != SECRET_BYTES:
             raise InputError(f"A key's secret must be {SECRET_BYTES} bytes.")
 

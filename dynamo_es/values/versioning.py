@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from dynamo_es.exceptions import InvalidVersioningError
+from dynamo_es.wording import shown
 
 
 class StoredVersion(int):
@@ -66,19 +67,20 @@ class ExplicitVersioning(Versioning):
         if type(version) is not int or version < 0:
             raise InvalidVersioningError(
                 "An expected version must be an integer of 0 (no stream yet) or more, "
-                f"not {version!r}."
+                f"not {shown(version)}."
             )
         if generation is None:
             return
         if type(generation) is not int or generation < 1:
             raise InvalidVersioningError(
-                f"A generation must be an integer of 1 or more, or None, not {generation!r}: take "
+                "A generation must be an integer of 1 or more, or None, not "
+                f"{shown(generation)}: take "
                 "it from a loaded event."
             )
         if version == 0:
             raise InvalidVersioningError(
                 "At expected version 0 the stream does not exist, so it has no generation: leave "
-                f"out {generation!r}."
+                f"out {shown(generation)}."
             )
 
     def _take_apart(self, stored: StoredVersion) -> None:

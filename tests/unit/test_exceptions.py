@@ -152,7 +152,7 @@ ID = UUID(int=7)
             f"{StreamId(name='acc-1')!s} (category 'Account', name 'acc-1')",
         ),
         (StreamId(name="a\nb"), f"{StreamId(name='a' + chr(10) + 'b')!s} (name 'a\\nb')"),
-        (StreamId(ID, category="x" * 900), f"{ID} (category '{'x' * 79})"),
+        (StreamId(ID, category="x" * 900), f"{ID} (category '{'x' * 78}…)"),
     ],
 )
 def test_a_stream_is_named_by_its_uuid_and_its_category_and_name(stream_id, text):

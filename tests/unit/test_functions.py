@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import itertools
 import warnings
+from concurrent.futures import Future
 from functools import partial
 
 import pytest
@@ -84,7 +86,59 @@ def test_a_future_is_cancelled():
     assert future.cancelled()
 
 
-@pytest.mark.parametrize("returned", [None, 0, "", [], {}, object(), iter([]), map(str, [])])
+def test_future_of_an_executor_is_refused_and_cancelled():
+    future = Future()
+    with pytest.raises(AsynchronousFunctionError, match="A handler is asynchronous"):
+        refuse_unfinished(future, print, "A handler")
+    assert future.cancelled()
+
+
+LAZY = {
+    "map": lambda: map(str, [1]),
+    "filter": lambda: filter(None, [1]),
+    "zip": lambda: zip([1], [2], strict=True),
+    "chain": lambda: itertools.chain([1], [2]),
+    "iterator of a list": lambda: iter([1]),
+    "generator": generate,
+}
+
+
+@pytest.mark.parametrize("lazy", LAZY.values(), ids=LAZY)
+def test_an_iterator_that_nobody_would_read_is_refused(lazy):
+    with pytest.raises(AsynchronousFunctionError, match="A handler returned an iterator"):
+        refuse_unfinished(lazy(), lazy, "A handler")
+
+
+CONTAINERS = {
+    "list": lambda one: [None, one],
+    "tuple": lambda one: (1, one),
+    "values of a dict": lambda one: {"a": 1, "b": one},
+    "keys of a dict": lambda one: {one: 1},
+    "set": lambda one: {one},
+    "frozenset": lambda one: frozenset({one}),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("unfinished", [handle, stream, Future, generate])
+def test_unfinished_object_in_a_container_is_refused_and_closed(container, unfinished):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(AsynchronousFunctionError, match="would never run"):
+            refuse_unfinished(container(unfinished()), print, "A handler")
+        gc.collect()
+
+
+def test_every_unfinished_object_in_a_container_is_closed():
+    futures = [Future(), Future()]
+    with pytest.raises(AsynchronousFunctionError):
+        refuse_unfinished(futures, print, "A handler")
+    assert all(future.cancelled() for future in futures)
+
+
+@pytest.mark.parametrize(
+    "returned", [None, 0, "", b"", [], [1, "a"], {}, {"a": [1]}, (), set(), object(), range(3)]
+)
 def test_whatever_else_comes_back_does_not_matter(returned):
     refuse_unfinished(returned, print, "A handler")
 

@@ -10,6 +10,7 @@ from event_sourcery import DEFAULT_TENANT, TenantId
 from event_sourcery.interfaces import EncryptionKeyStorageStrategy
 
 from dynamo_es.contracts.checks import check_subject
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,
@@ -58,6 +59,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         wrapping: KmsKeyWrapping | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_injected(clock=clock)
         self._client = client
         self._config = config
         self._tenant_id = tenant_id

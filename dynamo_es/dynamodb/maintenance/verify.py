@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
@@ -143,6 +144,7 @@ def verify(
     Cost: the read units of both whole tables, of the log's pages twice. If the tables differ on
     some streams, those of the pages once more, and of these streams.
     """
+    check_injected(on_progress=on_progress, clock=clock)
     gateway = Gateway(client, config, observer)
     report = Verified(expected=count_items(config, client, observer))
     ledger = Ledger(report.note)

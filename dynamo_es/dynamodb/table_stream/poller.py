@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.functions import check_stop
+from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.workers import WorkerReport, in_thread
 from dynamo_es.dynamodb.log.sequencer import SequencerMemory
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Rounds
@@ -100,6 +100,7 @@ class StreamPoller:
         sleep: Callable[[float], None] = time.sleep,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
+        check_injected(monotonic=monotonic, wait=wait, sleep=sleep, on_progress=on_progress)
         self._wait = wait
         memory = memory or SequencerMemory()
         self._rounds = Rounds(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.dynamodb.tables.requests import check_key, create_request
 from dynamo_es.dynamodb.tables.template import load_template, resolve_tables
 from dynamo_es.dynamodb.wire.errors import translate
@@ -58,6 +59,7 @@ def create_tables(
         UnavailableError: a table cannot be used after two minutes.
         ServiceError: AWS refused or did not answer.
     """
+    check_injected(sleep=sleep)
     wanted = _wanted(config)
     existing = {name: _describe(client, name) for name in wanted}
     # Check first, so that a wrong name creates no table.
@@ -93,6 +95,7 @@ def delete_tables(
         UnavailableError: a table still exists after two minutes.
         ServiceError: AWS refused or did not answer.
     """
+    check_injected(sleep=sleep)
     names = list(_wanted(config))
     for name in names:
         _unprotect(client, name, sleep)

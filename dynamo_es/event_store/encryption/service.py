@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from pydantic import BaseModel
 
 from dynamo_es.contracts.checks import check_kind, check_subject
+from dynamo_es.contracts.functions import check_injected
 from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
 from dynamo_es.event_store.encryption.fields import encrypted_fields
@@ -56,6 +57,7 @@ class Encryption:
         tenant_id: TenantId = DEFAULT_TENANT,
         cache: KeyCache | None = None,
     ) -> None:
+        check_injected(clock=clock, new_key=new_key)
         self._key_storage = key_storage.scoped_for_tenant(tenant_id)
         self._clock = clock
         self._new_key = new_key
