@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dynamo_es import EventStore, MemoryBackend, Repository, StreamId, WrappedEvent
@@ -86,6 +88,21 @@ def test_nor_does_one_that_a_repository_made_of_it(memory_store, ann, between, a
     again(repository, ann)
 
     assert all_events(store, ann) == before
+
+
+@pytest.mark.parametrize("again", [with_transact, with_a_context, with_a_save])
+def test_nor_does_one_with_the_id_of_the_event_that_it_replaces(repository, store, ann, again):
+    repository.transact(ann, both, command_id="c")
+    before = all_events(store, ann)
+    stream = StreamId(name=ann, category="account")
+    first, last = store.load_stream(stream, 1)
+    for one, balance in ((first, 1), (last, 3)):
+        store.save_snapshot(stream, replace(one, event=Balance(balance=balance)))
+
+        again(repository, ann)
+
+        assert all_events(store, ann) == before
+        assert repository.load(ann).balance == 3
 
 
 def test_after_a_conflict_a_snapshot_of_the_application_hides_no_command(
