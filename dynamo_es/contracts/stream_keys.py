@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.exceptions import CommitTooLargeError, InvalidStreamIdError, describe_stream
+from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.exceptions import (
+    CommitTooLargeError,
+    InvalidConsumerError,
+    InvalidStreamIdError,
+    describe_stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_KEY_BYTES: Final = 2048
 """DynamoDB's limit for a partition key."""
+
+MAX_SORT_KEY_BYTES: Final = 1024
+"""DynamoDB's limit for a sort key."""
 
 MAX_NAMES_BYTES: Final = 32 * 1024
 """Most bytes of a commit's stream name and event names: a page of the log repeats them."""
@@ -87,6 +96,28 @@ def subjects_key(tenant_id: TenantId) -> str:
             f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
         )
     return partition
+
+
+def consumer_key(name: str, tenant_id: TenantId | None) -> str:
+    """Return the key of a consumer in a list of consumers: the tenant's prefix and the name.
+
+    Args:
+        name: name of the consumer.
+        tenant_id: tenant whose events it handles; None: all tenants, so without a prefix.
+
+    Raises:
+        InvalidConsumerError: the name cannot be part of a key, or the key is longer than 1,024
+            bytes, the limit of DynamoDB.
+    """
+    check_consumer(name)
+    key = name if tenant_id is None else f"{tenant_prefix(tenant_id)}{name}"
+    size = len(key.encode())
+    if size > MAX_SORT_KEY_BYTES:
+        raise InvalidConsumerError(
+            f"The tenant {str(tenant_id)[:40]!r}… and the name {name[:40]!r} make a key "
+            f"of {size:,} bytes. DynamoDB takes {MAX_SORT_KEY_BYTES:,}: use shorter ones."
+        )
+    return key
 
 
 def check_names(stream_id: StreamId, events: Iterable[RawEvent]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
-from dynamo_es.contracts.checks import check_consumer, check_position, check_tenant
+from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.exceptions import UnknownConsumerError
 
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`."""
-        check_consumer(consumer)
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
         with self._data.lock:
             saved = self._data.checkpoints.get((self._tenant_id, consumer))
         return None if saved is None else saved[0]
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`."""
-        check_consumer(consumer)
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
         check_position(position)
         with self._data.lock:
             saved = self._data.checkpoints.get((self._tenant_id, consumer))
@@ -53,7 +54,7 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def reset(self, consumer: str, position: Position) -> None:
         """Set a consumer back; see `CheckpointStrategy.reset`."""
-        check_consumer(consumer)
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
         check_position(position)
         with self._data.lock:
             if (self._tenant_id, consumer) not in self._data.checkpoints:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
-from dynamo_es.contracts.checks import check_consumer, check_position, check_tenant
+from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.dynamodb.streams.keys import tenant_prefix, unescape
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import InvalidConsumerError, UnknownConsumerError
+from dynamo_es.exceptions import UnknownConsumerError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ CONSUMERS_KEY: Final = "consumers"
 
 _KEY: Final = "checkpoint#"
 _PLACE: Final = "checkpoint"
-_MAX_LISTED_BYTES: Final = 1024
-"""DynamoDB's limit for a sort key."""
 
 
 class _Consumer(NamedTuple):
@@ -122,15 +121,8 @@ class DynamoCheckpoints(CheckpointStrategy):
         return scoped
 
     def _consumer(self, name: str) -> _Consumer:
-        check_consumer(name)
-        consumer = _Consumer(name, self._tenant_id)
-        size = len(consumer.listed.encode())
-        if size > _MAX_LISTED_BYTES:
-            raise InvalidConsumerError(
-                f"The tenant {str(self._tenant_id)[:40]!r}… and the name {name[:40]!r} make a key "
-                f"of {size:,} bytes. DynamoDB takes {_MAX_LISTED_BYTES:,}: use shorter ones."
-            )
-        return consumer
+        consumer_key(name, self._tenant_id)  # refuses what makes no key
+        return _Consumer(name, self._tenant_id)
 
     def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
         if consumer not in self._listed:
