@@ -193,7 +193,7 @@ def test_what_cannot_be_stored_is_refused_before_anything_is(storage, streams):
     for wrong, reason in (
         (part(b, 0, []), "no events"),
         (part(a, 1, events(a, 1)), "twice"),
-        (part(b, 0, events(a, 1)), "of the stream"),
+        (part(b, 0, events(a, 1)), "belongs to another stream"),
         (part(b, 0, [an_event(b, name="")]), "name"),
     ):
         with pytest.raises(InvalidEventError, match=reason):
