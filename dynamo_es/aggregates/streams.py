@@ -8,7 +8,11 @@ from uuid import UUID
 
 from dynamo_es.aggregates.commands import NOTE, Command, DecidedCommands
 from dynamo_es.contracts import ANOTHER_GENERATION
-from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidStreamIdError
+from dynamo_es.exceptions import (
+    ConcurrentStreamWriteError,
+    InvalidStreamIdError,
+    describe_stream,
+)
 from dynamo_es.values import StreamId
 from dynamo_es.wording import shown
 
@@ -134,7 +138,7 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
         return StreamId(name=id, category=category)
     if isinstance(id, StreamId) and id.category != category:
         raise InvalidStreamIdError(
-            f"{shown(id, StreamId)} is not of the aggregate's category {category!r}: give a "
+            f"{describe_stream(id)} is not of the aggregate's category {category!r}: give a "
             "StreamId of that "
             "category, or the UUID or name alone."
         )

@@ -138,7 +138,8 @@ def _message(record: Mapping[str, Any]) -> object:
         if _is_object(body) and body.get("Type") == "Notification":
             return _parsed(body.get("Message"))
         return body
-    return _parsed(record["Sns"].get("Message"))
+    topic = record["Sns"]
+    return _parsed(topic.get("Message")) if _is_object(topic) else None
 
 
 def _parsed(text: object) -> object:

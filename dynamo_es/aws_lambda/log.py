@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.aws_lambda.batch import Deadline, reply
 from dynamo_es.aws_lambda.failures import failed_batches
-from dynamo_es.aws_lambda.records import change_of, records_in
+from dynamo_es.aws_lambda.records import change_of, image_in, records_in
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.pages import PAGES_KEY
+from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -164,10 +165,16 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     pages: list[PageRecord] = []
     for record in records_in(event):
         change = change_of(record)
-        image = change.get("NewImage") or change.get("Keys") or {}
+        image = image_in(change, "NewImage") or image_in(change, "Keys") or {}
         if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": PAGES_KEY}:
             continue
-        first, count = int(image["place"]["S"]), int(image.get("count", {"N": "1"})["N"])
+        try:
+            first, count = int(image["place"]["S"]), int(image.get("count", {"N": "1"})["N"])
+        except (KeyError, TypeError, ValueError):
+            raise ConfigurationError(
+                "A record's image has the key of a page of the log, but no place and count of a "
+                "page: pass the record as Lambda delivers it."
+            ) from None
         pages.append(PageRecord(change["SequenceNumber"], first + count - 1))
     return pages
 

@@ -102,6 +102,11 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
                 "Records of the table's stream carry no new image (StreamViewType "
                 f"{change.get('StreamViewType')}): set it to NEW_IMAGE."
             )
+        if not (_has(image, "stream_key", "S") and _has(image, "version", "N")):
+            raise ConfigurationError(
+                "This handler takes batches of the events table's stream; a record's image has no "
+                "stream_key and version: connect the events table's stream."
+            )
         try:
             hint = find_pointer(image)
         except StoredItemError as error:
@@ -128,27 +133,63 @@ def change_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
         ConfigurationError: a record that is not of a table's stream.
     """
     change = record.get("dynamodb") if isinstance(record, dict) else None
-    if not isinstance(change, dict) or "SequenceNumber" not in change:
+    if not isinstance(change, dict) or not _is_number(change.get("SequenceNumber")):
         raise ConfigurationError(
             f"This handler takes batches of a DynamoDB table's stream, not of {source_of(record)}."
         )
     return change
 
 
-def source_of(record: object) -> object:
+def source_of(record: object) -> str:
     """Return the event source that a record names, for messages."""
     if not isinstance(record, dict):
         return type(record).__name__
-    return record.get("eventSource") or record.get("EventSource")
+    source = record.get("eventSource") or record.get("EventSource")
+    return source if isinstance(source, str) else type(source).__name__
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:
-    """Return the new item in boto3's wire format; None if the record has no image."""
-    image = change.get("NewImage")
+    """Return the new item in boto3's wire format; None if the record has no image.
+
+    Raises:
+        ConfigurationError: an image that is not an item.
+    """
+    image = image_in(change, "NewImage")
     if image is None:
         return None
     # Lambda's event is JSON, where bytes are base64.
-    return {
-        name: {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
-        for name, value in image.items()
-    }
+    try:
+        return {
+            name: {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
+            for name, value in image.items()
+        }
+    except ValueError:
+        raise ConfigurationError(
+            "A record's NewImage has bytes that are not base64: pass the record as Lambda "
+            "delivers it."
+        ) from None
+
+
+def image_in(change: Mapping[str, Any], name: str) -> Item | None:
+    """Return an image in a record, or its keys, as delivered; None if the record has none.
+
+    Raises:
+        ConfigurationError: an image that is not an item.
+    """
+    image = change.get(name)
+    if image is None:
+        return None
+    if not isinstance(image, dict) or not all(isinstance(one, dict) for one in image.values()):
+        raise ConfigurationError(
+            f"A record's {name} must be an item in DynamoDB's wire format: pass the record as "
+            "Lambda delivers it."
+        )
+    return image
+
+
+def _has(image: Item, name: str, kind: str) -> bool:
+    return isinstance(image.get(name, {}).get(kind), str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit()

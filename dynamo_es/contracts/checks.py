@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.contracts.storage import StreamAppend
 from dynamo_es.exceptions import (
     InputError,
     InvalidConsumerError,
@@ -17,6 +18,7 @@ from dynamo_es.exceptions import (
     InvalidSubjectError,
     InvalidSubscriptionError,
     InvalidVersioningError,
+    describe_stream,
 )
 from dynamo_es.values import (
     ANY_VERSION,
@@ -30,7 +32,6 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.storage import StreamAppend
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
@@ -245,15 +246,23 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
     """Raise unless the events of several streams can be stored, each stream given once.
 
     Raises:
+        InputError: not a list of `StreamAppend`.
         InvalidVersioningError: a stream without an explicit version.
         InvalidEventError: a stream without events, or given twice, or an event that is wrong.
     """
+<<<<<<< HEAD
     from dynamo_es.contracts.storage import StreamAppend
 
     check_kind("appends", appends, (list, tuple))
     streams = set()
     for append in appends:
         check_kind("Each of appends", append, StreamAppend)
+=======
+    check_kind("appends", appends, (list, tuple))
+    streams = set()
+    for index, append in enumerate(appends):
+        check_kind(f"append {index}", append, StreamAppend)
+>>>>>>> fix-a
         stream_id, versioning = append.stream_id, append.versioning
         check_append(stream_id, versioning, append.events)
         if not isinstance(versioning, ExplicitVersioning):
@@ -275,9 +284,8 @@ def check_snapshot(snapshot: RawEvent) -> int:
         InvalidEventError: the snapshot cannot be stored; the message says why.
     """
     if not isinstance(snapshot, RawEvent):
-        raise InvalidEventError(
-            "?", f"a snapshot must be a RawEvent, not {type(snapshot).__name__}."
-        )
+        kind = type(snapshot).__name__
+        raise InvalidEventError("?", f"a snapshot must be a RawEvent, not {kind}.")
     check_stream(snapshot.stream_id)
     check_event(snapshot.stream_id, snapshot, None)
     if type(snapshot.version) is not int or snapshot.version < 1:
@@ -293,13 +301,12 @@ def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None
     """Raise `InvalidEventError` unless one event, or a snapshot, can be stored in the stream."""
     label = "the snapshot" if index is None else f"event {index}"
     if not isinstance(event, RawEvent):
-        raise InvalidEventError(
-            stream_id, f"{label} must be a RawEvent, not {type(event).__name__}."
-        )
+        kind = type(event).__name__
+        raise InvalidEventError(stream_id, f"{label} must be a RawEvent, not {kind}.")
     if event.stream_id is not stream_id and event.stream_id != stream_id:
-        raise InvalidEventError(
-            stream_id, f"{label} belongs to another stream, {shown(event.stream_id, StreamId)}."
-        )
+        other = event.stream_id
+        named = describe_stream(other) if isinstance(other, StreamId) else shown(other)
+        raise InvalidEventError(stream_id, f"{label} belongs to another stream, {named}.")
     if not isinstance(event.uuid, UUID):
         raise InvalidEventError(
             stream_id, f"{label} has the uuid {shown(event.uuid)}: give a UUID."

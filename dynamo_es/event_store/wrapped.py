@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import to_json
 
 from dynamo_es.event_store.event import Event
-from dynamo_es.exceptions import EventDefinitionError
+from dynamo_es.exceptions import EventDefinitionError, InputError
 from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,8 +148,14 @@ class WrappedEvent(Generic[TEvent]):
         """Return the context as an object of a model of your own.
 
         Raises:
+            InputError: the argument is not a class of pydantic's models.
             pydantic.ValidationError: the context does not fit the model.
         """
+        if not (isinstance(context_type, type) and issubclass(context_type, BaseModel)):
+            raise InputError(
+                "context_type must be a class derived from pydantic.BaseModel, not "
+                f"{shown(context_type)}."
+            )
         return context_type.model_validate(self.context.model_dump())
 
 

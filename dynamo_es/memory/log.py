@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
-from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
+from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event
 from dynamo_es.values import RecordedRaw, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynamo_es.contracts import Selection
     from dynamo_es.memory.data import Data, Identity, LogEntry, StoredStream
     from dynamo_es.values import Position, TenantId
 
@@ -39,6 +39,7 @@ class MemoryLog(LogStrategy):
 
     def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position; see `LogStrategy.reader`."""
+        check_kind("selection", selection, Selection, InvalidSubscriptionError)
         check_position(after, self.last_position or 0)
         return _Reader(self._data, after, selection)
 

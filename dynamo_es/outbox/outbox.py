@@ -9,7 +9,7 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.checks import check_consumer, check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.leases import LeaseWatch
@@ -78,6 +78,7 @@ class Outbox:
         new_id: Callable[[], str] = lambda: uuid4().hex,
         watch: LeaseWatch | None = None,
     ) -> None:
+        check_consumer(name)
         check_injected(clock=clock, new_id=new_id)
         self._strategy = strategy
         self._log = log

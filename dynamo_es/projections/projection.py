@@ -11,7 +11,7 @@ from dynamo_es.contracts.checks import check_consumer, check_position
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.run import HANDLER, Parts, Run
+from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Projection:
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: the error that the handler raised. The checkpoint is before that event.
         """
-        run = Run(self._parts, stop or Flag(), on_progress)
+        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
         run.until(self._parts.log.last_position or 0)
         run.look_further()
         return run.report
@@ -136,7 +136,7 @@ class Projection:
         Raises:
             Exception: the errors of `run_once`, without those that pass.
         """
-        run = Run(self._parts, stop or Flag(), on_progress)
+        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
         run.until(None)
         return run.report
 
@@ -152,6 +152,7 @@ class Projection:
         Raises:
             Exception: at the end of the context, the error that ended the thread.
         """
+        check_on_progress(on_progress)
         with in_thread(
             lambda stop: self.run_forever(stop, on_progress), f"Projection {self.name!r}"
         ):

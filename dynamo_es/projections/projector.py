@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from uuid import uuid4
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import check_consumer, check_scope, check_stream, seconds_of
+from dynamo_es.contracts.checks import (
+    check_consumer,
+    check_kind,
+    check_scope,
+    check_stream,
+    seconds_of,
+)
 from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError, describe_stream
 from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.wording import shown
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import CursorStrategy
     from dynamo_es.event_store.store import EventStore
-    from dynamo_es.event_store.wrapped import Recorded, WrappedEvent
+    from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.values import Position, StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -135,6 +142,7 @@ class Projector:
 
         For an event without a version, it loads the stream to find the event's place.
         """
+        check_kind("recorded", recorded, Recorded, InvalidSubscriptionError)
         if recorded.wrapped_event.version is not None:
             return self.project(
                 recorded.wrapped_event,
@@ -143,6 +151,7 @@ class Projector:
                 generation=recorded.generation,
             )
         check_scope(recorded.tenant_id, self._scope)
+        check_stream(recorded.stream_id)
         followed = Followed(self.name, recorded.stream_id, recorded.tenant_id, recorded.generation)
         return self._apply(followed, None, recorded.wrapped_event)
 
@@ -193,6 +202,14 @@ class Projector:
                 f"Stream {describe_stream(stream_id)}: project cannot find the place of an "
                 "event without a version. "
                 "Use the projector as the handler of a projection for streams without versions."
+            )
+        if type(version) is not int or version < 1:
+            raise InvalidSubscriptionError(
+                f"The event's version must be an integer of 1 or more, not {shown(version)}."
+            )
+        if type(generation) is not int or generation < 0:
+            raise InvalidSubscriptionError(
+                f"generation must be an integer of 0 or more, not {shown(generation)}."
             )
         if generation == 0 and wrapped_event.generation is not None:
             generation = wrapped_event.generation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import check_stop, refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.functions import check_injected, check_stop, refuse_unfinished
 from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import (
     ContentionError,
@@ -76,6 +76,12 @@ class Parts:
     batch_size: int
 
 
+def check_on_progress(on_progress: object) -> None:
+    """Raise `InputError` unless it is None or a function to call after a batch."""
+    if on_progress is not None:
+        check_injected(on_progress=on_progress)
+
+
 class Run:
     """One run of a projection, and its work so far."""
 
@@ -85,8 +91,7 @@ class Run:
         stop: Flag,
         on_progress: Callable[[ProjectionReport], None] | None,
     ) -> None:
-        if on_progress is not None:
-            refuse_asynchronous(on_progress, _ON_PROGRESS)
+        check_on_progress(on_progress)
         check_stop(stop)
         self._parts = parts
         self._stop = stop

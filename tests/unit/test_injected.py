@@ -1,5 +1,8 @@
 """Clocks, sleeps and other injected functions that would never run are refused at once."""
 
+# Wrong types on purpose.
+# mypy: disable-error-code="arg-type"
+
 import asyncio
 
 import pytest

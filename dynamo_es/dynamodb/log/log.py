@@ -8,8 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, StreamInLog
-from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
+from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.markers import marked_version
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
@@ -19,13 +19,13 @@ from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, t
 from dynamo_es.dynamodb.wire.batches import MAX_KEYS, fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
-from dynamo_es.exceptions import EventStoreError
+from dynamo_es.exceptions import EventStoreError, InvalidSubscriptionError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dynamo_es.contracts import AppendHooks, Selection
+    from dynamo_es.contracts import AppendHooks
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
@@ -72,6 +72,7 @@ class DynamoLog(LogStrategy):
 
         Cost: 1 request, or none for position 0.
         """
+        check_kind("selection", selection, Selection, InvalidSubscriptionError)
         check_position(after)
         reader = DynamoLogReader(self._tables, self._gateway, after, selection, self._most_bytes)
         self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
