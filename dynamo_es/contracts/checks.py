@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.contracts.storage import StreamAppend
 from dynamo_es.exceptions import (
     InputError,
     InvalidConsumerError,
@@ -32,6 +31,7 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts.storage import StreamAppend
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
@@ -250,19 +250,12 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
         InvalidVersioningError: a stream without an explicit version.
         InvalidEventError: a stream without events, or given twice, or an event that is wrong.
     """
-<<<<<<< HEAD
     from dynamo_es.contracts.storage import StreamAppend
 
     check_kind("appends", appends, (list, tuple))
     streams = set()
-    for append in appends:
-        check_kind("Each of appends", append, StreamAppend)
-=======
-    check_kind("appends", appends, (list, tuple))
-    streams = set()
     for index, append in enumerate(appends):
         check_kind(f"append {index}", append, StreamAppend)
->>>>>>> fix-a
         stream_id, versioning = append.stream_id, append.versioning
         check_append(stream_id, versioning, append.events)
         if not isinstance(versioning, ExplicitVersioning):
