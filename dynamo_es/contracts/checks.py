@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.contracts.storage import StreamAppend
 from dynamo_es.exceptions import (
     InputError,
     InvalidConsumerError,
@@ -31,7 +32,6 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.storage import StreamAppend
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position, Versioning
 
@@ -250,8 +250,6 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
         InvalidVersioningError: a stream without an explicit version.
         InvalidEventError: a stream without events, or given twice, or an event that is wrong.
     """
-    from dynamo_es.contracts.storage import StreamAppend
-
     check_kind("appends", appends, (list, tuple))
     streams = set()
     for index, append in enumerate(appends):
