@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from math import nan
 
@@ -77,7 +78,7 @@ def test_a_decision_on_a_snapshot_that_has_yet_to_run_takes_none_and_is_logged(
     repository.transact("ann", lambda account: account.deposit(5))
 
     assert "no snapshot at version 1" in caplog.text
-    assert "snapshot_when is a" in caplog.text
+    assert re.search("snapshot_when (is a|returned an)", caplog.text)
     stream = StreamId(name="ann", category="account")
     assert [one.event for one in store.load_stream(stream)] == [Deposited(amount=5)]
 

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.wire import steps
 
+# Every role does everything with streams of every kind: half a minute.
+pytestmark = pytest.mark.ci
+
 MODULES: Final = (
     requests,
     key_requests,
@@ -187,13 +190,14 @@ REPAIRS = {
     f"dynamo_es.dynamodb.log.{name}"
     for name in (
         "requests.scan_events",
+        "requests.scan_marker_keys",
         "requests.replace_page",
         "requests.delete_page",
         "set_aside.forget",
         "set_aside.query_entries",
     )
 }
-"""What `dynamo-es log repair` and `log set-aside` send: operators may."""
+"""What repairing, listing what is set aside, and listing tenants send: operators may."""
 
 
 def test_every_module_that_builds_requests_for_the_tables_is_looked_at():

@@ -97,6 +97,7 @@ def emulated() -> Iterator[Emulated]:
         yield Emulated(backend.client)
 
 
+@pytest.mark.ci
 def test_interleavings_on_the_emulator_are_linearizable(emulated: Emulated) -> None:
     conditions = Conditions(workers=4, streams=3, deletions=8)
     history = Schedule(1, conditions, emulated).run(300)

@@ -11,6 +11,8 @@ from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 from tests.bdd import an_event, events
 
+pytestmark = pytest.mark.ci
+
 COMMITS = 1_000
 PAGES = COMMITS // 100
 RARE = 10

@@ -21,6 +21,7 @@ from dynamo_es.forking import new_lock, new_reentrant_lock, tell_of_forks
 from tests.bdd import an_event, events
 
 pytestmark = [
+    pytest.mark.ci,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
