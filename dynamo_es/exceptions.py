@@ -214,7 +214,7 @@ class ConcurrentStreamWriteError(EventStoreError):
         stream_id: the stream, as text.
         expected: version that the append expected.
         actual: version that this refusal saw, 0 for a stream that does not exist; the stream may
-            have more events by now.
+            have more events by now. None: the refusal does not show it.
         winning: the `RawEvent` objects from ``expected + 1`` to ``actual``, if the refusal came
             with all of them, else empty. Apply them to what you loaded instead of loading again.
     """
@@ -232,9 +232,10 @@ class ConcurrentStreamWriteError(EventStoreError):
         self.expected = expected
         self.actual = actual
         self.winning = winning
+        seen = "the stream has changed since" if actual is None else f"it is at {actual}"
         super().__init__(
-            f"Stream {describe_stream(stream_id)}: expected version {expected}, but it is at "
-            f"{actual}. " + (hint or "Load the stream again, decide again, append again.")
+            f"Stream {describe_stream(stream_id)}: expected version {expected}, but {seen}. "
+            + (hint or "Load the stream again, decide again, append again.")
         )
 
 

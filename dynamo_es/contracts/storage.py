@@ -219,8 +219,8 @@ class StorageStrategy(ABC):
             transact_with: up to 99 writes to the caller's own tables, carried out in the same
                 transaction; each takes the place of one stream.
 
-        Appending again events that are stored, all of them, at exactly these versions is a
-        success that writes nothing.
+        If all the events are already stored at exactly these versions, the call succeeds and
+        writes nothing.
 
         Returns:
             The new version of each stream, in the order given.
