@@ -171,8 +171,8 @@ class Repository(Generic[TAggregate]):
                 in the stream, nothing is written.
 
         After success the aggregate has no changes left. After a failure it keeps them: after an
-        `AppendOutcomeUnknownError`, save it again. An aggregate that decided a command that is
-        in its stream already no longer matches the stream: load it again.
+        `AppendOutcomeUnknownError`, save it again. If the stream already had the command's
+        events, the aggregate no longer matches the stream: load it again.
 
         Raises:
             InputError: an aggregate that no longer matches its stream, or is of another stream.
@@ -219,14 +219,14 @@ class Repository(Generic[TAggregate]):
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
             CommandDecidedError: the command was decided before, and ``decide`` returned a result
-                for other events than the stored ones; the error has the stored ones.
+                but emitted different events. The error carries the stored ones.
 
-        A command is recognized while its events are after the newest snapshot, or it is among the
-        latest 100 commands before the snapshot. A command that emitted nothing is decided again.
+        A repeated command is recognized if its events come after the newest snapshot, or if it is
+        one of the last 100 commands before it. One that emitted nothing is decided again.
 
-        Cost: a load and an append. After the first conflict, an append alone if the refusal shows
-        the winning events, else both again. A repeated command costs a load, and one load more if
-        a snapshot was taken after it. After a snapshot that you saved yourself with
+        Cost: a load and an append. The first retry costs only an append if the refusal carried the
+        winning events; otherwise a load and an append. A repeated command costs a load, and one
+        load more if a snapshot was taken after it. After a snapshot that you saved yourself with
         `EventStore.save_snapshot`, a command costs a load of the whole stream more.
         """
         check_attempts(attempts)

@@ -96,15 +96,15 @@ class LogStrategy(ABC):
         """
 
     def unsequenced(self) -> bool:
-        """Whether a cheap look finds stored events without a position, after the end of the log.
+        """Check cheaply whether events are stored that have no position yet.
 
         Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
         and no consumer gets an event. The first look that finds such events logs a warning.
 
-        It finds them if the log is empty, if this process appended the last of them, or if they
-        follow the events of the log's newest streams. It may miss others, such as a new stream
-        of another process: `dynamo-es log verify` finds all. While a sequencer runs, the answer
-        may be True for the second or so that it takes.
+        The check finds such events if the log is empty, if this process appended the newest one,
+        or if they belong to one of the log's newest streams. It may miss others, such as a new
+        stream of another process: `dynamo-es log verify` finds all. While a sequencer runs, the
+        answer may be True for the second or so that it takes.
 
         Raises nothing: a look that fails returns False.
         """

@@ -67,7 +67,7 @@ class StreamHead:
 
 @dataclass(frozen=True, slots=True)
 class AppendCost:
-    """The price of one append whose stream's version is known to the process.
+    """The price of one append, if the process already knows the stream's version.
 
     Attributes:
         events: events appended.

@@ -49,9 +49,9 @@ class DynamoConfig:
         max_uncompressed_bytes: most bytes of one append's events as JSON, before compression. A
             larger stored commit is not read, so set the same limit in all programs.
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
-            stream (a Lambda function, `DynamoBackend.sequencer`) assigns them; an append sends no
-            more requests. ``"inline"``: the process assigns them right after each append, with 4
-            more requests; for small deployments, local work and tests.
+            stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
+            no extra requests. ``"inline"``: the process assigns them right after each append, with
+            4 more requests; for small deployments, local work and tests.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.

@@ -183,8 +183,8 @@ class Backend:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
             lease: seconds that other processes stay out of a stream; longer than one event takes.
-            keep_unknown: pass a missing event without a class to the read model as an
-                `UnknownEvent`.
+            keep_unknown: if the projector loads a missing event that no class matches, pass it to
+                the read model as an `UnknownEvent`.
 
         Raises:
             InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease

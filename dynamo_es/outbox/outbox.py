@@ -122,15 +122,15 @@ class Outbox:
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
-        Due are events that failed before. An event that cannot be published does not hold up the
-        others; one whose stream was deleted is dropped.
+        Events that failed earlier are due once their delay is over. An event that cannot be
+        published does not hold up the others; one whose stream was deleted is dropped.
 
         Args:
             publisher: a plain function, called with a `Recorded` for each event. If its attribute
                 ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets
                 the `RecordedRaw`, and needs no event classes. An exception of the publisher, or
                 of making the typed event, is a failed try. A `BaseException` such as
-                `KeyboardInterrupt` ends the run without a try.
+                `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
             attempts: most tries of an event, 1 or more. Then the event is dead until `retry`.
             retry_delay: seconds between the first try and the second; each further wait is

@@ -175,8 +175,9 @@ class Projector:
             stream_id: of its stream.
             tenant_id: of its stream; None: the tenant of the backend that made the projector.
             position: not used.
-            generation: of the stream, as the log and listeners give it; a later generation begins
-                at version 1. 0: take it from the event if that was loaded, else from the cursor.
+            generation: generation of the stream, as the log and listeners give it. A later one
+                starts again at version 1. If 0, a loaded event's own generation is used, else the
+                cursor's.
 
         Returns:
             The number of events applied; 0 if this event was applied before, or belongs to an

@@ -84,8 +84,8 @@ class Listeners:
     """Registers functions to call after each append; shared by all tenants of a backend.
 
     A listener is called in the thread that appended, after the events are stored. If it raises,
-    the error is logged and the events stay. It is called again when an append is repeated whose
-    events are stored already, because the first process may have died before calling it. Each
+    the error is logged and the events stay. If you repeat an append whose events are already
+    stored, the listener is called again: the first process may have died before calling it. Each
     listener gets its own copy of the event.
 
     Args:
