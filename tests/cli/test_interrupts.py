@@ -29,6 +29,8 @@ class Interrupting:
 def interrupt_import_of(name):
     sys.meta_path.insert(0, Interrupting(name))
 
+# A program that a shell starts in the background ignores the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["dynamo-es", "--version"]
 {when}
 main()
@@ -51,10 +53,13 @@ def test_a_command_is_interrupted_as_usual(run: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         "dynamo_es.cli.options.Place.config", lambda _: signal.raise_signal(signal.SIGINT)
     )
-    before = signal.getsignal(signal.SIGINT)
-    ended = run("sequence")
-    assert (ended.status, ended.err) == (130, "Interrupted.\n")
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ended = run("sequence")
+        assert (ended.status, ended.err) == (130, "Interrupted.\n")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_stays_ignored_where_it_is(run: Any) -> None:
