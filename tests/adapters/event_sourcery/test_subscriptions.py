@@ -15,6 +15,9 @@ from tests.adapters.event_sourcery.orders import OrderPlaced, OrderShipped, plac
 from tests.engine import Capability, needs
 from tests.faults import Fault, Network
 
+# They wait for time limits.
+pytestmark = pytest.mark.ci
+
 ours = needs(Capability.REQUESTS)
 
 A = StreamId(name="order 1", category="orders")

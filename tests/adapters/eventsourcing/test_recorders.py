@@ -17,6 +17,9 @@ from eventsourcing.persistence import (
 from dynamo_es.dynamodb.log.pointers import find_pointer
 from tests.adapters.eventsourcing.engine import events, sent
 
+# They wait for subscriptions.
+pytestmark = pytest.mark.ci
+
 
 def test_several_originators_are_stored_in_one_transaction(recorder):
     a, b, c = uuid4(), uuid4(), "c"
