@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 _HIDDEN: Final = "…"
 _UNEXPECTED: Final = "extra_forbidden"
-_UNKNOWN_TYPE: Final = re.compile(r"Unable to serialize unknown type: <class '([\w.<>]+)'>")
 _BOUNDS: Final = {
     "greater_than": ("gt",),
     "greater_than_equal": ("ge",),
@@ -47,16 +45,6 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel]) ->
         ]
         found_in.append(f"{'.'.join(path) or 'the event'}: {_reason(found)}")
     return "; ".join(found_in)
-
-
-def describe_serialization_error(error: Exception) -> str:
-    """Return why pydantic cannot write a value as JSON, with its type if pydantic names it."""
-    found = _UNKNOWN_TYPE.fullmatch(str(error))
-    if found is None:
-        return (
-            "a value in it cannot be written as JSON: a serializer failed, or its type is unknown"
-        )
-    return f"it holds a value of type {found[1]}, which pydantic cannot write as JSON"
 
 
 def _may_show(step: int | str, index: int, kind: str, names: frozenset[str]) -> bool:

@@ -47,7 +47,10 @@ class Found(NamedTuple):
 
 
 class PartAppend(Append):
-    """The append to one of several streams; its expected version is explicit."""
+    """An append to one stream, alone or as a part of one append to several.
+
+    As a part its expected version is explicit; alone it runs as every `Append`.
+    """
 
     __slots__ = ()
 
