@@ -12,10 +12,10 @@ from benchmarks.replaying import recorded, replay
 from benchmarks.report import Goal, Plot, Section, Table
 from benchmarks.sample import Sample
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb import storage as storage_module
 from dynamo_es.dynamodb.streams import items as items_module
 from dynamo_es.dynamodb.streams.items import commit_item, encode_events
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.requests import put_commit
 from dynamo_es.dynamodb.wire import compression as compression_module
 from dynamo_es.dynamodb.wire.client import client_config, make_client

@@ -15,8 +15,8 @@ from benchmarks.replaying import recorded, replay
 from benchmarks.report import Goal, Section, Table
 from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import decode_events, version_of
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.load import FIRST_PAGE
 from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.dynamodb.wire.client import make_client

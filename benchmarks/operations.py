@@ -19,8 +19,8 @@ from benchmarks.workload import (
     run_operations,
 )
 from dynamo_es import ExplicitVersioning, append_cost
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import snapshot_item
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.sizes import read_units
 
 if TYPE_CHECKING:

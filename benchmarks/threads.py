@@ -14,8 +14,8 @@ from benchmarks.pairing import Ratio
 from benchmarks.report import Plot, Section, Table
 from benchmarks.sample import Sample
 from dynamo_es import DynamoBackend, ExplicitVersioning
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import commit_item
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.requests import put_commit
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dynamo_es.aws_lambda.messages import message_of, stored_form, text_of
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.config import DynamoConfig
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.client import Lazy, client_config, region_of
 from dynamo_es.exceptions import ConfigurationError, PublishingError
 from dynamo_es.values import RecordedRaw

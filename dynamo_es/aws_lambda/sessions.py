@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
-from dynamo_es.dynamodb.streams.keys import tenant_prefix
 from dynamo_es.dynamodb.wire.client import client_config, region_of
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.exceptions import ConfigurationError, InvalidStreamIdError

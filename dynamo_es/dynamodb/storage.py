@@ -15,12 +15,12 @@ from dynamo_es.contracts.checks import (
     check_tenant,
 )
 from dynamo_es.contracts.hooks import AppendedCommit
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import set_aside
 from dynamo_es.dynamodb.streams import requests
-from dynamo_es.dynamodb.streams.keys import tenant_prefix
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from tests.bdd import events

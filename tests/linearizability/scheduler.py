@@ -15,12 +15,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning
+from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import snapshot as snapshots
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
-from dynamo_es.dynamodb.streams.keys import stream_key
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request

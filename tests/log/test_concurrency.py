@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from dynamo_es import DynamoBackend
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.maintenance.verify import verify
-from dynamo_es.dynamodb.streams.keys import stream_key, tenant_prefix
 from tests.engine import LOCAL
 from tests.log.crowd import CATEGORIES, Crowd, Place, Seen
 from tests.log.stores import Store, store_on

@@ -6,9 +6,9 @@ import pytest
 
 from dynamo_es import DynamoBackend, Event, StreamId
 from dynamo_es.contracts import Followed
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 from dynamo_es.dynamodb.consumers.cursors import cursor_key
 from dynamo_es.dynamodb.maintenance.verify import verify
-from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 
 CATEGORY = "c" * (MAX_KEY_BYTES - len("acme##") - 36)
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.stream_keys import consumer_key
-from dynamo_es.dynamodb.streams.keys import tenant_prefix, unescape
+from dynamo_es.contracts.stream_keys import consumer_key, tenant_prefix, unescape
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Held, LeaseWatch
-from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import CursorBusyError

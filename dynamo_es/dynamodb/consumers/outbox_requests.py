@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.leases import Held
 from dynamo_es.contracts.outbox import OutboxEntry
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.pages import place_of
-from dynamo_es.dynamodb.streams.keys import parse_stream_key, stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId

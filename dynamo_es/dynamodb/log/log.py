@@ -10,12 +10,13 @@ from uuid import UUID
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.markers import marked_version
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
-from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.batches import MAX_KEYS, fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number

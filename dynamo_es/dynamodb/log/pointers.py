@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, MAX_NAMES_BYTES
 from dynamo_es.dynamodb.log.markers import MAX_PLACE_BYTES, Marker
 from dynamo_es.dynamodb.streams.items import (
     MAX_COMMIT_EVENTS,
@@ -14,7 +14,7 @@ from dynamo_es.dynamodb.streams.items import (
     names_size,
     read_commit,
 )
-from dynamo_es.dynamodb.streams.keys import MAX_KEY_BYTES, SNAPSHOT_VERSION, parse_stream_key
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, parse_stream_key
 from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError
 from dynamo_es.values import StreamId
 

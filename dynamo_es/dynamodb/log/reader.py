@@ -7,10 +7,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import LogReader
+from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
-from dynamo_es.dynamodb.streams.keys import category_prefix, parse_stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number

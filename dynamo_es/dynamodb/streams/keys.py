@@ -7,28 +7,14 @@ from uuid import UUID
 
 from dynamo_es.contracts.stream_keys import (
     EMPTY_CATEGORY,
-    MAX_KEY_BYTES,
     SEPARATOR,
     category_prefix,
     escape,
-    stream_key,
-    tenant_prefix,
     unescape,
 )
 
 if TYPE_CHECKING:
     from dynamo_es.values import TenantId
-
-__all__ = [
-    "MAX_KEY_BYTES",
-    "SNAPSHOT_VERSION",
-    "category_prefix",
-    "escape",
-    "parse_stream_key",
-    "stream_key",
-    "tenant_prefix",
-    "unescape",
-]
 
 SNAPSHOT_VERSION: Final = 10**18
 """Sort key of a stream's snapshot, above that of every commit."""

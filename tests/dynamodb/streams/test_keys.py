@@ -9,13 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.streams.keys import (
-    MAX_KEY_BYTES,
-    SNAPSHOT_VERSION,
-    parse_stream_key,
-    stream_key,
-    tenant_prefix,
-)
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, parse_stream_key
 from dynamo_es.exceptions import InvalidStreamIdError
 
 UUID_TEXT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
