@@ -261,7 +261,7 @@ class Schedule:
         elif run.in_time and run.sending.attempt < _MOST_RACES:
             self._go_on(process, run, {})
         else:
-            self._end(process, run, ContentionError("PutItem", "LostRaces", "too often."))
+            self._go_on(process, run, ContentionError("PutItem", "LostRaces", "too often."))
 
     def _crash(self, process: _Process, run: _Run) -> None:
         if isinstance(run.sending, Request) and self._random.random() < 0.5:

@@ -33,6 +33,7 @@ from dynamo_es.exceptions import (
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
     ServiceError,
+    StoredItemError,
     StreamGapError,
 )
 from dynamo_es.values import NO_VERSIONING, ExplicitVersioning, StoredVersion
@@ -203,7 +204,7 @@ class Append:
             if leftover:
                 newest = yield from self._look(newest_commit(stream), collision)
                 if newest is not None:
-                    self._check_mixing(newest.head)
+                    self._check_mixing(newest.head, maybe_ours=collision.maybe_ours)
                     there = collision.commit_of(newest.generation)
                     stored = (there is None or self._agrees(there, 0)) and (
                         yield from self._look(self._is_stored_after(0, newest), collision)
@@ -295,7 +296,7 @@ class Append:
         """Read for a collision; if its put may have landed, a failed read leaves that unknown."""
         try:
             return (yield from steps)
-        except ServiceError as error:
+        except (ServiceError, StoredItemError) as error:
             if collision.maybe_ours:
                 raise self._unknown("its reply was lost, and looking it up failed") from error
             raise
@@ -339,7 +340,9 @@ class Append:
         head = self.stream.heads.get(self.stream.key)
         return head if head is not None and head.versionless is self.versionless else None
 
-    def _check_mixing(self, head: Head) -> None:
+    def _check_mixing(self, head: Head, *, maybe_ours: bool = False) -> None:
+        if maybe_ours:
+            return  # another generation has other versions; the events may be stored in theirs
         if head.versionless and not self.versionless:
             raise ExpectedVersionUsedOnVersionlessStream(self.stream.id)
         if self.versionless and not head.versionless:

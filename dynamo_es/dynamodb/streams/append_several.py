@@ -19,6 +19,8 @@ from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     EnlistedWriteRefusedError,
     ServiceError,
+    StoredItemError,
+    VersioningMismatch,
 )
 from dynamo_es.values import StoredVersion
 
@@ -200,7 +202,7 @@ def _are_stored(
         part.stream.heads.forget(part.stream.key)
         try:
             found = yield from part.look()
-        except ServiceError as error:
+        except (ServiceError, StoredItemError, StreamChanged, VersioningMismatch) as error:
             if certain:
                 raise
             raise part.unknown(f"{reason}, and looking it up failed") from error

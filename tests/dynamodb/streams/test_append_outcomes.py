@@ -12,6 +12,8 @@ from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
+    ContentionError,
+    StoredItemError,
     TableNotFoundError,
     UnavailableError,
 )
@@ -167,6 +169,43 @@ def test_a_read_that_fails_then_hides_the_outcome():
             (READ_HEAD, timed_out()),
         )
     assert isinstance(caught.value.__cause__, UnavailableError)
+
+
+def test_reads_that_others_interrupt_until_the_deadline_hide_the_outcome():
+    # Each time, an append overwrites the fence of an old generation before the read goes on below.
+    *pages, (look_above, _) = reading_head(a_fence(6, LAST_GENERATION), OURS)
+    interrupted = [*pages, (look_above, {"Item": a_commit(OTHERS, 6)})]
+    too_late = ContentionError("PutItem", "LostRaces", "other writers were faster.")
+    with pytest.raises(AppendOutcomeUnknownError, match="looking it up failed") as caught:
+        play(
+            append(a_stream(at(3)), ANY_VERSION),
+            (put(OURS), refused(OURS, maybe_landed=True)),
+            *interrupted,
+            *interrupted,
+            (Pause(2), too_late),
+        )
+    assert caught.value.__cause__ is too_late
+
+
+def test_a_damaged_item_hides_the_outcome():
+    damaged = {name: value for name, value in OURS.items() if name != "generation"}
+    with pytest.raises(AppendOutcomeUnknownError, match="looking it up failed") as caught:
+        play(
+            append(a_stream(at(3)), ANY_VERSION),
+            (put(OURS), refused(OURS, maybe_landed=True)),
+            (READ_HEAD, page(damaged)),
+        )
+    assert isinstance(caught.value.__cause__, StoredItemError)
+
+
+def test_a_creation_that_may_have_landed_is_no_mixture_of_versions():
+    others = a_commit(OTHERS, 1, LAST_GENERATION, versionless=True)
+    with pytest.raises(AppendOutcomeUnknownError):
+        play(
+            append(a_stream(), 0),
+            (put(CREATED), refused(others, maybe_landed=True)),
+            *reading_head(others),
+        )
 
 
 @pytest.mark.parametrize("maybe_landed", [False, True])
