@@ -62,7 +62,7 @@ def test_an_insertion_that_cannot_be_looked_up_is_no_success(recorder):
     lose_replies(recorder, "transact_write_items", carried_out=False)
     lose_replies(recorder, "query", carried_out=False)
 
-    with pytest.raises(OperationalError, match="looking it up failed"):
+    with pytest.raises(OperationalError, match="reading the stream to find out failed"):
         recorder.insert_events([*events(uuid4(), 1), *events(uuid4(), 1)])
 
 
