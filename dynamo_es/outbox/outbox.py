@@ -13,7 +13,7 @@ from dynamo_es.contracts.checks import check_consumer, check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.leases import LeaseWatch
-from dynamo_es.contracts.outbox import Claim
+from dynamo_es.contracts.outbox import OutboxWorker
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     ContentionError,
@@ -303,9 +303,9 @@ class Outbox:
         return total
 
     def _new_run(self, terms: Terms) -> Run:
-        claim = Claim(self._name, self._new_id())
+        worker = OutboxWorker(self._name, self._new_id())
         return Run(
-            self._strategy, self._log, claim, terms, self._now_ms, self._watch, self._look_further
+            self._strategy, self._log, worker, terms, self._now_ms, self._watch, self._look_further
         )
 
     def _look_further(self) -> bool:

@@ -105,8 +105,8 @@ def test_a_batch_costs_two_requests_a_stream(backend, model):
 
     project_streams(counting, "model")(model)({"Records": events_of(backend)})
 
-    assert Counter(report.operation for report in told) == {"claim": 2, "release_claim": 2}
-    # A cursor's first claim finds nothing to claim, and makes it.
+    assert Counter(report.operation for report in told) == {"take_cursor": 2, "release_cursor": 2}
+    # The first lease of a cursor finds no cursor, and makes it.
     assert sum(report.requests for report in told) == 6
 
 
@@ -302,8 +302,8 @@ def test_what_would_never_run_is_refused_and_its_streams_wait(backend, model, ca
     assert model.amounts == [1]
 
 
-def test_a_claim_that_ran_out_before_the_first_event_leaves_the_batch_undone(backend, model):
-    """What is missing takes longer to load than the claim lasts, and another takes it over."""
+def test_a_lease_that_ran_out_before_the_first_event_leaves_the_batch_undone(backend, model):
+    """What is missing takes longer to load than the lease lasts, and another takes it over."""
     for amount in (1, 2):
         deposit(backend, ANN, amount)
     records = events_of(backend)
@@ -318,9 +318,9 @@ def test_a_claim_that_ran_out_before_the_first_event_leaves_the_batch_undone(bac
     def load(*args):
         ms = int(now[0] * 1000)
         with pytest.raises(CursorBusyError):
-            other.claim(followed, 2, "other", ms, ms + 60_000)
+            other.take(followed, 2, "other", ms, ms + 60_000)
         now[0] += 60
-        assert other.claim(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
+        assert other.take(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
         return real(*args)
 
     handler._projector._load = load
@@ -354,7 +354,7 @@ def test_a_batch_out_of_order_is_applied_in_order_without_a_load(backend, model)
     project_streams(counting, "model")(model)({"Records": events_of(backend)[::-1]})
 
     assert model.amounts == [1, 2, 3, 4]
-    assert [report.operation for report in told] == ["claim", "release_claim"]
+    assert [report.operation for report in told] == ["take_cursor", "release_cursor"]
 
 
 def test_streams_without_versions_are_followed_too(backend, model):
@@ -459,7 +459,7 @@ def test_the_function_keeps_its_name(backend):
 
 
 class Mortal:
-    """Cursors of a process that may be dead: it gives nothing back, and its claim runs out."""
+    """Cursors of a process that may be dead: it gives nothing back, and its lease runs out."""
 
     def __init__(self, cursors: Any) -> None:
         self._cursors = cursors
@@ -514,7 +514,7 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
 
         def call(event: Any) -> Any:
             nonlocal now
-            now += 100  # a claim of a dead one has run out
+            now += 100  # a lease of a dead one has run out
             handler = project_streams(backend, "model")(apply)
             mortal = handler._projector._cursors = Mortal(handler._projector._cursors)
 

@@ -364,7 +364,7 @@ def test_each_success_is_one_write(in_memory):
     assert watched.calls == ["look", "take", "move", "fail", "move", "release"]
     watched.calls.clear()
     in_memory.outbox(watched).run_once(in_memory.receiver)
-    assert watched.calls == ["look", "take", "look", "settle", "release"]
+    assert watched.calls == ["look", "take", "look", "remove", "release"]
 
 
 @pytest.mark.parametrize(("seconds", "renewed"), [(29.9, []), (30.1, ["move"])])
@@ -384,7 +384,7 @@ def test_the_lease_is_renewed_before_a_try_when_less_than_half_of_it_is_left(
     watched = Hooked(in_memory.strategy, 2, after=pass_time)
     in_memory.outbox(watched).run_once(in_memory.receiver, lease=60)
 
-    assert watched.calls == ["look", "take", "look", *renewed, "settle", "move", "release"]
+    assert watched.calls == ["look", "take", "look", *renewed, "remove", "move", "release"]
     assert in_memory.receiver.taken == [1, 3, 2, 4]
 
 

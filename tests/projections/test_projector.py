@@ -108,10 +108,10 @@ def test_while_one_applies_the_other_waits(world, events, stream, model):
     assert model == [1, 2]
 
 
-def test_a_claim_runs_out(backend, events, stream, model):
+def test_a_lease_runs_out(backend, events, stream, model):
     followed = Followed("steps", stream)
     cursors = backend._shared_log().cursors
-    assert cursors.claim(followed, 3, "dead", 0, 10) == 0
+    assert cursors.take(followed, 3, "dead", 0, 10) == 0
 
     assert backend.projector("steps", model).project(events[1], stream) == 2
     assert not cursors.release(followed, 5, "dead")
@@ -190,18 +190,18 @@ def test_bad_input(backend, stream, model, projector):
         backend.projector("a#b", model)
 
 
-def test_in_a_new_life_a_claim_counts_too(backend, stream):
+def test_in_a_new_generation_a_lease_counts_too(backend, stream):
     cursors = backend._shared_log().cursors
-    cursors.claim(Followed("steps", stream, generation=1), 1, "other", 0, 100)
+    cursors.take(Followed("steps", stream, generation=1), 1, "other", 0, 100)
 
     for now in (100, 199):
         with pytest.raises(CursorBusyError):
-            cursors.claim(Followed("steps", stream, generation=2), 1, "me", now, 300)
-    assert cursors.claim(Followed("steps", stream, generation=2), 1, "me", 200, 300) == 0
-    assert cursors.claim(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
+            cursors.take(Followed("steps", stream, generation=2), 1, "me", now, 300)
+    assert cursors.take(Followed("steps", stream, generation=2), 1, "me", 200, 300) == 0
+    assert cursors.take(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
 
 
-def test_a_long_work_renews_its_claim(backend, events, stream, model):
+def test_a_long_work_renews_its_lease(backend, events, stream, model):
     """And ends where another has taken it over."""
     shared, now = backend._shared_log(), [1000.0]
 
@@ -214,8 +214,8 @@ def test_a_long_work_renews_its_claim(backend, events, stream, model):
     def take_over():
         for _ in range(2):
             with suppress(CursorBusyError):
-                cursors.claim(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
-            now[0] += 61  # longer than the claim
+                cursors.take(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
+            now[0] += 61  # longer than the lease
 
     cursors = shared.cursors
     projector = Projector(
