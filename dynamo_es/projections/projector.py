@@ -83,7 +83,7 @@ class Projector:
         read_model: called with each event.
         cursors: keeps the read model's version in each stream.
         event_store: returns the event store of a tenant, to load missing events.
-        lease: seconds that other processes stay out of a stream after a write of this one; a
+        lease: time that other processes stay out of a stream after a write of this one; a
             timedelta or a number, longer than the read model takes for one event.
         keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
         clock: returns seconds since the epoch.

@@ -272,7 +272,7 @@ def test_a_run_that_died_with_its_outcome_unknown_is_made_up_for_by_the_next(
     store, repository, ann, failure
 ):
     with pytest.raises(AppendOutcomeUnknownError):
-        Repository(Flaky(store, failure), Account, retry_seconds=0).transact(
+        Repository(Flaky(store, failure), Account, retry_for=0).transact(
             ann, deposit(5), command_id="c"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
-from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox
+from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.aws_lambda.batch import Deadline
 from dynamo_es.contracts import Followed
 from dynamo_es.exceptions import (
@@ -577,3 +578,26 @@ def test_without_a_margin_it_is_a_fifth_of_the_time_and_five_seconds_at_most(lef
     assert not deadline.is_set()
     context._left = margin
     assert deadline.is_set()
+
+
+def test_a_margin_is_a_timedelta_or_seconds(backend, model):
+    context = Context(1001)
+    for margin in (1, timedelta(seconds=1)):
+        context._left = 1001
+        deadline = Deadline(context, margin)
+        assert not deadline.is_set()
+        context._left = 1000
+        assert deadline.is_set()
+
+    for handler in (
+        project_streams(backend, "model", margin=-1),
+        project_log(backend, "m", margin=-1),
+    ):
+        with pytest.raises(
+            InvalidSubscriptionError, match="margin must be a timedelta or a number"
+        ):
+            handler(model)
+    with pytest.raises(InvalidSubscriptionError, match="margin must be"):
+        sequence_events(backend, margin=-1)
+    with pytest.raises(InvalidSubscriptionError, match="margin must be"):
+        publish_outbox(backend, print, margin=-1)
