@@ -1,23 +1,20 @@
-"""`DynamoConfig`: the tables, the endpoint, time-outs and retries, given or from the environment.
-
-This is the one file of the store that reads environment variables.
-"""
+"""`DynamoConfig`: tables, endpoint, time-outs and retries, given or from the environment."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
 from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
-ENVIRONMENT_PREFIX: Final = "DYNAMO_ES_"
+ENVIRONMENT_PREFIX: Final = PREFIX
 
 _Duration: TypeAlias = Literal["connect_timeout", "read_timeout", "retry_deadline"]
 
@@ -28,11 +25,6 @@ _SHORTEST: Final[Mapping[_Duration, float]] = {
     "connect_timeout": 0.001,
     "read_timeout": 0.001,
     "retry_deadline": 0,
-}
-_KINDS: Final = {
-    "int": "an integer",
-    "timedelta | float": "a number of seconds",
-    "bool": "true or false",
 }
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
@@ -144,16 +136,11 @@ class DynamoConfig:
         Raises:
             ConfigurationError: a variable is missing, or its value does not fit the field.
         """
-        environ = os.environ if environ is None else environ
-        if not isinstance(environ, Mapping):
-            kind = type(environ).__name__
-            raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
         values: dict[str, object] = {}
         for field in fields(cls):
-            variable = ENVIRONMENT_PREFIX + field.name.upper()
-            text = environ.get(variable, "").strip()
-            if text:
-                values[field.name] = _parse(variable, text, str(field.type))
+            value = of_field(field.name, str(field.type)).read(environ)
+            if value is not None:
+                values[field.name] = value
         missing = [
             ENVIRONMENT_PREFIX + name.upper()
             for name in ("events_table", "log_table", "keys_table")
@@ -166,17 +153,4 @@ class DynamoConfig:
 
 def aws_region() -> str | None:
     """Return the region that Lambda sets in ``AWS_REGION``, which boto3 does not read."""
-    return os.environ.get("AWS_REGION")
-
-
-def _parse(variable: str, text: str, kind: str) -> object:
-    try:
-        if kind == "int":
-            return int(text)
-        if kind.endswith("float"):
-            return float(text)
-        if kind == "bool":
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    except (ValueError, KeyError):
-        raise ConfigurationError(f"{variable} must be {_KINDS[kind]}, not {text!r}.") from None
-    return text
+    return AWS_REGION.read()
