@@ -15,6 +15,7 @@ from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
+from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.projector import Step
@@ -285,7 +286,7 @@ class StreamsHandler:
         _log.error(
             "Read model %r: stream %s waits after version %d for the next call: %s",
             self._projector.name,
-            hint.stream_key,
+            describe_key(hint.stream_key),
             version,
             "it could not be read" if error is None else trace_error(error),
         )

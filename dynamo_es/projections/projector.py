@@ -270,7 +270,7 @@ class Projector:
                     "Read model %r, stream %s: the lease ended before an event was applied, and "
                     "another process may apply it again. Raise lease above %.0f s.",
                     followed.name,
-                    followed.stream_id,
+                    describe_stream(followed.stream_id),
                     self._lease_s,
                 )
 

@@ -459,6 +459,7 @@ def test_a_lease_that_ran_out_during_the_last_event_is_logged(
 
     with caplog.at_level(logging.WARNING, "dynamo_es"):
         assert Slow(backend, slow, name, 1000.0).projector(record) == 1
+    assert f"stream {stream} (category 'Handled'): the lease ended" in caplog.text
     assert "Raise lease above 60 s" in caplog.text
 
 
