@@ -15,7 +15,8 @@ from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError

@@ -9,6 +9,7 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.log import inline_sequencer as inline
 from dynamo_es.dynamodb.log import sequencer as sequencing
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import an_event, events, heavy_events
 
@@ -123,7 +124,7 @@ def test_another_sequencer_may_be_faster(backend, stream, monkeypatch):
     real = sequencing.sequence
 
     def after_another(tables, hints, memory):
-        yield from real(tables, list(hints), sequencing.SequencerMemory())
+        yield from real(tables, list(hints), SequencerMemory())
         return (yield from real(tables, list(hints), memory))
 
     monkeypatch.setattr(inline, "sequence", after_another)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, page_item, read_page
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.streams.items import fence_item
@@ -72,7 +71,7 @@ def test_a_page_comes_back_as_it_was(first, some, writer):
     ],
 )
 def test_a_marker_is_found_by_category(key, log_key, uuid):
-    marker = Marker.of(POINTER._replace(stream_key=key, generation=12))
+    marker = POINTER._replace(stream_key=key, generation=12).marker
     assert marker.key == {
         "log_key": {"S": log_key},
         "place": {"S": f"{uuid}#00000000000000000012"},

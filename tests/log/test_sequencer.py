@@ -17,7 +17,8 @@ from dynamo_es.dynamodb.log.requests import (
     put_page,
     raise_marker,
 )
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
@@ -52,14 +53,14 @@ def reading(page):
 
 
 def marked(hint, version):
-    return {**Marker.of(hint).key, "last_version": {"N": str(version)}}
+    return {**hint.marker.key, "last_version": {"N": str(version)}}
 
 
 def markers(*hints, found=(), left=()):
-    keys = [Marker.of(hint).key for hint in hints]
+    keys = [hint.marker.key for hint in hints]
     reply: Response = {"Responses": {"log": list(found)}, "UnprocessedKeys": {}}
     if left:
-        reply["UnprocessedKeys"] = {"log": {"Keys": [Marker.of(hint).key for hint in left]}}
+        reply["UnprocessedKeys"] = {"log": {"Keys": [hint.marker.key for hint in left]}}
     return get_markers("log", keys), reply
 
 
@@ -68,7 +69,7 @@ def putting(page, reply=None):
 
 
 def raising(hint, version, reply=None):
-    return raise_marker("log", Marker.of(hint), version), DONE if reply is None else reply
+    return raise_marker("log", hint.marker, version), DONE if reply is None else reply
 
 
 def looking(page, found):

@@ -10,7 +10,8 @@ from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.log.requests import newest_page
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from tests.bdd import events
 from tests.recording import recording

@@ -68,7 +68,7 @@ def put_marker(store, marker, version):
 
 
 def marker_of(store):
-    return Marker.of(store.pointers[0])
+    return store.pointers[0].marker
 
 
 def the_fault(store):

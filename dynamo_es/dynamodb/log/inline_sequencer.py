@@ -11,7 +11,8 @@ from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer, pointer_to
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, sequence
+from dynamo_es.dynamodb.log.sequencer import sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.exceptions import EventStoreError, describe_stream
 from dynamo_es.forking import tell_of_forks
 

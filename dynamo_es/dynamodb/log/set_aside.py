@@ -26,7 +26,7 @@ from dynamo_es.dynamodb.wire.steps import Request
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.exceptions import StoredItemError
 
@@ -111,7 +111,8 @@ def set_aside(
             yield put_entry(log_table, entry)
         _log.warning(
             "The commit at version %s of stream %s is set aside: %s It has no position in the log, "
-            "and later commits of its stream wait. Run `dynamo-es log set-aside` to list such commits.",
+            "and later commits of its stream wait. To list such commits, run "
+            "`dynamo-es log set-aside`.",
             entry.version,
             describe_key(entry.stream_key),
             entry.reason,
