@@ -195,7 +195,7 @@ def test_a_damaged_commit_has_a_count_of_its_own(backend, model):
     assert (handler.totals.damaged, handler.totals.foreign, handler.totals.failed) == (1, 0, 0)
 
 
-def test_the_rest_of_a_stream_waits_behind_a_failure_and_others_go_on(backend, model):
+def test_the_rest_of_a_stream_waits_after_a_failure_and_others_go_on(backend, model):
     for amount in (1, 2, 3):
         deposit(backend, ANN, amount)
         deposit(backend, BOB, 10 * amount)
@@ -399,7 +399,7 @@ def test_it_stops_in_time_to_say_what_is_left(backend, model):
     records = events_of(backend)
     handler = project_streams(backend, "model", margin=1)(model)
 
-    # It looks before the run, and before each event: behind two of them it is time.
+    # It looks before the run, and before each event: after two of them it is time.
     answer = handler({"Records": records}, Context(1300, step=100))
 
     assert model.amounts == [1, 2]
@@ -489,15 +489,15 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
             store.config, store.client, streams_client=store.streams, clock=lambda: now
         )
         streams = [ANN, BOB, StreamId(name="eve", category="account")]
-        lives: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
+        generations: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
         for number in range(1, data.draw(st.integers(1, 12), "commits") + 1):
             stream = streams[data.draw(st.integers(0, 2), "stream")]
             if data.draw(st.integers(0, 9), "delete") == 9:
                 backend.storage.delete_stream(stream)
-                lives[stream].append([])
+                generations[stream].append([])
             amounts = [10 * number + index for index in range(data.draw(st.integers(1, 3), "size"))]
             deposit(backend, stream, *amounts)
-            lives[stream][-1] += amounts
+            generations[stream][-1] += amounts
         kinds = st.sampled_from([None, None, "raises", "dies"])
         failures = iter(data.draw(st.lists(kinds, max_size=20), "failures"))
         seen: dict[StreamId, dict[int, list[int]]] = {stream: {} for stream in streams}
@@ -508,8 +508,8 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
                 raise RuntimeError("no")
             if failure == "dies":
                 raise Died
-            life = seen[recorded.stream_id].setdefault(recorded.generation, [])
-            life.append(recorded.wrapped_event.event.amount)
+            generation = seen[recorded.stream_id].setdefault(recorded.generation, [])
+            generation.append(recorded.wrapped_event.event.amount)
 
         deaths: list[Mortal] = []
 
@@ -534,14 +534,17 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
 
         for stream, generations in seen.items():
             told = [once(generations[key], deaths=len(deaths)) for key in sorted(generations)]
-            last = lives[stream][-1]
+            last = generations[stream][-1]
             assert not last or told[-1] == last
-            # Of a life that is over, what was applied is its beginning.
+            # Of a generation that is over, what was applied is its beginning.
             over = told[:-1] if last else told
-            assert all(any(life[: len(part)] == part for life in lives[stream]) for part in over)
+            assert all(
+                any(generation[: len(part)] == part for generation in generations[stream])
+                for part in over
+            )
 
 
-def test_a_gap_inside_a_batch_is_filled_before_what_comes_behind_it(backend, model):
+def test_a_gap_inside_a_batch_is_filled_before_what_comes_after_it(backend, model):
     for amount in (1, 2, 3, 4):
         deposit(backend, ANN, amount)
     first, _, _, fourth = events_of(backend)

@@ -77,7 +77,7 @@ def test_any_order_of_hints_gives_one_log(backend, seed):
     assert sequenced(backend, hints) == []
 
 
-def test_a_deleted_stream_keeps_its_positions_and_a_new_life_gets_others(backend):
+def test_a_deleted_stream_keeps_its_positions_and_a_new_generation_gets_others(backend):
     stream = StreamId(category="order")
     append(backend, stream, 1, 1)
     first = hints_of(backend)

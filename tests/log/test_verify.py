@@ -105,7 +105,7 @@ def test_an_empty_store_is_sound(store):
     assert verified(store) == Verified()
 
 
-def test_deletions_and_new_lives_are_sound(store):
+def test_deletions_and_new_generations_are_sound(store):
     stream = StreamId(category="order")
     store.append(stream, 1, 1)
     store.sequence(store.commits[0])

@@ -137,7 +137,7 @@ def test_a_dead_entry_is_listed_and_never_due(strategy, me):
     assert strategy.entries(me.outbox) == [dead, replace(WAITS, position=9), DEAD]
 
 
-def test_what_is_settled_is_gone_and_the_others_are_not(strategy, me):
+def test_what_is_removed_is_gone_and_the_others_are_not(strategy, me):
     strategy.take(me, 0, 1000)
     strategy.fail(me, 7, 1000, WAITS)
     other = replace(WAITS, position=77)

@@ -119,7 +119,7 @@ def test_a_lease_runs_out(backend, events, stream, model):
     assert cursors.version(followed) == 2
 
 
-def test_a_new_life_begins_at_its_first_event(backend, stream, model, projector):
+def test_a_new_generation_begins_at_its_first_event(backend, stream, model, projector):
     after = backend.log.last_position - 5
     old = next(backend.subscriber.after(after).build_batch(9, timelimit=0.1))
     for record in old[:3]:
@@ -145,7 +145,7 @@ def test_what_was_loaded_tells_its_generation(backend, stream, events, model, pr
     assert model == [1, 2, 3, 4, 5, 10]
 
 
-def test_missing_events_of_a_life_that_is_over_are_not_taken_from_the_next(
+def test_missing_events_of_a_generation_that_is_over_are_not_taken_from_the_next(
     backend, stream, events, model, projector
 ):
     backend.storage.delete_stream(stream)

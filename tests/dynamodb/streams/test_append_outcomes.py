@@ -222,7 +222,7 @@ def test_anothers_commit_found_is_a_conflict():
 
 
 @pytest.mark.parametrize("versioning", [ANY_VERSION, NO_VERSIONING], ids=repr)
-def test_at_the_head_anothers_commit_found_is_gone_behind(versioning):
+def test_at_the_head_anothers_commit_found_is_appended_after(versioning):
     versionless = versioning is NO_VERSIONING
     stream = a_stream(at(3, versionless=versionless))
     play(
@@ -323,7 +323,7 @@ def test_a_creation_that_may_still_land_is_not_put_again_under_another_number():
         )
 
 
-def test_a_creation_that_was_refused_for_certain_is_put_again_when_leavings_are_cleared():
+def test_a_creation_that_was_refused_for_certain_is_put_again_when_leftovers_are_cleared():
     low, closing = a_commit(OTHERS, 1, LAST_GENERATION), a_fence(3, LAST_GENERATION, None)
     play(
         append(a_stream(), 0),
