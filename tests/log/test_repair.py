@@ -8,7 +8,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.log.requests import scan_events
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.maintenance.repair import Repaired, repair
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import TableNotFoundError

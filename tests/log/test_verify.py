@@ -68,7 +68,7 @@ def put_marker(store, marker, version):
 
 
 def marker_of(store):
-    return Marker.of(store.pointers[0])
+    return store.pointers[0].marker
 
 
 def the_fault(store):
@@ -105,7 +105,7 @@ def test_an_empty_store_is_sound(store):
     assert verified(store) == Verified()
 
 
-def test_deletions_and_new_lives_are_sound(store):
+def test_deletions_and_new_generations_are_sound(store):
     stream = StreamId(category="order")
     store.append(stream, 1, 1)
     store.sequence(store.commits[0])

@@ -48,7 +48,7 @@ def survey(*items):
 # A generation that is live
 
 
-def test_a_stream_is_fenced_behind_its_head_and_cleared_from_the_top_down():
+def test_a_stream_is_fenced_after_its_head_and_cleared_from_the_top_down():
     stream = a_stream(at(6))
     play(
         delete_stream(stream),
@@ -110,7 +110,7 @@ def test_the_pages_of_a_long_stream_are_all_read_before_anything_is_written():
     )
 
 
-def test_fences_of_lives_before_are_left_as_they_are():
+def test_fences_of_generations_before_are_left_as_they_are():
     play(
         delete_stream(a_stream()),
         survey(a_fence(9, LAST_GENERATION), a_fence(5, LAST_GENERATION), MIDDLE, LOW),

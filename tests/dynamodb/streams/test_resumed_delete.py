@@ -46,7 +46,7 @@ def survey(*items):
 # What a crash has left
 
 
-def test_leavings_are_cleared_and_then_the_closing_fence_expires():
+def test_leftovers_are_cleared_and_then_the_closing_fence_expires():
     play(
         delete_stream(a_stream()),
         survey(a_fence(7, GENERATION, None), a_fence(5), MIDDLE, LOW),
@@ -56,7 +56,7 @@ def test_leavings_are_cleared_and_then_the_closing_fence_expires():
     )
 
 
-def test_leavings_of_lives_before_are_cleared_too():
+def test_leftovers_of_generations_before_are_cleared_too():
     older = a_commit(events(STREAM, 2), 1, LAST_GENERATION)
     play(
         delete_stream(a_stream()),
