@@ -65,6 +65,10 @@ class Emulator:
         )
         return client
 
+    def empty(self) -> None:
+        """Delete all items and the records of the streams; the tables stay."""
+        self._engine.empty()
+
     def close(self) -> None:
         """Drop all tables. The clients still work, and find no tables."""
         self._engine.clear()
