@@ -23,29 +23,44 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynamo_es.testing.clock import FrozenClock
+    from dynamo_es.testing.event_source_mapping import Delivery, EventSourceMapping, Invocation
+    from dynamo_es.testing.lambda_context import Killed, LambdaContext
     from dynamo_es.testing.outcome import Outcome
     from dynamo_es.testing.projecting import ProjectedEvents
     from dynamo_es.testing.scenarios import GivenAggregate, GivenEvents, given
+    from dynamo_es.testing.stream_records import lambda_events
     from dynamo_es.testing.upcasters import check_upcasters
 
 __all__ = [
+    "Delivery",
+    "EventSourceMapping",
     "FrozenClock",
     "GivenAggregate",
     "GivenEvents",
+    "Invocation",
+    "Killed",
+    "LambdaContext",
     "Outcome",
     "ProjectedEvents",
     "check_upcasters",
     "given",
+    "lambda_events",
 ]
 
 _LAZY = {
+    "Delivery": "dynamo_es.testing.event_source_mapping",
+    "EventSourceMapping": "dynamo_es.testing.event_source_mapping",
     "FrozenClock": "dynamo_es.testing.clock",
     "GivenAggregate": "dynamo_es.testing.scenarios",
     "GivenEvents": "dynamo_es.testing.scenarios",
+    "Invocation": "dynamo_es.testing.event_source_mapping",
+    "Killed": "dynamo_es.testing.lambda_context",
+    "LambdaContext": "dynamo_es.testing.lambda_context",
     "Outcome": "dynamo_es.testing.outcome",
     "ProjectedEvents": "dynamo_es.testing.projecting",
     "check_upcasters": "dynamo_es.testing.upcasters",
     "given": "dynamo_es.testing.scenarios",
+    "lambda_events": "dynamo_es.testing.stream_records",
 }
 
 
