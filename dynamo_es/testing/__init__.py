@@ -24,25 +24,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynamo_es.testing.clock import FrozenClock
     from dynamo_es.testing.event_source_mapping import Delivery, EventSourceMapping, Invocation
+    from dynamo_es.testing.faults import Fault, Network, RandomNetwork
     from dynamo_es.testing.lambda_context import Killed, LambdaContext
     from dynamo_es.testing.outcome import Outcome
     from dynamo_es.testing.projecting import ProjectedEvents
     from dynamo_es.testing.scenarios import GivenAggregate, GivenEvents, given
     from dynamo_es.testing.stream_records import lambda_events
+    from dynamo_es.testing.unreliable import Faulty, faulty
     from dynamo_es.testing.upcasters import check_upcasters
 
 __all__ = [
     "Delivery",
     "EventSourceMapping",
+    "Fault",
+    "Faulty",
     "FrozenClock",
     "GivenAggregate",
     "GivenEvents",
     "Invocation",
     "Killed",
     "LambdaContext",
+    "Network",
     "Outcome",
     "ProjectedEvents",
+    "RandomNetwork",
     "check_upcasters",
+    "faulty",
     "given",
     "lambda_events",
 ]
@@ -50,15 +57,20 @@ __all__ = [
 _LAZY = {
     "Delivery": "dynamo_es.testing.event_source_mapping",
     "EventSourceMapping": "dynamo_es.testing.event_source_mapping",
+    "Fault": "dynamo_es.testing.faults",
+    "Faulty": "dynamo_es.testing.unreliable",
     "FrozenClock": "dynamo_es.testing.clock",
     "GivenAggregate": "dynamo_es.testing.scenarios",
     "GivenEvents": "dynamo_es.testing.scenarios",
     "Invocation": "dynamo_es.testing.event_source_mapping",
     "Killed": "dynamo_es.testing.lambda_context",
     "LambdaContext": "dynamo_es.testing.lambda_context",
+    "Network": "dynamo_es.testing.faults",
     "Outcome": "dynamo_es.testing.outcome",
     "ProjectedEvents": "dynamo_es.testing.projecting",
+    "RandomNetwork": "dynamo_es.testing.faults",
     "check_upcasters": "dynamo_es.testing.upcasters",
+    "faulty": "dynamo_es.testing.unreliable",
     "given": "dynamo_es.testing.scenarios",
     "lambda_events": "dynamo_es.testing.stream_records",
 }

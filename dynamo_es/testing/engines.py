@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.emulator.emulator import isolated_session
+from dynamo_es.dynamodb.wire.client import client_config
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
@@ -102,16 +104,11 @@ def backend_at(
 
 def _client(service: str, config: DynamoConfig) -> Any:
     """Return a client with dummy credentials for this machine; None: with those of the user."""
-    from boto3.session import Session
-
-    from dynamo_es.dynamodb.wire.client import client_config
-
     if urlsplit(str(config.endpoint_url)).hostname not in _LOOPBACK:
         return None
-    session = Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    session = isolated_session("local", "local", "us-east-1")
     return session.client(
         service,  # type: ignore[call-overload]
-        region_name=config.region,
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )
