@@ -61,7 +61,7 @@ def test_code_that_tries_again_with_a_command_id_loses_and_doubles_nothing(dynam
 
 def test_code_that_tries_again_without_one_doubles_something(dynamo_backend):
     # The test above would find this, and the next one would not without faults.
-    with faulty(dynamo_backend, errors_after_write=0.2, late=0.2, seed=1) as unreliable:
+    with faulty(dynamo_backend, errors_after_write=0.8, seed=1) as unreliable:
         accounts = Repository(unreliable.event_store, Account)
         for _ in range(15):
             for _ in range(20):
