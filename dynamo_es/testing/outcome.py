@@ -60,7 +60,7 @@ class Outcome(Generic[TAggregate, R]):
 
         Args:
             expected: an event matches if its class and all values are the same. A class matches
-                any event of it.
+                all its events.
 
         Raises:
             AssertionError: other events; the text shows both lists side by side.

@@ -181,11 +181,12 @@ def given(
 
     ::
 
-        given(Account, Opened(owner="ann"), Deposited(amount=5))
+        (
+            given(Account, Opened(owner="ann"), Deposited(amount=5))
             .when(lambda account: account.withdraw(7))
             .raises(Overdrawn)
-
-        given(Opened(owner="ann"), Deposited(amount=5)).project(count).then([("ann", 5)])
+        )
+        given(Opened(owner="ann"), Deposited(amount=5)).project(count).then([5])
 
     Events are stored and loaded as a backend does it: an event that cannot be stored fails here.
 

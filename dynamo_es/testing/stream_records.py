@@ -45,7 +45,7 @@ def lambda_events(
     ::
 
         for event in lambda_events(backend, batch_size=10):
-            handler(event, LambdaContext())
+            handler(event, LambdaContext(remaining_ms=3000))
 
     `EventSourceMapping` also delivers them by Lambda's rules.
 

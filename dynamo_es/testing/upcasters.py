@@ -38,11 +38,11 @@ def check_upcasters(
     ::
 
         check_upcasters({
-            Deposited: {
+            Paid: {
                 1: {"amount": 5},
-                2: ({"amount_cents": 500}, Deposited(amount_cents=500, currency="EUR")),
+                2: ({"cents": 500}, Paid(cents=500, currency="EUR")),
             },
-        })
+        }, events=[Paid])
 
     Each loaded event is stored and loaded once more, too.
 
