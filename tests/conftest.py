@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.bdd")
 
+from dynamo_es.testing import plugin  # noqa: E402
 from tests.bdd import Given, Then, When, World  # noqa: E402 - after the rewriting hook
 from tests.engine import Engine, engines  # noqa: E402
 from tests.variants import VARIANTS  # noqa: E402
@@ -56,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # An installation that is older than the plugin's entry point does not load it.
+    if not config.pluginmanager.is_registered(plugin):
+        config.pluginmanager.register(plugin, "dynamo_es")
     if variant := config.getoption("--variant"):
         VARIANTS[variant](pytest.MonkeyPatch())
     config.stash[_engines] = engines(config.getoption("--endpoint"))

@@ -84,7 +84,7 @@ def test_it_stops_in_time_to_say_that_there_is_more(filled):
     sent = []
     handler = publish_outbox(filled, lambda recorded: sent.append(recorded.position), margin=1)
 
-    answer = handler({"Records": records}, Context(1100, step=150))
+    answer = handler({"Records": records}, Context(1100, step_ms=150))
 
     assert len(sent) == 25
     assert numbers(answer) == [pages[0]["dynamodb"]["SequenceNumber"]]

@@ -94,7 +94,7 @@ def test_it_stops_in_time(backend):
     append(backend, [StreamId() for _ in range(150)])
     records = records_of(backend, "events")
 
-    answer = sequence_events(backend, margin=1)({"Records": records}, Context(1200, step=200))
+    answer = sequence_events(backend, margin=1)({"Records": records}, Context(1200, step_ms=200))
 
     assert numbers(answer) == [records[100]["dynamodb"]["SequenceNumber"]]
     assert verified(backend).pointers == 100

@@ -26,8 +26,8 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.testing.faults import Fault, Network
 from tests.bdd import a_snapshot, assert_same, events, heavy_events, numbered
-from tests.faults import Fault, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

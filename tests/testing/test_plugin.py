@@ -1,0 +1,197 @@
+"""The pytest plugin: its fixtures, and what it fails a test for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dynamo_es import Backend, StreamId, WrappedEvent
+from dynamo_es.exceptions import InputError
+from dynamo_es.testing import FrozenClock
+from tests.event_store.accounts import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es import DynamoBackend, MemoryBackend
+
+ROOT = Path(__file__).parents[2]
+STREAM = StreamId(name="ann", category="account")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def is_empty_and_works(backend: Backend) -> None:
+    assert backend.log.last_position is None
+    backend.event_store.append(Opened(owner="ann"), stream_id=STREAM, expected_version=0)
+    assert len(backend.event_store.load_stream(STREAM)) == 1
+    assert backend.log.last_position == 1
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_each_test_gets_an_empty_memory_backend(memory_backend: MemoryBackend, time):
+    is_empty_and_works(memory_backend)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_each_test_gets_an_empty_dynamo_backend(dynamo_backend: DynamoBackend, time):
+    is_empty_and_works(dynamo_backend)
+
+
+def test_a_frozen_clock_stands_still_until_it_is_moved(frozen_clock: FrozenClock):
+    assert frozen_clock.now == NOON
+    assert frozen_clock() == NOON.timestamp()
+    frozen_clock.advance(timedelta(minutes=1))
+    frozen_clock.advance(0.5)
+    assert frozen_clock.now == NOON + timedelta(seconds=60.5)
+    frozen_clock.set(NOON)
+    assert frozen_clock() == NOON.timestamp()
+
+
+@pytest.mark.parametrize("wrong", [-1, True, "1", None, timedelta(-1)])
+def test_a_clock_refuses_to_advance_by_anything_else(wrong):
+    with pytest.raises(InputError):
+        FrozenClock().advance(wrong)
+
+
+def test_a_clock_needs_a_time_zone():
+    with pytest.raises(InputError, match="must have a time zone"):
+        FrozenClock(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_new_events_have_the_frozen_time(frozen_clock: FrozenClock):
+    frozen_clock.advance(60)
+    assert WrappedEvent(Opened(owner="ann")).created_at == NOON + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("name", ["memory_backend", "dynamo_backend"])
+def test_backends_use_the_frozen_clock(name, frozen_clock, request):
+    backend: Backend = request.getfixturevalue(name)
+    backend.event_store.append(Opened(owner="ann"), stream_id=STREAM, expected_version=0)
+    backend.projection("p", lambda _: None).run_once()
+
+    assert backend.event_store.load_stream(STREAM)[0].created_at == NOON
+    (saved,) = backend.checkpoints.all()
+    assert saved.moved_at == NOON
+
+
+@pytest.fixture
+def run_pytest(tmp_path: Path) -> Callable[..., str]:
+    """Run pytest on a file of tests, in a process and a folder of its own; return its output."""
+
+    def run(source: str, *options: str) -> str:
+        (tmp_path / "test_it.py").write_text(source)
+        environ = {name: value for name, value in os.environ.items() if "ENDPOINT" not in name}
+        loaded = [] if is_installed() else ["-p", "dynamo_es.testing.plugin"]
+        outcome = subprocess.run(  # noqa: S603 - this interpreter
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *loaded, *options, "."],
+            cwd=tmp_path,
+            env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return outcome.stdout + outcome.stderr
+
+    return run
+
+
+def is_installed() -> bool:
+    """Whether pytest finds the plugin by itself, by its entry point."""
+    from importlib.metadata import entry_points
+
+    return any(one.value == "dynamo_es.testing.plugin" for one in entry_points(group="pytest11"))
+
+
+UNCLAIMED = """
+from dynamo_es import Aggregate
+from dynamo_es.testing import given
+
+class Account(Aggregate):
+    category = "account"
+
+def refuse(account):
+    raise ValueError("refused")
+
+def test_forgets_to_look():
+    given(Account).when(refuse)
+
+def test_next():
+    given(Account).when(lambda account: None)
+
+def test_looks():
+    given(Account).when(refuse).raises(ValueError)
+"""
+
+
+def test_an_error_that_no_step_looks_at_fails_its_test_only(run_pytest):
+    output = run_pytest(UNCLAIMED)
+
+    assert "FAILED test_it.py::test_forgets_to_look - ValueError: refused" in output
+    assert "1 failed, 2 passed" in output
+
+
+SKIPPED = """
+def test_on_the_engine(local_engine):
+    assert local_engine.event_store.position is None
+"""
+
+
+def test_without_an_engine_a_test_is_skipped_with_the_reason(run_pytest):
+    output = run_pytest(SKIPPED, "-rs")
+
+    assert "1 skipped" in output
+    assert "--dynamo-es-endpoint" in output
+
+
+def test_an_engine_that_does_not_answer_fails(run_pytest):
+    output = run_pytest(SKIPPED, "--dynamo-es-endpoint", "http://127.0.0.1:9")
+
+    assert "1 error" in output
+    assert "EndpointConnectionError" in output or "Unavailable" in output
+
+
+PARALLEL = """
+import pytest
+from dynamo_es import Event, StreamId
+
+class Opened(Event):
+    __event_name__ = "opened"
+
+@pytest.mark.parametrize("number", range(6))
+def test_each_is_alone(dynamo_backend, number):
+    stream = StreamId(name="ann")
+    dynamo_backend.event_store.append(Opened(), stream_id=stream, expected_version=0)
+    assert dynamo_backend.log.last_position == 1
+"""
+
+
+def test_fixtures_work_in_several_processes(run_pytest):
+    assert "6 passed" in run_pytest(PARALLEL, "-n", "2")
+
+
+QUIET = """
+import sys
+
+def test_loads_nothing():
+    heavy = {"boto3", "botocore", "moto", "pydantic", "tenacity", "yaml"} & set(sys.modules)
+    assert not heavy
+    assert not [name for name in sys.modules if name.startswith("dynamo_es.testing.")
+                and name != "dynamo_es.testing.plugin"]
+"""
+
+
+def test_the_plugin_loads_nothing_heavy(run_pytest):
+    assert "1 passed" in run_pytest(QUIET)
+
+
+def test_the_library_loads_no_pytest():
+    program = "import sys, dynamo_es, dynamo_es.testing; print('pytest' in sys.modules)"
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)  # noqa: S603
+    assert printed == "False\n"
