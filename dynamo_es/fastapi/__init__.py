@@ -72,12 +72,12 @@ them in its threads.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from dynamo_es.exceptions import MissingExtraError
 
-try:
-    import fastapi  # noqa: F401 - the extra
-except ImportError as error:
-    raise MissingExtraError("fastapi", "dynamo_es.fastapi") from error
+if find_spec("fastapi") is None:
+    raise MissingExtraError("fastapi", "dynamo_es.fastapi")
 
 from dynamo_es.fastapi.application import (
     EventSourcing,

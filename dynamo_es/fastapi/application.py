@@ -4,7 +4,7 @@
 # and these name objects of their own EventSourcing.
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
@@ -116,7 +116,7 @@ class EventSourcing:
         install_handlers(app)
 
     @asynccontextmanager
-    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object = None) -> AsyncGenerator[None, None]:
         """Make the backend when the application starts, and close it when the application ends.
 
         Inside a lifespan of your own, write ``async with events.lifespan(app):``. Applications

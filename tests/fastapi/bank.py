@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header
+from fastapi import Depends, FastAPI, Header, Request, Response
 from pydantic import BaseModel, StrictInt
 
 from dynamo_es import Aggregate, Backend, Event, EventStore, StreamId
@@ -14,6 +14,7 @@ from dynamo_es.fastapi import (
     Aggregates,
     EventSourcing,
     Preconditions,
+    ProblemError,
     command_responses,
     preconditions,
     query_responses,
@@ -79,6 +80,11 @@ def application(make_backend: Callable[[], Backend], **options: Any) -> FastAPI:
     events = EventSourcing(make_backend, tenant=tenant)
     app = FastAPI(lifespan=events.lifespan)
     events.install(app)
+
+    @app.exception_handler(RefusedError)
+    def refuse(_request: Request, _error: RefusedError) -> Response:
+        return ProblemError(409, "The rules do not allow it.").response()
+
     Accounts = Annotated[Aggregates[Account], Depends(events.aggregates(Account, **options))]  # noqa: N806 - a type
 
     @app.post("/accounts/{name}", status_code=201, responses=command_responses(201))
