@@ -85,10 +85,9 @@ from dynamo_es.fastapi.application import (
     idempotency_key,
     preconditions,
 )
-from dynamo_es.fastapi.commands import Aggregates, Saved
+from dynamo_es.fastapi.handlers import install_handlers, problem_response
 from dynamo_es.fastapi.openapi import Responses, command_responses, query_responses
-from dynamo_es.fastapi.preconditions import EntityTags, Preconditions, etag_of
-from dynamo_es.fastapi.problems import ProblemError, ProblemResponse, install_handlers
+from dynamo_es.http import Aggregates, EntityTags, Preconditions, ProblemError, Saved, etag_of
 
 __all__ = [
     "Aggregates",
@@ -96,7 +95,6 @@ __all__ = [
     "EventSourcing",
     "Preconditions",
     "ProblemError",
-    "ProblemResponse",
     "Responses",
     "Saved",
     "Tenant",
@@ -105,5 +103,6 @@ __all__ = [
     "idempotency_key",
     "install_handlers",
     "preconditions",
+    "problem_response",
     "query_responses",
 ]

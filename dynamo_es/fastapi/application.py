@@ -18,9 +18,9 @@ from dynamo_es.contracts.functions import check_injected
 from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
-from dynamo_es.fastapi.commands import Aggregates, TAggregate, idempotency_key_of
-from dynamo_es.fastapi.preconditions import EntityTags, Preconditions
-from dynamo_es.fastapi.problems import ProblemError, install_handlers
+from dynamo_es.fastapi.handlers import install_handlers, is_installed
+from dynamo_es.http import Aggregates, EntityTags, Preconditions, ProblemError, idempotency_key_of
+from dynamo_es.http.aggregates import TAggregate
 from dynamo_es.memory import MemoryBackend
 from dynamo_es.values import DEFAULT_TENANT, TenantId
 from dynamo_es.wording import shown
@@ -116,15 +116,21 @@ class EventSourcing:
         install_handlers(app)
 
     @asynccontextmanager
-    async def lifespan(self, _app: object = None) -> AsyncGenerator[None, None]:
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
         """Make the backend when the application starts, and close it when the application ends.
 
         Inside a lifespan of your own, write ``async with events.lifespan(app):``. Applications
         that run at the same time share the backend.
 
         Raises:
-            ConfigurationError: ``make_backend`` returned something else.
+            ConfigurationError: ``make_backend`` returned something else, or the application has no
+                handlers for errors of the event store.
         """
+        if isinstance(app, FastAPI) and not is_installed(app):
+            raise ConfigurationError(
+                "The application does not answer errors of the event store: call "
+                "events.install(app)."
+            )
         await run_in_threadpool(self._start)
         try:
             yield
@@ -194,7 +200,9 @@ class EventSourcing:
             conditions: Annotated[Preconditions, Depends(preconditions)],
             key: Annotated[str | None, Depends(idempotency_key)],
         ) -> Aggregates[TAggregate]:
-            return Aggregates(repository_of(event_store), conditions, key, response)
+            return Aggregates(
+                repository_of(event_store), conditions, key, response.headers.__setitem__
+            )
 
         return aggregates
 

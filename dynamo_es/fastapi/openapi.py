@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from dynamo_es.fastapi.problems import MEDIA_TYPE
+from dynamo_es.http.problems import MEDIA_TYPE
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -40,7 +40,7 @@ _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
 }
 _QUERY: Final = {
-    400: "A header is malformed.",
+    400: "A header is malformed, or the body is not JSON.",
     404: "There is nothing under this id.",
     412: "If-Match does not hold.",
     422: "The request does not have the form it needs.",

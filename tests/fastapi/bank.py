@@ -17,6 +17,7 @@ from dynamo_es.fastapi import (
     ProblemError,
     command_responses,
     preconditions,
+    problem_response,
     query_responses,
 )
 from tests.fastapi.client import TestClient
@@ -83,7 +84,7 @@ def application(make_backend: Callable[[], Backend], **options: Any) -> FastAPI:
 
     @app.exception_handler(RefusedError)
     def refuse(_request: Request, _error: RefusedError) -> Response:
-        return ProblemError(409, "The rules do not allow it.").response()
+        return problem_response(ProblemError(409, "The rules do not allow it."))
 
     Accounts = Annotated[Aggregates[Account], Depends(events.aggregates(Account, **options))]  # noqa: N806 - a type
 

@@ -190,8 +190,16 @@ def test_a_factory_and_its_settings_reach_the_repository():
     def look(found: Annotated[Any, Depends(events.aggregates(partial(Counter)))]) -> bool:
         return isinstance(found.repository, Repository) and found.idempotency_key is None
 
+    events.install(app)
     with TestClient(app) as client:
         assert client.get("/").json() is True
+
+
+def test_an_application_that_would_not_answer_errors_does_not_start():
+    app = FastAPI(lifespan=EventSourcing(lambda: pytest.fail("not to be made")).lifespan)
+
+    with pytest.raises(ConfigurationError, match=r"call events\.install\(app\)"):
+        TestClient(app).__enter__()
 
 
 def test_a_missing_extra_is_named():

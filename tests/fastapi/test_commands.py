@@ -252,7 +252,9 @@ def test_a_repeated_command_is_not_refused_because_of_its_own_event(bank):
     assert bank.stored("ann")[1:] == [Deposited(cents=1)]
 
 
-@pytest.mark.parametrize("key", ["", " ", '"', '""', '" "', "ä", "k\u00a0k", "k" * 256, "a\tb"])
+@pytest.mark.parametrize(
+    "key", ["", " ", '"', '""', '" "', "ä", "k\u00a0k", "k" * 256, "a\tb", "a,b"]
+)
 def test_a_malformed_key_is_refused(bank, key):
     bank.open("ann")
     lines = [("x-tenant", bank.tenant), ("idempotency-key", key.encode("latin-1"))]

@@ -58,7 +58,7 @@ def test_any_header_is_read_or_refused_with_400(header):
     try:
         found = tags(header)
     except ProblemError as refused:
-        assert refused.status_code == 400
+        assert refused.status == 400
     else:
         assert found.any or found.strong or found.weak
 
@@ -96,7 +96,7 @@ def refusal(conditions: Preconditions, version: StoredVersion, *, query: bool = 
     try:
         assert check(version) is version
     except ProblemError as refused:
-        return refused.status_code
+        return refused.status
     return 0
 
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.fastapi.problems import ProblemError
+from dynamo_es.http.problems import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dynamo_es.values import StoredVersion
 
@@ -86,6 +86,19 @@ class Preconditions:
     if_match: EntityTags | None = None
     if_none_match: EntityTags | None = None
 
+    @classmethod
+    def of_request(cls, headers: Mapping[str, str]) -> Preconditions:
+        """Return the conditions in the headers of a request, with names in lower case.
+
+        Raises:
+            ProblemError: 400, a header is malformed.
+        """
+        lines = {name: [headers[name]] for name in ("if-match", "if-none-match") if name in headers}
+        return cls(
+            EntityTags.parse("If-Match", lines.get("if-match", ())),
+            EntityTags.parse("If-None-Match", lines.get("if-none-match", ())),
+        )
+
     def check(self, version: StoredVersion) -> StoredVersion:
         """Return a version that satisfies the conditions of a command.
 
@@ -118,6 +131,9 @@ class Preconditions:
         if self.if_match.match(version, weakly=True) or self.if_match.weak:
             reason = "A weak tag (W/) never matches: send the ETag as you got it, without W/."
         raise _failed("If-Match", version, reason)
+
+
+NO_CONDITIONS: Final = Preconditions()
 
 
 def _failed(header: str, version: StoredVersion, reason: str) -> ProblemError:

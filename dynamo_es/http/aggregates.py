@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
-from dynamo_es.fastapi.preconditions import etag_of
-from dynamo_es.fastapi.problems import ProblemError
+from dynamo_es.contracts.checks import check_callable
+from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.http.preconditions import NO_CONDITIONS, Preconditions, etag_of
+from dynamo_es.http.problems import ProblemError
 from dynamo_es.values import StoredVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from fastapi import Response
+    from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.aggregates.repository import Repository
     from dynamo_es.aggregates.saving import TransactWith
     from dynamo_es.aggregates.streams import AggregateId
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.fastapi.preconditions import Preconditions
 
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
 LONGEST_KEY: Final = 255
-_KEY: Final = re.compile(rf"[\x21-\x7e](?:[\x20-\x7e]{{0,{LONGEST_KEY - 2}}}[\x21-\x7e])?")
+# Without the comma: it joins several lines of a header.
+_KEY: Final = re.compile(rf"(?! )[\x20-\x2b\x2d-\x7e]{{1,{LONGEST_KEY}}}(?<! )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,45 @@ class Aggregates(Generic[TAggregate]):
         repository: of the request's tenant.
         preconditions: of the request.
         idempotency_key: of the request; None: it has none.
-        response: gets the ``ETag``.
+        set_header: called with name and value of each header for the reply.
+
+    Attributes:
+        headers: the headers for the reply: the ``ETag``, once it is known.
     """
 
     def __init__(
         self,
         repository: Repository[TAggregate],
-        preconditions: Preconditions,
-        idempotency_key: str | None,
-        response: Response,
+        preconditions: Preconditions = NO_CONDITIONS,
+        idempotency_key: str | None = None,
+        set_header: Callable[[str, str], None] | None = None,
     ) -> None:
         self.repository = repository
         self.preconditions = preconditions
         self.idempotency_key = idempotency_key
-        self._response = response
+        self.headers: dict[str, str] = {}
+        self._set_header = set_header
+
+    @classmethod
+    def of_request(
+        cls, repository: Repository[TAggregate], headers: Mapping[str, str]
+    ) -> Aggregates[TAggregate]:
+        """Return the aggregates for a request with these headers, such as one of AWS Lambda.
+
+        Args:
+            repository: of the request's tenant.
+            headers: the headers of the request, with names in lower case; several lines of one
+                header joined by commas.
+
+        Raises:
+            ProblemError: 400, a header is malformed.
+        """
+        key = headers.get("idempotency-key")
+        return cls(
+            repository,
+            Preconditions.of_request(headers),
+            idempotency_key_of([] if key is None else [key]),
+        )
 
     def load(self, id: AggregateId) -> TAggregate:  # noqa: A002 - the usual word
         """Return an aggregate, and give the reply its ``ETag``.
@@ -84,7 +109,7 @@ class Aggregates(Generic[TAggregate]):
         version = aggregate.stored_version
         if version == 0:
             raise _not_found()
-        self._response.headers["ETag"] = etag_of(self.preconditions.check_query(version))
+        self._show(self.preconditions.check_query(version))
         return aggregate
 
     def transact(
@@ -115,6 +140,8 @@ class Aggregates(Generic[TAggregate]):
 
         Other errors and the cost: see `Repository.transact`.
         """
+        check_callable("decide", decide)
+        refuse_asynchronous(decide, "decide")
 
         def decide_if_allowed(aggregate: TAggregate) -> tuple[TAggregate, R]:
             if must_exist and aggregate.stored_version == 0:
@@ -133,8 +160,13 @@ class Aggregates(Generic[TAggregate]):
         # A repeated command stores nothing: its events are those that the aggregate still has.
         version = StoredVersion(stored + len(aggregate.__changes__), stored.generation)
         if version > 0:
-            self._response.headers["ETag"] = etag_of(version)
+            self._show(version)
         return Saved(result, aggregate, version)
+
+    def _show(self, version: StoredVersion) -> None:
+        self.headers["ETag"] = etag_of(version)
+        if self._set_header is not None:
+            self._set_header("ETag", etag_of(version))
 
 
 def idempotency_key_of(lines: Sequence[str]) -> str | None:
@@ -144,7 +176,7 @@ def idempotency_key_of(lines: Sequence[str]) -> str | None:
 
     Raises:
         ProblemError: 400, the header comes twice, is empty, too long, or has other characters than
-            visible ASCII and spaces between.
+            visible ASCII and spaces between, or a comma.
     """
     if not lines:
         return None
@@ -154,8 +186,8 @@ def idempotency_key_of(lines: Sequence[str]) -> str | None:
     if more or not _KEY.fullmatch(key):
         raise ProblemError(
             400,
-            f"Idempotency-Key must be one text of 1 to {LONGEST_KEY} visible ASCII characters, "
-            "such as a UUID.",
+            f"Idempotency-Key must be one text of 1 to {LONGEST_KEY} visible ASCII characters "
+            "without a comma, such as a UUID.",
         )
     return key
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi.exceptions import HTTPException, RequestValidationError
-from fastapi.responses import JSONResponse, Response
-
-from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommandDecidedError,
@@ -31,17 +26,11 @@ from dynamo_es.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import FastAPI, Request
-
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = 1
 """Seconds after which a caller may repeat a request that got a 503."""
 
-_LOG: Final = logging.getLogger("dynamo_es.fastapi")
-_SERVER_ERRORS: Final = 500
-_NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-
-_HANDLED: Final[tuple[type[Exception], ...]] = (
+HANDLED: Final[tuple[type[Exception], ...]] = (
     ConcurrentStreamWriteError,
     EnlistedWriteRefusedError,
     CommandDecidedError,
@@ -57,6 +46,9 @@ _HANDLED: Final[tuple[type[Exception], ...]] = (
     InvalidRangeError,
     InvalidPositionError,
 )
+"""The errors that `problem_of` turns into replies."""
+
+_NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _OTHER_REQUEST: Final = (
     "This Idempotency-Key was used with another request. Use a new key, or send the first request "
     "again."
@@ -67,15 +59,19 @@ _UNKNOWN: Final = (
 )
 
 
-class ProblemError(HTTPException, EventStoreError):
+class ProblemError(EventStoreError):
     """A reply with an error, as ``application/problem+json``.
-
-    FastAPI answers with its status and its detail even where `install_handlers` was not called.
 
     Args:
         status: the HTTP status.
         detail: what is wrong and what the caller can do.
         headers: more headers of the reply.
+        members: more members of the body.
+
+    Attributes:
+        status: the HTTP status.
+        detail: what is wrong and what the caller can do.
+        headers: the headers of the reply.
         members: more members of the body.
     """
 
@@ -87,67 +83,24 @@ class ProblemError(HTTPException, EventStoreError):
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        super().__init__(status, detail, dict(headers) if headers else None)
+        self.status = status
+        self.detail = detail
+        content = {} if status in _NO_BODY else {"content-type": MEDIA_TYPE}
+        self.headers = content | dict(headers or {})
         self.members = members
+        super().__init__(detail)
 
-    def response(self) -> Response:
-        """Return the reply."""
-        status = HTTPStatus(self.status_code)
-        if status in _NO_BODY:
-            return Response(status_code=status, headers=self.headers)
-        body = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": int(status),
-            "detail": self.detail,
-        }
-        return ProblemResponse(body | self.members, status_code=status, headers=self.headers)
-
-
-class ProblemResponse(JSONResponse):
-    """A reply whose text is ASCII, so that it can quote any text of a request."""
-
-    media_type = MEDIA_TYPE
-
-    def render(self, content: Any) -> bytes:
-        """Return the body: a lone surrogate becomes its JSON escape."""
-        return json.dumps(content, allow_nan=False).encode()
-
-
-def install_handlers(app: FastAPI) -> None:
-    """Let an application answer errors of the event store and wrong requests with problems.
-
-    A wrong request gets the list of what is wrong, without the wrong values: FastAPI's own handler
-    quotes them, and fails itself at some, such as ``1e400``.
-    """
-    app.add_exception_handler(ProblemError, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    for kind in _HANDLED:
-        app.add_exception_handler(kind, _answer_error)
-
-
-async def _answer_problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - registered for it
-    return error.response()
-
-
-async def _answer_invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    errors = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
-    return ProblemError(
-        422, "The request does not have the form it needs.", errors=errors
-    ).response()
-
-
-async def _answer_error(request: Request, error: Exception) -> Response:
-    problem = problem_of(error, conditional="if-match" in request.headers)
-    level = logging.WARNING if problem.status_code >= _SERVER_ERRORS else logging.INFO
-    _LOG.log(level, "Replied with %d: %s", problem.status_code, describe_error(error))
-    return problem.response()
+    def body(self) -> str:
+        """Return the body of the reply: ASCII, so a lone surrogate in it becomes an escape."""
+        if self.status in _NO_BODY:
+            return ""
+        title = HTTPStatus(self.status).phrase
+        common = {"type": "about:blank", "title": title, "status": self.status}
+        return json.dumps(common | {"detail": self.detail} | self.members, allow_nan=False)
 
 
 def problem_of(error: Exception, *, conditional: bool = False) -> ProblemError:
-    """Return the reply for one of the handled errors.
+    """Return the reply for a `ProblemError` or one of the errors in `HANDLED`.
 
     Args:
         error: the error.
@@ -155,6 +108,8 @@ def problem_of(error: Exception, *, conditional: bool = False) -> ProblemError:
             not hold, 412; without it, other writers were faster, 409.
     """
     match error:
+        case ProblemError():
+            problem = error
         case ConcurrentStreamWriteError():
             problem = _conflict(error, conditional=conditional)
         case EnlistedWriteRefusedError():
