@@ -30,7 +30,6 @@ def install_handlers(app: FastAPI) -> None:
     """
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(ProblemError, _answer_error)
     for kind in HANDLED:
         app.add_exception_handler(kind, _answer_error)
 

@@ -6,7 +6,7 @@
         try:
             accounts = Aggregates.of_request(Repository(store, Account), request["headers"])
             saved = accounts.transact("ann", lambda account: account.deposit(5))
-        except (ProblemError, *HANDLED) as error:
+        except HANDLED as error:
             problem = problem_of(error, conditional="if-match" in request["headers"])
             return {
                 "statusCode": problem.status, "headers": problem.headers, "body": problem.body()

@@ -30,24 +30,6 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = 1
 """Seconds after which a caller may repeat a request that got a 503."""
 
-HANDLED: Final[tuple[type[Exception], ...]] = (
-    ConcurrentStreamWriteError,
-    EnlistedWriteRefusedError,
-    CommandDecidedError,
-    CommitTooLargeError,
-    AppendOutcomeUnknownError,
-    ThrottledError,
-    UnavailableError,
-    ContentionError,
-    # What the caller's data can be the cause of; other errors are the application's own.
-    InvalidStreamIdError,
-    InvalidEventError,
-    InvalidSubjectError,
-    InvalidRangeError,
-    InvalidPositionError,
-)
-"""The errors that `problem_of` turns into replies."""
-
 _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _OTHER_REQUEST: Final = (
     "This Idempotency-Key was used with another request. Use a new key, or send the first request "
@@ -99,8 +81,28 @@ class ProblemError(EventStoreError):
         return json.dumps(common | {"detail": self.detail} | self.members, allow_nan=False)
 
 
+HANDLED: Final[tuple[type[Exception], ...]] = (
+    ProblemError,
+    ConcurrentStreamWriteError,
+    EnlistedWriteRefusedError,
+    CommandDecidedError,
+    CommitTooLargeError,
+    AppendOutcomeUnknownError,
+    ThrottledError,
+    UnavailableError,
+    ContentionError,
+    # What the caller's data can be the cause of; other errors are the application's own.
+    InvalidStreamIdError,
+    InvalidEventError,
+    InvalidSubjectError,
+    InvalidRangeError,
+    InvalidPositionError,
+)
+"""The errors that `problem_of` turns into replies, for ``except HANDLED``."""
+
+
 def problem_of(error: Exception, *, conditional: bool = False) -> ProblemError:
-    """Return the reply for a `ProblemError` or one of the errors in `HANDLED`.
+    """Return the reply for one of the errors in `HANDLED`.
 
     Args:
         error: the error.
