@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.exceptions import InvalidVersioningError
 from dynamo_es.http.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Preconditions:
             EntityTags.parse("If-None-Match", lines.get("if-none-match", ())),
         )
 
-    def check(self, version: StoredVersion) -> StoredVersion:
+    def check(self, version: StoredVersion | None) -> StoredVersion:
         """Return a version that satisfies the conditions of a command.
 
         Give the result to an append as its expected version, so that the condition still holds
@@ -107,7 +108,13 @@ class Preconditions:
 
         Raises:
             ProblemError: 412, a condition does not hold.
+            InvalidVersioningError: None, the stream has no versions.
         """
+        if version is None:
+            raise InvalidVersioningError(
+                "A stream without versions has none to compare with If-Match: append to it with "
+                "NO_VERSIONING and without conditions."
+            )
         self._check_match(version)
         if self.if_none_match is not None and self.if_none_match.match(version, weakly=True):
             raise _failed("If-None-Match", version, "The stream has a version that it excludes.")

@@ -111,7 +111,7 @@ def application(make_backend: Callable[[], Backend], **options: Any) -> FastAPI:
         conditions: Annotated[Preconditions, Depends(preconditions)],
     ) -> int | None:
         stream = StreamId(name=name, category="bank")
-        version = conditions.check(store.version(stream))  # type: ignore[arg-type]
+        version = conditions.check(store.version(stream))
         return store.append(Deposited(cents=body.cents), stream_id=stream, expected_version=version)
 
     return app

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es import StoredVersion
+from dynamo_es.exceptions import InvalidVersioningError
 from dynamo_es.fastapi import EntityTags, Preconditions, ProblemError, etag_of
 
 AT_3 = StoredVersion(3, 7)
@@ -118,3 +119,8 @@ def test_conditions_hold_or_refuse(conditions, of_existing, of_missing, of_query
     assert refusal(conditions, AT_3) == of_existing
     assert refusal(conditions, MISSING) == of_missing
     assert refusal(conditions, AT_3, query=True) == of_query
+
+
+def test_a_stream_without_versions_is_refused():
+    with pytest.raises(InvalidVersioningError, match="without versions"):
+        Preconditions().check(None)

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from base64 import b64encode
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -139,10 +139,9 @@ def main() -> None:
     with serve(parser.parse_args().port) as (_, server, listening):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"The application runs at {address} until Ctrl-C.")  # noqa: T201 - a command
-        try:
+        with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
-        except KeyboardInterrupt:
-            print("Ended.")  # noqa: T201
+        print("Ended.")  # noqa: T201
 
 
 if __name__ == "__main__":
