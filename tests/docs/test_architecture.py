@@ -1,4 +1,4 @@
-"""The pictures and tables of docs/architecture.md agree with the code."""
+"""The pictures and tables of docs/explanation/architecture.md agree with the code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
 from tests.bdd import a_snapshot, events
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
 PICTURES = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PACKAGES, INSIDE_DYNAMODB, PATH = PICTURES
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
