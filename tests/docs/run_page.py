@@ -137,9 +137,13 @@ def _run(page: Path, terminal: Terminal) -> None:
 
 
 def _same(shown: str, printed: str) -> bool:
-    """Whether a text is what was printed; a line ``…`` or a ``…`` in a line stands for any."""
-    parts = [re.escape(part) for part in shown.strip().split("…")]
-    return re.fullmatch(".*".join(parts), printed.strip(), re.DOTALL) is not None
+    """Whether a text is what was printed. A ``…`` stands for anything; ends of lines are bare."""
+    parts = [re.escape(part) for part in _bare(shown).split("…")]
+    return re.fullmatch(".*".join(parts), _bare(printed), re.DOTALL) is not None
+
+
+def _bare(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 
 
 def _write(file: Path, code: str, where: str) -> None:
