@@ -1,7 +1,7 @@
 """The environment variables of the handlers that need no code of yours.
 
 `DynamoConfig.from_env` reads the variables of the store; this module reads the outbox's, and no
-other module of the package reads any. All are in one table in ``docs/how-to/operate.md``.
+other module of the package reads any. All are in one table in ``docs/reference/configuration.md``.
 """
 
 from __future__ import annotations

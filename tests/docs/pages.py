@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
@@ -93,7 +92,7 @@ def blocks_in(text: str) -> list[Block]:
             found.append(Block(match["hidden"].split()[1], match["secret"], line))
             continue
         language, _, rest = match["info"].strip().partition(" ")
-        code = dedent(match["code"])
+        code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
         if language == "text" and reason is None and found and found[-1].is_run:
             found[-1] = _printing(found[-1], code)
             continue

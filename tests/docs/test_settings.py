@@ -1,4 +1,4 @@
-"""docs/how-to/operate.md lists every variable that configures a backend, with its default."""
+"""docs/reference/configuration.md lists every variable that configures a backend, with its default."""
 
 import re
 from dataclasses import MISSING, fields
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dynamo_es import DynamoConfig
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "operate.md").read_text()
-SECTION = PAGE.split("## Settings\n")[1].split("\n## ")[0]
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
+SECTION = PAGE.split("## The backend\n")[1].split("\n## ")[0]
 ROWS = dict(re.findall(r"^\| `DYNAMO_ES_(\w+)` \| ([^|]*?) ?\|", SECTION, re.MULTILINE))
 
 
