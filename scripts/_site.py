@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import inspect
 import re
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _PLACE = re.compile(r"^<!-- generated: (.+) -->$", re.MULTILINE)
+_PICTURE = re.compile(r"^!\[([^\]]+)\]\((pictures/[\w-]+\.svg)\)$", re.MULTILINE)
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Replace each comment of a page by the part that it names; mkdocs calls it."""
-    return _PLACE.sub(lambda found: PARTS[found[1]](), markdown)
+    markdown = _PLACE.sub(lambda found: PARTS[found[1]](), markdown)
+    folder = Path(page.file.abs_src_path).parent
+    return _PICTURE.sub(lambda found: _inline(folder / found[2], found[1]), markdown)
+
+
+def _inline(picture: Path, alternative: str) -> str:
+    """Return a picture as part of the page, where it follows the page's colours."""
+    svg = " ".join(picture.read_text(encoding="utf-8").split())
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)
 
 
 def command_line() -> str:

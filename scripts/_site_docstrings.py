@@ -42,7 +42,7 @@ class Names:
                 self._public.setdefault(name, f"{module.path}.{name}")
 
     def target(self, name: str, thing: Object) -> str | None:
-        """Return the path that a name refers to; None for one of Python's own.
+        """Return the path that a name refers to; None for a module, or one of Python's own.
 
         The members of its class come first, then public names, then those of its module.
         """
@@ -53,7 +53,7 @@ class Names:
         if first in self._public:
             return self._anchored(f"{self._public[first]}.{rest}".rstrip("."))
         if first == self._package.name:
-            return self._anchored(name)
+            return None if self._package[rest].is_module else self._anchored(name)
         if thing.module and first in thing.module.members:
             return f"{_path(thing.module.members[first])}.{rest}".rstrip(".")
         return None if hasattr(builtins, first) else name
