@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.docs.command_server import VARIABLE
 from tests.docs.pages import PYTHON, ROOT, Block, blocks_of, name_of
 
 COMMANDS: Final = Path(__file__).with_name("commands")
@@ -89,10 +90,10 @@ class Terminal:
         return text.replace(self.emulator, ENDPOINT)
 
 
-def run_page(page: Path, folder: Path, emulator: str, result: Any) -> None:
+def run_page(page: Path, folder: Path, emulator: str, commands: str, result: Any) -> None:
     """Run a page in the process that calls; send None, or the failure as text, to the result."""
     os.chdir(folder)
-    _prepare(folder)
+    _prepare(folder, commands)
     terminal = Terminal(folder, emulator)
     try:
         _run(page, terminal)
@@ -106,7 +107,7 @@ def run_page(page: Path, folder: Path, emulator: str, result: Any) -> None:
         terminal.close()
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, commands: str) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "DYNAMO_ES_"))]:
         del os.environ[name]
     path = os.pathsep.join(
@@ -116,6 +117,7 @@ def _prepare(folder: Path) -> None:
     os.environ.update(
         _AWS, **_TABLES, PATH=path, PYTHONPATH=python_path, HOME=str(folder), COLUMNS="100"
     )
+    os.environ[VARIABLE] = commands
     sys.path.insert(0, str(folder))
 
 

@@ -1,4 +1,4 @@
-"""The pictures of docs/explanation/architecture.md agree with the code; so do the tables of items."""
+"""The pictures of the architecture and the tables of the item layouts agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/reference/configuration.md lists every variable that configures a backend, with its default."""
+"""The page of the configuration lists every variable of a backend, with its default."""
 
 import re
 from dataclasses import MISSING, fields

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
-from typing import TYPE_CHECKING
+import tempfile
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+from tests.docs.command_server import serve_commands
 from tests.docs.emulator import an_emulator
 from tests.docs.pages import RUN, SHOWN, TUTORIAL, blocks_of, name_of, pages
 from tests.docs.run_page import run_page
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 PROCESSES = multiprocessing.get_context("forkserver")
 # Loaded once: a page then starts in milliseconds.
 PROCESSES.set_forkserver_preload(
-    ["tests.docs.run_page", "dynamo_es.dynamodb.backend", "dynamo_es.dynamodb.emulator.moto_engine"]
+    [
+        *("tests.docs.run_page", "tests.docs.command_server", "dynamo_es.cli.application"),
+        *("dynamo_es.dynamodb.backend", "dynamo_es.dynamodb.emulator.moto_engine"),
+    ]
 )
 
 PAGES = pages()
@@ -28,10 +31,23 @@ ALONE = [page for page in WITH_CODE if TUTORIAL not in page.parents]
 STEPS = [page for page in WITH_CODE if TUTORIAL in page.parents]
 
 
+@cache
+def command_server() -> str:
+    """Start the process that runs the commands of all pages; return its address."""
+    address = Path(tempfile.mkdtemp()) / "commands"
+    receiver, sender = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=serve_commands, args=(address, sender), daemon=True)
+    process.start()
+    assert receiver.poll(60)
+    return str(address)
+
+
 def failure_of(page: Path, folder: Path, emulator: str) -> str | None:
     """Return how a page fails; None if it does not."""
     result, sender = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=run_page, args=(page, folder, emulator, sender))
+    process = PROCESSES.Process(
+        target=run_page, args=(page, folder, emulator, command_server(), sender)
+    )
     process.start()
     sender.close()
     try:
