@@ -6,13 +6,14 @@
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from dynamo_es.aggregates.repository import Repository
-from dynamo_es.aggregates.retries import RETRY_SECONDS
+from dynamo_es.aggregates.retries import RETRY_FOR
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected
 from dynamo_es.event_store.store import EventStore
@@ -174,7 +175,7 @@ class EventSourcing:
         *,
         every: int | None = None,
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
-        retry_seconds: float = RETRY_SECONDS,
+        retry_for: timedelta | float = RETRY_FOR,
     ) -> Callable[..., Awaitable[Aggregates[TAggregate]]]:
         """Return a dependency: the aggregates of the request's tenant.
 
@@ -189,7 +190,7 @@ class EventSourcing:
                 factory,
                 every=every,
                 snapshot_when=snapshot_when,
-                retry_seconds=retry_seconds,
+                retry_for=retry_for,
             )
 
         repository_of(MemoryBackend().event_store)  # Wrong arguments are refused here.

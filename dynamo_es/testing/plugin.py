@@ -6,11 +6,12 @@ nothing that takes time; the fixtures import what they need.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from dynamo_es.environment import TEST_ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from dynamo_es import DynamoBackend, MemoryBackend
     from dynamo_es.testing.clock import FrozenClock
     from dynamo_es.testing.engines import Emulation
-
-ENDPOINT_VARIABLE: Final = "DYNAMO_ES_TEST_ENDPOINT"
 
 _OPTION: Final = "--dynamo-es-endpoint"
 _OUTCOMES: Final = "dynamo_es.testing.outcome"
@@ -30,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("dynamo_es").addoption(
         _OPTION,
         metavar="URL",
-        default=os.environ.get(ENDPOINT_VARIABLE),
+        default=TEST_ENDPOINT.read(),
         help="DynamoDB's API for the fixture local_engine, such as http://127.0.0.1:8000; "
-        f"the default is the variable {ENDPOINT_VARIABLE}",
+        f"the default is the variable {TEST_ENDPOINT.name}",
     )
 
 
@@ -110,7 +109,7 @@ def local_engine(request: pytest.FixtureRequest) -> Iterator[DynamoBackend]:
     if not endpoint:
         pytest.skip(
             f"no local engine: start one, such as dynoxide, and name its URL with {_OPTION} or "
-            f"the variable {ENDPOINT_VARIABLE}"
+            f"the variable {TEST_ENDPOINT.name}"
         )
     from dynamo_es.testing.engines import backend_at
 

@@ -12,8 +12,8 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")],
     key=lambda page: page.as_posix(),
 )
-GENERATED = {"docs/benchmarks.md"}
-GLOSSARY = ROOT / "docs" / "glossary.md"
+GENERATED = {"docs/explanation/benchmarks.md"}
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 
 UNWANTED = [
     *("behind", "anyhow", "leavings", "namesake", "reckon", "mend", "mended", "mends", "upto"),
@@ -83,7 +83,7 @@ def test_the_glossary_has_each_term_once():
 
 
 def test_the_decisions_are_numbered_without_gaps():
-    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    pages = sorted((ROOT / "docs" / "explanation" / "decisions").glob("*.md"))
     for number, page in enumerate(pages, 1):
         assert page.name.startswith(f"{number:04d}-")
         assert page.read_text().startswith(f"# {number}. ")

@@ -31,7 +31,7 @@ EVERYTHING: dict[str, Any] = {
 
 def deposit_often(backend: Backend, times: int) -> list[str]:
     """Deposit 1 so many times, each until it succeeds; return the names of the errors."""
-    accounts = Repository(backend.event_store, Account, sleep=lambda _: None, retry_seconds=0.2)
+    accounts = Repository(backend.event_store, Account, sleep=lambda _: None, retry_for=0.2)
     errors = []
     for number in range(times):
         for _ in range(50):

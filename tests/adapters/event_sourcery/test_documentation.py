@@ -12,7 +12,7 @@ import pytest
 
 import dynamo_es.exceptions
 
-PAGE = Path(__file__).parents[3] / "docs/from-sqlalchemy/python-event-sourcery.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/move-from-python-event-sourcery.md"
 TEXT = PAGE.read_text()
 
 

@@ -1,0 +1,102 @@
+"""The runner of pages runs every block, and notices each way in which a block can be wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.emulator import an_emulator
+from tests.docs.pages import blocks_in
+from tests.docs.test_snippets import failure_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fenced(language: str, *lines: str) -> str:
+    return "\n".join([f"```{language}", *lines, "```", ""])
+
+
+def ran(folder: Path, *blocks: str) -> str | None:
+    page = folder / "page.md"
+    page.write_text("\n".join(["# Page", "", *blocks]))
+    with an_emulator() as emulator:
+        return failure_of(page, folder, emulator)
+
+
+TYPED = fenced("python", "print(1 + 1)")
+
+
+def test_blocks_of_a_page_share_names_files_and_variables(tmp_path):
+    assert (
+        ran(
+            tmp_path,
+            fenced('python title="sums.py"', "def add(a, b):", "    return a + b"),
+            fenced("python", "import sums", "total = sums.add(1, 2)"),
+            fenced("python", "print(total)"),
+            fenced("text", "3"),
+            fenced("sh", "export WORD=hello", "mkdir inside && cd inside"),
+            fenced("sh", 'echo "$WORD from $(basename "$PWD")"'),
+            fenced("text", "hello from inside"),
+        )
+        is None
+    )
+
+
+def test_the_command_line_reaches_the_emulator(tmp_path):
+    given = "--endpoint-url http://127.0.0.1:8000"
+    assert (
+        ran(
+            tmp_path,
+            fenced("sh", f"dynamo-es create-tables {given}"),
+            fenced("sh", f"dynamo-es streams {given} --category account --json"),
+            fenced("text", ""),
+        )
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ([TYPED, fenced("text", "3")], "page.md:4 prints\n2"),
+        ([fenced("python", "print(1)", "1 / 0")], 'page.md", line 5'),
+        ([fenced("python", "import sys", "sys.stderr.write('odd')")], "page.md:4 complained"),
+        ([fenced("sh", "false | true")], "page.md:4 ended with 1"),
+        ([fenced("sh", "pip install 'dynamo_es[cloud]'")], "has no extra cloud"),
+        (
+            [
+                fenced(
+                    "sh",
+                    "aws cloudformation deploy --template-file infra/event-store.yaml "
+                    "--stack-name a --parameter-overrides Nothing=1",
+                )
+            ],
+            "no parameter Nothing",
+        ),
+        ([fenced('python title="a.py"', "def")], "invalid syntax"),
+        (["<!-- hidden python", "1 / 0", "-->"], "ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_block_fails(tmp_path, blocks, said):
+    assert said in (ran(tmp_path, *blocks) or "")
+
+
+def test_a_gap_in_what_is_printed_is_marked(tmp_path):
+    assert ran(tmp_path, TYPED, fenced("text", "…")) is None
+
+
+def test_a_block_that_is_not_run_has_its_reason():
+    (block,) = blocks_in("<!-- not run: needs an AWS account -->\n" + TYPED)
+    assert (block.is_run, block.not_run) == (False, "needs an AWS account")
+
+
+def test_a_block_inside_a_list_is_run():
+    (block,) = blocks_in("1. Do it:\n\n    ```python\n    if 1:\n        pass\n    ```\n")
+    assert (block.is_run, block.code) == (True, "if 1:\n    pass\n")
+
+
+def test_what_follows_a_block_that_is_not_run_is_not_what_it_prints():
+    first, second = blocks_in(f"<!-- not run: a b c -->\n{TYPED}\n{fenced('text', '5')}")
+    assert (first.prints, second.language) == (None, "text")
