@@ -14,6 +14,7 @@ import pytest
 from dynamo_es import Backend, StreamId, WrappedEvent
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing import FrozenClock
+from tests.engine import Capability, needs
 from tests.event_store.accounts import Opened
 
 if TYPE_CHECKING:
@@ -155,6 +156,33 @@ def test_an_engine_that_does_not_answer_fails(run_pytest):
 
     assert "1 error" in output
     assert "EndpointConnectionError" in output or "Unavailable" in output
+
+
+ON_THE_ENGINE = """
+import pytest
+from dynamo_es import Event, StreamId
+from dynamo_es.testing import faulty, lambda_events
+
+class Opened(Event):
+    __event_name__ = "opened"
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_each_test_has_tables_of_its_own(local_engine, time):
+    stream = StreamId(name="ann")
+    local_engine.event_store.append(Opened(), stream_id=stream, expected_version=0)
+    assert local_engine.log.last_position == 1
+    assert len(lambda_events(local_engine)) == 1
+    with faulty(local_engine, delivered_twice=0.5) as unreliable:
+        unreliable.event_store.append(Opened(), stream_id=stream, expected_version=1)
+    assert local_engine.event_store.version(stream) == 2
+"""
+
+
+@needs(Capability.BILLS)  # only the local engine reports what AWS would bill
+def test_a_local_engine_is_used_if_there_is_one(engine, run_pytest):
+    endpoint = engine.config_with().endpoint_url
+
+    assert "2 passed" in run_pytest(ON_THE_ENGINE, "--dynamo-es-endpoint", endpoint)
 
 
 PARALLEL = """
