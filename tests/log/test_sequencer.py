@@ -21,7 +21,7 @@ from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import DONE, KEY, STREAM, a_commit, lost, play, refused
 from tests.dynamodb.machine import GENERATION as LIFE
 

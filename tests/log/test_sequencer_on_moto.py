@@ -12,7 +12,7 @@ from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.recording import recording
 
 
