@@ -55,9 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # An installation that is older than the plugin's entry point does not load it.
-    if not config.pluginmanager.is_registered(plugin):
-        config.pluginmanager.register(plugin, "dynamo_es")
+    # pyproject.toml says why its entry point does not load it.
+    config.pluginmanager.register(plugin, "dynamo_es_testing")
     config.pluginmanager.register(fixtures, "dynamo_es_conformance")
     if variant := config.getoption("--variant"):
         VARIANTS[variant](pytest.MonkeyPatch())
