@@ -10,8 +10,8 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.aws_lambda import outbox, publish_outbox, sequence_events
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.testing.conformance.language import an_event
 from tests.aws_lambda.lambdas import Context, numbers, records_of
-from tests.bdd import an_event
 from tests.event_store.accounts import Deposited
 
 ANN = StreamId(name="ann", category="account")

@@ -9,8 +9,8 @@ from dynamo_es.aws_lambda import sequence_events, sequencer
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.testing.conformance.language import events
 from tests.aws_lambda.lambdas import Context, numbers, records_of
-from tests.bdd import events
 from tests.log.hostile import a_victim
 
 

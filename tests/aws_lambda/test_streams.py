@@ -23,8 +23,8 @@ from dynamo_es.exceptions import (
     InvalidConsumerError,
     InvalidSubscriptionError,
 )
+from dynamo_es.testing.conformance.language import a_snapshot, an_event
 from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
-from tests.bdd import a_snapshot, an_event
 from tests.event_store.accounts import Deposited, Opened
 from tests.log.stores import emulated
 

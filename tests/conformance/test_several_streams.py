@@ -16,8 +16,14 @@ from dynamo_es.exceptions import (
     InvalidEventError,
     InvalidVersioningError,
 )
+from dynamo_es.testing.conformance.language import (
+    an_event,
+    assert_same,
+    events,
+    heavy_events,
+    numbered,
+)
 from dynamo_es.testing.faults import Fault, Network
-from tests.bdd import an_event, assert_same, events, heavy_events, numbered
 from tests.engine import Capability, Crash, needs
 from tests.recording import recording
 

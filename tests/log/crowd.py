@@ -20,8 +20,8 @@ from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ServiceError,
 )
+from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.testing.faults import Fault, RandomNetwork
-from tests.bdd import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

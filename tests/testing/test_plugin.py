@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es import Backend, StreamId, WrappedEvent
-from dynamo_es.exceptions import InputError
+from dynamo_es.exceptions import ConfigurationError, InputError, ServiceError
 from dynamo_es.testing import FrozenClock
+from dynamo_es.testing.engines import backend_at
+from tests.engine import Capability, needs
 from tests.event_store.accounts import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dynamo_es import DynamoBackend, MemoryBackend
 
 ROOT = Path(__file__).parents[2]
@@ -80,81 +79,78 @@ def test_backends_use_the_frozen_clock(name, frozen_clock, request):
     assert saved.moved_at == NOON
 
 
-@pytest.fixture
-def run_pytest(tmp_path: Path) -> Callable[..., str]:
-    """Run pytest on a file of tests, in a process and a folder of its own; return its output."""
-
-    def run(source: str, *options: str) -> str:
-        (tmp_path / "test_it.py").write_text(source)
-        environ = {name: value for name, value in os.environ.items() if "ENDPOINT" not in name}
-        loaded = [] if is_installed() else ["-p", "dynamo_es.testing.plugin"]
-        outcome = subprocess.run(  # noqa: S603 - this interpreter
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *loaded, *options, "."],
-            cwd=tmp_path,
-            env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return outcome.stdout + outcome.stderr
-
-    return run
-
-
-def is_installed() -> bool:
-    """Whether pytest finds the plugin by itself, by its entry point."""
-    from importlib.metadata import entry_points
-
-    return any(one.value == "dynamo_es.testing.plugin" for one in entry_points(group="pytest11"))
-
-
-UNCLAIMED = """
+TESTS = """
 from dynamo_es import Aggregate
 from dynamo_es.testing import given
 
-class Account(Aggregate):
-    category = "account"
+def make():
+    class Account(Aggregate):
+        category = "account"
+    return Account()
 
 def refuse(account):
     raise ValueError("refused")
 
 def test_forgets_to_look():
-    given(Account).when(refuse)
+    given(make).when(refuse)
 
 def test_next():
-    given(Account).when(lambda account: None)
+    given(make).when(lambda account: None)
 
 def test_looks():
-    given(Account).when(refuse).raises(ValueError)
-"""
+    given(make).when(refuse).raises(ValueError)
 
-
-def test_an_error_that_no_step_looks_at_fails_its_test_only(run_pytest):
-    output = run_pytest(UNCLAIMED)
-
-    assert "FAILED test_it.py::test_forgets_to_look - ValueError: refused" in output
-    assert "1 failed, 2 passed" in output
-
-
-SKIPPED = """
 def test_on_the_engine(local_engine):
     assert local_engine.event_store.position is None
 """
 
 
-def test_without_an_engine_a_test_is_skipped_with_the_reason(run_pytest):
-    output = run_pytest(SKIPPED, "-rs")
+def test_a_project_s_tests(run_pytest):
+    output = run_pytest(TESTS, "-ra")
 
-    assert "1 skipped" in output
+    # An error that no step looks at fails its test, and no other.
+    assert "FAILED test_it.py::test_forgets_to_look - ValueError: refused" in output
+    # Without a local engine a test is skipped, and says what to do.
     assert "--dynamo-es-endpoint" in output
+    assert "1 failed, 2 passed, 1 skipped" in output
 
 
-def test_an_engine_that_does_not_answer_fails(run_pytest):
-    output = run_pytest(SKIPPED, "--dynamo-es-endpoint", "http://127.0.0.1:9")
+def test_an_engine_that_does_not_answer_fails():
+    with pytest.raises(ServiceError), backend_at("http://127.0.0.1:9"):
+        pass
 
-    assert "1 error" in output
-    assert "EndpointConnectionError" in output or "Unavailable" in output
+
+@pytest.mark.parametrize("wrong", ["127.0.0.1:8000", "", "nowhere"])
+def test_an_endpoint_must_be_a_url(wrong):
+    with pytest.raises(ConfigurationError, match="must be a URL"), backend_at(wrong):
+        pass
+
+
+ON_THE_ENGINE = """
+import pytest
+from dynamo_es import Event, StreamId
+from dynamo_es.testing import faulty, lambda_events
+
+class Opened(Event):
+    __event_name__ = "opened"
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_each_test_has_tables_of_its_own(local_engine, time):
+    stream = StreamId(name="ann")
+    local_engine.event_store.append(Opened(), stream_id=stream, expected_version=0)
+    assert local_engine.log.last_position == 1
+    assert len(lambda_events(local_engine)) == 1
+    with faulty(local_engine, delivered_twice=0.5) as unreliable:
+        unreliable.event_store.append(Opened(), stream_id=stream, expected_version=1)
+    assert local_engine.event_store.version(stream) == 2
+"""
+
+
+@needs(Capability.BILLS)  # only the local engine reports what AWS would bill
+def test_a_local_engine_is_used_if_there_is_one(engine, run_pytest):
+    endpoint = engine.config_with().endpoint_url
+
+    assert "2 passed" in run_pytest(ON_THE_ENGINE, "--dynamo-es-endpoint", endpoint)
 
 
 PARALLEL = """
@@ -176,19 +172,15 @@ def test_fixtures_work_in_several_processes(run_pytest):
     assert "6 passed" in run_pytest(PARALLEL, "-n", "2")
 
 
-QUIET = """
-import sys
-
-def test_loads_nothing():
-    heavy = {"boto3", "botocore", "moto", "pydantic", "tenacity", "yaml"} & set(sys.modules)
-    assert not heavy
-    assert not [name for name in sys.modules if name.startswith("dynamo_es.testing.")
-                and name != "dynamo_es.testing.plugin"]
-"""
-
-
-def test_the_plugin_loads_nothing_heavy(run_pytest):
-    assert "1 passed" in run_pytest(QUIET)
+def test_the_plugin_loads_nothing_that_takes_time():
+    program = (
+        "import sys, pytest; before = set(sys.modules); import dynamo_es.testing.plugin;"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)  # noqa: S603
+    heavy = {"boto3", "botocore", "cryptography", "moto", "pydantic", "tenacity", "yaml"}
+    assert "dynamo_es" in printed.split()
+    assert not heavy & set(printed.split())
 
 
 def test_the_library_loads_no_pytest():

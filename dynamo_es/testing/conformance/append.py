@@ -4,7 +4,7 @@ import pytest
 
 from dynamo_es import ExplicitVersioning, StreamId
 from dynamo_es.exceptions import InvalidStreamIdError, InvalidVersioningError
-from tests.bdd import an_event, events, numbered
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import assert_same, events, heavy_events
+from dynamo_es.testing.conformance.language import assert_same, events, heavy_events
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, SnapshotAheadOfStreamError
-from tests.bdd import a_snapshot, an_event, events
-from tests.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 
 # The same versions, cut into commits in other ways; shorter; longer.
 GENERATIONS = [(1,), (2,), (1, 1), (4,), (1, 3), (3, 1), (2, 2), (1,) * 4, (5,), (1,) * 7, (40,)]

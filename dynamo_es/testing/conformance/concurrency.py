@@ -8,8 +8,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, ContentionError, StreamGapError
-from tests.bdd import an_event, assert_same, events, numbered
-from tests.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.language import an_event, assert_same, events, numbered
 
 pytestmark = [pytest.mark.concurrent, needs(Capability.CONCURRENCY)]
 

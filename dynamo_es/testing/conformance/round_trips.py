@@ -8,7 +8,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from dynamo_es import StreamId
-from tests.bdd import an_event, events, numbered
+from dynamo_es.testing.conformance.examples import SUITE
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 
 text = st.text()
 short_text = st.text(max_size=30)
@@ -30,6 +31,7 @@ offsets = st.timedeltas(-timedelta(hours=23, minutes=59), timedelta(hours=23, mi
 times = st.datetimes() | st.datetimes(timezones=offsets.map(timezone))
 
 
+@SUITE
 @forall(payloads=st.lists(st.tuples(json_objects, json_objects), min_size=1, max_size=4))
 def test_any_json(when, then, payloads):
     stream = StreamId(category="Order")
@@ -40,6 +42,7 @@ def test_any_json(when, then, payloads):
     then.stream(stream).is_(appended)
 
 
+@SUITE
 @forall(data=json_objects, context=json_objects)
 def test_any_json_in_a_snapshot(given, when, then, data, context):
     stream = StreamId(category="Order")
@@ -51,6 +54,7 @@ def test_any_json_in_a_snapshot(given, when, then, data, context):
     then.stream(stream).loads(snapshot)
 
 
+@SUITE
 @forall(tenant=short_text, category=short_text | st.none(), name=short_text | st.none())
 def test_any_text_as_tenant_category_and_name(when, then, tenant, category, name):
     # A part of its own keeps the examples apart; it stands at the end, where nothing hides it.
@@ -70,6 +74,7 @@ def test_any_text_as_tenant_category_and_name(when, then, tenant, category, name
 identities = st.text(alphabet="#%235ab", max_size=4)
 
 
+@SUITE
 @forall(
     one=st.tuples(identities, identities | st.none()),
     other=st.tuples(identities, identities | st.none()),
@@ -90,6 +95,7 @@ def test_no_two_pairs_of_tenant_and_category_are_one(given, then, one, other):
         then.in_tenant(tenant).stream(stream).is_(stored[tenant, category])
 
 
+@SUITE
 @forall(names=st.lists(st.text(min_size=1), min_size=1, max_size=4))
 def test_any_text_as_event_name(when, then, names):
     stream = StreamId(category="Order")
@@ -100,6 +106,7 @@ def test_any_text_as_event_name(when, then, names):
     then.stream(stream).is_(appended)
 
 
+@SUITE
 @forall(created_at=times)
 def test_any_time(when, then, created_at):
     stream = StreamId(category="Order")
@@ -110,6 +117,7 @@ def test_any_time(when, then, created_at):
     then.stream(stream).is_([event])
 
 
+@SUITE
 @forall(
     sizes=st.lists(st.integers(1, 5), min_size=1, max_size=12),
     start=st.none() | st.integers(1, 70),

@@ -4,7 +4,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, EventStoreError
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 
 # Which process makes the wrong append: what it remembers must not matter.
 PROCESSES = ["first", "cold"]

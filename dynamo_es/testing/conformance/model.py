@@ -15,7 +15,8 @@ from dynamo_es import (
     StreamId,
 )
 from dynamo_es.exceptions import ConcurrentStreamWriteError, EventStoreError
-from tests.bdd import World, a_snapshot, assert_same, events
+from dynamo_es.testing.conformance.examples import SUITE
+from dynamo_es.testing.conformance.language import World, a_snapshot, assert_same, events
 
 PROCESSES = ["one", "two", "three"]
 processes = st.sampled_from(PROCESSES)
@@ -121,7 +122,7 @@ def outcome(action, storage):
         return error
 
 
-@settings(max_examples=12)
+@settings(SUITE, max_examples=12)
 @forall(history=st.lists(steps, min_size=5, max_size=25))
 def test_every_history_has_the_outcomes_of_the_model(world, history):
     told = History(world)

@@ -8,7 +8,7 @@ from dynamo_es.exceptions import (
     NoExpectedVersionGivenOnVersionedStream,
     VersioningMismatch,
 )
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 
 PROCESSES = ["first", "cold", "stale"]
 VERSIONED = [ANY_VERSION, *(ExplicitVersioning(n) for n in (0, 1, 2, 3, 4, 50))]

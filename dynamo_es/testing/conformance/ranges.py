@@ -3,7 +3,7 @@
 import pytest
 
 from dynamo_es import StreamId
-from tests.bdd import numbered
+from dynamo_es.testing.conformance.language import numbered
 
 VERSIONS = [None, *range(1, 10)]
 CUTS = [(7,), (1,) * 7, (1, 3, 2, 1), (4, 3)]

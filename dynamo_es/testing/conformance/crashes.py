@@ -6,8 +6,14 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import an_event, assert_same, events, heavy_events, numbered
-from tests.engine import Capability, Crash, needs
+from dynamo_es.testing.conformance.engine import Capability, Crash, needs
+from dynamo_es.testing.conformance.language import (
+    an_event,
+    assert_same,
+    events,
+    heavy_events,
+    numbered,
+)
 
 pytestmark = needs(Capability.CRASHES)
 

@@ -11,7 +11,7 @@ from dynamo_es.exceptions import (
     InvalidStreamIdError,
     InvalidSubscriptionError,
 )
-from tests.bdd import an_event, assert_same, events, numbered
+from dynamo_es.testing.conformance.language import an_event, assert_same, events, numbered
 
 pytestmark = pytest.mark.inline
 

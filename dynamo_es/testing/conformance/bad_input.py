@@ -26,7 +26,14 @@ from dynamo_es.exceptions import (
     InvalidStreamIdError,
     InvalidVersioningError,
 )
-from tests.bdd import Then, When, a_snapshot, an_event, events, numbered
+from dynamo_es.testing.conformance.language import (
+    Then,
+    When,
+    a_snapshot,
+    an_event,
+    events,
+    numbered,
+)
 
 
 class Colour(Enum):

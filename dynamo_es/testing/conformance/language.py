@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamo_es import Position, StorageStrategy
-    from tests.engine import Backend, Engine
+    from dynamo_es.testing.conformance.engine import Backend, Engine
 
 CREATED_AT = datetime(2024, 2, 29, 23, 59, 59, 999_999)  # noqa: DTZ001 - naive UTC is allowed
 _numbers = count(1)

@@ -6,8 +6,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, StreamId
 from dynamo_es.exceptions import CommitTooLargeError, ConcurrentStreamWriteError
-from tests.bdd import a_snapshot, an_event, events, heavy_events
-from tests.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events, heavy_events
 
 KB = 1_000
 MANY = (1,) * 70

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dynamo_es.contracts import KeyStorageStrategy
 from dynamo_es.exceptions import InvalidStreamIdError, InvalidSubjectError
+from dynamo_es.testing.conformance.engine import Capability, Engine, needs
+from dynamo_es.testing.conformance.examples import SUITE
 from dynamo_es.values import SubjectKey
-from tests.engine import Capability, Engine, needs
 
 THREADS = 8
 
@@ -106,6 +107,7 @@ def test_the_storage_that_a_scoped_one_is_made_from_stays_as_it_is(keys):
     assert keys.get("ann") == key
 
 
+@SUITE
 @given_that(subject=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_a_subject_is_any_text(keys, subject):
     tenant = keys.scoped_for_tenant(uuid4().hex)

@@ -6,8 +6,8 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import an_event, events, numbered
-from tests.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 
 PROCESSES = ["first", "cold"]
 

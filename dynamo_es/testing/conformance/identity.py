@@ -7,7 +7,7 @@ import pytest
 
 from dynamo_es import DEFAULT_TENANT, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 
 
 def unique(name: str) -> str:

@@ -9,8 +9,8 @@ from dynamo_es.exceptions import (
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
 )
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 from dynamo_es.values import NO_VERSIONING
-from tests.bdd import an_event, events, numbered
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dynamo_es import StreamId
-from tests.bdd import an_event, events, numbered
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, MemoryBackend, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 
 pytestmark = pytest.mark.inline
 

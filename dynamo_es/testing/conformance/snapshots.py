@@ -4,7 +4,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, SnapshotAheadOfStreamError
-from tests.bdd import a_snapshot, an_event, numbered
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, numbered
 
 PROCESSES = ["first", "cold"]
 
