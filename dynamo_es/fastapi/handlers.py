@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
@@ -47,9 +47,10 @@ def problem_response(problem: ProblemError) -> Response:
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     reply = await http_exception_handler(request, error)
-    if not isinstance(error.detail, str) or not reply.body:
+    detail = cast("object", error.detail)  # FastAPI's own class takes any JSON.
+    if not isinstance(detail, str) or not reply.body:
         return reply
-    return problem_response(ProblemError(error.status_code, error.detail, headers=error.headers))
+    return problem_response(ProblemError(error.status_code, detail, headers=error.headers))
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.contracts.functions import refuse_asynchronous
-from dynamo_es.http.preconditions import NO_CONDITIONS, Preconditions, etag_of
+from dynamo_es.http.preconditions import NO_CONDITIONS, Preconditions, etag_of, lines_of
 from dynamo_es.http.problems import ProblemError
 from dynamo_es.values import StoredVersion
 
@@ -83,18 +83,14 @@ class Aggregates(Generic[TAggregate]):
 
         Args:
             repository: of the request's tenant.
-            headers: the headers of the request, with names in lower case; several lines of one
-                header joined by commas.
+            headers: the headers of the request, with names in upper or lower case; several lines
+                of one header joined by commas.
 
         Raises:
             ProblemError: 400, a header is malformed.
         """
-        key = headers.get("idempotency-key")
-        return cls(
-            repository,
-            Preconditions.of_request(headers),
-            idempotency_key_of([] if key is None else [key]),
-        )
+        key = idempotency_key_of(lines_of("Idempotency-Key", headers))
+        return cls(repository, Preconditions.of_request(headers), key)
 
     def load(self, id: AggregateId) -> TAggregate:  # noqa: A002 - the usual word
         """Return an aggregate, and give the reply its ``ETag``.

@@ -89,15 +89,14 @@ class Preconditions:
 
     @classmethod
     def of_request(cls, headers: Mapping[str, str]) -> Preconditions:
-        """Return the conditions in the headers of a request, with names in lower case.
+        """Return the conditions in the headers of a request; names in upper or lower case.
 
         Raises:
             ProblemError: 400, a header is malformed.
         """
-        lines = {name: [headers[name]] for name in ("if-match", "if-none-match") if name in headers}
         return cls(
-            EntityTags.parse("If-Match", lines.get("if-match", ())),
-            EntityTags.parse("If-None-Match", lines.get("if-none-match", ())),
+            EntityTags.parse("If-Match", lines_of("If-Match", headers)),
+            EntityTags.parse("If-None-Match", lines_of("If-None-Match", headers)),
         )
 
     def check(self, version: StoredVersion | None) -> StoredVersion:
@@ -141,6 +140,11 @@ class Preconditions:
 
 
 NO_CONDITIONS: Final = Preconditions()
+
+
+def lines_of(name: str, headers: Mapping[str, str]) -> list[str]:
+    """Return the values of a header, whose name may be in upper or lower case."""
+    return [value for key, value in headers.items() if key.lower() == name.lower()]
 
 
 def _failed(header: str, version: StoredVersion, reason: str) -> ProblemError:

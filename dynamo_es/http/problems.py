@@ -30,6 +30,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = 1
 """Seconds after which a caller may repeat a request that got a 503."""
 
+_TITLES: Final = {int(status): status.phrase for status in HTTPStatus}
 _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _OTHER_REQUEST: Final = (
     "This Idempotency-Key was used with another request. Use a new key, or send the first request "
@@ -76,7 +77,7 @@ class ProblemError(EventStoreError):
         """Return the body of the reply: ASCII, so a lone surrogate in it becomes an escape."""
         if self.status in _NO_BODY:
             return ""
-        title = HTTPStatus(self.status).phrase
+        title = _TITLES.get(self.status, "Error")
         common = {"type": "about:blank", "title": title, "status": self.status}
         return json.dumps(common | {"detail": self.detail} | self.members, allow_nan=False)
 

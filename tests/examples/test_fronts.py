@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
 import sys
+from base64 import b64encode
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,6 +195,28 @@ def test_a_body_that_is_no_command_is_refused(front, body, status):
 def test_a_body_of_another_type_is_refused(front):
     assert front.post("ann/open", {"owner": "Ann"}, content_type="text/plain").status == 422
     assert front.stored() == []
+
+
+def test_the_lambda_functions_need_no_fastapi():
+    program = (
+        "import sys; sys.modules['fastapi'] = sys.modules['starlette'] = None; "
+        "import accounts.application, accounts.read_model"
+    )
+
+    subprocess.run([sys.executable, "-c", program], cwd=EXAMPLE, check=True)  # noqa: S603
+
+
+def test_a_lambda_function_takes_a_body_in_base64(example):
+    local, _ = example
+    request = {
+        "pathParameters": {"account": "ann", "command": "open"},
+        "body": b64encode(b'{"owner": "Ann"}').decode(),
+        "isBase64Encoded": True,
+        "requestContext": {"authorizer": {"jwt": {"claims": {"tenant": "base64"}}}},
+    }
+
+    assert local.application.command_handler(request)["statusCode"] == 202
+    assert local.application.command_handler(request | {"body": "?"})["statusCode"] == 400
 
 
 @pytest.mark.parametrize("owner", ["Ann", "Ünal Ö.", "安", "🙂", "<b>Ann</b>", "n" * 100])

@@ -71,6 +71,17 @@ def test_applications_that_run_at_once_share_the_backend(counted):
     assert counted.closed == 1
 
 
+def test_the_last_application_that_ends_closes_the_backend(counted):
+    app = application(counted)
+    with TestClient(app) as first:
+        with TestClient(app):
+            Bank(first, MemoryBackend()).open("ann")
+        assert counted.closed == 0
+        assert Bank(first, MemoryBackend()).show("ann").status_code == 200
+
+    assert counted.closed == 1
+
+
 def test_the_backend_is_closed_if_the_application_fails(counted):
     events = EventSourcing(counted)
 

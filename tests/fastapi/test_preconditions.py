@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es import StoredVersion
+from dynamo_es import MemoryBackend, Repository, StoredVersion
 from dynamo_es.exceptions import InvalidVersioningError
-from dynamo_es.fastapi import EntityTags, Preconditions, ProblemError, etag_of
+from dynamo_es.fastapi import Aggregates, EntityTags, Preconditions, ProblemError, etag_of
+from tests.fastapi.bank import Account
 
 AT_3 = StoredVersion(3, 7)
 MISSING = StoredVersion(0, 0)
@@ -124,3 +125,16 @@ def test_conditions_hold_or_refuse(conditions, of_existing, of_missing, of_query
 def test_a_stream_without_versions_is_refused():
     with pytest.raises(InvalidVersioningError, match="without versions"):
         Preconditions().check(None)
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
+def test_headers_are_found_in_any_case(change):
+    headers = {"if-match": '"7-3"', "if-none-match": '"7-2"', "idempotency-key": "k"}
+    store = MemoryBackend().event_store
+
+    found = Aggregates.of_request(
+        Repository(store, Account), {change(name): value for name, value in headers.items()}
+    )
+
+    assert found.idempotency_key == "k"
+    assert found.preconditions == Preconditions(tags('"7-3"'), tags('"7-2"'))

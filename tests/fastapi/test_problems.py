@@ -165,6 +165,12 @@ def test_an_error_of_fastapi_with_details_of_another_kind_stays():
     assert (reply.status_code, reply.json()) == (418, {"detail": {"why": "tea"}})
 
 
+def test_a_status_without_a_name_is_a_problem_too():
+    reply = client_raising(HTTPException(499, "No.")).post("/")
+
+    assert (reply.status_code, reply.json()["status"], reply.json()["title"]) == (499, 499, "Error")
+
+
 def test_an_error_without_a_body_stays():
     reply = client_raising(HTTPException(304)).post("/")
 
