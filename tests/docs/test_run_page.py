@@ -45,12 +45,17 @@ def test_blocks_of_a_page_share_names_files_and_variables(tmp_path):
 
 
 def test_the_command_line_reaches_the_emulator(tmp_path):
-    given = "--endpoint-url http://127.0.0.1:8000"
     assert (
         ran(
             tmp_path,
-            fenced("sh", f"dynamo-es create-tables {given}"),
-            fenced("sh", f"dynamo-es streams {given} --category account --json"),
+            fenced(
+                "sh",
+                "export DYNAMO_ES_ENDPOINT_URL=http://127.0.0.1:8000",
+                "export DYNAMO_ES_EVENTS_TABLE=a DYNAMO_ES_LOG_TABLE=b DYNAMO_ES_KEYS_TABLE=c",
+                "export AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b",
+                "dynamo-es create-tables",
+            ),
+            fenced("sh", "dynamo-es streams --category account --json"),
             fenced("text", ""),
         )
         is None
@@ -81,6 +86,11 @@ def test_the_command_line_reaches_the_emulator(tmp_path):
 )
 def test_a_wrong_block_fails(tmp_path, blocks, said):
     assert said in (ran(tmp_path, *blocks) or "")
+
+
+def test_a_terminal_has_no_settings_that_its_page_does_not_show(tmp_path):
+    shown = fenced("sh", 'echo "${AWS_REGION:-none} ${DYNAMO_ES_EVENTS_TABLE:-none}"')
+    assert ran(tmp_path, shown, fenced("text", "none none")) is None
 
 
 def test_a_gap_in_what_is_printed_is_marked(tmp_path):
