@@ -60,6 +60,14 @@ def test_its_links_lead_somewhere(page):
             assert heading in slugs, link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_its_links_into_the_repository_lead_to_a_file(page):
+    linked = re.findall(
+        r"\(https://github\.com/dynamo-es/dynamo_es/(?:blob|tree)/main/([^)#]+)", page.read_text()
+    )
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
 def terms() -> list[str]:
     rows = re.findall(r"^\| \*\*([^|]+)\*\* \|", GLOSSARY.read_text(), re.MULTILINE)
     return [term for row in rows for term in row.split("**, **")]
