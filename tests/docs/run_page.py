@@ -64,6 +64,7 @@ class Terminal:
             shell = subprocess.Popen(  # noqa: S603 - the project's own text
                 ["bash", "-c", program],  # noqa: S607 - the reader's own shell
                 cwd=self.folder,
+                env=_of_a_reader(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -88,6 +89,12 @@ class Terminal:
     def unresolved(self, text: str) -> str:
         """Return text with the address that pages show."""
         return text.replace(self.emulator, ENDPOINT)
+
+
+def _of_a_reader() -> dict[str, str]:
+    """Return the variables of a new terminal: a page says which settings it needs."""
+    ours = {*_AWS, *_TABLES}
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def run_page(page: Path, folder: Path, emulator: str, commands: str, result: Any) -> None:

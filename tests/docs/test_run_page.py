@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.docs.emulator import an_emulator
 from tests.docs.pages import blocks_in
-from tests.docs.test_snippets import failure_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def fenced(language: str, *lines: str) -> str:
     return "\n".join([f"```{language}", *lines, "```", ""])
 
 
-def ran(folder: Path, *blocks: str) -> str | None:
-    page = folder / "page.md"
-    page.write_text("\n".join(["# Page", "", *blocks]))
-    with an_emulator() as emulator:
-        return failure_of(page, folder, emulator)
+@pytest.fixture
+def ran(tmp_path, emulator, failure_of):
+    """Run a page of some blocks; return how it fails."""
+
+    def run(*blocks: str) -> str | None:
+        page = tmp_path / "page.md"
+        page.write_text("\n".join(["# Page", "", *blocks]))
+        return failure_of(page, tmp_path, emulator)
+
+    return run
 
 
 TYPED = fenced("python", "print(1 + 1)")
 
 
-def test_blocks_of_a_page_share_names_files_and_variables(tmp_path):
+def test_blocks_of_a_page_share_names_files_and_variables(ran):
     assert (
         ran(
-            tmp_path,
             fenced('python title="sums.py"', "def add(a, b):", "    return a + b"),
             fenced("python", "import sums", "total = sums.add(1, 2)"),
             fenced("python", "print(total)"),
@@ -44,13 +41,17 @@ def test_blocks_of_a_page_share_names_files_and_variables(tmp_path):
     )
 
 
-def test_the_command_line_reaches_the_emulator(tmp_path):
-    given = "--endpoint-url http://127.0.0.1:8000"
+def test_the_command_line_reaches_the_emulator(ran):
     assert (
         ran(
-            tmp_path,
-            fenced("sh", f"dynamo-es create-tables {given}"),
-            fenced("sh", f"dynamo-es streams {given} --category account --json"),
+            fenced(
+                "sh",
+                "export DYNAMO_ES_ENDPOINT_URL=http://127.0.0.1:8000",
+                "export DYNAMO_ES_EVENTS_TABLE=a DYNAMO_ES_LOG_TABLE=b DYNAMO_ES_KEYS_TABLE=c",
+                "export AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b",
+                "dynamo-es create-tables",
+            ),
+            fenced("sh", "dynamo-es streams --category account --json"),
             fenced("text", ""),
         )
         is None
@@ -79,12 +80,17 @@ def test_the_command_line_reaches_the_emulator(tmp_path):
         (["<!-- hidden python", "1 / 0", "-->"], "ZeroDivisionError"),
     ],
 )
-def test_a_wrong_block_fails(tmp_path, blocks, said):
-    assert said in (ran(tmp_path, *blocks) or "")
+def test_a_wrong_block_fails(ran, blocks, said):
+    assert said in (ran(*blocks) or "")
 
 
-def test_a_gap_in_what_is_printed_is_marked(tmp_path):
-    assert ran(tmp_path, TYPED, fenced("text", "…")) is None
+def test_a_terminal_has_no_settings_that_its_page_does_not_show(ran):
+    shown = fenced("sh", 'echo "${AWS_REGION:-none} ${DYNAMO_ES_EVENTS_TABLE:-none}"')
+    assert ran(shown, fenced("text", "none none")) is None
+
+
+def test_a_gap_in_what_is_printed_is_marked(ran):
+    assert ran(TYPED, fenced("text", "…")) is None
 
 
 def test_a_block_that_is_not_run_has_its_reason():

@@ -60,6 +60,23 @@ def test_its_links_lead_somewhere(page):
             assert heading in slugs, link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_its_links_into_the_repository_lead_to_a_file(page):
+    linked = re.findall(
+        r"\(https://github\.com/dynamo-es/dynamo_es/(?:blob|tree)/main/([^)#]+)", page.read_text()
+    )
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_list_in_a_list_is_indented_so_that_the_site_shows_it(page):
+    inner = re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*$", prose_of(page), re.MULTILINE)
+    follows = re.findall(
+        r"^(?:[-*]|\d+\.) .*\n(?: +\S.*\n)*\n {1,3}\S.*$", prose_of(page), re.MULTILINE
+    )
+    assert inner + follows == []
+
+
 def terms() -> list[str]:
     rows = re.findall(r"^\| \*\*([^|]+)\*\* \|", GLOSSARY.read_text(), re.MULTILINE)
     return [term for row in rows for term in row.split("**, **")]
