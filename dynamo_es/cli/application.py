@@ -26,7 +26,6 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
 from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
-from dynamo_es.environment import DEBUG
 from dynamo_es.exceptions import EventStoreError, TableNotFoundError, UnknownOutboxEntryError
 
 _CREATE_TABLES = (
@@ -111,7 +110,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
 def _options(
     *,
     debug: Annotated[
-        bool, typer.Option(envvar=DEBUG.name, help="Show the traceback of an error.")
+        bool, typer.Option(envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error.")
     ] = False,
     version: Annotated[
         bool,
