@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -12,6 +11,7 @@ from uuid import UUID
 import typer
 
 from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
+from dynamo_es.environment import variables
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
@@ -56,7 +56,7 @@ class Place:
         Raises:
             ConfigurationError: A variable is missing or wrong.
         """
-        environ = dict(os.environ)
+        environ = dict(variables())
         for field in fields(self):
             if (value := getattr(self, field.name)) is not None:
                 environ[ENVIRONMENT_PREFIX + field.name.upper()] = value

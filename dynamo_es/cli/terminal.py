@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+
+from dynamo_es.environment import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,6 @@ def printable(text: str) -> str:
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not console.is_terminal and COLUMNS.read() is None:
         console.width = PIPED_WIDTH
     return console

@@ -8,6 +8,7 @@ from dynamo_es.contracts.log import EVERYTHING, LogReader, LogStrategy, Selectio
 from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
+    STORED_IN_ONE_STREAM,
     AppendCost,
     EnlistedWrite,
     StorageStrategy,
@@ -19,6 +20,7 @@ from dynamo_es.contracts.subscription import SubscriptionStrategy
 __all__ = [
     "ANOTHER_GENERATION",
     "EVERYTHING",
+    "STORED_IN_ONE_STREAM",
     "AppendCost",
     "AppendHooks",
     "AppendListener",

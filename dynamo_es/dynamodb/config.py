@@ -1,22 +1,31 @@
-"""`DynamoConfig`: the tables, the endpoint, time-outs and retries, given or from the environment.
-
-This is the one file of the store that reads environment variables.
-"""
+"""`DynamoConfig`: tables, endpoint, time-outs and retries, given or from the environment."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
+from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
-ENVIRONMENT_PREFIX: Final = "DYNAMO_ES_"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+ENVIRONMENT_PREFIX: Final = PREFIX
+
+_Duration: TypeAlias = Literal["connect_timeout", "read_timeout", "retry_deadline"]
 
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
+
+_SHORTEST: Final[Mapping[_Duration, float]] = {
+    "connect_timeout": 0.001,
+    "read_timeout": 0.001,
+    "retry_deadline": 0,
+}
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
@@ -32,15 +41,15 @@ class DynamoConfig:
         endpoint_url: URL of an emulator; None: AWS.
         region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
             or of the AWS profile.
-        connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds to wait for a reply.
+        connect_timeout: how long to wait for a connection, a timedelta or seconds.
+        read_timeout: how long to wait for a reply, a timedelta or seconds.
         max_attempts: HTTP attempts per request, the first one included. The SDK retries
             throttling and transport failures.
         max_pool_connections: connections that stay open; set it to the number of threads that use
             the backend or more (web frameworks often run 40). Requests beyond it open connections
             of their own and close them.
-        retry_deadline: seconds until an operation gives up after conflicts between transactions
-            and lost races.
+        retry_deadline: how long an operation retries conflicts between transactions and lost
+            races, a timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
             0 turns it off.
         report_capacity: ask DynamoDB for the consumed units, for the observer.
@@ -62,11 +71,11 @@ class DynamoConfig:
     keys_table: str
     endpoint_url: str | None = None
     region: str | None = None
-    connect_timeout: float = 1.0
-    read_timeout: float = 3.0
+    connect_timeout: timedelta | float = 1.0
+    read_timeout: timedelta | float = 3.0
     max_attempts: int = 4
     max_pool_connections: int = 50
-    retry_deadline: float = 10.0
+    retry_deadline: timedelta | float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
     kms_key_id: str | None = None
@@ -88,22 +97,25 @@ class DynamoConfig:
                 f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
                 f"not {shown(self.sequencing, str)}."
             )
+        for name in _SHORTEST:
+            self.seconds(name)
         for name, least in (
-            ("connect_timeout", 0.001),
-            ("read_timeout", 0.001),
             ("max_attempts", 1),
             ("max_pool_connections", 1),
-            ("retry_deadline", 0.0),
             ("remembered_heads", 0),
             ("max_uncompressed_bytes", 1),
         ):
             value = getattr(self, name)
-            kinds = (int,) if isinstance(least, int) else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
-                kind = "an integer" if isinstance(least, int) else "a number"
+            if type(value) is not int or value < least:
                 raise ConfigurationError(
-                    f"DynamoConfig.{name} must be {kind} of {least} or more, not {shown(value)}."
+                    f"DynamoConfig.{name} must be an integer of {least} or more, "
+                    f"not {shown(value)}."
                 )
+
+    def seconds(self, name: _Duration) -> float:
+        """Return one of the durations in seconds."""
+        label = f"DynamoConfig.{name}"
+        return seconds_of(label, getattr(self, name), _SHORTEST[name], ConfigurationError)
 
     @property
     def tables(self) -> tuple[str, str, str]:
@@ -124,16 +136,11 @@ class DynamoConfig:
         Raises:
             ConfigurationError: a variable is missing, or its value does not fit the field.
         """
-        environ = os.environ if environ is None else environ
-        if not isinstance(environ, Mapping):
-            kind = type(environ).__name__
-            raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
         values: dict[str, object] = {}
         for field in fields(cls):
-            variable = ENVIRONMENT_PREFIX + field.name.upper()
-            text = environ.get(variable, "").strip()
-            if text:
-                values[field.name] = _parse(variable, text, str(field.type))
+            value = of_field(field.name, str(field.type)).read(environ)
+            if value is not None:
+                values[field.name] = value
         missing = [
             ENVIRONMENT_PREFIX + name.upper()
             for name in ("events_table", "log_table", "keys_table")
@@ -146,17 +153,4 @@ class DynamoConfig:
 
 def aws_region() -> str | None:
     """Return the region that Lambda sets in ``AWS_REGION``, which boto3 does not read."""
-    return os.environ.get("AWS_REGION")
-
-
-def _parse(variable: str, text: str, kind: str) -> object:
-    try:
-        if kind == "int":
-            return int(text)
-        if kind == "float":
-            return float(text)
-        if kind == "bool":
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    except (ValueError, KeyError):
-        raise ConfigurationError(f"{variable} must be a {kind}, not {text!r}.") from None
-    return text
+    return AWS_REGION.read()

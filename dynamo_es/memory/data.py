@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Lock
 
-    from dynamo_es.contracts.leases import Held
+    from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -70,12 +70,12 @@ class Cursor:
     Attributes:
         generation: generation of the stream that it is in.
         version: version of the last applied event; 0 before the first one.
-        claim: lease of the process that moves it; None: no process does.
+        lease: of the process that moves it; None: no process does.
     """
 
     generation: int
     version: int = 0
-    claim: Held | None = None
+    lease: Lease | None = None
 
 
 @dataclass(slots=True)

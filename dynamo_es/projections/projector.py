@@ -41,7 +41,7 @@ DEFAULT_LEASE: Final = 60.0
 _ROLE: Final = "read_model"
 _SHORTEST_LEASE: Final = 0.001
 _ANYWHERE: Final = 10**18
-"""Above every version: claims a cursor for an event without a version."""
+"""Above every version: takes the lease of a cursor for an event without a version."""
 _LARGEST_LOOK: Final = 1024
 """Most events loaded at once to find an event without a version."""
 
@@ -83,7 +83,7 @@ class Projector:
         read_model: called with each event.
         cursors: keeps the read model's version in each stream.
         event_store: returns the event store of a tenant, to load missing events.
-        lease: seconds that other processes stay out of a stream after a write of this one; a
+        lease: time that other processes stay out of a stream after a write of this one; a
             timedelta or a number, longer than the read model takes for one event.
         keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
         clock: returns seconds since the epoch.
@@ -245,10 +245,10 @@ class Projector:
             raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
         if not isinstance(steps, Sequence) or not steps:
             raise InvalidSubscriptionError("steps must be a list of one step or more.")
-        claimant = uuid4().hex
+        worker = uuid4().hex
         now_ms = self._now_ms()
         last = _ANYWHERE if first is None else first + len(steps) - 1
-        at = self._cursors.claim(followed, last, claimant, now_ms, now_ms + self._lease_ms)
+        at = self._cursors.take(followed, last, worker, now_ms, now_ms + self._lease_ms)
         if at is None:
             return
         done, lost = at, False
@@ -258,19 +258,19 @@ class Projector:
                     break
                 if self._now_ms() - now_ms > self._lease_ms / 2:
                     now_ms = self._now_ms()
-                    if not self._cursors.renew(followed, done, claimant, now_ms + self._lease_ms):
+                    if not self._cursors.renew(followed, done, worker, now_ms + self._lease_ms):
                         # Another process goes on from here.
                         lost = True
                         raise CursorBusyError(followed.name, followed.stream_id)
                 apply(place, step.event)
                 done = place
         finally:
-            if not lost and not self._cursors.release(followed, done, claimant):
+            if not lost and not self._cursors.release(followed, done, worker):
                 _log.warning(
                     "Read model %r, stream %s: the lease ended before an event was applied, and "
                     "another process may apply it again. Raise lease above %.0f s.",
                     followed.name,
-                    followed.stream_id,
+                    describe_stream(followed.stream_id),
                     self._lease_s,
                 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import FrozenInstanceError, fields
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -73,9 +74,16 @@ def test_a_figure_has_a_least_value(name, least):
     for value in wrong:
         with pytest.raises(
             ConfigurationError,
-            match=f"DynamoConfig.{name} must be an? (number|integer) of {least}",
+            match=f"DynamoConfig.{name} must be a.* (integer of|seconds,) {least} or more",
         ):
             DynamoConfig(**NAMES, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "retry_deadline"])
+def test_a_duration_is_a_timedelta_or_seconds(name):
+    values: list[Any] = [2.5, timedelta(seconds=2.5)]
+    for given in values:
+        assert DynamoConfig(**NAMES, **{name: given}).seconds(name) == 2.5
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "max_attempts", "remembered_heads"])
@@ -153,17 +161,17 @@ def test_all_that_is_missing_is_named_at_once(missing):
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("MAX_ATTEMPTS", "few", "int"),
-        ("MAX_ATTEMPTS", "2.5", "int"),
-        ("REMEMBERED_HEADS", "1e3", "int"),
-        ("READ_TIMEOUT", "3 s", "float"),
-        ("REPORT_CAPACITY", "yes", "bool"),
+        ("MAX_ATTEMPTS", "few", "an integer"),
+        ("MAX_ATTEMPTS", "2.5", "an integer"),
+        ("REMEMBERED_HEADS", "1e3", "an integer"),
+        ("READ_TIMEOUT", "3 s", "a number of seconds"),
+        ("REPORT_CAPACITY", "yes", "true or false"),
     ],
 )
 def test_what_is_of_another_kind_is_named(name, text, kind):
     with pytest.raises(ConfigurationError) as caught:
         DynamoConfig.from_env(VARIABLES | {f"DYNAMO_ES_{name}": text})
-    assert str(caught.value) == f"DYNAMO_ES_{name} must be a {kind}, not {text!r}."
+    assert str(caught.value) == f"DYNAMO_ES_{name} must be {kind}, not {text!r}."
 
 
 @pytest.mark.parametrize(("name", "text"), [("MAX_ATTEMPTS", "0"), ("CONNECT_TIMEOUT", "nan")])

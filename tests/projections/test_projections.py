@@ -1,4 +1,4 @@
-"""Projections: every event in order, and a checkpoint behind what was handled."""
+"""Projections: every event in order, and a checkpoint after what was handled."""
 
 import logging
 from threading import Event as Flag

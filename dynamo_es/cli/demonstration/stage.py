@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from uuid import uuid4
 from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.environment import AWS_DEFAULT_REGION, AWS_REGION
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def set_stage(
     from dynamo_es.dynamodb.tables.create import delete_tables
 
     prefix = f"dynamo-es-demo-{uuid4().hex[:12]}"
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    region = AWS_REGION.read() or AWS_DEFAULT_REGION.read() or "us-east-1"
     config = DynamoConfig(
         events_table=f"{prefix}-events",
         log_table=f"{prefix}-log",

@@ -117,8 +117,8 @@ def client_config(config: DynamoConfig) -> Config:
     from botocore.config import Config
 
     return Config(
-        connect_timeout=config.connect_timeout,
-        read_timeout=config.read_timeout,
+        connect_timeout=config.seconds("connect_timeout"),
+        read_timeout=config.seconds("read_timeout"),
         max_pool_connections=config.max_pool_connections,
         retries={"mode": "standard", "total_max_attempts": config.max_attempts},
         tcp_keepalive=True,

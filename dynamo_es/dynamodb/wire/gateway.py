@@ -156,7 +156,8 @@ class Gateway:
                 _log.error("The observer failed on %s: %s", operation, trace_error(error))
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
-        retries = Retries(self._config.retry_deadline, stream_id, self._sleep, self._monotonic)
+        deadline = self._config.seconds("retry_deadline")
+        retries = Retries(deadline, stream_id, self._sleep, self._monotonic)
         try:
             request = next(steps)
             while True:
