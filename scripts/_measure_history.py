@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Table
 
 from dynamo_es.cli.demonstration.stage import Comparison, compare_all, read_streams, set_stage
-from dynamo_es.cli.importing import Importer, Settings, open_source
+from dynamo_es.cli.importing import Importer, Settings, Spent, open_source
 from dynamo_es.cli.progress import ticking, watched
 from dynamo_es.cli.terminal import print_json, results, tell
 from dynamo_es.dynamodb.maintenance.repair import repair
@@ -72,10 +72,10 @@ def measure(
                 settings,
                 meter=stage.meter,
                 on_problem=lambda problem: tell(f"line {problem.line}: {problem.reason}"),
-                on_progress=lambda: progress(importer.counts),
+                on_progress=lambda: progress(importer.summary),
             )
             summary = importer.run(source)
-        stage.meter.reset()
+        stage.meter.spent = Spent()
         comparison = compare_all(stage, streams)
         read_units = stage.meter.spent.read_units
         return Measurement(summary, comparison, read_units, replay(stage, summary.events))
@@ -84,7 +84,7 @@ def measure(
 def replay(stage: Stage, events: int) -> Replay:
     """Give every commit its position, and read all of them through a subscription."""
     backend, meter = stage.backend, stage.meter
-    meter.reset()
+    meter.spent = Spent()
     with ticking("Sequencing") as tick:
         repair(
             backend.config,
@@ -93,7 +93,7 @@ def replay(stage: Stage, events: int) -> Replay:
             on_progress=lambda done: tick(f"{done.positions:,} positions given"),
         )
     write_units = meter.spent.write_units
-    meter.reset()
+    meter.spent = Spent()
     began = time.perf_counter()
     seen = 0
     for batch in backend.subscriptions.subscribe_to_all(0, 1000, timedelta(seconds=0.5)):

@@ -129,7 +129,7 @@ def import_file(
             options.settings(),
             meter=meter,
             on_problem=show_problem,
-            on_progress=lambda: progress(importer.counts),
+            on_progress=lambda: progress(importer.summary),
         )
         status = _run(importer, source)
     if problems > PROBLEMS_SHOWN:
@@ -146,11 +146,11 @@ def _run(importer: Importer, source: Source) -> int:
     try:
         return 0 if importer.run(source).clean else 1
     except KeyboardInterrupt:
-        tell(f"Interrupted after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
+        tell(f"Interrupted after storing {count(importer.summary.events, 'event')}. {_AGAIN}")
         return INTERRUPTED
     except (EventStoreError, OSError):
-        if importer.counts.events:
-            tell(f"Failed after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
+        if importer.summary.events:
+            tell(f"Failed after storing {count(importer.summary.events, 'event')}. {_AGAIN}")
         raise
 
 
@@ -163,7 +163,6 @@ def _describe(problem: Problem) -> str:
 
 def _table(summary: Summary) -> Table:
     """Return a summary for people, without figures that are zero as expected."""
-    source = "reported" if summary.write_units_reported else "by the size rules"
     rows = [
         ("events", f"{summary.events:,} in {count(summary.commits, 'commit')}"),
         ("streams", f"{summary.streams:,} of {count(summary.tenants, 'tenant')}"),
@@ -173,7 +172,9 @@ def _table(summary: Summary) -> Table:
         ("requests", f"{summary.requests:,}, {summary.requests_per_event:.2f} an event"),
         (
             "write units",
-            f"{summary.write_units:,.0f} ({source}), {summary.write_units_per_event:.2f} an event",
+            f"{summary.write_units:,.0f} (reported), {summary.write_units_per_event:.2f} an event"
+            if summary.write_units or not summary.events
+            else "not reported by this engine; see dynamo-es cost",
         ),
         ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
     ]

@@ -14,7 +14,7 @@ from dynamo_es.cli.terminal import live, messages, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynamo_es.cli.importing import Counts, Source
+    from dynamo_es.cli.importing import Source, Summary
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -48,7 +48,7 @@ def ticking(
 @contextmanager
 def watched(
     source: Source, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Counts], None]]:
+) -> Iterator[Callable[[Summary], None]]:
     """Show how far the import of a source is; call the yielded function about every tick.
 
     Args:
@@ -57,13 +57,13 @@ def watched(
     """
     began = clock()
 
-    def rate(counts: Counts) -> float:
+    def rate(counts: Summary) -> float:
         return counts.done / max(clock() - began, 0.001)
 
     if not messages().is_terminal:
         with ticking("", clock) as tick:
 
-            def tell_progress(counts: Counts) -> None:
+            def tell_progress(counts: Summary) -> None:
                 text = f"{counts.done:,} events, {rate(counts):,.0f} a second"
                 total = _expected_lines(source, counts)
                 if total and counts.done:
@@ -84,14 +84,14 @@ def watched(
     with live(console), Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("import", total=None, events=0, rate=0.0)
 
-        def move_bar(counts: Counts) -> None:
+        def move_bar(counts: Summary) -> None:
             done, total = counts.done, _expected_lines(source, counts)
             progress.update(task, completed=done, total=total, events=done, rate=rate(counts))
 
         yield move_bar
 
 
-def _expected_lines(source: Source, counts: Counts) -> float | None:
+def _expected_lines(source: Source, counts: Summary) -> float | None:
     """Return the expected lines, from the average line so far; None if the size is unknown."""
     if not source.total or not source.bytes_read:
         return None

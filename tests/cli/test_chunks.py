@@ -18,8 +18,8 @@ def cut(lines: list[bytes], most: int = 100, *, gather: bool = False) -> list[Ch
     return [*chain.from_iterable(map(cutter.add, parsed)), *cutter.flush()]
 
 
-def outline(chunks: list[Chunk]) -> list[tuple[str, int, int]]:
-    return [(chunk.stream.name, chunk.first, chunk.last) for chunk in chunks]
+def outline(chunks: list[Chunk]) -> list[tuple[str | None, int, int]]:
+    return [(chunk.stream.id.name, chunk.first, chunk.last) for chunk in chunks]
 
 
 def test_what_is_consecutive_becomes_one_chunk():
@@ -134,7 +134,7 @@ def test_every_line_comes_out_once_and_in_the_order_of_its_stream(streams, most,
     versions = {stream: count(1) for stream in streams}
     last = dict.fromkeys(streams, 0)
     for chunk in chunks:
-        name = chunk.stream.name
+        name = chunk.stream.id.name
         for number, event in zip(chunk.lines, chunk.events, strict=True):
             assert event.version == next(versions[name])
             assert number > last[name]

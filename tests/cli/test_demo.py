@@ -27,7 +27,7 @@ from dynamo_es.cli.importing import (
 )
 from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
 
-STORY = {steps.CONTESTED.name, steps.LONG.name, steps.DELETED.name}
+STORY = {steps.CONTESTED.id.name, steps.LONG.id.name, steps.DELETED.id.name}
 ROOT = Path(__file__).parents[2]
 
 
@@ -132,7 +132,7 @@ def test_the_textbook_design_is_priced_by_the_size_rules():
 def test_the_sample_is_a_part_of_a_real_history(lines):
     streams = expected(lines)
     tenants = Counter(stream.tenant_id for stream in streams)
-    names = Counter(stream.name for stream in streams)
+    names = Counter(stream.id.name for stream in streams)
 
     assert 2000 <= len(lines) <= 2600
     assert len(tenants) >= 2

@@ -14,7 +14,6 @@ from uuid import uuid4
 from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
-from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,11 +113,6 @@ def describe(step: Callable[[Stage], Seen]) -> tuple[str, str]:
     return title, " ".join(sentence.split())
 
 
-def id_of(stream: StreamOf) -> StreamId:
-    """Return the id that an import gives the stream."""
-    return StreamId(name=stream.name, category=stream.category)
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """All streams as stored, compared with the input; API calls and seconds are the reading's."""
@@ -135,7 +129,7 @@ def compare_all(stage: Stage, streams: Mapping[StreamOf, Sequence[Line]]) -> Com
     before, began = stage.meter.spent.requests, time.monotonic()
     different = count = 0
     for stream, lines in streams.items():
-        events = stage.storage(stream).fetch_events(id_of(stream), start=1)
+        events = stage.storage(stream).fetch_events(stream.id, start=1)
         stored = [(event.version, event.name, event.created_at, event.data) for event in events]
         wanted = [(n, line.name, line.created_at, line.data) for n, line in enumerate(lines, 1)]
         different += stored != wanted

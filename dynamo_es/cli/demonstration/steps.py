@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from rich.text import Text
 
-from dynamo_es.cli.demonstration.stage import compare_all, describe, id_of, open_sample
+from dynamo_es.cli.demonstration.stage import compare_all, describe, open_sample
 from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
 from dynamo_es.cli.rendering import count, facts, figures
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 EVENTS_PER_COMMIT: Final = 3
 """A command on an aggregate tends to cause about this many."""
 
-CONTESTED: Final = StreamOf("python-event-sourcery", "file", "pyproject.toml")
-LONG: Final = StreamOf("equinox", "file", "README.md")
-DELETED: Final = StreamOf("cqrs", "file", "README.md")
+CONTESTED: Final = StreamOf.named("python-event-sourcery", "file", "pyproject.toml")
+LONG: Final = StreamOf.named("equinox", "file", "README.md")
+DELETED: Final = StreamOf.named("cqrs", "file", "README.md")
 AFTER_SNAPSHOT: Final = 8
 """Events that are newer than the snapshot."""
 
@@ -74,7 +74,7 @@ def provoke_conflict(stage: Stage) -> Seen:
 
     Both load the same version; the second append is refused.
     """
-    stream_id, storage = id_of(CONTESTED), stage.storage(CONTESTED)
+    stream_id, storage = CONTESTED.id, stage.storage(CONTESTED)
     loaded = len(storage.fetch_events(stream_id, start=1))
     data = {"commit": "0" * 40, "lines_added": 1, "lines_deleted": 0}
     ann, bob = (_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
@@ -107,7 +107,7 @@ def use_snapshot(stage: Stage) -> Seen:
 
     The same state, from a part of the history.
     """
-    stream_id, storage = id_of(LONG), stage.storage(LONG)
+    stream_id, storage = LONG.id, stage.storage(LONG)
     history = storage.fetch_events(stream_id, start=1)
     replay = _load(stage, history)
     version = len(history) - AFTER_SNAPSHOT
@@ -133,15 +133,15 @@ def separate_tenants(stage: Stage) -> Seen:
 
     Tenants never see each other's streams.
     """
-    same = [stream for stream in stage.streams if id_of(stream) == id_of(DELETED)]
+    same = [stream for stream in stage.streams if stream.id == DELETED.id]
     before = {stream.tenant_id: _length(stage, stream) for stream in same}
-    stage.storage(DELETED).delete_stream(id_of(DELETED))
+    stage.storage(DELETED).delete_stream(DELETED.id)
     after = {stream.tenant_id: _length(stage, stream) for stream in same}
     table = figures("tenant", "events", f"after {DELETED.tenant_id} deletes its stream")
     for tenant, length in before.items():
         table.add_row(tenant, f"{length:,}", f"{after[tenant]:,}")
     seen = {"before": before, "deleted": DELETED.tenant_id, "after": after}
-    return {"stream_id": str(id_of(DELETED)), **seen}, table
+    return {"stream_id": str(DELETED.id), **seen}, table
 
 
 def lose_a_reply(stage: Stage) -> Seen:
@@ -209,7 +209,7 @@ def textbook_items(chunk: Chunk) -> list[dict[str, Any]]:
     from boto3.dynamodb.types import TypeSerializer
 
     serialize = TypeSerializer().serialize
-    key = f"{chunk.stream.tenant_id}#{chunk.stream.category}#{id_of(chunk.stream)}"
+    key = f"{chunk.stream.tenant_id}#{chunk.stream.id.category}#{chunk.stream.id}"
     return [
         {
             "pk": {"S": key},
@@ -247,7 +247,7 @@ def _load(stage: Stage, events: Sequence[RawEvent]) -> dict[str, Any]:
 
 
 def _length(stage: Stage, stream: StreamOf) -> int:
-    return len(stage.storage(stream).fetch_events(id_of(stream), start=1))
+    return len(stage.storage(stream).fetch_events(stream.id, start=1))
 
 
 def _event(

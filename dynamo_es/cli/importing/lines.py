@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.values import DEFAULT_TENANT, TenantId
+from dynamo_es.exceptions import IncompatibleUuidAndName
+from dynamo_es.values import DEFAULT_TENANT, StreamId
+
+if TYPE_CHECKING:
+    from dynamo_es.values import TenantId
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Longer lines are not parsed: a commit carries 4 MB, compressed."""
 
 _PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
+_KINDS: Final = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
 
 
 class MalformedLineError(ValueError):
@@ -27,25 +32,26 @@ class MalformedLineError(ValueError):
         stream: the stream the line belongs to; None if the line does not say.
     """
 
-    stream: StreamOf | None = None
+    def __init__(self, reason: str, stream: StreamOf | None = None) -> None:
+        super().__init__(reason)
+        self.stream = stream
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOf:
-    """The stream of a line.
-
-    Attributes:
-        tenant_id: the tenant.
-        category: the stream's category, if it has one.
-        name: the name that the stream's UUID is derived from.
-    """
+    """A stream of a tenant."""
 
     tenant_id: TenantId
-    category: str | None
-    name: str
+    id: StreamId
+
+    @classmethod
+    def named(cls, tenant_id: TenantId, category: str | None, name: str) -> Self:
+        """Return the stream whose UUID is derived from this name."""
+        return cls(tenant_id, StreamId(name=name, category=category))
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.tenant_id, self.category, self.name) if part)
+        parts = (self.tenant_id, self.id.category, self.id.name or str(self.id))
+        return "/".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,11 @@ class Line:
         name: type of the event.
         created_at: when it happened.
         data: its payload.
+        context: its metadata.
+        uuid: its id; None: the id is derived from the content and the place in the stream.
+        version: its place in the stream, 1-based; None: after the stream's earlier lines.
+        versionless: whether its stream has no versions.
+        snapshot: whether it is the stream's snapshot at ``version``.
     """
 
     number: int
@@ -67,6 +78,11 @@ class Line:
     name: str
     created_at: datetime
     data: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict)
+    uuid: UUID | None = None
+    version: int | None = None
+    versionless: bool = False
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,7 @@ class Defaults:
 
 
 def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
-    """Return the event of a line with the fields stream, type, at, data, tenant and category.
+    """Return the event of a line.
 
     Args:
         text: the line, in UTF-8.
@@ -88,100 +104,94 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
     Raises:
         MalformedLineError: The line is not such an event.
     """
-    stream = None
+    stream, reader = None, _Reader()
     try:
-        fields = _parse_object(text)
+        fields = reader.read(text)
         stream = _stream(fields, defaults)
-        name, created_at = _text(fields, "type", empty=False), _time(fields)
-        return Line(number, len(text), stream, name, created_at, _data(fields))
+        if not reader.problems:
+            return Line(
+                number,
+                len(text),
+                stream,
+                _text(fields, "type", empty=False),
+                _time(fields),
+                _object(fields, "data"),
+                {} if fields.get("context") is None else _object(fields, "context"),
+                None if fields.get("id") is None else _uuid(fields, "id"),
+                _version(fields),
+                fields.get("versionless") is True,
+                fields.get("snapshot") is True,
+            )
+        reason = reader.problems[0]
     except MalformedLineError as error:
-        error.stream = _stream_of_damaged(text, defaults) if stream is None else stream
-        raise
+        reason = reader.problems[0] if reader.problems else str(error)
+    raise MalformedLineError(reason, stream)
 
 
-def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
-    tenant, category = fields.get("tenant"), fields.get("category")
-    return StreamOf(
-        defaults.tenant_id if tenant is None else _text(fields, "tenant"),
-        defaults.category if category is None else _text(fields, "category"),
-        _text(fields, "stream", empty=False),
-    )
+class _Reader:
+    """Reads JSON past values that cannot be stored, because the stream may still be known.
 
+    Each such value becomes 0, and damaged bytes become surrogates: neither can name a stream.
+    """
 
-def _stream_of_damaged(text: bytes, defaults: Defaults) -> StreamOf | None:
-    """Return the stream of a line that is damaged elsewhere; None if that is not certain."""
-    if len(text) > MAX_LINE_BYTES:
-        return None
-    try:
-        # Damaged bytes become surrogates, odd numbers and doubled keys 0: none can name a stream.
-        fields = json.loads(
-            text.decode(errors="surrogateescape"),
-            parse_int=lambda _: 0,
-            parse_constant=lambda _: 0,
-            object_pairs_hook=_without_doubles,
-        )
-        return _stream(fields, defaults) if isinstance(fields, dict) else None
-    except (ValueError, RecursionError):
-        return None
+    def __init__(self) -> None:
+        self.problems: list[str] = []
 
+    def read(self, text: bytes) -> dict[str, Any]:
+        if len(text) > MAX_LINE_BYTES:
+            raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
+        try:
+            decoded = text.decode()
+        except UnicodeDecodeError as error:
+            self.problems.append(f"not UTF-8 (byte {error.start + 1})")
+            decoded = text.decode(errors="surrogateescape")
+        try:
+            fields = json.loads(
+                decoded,
+                parse_int=self._integer,
+                parse_float=self._float,
+                parse_constant=lambda text: self._lost(f"not JSON: {text} is not a JSON value"),
+                object_pairs_hook=self._object,
+            )
+        except json.JSONDecodeError as error:
+            raise MalformedLineError(f"not JSON: {error.msg} (column {error.colno})") from None
+        except RecursionError:
+            raise MalformedLineError("not usable: nested too deep") from None
+        if not isinstance(fields, dict):
+            raise MalformedLineError(f"not a JSON object but {_kind(fields)}")
+        return fields
 
-def _parse_object(text: bytes) -> dict[str, Any]:
-    if len(text) > MAX_LINE_BYTES:
-        raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
-    try:
-        fields = json.loads(
-            text.decode(),
-            parse_float=_exact,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_doubles,
-        )
-    except UnicodeDecodeError as error:
-        raise MalformedLineError(f"not UTF-8 (byte {error.start + 1})") from None
-    except json.JSONDecodeError as error:
-        raise MalformedLineError(f"not JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise MalformedLineError("not usable: nested too deep") from None
-    except MalformedLineError:
-        raise
-    except ValueError:  # an integer of more digits than Python reads
-        raise MalformedLineError("not usable: an integer of more than 4,300 digits") from None
-    if not isinstance(fields, dict):
-        raise MalformedLineError(f"not a JSON object but {_kind(fields)}")
-    return fields
+    def _lost(self, problem: str) -> int:
+        self.problems.append(problem)
+        return 0
 
+    def _integer(self, text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            return self._lost("not usable: an integer of more than 4,300 digits")
 
-def _refuse_constant(constant: str) -> NoReturn:
-    raise MalformedLineError(f"not JSON: {constant} is not a JSON value")
-
-
-def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        # repr, because a key may hold line breaks.
-        raise MalformedLineError(
-            f"an object has the key {_doubled(pairs)[0]!r} twice, so one value would be lost"
-        )
-    return fields
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {**dict(pairs), **dict.fromkeys(_doubled(pairs), 0)}
-
-
-def _doubled(pairs: list[tuple[str, Any]]) -> list[str]:
-    return [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
-
-
-def _exact(text: str) -> float:
-    """Return a number with a point or an exponent, unless a float would round it."""
-    number = float(text)
-    # As text it is the same for most numbers. Infinity is refused with the place of the number.
-    if repr(number) != text and isfinite(number) and not _is_same(number, text):
-        raise MalformedLineError(
+    def _float(self, text: str) -> float:
+        number = float(text)
+        # As text it is the same for most numbers. Infinity is refused with the place of the number.
+        if repr(number) == text or not isfinite(number) or _is_same(number, text):
+            return number
+        return self._lost(
             "a number has more digits than a float keeps, so it would be rounded: shorten it, or "
             "write it as text"
         )
-    return number
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields: dict[str, Any] = dict(pairs)
+        if len(fields) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:  # repr, because a key may hold line breaks
+                    fields[key] = self._lost(
+                        f"an object has the key {key!r} twice, so one value would be lost"
+                    )
+                seen.add(key)
+        return fields
 
 
 def _is_same(number: float, text: str) -> bool:
@@ -189,6 +199,23 @@ def _is_same(number: float, text: str) -> bool:
         return Decimal(repr(number)) == Decimal(text)
     except InvalidOperation:  # its exponent is out of every range
         return False
+
+
+def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
+    tenant_id, category = defaults.tenant_id, defaults.category
+    if fields.get("tenant") is not None:
+        tenant_id = _text(fields, "tenant")
+    if fields.get("category") is not None:
+        category = _text(fields, "category")
+    if fields.get("stream_id") is None:
+        return StreamOf.named(tenant_id, category, _text(fields, "stream", empty=False))
+    name = None if fields.get("stream") is None else _text(fields, "stream")
+    try:
+        return StreamOf(tenant_id, StreamId(_uuid(fields, "stream_id"), name, category=category))
+    except IncompatibleUuidAndName:
+        raise MalformedLineError(
+            "the field 'stream_id' is not the UUID that the name in 'stream' derives: leave one out"
+        ) from None
 
 
 def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
@@ -217,15 +244,32 @@ def _time(fields: dict[str, Any]) -> datetime:
     return at
 
 
-def _data(fields: dict[str, Any]) -> dict[str, Any]:
-    data = _required(fields, "data")
-    if not isinstance(data, dict):
-        raise MalformedLineError(f"the field 'data' must be a JSON object, not {_kind(data)}")
+def _object(fields: dict[str, Any], field: str) -> dict[str, Any]:
+    value = _required(fields, field)
+    if not isinstance(value, dict):
+        raise MalformedLineError(f"the field {field!r} must be a JSON object, not {_kind(value)}")
     try:
-        check_json(data)
+        check_json(value)
     except NotJsonError as error:
-        raise MalformedLineError(error.describe("data")) from None
-    return data
+        raise MalformedLineError(error.describe(field)) from None
+    return value
+
+
+def _uuid(fields: dict[str, Any], field: str) -> UUID:
+    text = _text(fields, field)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise MalformedLineError(f"the field {field!r} is not a UUID: {text!r}") from None
+
+
+def _version(fields: dict[str, Any]) -> int | None:
+    version = fields.get("version")
+    if version is None and fields.get("snapshot") is not True:
+        return None
+    if type(version) is not int or version < 1:
+        raise MalformedLineError("the field 'version' must be an integer of 1 or more")
+    return version
 
 
 def _required(fields: dict[str, Any], field: str) -> Any:
@@ -236,7 +280,4 @@ def _required(fields: dict[str, Any], field: str) -> Any:
 
 
 def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    kinds = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
-    return kinds.get(type(value), "a number")
+    return "null" if value is None else _KINDS.get(type(value), "a number")
