@@ -66,13 +66,13 @@ def measure(
 ) -> Measurement:
     """Import a file into tables of its own, and read every stream back."""
     with set_stage(endpoint_url) as stage:
-        with open_source(file) as source, watched(source) as progress:
+        with open_source(file) as source, watched("0 events") as show:
             importer = Importer(
                 stage.backend.storage,
                 settings,
                 meter=stage.meter,
                 on_problem=lambda problem: tell(f"line {problem.line}: {problem.reason}"),
-                on_progress=lambda: progress(importer.summary),
+                on_progress=show,
             )
             summary = importer.run(source)
         stage.meter.spent = Spent()

@@ -125,10 +125,11 @@ class Cutter:
 
 def _fits(waiting: Sequence[Line], line: Line) -> bool:
     first = waiting[0]
-    # The store refuses a commit that mixes times with and without a zone.
+    # The store refuses a commit that mixes times with and without a zone, or repeats an id.
     return (
         (first.created_at.tzinfo is None) is (line.created_at.tzinfo is None)
         and not line.snapshot
+        and (line.uuid is None or line.uuid not in [one.uuid for one in waiting])
         and first.versionless is line.versionless
         and sum(one.size for one in waiting) + line.size <= MAX_CHUNK_BYTES
     )

@@ -13,7 +13,9 @@ from zlib import crc32
 from dynamo_es.cli.importing.chunks import Cutter
 from dynamo_es.cli.importing.counts import Summary
 from dynamo_es.cli.importing.lines import Defaults, MalformedLineError, StreamOf, parse_line
+from dynamo_es.cli.importing.source import Source
 from dynamo_es.cli.importing.writer import Problem, Writer
+from dynamo_es.event_store.serde import ENCRYPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.cli.importing.chunks import Chunk
     from dynamo_es.cli.importing.counts import Meter
+    from dynamo_es.cli.importing.lines import Line
     from dynamo_es.contracts import StorageStrategy
 
 QUEUE_CHUNKS: Final = 64
@@ -40,6 +43,7 @@ class Settings:
         gather: whether to gather a stream's events from all over the input.
         defaults: for lines without tenant or category.
         price: whether to price each commit by the size rules.
+        encrypted: whether to take events with encrypted fields.
     """
 
     workers: int = 4
@@ -47,6 +51,7 @@ class Settings:
     gather: bool = False
     defaults: Defaults = field(default_factory=Defaults)
     price: bool = False
+    encrypted: bool = False
 
 
 class Importer:
@@ -57,11 +62,13 @@ class Importer:
         settings: the options.
         meter: the observer of the storage's backend; None if it has none.
         on_problem: called with each line that was not stored; by one thread at a time.
-        on_progress: called about ten times a second by the thread that runs the import.
+        on_progress: called about ten times a second by the thread that runs the import, with how
+            far it is: in words, and as a part if the size of the input is known.
         clock: seconds of a clock that only goes forward.
 
     Attributes:
         summary: the figures so far.
+        on_progress: the argument of this name; may be set until it runs.
     """
 
     def __init__(
@@ -71,16 +78,17 @@ class Importer:
         *,
         meter: Meter | None = None,
         on_problem: Callable[[Problem], None] = lambda _: None,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Callable[[str, float | None], None] = lambda _, __: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
         self._settings = settings
         self._meter = meter
         self._on_problem = on_problem
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._clock = clock
         self._began = self._shown = clock()
+        self._source: Source | None = None
         self._problem_lock = threading.Lock()
         # A stream ends at its first malformed line. If later lines were stored without it, they
         # would get other versions than in the repaired file, and that file would be refused.
@@ -101,6 +109,7 @@ class Importer:
         """
         workers = [ThreadPoolExecutor(1) for _ in range(self._settings.workers)]
         waiting: deque[Future[None]] = deque()
+        self._source = lines if isinstance(lines, Source) else None
         try:
             for chunk in self._chunks(lines):
                 # Not hash(), which differs in each process: a rerun should spread alike.
@@ -126,7 +135,7 @@ class Importer:
     def _cut(self, text: bytes, number: int) -> Iterator[Chunk]:
         self.summary.add(lines=1)
         try:
-            line = parse_line(text, number, self._settings.defaults)
+            line = self._parse(text, number)
             if self._stopped.isdisjoint((None, line.stream)):
                 yield from self._cutter.add(line)
             else:
@@ -135,6 +144,16 @@ class Importer:
             self.summary.add(malformed=1)
             self._stopped.add(error.stream)
             self._report(Problem(number, str(error), error.stream))
+
+    def _parse(self, text: bytes, number: int) -> Line:
+        line = parse_line(text, number, self._settings.defaults)
+        if ENCRYPTED in line.context and not self._settings.encrypted:
+            raise MalformedLineError(
+                "the event has encrypted fields, and a file holds no keys: copy the table of keys "
+                "too, and import with --encrypted",
+                line.stream,
+            )
+        return line
 
     def _write(self, chunk: Chunk) -> None:
         """Write a chunk, in the thread of its stream, unless another chunk failed."""
@@ -163,7 +182,13 @@ class Importer:
         now = self._clock()
         if now - self._shown >= _TICK:
             self._shown = now
-            self._on_progress()
+            summary, source, part = self.summary, self._source, None
+            rate = summary.done / (now - self._began)
+            if source is not None and source.total and summary.lines:
+                # Reading and storing count alike: gathering reads much before it stores anything.
+                part = source.bytes_read / source.total * (1 + summary.done / summary.lines) / 2
+            text = f"{summary.done:,} events, {rate:,.0f} a second, {summary.lines:,} read"
+            self.on_progress(text, part)
 
     def _sum_up(self) -> None:
         summary, streams = self.summary, self._cutter.versions
