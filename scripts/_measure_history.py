@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Table
 
 from dynamo_es.cli.demonstration.stage import Comparison, compare_all, read_streams, set_stage
-from dynamo_es.cli.importing import Importer, Settings, Spent, open_source
+from dynamo_es.cli.importing import Importer, Settings, open_source
 from dynamo_es.cli.progress import ticking, watched
 from dynamo_es.cli.terminal import print_json, results, tell
 from dynamo_es.dynamodb.maintenance.repair import repair
@@ -75,16 +75,16 @@ def measure(
                 on_progress=show,
             )
             summary = importer.run(source)
-        stage.meter.spent = Spent()
+        stage.meter.reset()
         comparison = compare_all(stage, streams)
-        read_units = stage.meter.spent.read_units
+        read_units = stage.meter.read_units
         return Measurement(summary, comparison, read_units, replay(stage, summary.events))
 
 
 def replay(stage: Stage, events: int) -> Replay:
     """Give every commit its position, and read all of them through a subscription."""
     backend, meter = stage.backend, stage.meter
-    meter.spent = Spent()
+    meter.reset()
     with ticking("Sequencing") as tick:
         repair(
             backend.config,
@@ -92,18 +92,18 @@ def replay(stage: Stage, events: int) -> Replay:
             meter,
             on_progress=lambda done: tick(f"{done.positions:,} positions given"),
         )
-    write_units = meter.spent.write_units
-    meter.spent = Spent()
+    write_units = meter.write_units
+    meter.reset()
     began = time.perf_counter()
     seen = 0
     for batch in backend.subscriptions.subscribe_to_all(0, 1000, timedelta(seconds=0.5)):
         seen += len(batch)
         if seen >= events or not batch:
             break
-    seconds, spent = time.perf_counter() - began, meter.spent
+    seconds = time.perf_counter() - began
     found = verify(backend.config, lambda: backend.client)
     sound = found.sound and not found.not_sequenced
-    return Replay(found.pages, write_units, spent.requests, spent.read_units, seen, seconds, sound)
+    return Replay(found.pages, write_units, meter.requests, meter.read_units, seen, seconds, sound)
 
 
 def tabulate(measured: Mapping[str, Measurement]) -> Table:

@@ -132,17 +132,16 @@ def test_a_store_copied_through_standard_output_is_equal(run, imported, tmp_path
 
 
 def test_a_part_is_chosen_by_options(run, imported, tmp_path):
-    for number, (options, events) in enumerate(
-        [
-            ([], 7),
-            (["--tenant", "acme"], 7),
-            (["--tenant", "globex"], 0),
-            (["--category", "file"], 7),
-            (["--stream", "b", "--tenant", "acme", "--category", "file"], 3),
-            (["--stream", StreamId(name="b"), "--tenant", "acme", "--category", "file"], 3),
-            (["--stream", "b"], 0),
-        ]
-    ):
+    parts: list[tuple[list[object], int]] = [
+        ([], 7),
+        (["--tenant", "acme"], 7),
+        (["--tenant", "globex"], 0),
+        (["--category", "file"], 7),
+        (["--stream", "b", "--tenant", "acme", "--category", "file"], 3),
+        (["--stream", StreamId(name="b"), "--tenant", "acme", "--category", "file"], 3),
+        (["--stream", "b"], 0),
+    ]
+    for number, (options, events) in enumerate(parts):
         ended = run("export", tmp_path / str(number), "--json", *options)
         assert json.loads(ended.out)["events"] == events
 

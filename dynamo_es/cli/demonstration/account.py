@@ -114,15 +114,15 @@ def transact(stage: Stage) -> Seen:
         nonlocal others
         balances.append(account.cents)
         if len(balances) == 1:
-            before = stage.meter.spent.requests
+            before = stage.meter.requests
             with repository.aggregate(NAME) as other:
                 other.deposit(DEPOSITS[1])
-            others = stage.meter.spent.requests - before
+            others = stage.meter.requests - before
         account.deposit(DEPOSITS[2])
 
-    before = stage.meter.spent.requests
+    before = stage.meter.requests
     repository.transact(NAME, decide)
-    requests = stage.meter.spent.requests - before - others
+    requests = stage.meter.requests - before - others
     snapshot = stage.backend.event_store.load_stream(_STREAM)[0].version or 0
     version = repository.load(NAME).stored_version
     seen = {"requests": requests, "version": version, "snapshot": snapshot}

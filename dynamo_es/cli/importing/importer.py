@@ -61,7 +61,7 @@ class Importer:
         storage: the storage of any tenant.
         settings: the options.
         meter: the observer of the storage's backend; None if it has none.
-        on_problem: called with each line that was not stored; by one thread at a time.
+        on_problem: called with each line that was not stored.
         on_progress: called about ten times a second by the thread that runs the import, with how
             far it is: in words, and as a part if the size of the input is known.
         clock: seconds of a clock that only goes forward.
@@ -89,7 +89,6 @@ class Importer:
         self._clock = clock
         self._began = self._shown = clock()
         self._source: Source | None = None
-        self._problem_lock = threading.Lock()
         # A stream ends at its first malformed line. If later lines were stored without it, they
         # would get other versions than in the repaired file, and that file would be refused.
         self._stopped: set[StreamOf | None] = set()  # None: all streams
@@ -108,7 +107,7 @@ class Importer:
             EventStoreError: The store failed, or the lines could not be read.
         """
         workers = [ThreadPoolExecutor(1) for _ in range(self._settings.workers)]
-        waiting: deque[Future[None]] = deque()
+        waiting: deque[Future[Problem | None]] = deque()
         self._source = lines if isinstance(lines, Source) else None
         try:
             for chunk in self._chunks(lines):
@@ -143,7 +142,7 @@ class Importer:
         except MalformedLineError as error:
             self.summary.add(malformed=1)
             self._stopped.add(error.stream)
-            self._report(Problem(number, str(error), error.stream))
+            self._on_problem(Problem(number, str(error), error.stream))
 
     def _parse(self, text: bytes, number: int) -> Line:
         line = parse_line(text, number, self._settings.defaults)
@@ -155,28 +154,23 @@ class Importer:
             )
         return line
 
-    def _write(self, chunk: Chunk) -> None:
+    def _write(self, chunk: Chunk) -> Problem | None:
         """Write a chunk, in the thread of its stream, unless another chunk failed."""
         if self._stop.is_set():
-            return
+            return None
         try:
-            if problem := self._writer.write(chunk):
-                self._report(problem)
+            return self._writer.write(chunk)
         except BaseException:
             self._stop.set()
             raise
 
-    def _await(self, waiting: deque[Future[None]], most: int) -> None:
+    def _await(self, waiting: deque[Future[Problem | None]], most: int) -> None:
         """Wait until at most so many chunks wait; raise the error of one that failed."""
         while len(waiting) > most or (waiting and self._stop.is_set()):
             done, _ = wait([waiting[0]], timeout=_TICK)
             self._show_progress()
-            if done:
-                waiting.popleft().result()
-
-    def _report(self, problem: Problem) -> None:
-        with self._problem_lock:
-            self._on_problem(problem)
+            if done and (problem := waiting.popleft().result()):
+                self._on_problem(problem)
 
     def _show_progress(self) -> None:
         now = self._clock()
@@ -196,6 +190,5 @@ class Importer:
         summary.streams = len(streams)
         summary.tenants = len({stream.tenant_id for stream in streams})
         if self._meter is not None:
-            spent = self._meter.spent
-            summary.requests, summary.attempts = spent.requests, spent.attempts
-            summary.write_units = spent.write_units
+            summary.requests, summary.attempts = self._meter.requests, self._meter.attempts
+            summary.write_units = self._meter.write_units

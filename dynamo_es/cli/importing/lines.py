@@ -11,7 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
-from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.exceptions import IncompatibleUuidAndName
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
@@ -23,6 +23,7 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 _PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 _KINDS: Final = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
+_WANTED: Final = {**_KINDS, dict: "a JSON object", int: "an integer"}
 
 
 class MalformedLineError(ValueError):
@@ -56,33 +57,19 @@ class StreamOf:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The event of a line.
+    """The event of a line."""
 
-    Attributes:
-        number: the line's number in its file, 1-based.
-        size: bytes of the line.
-        stream: the stream it belongs to.
-        name: type of the event.
-        created_at: when it happened.
-        data: its payload.
-        context: its metadata.
-        uuid: its id; None: the id is derived from the content and the place in the stream.
-        version: its place in the stream, 1-based; None: after the stream's earlier lines.
-        versionless: whether its stream has no versions.
-        snapshot: whether it is the stream's snapshot at ``version``.
-    """
-
-    number: int
-    size: int
+    number: int  # of the line in its file, 1-based
+    size: int  # bytes of the line
     stream: StreamOf
-    name: str
+    name: str  # type of the event
     created_at: datetime
     data: dict[str, Any]
     context: dict[str, Any] = field(default_factory=dict)
-    uuid: UUID | None = None
-    version: int | None = None
-    versionless: bool = False
-    snapshot: bool = False
+    uuid: UUID | None = None  # None: derived from the content and the place in the stream
+    version: int | None = None  # 1-based; None: the one after the stream's earlier lines
+    versionless: bool = False  # whether the stream has no versions
+    snapshot: bool = False  # whether it is the stream's snapshot at ``version``
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +96,7 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
         fields = reader.read(text)
         stream = _stream(fields, defaults)
         if not reader.problems:
-            return Line(
-                number,
-                len(text),
-                stream,
-                _text(fields, "type", empty=False),
-                _time(fields),
-                _object(fields, "data"),
-                {} if fields.get("context") is None else _object(fields, "context"),
-                None if fields.get("id") is None else _uuid(fields, "id"),
-                _version(fields),
-                fields.get("versionless") is True,
-                fields.get("snapshot") is True,
-            )
+            return _line(fields, number, len(text), stream)
         reason = reader.problems[0]
     except MalformedLineError as error:
         reason = reader.problems[0] if reader.problems else str(error)
@@ -184,13 +159,12 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields: dict[str, Any] = dict(pairs)
         if len(fields) < len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen:  # repr, because a key may hold line breaks
-                    fields[key] = self._lost(
-                        f"an object has the key {key!r} twice, so one value would be lost"
-                    )
-                seen.add(key)
+            keys = [key for key, _ in pairs]
+            for key in [key for key in fields if keys.count(key) > 1]:
+                # repr, because a key may hold line breaks.
+                fields[key] = self._lost(
+                    f"an object has the key {key!r} twice, so one value would be lost"
+                )
         return fields
 
 
@@ -202,37 +176,33 @@ def _is_same(number: float, text: str) -> bool:
 
 
 def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
-    tenant_id, category = defaults.tenant_id, defaults.category
-    if fields.get("tenant") is not None:
-        tenant_id = _text(fields, "tenant")
-    if fields.get("category") is not None:
-        category = _text(fields, "category")
+    tenant_id = _given(fields, "tenant", str, defaults.tenant_id)
+    category = _given(fields, "category", str, defaults.category)
     if fields.get("stream_id") is None:
-        return StreamOf.named(tenant_id, category, _text(fields, "stream", empty=False))
-    name = None if fields.get("stream") is None else _text(fields, "stream")
+        return StreamOf.named(tenant_id, category, _filled(fields, "stream"))
+    uuid, name = _uuid(fields, "stream_id"), _given(fields, "stream", str)
     try:
-        return StreamOf(tenant_id, StreamId(_uuid(fields, "stream_id"), name, category=category))
+        return StreamOf(tenant_id, StreamId(uuid, name, category=category))
     except IncompatibleUuidAndName:
         raise MalformedLineError(
             "the field 'stream_id' is not the UUID that the name in 'stream' derives: leave one out"
         ) from None
 
 
-def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
-    value = _required(fields, field)
-    if not isinstance(value, str):
-        raise MalformedLineError(f"the field {field!r} must be text, not {_kind(value)}")
-    if not value and not empty:
-        raise MalformedLineError(f"the field {field!r} is empty")
-    try:
-        check_text(value)
-    except NotJsonError as error:
-        raise MalformedLineError(f"the field {field!r} {error.reason}") from None
-    return value
+def _line(fields: dict[str, Any], number: int, size: int, stream: StreamOf) -> Line:
+    name, at, data = _filled(fields, "type"), _time(fields), _value(fields, "data", dict)
+    context = _given(fields, "context", dict, {})
+    uuid = None if fields.get("id") is None else _uuid(fields, "id")
+    versionless = _given(fields, "versionless", bool, default=False)
+    snapshot = _given(fields, "snapshot", bool, default=False)
+    version = _value(fields, "version", int) if snapshot else _given(fields, "version", int)
+    if version is not None and version < 1:
+        raise MalformedLineError(f"the field 'version' must be 1 or more, not {version}")
+    return Line(number, size, stream, name, at, data, context, uuid, version, versionless, snapshot)
 
 
 def _time(fields: dict[str, Any]) -> datetime:
-    text = _text(fields, "at")
+    text = _value(fields, "at", str)
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -244,39 +214,38 @@ def _time(fields: dict[str, Any]) -> datetime:
     return at
 
 
-def _object(fields: dict[str, Any], field: str) -> dict[str, Any]:
-    value = _required(fields, field)
-    if not isinstance(value, dict):
-        raise MalformedLineError(f"the field {field!r} must be a JSON object, not {_kind(value)}")
-    try:
-        check_json(value)
-    except NotJsonError as error:
-        raise MalformedLineError(error.describe(field)) from None
-    return value
-
-
 def _uuid(fields: dict[str, Any], field: str) -> UUID:
-    text = _text(fields, field)
+    text = _value(fields, field, str)
     try:
         return UUID(text)
     except ValueError:
         raise MalformedLineError(f"the field {field!r} is not a UUID: {text!r}") from None
 
 
-def _version(fields: dict[str, Any]) -> int | None:
-    version = fields.get("version")
-    if version is None and fields.get("snapshot") is not True:
-        return None
-    if type(version) is not int or version < 1:
-        raise MalformedLineError("the field 'version' must be an integer of 1 or more")
-    return version
+def _filled(fields: dict[str, Any], field: str) -> str:
+    if text := _value(fields, field, str):
+        return str(text)
+    raise MalformedLineError(f"the field {field!r} is empty")
 
 
-def _required(fields: dict[str, Any], field: str) -> Any:
+def _given(fields: dict[str, Any], field: str, kind: type, default: Any = None) -> Any:
+    """Return a field that may be missing or null."""
+    return default if fields.get(field) is None else _value(fields, field, kind)
+
+
+def _value(fields: dict[str, Any], field: str, kind: type) -> Any:
+    """Return a field of exactly this type."""
+    if field not in fields:
+        raise MalformedLineError(f"the field {field!r} is missing")
+    value = fields[field]
+    if type(value) is not kind:
+        raise MalformedLineError(f"the field {field!r} must be {_WANTED[kind]}, not {_kind(value)}")
     try:
-        return fields[field]
-    except KeyError:
-        raise MalformedLineError(f"the field {field!r} is missing") from None
+        check_json(value)
+    except NotJsonError as error:
+        place = field if kind is dict else f"the field {field!r}"
+        raise MalformedLineError(error.describe(place)) from None
+    return value
 
 
 def _kind(value: object) -> str:
