@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from rich.text import Text
 
-from dynamo_es.cli.demonstration.stage import compare_all, describe, open_sample
+from dynamo_es.cli.demonstration.stage import an_event, compare_all, describe, open_sample
 from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
 from dynamo_es.cli.rendering import count, facts, figures
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
@@ -75,9 +73,9 @@ def provoke_conflict(stage: Stage) -> Seen:
     Both load the same version; the second append is refused.
     """
     stream_id, storage = CONTESTED.id, stage.storage(CONTESTED)
-    loaded = len(storage.fetch_events(stream_id, start=1))
+    loaded = len(stage.load(CONTESTED))
     data = {"commit": "0" * 40, "lines_added": 1, "lines_deleted": 0}
-    ann, bob = (_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
+    ann, bob = (an_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
     storage.insert_events(stream_id, ExplicitVersioning(loaded), [ann])
     try:
         storage.insert_events(stream_id, ExplicitVersioning(loaded), [bob])
@@ -85,14 +83,14 @@ def provoke_conflict(stage: Stage) -> Seen:
         refused = error
     else:
         raise AssertionError("the later writer was not refused")
-    current = len(storage.fetch_events(stream_id, start=1))
+    current = len(stage.load(CONTESTED))
     storage.insert_events(stream_id, ExplicitVersioning(current), [bob])
     seen = {
         "stream": str(CONTESTED),
         "loaded": loaded,
         "error": type(refused).__name__,
         "message": str(refused),
-        "ended": len(storage.fetch_events(stream_id, start=1)),
+        "ended": len(stage.load(CONTESTED)),
     }
     return seen, facts(
         ("both load", f"{CONTESTED} at version {loaded}"),
@@ -108,11 +106,11 @@ def use_snapshot(stage: Stage) -> Seen:
     The same state, from a part of the history.
     """
     stream_id, storage = LONG.id, stage.storage(LONG)
-    history = storage.fetch_events(stream_id, start=1)
+    history = stage.load(LONG)
     replay = _load(stage, history)
     version = len(history) - AFTER_SNAPSHOT
     state = fold(history[:version])
-    storage.save_snapshot(_event(stream_id, "FileState", state, version=version))
+    storage.save_snapshot(an_event(stream_id, "FileState", state, version=version))
     load = _load(stage, storage.fetch_events(stream_id))
     table = figures("", "full replay", f"from the snapshot at {version}")
     for name, key in (
@@ -134,9 +132,9 @@ def separate_tenants(stage: Stage) -> Seen:
     Tenants never see each other's streams.
     """
     same = [stream for stream in stage.streams if stream.id == DELETED.id]
-    before = {stream.tenant_id: _length(stage, stream) for stream in same}
+    before = {stream.tenant_id: len(stage.load(stream)) for stream in same}
     stage.storage(DELETED).delete_stream(DELETED.id)
-    after = {stream.tenant_id: _length(stage, stream) for stream in same}
+    after = {stream.tenant_id: len(stage.load(stream)) for stream in same}
     table = figures("tenant", "events", f"after {DELETED.tenant_id} deletes its stream")
     for tenant, length in before.items():
         table.add_row(tenant, f"{length:,}", f"{after[tenant]:,}")
@@ -151,7 +149,7 @@ def lose_a_reply(stage: Stage) -> Seen:
     recognizes its own commit.
     """
     stream_id, storage = StreamId(category="order"), stage.backend.storage
-    event = _event(stream_id, "OrderPlaced", {"total": 1200})
+    event = an_event(stream_id, "OrderPlaced", {"total": 1200})
     with _first_reply_lost(stage.backend.client) as lost:
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
     report = stage.meter.last
@@ -181,20 +179,26 @@ def make_bill(stage: Stage) -> Seen:
     cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
     lines = chain.from_iterable(stage.streams.values())
     chunks = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
-    ours = _cost(done["events"], done["requests"], done["priced_units"])
-    theirs = _cost(done["events"], len(chunks), sum(map(textbook_units, chunks)))
+    requests = done["requests"], len(chunks)
+    units = done["priced_units"], sum(map(textbook_units, chunks))
+    ours, theirs = (
+        {
+            "requests": sent,
+            "write_units": charged,
+            "requests_per_event": sent / done["events"],
+            "write_units_per_event": charged / done["events"],
+        }
+        for sent, charged in zip(requests, units, strict=True)
+    )
     table = figures("per event", "dynamo_es", "textbook")
-    table.add_row("requests", *(f"{cost['requests_per_event']:.2f}" for cost in (ours, theirs)))
-    units = [f"{cost['write_units_per_event']:.2f}" for cost in (ours, theirs)]
-    table.add_row("write units", f"[bold green]{units[0]}", units[1])
-    table.add_row("write units in all", *(f"{cost['write_units']:,}" for cost in (ours, theirs)))
-    return {
-        "events": done["events"],
-        "commits": len(chunks),
-        "dynamo_es": ours,
-        "textbook": theirs,
-        "assumption": describe(make_bill)[1],
-    }, table
+    for name, key, form in (
+        ("requests", "requests_per_event", ".2f"),
+        ("write units", "write_units_per_event", ".2f"),
+        ("write units in all", "write_units", ","),
+    ):
+        table.add_row(name, f"[bold green]{ours[key]:{form}}", f"{theirs[key]:{form}}")
+    seen = {"events": done["events"], "commits": len(chunks), "dynamo_es": ours}
+    return {**seen, "textbook": theirs, "assumption": describe(make_bill)[1]}, table
 
 
 def textbook_units(chunk: Chunk) -> int:
@@ -246,16 +250,6 @@ def _load(stage: Stage, events: Sequence[RawEvent]) -> dict[str, Any]:
     }
 
 
-def _length(stage: Stage, stream: StreamOf) -> int:
-    return len(stage.storage(stream).fetch_events(stream.id, start=1))
-
-
-def _event(
-    stream_id: StreamId, name: str, data: dict[str, Any], version: int | None = None, **context: str
-) -> RawEvent:
-    return RawEvent(uuid4(), stream_id, datetime.now(UTC), name, data, context, version)
-
-
 @contextmanager
 def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
     """Let DynamoDB carry out the first PutItem and drop its reply, as a broken network does.
@@ -281,12 +275,3 @@ def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
         yield lost
     finally:
         hooks.unregister("before-send.dynamodb.PutItem", lose)
-
-
-def _cost(events: int, requests: int, units: int) -> dict[str, Any]:
-    return {
-        "requests": requests,
-        "write_units": units,
-        "requests_per_event": requests / events,
-        "write_units_per_event": units / events,
-    }

@@ -53,12 +53,12 @@ class Summary:
     @property
     def write_units_per_event(self) -> float:
         """Write units for each event appended; 0.0 without events."""
-        return self.write_units / max(self.events, 1)
+        return self.write_units / self.events if self.events else 0.0
 
     @property
     def requests_per_event(self) -> float:
-        """API calls for each event appended."""
-        return self.requests / max(self.events, 1)
+        """API calls for each event appended; 0.0 without events."""
+        return self.requests / self.events if self.events else 0.0
 
     @property
     def events_per_second(self) -> float:
