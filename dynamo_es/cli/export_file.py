@@ -85,7 +85,8 @@ def export_file(  # noqa: PLR0913 - each argument is an option
         try:
             with watched("0 events") as show:
                 for lines in exporter.run():
-                    write(lines)
+                    if lines:
+                        write(lines)
                     show(*_progress(exporter, written))
         except KeyboardInterrupt:
             again = "Run the same command again: it continues."

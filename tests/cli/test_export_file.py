@@ -36,7 +36,8 @@ def export(store: MemoryBackend, path: Path, pieces: int = 99, **wanted: object)
     chosen = Wanted(**wanted)  # type: ignore[arg-type]
     with open_target(path, chosen) as (written, write):
         for _, lines in zip(range(pieces), Exporter(store, chosen, written).run(), strict=False):
-            write(lines)
+            if lines:
+                write(lines)
     return written
 
 

@@ -17,10 +17,10 @@ from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_dynamodb import DynamoDBClient
+    from rich.table import Table
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
     from dynamo_es.cli.importing import Chunk
@@ -107,22 +107,14 @@ def use_snapshot(stage: Stage) -> Seen:
     """
     stream_id, storage = LONG.id, stage.storage(LONG)
     history = stage.load(LONG)
-    replay = _load(stage, history)
+    replay = _loaded(stage, history)
     version = len(history) - AFTER_SNAPSHOT
     state = fold(history[:version])
     storage.save_snapshot(an_event(stream_id, "FileState", state, version=version))
-    load = _load(stage, storage.fetch_events(stream_id))
+    load = _loaded(stage, storage.fetch_events(stream_id))
     table = figures("", "full replay", f"from the snapshot at {version}")
-    for name, key in (
-        ("events read", "events"),
-        ("requests", "requests"),
-        ("bytes of the replies", "bytes_read"),
-    ):
-        if replay[key]:  # an emulator in this process sends no bytes
-            table.add_row(name, *(f"{one[key]:,}" for one in (replay, load)))
-    table.add_row("milliseconds", *(f"{one['milliseconds']:.1f}" for one in (replay, load)))
-    for name in state:
-        table.add_row(f"state: {name}", *(f"{one['state'][name]:,}" for one in (replay, load)))
+    _side_by_side(table, replay, load, {"events": ",", "requests": ",", "milliseconds": ".1f"})
+    _side_by_side(table, replay["state"], load["state"], dict.fromkeys(state, ","))
     return {"stream": str(LONG), "version": version, "replay": replay, "load": load}, table
 
 
@@ -179,26 +171,17 @@ def make_bill(stage: Stage) -> Seen:
     cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
     lines = chain.from_iterable(stage.streams.values())
     chunks = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
-    requests = done["requests"], len(chunks)
-    units = done["priced_units"], sum(map(textbook_units, chunks))
-    ours, theirs = (
-        {
-            "requests": sent,
-            "write_units": charged,
-            "requests_per_event": sent / done["events"],
-            "write_units_per_event": charged / done["events"],
-        }
-        for sent, charged in zip(requests, units, strict=True)
-    )
-    table = figures("per event", "dynamo_es", "textbook")
-    for name, key, form in (
-        ("requests", "requests_per_event", ".2f"),
-        ("write units", "write_units_per_event", ".2f"),
-        ("write units in all", "write_units", ","),
-    ):
-        table.add_row(name, f"[bold green]{ours[key]:{form}}", f"{theirs[key]:{form}}")
+    ours = _per_event(done["events"], done["requests"], done["priced_units"])
+    theirs = _per_event(done["events"], len(chunks), sum(map(textbook_units, chunks)))
+    rows = {"requests_per_event": ".2f", "write_units_per_event": ".2f", "write_units": ","}
+    table = _side_by_side(figures("", "dynamo_es", "textbook"), ours, theirs, rows)
     seen = {"events": done["events"], "commits": len(chunks), "dynamo_es": ours}
     return {**seen, "textbook": theirs, "assumption": describe(make_bill)[1]}, table
+
+
+def _per_event(events: int, requests: int, units: int) -> dict[str, Any]:
+    rates = {"requests_per_event": requests / events, "write_units_per_event": units / events}
+    return {"requests": requests, "write_units": units, **rates}
 
 
 def textbook_units(chunk: Chunk) -> int:
@@ -239,39 +222,39 @@ def fold(events: Iterable[RawEvent]) -> dict[str, Any]:
     return state
 
 
-def _load(stage: Stage, events: Sequence[RawEvent]) -> dict[str, Any]:
+def _loaded(stage: Stage, events: list[RawEvent]) -> dict[str, Any]:
     report = stage.meter.last  # of the call that returned these events
-    return {
-        "events": len(events),
-        "requests": report.requests,
-        "bytes_read": report.bytes_read,
-        "milliseconds": report.duration * 1000,
-        "state": fold(events),
-    }
+    cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
+    return {"events": len(events), **cost, "state": fold(events)}
 
 
 @contextmanager
 def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
-    """Let DynamoDB carry out the first PutItem and drop its reply, as a broken network does.
+    """Let the SDK miss the reply to the first PutItem, which DynamoDB carries out.
 
     Yields:
-        The HTTP statuses of the dropped replies, as they are dropped.
+        The HTTP statuses of the missed replies.
     """
-    from botocore.exceptions import ReadTimeoutError
-
     lost: list[int] = []
 
-    def lose(request: AWSPreparedRequest, **_: object) -> None:
+    def lose(response: tuple[Any, Any], **_: object) -> int | None:
         if lost:
-            return
-        # The SDK would do the same next, if this handler were not called first.
-        reply = client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
-        lost.append(reply.status_code)
-        raise ReadTimeoutError(endpoint_url=request.url)
+            return None
+        lost.append(response[0].status_code)
+        return 0  # seconds until the SDK sends the request again
 
-    hooks = client.meta.events
-    hooks.register_first("before-send.dynamodb.PutItem", lose)
+    hooks: Any = client.meta.events
+    hooks.register_first("needs-retry.dynamodb.PutItem", lose)
     try:
         yield lost
     finally:
-        hooks.unregister("before-send.dynamodb.PutItem", lose)
+        hooks.unregister("needs-retry.dynamodb.PutItem", lose)
+
+
+def _side_by_side(
+    table: Table, left: dict[str, Any], right: dict[str, Any], rows: dict[str, str]
+) -> Table:
+    """Add a row for each figure: its name, and how to print it."""
+    for name, form in rows.items():
+        table.add_row(name.replace("_", " "), f"{left[name]:{form}}", f"{right[name]:{form}}")
+    return table

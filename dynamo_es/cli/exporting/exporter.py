@@ -80,7 +80,7 @@ class Exporter:
         self.end: Position = 0
 
     def run(self) -> Iterator[bytes]:
-        """Yield the lines that are not written yet, in pieces of any size.
+        """Yield the lines that are not written yet, in pieces of any size, also empty ones.
 
         Raises:
             ExportError: Events cannot be exported as they are.
@@ -89,8 +89,8 @@ class Exporter:
         yield from self._log() if self._wanted.stream_id is None else self._stream()
         if self._wanted.snapshots:
             for stream, part in self._written.streams.items():
-                if not part.versionless and (line := self._snapshot(stream, part)):
-                    yield line
+                if not part.versionless:
+                    yield self._snapshot(stream, part)  # often nothing: that shows progress
 
     def _log(self) -> Iterator[bytes]:
         self._await_positions()

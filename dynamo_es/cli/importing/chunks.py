@@ -28,23 +28,14 @@ MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Events of one stream, in order, for one append; or a snapshot.
-
-    Attributes:
-        stream: which stream.
-        first: version of the first event, 1-based; its place if the stream has no versions.
-        events: one or more.
-        lines: the line of each event, 1-based.
-        versionless: whether the stream has no versions.
-        snapshot: whether the only event is a snapshot.
-    """
+    """Events of one stream, in order, for one append; or a snapshot."""
 
     stream: StreamOf
-    first: int
-    events: tuple[RawEvent, ...]
-    lines: tuple[int, ...]
-    versionless: bool = False
-    snapshot: bool = False
+    first: int  # version of the first event, 1-based; its place if the stream has no versions
+    events: tuple[RawEvent, ...]  # one or more
+    lines: tuple[int, ...]  # of each event, 1-based
+    versionless: bool = False  # whether the stream has no versions
+    snapshot: bool = False  # whether the only event is a snapshot
 
     @property
     def last(self) -> int:

@@ -35,23 +35,14 @@ _TICK: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Options of an import.
+    """Options of an import."""
 
-    Attributes:
-        workers: threads that append.
-        events_per_commit: most events of one commit.
-        gather: whether to gather a stream's events from all over the input.
-        defaults: for lines without tenant or category.
-        price: whether to price each commit by the size rules.
-        encrypted: whether to take events with encrypted fields.
-    """
-
-    workers: int = 4
-    events_per_commit: int = 100
-    gather: bool = False
-    defaults: Defaults = field(default_factory=Defaults)
-    price: bool = False
-    encrypted: bool = False
+    workers: int = 4  # threads that append
+    events_per_commit: int = 100  # at most
+    gather: bool = False  # whether to gather a stream's events from all over the input
+    defaults: Defaults = field(default_factory=Defaults)  # for lines without tenant or category
+    price: bool = False  # whether to price each commit by the size rules
+    encrypted: bool = False  # whether to take events with encrypted fields
 
 
 class Importer:

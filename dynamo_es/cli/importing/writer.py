@@ -25,14 +25,11 @@ from dynamo_es.exceptions import (
     CommitTooLargeError,
     ConcurrentStreamWriteError,
     ContentionError,
-    InputError,
+    EventStoreError,
     NoExpectedVersionGivenOnVersionedStream,
-    SnapshotAheadOfStreamError,
-    StoredItemError,
-    StreamGapError,
+    ServiceError,
     ThrottledError,
     UnavailableError,
-    VersioningMismatch,
 )
 from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
 
@@ -56,29 +53,16 @@ MOST_WINDOWS: Final = 1000
 """Windows that are kept; the least recently used goes. A lost window costs one read."""
 
 _PASSING: Final = (AppendOutcomeUnknownError, ThrottledError, ContentionError, UnavailableError)
-_OF_ONE_STREAM: Final = (
-    InputError,
-    VersioningMismatch,
-    SnapshotAheadOfStreamError,
-    StreamGapError,
-    StoredItemError,
-)
+_OF_THE_STORE: Final = (AppendOutcomeUnknownError, ServiceError)  # other errors are of one stream
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A line that was not stored.
+    """A line that was not stored, so that the later lines of its stream are skipped."""
 
-    Attributes:
-        line: its number, 1-based.
-        reason: why.
-        stream: the stream whose later lines are skipped. None: the later lines of all streams
-            are skipped, because the malformed line does not say which stream it belongs to.
-    """
-
-    line: int
+    line: int  # its number, 1-based
     reason: str
-    stream: StreamOf | None = None
+    stream: StreamOf | None = None  # None: the line does not say, and all later lines are skipped
 
 
 class Writer:
@@ -128,7 +112,9 @@ class Writer:
             part = parts.pop()
             try:
                 parts += self._store(part)
-            except (*_OF_ONE_STREAM, _Refusal) as error:
+            except _OF_THE_STORE:
+                raise
+            except EventStoreError as error:
                 self._refused.add(chunk.stream)
                 left = sum(len(one.events) for one in (part, *parts))
                 self._summary.add(refused_streams=1, skipped=left)
@@ -248,5 +234,5 @@ def _append_versionless(storage: StorageStrategy, chunk: Chunk) -> None:
     storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
 
 
-class _Refusal(Exception):  # noqa: N818 - becomes a Problem once its line is known
+class _Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known
     """The stream cannot take an event."""
