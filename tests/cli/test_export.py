@@ -248,6 +248,25 @@ def test_a_stream_created_again_does_not_go_on_in_the_same_file(store):
         lines_of(store, written)
 
 
+def test_nor_does_one_without_versions_though_it_has_as_many_events():
+    store, stream_id, written = MemoryBackend(), StreamId(name="log"), Written()
+    store.storage.insert_events(stream_id, NO_VERSIONING, [an_event(stream_id, 0)])
+    lines_of(store, written)
+    store.storage.delete_stream(stream_id)
+    store.storage.insert_events(stream_id, NO_VERSIONING, [an_event(stream_id, 1)])
+
+    with pytest.raises(ExportError, match="the stream was deleted meanwhile"):
+        lines_of(store, written)
+
+
+def test_what_is_appended_during_an_export_waits_for_the_next_one(store, monkeypatch):
+    written = Written()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(type(store.log), "last_position", property(lambda _: 5))
+        assert len(lines_of(store, written)) == 5
+    assert len(lines_of(store, written)) == 18 - 5
+
+
 def test_another_store_is_not_exported_into_the_same_file(store):
     written = Written()
     lines_of(store, written)
