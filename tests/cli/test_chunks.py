@@ -52,8 +52,10 @@ def test_gathering_brings_a_streams_events_together():
 def test_a_chunk_knows_the_lines_of_its_events():
     chunks = cut(history("abaab"), most=2, gather=True)
     assert [chunk.lines for chunk in chunks] == [(1, 3), (2, 5), (4,)]
-    assert chunks[1].part(1).lines == (5,)
-    assert (chunks[1].part(1).first, chunks[1].part(1).events) == (2, chunks[1].events[1:])
+    rest = chunks[1].after(1)
+    assert rest is not None
+    assert (rest.first, rest.lines, rest.events) == (2, (5,), chunks[1].events[1:])
+    assert rest.after(1) is None
 
 
 def test_category_and_tenant_make_another_stream():

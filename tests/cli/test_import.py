@@ -304,21 +304,6 @@ def test_an_error_of_the_store_ends_the_import_though_the_queues_are_full(storag
     assert len(watched.calls) <= 4
 
 
-def test_a_chunk_that_is_too_large_is_cut(storage):
-    watched = Watched(storage)
-
-    def refuse(_: int) -> None:
-        stream_id, events = watched.calls[-1]
-        if events > 2:
-            raise CommitTooLargeError(stream_id, 5_000_000, 4_000_000, "Too much.")
-
-    watched._before = refuse
-    summary, problems = import_lines(watched, history("aaaaaaab"), workers=1)
-
-    assert is_stored(storage, history("aaaaaaab"))
-    assert (summary.commits, problems) == (5, [])
-
-
 def test_an_event_that_is_too_large_refuses_the_rest_of_its_stream(storage):
     lines = history("aabaa")
     watched = Watched(storage, before=raises_at([2], CommitTooLargeError("a", 9, 4, "Too much.")))

@@ -20,7 +20,10 @@ EVENT_NAMESPACE: Final = UUID("d777914d-e1a4-4773-aea2-b3710d444742")
 """The namespace of event ids. If you change it, every history is imported a second time."""
 
 MAX_CHUNK_BYTES: Final = 256 * 1024
-"""Bytes of lines in one chunk: more might need two items, and two cost twice as much."""
+"""Bytes of lines in one chunk: more might need two items, and two cost twice as much.
+
+So only a chunk of a single line can take more than a commit carries.
+"""
 
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 """Bytes of lines that wait for more of their streams; above it, the oldest chunks are cut."""
@@ -42,14 +45,12 @@ class Chunk:
         """Version of the last event."""
         return self.first + len(self.events) - 1
 
-    def part(self, begin: int, end: int | None = None) -> Self:
-        """Return the chunk of the events at these indexes."""
-        events, lines = self.events[begin:end], self.lines[begin:end]
-        return replace(self, first=self.first + begin, events=events, lines=lines)
-
-    def after(self, stored: int) -> list[Self]:
-        """Return what is left if so many events are stored: a chunk, or none."""
-        return [self.part(stored)] if stored < len(self.events) else []
+    def after(self, stored: int) -> Self | None:
+        """Return the chunk of what is left when so many events are stored; None if all are."""
+        if stored == len(self.events):
+            return None
+        events, lines = self.events[stored:], self.lines[stored:]
+        return replace(self, first=self.first + stored, events=events, lines=lines)
 
 
 class Cutter:

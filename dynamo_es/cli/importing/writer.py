@@ -22,7 +22,6 @@ from tenacity import (
 
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
-    CommitTooLargeError,
     ConcurrentStreamWriteError,
     ContentionError,
     EventStoreError,
@@ -107,22 +106,21 @@ class Writer:
         if chunk.stream in self._refused:
             self._summary.add(skipped=len(chunk.events))
             return None
-        parts = [chunk]
-        while parts:
-            part = parts.pop()
-            try:
-                parts += self._store(part)
-            except _OF_THE_STORE:
-                raise
-            except EventStoreError as error:
-                self._refused.add(chunk.stream)
-                left = sum(len(one.events) for one in (part, *parts))
-                self._summary.add(refused_streams=1, skipped=left)
-                return Problem(part.lines[0], str(error), chunk.stream)
+        rest: Chunk | None = chunk
+        try:
+            while rest is not None:
+                chunk = rest
+                rest = self._store(chunk)
+        except _OF_THE_STORE:
+            raise
+        except EventStoreError as error:
+            self._refused.add(chunk.stream)
+            self._summary.add(refused_streams=1, skipped=len(chunk.events))
+            return Problem(chunk.lines[0], str(error), chunk.stream)
         return None
 
-    def _store(self, chunk: Chunk) -> list[Chunk]:
-        """Store a chunk, or skip its stored beginning; return what is left, the last part first."""
+    def _store(self, chunk: Chunk) -> Chunk | None:
+        """Store a chunk, or skip its stored beginning and return the rest."""
         if chunk.stream in self._existing and not chunk.snapshot:
             if same := self._same(chunk, self._remembered(chunk)):
                 return chunk.after(same)
@@ -137,12 +135,7 @@ class Writer:
                 f"the stream is at version {conflict.actual}, so this event cannot become "
                 f"version {chunk.first}."
             ) from conflict
-        except CommitTooLargeError:
-            if len(chunk.events) == 1:
-                raise
-            middle = len(chunk.events) // 2
-            return [chunk.part(middle), chunk.part(0, middle)]
-        return []
+        return None
 
     def _same(self, chunk: Chunk, stored: Sequence[UUID]) -> int:
         """Return how many events at the chunk's beginning are stored."""
