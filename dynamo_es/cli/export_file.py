@@ -1,6 +1,11 @@
 """``dynamo-es export``."""
 
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISFIFO
 from typing import Annotated
 
 import typer
@@ -83,7 +88,7 @@ def export_file(  # noqa: PLR0913 - each argument is an option
         before = written.events
         exporter = Exporter(backend, wanted, written)
         try:
-            with watched("0 events") as show:
+            with _progress_display() as show:
                 for lines in exporter.run():
                     if lines:
                         write(lines)
@@ -103,6 +108,16 @@ def export_file(  # noqa: PLR0913 - each argument is an option
 
 def _in_words(written: Written) -> str:
     return f"{count(written.events, 'event')} of {count(len(written.streams), 'stream')}"
+
+
+@contextmanager
+def _progress_display() -> Iterator[Callable[[str, float | None], None]]:
+    """Show progress, unless the reader of a pipe shows its own on the same terminal."""
+    if sys.stderr.isatty() and S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode):
+        yield lambda _, __: None
+        return
+    with watched("0 events") as show:
+        yield show
 
 
 def _progress(exporter: Exporter, written: Written) -> tuple[str, float | None]:

@@ -112,8 +112,8 @@ def import_file(
     "stream". Tenant and category may be missing or null. The lines of dynamo-es export hold more
     (ids, context, versions, snapshots), which is stored as it was. Other fields are ignored.
 
-    The events of each stream keep their order. The order between streams is kept with --workers 1
-    and without --group-by-stream; otherwise only roughly, or not at all.
+    The events of each stream keep their order. With --workers 1, the order between streams is kept
+    too; with more workers it is kept roughly, and with --group-by-stream it is not kept.
 
     Event ids are derived from the file if it holds none. After a crash, or when the file has
     grown, import it again: stored events are skipped. A stream that holds other events is left
