@@ -12,7 +12,14 @@ from inspect import getdoc
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
+from dynamo_es.cli.importing import (
+    Defaults,
+    Line,
+    Meter,
+    Source,
+    StreamOf,
+    parse_line,
+)
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.values import RawEvent

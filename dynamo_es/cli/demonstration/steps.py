@@ -40,7 +40,7 @@ def import_sample(stage: Stage) -> Seen:
 
     The changes of files in four Git repositories, in commits of three events of a stream.
     """
-    settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True, price=True)
+    settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True)
     with open_sample() as source:
         done = Importer(stage.backend.storage, settings, meter=stage.meter).run(source)
     return done.document(), facts(
@@ -170,12 +170,12 @@ def make_bill(stage: Stage) -> Seen:
     done = stage.seen["import"]
     cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
     lines = chain.from_iterable(stage.streams.values())
-    chunks = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
-    ours = _per_event(done["events"], done["requests"], done["priced_units"])
-    theirs = _per_event(done["events"], len(chunks), sum(map(textbook_units, chunks)))
+    commits = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
+    ours = _per_event(done["events"], done["requests"], round(done["write_units"]))
+    theirs = _per_event(done["events"], len(commits), sum(map(textbook_units, commits)))
     rows = {"requests_per_event": ".2f", "write_units_per_event": ".2f", "write_units": ","}
     table = _side_by_side(figures("", "dynamo_es", "textbook"), ours, theirs, rows)
-    seen = {"events": done["events"], "commits": len(chunks), "dynamo_es": ours}
+    seen = {"events": done["events"], "commits": len(commits), "dynamo_es": ours}
     return {**seen, "textbook": theirs, "assumption": describe(make_bill)[1]}, table
 
 

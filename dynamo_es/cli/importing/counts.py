@@ -29,7 +29,6 @@ class Summary:
     requests: int = 0  # API calls
     attempts: int = 0  # HTTP attempts, with retries of the SDK
     write_units: float = 0.0  # as the engine reports them; 0 if it does not
-    priced_units: int | None = None  # of the commits, by the size rules; None unless asked for
     seconds: float = 0.0  # from the first line to the last reply
     complete: bool = False  # whether the import reached the end of the input
 
@@ -37,7 +36,7 @@ class Summary:
         """Add to figures by their names."""
         with _adding:
             for name, amount in amounts.items():
-                setattr(self, name, (getattr(self, name) or 0) + amount)
+                setattr(self, name, getattr(self, name) + amount)
 
     @property
     def done(self) -> int:

@@ -41,7 +41,6 @@ class Settings:
     events_per_commit: int = 100  # at most
     gather: bool = False  # whether to gather a stream's events from all over the input
     defaults: Defaults = field(default_factory=Defaults)  # for lines without tenant or category
-    price: bool = False  # whether to price each commit by the size rules
     encrypted: bool = False  # whether to take events with encrypted fields
 
 
@@ -85,7 +84,7 @@ class Importer:
         self._stopped: set[StreamOf | None] = set()  # None: all streams
         self._stop = threading.Event()
         self._cutter = Cutter(settings.events_per_commit, gather=settings.gather)
-        self._writer = Writer(storage, self.summary, meter, self._stop, price=settings.price)
+        self._writer = Writer(storage, self.summary, meter, self._stop)
 
     def run(self, lines: Iterable[bytes]) -> Summary:
         """Store every line up to the first malformed one of its stream.

@@ -72,7 +72,6 @@ class Writer:
         summary: figures to add to.
         meter: the observer of the storage's backend; None if it has none.
         stop: ends the wait before an append is tried again.
-        price: whether to price each commit.
     """
 
     def __init__(
@@ -81,12 +80,9 @@ class Writer:
         summary: Summary,
         meter: Meter | None,
         stop: threading.Event,
-        *,
-        price: bool = False,
     ) -> None:
         self._scoped = cache(storage.scoped_for_tenant)
         self._summary = summary
-        self._price = price
         self._sleep = sleep_using_event(stop)
         self._meter = meter
         self._window = lru_cache(MOST_WINDOWS)(self._read_window)
@@ -167,10 +163,6 @@ class Writer:
             self._summary.add(already_stored=len(chunk.events))
             return
         self._summary.add(events=len(chunk.events), commits=1)
-        if self._price:
-            versioning = NO_VERSIONING if chunk.versionless else expected
-            cost = storage.append_cost(stream_id, versioning, chunk.events)
-            self._summary.add(priced_units=cost.write_units)
 
     def _sent_twice(self, retrying: Retrying) -> bool:
         """Whether a lost reply explains why the events of the last append were stored already."""
