@@ -60,7 +60,8 @@ def export_file(  # noqa: PLR0913 - each argument is an option
 
     The lines hold everything that is stored, so an import into other tables gives equal streams:
     names, ids, versions, times, data, context, snapshots. The order is that of the log, up to its
-    end when the export begins. Deleted streams are not exported. To copy a store:
+    end when the export begins. Deleted streams are not exported, and neither are events that have
+    no position in the log: dynamo-es log verify finds them. To copy a store:
 
     dynamo-es export - | dynamo-es import - --events-table copy ...
 
@@ -85,19 +86,20 @@ def export_file(  # noqa: PLR0913 - each argument is an option
     )
     backend = DynamoBackend(place.config())
     with open_target(file, wanted) as (written, write):
-        before = written.events
+        before, done = written.events, _in_words(written)
         exporter = Exporter(backend, wanted, written)
         try:
             with _progress_display() as show:
                 for lines in exporter.run():
                     if lines:
                         write(lines)
+                    done = _in_words(written)
                     show(*_progress(exporter, written))
         except KeyboardInterrupt:
             again = "Run the same command again: it continues."
             if str(file) == "-":
                 again = "Run the same command again: an import skips what it has stored."
-            tell_interrupted(f"Interrupted after {_in_words(written)}. {again}")
+            tell_interrupted(f"Interrupted after {done}. {again}")
             raise typer.Exit(INTERRUPTED) from None
     if as_json:
         figures = {"events": written.events, "new_events": written.events - before}
