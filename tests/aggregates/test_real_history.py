@@ -39,7 +39,7 @@ def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backen
         stream_id = stream.id
         typed = store.load_stream(stream_id)
         repository = Repository(store, File, every=1)
-        file = repository.load(stream.id.name)
+        file = repository.load(stream.id)
 
         assert [one.event for one in typed] == [
             TYPES[line.name].model_validate(line.data) for line in lines
@@ -51,7 +51,7 @@ def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backen
         assert file.stored_version == len(lines)
         assert file.exists is (lines[-1].name != "FileDeleted")
 
-        with repository.aggregate(stream.id.name) as file:
+        with repository.aggregate(stream.id) as file:
             file.modify("0" * 40, added=3, deleted=1)
-        assert repository.load(stream.id.name).lines == balance + 2
+        assert repository.load(stream.id).lines == balance + 2
         assert len(store.load_stream(stream_id)) == 1, "the snapshot alone"

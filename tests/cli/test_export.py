@@ -124,7 +124,7 @@ def apply(backend: Backend, steps: Iterable[Any], begin: int = 0) -> None:
             storage.insert_events(stream_id, versioning, [event])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(events, max_size=12), st.lists(events, max_size=6), st.booleans(), st.integers(1, 3)
 )
