@@ -57,8 +57,8 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
         config: names of the tables; None: from the environment.
         session_name: shown in CloudTrail.
         duration: how long a session lasts, a timedelta or seconds: 15 minutes to 12 hours, in whole
-            seconds; at most one hour if the caller has
-            assumed a role itself, as Lambda functions have.
+            seconds; at most one hour if the caller has assumed a role itself, as Lambda functions
+            have.
         observer: gets a report of each operation.
         registry: names of the event classes; None: all defined classes.
         sts: a boto3 client for ``sts``; None: makes one.

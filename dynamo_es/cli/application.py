@@ -17,6 +17,7 @@ from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
+from dynamo_es.cli.export_file import export_file
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
 from dynamo_es.cli.list_streams import list_streams
@@ -25,8 +26,7 @@ from dynamo_es.cli.options import expanded
 from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
-from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
-from dynamo_es.environment import DEBUG
+from dynamo_es.cli.terminal import INTERRUPTED, fail, tell_interrupted
 from dynamo_es.exceptions import EventStoreError, TableNotFoundError, UnknownOutboxEntryError
 
 _CREATE_TABLES = (
@@ -49,7 +49,7 @@ class _Commands(TyperGroup):
             fail(message)
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
-            tell("Interrupted.")
+            tell_interrupted("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -111,7 +111,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
 def _options(
     *,
     debug: Annotated[
-        bool, typer.Option(envvar=DEBUG.name, help="Show the traceback of an error.")
+        bool, typer.Option(envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error.")
     ] = False,
     version: Annotated[
         bool,
@@ -136,6 +136,7 @@ def _register(command: Callable[..., None], name: str) -> None:
 _register(demo, "demo")
 _register(create_tables, "create-tables")
 _register(import_file, "import")
+_register(export_file, "export")
 _register(show, "show")
 _register(head, "head")
 _register(delete, "delete")

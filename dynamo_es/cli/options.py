@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
-from dynamo_es.environment import of_field, variables
+from dynamo_es.environment import variables
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 _TABLES = ("EVENTS_TABLE", "LOG_TABLE", "KEYS_TABLE")
-
-
-def _variable(field: str) -> str:
-    return of_field(field, "str").name
 
 
 def _table(what: str, option: str, variable: str) -> Any:
@@ -38,18 +34,16 @@ class Place:
     """The tables, and the DynamoDB they are in."""
 
     events_table: Annotated[
-        str | None, _table("streams", "--events-table", _variable("events_table"))
+        str | None, _table("streams", "--events-table", "DYNAMO_ES_EVENTS_TABLE")
     ] = None
-    log_table: Annotated[str | None, _table("the log", "--log-table", _variable("log_table"))] = (
-        None
-    )
+    log_table: Annotated[str | None, _table("the log", "--log-table", "DYNAMO_ES_LOG_TABLE")] = None
     keys_table: Annotated[
-        str | None, _table("encryption keys", "--keys-table", _variable("keys_table"))
+        str | None, _table("encryption keys", "--keys-table", "DYNAMO_ES_KEYS_TABLE")
     ] = None
     endpoint_url: Annotated[
         str | None,
         typer.Option(
-            envvar=_variable("endpoint_url"),
+            envvar="DYNAMO_ES_ENDPOINT_URL",
             metavar="URL",
             help="Address of an emulator, such as dynoxide. Default: AWS.",
             rich_help_panel="Tables",

@@ -51,6 +51,13 @@ def tell(message: str, style: str | None = None) -> None:
     messages().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
+def tell_interrupted(message: str) -> None:
+    """Print what an interrupted command did, on a line after the ``^C`` of the terminal."""
+    if messages().is_terminal:
+        messages().print()
+    tell(message)
+
+
 def fail(message: str) -> None:
     """Print why a command failed, in one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")

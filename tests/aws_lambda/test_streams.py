@@ -489,15 +489,15 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
             store.config, store.client, streams_client=store.streams, clock=lambda: now
         )
         streams = [ANN, BOB, StreamId(name="eve", category="account")]
-        generations: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
+        stored: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
         for number in range(1, data.draw(st.integers(1, 12), "commits") + 1):
             stream = streams[data.draw(st.integers(0, 2), "stream")]
             if data.draw(st.integers(0, 9), "delete") == 9:
                 backend.storage.delete_stream(stream)
-                generations[stream].append([])
+                stored[stream].append([])
             amounts = [10 * number + index for index in range(data.draw(st.integers(1, 3), "size"))]
             deposit(backend, stream, *amounts)
-            generations[stream][-1] += amounts
+            stored[stream][-1] += amounts
         kinds = st.sampled_from([None, None, "raises", "dies"])
         failures = iter(data.draw(st.lists(kinds, max_size=20), "failures"))
         seen: dict[StreamId, dict[int, list[int]]] = {stream: {} for stream in streams}
@@ -534,12 +534,12 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
 
         for stream, generations in seen.items():
             told = [once(generations[key], deaths=len(deaths)) for key in sorted(generations)]
-            last = generations[stream][-1]
+            last = stored[stream][-1]
             assert not last or told[-1] == last
             # Of a generation that is over, what was applied is its beginning.
             over = told[:-1] if last else told
             assert all(
-                any(generation[: len(part)] == part for generation in generations[stream])
+                any(generation[: len(part)] == part for generation in stored[stream])
                 for part in over
             )
 

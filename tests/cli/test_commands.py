@@ -226,8 +226,8 @@ def test_the_head_of_a_long_stream_takes_two_requests_and_writes_nothing(backend
 
     assert found is not None
     assert (found.version, found.event.data) == (50, {"number": 50})
-    assert meter.spent.requests == 2
-    assert meter.spent.write_units == 0
+    assert meter.requests == 2
+    assert meter.write_units == 0
 
 
 @pytest.mark.parametrize("kind", ["memory", "dynamodb"])

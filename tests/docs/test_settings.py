@@ -52,7 +52,7 @@ def test_every_variable_of_the_module_is_among_those_that_it_lists():
 
 def test_no_other_file_reads_the_environment():
     package = Path(dynamo_es.__file__).parent
-    reading = re.compile(r"os\.environ|getenv|envvar=\"")
+    reading = re.compile(r"os\.environ|getenv")
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
@@ -60,6 +60,15 @@ def test_no_other_file_reads_the_environment():
     }
 
     assert found == {"environment.py"}
+
+
+def test_options_of_the_command_line_name_variables_of_the_module():
+    known = {variable.name for variable in (*FIELDS, *environment.OTHERS)}
+    sources = [path.read_text() for path in Path(dynamo_es.__file__).parent.rglob("*.py")]
+    named = set(re.findall(r"\"(DYNAMO_ES_\w+|POWERTOOLS_\w+)\"", " ".join(sources)))
+
+    assert "DYNAMO_ES_DEBUG" in named
+    assert named <= known
 
 
 @pytest.mark.parametrize(

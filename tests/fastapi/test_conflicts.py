@@ -26,7 +26,7 @@ def client(backend):
     events = EventSourcing(lambda: backend)
     app = FastAPI(lifespan=events.lifespan)
     events.install(app)
-    accounts_of_request = events.aggregates(Account, retry_seconds=0)
+    accounts_of_request = events.aggregates(Account, retry_for=0)
 
     @app.post("/{name}")
     def deposit(

@@ -14,28 +14,14 @@ from dynamo_es.dynamodb.maintenance.verify import Verified, verify
 from tests.log.stores import (
     CONFIG,
     a_commit_of,
-    emulated,
     engines_at_hand,
     hints_of,
     small_replies,
-    store_on,
 )
 from tests.log.worlds import fence
 from tests.recording import recording
 
 pytest_generate_tests = engines_at_hand
-
-
-@pytest.fixture
-def store(request):
-    with store_on(request.param, request) as store:
-        yield store
-
-
-@pytest.fixture
-def emulator():
-    with emulated() as store:
-        yield store
 
 
 def verified(store, **settings):

@@ -226,8 +226,7 @@ class Open(Node):
 
     Attributes:
         label: class and field that hold it.
-        classes: None: it may be of any type. Else its type names these, without encrypted fields:
-            a subclass of one may have some.
+        classes: the classes in its type, whose subclasses may have some; None: it is of any type.
     """
 
     label: tuple[str, str]

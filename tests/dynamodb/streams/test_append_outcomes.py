@@ -176,7 +176,7 @@ def test_reads_that_others_interrupt_until_the_deadline_hide_the_outcome():
     *pages, (look_above, _) = reading_head(a_fence(6, LAST_GENERATION), OURS)
     interrupted = [*pages, (look_above, {"Item": a_commit(OTHERS, 6)})]
     too_late = ContentionError("PutItem", "LostRaces", "other writers were faster.")
-    with pytest.raises(AppendOutcomeUnknownError, match="looking it up failed") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="to find out failed") as caught:
         play(
             append(a_stream(at(3)), ANY_VERSION),
             (put(OURS), refused(OURS, maybe_landed=True)),
@@ -189,7 +189,7 @@ def test_reads_that_others_interrupt_until_the_deadline_hide_the_outcome():
 
 def test_a_damaged_item_hides_the_outcome():
     damaged = {name: value for name, value in OURS.items() if name != "generation"}
-    with pytest.raises(AppendOutcomeUnknownError, match="looking it up failed") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="to find out failed") as caught:
         play(
             append(a_stream(at(3)), ANY_VERSION),
             (put(OURS), refused(OURS, maybe_landed=True)),

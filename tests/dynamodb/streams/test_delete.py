@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream
-from dynamo_es.dynamodb.streams.requests import delete_snapshot
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
+    ALL,
+    CLEAR_SNAPSHOT,
     DONE,
     GENERATION,
-    KEY,
+    HIGH,
     LAST_GENERATION,
+    LOW,
+    MIDDLE,
     NEXT_GENERATION,
     STREAM,
     SURVEY,
-    TABLE,
     a_commit,
     a_fence,
     a_snapshot_item,
@@ -31,18 +33,12 @@ from tests.dynamodb.machine import (
     page,
     play,
     refused,
+    survey,
     survey_after,
 )
 
-LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
-ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
-CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, GENERATION)
 REFUSED = refused()
-
-
-def survey(*items):
-    return SURVEY, page(*(outline(item) for item in items))
 
 
 # A generation that is live
