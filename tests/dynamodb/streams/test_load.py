@@ -10,18 +10,17 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
-from dynamo_es.testing.conformance.language import (
-    a_snapshot,
-    an_event,
-    assert_same,
-    events,
-    numbered,
-)
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, assert_same, events
 from tests.dynamodb.machine import (
+    ALL,
+    EVENTS,
     GENERATION,
+    HIGH,
     KEY,
     LAST_GENERATION,
     LOAD,
+    LOW,
+    MIDDLE,
     NEXT_GENERATION,
     READ_HEAD,
     STREAM,
@@ -35,13 +34,11 @@ from tests.dynamodb.machine import (
     page,
     place_of,
     play,
+    ranging,
     reading_head,
     timed_out,
 )
 
-EVENTS = numbered(events(STREAM, 6))
-LOW, MIDDLE, HIGH = (a_commit(EVENTS[n : n + 2], n + 1) for n in (0, 2, 4))
-ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot(STREAM, 4)
 
 
@@ -51,10 +48,6 @@ def snapshot_at(version, generation=GENERATION):
 
 def next_page(last, *, below=None):
     return query_down(TABLE, KEY, below=below, after=place_of(last))
-
-
-def ranging(limit=32, below=SNAPSHOT_VERSION):
-    return query_down(TABLE, KEY, below=below, limit=limit)
 
 
 # The newest commit
