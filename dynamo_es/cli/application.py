@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dynamo_es import __version__
-from dynamo_es.cli import outbox
-from dynamo_es.cli.checkpoints import checkpoints
+from dynamo_es.cli import checkpoints, outbox
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
@@ -71,18 +70,33 @@ application.callback(epilog="Example: `dynamo-es --endpoint-url http://127.0.0.1
 def _register(
     group: typer.Typer, name: str, command: Callable[..., None], *examples: str, **settings: Any
 ) -> None:
-    epilog = "\n\n".join(f"Example: `dynamo-es {example}`" for example in examples)
-    group.command(name, epilog=epilog, **settings)(expanded(command))
+    group.command(name, epilog=_epilog(examples), **settings)(expanded(command))
 
 
-def _group(name: str, help_text: str) -> typer.Typer:
-    """Return a new group of commands, which takes the shared options before its commands too."""
+def _epilog(examples: tuple[str, ...]) -> str:
+    return "\n\n".join(f"Example: `dynamo-es {example}`" for example in examples)
+
+
+def _group(
+    name: str,
+    help_text: str,
+    *examples: str,
+    default: Callable[..., None] | None = None,
+) -> typer.Typer:
+    """Return a new group of commands, which takes the shared options before its commands too.
+
+    Args:
+        name: of the group.
+        help_text: says what its commands do.
+        examples: for its help.
+        default: runs before each of its commands, and alone if the group is called without one.
+    """
 
     def options(place: Place) -> None:
         del place
 
-    group = typer.Typer(no_args_is_help=True)
-    group.callback(help=help_text)(expanded(options))
+    group = typer.Typer(no_args_is_help=default is None, invoke_without_command=default is not None)
+    group.callback(help=help_text, epilog=_epilog(examples))(expanded(default or options))
     application.add_typer(group, name=name)
     return group
 
@@ -101,14 +115,25 @@ _register(application, "head", head, "head ann --category account --json")
 _register(application, "tail", tail, "tail --category account --after 0")
 _register(application, "delete", delete, "delete ann --category account --tenant acme")
 _register(application, "sequence", sequence, "sequence")
-_register(application, "checkpoints", checkpoints, "checkpoints --json")
 _register(application, "cost", cost, "cost --events-per-second 10 --size 200")
 
-_log = _group("log", "Verify or repair the log, and list what is set aside.")
+_log = _group("log", "Verify or repair the log, and list what is set aside.", "log verify")
 _register(_log, "verify", verify, "log verify")
 _register(_log, "repair", repair, "log repair")
 _register(_log, "set-aside", set_aside, "log set-aside --json")
 
-_outbox = _group("outbox", "List events that could not be published, and retry them.")
+_outbox = _group(
+    "outbox", "List events that could not be published, and retry them.", "outbox list"
+)
 _register(_outbox, "list", outbox.list_entries, "outbox list --tenant acme")
 _register(_outbox, "retry", outbox.retry, "outbox retry 17 18", "outbox retry --all")
+
+_checkpoints = _group(
+    "checkpoints",
+    "List the consumers' positions in the log, and set one back.",
+    "checkpoints",
+    "checkpoints --json",
+    default=checkpoints.list_by_default,
+)
+_register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
+_register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")

@@ -88,10 +88,7 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, BotoCoreError):  # no client could be made, such as without a region
         from dynamo_es.dynamodb.wire.errors import translate
 
-        translated = translate(error, "connect")
-        if isinstance(translated, ServiceError):
-            return _with_commands(translated)
-        return str(translated)
+        return _message(translate(error, "connect"))
     return None
 
 

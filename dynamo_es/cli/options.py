@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 _GIVEN: Final = "dynamo_es.given"

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+from rich.prompt import Confirm
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +55,15 @@ def tell(message: str, style: str | None = None) -> None:
 def fail(message: str) -> None:
     """Print why a command failed, in one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")
+
+
+def confirmed(question: str) -> bool:
+    """Ask a question on stderr; return whether the answer is yes. No answer is no."""
+    try:
+        return Confirm.ask(Text(printable(question)), console=messages(), default=False)
+    except EOFError:
+        messages().print()  # ends the line of the question
+        return False
 
 
 def print_json(document: Any) -> None:
