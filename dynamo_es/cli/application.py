@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dynamo_es import __version__
-from dynamo_es.cli import checkpoints, outbox
+from dynamo_es.cli import checkpoints, outbox, projections
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
@@ -18,6 +18,7 @@ from dynamo_es.cli.import_file import import_file
 from dynamo_es.cli.list_streams import list_streams
 from dynamo_es.cli.log import repair, set_aside, verify
 from dynamo_es.cli.options import Place, expanded
+from dynamo_es.cli.rebuild import rebuild
 from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
@@ -115,6 +116,7 @@ _register(application, "head", head, "head ann --category account --json")
 _register(application, "tail", tail, "tail --category account --after 0")
 _register(application, "delete", delete, "delete ann --category account --tenant acme")
 _register(application, "sequence", sequence, "sequence")
+_register(application, "rebuild", rebuild, "rebuild my_app.read_models:balances")
 _register(application, "cost", cost, "cost --events-per-second 10 --size 200")
 
 _log = _group("log", "Verify or repair the log, and list what is set aside.", "log verify")
@@ -137,3 +139,23 @@ _checkpoints = _group(
 )
 _register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
 _register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
+
+_projections = _group(
+    "projections",
+    "Run a projection of your program, and list where all are.",
+    "projections run my_app.read_models:balances",
+)
+_register(
+    _projections,
+    "run",
+    projections.run,
+    "projections run my_app.read_models:balances",
+    "projections run my_app.read_models:balances --once --json",
+)
+_register(
+    _projections,
+    "list",
+    projections.list_all,
+    "projections list",
+    "projections list my_app.read_models --json",
+)

@@ -59,10 +59,12 @@ def fail(message: str) -> None:
 
 def confirmed(question: str) -> bool:
     """Ask a question on stderr; return whether the answer is yes. No answer is no."""
+    console = messages()
+    console.print(Text(printable(question)), soft_wrap=not console.is_terminal)
     try:
-        return Confirm.ask(Text(printable(question)), console=messages(), default=False)
+        return Confirm.ask("Go on?", console=console, default=False)
     except EOFError:
-        messages().print()  # ends the line of the question
+        console.print()  # ends the line of the question
         return False
 
 
