@@ -15,11 +15,13 @@ from dynamo_es.cli.demo import demo
 from dynamo_es.cli.failures import Commands
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.init import init
 from dynamo_es.cli.list_streams import list_streams
 from dynamo_es.cli.log import repair, set_aside, verify
 from dynamo_es.cli.options import Place, expanded
 from dynamo_es.cli.rebuild import rebuild
 from dynamo_es.cli.sequence import sequence
+from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
 
@@ -75,7 +77,10 @@ def _register(
 
 
 def _epilog(examples: tuple[str, ...]) -> str:
-    return "\n\n".join(f"Example: `dynamo-es {example}`" for example in examples)
+    commands = (
+        example if "dynamo-es" in example else f"dynamo-es {example}" for example in examples
+    )
+    return "\n\n".join(f"Example: `{command}`" for command in commands)
 
 
 def _group(
@@ -105,6 +110,13 @@ def _group(
 _register(application, "demo", demo, "demo")
 _register(
     application,
+    "init",
+    init,
+    'eval "$(dynamo-es init --endpoint-url http://127.0.0.1:8000)"',
+    "init --prefix shop --file .env",
+)
+_register(
+    application,
     "create-tables",
     create_tables,
     "create-tables --endpoint-url http://127.0.0.1:8000",
@@ -116,6 +128,13 @@ _register(application, "head", head, "head ann --category account --json")
 _register(application, "tail", tail, "tail --category account --after 0")
 _register(application, "delete", delete, "delete ann --category account --tenant acme")
 _register(application, "sequence", sequence, "sequence")
+_register(
+    application,
+    "shell",
+    shell,
+    "shell --import my_app.events",
+    'shell -c "print(backend.log.last_position)"',
+)
 _register(application, "rebuild", rebuild, "rebuild my_app.read_models:balances")
 _register(application, "cost", cost, "cost --events-per-second 10 --size 200")
 
