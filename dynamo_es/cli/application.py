@@ -55,7 +55,7 @@ def _options(
 ) -> None:
     """An event store on Amazon DynamoDB: one conditional write per append.
 
-    The options below go before or after the command. Each option of tables and connection has a
+    The options of tables and connection, and --debug, go before or after the command. Each has a
     variable, such as DYNAMO_ES_ENDPOINT_URL for --endpoint-url; the option takes precedence. To
     set the variables: `dynamo-es init`. Credentials come from the AWS SDK.
 

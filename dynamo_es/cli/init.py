@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from dynamo_es.cli.options import Place
+from dynamo_es.cli.options import Place, tell_stand_ins
 from dynamo_es.cli.rendering import count
 from dynamo_es.cli.terminal import results, tell
 from dynamo_es.dynamodb.config import DEFAULT_TABLES, ENVIRONMENT_PREFIX, DynamoConfig
@@ -50,7 +50,9 @@ def init(
         raise typer.BadParameter("Give --prefix or the names of the tables, not both.")
     if prefix is not None and not _PREFIX.fullmatch(prefix):
         raise typer.BadParameter("--prefix takes letters, digits, '_', '.' and '-', at most 240.")
-    variables = _variables(place, prefix)
+    config = _config(place, prefix)
+    tell_stand_ins(config)
+    variables = _variables(config)
     if file is None:
         for name, value in variables.items():
             results().print(
@@ -67,14 +69,17 @@ def init(
     tell("To create the tables after that: dynamo-es create-tables")
 
 
-def _variables(place: Place, prefix: str | None) -> dict[str, str]:
+def _config(place: Place, prefix: str | None) -> DynamoConfig:
     named = {}
     if prefix is not None:
         named = {
             f"{ENVIRONMENT_PREFIX}{name.upper()}": table.replace(_DEFAULT_PREFIX, prefix, 1)
             for name, table in DEFAULT_TABLES.items()
         }
-    config = DynamoConfig.from_env(os.environ | place.variables | named)
+    return DynamoConfig.from_env(os.environ | place.variables | named)
+
+
+def _variables(config: DynamoConfig) -> dict[str, str]:
     values = {
         **dict(zip(DEFAULT_TABLES, config.tables, strict=True)),
         "endpoint_url": config.endpoint_url,

@@ -71,7 +71,8 @@ class Place:
     def config(self) -> DynamoConfig:
         """Return the configuration; options take precedence over the environment.
 
-        Says so on stderr if a region and credentials stand in for missing ones.
+        Says on stderr what stands in for a missing region and credentials. Where `init` set the
+        variables, it has said that before.
 
         Raises:
             ConfigurationError: A variable is missing or wrong.
@@ -81,7 +82,8 @@ class Place:
             config = DynamoConfig.from_env(environ)
         except ConfigurationError as error:
             raise ConfigurationError(_in_options(str(error), environ)) from None
-        _tell_stand_ins(config)
+        if self.endpoint_url is not None or config.region is None:
+            tell_stand_ins(config)
         return config
 
 
@@ -102,7 +104,8 @@ def _in_options(text: str, environ: Mapping[str, str]) -> str:
     return text
 
 
-def _tell_stand_ins(config: DynamoConfig) -> None:
+def tell_stand_ins(config: DynamoConfig) -> None:
+    """Say what a local engine gets in place of a region and credentials that are missing."""
     if not is_local(config):
         return
     missing = stand_ins(config)

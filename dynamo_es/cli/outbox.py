@@ -72,7 +72,7 @@ def retry(
     *,
     positions: Annotated[
         list[int] | None,
-        typer.Argument(metavar="POSITION…", help="Positions of the events, from the list."),
+        typer.Argument(metavar="POSITION", help="Positions of the events, from the list."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Retry all dead events.")] = False,
     outbox: Named = DEFAULT_NAME,

@@ -83,7 +83,7 @@ def list_all(
     modules: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="MODULE…", help="Also list the projections that these modules define."
+            metavar="MODULE", help="Also list the projections that these modules define."
         ),
     ] = None,
     as_json: AsJson = False,

@@ -49,7 +49,10 @@ def live(console: Console) -> Iterator[None]:
 def tell(message: str, style: str | None = None) -> None:
     """Print one line on stderr."""
     line = " ".join(printable(part) for part in message.splitlines())
-    messages().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    console = messages()
+    # A terminal would break the line within words.
+    whole = not console.is_terminal
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=whole)
 
 
 def fail(message: str) -> None:

@@ -86,7 +86,7 @@ def test_no_help_is_cut_off(run, path, width, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     out = run(*path, "--help").out
     assert max(map(len, out.splitlines())) <= width
-    assert "…" not in out.replace("POSITION…", "").replace("MODULE…", "")
+    assert "…" not in out
 
 
 def test_the_exit_statuses_are_in_the_help(run):

@@ -19,7 +19,10 @@ NAMED = ["DYNAMO_ES_EVENTS_TABLE", "DYNAMO_ES_LOG_TABLE", "DYNAMO_ES_KEYS_TABLE"
 
 @pytest.fixture
 def empty(monkeypatch):
-    """No variable of the store."""
+    """No variable of the store, but credentials."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
     for variable in os.environ:
         if variable.startswith("DYNAMO_ES_"):
             monkeypatch.delenv(variable)

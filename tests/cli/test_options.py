@@ -115,6 +115,14 @@ def test_what_is_configured_is_not_mentioned(run, configs, no_settings, monkeypa
     assert run(*on, "--region", "eu-west-1").err == ""
 
 
+def test_what_init_has_said_is_not_said_again(run, configs, no_settings, monkeypatch):
+    assert "Using the region us-east-1 and dummy" in run("init", "--endpoint-url", LOCAL).err
+    monkeypatch.setenv("DYNAMO_ES_ENDPOINT_URL", LOCAL)
+    assert run("create-tables").err.startswith("Using the region us-east-1 and dummy credentials")
+    monkeypatch.setenv("DYNAMO_ES_REGION", "us-east-1")
+    assert run("create-tables").err == ""
+
+
 def test_a_profile_that_does_not_exist_is_one_line(run, configs, no_settings):
     ended = run("streams", "--endpoint-url", LOCAL, "--profile", "nowhere")
     assert (ended.status, ended.out) == (1, "")

@@ -72,7 +72,7 @@ def test_the_block_runs_as_printed(machine, endpoint, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "dynamo-es-events is ready." in ended.stdout
     assert "Traceback" not in ended.stderr
-    assert "Using dummy credentials for the local engine" in ended.stderr
+    assert "Using the region us-east-1 and dummy credentials for the local" in ended.stderr
     out = ended.stdout.splitlines()
     assert "account" in out, "the categories"
     assert any(line.endswith(" 1 ann") for line in out), "the streams of the category"
