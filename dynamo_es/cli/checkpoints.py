@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.questions import refuse_unless_confirmed
-from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text
+from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, results, tell
 from dynamo_es.contracts import Checkpoint
 from dynamo_es.dynamodb.backend import DynamoBackend
@@ -115,7 +115,7 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
     return (
         f"{one.position:,}",
         f"{positions_left(one.position, end):,}",
-        one.moved_at.isoformat(sep=" ", timespec="seconds"),
+        time_text(one.moved_at),
         one.name,
         tenant_text(one.tenant_id),
     )

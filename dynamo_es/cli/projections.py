@@ -11,7 +11,7 @@ from dynamo_es.cli.catching_up import describe_end, report_document, run_project
 from dynamo_es.cli.chosen_projection import find_projection, projections_of
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.references import load_module, your_program
-from dynamo_es.cli.rendering import Kind, positions_left, print_rows, tenant_text
+from dynamo_es.cli.rendering import Kind, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import Position, TenantId
@@ -135,11 +135,10 @@ def _document(one: _Status) -> dict[str, object]:
 
 
 def _row(one: _Status) -> tuple[str | Text, ...]:
-    moved_at = one.moved_at
     return (
         "-" if one.position is None else f"{one.position:,}",
         f"{one.lag:,}",
-        "never run" if moved_at is None else moved_at.isoformat(sep=" ", timespec="seconds"),
+        "never run" if one.moved_at is None else time_text(one.moved_at),
         one.name,
         tenant_text(one.tenant_id),
         one.reference,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from rich import box
@@ -14,6 +15,7 @@ from dynamo_es.cli.terminal import printable, results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from dynamo_es.values import RawEvent
 
@@ -32,13 +34,15 @@ _EVENT_COLUMNS: Final[Mapping[str, Kind]] = {
 def print_rows(columns: Mapping[str, Kind], rows: Iterable[Sequence[Text | str]]) -> None:
     """Print rows: a table on a terminal; elsewhere a line for each row, cells apart by tabs.
 
+    The table leaves out columns that are empty, for it to fit.
+
     Args:
         columns: the headings, and how their columns are shown.
         rows: a cell for each column; a cell is shown with its control characters escaped.
     """
     console = results()
     if console.is_terminal:
-        console.print(_table(columns, rows))
+        console.print(_table(*_without_empty_columns(columns, list(rows))))
         return
     for row in rows:
         sys.stdout.write("\t".join(printable(str(cell)) for cell in row) + "\n")
@@ -75,6 +79,17 @@ def _event_rows(events: Sequence[RawEvent], *, snapshot_first: bool) -> Iterator
             Text(name, style),
             Text(data_text(event).plain, style),
         ]
+
+
+def _without_empty_columns(
+    columns: Mapping[str, Kind], rows: Sequence[Sequence[Text | str]]
+) -> tuple[Mapping[str, Kind], Sequence[Sequence[Text | str]]]:
+    kept = [index for index in range(len(columns)) if any(str(row[index]) for row in rows)]
+    headings = list(columns)
+    return (
+        {headings[index]: columns[headings[index]] for index in kept},
+        [[row[index] for index in kept] for row in rows],
+    )
 
 
 def _table(columns: Mapping[str, Kind], rows: Iterable[Sequence[Text | str]]) -> Table:
@@ -124,6 +139,11 @@ def tenant_text(tenant_id: str | None) -> Text:
     if tenant_id is None:
         return Text("")
     return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")
+
+
+def time_text(time: datetime) -> str:
+    """Return a time in UTC to the second: ``2026-01-31 12:00:00Z``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def count(number: int, noun: str) -> str:
