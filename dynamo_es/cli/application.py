@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
@@ -24,6 +24,11 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
+
+_START: Final = "To begin"
+_STREAMS: Final = "Streams"
+_LOG: Final = "The log and its consumers"
+_PLAN: Final = "Planning"
 
 application = typer.Typer(
     name="dynamo-es",
@@ -71,9 +76,13 @@ application.callback(epilog="Example: `dynamo-es --endpoint-url http://127.0.0.1
 
 
 def _register(
-    group: typer.Typer, name: str, command: Callable[..., None], *examples: str, **settings: Any
+    group: typer.Typer,
+    name: str,
+    command: Callable[..., None],
+    *examples: str,
+    panel: str | None = None,
 ) -> None:
-    group.command(name, epilog=_epilog(examples), **settings)(expanded(command))
+    group.command(name, epilog=_epilog(examples), rich_help_panel=panel)(expanded(command))
 
 
 def _epilog(examples: tuple[str, ...]) -> str:
@@ -87,6 +96,7 @@ def _group(
     name: str,
     help_text: str,
     *examples: str,
+    panel: str,
     default: Callable[..., None] | None = None,
 ) -> typer.Typer:
     """Return a new group of commands, which takes the shared options before its commands too.
@@ -95,6 +105,7 @@ def _group(
         name: of the group.
         help_text: says what its commands do.
         examples: for its help.
+        panel: of the help of dynamo-es that lists it.
         default: runs before each of its commands, and alone if the group is called without one.
     """
 
@@ -103,66 +114,67 @@ def _group(
 
     group = typer.Typer(no_args_is_help=default is None, invoke_without_command=default is not None)
     group.callback(help=help_text, epilog=_epilog(examples))(expanded(default or options))
-    application.add_typer(group, name=name)
+    application.add_typer(group, name=name, rich_help_panel=panel)
     return group
 
 
-_register(application, "demo", demo, "demo")
+_register(application, "demo", demo, "demo", panel=_START)
 _register(
     application,
     "init",
     init,
     'eval "$(dynamo-es init --endpoint-url http://127.0.0.1:8000)"',
     "init --prefix shop --file .env",
+    panel=_START,
 )
 _register(
     application,
     "create-tables",
     create_tables,
     "create-tables --endpoint-url http://127.0.0.1:8000",
+    panel=_START,
 )
-_register(application, "import", import_file, "import history.jsonl.gz --tenant acme")
-_register(application, "streams", list_streams, "streams", "streams --category account")
-_register(application, "show", show, "show ann --category account --start 1")
-_register(application, "head", head, "head ann --category account --json")
-_register(application, "tail", tail, "tail --category account --after 0")
-_register(application, "delete", delete, "delete ann --category account --tenant acme")
-_register(application, "sequence", sequence, "sequence")
+_register(application, "import", import_file, "import history.jsonl.gz --tenant acme", panel=_START)
 _register(
     application,
     "shell",
     shell,
     "shell --import my_app.events",
     'shell -c "print(backend.log.last_position)"',
+    panel=_START,
 )
-_register(application, "rebuild", rebuild, "rebuild my_app.read_models:balances")
-_register(application, "cost", cost, "cost --events-per-second 10 --size 200")
+_register(
+    application,
+    "streams",
+    list_streams,
+    "streams",
+    "streams --category account",
+    panel=_STREAMS,
+)
+_register(application, "show", show, "show ann --category account --start 1", panel=_STREAMS)
+_register(application, "head", head, "head ann --category account --json", panel=_STREAMS)
+_register(
+    application,
+    "delete",
+    delete,
+    "delete ann --category account --tenant acme",
+    panel=_STREAMS,
+)
+_register(application, "sequence", sequence, "sequence", panel=_LOG)
+_register(application, "tail", tail, "tail --category account --after 0", panel=_LOG)
 
-_log = _group("log", "Verify or repair the log, and list what is set aside.", "log verify")
+_log = _group(
+    "log", "Verify or repair the log, and list what is set aside.", "log verify", panel=_LOG
+)
 _register(_log, "verify", verify, "log verify")
 _register(_log, "repair", repair, "log repair")
 _register(_log, "set-aside", set_aside, "log set-aside --json")
-
-_outbox = _group(
-    "outbox", "List events that could not be published, and retry them.", "outbox list"
-)
-_register(_outbox, "list", outbox.list_entries, "outbox list --tenant acme")
-_register(_outbox, "retry", outbox.retry, "outbox retry 17 18", "outbox retry --all")
-
-_checkpoints = _group(
-    "checkpoints",
-    "List the consumers' positions in the log, and set one back.",
-    "checkpoints",
-    "checkpoints --json",
-    default=checkpoints.list_by_default,
-)
-_register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
-_register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
 
 _projections = _group(
     "projections",
     "Run a projection of your program, and list where all are.",
     "projections run my_app.read_models:balances",
+    panel=_LOG,
 )
 _register(
     _projections,
@@ -178,3 +190,26 @@ _register(
     "projections list",
     "projections list my_app.read_models --json",
 )
+_register(application, "rebuild", rebuild, "rebuild my_app.read_models:balances", panel=_LOG)
+
+_checkpoints = _group(
+    "checkpoints",
+    "List the consumers' positions in the log, and set one back.",
+    "checkpoints",
+    "checkpoints --json",
+    panel=_LOG,
+    default=checkpoints.list_by_default,
+)
+_register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
+_register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
+
+_outbox = _group(
+    "outbox",
+    "List events that could not be published, and retry them.",
+    "outbox list",
+    panel=_LOG,
+)
+_register(_outbox, "list", outbox.list_entries, "outbox list --tenant acme")
+_register(_outbox, "retry", outbox.retry, "outbox retry 17 18", "outbox retry --all")
+
+_register(application, "cost", cost, "cost --events-per-second 10 --size 200", panel=_PLAN)

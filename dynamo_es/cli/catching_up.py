@@ -82,9 +82,16 @@ def run_projection(projection: Projection, *, once: bool) -> tuple[ProjectionRep
         except Exception as error:
             raise HandlerFailedError(
                 f"The handler of {projection.name} failed: {describe_error(error)}. The "
-                f"checkpoint is at {projection.position or 0:,}, before that event. Correct the "
-                "handler and run the projection again. To see the traceback: --debug"
+                f"checkpoint is {_place_of(projection)}before that event. Correct the handler and "
+                "run the projection again. To see the traceback: --debug"
             ) from error
+
+
+def _place_of(projection: Projection) -> str:
+    try:
+        return f"at {projection.position or 0:,}, "
+    except EventStoreError:  # the error of the handler is the one to report
+        return ""
 
 
 def describe_end(report: ProjectionReport, *, once: bool) -> str:

@@ -28,8 +28,11 @@ def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = F
 
     The lag is the number of positions between the consumer and the end of the log.
     """
-    if context.invoked_subcommand is None:
+    command = context.invoked_subcommand
+    if command is None:
         list_all(place, as_json=as_json)
+    elif as_json:
+        raise typer.BadParameter(f"Give --json after {command}.")
 
 
 def list_all(place: Place, *, as_json: AsJson = False) -> None:

@@ -221,6 +221,8 @@ def test_a_reset_that_cannot_be_meant_is_refused(run, stored, arguments, words):
 
 def test_checkpoints_lists_under_its_own_name_too(run, stored):
     stored.checkpoints.move("balances", 3)
+    assert run("checkpoints", "--json", "list").status == 2
+    assert run("checkpoints", "list", "--json").out == run("checkpoints", "--json").out
     assert run("checkpoints", "list").out == run("checkpoints").out
 
 

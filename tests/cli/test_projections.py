@@ -15,6 +15,8 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.cli import progress
 from dynamo_es.cli.catching_up import Pace
+from dynamo_es.exceptions import ServiceError
+from dynamo_es.projections.projection import Projection
 from dynamo_es.projections.run import ProjectionReport
 from tests.bdd import events
 
@@ -168,6 +170,23 @@ def test_a_handler_that_fails_is_named_by_its_place_and_quotes_nothing(run, stor
     assert "The checkpoint is at 1, before that event." in ended.err
     assert "secret" not in ended.err
     assert stored.checkpoints.position("failing") == 1
+
+
+def test_the_error_of_the_handler_is_reported_even_if_the_store_does_not_answer(
+    run, stored, program, monkeypatch
+):
+    def refuse(_):
+        raise ServiceError("GetItem", "X", "no answer")
+
+    def fail(_):
+        monkeypatch.setattr(Projection, "position", property(refuse))
+        raise ZeroDivisionError
+
+    run("projections", "list", program)
+    module_of(program).handler = fail
+    ended = run("projections", "run", f"{program}:drawn", "--once")
+    assert "The handler of drawn failed: ZeroDivisionError at " in ended.err
+    assert "The checkpoint is before that event." in ended.err
 
 
 def test_debug_shows_where_it_failed(run, stored, program):
