@@ -7,13 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.tables.create import delete_tables
 from dynamo_es.dynamodb.wire.client import make_client
-from dynamo_es.dynamodb.wire.session import LOCAL_REGION
 
 ROOT = Path(__file__).parents[2]
 ENDPOINT = os.environ.get("DYNAMO_ES_TEST_ENDPOINT")
@@ -39,25 +39,31 @@ def machine(tmp_path):
 
 
 @pytest.fixture
-def endpoint(monkeypatch):
-    """The address of the engine, without the tables that the commands make."""
+def prefix(monkeypatch):
+    """A prefix of tables that are new: an engine may keep the records of deleted tables' streams.
+
+    The tables are deleted at the end.
+    """
     if ENDPOINT is None:
         pytest.skip("no local engine: its address goes into DYNAMO_ES_TEST_ENDPOINT")
     for variable in list(os.environ):
         if variable.startswith("AWS_"):
             monkeypatch.delenv(variable)
-    config = DynamoConfig.from_env(
-        {"DYNAMO_ES_ENDPOINT_URL": ENDPOINT, "DYNAMO_ES_REGION": LOCAL_REGION}
+    prefix = f"readme-{uuid4().hex[:12]}"
+    yield prefix
+    config = DynamoConfig(
+        events_table=f"{prefix}-events",
+        log_table=f"{prefix}-log",
+        keys_table=f"{prefix}-keys",
+        endpoint_url=ENDPOINT,
     )
-    client = make_client(config)
-    delete_tables(client, config)
-    yield ENDPOINT
-    delete_tables(client, config)
+    delete_tables(make_client(config), config)
 
 
 @pytest.mark.ci
-def test_the_block_runs_as_printed(machine, endpoint, tmp_path):
-    script = BLOCK.replace("http://127.0.0.1:8000", endpoint)
+def test_the_block_runs_as_printed(machine, prefix, tmp_path):
+    script = BLOCK.replace("http://127.0.0.1:8000", ENDPOINT)
+    script = script.replace("dynamo-es init ", f"dynamo-es init --prefix {prefix} ")
 
     ended = subprocess.run(  # noqa: S603 - the project's own text
         ["/bin/sh", "-eu", "-c", script],
@@ -70,7 +76,7 @@ def test_the_block_runs_as_printed(machine, endpoint, tmp_path):
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert "dynamo-es-events is ready." in ended.stdout
+    assert f"{prefix}-events is ready." in ended.stdout
     assert "Traceback" not in ended.stderr
     assert "Using the region us-east-1 and dummy credentials for the local" in ended.stderr
     out = ended.stdout.splitlines()
