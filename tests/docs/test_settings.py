@@ -8,6 +8,7 @@ import pytest
 
 import dynamo_es
 from dynamo_es import DynamoConfig, environment
+from dynamo_es.dynamodb.config import DEFAULT_TABLES
 from dynamo_es.exceptions import ConfigurationError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
