@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.docs.pages import blocks_in
@@ -106,3 +108,13 @@ def test_a_block_inside_a_list_is_run():
 def test_what_follows_a_block_that_is_not_run_is_not_what_it_prints():
     first, second = blocks_in(f"<!-- not run: a b c -->\n{TYPED}\n{fenced('text', '5')}")
     assert (first.prints, second.language) == (None, "text")
+
+
+def test_what_a_block_starts_in_the_background_ends_with_the_page(ran, tmp_path):
+    assert (
+        ran(fenced("sh", "sleep 600 &", "echo $! >started"), fenced("sh", "test -s started"))
+        is None
+    )
+
+    process = Path("/proc") / (tmp_path / "started").read_text().strip()
+    assert not process.exists() or "State:\tZ" in (process / "status").read_text()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+
 import pytest
 
 from tests.docs.pages import RUN, SHOWN, TUTORIAL, blocks_of, name_of, pages
@@ -30,3 +33,12 @@ def test_a_block_has_a_language_and_a_reason_if_it_is_not_run(page):
         assert block.language in RUN | SHOWN, f"{name_of(page)}:{block.line}"
         if block.language in RUN and not block.is_run and not block.title:
             assert len((block.not_run or "").split()) > 2, f"{name_of(page)}:{block.line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_block_of_json_or_toml_can_be_read(page):
+    for block in blocks_of(page):
+        if block.language == "json":
+            json.loads(block.code)
+        elif block.language == "toml":
+            tomllib.loads(block.code)
