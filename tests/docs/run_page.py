@@ -106,16 +106,16 @@ def run_page(page: Path, folder: Path, emulator: str, commands: str, result: Any
     os.chdir(folder)
     _prepare(folder, commands)
     terminal = Terminal(folder, emulator)
+    failure = None
     try:
         _run(page, terminal)
-    except BlockFailedError as failure:
-        result.send(str(failure))
+    except BlockFailedError as failed:
+        failure = str(failed)
     except BaseException:  # noqa: BLE001 - all of them fail the test of the page
-        result.send(traceback.format_exc())
-    else:
-        result.send(None)
+        failure = traceback.format_exc()
     finally:
         terminal.close()
+    result.send(failure)  # last: the process that receives it ends this one
 
 
 def _prepare(folder: Path, commands: str) -> None:
