@@ -34,6 +34,7 @@ def unused():
         return f"127.0.0.1:{found.getsockname()[1]}"
 
 
+@pytest.mark.ci
 def test_the_tutorial_goes_from_an_empty_folder_to_its_end(tmp_path, unused, failure_of):
     for page in STEPS:
         assert failure_of(page, tmp_path, unused) is None
