@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -29,6 +30,18 @@ def variables(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
         kind = type(environ).__name__
         raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
     return environ
+
+
+@contextmanager
+def changed(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the process while the context lasts, for the modules that it imports."""
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass(frozen=True, slots=True)
