@@ -1,0 +1,6 @@
+"""The sections at the top of every page."""
+
+from typing import Final
+
+NAVIGATION: Final = (("Streams", "/"),)
+"""Titles and addresses of the sections, in order."""

@@ -1,0 +1,6 @@
+"""The pages, a module each. Each module has ``routes``, a list of starlette's routes."""
+
+from typing import Final
+
+PAGES: Final = ("overview",)
+"""Modules of this package that have routes."""
