@@ -15,12 +15,14 @@ from dynamo_es.ui import create_app, observe
 with warnings.catch_warnings():
     # starlette asks for another client than the one that it has taken until now.
     warnings.filterwarnings("ignore", message="Using `httpx` with")
-    from starlette.testclient import TestClient as TestClient
+    from starlette.testclient import TestClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es.facade.backend import Backend
+
+__all__ = ["TestClient", "append", "browse", "raw"]
 
 HOST = "http://localhost"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
