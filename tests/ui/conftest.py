@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
 
 __all__ = ["TestClient", "append", "browse", "raw"]
+
+# They need Chromium: scripts/browser runs them.
+collect_ignore = [] if os.environ.get("DYNAMO_ES_BROWSER_TESTS") else ["browser"]
 
 HOST = "http://localhost"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
