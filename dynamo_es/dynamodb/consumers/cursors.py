@@ -9,12 +9,14 @@ from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Held, LeaseWatch
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import CursorBusyError
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.cursors import Followed
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
@@ -51,9 +53,19 @@ class DynamoCursors(CursorStrategy):
         request = _move(self._table, followed, version, claimant, until)
         return self._run("renew_claim", followed, _accepted(request))
 
-    def release(self, followed: Followed, version: int, claimant: str) -> bool:
+    def release(
+        self,
+        followed: Followed,
+        version: int,
+        claimant: str,
+        failure: NewFailure | None = None,
+    ) -> bool:
         """Move a cursor and release the lease; see `CursorStrategy.release`. Cost: 1 request."""
         request = _move(self._table, followed, version, claimant, None)
+        if failure is not None:
+            if self._run("release_claim", followed, _accepted(_fail(request, failure, again=True))):
+                return True
+            request = _fail(request, failure, again=False)
         return self._run("release_claim", followed, _accepted(request))
 
     def version(self, followed: Followed) -> int:
@@ -232,9 +244,9 @@ def _begin(table: str, followed: Followed, lease: Held, held: Held | None) -> Re
 def _move(table: str, followed: Followed, version: int, worker: str, until: int | None) -> Request:
     """Move a cursor, and renew the lease until a time, or release it."""
     values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
-    update = "SET version = :version REMOVE leased_by, leased_until, leased_for"
+    update = f"SET version = :version REMOVE leased_by, leased_until, leased_for, {FORGET}"
     if until is not None:
-        update = "SET version = :version, leased_until = :until"
+        update = f"SET version = :version, leased_until = :until REMOVE {FORGET}"
         values[":until"] = number(until)
     return Request(
         "update_item",
@@ -247,6 +259,29 @@ def _move(table: str, followed: Followed, version: int, worker: str, until: int 
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
+
+
+def _fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
+    """Return a release that stores a failure, too.
+
+    Args:
+        release: moves the cursor and releases the lease.
+        failure: to store.
+        again: whether to count the attempts of the stored failure, which must be of that event.
+    """
+    values = dict(release.params["ExpressionAttributeValues"])
+    update = store_failure(failure, values, again=again)
+    condition = release.params["ConditionExpression"]
+    if again:
+        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
+    changed = {
+        "UpdateExpression": (
+            f"SET version = :version, {update} REMOVE leased_by, leased_until, leased_for"
+        ),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return Request(release.operation, {**release.params, **changed})
 
 
 def _accepted(request: Request) -> Steps[bool]:
