@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.values import StreamId, TenantId
 
@@ -90,3 +91,7 @@ class CursorStrategy(ABC):
     @abstractmethod
     def version(self, followed: Followed) -> int:
         """Return the cursor's version; 0 if it never moved in that generation."""
+
+    @abstractmethod
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of the cursor, in whichever generation; None if it never moved."""

@@ -11,8 +11,10 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.memory.checkpoints import failed_again
 from dynamo_es.memory.data import Cursor
+from dynamo_es.memory.finder import cursor_info
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.memory.data import Data
@@ -76,6 +78,13 @@ class MemoryCursors(CursorStrategy):
             if cursor is None or not _is_in(cursor.generation, followed.generation):
                 return 0
             return cursor.version
+
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of a cursor; see `CursorStrategy.info`."""
+        check_consumer(followed.name)
+        with self._data.lock:
+            cursor = self._data.cursors.get(_key(followed))
+            return None if cursor is None else cursor_info(*_key(followed), cursor)
 
     def _move(
         self,

@@ -30,7 +30,7 @@ class MemoryFinder(ConsumerFinder):
     def find(self, after: str | None = None) -> FoundConsumers:  # noqa: ARG002 - one part is all
         """Return all cursors and outboxes; see `ConsumerFinder.find`."""
         with self._data.lock:
-            cursors = [_info(name, key, one) for (name, key), one in self._data.cursors.items()]
+            cursors = [cursor_info(*key, one) for key, one in self._data.cursors.items()]
         outboxes = [
             OutboxInfo(name, tenant_id, position)
             for tenant_id, name, position in self._data.outbox.used()
@@ -48,7 +48,14 @@ class MemoryFinder(ConsumerFinder):
         return type(self)(self._data, tenant_id)
 
 
-def _info(name: str, key: str, cursor: Cursor) -> CursorInfo:
+def cursor_info(name: str, key: str, cursor: Cursor) -> CursorInfo:
+    """Return what is known of a cursor.
+
+    Args:
+        name: of the read model.
+        key: the stream's key.
+        cursor: as it is kept.
+    """
     tenant, category, uuid = key.split(SEPARATOR)
     known = "" if category == EMPTY_CATEGORY else unescape(category) if category else None
     return CursorInfo(

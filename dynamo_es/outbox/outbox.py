@@ -95,6 +95,11 @@ class Outbox:
         """The name of this outbox."""
         return self._name
 
+    @property
+    def position(self) -> Position:
+        """Every event up to here was tried; 0 before the first run. Cost: 1 request."""
+        return self._strategy.look(self._name, self._now_ms()).position
+
     def named(self, name: str) -> Self:
         """Return another outbox of the same events, for another receiver.
 

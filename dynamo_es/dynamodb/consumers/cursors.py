@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,11 +11,13 @@ from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Held, LeaseWatch
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
+from dynamo_es.dynamodb.consumers.finder import cursor_info
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import CursorBusyError
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.dynamodb.wire.gateway import Gateway
@@ -71,15 +74,30 @@ class DynamoCursors(CursorStrategy):
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
         check_consumer(followed.name)
-        request = Request(
-            "get_item",
-            {"TableName": self._table, "Key": cursor_key(followed), "ConsistentRead": True},
-        )
-        item = self._run("cursor", followed, _reply(request)).get("Item", {})
+        item = self._read(followed)
         stored = int(item["generation"]["N"]) if item else 0
         if not item or (stored and followed.generation and stored != followed.generation):
             return 0
         return int(item["version"]["N"])
+
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of a cursor; see `CursorStrategy.info`. Cost: 1 request."""
+        check_consumer(followed.name)
+        item = self._read(followed)
+        if not item:
+            return None
+        # A hash may take the place of the stream in the key.
+        return replace(
+            cursor_info(item), stream_id=followed.stream_id, tenant_id=followed.tenant_id
+        )
+
+    def _read(self, followed: Followed) -> Item:
+        key = cursor_key(followed)
+        request = Request(
+            "get_item", {"TableName": self._table, "Key": key, "ConsistentRead": True}
+        )
+        item: Item = self._run("cursor", followed, _reply(request)).get("Item", {})
+        return item
 
     def _run(self, operation: str, followed: Followed, steps: Steps[T]) -> T:
         return self._gateway.run(operation, followed.tenant_id, followed.stream_id, steps)

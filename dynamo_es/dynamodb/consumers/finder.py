@@ -54,7 +54,7 @@ class DynamoFinder(ConsumerFinder):
                 if item["log_key"]["S"].startswith(_OUTBOX):
                     outboxes.append(_outbox(item))
                 else:
-                    cursors.append(_cursor(item))
+                    cursors.append(cursor_info(item))
             except (KeyError, ValueError):
                 _log.error("The item of a consumer, %s, cannot be read.", item.get("log_key"))
         scope = self._tenant_id
@@ -99,7 +99,12 @@ def _key_of(after: str) -> Item:
     return {"log_key": {"S": log_key}, "place": {"S": place}}
 
 
-def _cursor(item: Item) -> CursorInfo:
+def cursor_info(item: Item) -> CursorInfo:
+    """Return what is known of a cursor from its item.
+
+    Raises:
+        ValueError: the item is not a cursor.
+    """
     name, _, stream = item["log_key"]["S"].removeprefix(_CURSOR).partition("#")
     tenant_id = stream_id = None
     if not stream.startswith(_HASHED):

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-PAGES: Final = ("overview",)
+PAGES: Final = ("overview", "log", "consumers", "consumer_actions", "verify", "plots")
 """Modules of this package that have routes."""
