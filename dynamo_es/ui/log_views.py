@@ -124,6 +124,12 @@ def read_newest_commits(
         del stretch.commits[:-most]
         first = stretch.commits[0].position
         stretch.records = [one for one in stretch.records if one.position >= first]
+        stretch.after = max(stretch.after, first - 1)
+    if stretch.commits and stretch.commits[0].position <= stretch.after:
+        # The stretch begins in the middle of its first commit.
+        first = stretch.commits[0].position
+        piece, _ = _between(log, first - 1, stretch.after, selection, MOST_LOOKS)
+        stretch.records[:0] = [] if piece is None else piece.records
         stretch.after = first - 1
     return stretch
 
