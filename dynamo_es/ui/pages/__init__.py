@@ -2,5 +2,5 @@
 
 from typing import Final
 
-PAGES: Final = ("overview",)
+PAGES: Final = ("overview", "search", "streams", "stream", "past", "event", "conversation")
 """Modules of this package that have routes."""
