@@ -19,7 +19,7 @@ from dynamo_es.ui.rendering import render, utc
 from dynamo_es.ui.window import Window, read_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -78,7 +78,7 @@ def conversation(request: Request) -> Response:
     window: Window | None = None
     refused = ""
     try:
-        around = number_of(request, "around")
+        around = number_of(request, "around", _position_of(request, tenant_id, version, own, start))
         window = read_window(browser.backend_of(tenant_id).log, around, _POSITIONS)
     except CredentialsError as error:
         refused = str(error)
@@ -99,6 +99,23 @@ def conversation(request: Request) -> Response:
         earlier=_shifted(request, window, -1),
         later=_shifted(request, window, 1),
     )
+
+
+def _position_of(
+    request: Request, tenant_id: TenantId, version: int, own: Sequence[RawEvent], start: int
+) -> Position | None:
+    """Return the event's position, if a bounded search finds it and the query has none."""
+    if "around" in request.query_params or not start <= version < start + len(own):
+        return None
+    event = own[version - start]
+    found = browser_of(request).reading.find_position(
+        tenant_id,
+        event.stream_id,
+        generation=event.generation or 0,
+        version=version,
+        before=None,
+    )
+    return found.position
 
 
 def members(nodes: Iterable[Node], wanted: str) -> list[Node]:
