@@ -91,6 +91,24 @@ class MemoryOutbox(OutboxStrategy):
             if self._move(claim, found.position if upto is None else upto, 0) is not None:
                 found.lease = None
 
+    def reset(self, claim: Claim, position: Position) -> bool:
+        """Set the position; see `OutboxStrategy.reset`."""
+        with self._lock:
+            found = self._outbox(claim.outbox)
+            if found.lease is None or found.lease.holder != claim.worker:
+                return False
+            found.position = position
+            return True
+
+    def used(self) -> list[tuple[TenantId | None, str, Position]]:
+        """Return tenant, name and position of each outbox that was used."""
+        with self._lock:
+            return [
+                (tenant_id, name, found.position)
+                for (tenant_id, name), found in self._outboxes.items()
+                if found.position or found.lease is not None or found.entries
+            ]
+
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return the failed events; see `OutboxStrategy.entries`."""
         with self._lock:

@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("ui", "The stream browser") from error
 
-from dynamo_es.ui.application import create_app
+from dynamo_es.ui.application import create_app, stop
 from dynamo_es.ui.costs import observe
 
-__all__ = ["create_app", "observe"]
+__all__ = ["create_app", "observe", "stop"]

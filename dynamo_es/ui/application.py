@@ -20,6 +20,8 @@ from dynamo_es.ui.browser import Browser
 from dynamo_es.ui.errors import failed, refused, unexpected
 from dynamo_es.ui.pages import PAGES
 from dynamo_es.ui.security import LOOPBACK, Guard
+from dynamo_es.ui.tail import Tails
+from dynamo_es.ui.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +83,19 @@ def create_app(
         csrf_token=secrets.token_urlsafe(32),
         title=title,
     )
+    app.state.tails = Tails()
+    app.state.verification = Verification()
     return app
+
+
+def stop(app: Starlette) -> None:
+    """End what would keep a server from stopping: live tails, and a verification that runs.
+
+    Call it when the server is told to stop, such as in its handler of Ctrl-C, before it waits for
+    its open connections.
+    """
+    app.state.tails.stop()
+    app.state.verification.cancel()
 
 
 def _routes() -> list[BaseRoute]:

@@ -2,5 +2,10 @@
 
 from typing import Final
 
-NAVIGATION: Final = (("Streams", "/"),)
+NAVIGATION: Final = (
+    ("Streams", "/"),
+    ("Log", "/log"),
+    ("Consumers", "/consumers"),
+    ("Verify", "/verify"),
+)
 """Titles and addresses of the sections, in order."""

@@ -113,8 +113,33 @@ def writes(
 ) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint for a form that changes what is stored.
 
-    The endpoint runs in a thread, with the form's fields, once these checks pass: the operator
-    allows writes, the form was on a page of this server, and it carries the token.
+    The checks are those of `sends`, and that the operator allows writes.
+
+    Raises:
+        HTTPException: 403, a check failed; 413, the form is too long.
+    """
+    checked = sends(endpoint)
+
+    @wraps(endpoint)
+    async def allowed(request: Request) -> Response:
+        if not browser_of(request).allow_writes:
+            raise HTTPException(
+                403,
+                "This browser only reads. To change what is stored, start it with "
+                "dynamo-es ui --allow-writes.",
+            )
+        return await checked(request)
+
+    return allowed
+
+
+def sends(
+    endpoint: Callable[[Request, Form], Response],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint for a form that changes nothing that is stored, such as to start a job.
+
+    The endpoint runs in a thread, with the form's fields, once these checks pass: the form was on
+    a page of this server, and it carries the token.
 
     Raises:
         HTTPException: 403, a check failed; 413, the form is too long.
@@ -122,12 +147,6 @@ def writes(
 
     @wraps(endpoint)
     async def checked(request: Request) -> Response:
-        if not browser_of(request).allow_writes:
-            raise HTTPException(
-                403,
-                "This browser only reads. To change what is stored, start it with "
-                "dynamo-es ui --allow-writes.",
-            )
         _check_origin(request)
         form = await _form_of(request)
         if not secrets.compare_digest(
