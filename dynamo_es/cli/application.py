@@ -26,6 +26,7 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
 from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
+from dynamo_es.cli.ui import ui
 from dynamo_es.exceptions import EventStoreError, TableNotFoundError, UnknownOutboxEntryError
 
 _CREATE_TABLES = (
@@ -143,6 +144,7 @@ _register(tail, "tail")
 _register(list_streams, "streams")
 _register(checkpoints, "checkpoints")
 _register(cost, "cost")
+_register(ui, "ui")
 
 _log_commands = typer.Typer(
     no_args_is_help=True, help="Verify or repair the log, and list what is set aside."

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
+from dynamo_es.ui.reading import reading_of
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.ui.reading import Reading
     from dynamo_es.values import TenantId
 
 
@@ -56,6 +59,11 @@ class Browser:
     def scoped(self) -> Backend:
         """The backend of all tenants, or limited to the only one that pages show."""
         return self.backend if self.tenant is None else self.backend.in_tenant(self.tenant)
+
+    @property
+    def reading(self) -> Reading:
+        """Reads what the pages of streams show."""
+        return reading_of(self.backend)
 
 
 def browser_of(request: Request) -> Browser:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_log = logging.getLogger("dynamo_es")
+_log = logging.getLogger("dynamo_es.ui")
 
 _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (InputError, 400),

@@ -53,9 +53,18 @@ def stream_address(
     )
 
 
-def event_address(tenant_id: TenantId, stream_id: StreamId, place: int) -> str:
-    """Return the address of an event: its version, or its number in a stream without versions."""
-    return stream_address(tenant_id, stream_id, "/event", version=place)
+def event_address(
+    tenant_id: TenantId, stream_id: StreamId, place: int, generation: int | None = None
+) -> str:
+    """Return the address of an event.
+
+    Args:
+        tenant_id: its tenant.
+        stream_id: its stream.
+        place: its version, or its number in a stream without versions.
+        generation: of an event that a deletion left; None: of the live stream.
+    """
+    return stream_address(tenant_id, stream_id, "/event", version=place, generation=generation)
 
 
 def text_of(request: Request, name: str, default: str = "") -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 _KILO: Final = 1024
+_PREVIEW: Final = 140
 
 
 def render(
@@ -82,6 +83,32 @@ def when(moment: datetime) -> str:
     return utc(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def epoch(moment: float) -> str:
+    """Return seconds since the epoch as a time in UTC."""
+    try:
+        return when(datetime.fromtimestamp(moment, UTC))
+    except (OSError, OverflowError, ValueError):
+        return str(moment)
+
+
+def seconds(moment: datetime) -> int:
+    """Return a time as whole seconds since the epoch."""
+    return int(utc(moment).timestamp())
+
+
+def preview(document: Any) -> str:
+    """Return the beginning of JSON, on one line."""
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    return visible(text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}…")
+
+
+def category_label(category: str | None) -> str:
+    """Return a category as a page names it."""
+    if category is None:
+        return "(no category)"
+    return visible(category) or "(empty category)"
+
+
 def exactly(moment: datetime) -> str:
     """Return a time in UTC to the microsecond, in the form of ISO 8601."""
     return utc(moment).isoformat()
@@ -125,12 +152,16 @@ def _make_environment() -> Environment:
         visible=visible,
         pretty=pretty,
         when=when,
+        epoch=epoch,
+        preview=preview,
+        seconds=seconds,
         exactly=exactly,
         bytes=in_bytes,
         grouped=grouped,
     )
     environment.globals.update(
         address=address,
+        category_label=category_label,
         changed=changed,
         stream_address=stream_address,
         event_address=event_address,

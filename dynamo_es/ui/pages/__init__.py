@@ -2,5 +2,18 @@
 
 from typing import Final
 
-PAGES: Final = ("overview", "log", "consumers", "consumer_actions", "verify", "plots")
+PAGES: Final = (
+    "overview",
+    "search",
+    "streams",
+    "stream",
+    "past",
+    "event",
+    "conversation",
+    "log",
+    "consumers",
+    "consumer_actions",
+    "verify",
+    "plots",
+)
 """Modules of this package that have routes."""

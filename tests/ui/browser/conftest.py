@@ -122,7 +122,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def store() -> Iterator[DynamoBackend]:
     """The history that the pages show, on the emulator."""
-    with DynamoBackend.local(observe) as backend:
+    with DynamoBackend.local(observe, sequencing="stream") as backend:
         write_history(backend)
         yield backend
 
