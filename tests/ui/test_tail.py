@@ -70,7 +70,7 @@ class Client:
 
     async def until(self, reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not reached():
+            while not reached():  # noqa: ASYNC110 - what is awaited is any state
                 await asyncio.sleep(0.005)
 
     @property
