@@ -5,12 +5,13 @@ import logging
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final
+from types import FrameType
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -85,7 +86,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
     try:
         import uvicorn
 
-        from dynamo_es.ui import create_app
+        from dynamo_es.ui import create_app, stop
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
     _import(imports or ())
@@ -113,7 +114,21 @@ def ui(  # noqa: PLR0913 - options, each by its name
         tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        # Before it waits for its connections, which live tails keep open.
+        _before_exit(server, lambda: stop(app))
+        server.run(sockets=[listener])
+
+
+def _before_exit(server: Any, do: Callable[[], None]) -> None:
+    """Call a function when a signal tells the server to end."""
+    handle_exit = server.handle_exit
+
+    def end(number: int, frame: FrameType | None) -> None:
+        do()
+        handle_exit(number, frame)
+
+    server.handle_exit = end
 
 
 def _import(modules: Sequence[str]) -> None:
