@@ -42,7 +42,7 @@ def fill_consumers(backend: Backend, tenant: str) -> None:
 def _run_failing(backend: Backend) -> None:
     def refuse_large(recorded: Any) -> None:
         if getattr(recorded.wrapped_event.event, "cents", 0) > _LARGE_CENTS:
-            raise _ExampleError
+            raise _ExampleError("This consumer refuses deposits above 2,000.00.")
 
     projection = backend.projection("balances", refuse_large, category="account", keep_unknown=True)
     for _ in range(3):
@@ -53,17 +53,17 @@ def _run_failing(backend: Backend) -> None:
 def _project(bank: Backend, stream: StreamId) -> None:
     def refuse_large(wrapped: Any, _stream: StreamId) -> None:
         if getattr(wrapped.event, "cents", 0) > _LARGE_CENTS and stream.name == "account/bob":
-            raise _ExampleError
+            raise _ExampleError("This consumer refuses deposits above 2,000.00.")
 
     projector = bank.projector("statements", refuse_large, keep_unknown=True)
-    for wrapped in bank.event_store.load_stream(stream, keep_unknown=True):
+    for wrapped in bank.event_store.load_stream(stream, start=1, keep_unknown=True):
         with suppress(_ExampleError):
             projector.project(wrapped, stream)
 
 
 def _refuse_alerts(recorded: Any) -> None:
     if recorded.stream_id.category == "alerts":
-        raise _ExampleError
+        raise _ExampleError("This publisher refuses alerts.")
 
 
 def _do_nothing(_recorded: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, MemoryBackend, RawEvent, StreamId
+from dynamo_es.dynamodb.tables.create import delete_tables
 from dynamo_es.ui import create_app, observe
 
 with warnings.catch_warnings():
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.facade.backend import Backend
 
-__all__ = ["TestClient", "append", "browse", "raw"]
+__all__ = ["NOON", "TestClient", "append", "browse", "costs_of", "raw"]
 
 # They need Chromium: scripts/browser runs them.
 collect_ignore = [] if os.environ.get("DYNAMO_ES_BROWSER_TESTS") else ["browser"]
@@ -56,23 +58,37 @@ def browse(backend: Backend, **options: Any) -> TestClient:
     return TestClient(create_app(backend, **options), base_url=HOST, follow_redirects=False)
 
 
+def costs_of(page: Any) -> int:
+    """The requests that a page says it cost."""
+    found = re.search(r"This page cost ([\d,]+) request", page.text)
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
 @pytest.fixture
 def memory() -> MemoryBackend:
     return MemoryBackend()
 
 
-@pytest.fixture(params=["memory", "moto"])
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """An empty backend: in memory, and on the emulator, where all tests share the tables."""
-    if request.param == "memory":
-        yield MemoryBackend()
-        return
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[DynamoBackend]:
     with DynamoBackend.local(observe) as backend:
         yield backend
 
 
 @pytest.fixture
-def dynamo() -> Iterator[DynamoBackend]:
+def dynamo(_emulator: DynamoBackend) -> DynamoBackend:
     """An empty backend on the emulator, which reports costs."""
-    with DynamoBackend.local(observe) as backend:
-        yield backend
+    delete_tables(_emulator.client, _emulator.config)
+    backend = DynamoBackend(_emulator.config, client=_emulator.client, observer=observe)
+    backend.create_tables()
+    return backend
+
+
+@pytest.fixture(params=["memory", "moto"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """An empty backend: in memory, and on the emulator."""
+    if request.param == "memory":
+        return MemoryBackend()
+    backend: Backend = request.getfixturevalue("dynamo")
+    return backend

@@ -55,9 +55,9 @@ function row(event) {
     cell("Time (UTC)", time, "nowrap"),
     cell("Event", link(event.link, event.event)),
     cell("Stream", link(event.stream_link, event.stream)),
-    cell("Category", isolated(event.category || "–")),
+    cell("Category", isolated(event.category || "–"), "wide"),
   );
-  if (tail.dataset.tenants) tr.append(cell("Tenant", isolated(event.tenant || "(default)")));
+  if (tail.dataset.tenants) tr.append(cell("Tenant", isolated(event.tenant || "(default)"), "wide"));
   tr.append(cell("Version", String(event.version ?? "–"), "num"));
   tr.className = "fresh";
   return tr;
