@@ -67,7 +67,9 @@ def confirm(client: TestClient, link: str, **changes: str) -> Any:
     page = client.get(link)
     assert page.status_code == 200
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text))
-    return client.post("/consumers/act", data={**fields, **changes})
+    target = re.search(r'<form [^>]*method="post" action="([^"]*)"', page.text)
+    assert target is not None
+    return client.post(target[1].replace("&amp;", "&"), data={**fields, **changes})
 
 
 def test_without_consumers_the_page_says_so(backend):
@@ -296,3 +298,17 @@ def test_links_of_a_hostile_consumer_are_addresses_of_this_server(memory):
         detail = browse(memory, allow_writes=True).get(target)
         assert detail.status_code == 200
         assert "<script>alert" not in detail.text
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "a\r\nb", "\u202e", "a&at=0&name=b"])
+def test_a_name_with_control_characters_is_that_consumer_and_no_other(memory, name):
+    append(memory, raw(STREAM, 1), raw(STREAM, 2))
+    for one in (name, "a\ufffdb", "a\nb", "b"):
+        memory.checkpoints.move(one, 2)
+    client = browse(memory, allow_writes=True)
+    page = client.get("/consumers/projection", params={"name": name}).text
+
+    assert confirm(client, links(page)["Set the position …"], at="1").status_code == 303
+
+    moved = {one.name for one in memory.checkpoints.all() if one.position == 1}
+    assert moved == {name}

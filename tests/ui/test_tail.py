@@ -219,6 +219,24 @@ def test_a_wrong_position_is_refused_and_takes_no_place(memory):
     assert app.state.tails.open == 0
 
 
+def test_a_page_of_another_site_takes_no_place(memory):
+    app: Any = browse(memory).app
+
+    async def scenario() -> None:
+        for site in ("cross-site", "same-site"):
+            client = Client(app, sec_fetch_site=site)
+            await asyncio.wait_for(client.run(), 5)
+            assert client.status == 403
+
+    asyncio.run(scenario())
+    assert app.state.tails.open == 0
+
+
+def test_asking_for_the_headers_alone_takes_no_place(memory):
+    client = browse(memory)
+    assert client.head("/log/tail").status_code == 405
+
+
 def test_errors_are_told_and_after_some_in_a_row_it_ends(memory):
     class Reader:
         position = 0

@@ -55,6 +55,23 @@ def test_a_paused_log_holds_events_back(visit, address, store):
     expect(page.locator("#tail-rows tr")).to_have_count(1)
 
 
+def test_a_page_that_nobody_sees_is_sent_nothing_and_catches_up(visit, address, store):
+    page = visit(address).open("/log/live?category=unseen")
+    expect(page.locator("#tail-state")).to_have_text("Live")
+    append(store, "First", "unseen")
+    expect(page.locator("#tail-rows tr")).to_have_count(1)
+    see = """(seen) => {
+        Object.defineProperty(document, "visibilityState", { value: seen, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(see, "hidden")
+    expect(page.locator("#tail-state")).to_have_text("Waits until this page is seen")
+    append(store, "Second", "unseen")
+    page.evaluate(see, "visible")
+    expect(page.locator("#tail-rows tr")).to_have_count(2)
+    expect(page.locator("#tail-rows tr").first).to_contain_text("Second")
+
+
 def test_a_link_of_a_live_row_leads_to_the_event(visit, address, store):
     page = visit(address).open("/log/live?category=linked")
     expect(page.locator("#tail-state")).to_have_text("Live")
