@@ -10,6 +10,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.contracts import Selection
+from dynamo_es.ui import log_views
 from dynamo_es.ui.log_filters import short
 from dynamo_es.ui.log_views import (
     find_time,
@@ -261,3 +262,19 @@ def test_the_newest_commits_are_whole_and_each_once(backend):
         assert [record.position for record in stretch.records] == expected
         assert [commit.position for commit in stretch.commits] == expected[::2]
         assert all(commit.event_count == 2 for commit in stretch.commits)
+
+
+def test_large_commits_end_a_page_early_and_it_goes_on(dynamo, monkeypatch):
+    monkeypatch.setattr(log_views, "MOST_KILOBYTES", 30)
+    for number in range(1, 121):
+        append(dynamo, raw(ACCOUNT, number))
+    log = dynamo.log
+
+    newest = read_newest_commits(log, 120, EVERYTHING, 120)
+    assert [commit.position for commit in newest.commits] == list(range(71, 121))
+    backward = read_backward(log, 121, Selection(category="account"), 100)
+    assert 30 <= len(backward.records) <= 100
+    forward = read_forward(log, 0, EVERYTHING, 100)
+    assert [record.position for record in forward.records] == list(range(1, forward.until + 1))
+    after = read_forward(log, forward.until, EVERYTHING, 100)
+    assert after.records[0].position == forward.until + 1
