@@ -146,6 +146,8 @@ POLL_INTERVAL: Final = Variable(
 )
 CREATE_TABLE: Final = _text("CREATE_TABLE")
 
+TENANT_ROLE: Final = _text("DYNAMO_ES_TENANT_ROLE")
+
 DEBUG: Final = Variable("DYNAMO_ES_DEBUG", _switch, "true or false", default=False)
 COLUMNS: Final = _text("COLUMNS")
 
@@ -154,6 +156,6 @@ OTHERS: Final[tuple[Variable[object], ...]] = (
     *(SERVICE_NAME, METRICS_NAMESPACE, METRICS_DISABLED, FUNCTION_NAME),
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
-    *(DEBUG, COLUMNS),
+    *(TENANT_ROLE, DEBUG, COLUMNS),
 )
 """All variables that are not a field of `DynamoConfig`."""

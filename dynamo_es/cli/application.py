@@ -25,6 +25,7 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
+from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
 _STREAMS: Final = "Streams"
@@ -169,6 +170,7 @@ _register(
     "delete ann --category account --tenant acme",
     panel=_STREAMS,
 )
+_register(application, "ui", ui, "ui", "ui --demo", panel=_START)
 _register(application, "sequence", sequence, "sequence", panel=_LOG)
 _register(application, "tail", tail, "tail --category account --after 0", panel=_LOG)
 
