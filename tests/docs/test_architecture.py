@@ -27,8 +27,8 @@ from dynamo_es.contracts import NewFailure
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
-from tests.bdd import a_snapshot, events
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()

@@ -20,7 +20,7 @@ from dynamo_es.dynamodb.log import set_aside
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.infra import operations
 from tests.infra.kinds_of_streams import (
     CRASHED,
