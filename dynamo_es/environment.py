@@ -1,6 +1,6 @@
 """Every environment variable that the library reads; no other file reads the environment.
 
-``docs/operating.md`` lists the same variables in one table.
+``docs/reference/configuration.md`` lists the same variables in one table.
 """
 
 from __future__ import annotations

@@ -307,7 +307,7 @@ def test_an_empty_tag_is_not_the_default_tenant(shared):
 
 
 def test_the_trust_policy_of_the_guide_takes_no_empty_tag():
-    guide = (PATH.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    guide = (PATH.parents[1] / "docs" / "how-to" / "tenants.md").read_text(encoding="utf-8")
     (trusted,) = re.findall(r'"aws:RequestTag/tenant": "([^"]*)"', guide)
     assert fnmatchcase("acme", trusted)
     assert not fnmatchcase("", trusted)

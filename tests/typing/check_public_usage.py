@@ -28,12 +28,12 @@ from dynamo_es import Aggregate, Event, Snapshot, upcaster
 
 def examples() -> dict[str, str]:
     """Return the examples of the documentation that stand on classes of their own, by name."""
-    readme = (ROOT / "README.md").read_text().split("```py\n")[1:]
-    blocks = [block.split("```")[0] for block in readme]
+    page = (ROOT / "docs" / "how-to" / "evolve-a-schema.md").read_text().split("```python\n")[1:]
+    blocks = [block.split("```")[0] for block in page]
     upcasters = [block for block in blocks if "@upcaster" in block]
-    assert upcasters, "the README shows an upcaster"
+    assert upcasters, "the page shows an upcaster"
     return {
-        "upcaster_in_readme": PRELUDE + upcasters[0],
+        "upcaster_in_how_to": upcasters[0],
         "event_docstring": PRELUDE + block_of(Event),
         "aggregate_docstring": PRELUDE + EVENTS + block_of(Aggregate),
         "fastapi_docstring": block_of(dynamo_es.fastapi),
