@@ -20,7 +20,8 @@ CAUGHT_BY: Final = {
     "test_late_writer_is_refused_by_a_generation_of_another_length",
     "plain_deletes": "test_suite.py::TestDelete::test_late_writer_is_refused_by_a_deleted_stream",
     "sweep_from_the_bottom_up": "test_suite.py::TestCrashes::test_creation_right_after_the_crash",
-    "leftovers_refuse_a_creation": "test_suite.py::TestCrashes::test_creation_right_after_the_crash",
+    "leftovers_refuse_a_creation": "test_suite.py::TestCrashes::"
+    "test_creation_right_after_the_crash",
     "expected_zero_unchecked": "test_suite.py::TestConflicts",
     "one_page_only": "test_suite.py::TestLongStreams::test_stream_of_many_commits",
     "tenant_forgotten_in_delete": "test_suite.py::TestIdentity",

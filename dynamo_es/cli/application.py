@@ -27,7 +27,7 @@ from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
 from dynamo_es.cli.template import template
-from dynamo_es.environment import DEBUG
+from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
 _STREAMS: Final = "Streams"
@@ -55,7 +55,7 @@ def _options(
     *,
     debug: Annotated[
         bool,
-        typer.Option("--debug", envvar=DEBUG.name, help="Show the traceback of an error."),
+        typer.Option("--debug", envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error."),
     ] = False,
     version: Annotated[
         bool,
@@ -174,6 +174,7 @@ _register(
     "delete ann --category account --tenant acme",
     panel=_STREAMS,
 )
+_register(application, "ui", ui, "ui", "ui --demo", panel=_START)
 _register(application, "sequence", sequence, "sequence", panel=_LOG)
 _register(application, "tail", tail, "tail --category account --after 0", panel=_LOG)
 

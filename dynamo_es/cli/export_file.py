@@ -50,8 +50,8 @@ def export_file(  # noqa: PLR0913 - each argument is an option
         bool,
         typer.Option(
             "--encrypted",
-            help="Export encrypted fields as they are stored. An export never holds keys: without "
-            "a copy of the table of keys, nobody can read them.",
+            help="Export encrypted fields as they are stored. An export never holds keys: you "
+            "can read the fields only where the table of keys is copied too.",
         ),
     ] = False,
     as_json: AsJson = False,

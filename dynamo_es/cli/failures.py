@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from dynamo_es.cli.options import wants_traceback
-from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
+from dynamo_es.cli.terminal import INTERRUPTED, fail, tell_interrupted
 from dynamo_es.exceptions import (
     CredentialsError,
     EventStoreError,
@@ -51,7 +51,7 @@ class Commands(TyperGroup):
             fail(message)
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
-            tell("Interrupted.")
+            tell_interrupted("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
 
 

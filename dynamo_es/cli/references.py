@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.environment import changed
 from dynamo_es.exceptions import EventStoreError
 
 if TYPE_CHECKING:
@@ -30,16 +31,13 @@ def your_program(variables: Mapping[str, str]) -> Iterator[None]:
     Args:
         variables: set while the context lasts.
     """
-    before = dict(os.environ)
     folder = os.getcwd()  # noqa: PTH109 - a path for sys.path is text
-    os.environ.update(variables)
     sys.path.insert(0, folder)
     try:
-        yield
+        with changed(variables):
+            yield
     finally:
         sys.path.remove(folder)
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def load_module(name: str) -> ModuleType:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
     from dynamo_es.values import Position, TenantId
 
 
@@ -18,15 +19,19 @@ class Checkpoint:
 
     Attributes:
         name: of the consumer.
-        position: the consumer is done with the log up to here.
-        moved_at: when the position last moved, aware UTC.
+        position: the consumer is done with the log up to here, or began after it.
+        moved_at: when the position last moved, aware UTC; before the first success, when the
+            consumer last failed.
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
+        failure: the event after the position that the consumer could not handle; None: none
+            failed since the position last moved.
     """
 
     name: str
     position: Position
     moved_at: datetime
     tenant_id: TenantId | None = None
+    failure: ConsumerFailure | None = None
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str]:
@@ -54,15 +59,32 @@ class CheckpointStrategy(ABC):
     def move(self, name: str, position: Position) -> Position:
         """Save a consumer's position, unless a higher one is saved; return the saved position.
 
+        If the position moves, the consumer's failure is forgotten.
+
+        Raises: as `position`.
+        """
+
+    @abstractmethod
+    def fail(self, name: str, position: Position, failure: NewFailure) -> None:
+        """Store that a consumer could not handle an event, unless it is past that event.
+
+        A failure at the same event adds one to `ConsumerFailure.attempts`. A consumer that failed
+        at its first event is one of `all`, but its `position` is still None.
+
+        Args:
+            name: of the consumer.
+            position: that the consumer began after, if it has saved none.
+            failure: the event and the reason.
+
         Raises: as `position`.
         """
 
     @abstractmethod
     def reset(self, name: str, position: Position) -> None:
-        """Set a consumer back or forward, by hand.
+        """Set a consumer back or forward, by hand, and forget its failure.
 
         Raises: as `position`, and
-            UnknownConsumerError: the consumer has never saved a position.
+            UnknownConsumerError: the consumer has never saved a position, nor failed.
             InvalidPositionError: negative.
         """
 

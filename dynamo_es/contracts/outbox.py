@@ -135,6 +135,13 @@ class OutboxStrategy(ABC):
         """
 
     @abstractmethod
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
+        """Set the position back or forward, by hand; False: another worker has the lease.
+
+        Events after it are published again, or for the first time. Entries stay as they are.
+        """
+
+    @abstractmethod
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return the events that failed and are not published yet, in the order of positions."""
 

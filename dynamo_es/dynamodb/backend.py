@@ -87,6 +87,7 @@ class DynamoBackend(Backend):
             # Loaded when the log is first used: a process that only appends starts faster.
             from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
             from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
+            from dynamo_es.dynamodb.consumers.finder import DynamoFinder
             from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
             from dynamo_es.dynamodb.log.log import DynamoLog
             from dynamo_es.dynamodb.log.sequencer import Tables
@@ -102,6 +103,7 @@ class DynamoBackend(Backend):
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),
+                DynamoFinder(config.log_table, gateway),
                 storage.hooks,
                 clock,
                 monotonic,

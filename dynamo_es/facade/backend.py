@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import (
         CheckpointStrategy,
+        ConsumerFinder,
+        CursorStrategy,
         LogStrategy,
         OutboxFilter,
         Selection,
@@ -100,6 +102,17 @@ class Backend:
         return checkpoints.scoped_for_tenant(self._log_tenant)
 
     @property
+    def cursors(self) -> CursorStrategy:
+        """The versions of read models in single streams, of all tenants."""
+        return self._shared_log().cursors
+
+    @property
+    def consumers(self) -> ConsumerFinder:
+        """Finds the cursors and outboxes that are in use, of the tenant if limited to one."""
+        finder = self._shared_log().finder
+        return finder if self._log_tenant is None else finder.scoped_for_tenant(self._log_tenant)
+
+    @property
     def subscriptions(self) -> SubscriptionStrategy:
         """Subscribes to raw events."""
         return self._subscriptions()
@@ -167,6 +180,7 @@ class Backend:
             selection=selection,
             after=after,
             batch_size=batch_size,
+            clock=self._shared_log().clock,
         )
 
     def projector(

@@ -20,6 +20,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.outbox.by_hand import Hand
 from dynamo_es.outbox.publishing import checked_publisher
 from dynamo_es.outbox.run import OutboxReport, Run
 from dynamo_es.outbox.terms import Terms
@@ -93,6 +94,11 @@ class Outbox:
     def name(self) -> str:
         """The name of this outbox."""
         return self._name
+
+    @property
+    def position(self) -> Position:
+        """Every event up to here was tried; 0 before the first run. Cost: 1 request."""
+        return self._strategy.look(self._name, self._now_ms()).position
 
     def named(self, name: str) -> Self:
         """Return another outbox of the same events, for another receiver.
@@ -273,6 +279,34 @@ class Outbox:
         for entry in dead:
             self._strategy.retry(self._name, entry.position, self._now_ms())
         return len(dead)
+
+    def skip(self, position: Position) -> None:
+        """Drop an entry, dead or not, without publishing its event.
+
+        Raises:
+            UnknownOutboxEntryError: no entry is at that position.
+            OutboxBusyError: a worker has the lease.
+            Otherwise as `retry`. Cost on DynamoDB: 5 requests.
+        """
+        check_position(position)
+        self._hand().skip(position)
+
+    def reset(self, position: Position) -> None:
+        """Set the position back or forward: the next run publishes the events after it.
+
+        Entries stay as they are. Events between that were published are published again.
+
+        Raises:
+            InvalidPositionError: negative, or after the end of the log.
+            OutboxBusyError: a worker has the lease.
+            Otherwise as `entries`. Cost on DynamoDB: 5 requests.
+        """
+        check_position(position, self._log.last_position or 0)
+        self._hand().reset(position)
+
+    def _hand(self) -> Hand:
+        worker = OutboxWorker(self._name, self._new_id())
+        return Hand(self._strategy, worker, self._watch, self._now_ms())
 
     def _checked(
         self, publisher: Publisher, *, keep_unknown: bool

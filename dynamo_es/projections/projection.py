@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Self
@@ -41,6 +42,7 @@ class Projection:
             each read.
         after: position to begin after while there is no checkpoint; 0 is the beginning.
         batch_size: most events between two checkpoints.
+        clock: returns seconds since the epoch.
 
     Raises:
         InvalidSubscriptionError: a handler that is asynchronous or not callable, or a batch size
@@ -60,6 +62,7 @@ class Projection:
         selection: Callable[[], Selection] = lambda: EVERYTHING,
         after: Position = 0,
         batch_size: int = 100,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -79,6 +82,7 @@ class Projection:
             selection=selection,
             after=after,
             batch_size=batch_size,
+            clock=clock,
         )
 
     @property

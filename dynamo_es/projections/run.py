@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.failures import NewFailure, reason_of
 from dynamo_es.contracts.functions import check_injected, check_stop, refuse_unfinished
 from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import (
@@ -77,6 +78,7 @@ class Parts:
     selection: Callable[[], Selection]
     after: Position
     batch_size: int
+    clock: Callable[[], float]
 
 
 def check_on_progress(on_progress: object) -> None:
@@ -110,6 +112,7 @@ class Run:
         self._passed_over = 0
         self._unsaved = 0
         self._overtaken = 0
+        self._failure: NewFailure | None = None
         self._reader: LogReader | None = None
 
     @property
@@ -183,12 +186,10 @@ class Run:
 
     def _handle(self, batch: list[RecordedRaw]) -> bool:
         """Handle a batch; return whether the reader goes on after it."""
-        parts = self._parts
         for raw in batch:
             if self._stop.is_set():
                 return False
-            returned = parts.handler(parts.deserialize(raw))
-            refuse_unfinished(returned, parts.handler, HANDLER)
+            self._apply(raw)
             self._position = raw.position
             self._handled += 1
             self._unsaved += 1
@@ -196,6 +197,17 @@ class Run:
             self._report_progress()
             return True
         return False
+
+    def _apply(self, raw: RecordedRaw) -> None:
+        parts = self._parts
+        try:
+            returned = parts.handler(parts.deserialize(raw))
+            refuse_unfinished(returned, parts.handler, HANDLER)
+        except _PASSING:
+            raise
+        except Exception as error:
+            self._failure = NewFailure(raw.position, reason_of(error), int(parts.clock() * 1000))
+            raise
 
     def _save(self) -> bool:
         """Save the checkpoint; return False if another run of this projection is ahead."""
@@ -216,10 +228,13 @@ class Run:
         return False
 
     def _save_at_end(self) -> None:
-        if self._position <= self._saved:
-            return
+        """Save the checkpoint, and the failure that ended the run, as well as possible."""
+        parts = self._parts
         try:
-            self._save()
+            if self._position > self._saved:
+                self._save()
+            if self._failure is not None:
+                parts.checkpoints.fail(parts.name, self._position, self._failure)
         except ServiceError as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
             _log.error("Projection %r: its checkpoint was not saved: %s", self._parts.name, error)

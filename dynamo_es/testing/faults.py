@@ -38,9 +38,9 @@ class Fault(StrEnum):
     """What may happen to one HTTP request."""
 
     LOST_REQUEST = "lost request"
-    """It never arrives; the client waits in vain."""
+    """It never arrives; the client waits for nothing."""
     LOST_REPLY = "lost reply"
-    """It is carried out; the client waits in vain."""
+    """It is carried out; the client waits for nothing."""
     ERROR_AFTER_WRITE = "error after the write"
     """It is carried out; the reply is an internal error."""
     THROTTLED = "throttled"

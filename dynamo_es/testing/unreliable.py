@@ -49,9 +49,9 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
 
     Args:
         backend: a `DynamoBackend` on an emulator or a local engine.
-        lost_replies: the request is carried out, and the client waits in vain. Each rate is how
+        lost_replies: the request is carried out, and the client waits for nothing. Each rate is how
             likely the fault is for one HTTP request; together at most 1.
-        lost_requests: the request never arrives, and the client waits in vain.
+        lost_requests: the request never arrives, and the client waits for nothing.
         throttled: it is refused for lack of capacity.
         errors_after_write: it is carried out, and the reply is an internal error.
         delivered_twice: it arrives twice.

@@ -8,7 +8,6 @@ import pytest
 
 import dynamo_es
 from dynamo_es import DynamoConfig, environment
-from dynamo_es.dynamodb.config import DEFAULT_TABLES
 from dynamo_es.exceptions import ConfigurationError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
@@ -32,7 +31,7 @@ def test_the_table_has_every_variable_that_the_library_reads_and_no_other():
 def test_defaults_are_those_of_the_configuration():
     for field, variable in zip(fields(DynamoConfig), FIELDS, strict=True):
         if field.default is MISSING:
-            assert of(variable) == f"`{DEFAULT_TABLES[field.name]}`", field.name
+            assert of(variable) == "", field.name
         elif field.default is not None:
             text = str(field.default)
             expected = text.lower() if isinstance(field.default, bool) else text
@@ -60,7 +59,7 @@ def test_no_other_file_reads_the_environment():
         if reading.search(path.read_text())
     }
 
-    assert found == {"environment.py", "cli/references.py"}  # the latter sets it
+    assert found == {"environment.py"}
 
 
 def test_options_of_the_command_line_name_variables_of_the_module():

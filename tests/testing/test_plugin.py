@@ -168,6 +168,7 @@ def test_each_is_alone(dynamo_backend, number):
 """
 
 
+@pytest.mark.ci
 def test_fixtures_work_in_several_processes(run_pytest):
     assert "6 passed" in run_pytest(PARALLEL, "-n", "2")
 

@@ -105,7 +105,18 @@ def test_events_may_have_a_context():
     given(Account, OPENED, wrapped).state(balance_is(5))
 
 
-def test_a_class_stands_for_any_event_of_it():
+@pytest.mark.parametrize("expected", [(), (FIVE,), (FIVE, FIVE, FIVE), (OPENED, FIVE)])
+def test_a_missing_event_or_one_too_many_fails(expected):
+    def deposit_twice(account: Account) -> None:
+        account.deposit(5)
+        account.deposit(5)
+
+    outcome = given(Account).when(deposit_twice).then(FIVE, FIVE)
+    with pytest.raises(AssertionError, match="stored other events"):
+        outcome.then(*expected)
+
+
+def test_a_class_stands_for_all_its_events():
     outcome = given(Account, OPENED, FIVE).when(withdraw(5)).then(Withdrawn)
     with pytest.raises(AssertionError, match="any Deposited"):
         outcome.then(Deposited)

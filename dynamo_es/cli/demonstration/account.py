@@ -28,14 +28,18 @@ _STREAM: Final = StreamId(name=NAME, category="account")
 _OLD: Final = StreamId(name="account/old", category="account")
 
 
-class _Opened(Event):
+class AccountOpened(Event):
+    """A person opened an account; the e-mail address is encrypted."""
+
     __event_name__ = "demo.account.opened"
 
     owner: Annotated[str, DataSubject]
     email: Annotated[str, Encrypted(mask_value="(forgotten)")]
 
 
-class _Deposited(Event):
+class MoneyDeposited(Event):
+    """Money came in; schema 1 counted units, schema 2 counts cents."""
+
     __event_name__ = "demo.money.deposited"
     __schema_version__ = 2
 
@@ -44,16 +48,19 @@ class _Deposited(Event):
     @upcaster(from_version=1)
     @staticmethod
     def in_cents(data: dict[str, Any]) -> dict[str, Any]:
+        """Return the data of schema 2."""
         return {"cents": data["units"] * 100}
 
 
-class _Balance(_Opened, Snapshot):
+class _Balance(AccountOpened, Snapshot):
     __event_name__ = "demo.account.balance"
 
     cents: int
 
 
-class _Account(Aggregate):
+class Account(Aggregate):
+    """An account with its owner and balance."""
+
     category = "account"
 
     def __init__(self) -> None:
@@ -61,16 +68,18 @@ class _Account(Aggregate):
         self.owner = self.email = ""
 
     def open(self, owner: str, email: str) -> None:
-        self._emit(_Opened(owner=owner, email=email))
+        """Open the account."""
+        self._emit(AccountOpened(owner=owner, email=email))
 
     def deposit(self, cents: int) -> None:
-        self._emit(_Deposited(cents=cents))
+        """Deposit money."""
+        self._emit(MoneyDeposited(cents=cents))
 
     def __apply__(self, event: Event) -> None:
         match event:
-            case _Opened(owner=owner, email=email):
+            case AccountOpened(owner=owner, email=email):
                 self.owner, self.email = owner, email
-            case _Deposited(cents=cents):
+            case MoneyDeposited(cents=cents):
                 self.cents += cents
 
     def __snapshot__(self) -> _Balance:
@@ -87,13 +96,13 @@ def transact(stage: Stage) -> Seen:
     A deposit is decided on, and another deposit is faster. The refusal brings the missing events:
     the deposit is decided again on them, without another load.
     """
-    repository = Repository(stage.backend.event_store, _Account, every=EVENTS_PER_SNAPSHOT)
+    repository = Repository(stage.backend.event_store, Account, every=EVENTS_PER_SNAPSHOT)
     with repository.aggregate(NAME) as account:
         account.open("Ann", "ann@example.com")
         account.deposit(DEPOSITS[0])
     balances: list[int] = []
 
-    def decide(account: _Account) -> None:
+    def decide(account: Account) -> None:
         balances.append(account.cents)
         if len(balances) == 1:
             before = stage.meter.requests
@@ -120,7 +129,7 @@ def upcast(stage: Stage) -> Seen:
 
     Loading converts the event to the current schema of its class.
     """
-    old = an_event(_OLD, _Deposited.__event_name__, {"units": 7})
+    old = an_event(_OLD, MoneyDeposited.__event_name__, {"units": 7})
     stage.backend.storage.insert_events(_OLD, ExplicitVersioning(0), [old])
     (loaded,) = stage.backend.event_store.load_stream(_OLD)
     seen = {"stored": old.data, "loaded": loaded.event.model_dump()}

@@ -23,7 +23,7 @@ HISTORIES = {
     "commits of several sizes": ((1, 3, 2, 1), None),
 }
 # Cut otherwise than all of them; shorter, as long, longer. And who creates them.
-NEXT_LIVES = [((2,), "fresh"), ((1, 1), "stale"), ((3, 1, 3), "stale"), ((5, 4), "fresh")]
+NEXT_GENERATIONS = [((2,), "fresh"), ((1, 1), "stale"), ((3, 1, 3), "stale"), ((5, 4), "fresh")]
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_delete_again_finishes(engine, crashed):
         assert_same(fresh(engine).fetch_events(stream), stored)
 
 
-@pytest.mark.parametrize(("sizes", "process"), NEXT_LIVES, ids=str)
+@pytest.mark.parametrize(("sizes", "process"), NEXT_GENERATIONS, ids=str)
 def test_creation_right_after_the_crash(engine, given, crashed, sizes, process):
     for stream, _, _, _ in crashed:
         storage = given.in_process("stale").storage if process == "stale" else fresh(engine)

@@ -85,7 +85,7 @@ class Engine(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Leave nothing behind."""
+        """Release everything."""
 
     @abstractmethod
     def fresh_process(self, *, inline: bool = False) -> Backend:
