@@ -5,13 +5,12 @@ import logging
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -86,7 +85,8 @@ def ui(  # noqa: PLR0913 - options, each by its name
     try:
         import uvicorn
 
-        from dynamo_es.ui import create_app, stop
+        from dynamo_es.ui import create_app
+        from dynamo_es.ui.serving import Server
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
     _import(imports or ())
@@ -114,21 +114,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
         tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
-        server = uvicorn.Server(config)
-        # Before it waits for its connections, which live tails keep open.
-        _before_exit(server, lambda: stop(app))
-        server.run(sockets=[listener])
-
-
-def _before_exit(server: Any, do: Callable[[], None]) -> None:
-    """Call a function when a signal tells the server to end."""
-    handle_exit = server.handle_exit
-
-    def end(number: int, frame: FrameType | None) -> None:
-        do()
-        handle_exit(number, frame)
-
-    server.handle_exit = end
+        Server(config, app).run(sockets=[listener])
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -228,14 +214,18 @@ def _check(backend: DynamoBackend, tenant: str) -> None:
 @contextmanager
 def _demonstration() -> Iterator[DynamoBackend]:
     """Open an emulator with a bank; more streams are written while you look."""
-    from dynamo_es.cli.ui_demo import fill_bank, fill_files
+    from dynamo_es.cli.ui_demo import BANK, fill_bank, fill_files
+    from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
     from dynamo_es.ui import observe
 
     # The sequencer lags a little while the history is written: no reason for a warning here.
     logging.getLogger("dynamo_es").setLevel(logging.ERROR)
     logging.getLogger("dynamo_es.ui").setLevel(logging.WARNING)
     with DynamoBackend.local(observe, sequencing="stream") as backend:
+        backend.with_outbox(choose_for_outbox)
         fill_bank(backend)
+        backend.sequencer.run_once()
+        fill_consumers(backend, BANK)
         ended = threading.Event()
 
         def write() -> None:

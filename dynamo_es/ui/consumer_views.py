@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.ui.log_views import first_at
@@ -11,7 +10,7 @@ from dynamo_es.ui.queries import address
 from dynamo_es.ui.rendering import utc
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from dynamo_es.contracts import Checkpoint, CursorInfo, LogStrategy, OutboxInfo
     from dynamo_es.values import Position, TenantId
@@ -44,13 +43,17 @@ class Lags:
     def time(self, position: Position) -> timedelta | None:
         """Return the time between the first event after a position and the newest event.
 
-        None: the consumer is at the end, no event is left, or this page looked up enough.
+        None: the consumer is at the end, no event is left, this page looked up enough, or the
+        newest event is the older one.
         """
         if position >= self.last:
             return None
         oldest = self._time_at(position + 1)
         newest = self._time_at(self.last)
-        return None if oldest is None or newest is None else max(newest - oldest, timedelta())
+        # An event may be older than those before it, such as one that was imported later.
+        if oldest is None or newest is None or newest < oldest:
+            return None
+        return newest - oldest
 
     def _time_at(self, position: Position) -> datetime | None:
         if position not in self._times:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 MOST_LOOKS: Final = 12
 """Looks at the log for one page: up to 2 requests each."""
 
+MOST_KILOBYTES: Final = 16 * 1024
+"""Stored size of the commits of one page after which no further look is taken."""
+
 _COMMITS_OF_A_LOOK: Final = 100
+_FIRST_POSITIONS: Final = 50
+"""Positions of the first look at the newest commits, which may be large."""
 _WIDER: Final = 4
 """Each further look backward covers so many times the positions of the one before."""
 
@@ -43,6 +48,11 @@ class Stretch:
     commits: list[CommitInLog] = field(default_factory=list)
     ended: bool = False
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether so much was read that a page goes on without more. A write unit is a kilobyte."""
+        return sum(commit.write_units for commit in self.commits) >= MOST_KILOBYTES
+
 
 def read_forward(log: LogStrategy, after: Position, selection: Selection, most: int) -> Stretch:
     """Return the first selected events after a position.
@@ -63,7 +73,7 @@ def read_forward(log: LogStrategy, after: Position, selection: Selection, most: 
         stretch.records += piece.records
         stretch.commits += piece.commits
         stretch.until, stretch.ended = reader.position, piece.ended
-        if piece.ended or len(stretch.records) >= most:
+        if piece.ended or len(stretch.records) >= most or stretch.is_heavy:
             break
     if len(stretch.records) > most:
         del stretch.records[most:]
@@ -82,7 +92,7 @@ def read_backward(log: LogStrategy, before: Position, selection: Selection, most
     """
     stretch = Stretch(before - 1, before - 1)
     size, looks = most, MOST_LOOKS
-    while stretch.after > 0 and looks and len(stretch.records) < most:
+    while stretch.after > 0 and looks and len(stretch.records) < most and not stretch.is_heavy:
         piece, used = _between(log, max(0, stretch.after - size), stretch.after, selection, looks)
         looks -= used
         if piece is None:
@@ -109,8 +119,8 @@ def read_newest_commits(
         most: number of commits to return at most.
     """
     stretch = Stretch(end, end, ended=True)
-    size, looks = most, MOST_LOOKS + most // _COMMITS_OF_A_LOOK * 2
-    while stretch.after > 0 and looks and len(stretch.commits) < most:
+    size, looks = min(most, _FIRST_POSITIONS), MOST_LOOKS + most // _COMMITS_OF_A_LOOK * 2
+    while stretch.after > 0 and looks and len(stretch.commits) < most and not stretch.is_heavy:
         piece, used = _between(log, max(0, stretch.after - size), stretch.after, selection, looks)
         looks -= used
         if piece is None:
@@ -124,6 +134,12 @@ def read_newest_commits(
         del stretch.commits[:-most]
         first = stretch.commits[0].position
         stretch.records = [one for one in stretch.records if one.position >= first]
+        stretch.after = max(stretch.after, first - 1)
+    if stretch.commits and stretch.commits[0].position <= stretch.after:
+        # The stretch begins in the middle of its first commit.
+        first = stretch.commits[0].position
+        piece, _ = _between(log, first - 1, stretch.after, selection, MOST_LOOKS)
+        stretch.records[:0] = [] if piece is None else piece.records
         stretch.after = first - 1
     return stretch
 

@@ -11,12 +11,12 @@ from dynamo_es.ui.rendering import grouped, when
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-WIDTH: Final = 640
+WIDTH: Final = 520
 HEIGHT: Final = 180
-_LEFT: Final = 46
+_LEFT: Final = 56
 _RIGHT: Final = 8
 _TOP: Final = 12
-_BOTTOM: Final = 24
+_BOTTOM: Final = 28
 _MOST_BARS: Final = 48
 _MINUTE: Final = 60
 _DAY: Final = 86400

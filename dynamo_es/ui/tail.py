@@ -40,6 +40,7 @@ _SLOWEST: Final = 30.0
 _MOST_ERRORS: Final = 5
 """Errors in a row after which a tail ends."""
 _RETRY_MS: Final = 3000
+_OWN_SITES: Final = ("same-origin", "none")
 
 
 class Tails:
@@ -89,8 +90,13 @@ async def follow(request: Request) -> _TailResponse:
     A message's id is its position. A client that comes back names the last one, and goes on there.
 
     Raises:
-        HTTPException: 503, there are too many tails, or the server stops.
+        HTTPException: 503, there are too many tails, or the server stops; 403, a page of another
+            site asks, which could take all the places.
     """
+    if request.method != "GET":
+        raise HTTPException(405)
+    if request.headers.get("sec-fetch-site", "same-origin") not in _OWN_SITES:
+        raise HTTPException(403, "A page of another site follows the log. It may not.")
     log = browser_of(request).scoped.log
     filters = filters_of(request)
     after = _after(request)

@@ -23,6 +23,7 @@ from dynamo_es import (
     ExplicitVersioning,
     StreamId,
 )
+from dynamo_es.contracts import NewFailure
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
@@ -148,7 +149,12 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     storage.save_snapshot(a_snapshot(ann, 2))
     look()
     backend.checkpoints.move("balances", 1)
+    backend.checkpoints.fail("fails at once", 0, NewFailure(1, "ValueError", 1))
     backend.projector("customers", look).project(store.load_stream(customer)[0], customer)
+    with suppress(ZeroDivisionError):
+        failing = backend.projector("fails", lambda *_: 1 // 0)
+        failing.project(store.load_stream(customer)[0], customer)
+    look()
     for attempts in (3, 1, 1):  # an entry that waits, and two that are dead
         publishing = backend.outbox.tries(attempts=attempts)
         next(publishing)

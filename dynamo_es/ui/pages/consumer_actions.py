@@ -105,17 +105,13 @@ class Order:
         return address(f"/consumers/{self.kind}", **query)
 
     @property
-    def fields(self) -> dict[str, object]:
-        """The fields of the form, without the place and those that are None."""
-        found: dict[str, object] = {
-            "kind": self.kind,
-            "action": self.action,
-            "name": self.name,
-            "tenant": self.tenant,
-        }
+    def target(self) -> str:
+        """Address that the form is sent to."""
+        query: dict[str, object] = {"kind": self.kind, "action": self.action}
+        query |= {"name": self.name, "tenant": self.tenant}
         if self.kind == "projector":
-            found |= {"category": self.category, "id": self.id, "generation": self.generation}
-        return {name: value for name, value in found.items() if value is not None}
+            query |= {"category": self.category, "id": self.id, "generation": self.generation}
+        return address("/consumers/act", **query)
 
     def followed(self) -> Followed:
         """Return a projector's stream.
@@ -138,8 +134,11 @@ def confirm(request: Request) -> Response:
 
 
 def act(request: Request, form: dict[str, str]) -> Response:
-    """Do what was confirmed, and go back to the consumer's page."""
-    order = Order.of(form)
+    """Do what was confirmed, and go back to the consumer's page.
+
+    The address says to which consumer: a form's fields would lose some control characters.
+    """
+    order = Order.of({**request.query_params, **form})
     _ACTS[order.kind](request, order)
     return RedirectResponse(order.back, 303)
 

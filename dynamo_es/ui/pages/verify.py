@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from dynamo_es.ui.verification import Verification
 
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_KEY: Final = re.compile(rf"\S*#[^#]*#{_UUID}")
+_COMMIT: Final = re.compile(rf"at version \d+ of (.*?#{_UUID})(?=, generation \d)", re.DOTALL)
+_ITEM: Final = re.compile(r"""The item ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") at \d""")
+"""How the findings name a stream: by its key, as it is or quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +85,16 @@ def cancel(request: Request, _form: dict[str, str]) -> Response:
 
 def finding(text: str) -> Finding:
     """Return a sentence with the stream that it names as a link."""
-    found = _KEY.search(text)
+    found = _COMMIT.search(text) or _ITEM.match(text)
     if found is None:
         return Finding(text, "", "", None)
-    # A category or tenant with spaces begins before the match.
-    for begin in (found.start(), *_starts_before(text, found.start())):
-        key = text[begin : found.end()]
-        try:
-            tenant, category, uuid = parse_stream_key(key)
-            link = stream_address(tenant, StreamId(uuid, category=category))
-        except ValueError:
-            continue
-        return Finding(text[:begin], key, text[found.end() :], link)
-    return Finding(text, "", "", None)
-
-
-def _starts_before(text: str, end: int) -> list[int]:
-    """Return where a key may begin: after `` of `` or `` to ``, the nearest first."""
-    words = [match.end() for match in re.finditer(r"(?:^| of | to |stream )", text[:end])]
-    return words[::-1]
+    key = found[1] if found.re is _COMMIT else literal_eval(found[1])
+    try:
+        tenant, category, uuid = parse_stream_key(key)
+        link = stream_address(tenant, StreamId(uuid, category=category))
+    except ValueError:
+        return Finding(text, "", "", None)
+    return Finding(text[: found.start(1)], found[1], text[found.end(1) :], link)
 
 
 def _why_not(request: Request) -> str | None:

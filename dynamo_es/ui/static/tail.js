@@ -55,9 +55,9 @@ function row(event) {
     cell("Time (UTC)", time, "nowrap"),
     cell("Event", link(event.link, event.event)),
     cell("Stream", link(event.stream_link, event.stream)),
-    cell("Category", isolated(event.category || "–")),
+    cell("Category", isolated(event.category || "–"), "wide"),
   );
-  if (tail.dataset.tenants) tr.append(cell("Tenant", isolated(event.tenant || "(default)")));
+  if (tail.dataset.tenants) tr.append(cell("Tenant", isolated(event.tenant || "(default)"), "wide"));
   tr.append(cell("Version", String(event.version ?? "–"), "num"));
   tr.className = "fresh";
   return tr;
@@ -69,26 +69,45 @@ function show(events) {
   while (rows.childElementCount > MOST_ROWS) rows.lastElementChild.remove();
 }
 
-const source = new EventSource(tail.dataset.source);
+let source = null;
+let last = null;
 
-source.onopen = () => say("Live", "good");
-source.onerror = () =>
-  source.readyState === EventSource.CLOSED
-    ? say("Ended: load the page again", "bad")
-    : say("Connecting again …", "warn");
-source.onmessage = (sent) => {
+function take(sent) {
+  last = sent.lastEventId;
   received += 1;
   waiting.push(JSON.parse(sent.data));
   if (waiting.length > MOST_ROWS) waiting.shift();
   if (!paused) show(waiting.splice(0));
   count();
-};
-source.addEventListener("trouble", (sent) => say(`Trouble: ${JSON.parse(sent.data)}`, "warn"));
-source.addEventListener("cost", (sent) => {
+}
+
+function tell(sent) {
+  last = sent.lastEventId;
   const cost = JSON.parse(sent.data);
   const units = cost.read_units === null ? "" : `, ${cost.read_units.toLocaleString("en")} read units`;
   say("Live", "good");
   state.title = `This tail cost ${cost.requests.toLocaleString("en")} requests${units} so far`;
+}
+
+function connect() {
+  const address = new URL(tail.dataset.source, location.href);
+  if (last) address.searchParams.set("after", last);
+  source = new EventSource(address);
+  source.onopen = () => say("Live", "good");
+  source.onerror = () =>
+    source.readyState === EventSource.CLOSED
+      ? say("Ended: load the page again", "bad")
+      : say("Connecting again …", "warn");
+  source.onmessage = take;
+  source.addEventListener("trouble", (sent) => say(`Trouble: ${JSON.parse(sent.data)}`, "warn"));
+  source.addEventListener("cost", tell);
+}
+
+// A page that nobody sees costs nothing. It catches up when it is seen again.
+document.addEventListener("visibilitychange", () => {
+  source.close();
+  if (document.visibilityState === "visible") connect();
+  else say("Waits until this page is seen", "quiet");
 });
 
 pause.addEventListener("click", () => {
@@ -99,4 +118,5 @@ pause.addEventListener("click", () => {
 });
 
 addEventListener("pagehide", () => source.close());
+connect();
 tail.hidden = false;

@@ -17,7 +17,7 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from dynamo_es import DynamoBackend
-from dynamo_es.ui import create_app, observe
+from dynamo_es.ui import create_app, observe, stop
 from tests.ui.browser.history import write_history
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def serve(app: Starlette) -> Iterator[str]:
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.01)
     yield f"http://127.0.0.1:{port}"
+    stop(app)
     server.should_exit = True
     thread.join(SECONDS)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from dynamo_es import ExplicitVersioning, RawEvent, StreamId
-from dynamo_es.cli.ui_demo import fill
+from dynamo_es.cli.ui_demo import BANK, fill
+from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
 
 if TYPE_CHECKING:
     from dynamo_es import DynamoBackend
@@ -27,9 +28,13 @@ _NAMESPACE: Final = UUID("0d1a5a39-5a6f-4f0f-8b55-f4b4b0f5f2c0")
 
 def write_history(backend: DynamoBackend) -> None:
     """Write the demonstration's history, hostile events, and a stream of 100,000 events."""
+    backend.with_outbox(choose_for_outbox)
     _write_hostile(backend)
     _write_long(backend)
     fill(backend)
+    fill_consumers(backend, BANK)
+    backend.checkpoints.move(HOSTILE_TEXT, 1)
+    backend.checkpoints.move("W" * 250, 2)
 
 
 def _write_hostile(backend: DynamoBackend) -> None:

@@ -113,7 +113,7 @@ def test_hostile_events_stay_text(visit, address):
         assert page.locator("img").count() == 0
         assert page.locator("body script").count() == 0
     page = watched.open("/search?q=alert")
-    expect(page.get_by_role("link", name=HOSTILE_TEXT).first).to_be_visible()
+    expect(page.get_by_role("link", name=str(HOSTILE.category)).first).to_be_visible()
 
 
 def test_a_stream_of_100_000_events_is_paged(visit, address):

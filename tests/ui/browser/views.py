@@ -13,6 +13,7 @@ from tests.ui.browser.history import HOSTILE, LONG, LONG_EVENTS, LONG_TENANT, MA
 
 BANK: Final = "bank"
 ANN: Final = StreamId(name="account/ann", category="account")
+BOB: Final = StreamId(name="account/bob", category="account")
 CAROL: Final = StreamId(name="account/carol", category="account")
 OLD: Final = StreamId(name="account/old", category="account")
 PAYROLL: Final = StreamId(name="payroll/2026-03", category="payroll")
@@ -39,6 +40,21 @@ VIEWS: Final = {
     "hostile-event": event_address(MALLORY, HOSTILE, 1),
     "hostile-as-it-was": stream_address(MALLORY, HOSTILE, "/stream/as-it-was"),
     "hostile-conversation": stream_address(MALLORY, HOSTILE, "/conversation", of="<b>", version=1),
+    "log": "/log",
+    "log-filtered": address("/log", tenant=BANK, category="account"),
+    "log-hostile": address("/log", tenant=MALLORY),
+    "log-empty": address("/log", event="none of that name"),
+    "consumers": "/consumers",
+    "projection": address("/consumers/projection", name="balances"),
+    "projector": address(
+        "/consumers/projector", name="statements", tenant=BANK, category="account", id=BOB
+    ),
+    "outbox": address("/consumers/outbox", name="outbox"),
+    "consumer-confirm": address(
+        "/consumers/confirm", kind="projection", action="skip", name="balances", at=7
+    ),
+    "verify": "/verify",
+    "plots": address("/plots", tenant=BANK),
 }
 """Paths of pages, by name. Each has a picture at two widths in docs/screenshots."""
 
