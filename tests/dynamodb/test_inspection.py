@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, RawEvent, StreamId
-from dynamo_es.dynamodb.log.requests import scan_marker_keys
 from dynamo_es.dynamodb.maintenance import inspection
 from dynamo_es.dynamodb.maintenance.inspection import Inspector
+from dynamo_es.dynamodb.maintenance.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import InvalidStreamIdError
 
@@ -92,12 +92,12 @@ def test_lists_every_category_once_also_in_small_replies(empty, monkeypatch):
     assert set(empty.inspector.categories().items) == wanted
     # Replies of a few items each: the scan jumps over what is left of each partition.
 
-    def few(table: str, after: Any = None) -> Any:
-        request = scan_marker_keys(table, after)
+    def few(*given: Any) -> Any:
+        request = scan_for_categories(*given)
         request.params["Limit"] = 3
         return request
 
-    monkeypatch.setattr(inspection, "scan_marker_keys", few)
+    monkeypatch.setattr(inspection, "scan_for_categories", few)
     assert set(empty.inspector.categories(most_requests=1_000).items) == wanted
 
 
@@ -105,12 +105,12 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
     for number in range(20):
         empty.append(StreamId(name="one", category=str(number)), "E")
 
-    def few(table: str, after: Any = None) -> Any:
-        request = scan_marker_keys(table, after)
+    def few(*given: Any) -> Any:
+        request = scan_for_categories(*given)
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_marker_keys", few)
+    monkeypatch.setattr(inspection, "scan_for_categories", few)
     found = []
     after = None
     while True:
