@@ -17,7 +17,7 @@ _COLOURS: Final = 128
 
 def picture(page: Page, name: str, width: int) -> None:
     """Save what the screen shows as ``docs/screenshots/NAME-WIDTH.png``, in few colours."""
-    # What a page cost differs each time: so a picture changes only if the page does.
+    # What a page cost differs each time.
     page.evaluate("document.getElementById('cost').textContent = 'This page cost …'")
     FOLDER.mkdir(exist_ok=True)
     with Image.open(BytesIO(page.screenshot())) as shot:
