@@ -79,8 +79,8 @@ def ui(  # noqa: PLR0913 - options, each by its name
     """Show what is stored, in your browser.
 
     Streams with their commits and events, and a stream as it was at a version or a time. The pages
-    only read, unless you give --allow-writes. They have no login: who reaches the port sees all
-    that your credentials can read.
+    only read, unless you give --allow-writes. They have no login: anyone who reaches the port sees
+    all that your credentials can read.
     """
     try:
         import uvicorn
@@ -139,8 +139,8 @@ def _hosts(host: str, allowed: Sequence[str]) -> list[str]:
     if host in _LOOPBACK_HOSTS:
         return hosts
     tell(
-        f"Warning: {host} can be reached from other machines. The pages have no login: whoever "
-        "reaches them sees all that your credentials can read.",
+        f"Warning: {host} can be reached from other machines. The pages have no login: anyone "
+        "who reaches them sees all that your credentials can read.",
         style="yellow",
     )
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import pytest
@@ -29,6 +29,8 @@ CATEGORIES: Final = ("order", "invoice", "customer")
 MOST_MILLISECONDS: Final = 300
 MOST_REQUESTS: Final = 25
 LOADS: Final = 5
+GENERATION: Final = 10**15
+LOOKED_AT: Final = "tenant-3#order"
 PAGES: Final = ("/", "/streams?tenant=tenant-3&category=order")
 
 
@@ -57,9 +59,27 @@ def test_in_memory(path):
     assert milliseconds < MOST_MILLISECONDS
 
 
+def first_commit(key: str, stream: StreamId) -> dict[str, Any]:
+    item, _ = commit_item(
+        key,
+        stream.name,
+        [raw(stream, 1)],
+        version=1,
+        generation=GENERATION,
+        versionless=False,
+    )
+    return item
+
+
+def put(backend: DynamoBackend, table: str, items: list[dict[str, Any]]) -> None:
+    for first in range(0, len(items), 25):
+        puts = [{"PutRequest": {"Item": item}} for item in items[first : first + 25]]
+        backend.client.batch_write_item(RequestItems={table: puts})  # type: ignore[dict-item]
+
+
 @pytest.fixture(scope="module")
 def on_engine() -> DynamoBackend:
-    """The streams' first commits and their markers, put as a sequencer would have put them."""
+    """The markers of all streams, as a sequencer puts them, and commits of those looked at."""
     names = [f"first-page-{uuid4().hex[:8]}-{table}" for table in ("events", "log", "keys")]
     config = DynamoConfig(
         events_table=names[0],
@@ -71,26 +91,16 @@ def on_engine() -> DynamoBackend:
     )
     backend = DynamoBackend(config, observer=observe)
     backend.create_tables()
-    puts: dict[str, list[object]] = {config.events_table: [], config.log_table: []}
+    markers, commits = [], []
     for tenant, stream in streams():
         category = f"{tenant}#{stream.category}"
-        item, _ = commit_item(
-            f"{category}#{stream}",
-            stream.name,
-            [raw(stream, 1)],
-            version=1,
-            generation=10**15,
-            versionless=False,
-        )
-        puts[config.events_table].append({"PutRequest": {"Item": item}})
-        marker = {**Marker.at(category, str(stream), 10**15).key, "last_version": {"N": "1"}}
-        puts[config.log_table].append({"PutRequest": {"Item": marker}})
-        if len(puts[config.log_table]) == 12:
-            backend.client.batch_write_item(RequestItems=puts)  # type: ignore[arg-type]
-            for one in puts.values():
-                one.clear()
-    if puts[config.log_table]:
-        backend.client.batch_write_item(RequestItems=puts)  # type: ignore[arg-type]
+        marker = Marker.at(category, str(stream), GENERATION)
+        markers.append({**marker.key, "last_version": {"N": "1"}})
+        if category == LOOKED_AT:
+            key = f"{category}#{stream}"
+            commits.append(first_commit(key, stream))
+    put(backend, config.log_table, markers)
+    put(backend, config.events_table, commits)
     return backend
 
 

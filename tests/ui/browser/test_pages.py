@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -17,9 +16,8 @@ from tests.ui.browser.history import (
     LONG_TENANT,
     MALLORY,
 )
+from tests.ui.browser.picturing import picture
 from tests.ui.browser.views import ANN, BANK, NOT_PICTURED, VIEWS, WIDTHS
-
-PICTURES = Path(__file__).parents[3] / "docs" / "screenshots"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -30,9 +28,7 @@ def test_a_page_is_right_and_is_pictured(visit, address, name, width):
     assert overflow <= 0, "the page is wider than the screen"
     assert page.locator("h1").count() == 1
     if name not in NOT_PICTURED:
-        PICTURES.mkdir(exist_ok=True)
-        page.evaluate("document.getElementById('cost').textContent = 'This page cost …'")
-        page.screenshot(path=PICTURES / f"{name}-{width}.png")
+        picture(page, name, width)
 
 
 def test_a_dark_page_is_pictured(visit, address):
@@ -40,8 +36,7 @@ def test_a_dark_page_is_pictured(visit, address):
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     red, green, blue = map(int, re.findall(r"\d+", background)[:3])
     assert max(red, green, blue) < 60
-    page.evaluate("document.getElementById('cost').textContent = 'This page cost …'")
-    page.screenshot(path=PICTURES / "stream-dark-1280.png")
+    picture(page, "stream-dark", 1280)
 
 
 def test_pages_work_without_scripts(visit, address):

@@ -59,8 +59,8 @@ VIEWS: Final = {
 """Paths of pages, by name. Each has a picture at two widths in docs/screenshots."""
 
 NOT_PICTURED: Final = frozenset(
-    {name for name in VIEWS if name.startswith("hostile-") and name != "hostile-event"}
-    | {"search-empty", "streams-filtered"}
+    {name for name in VIEWS if "hostile" in name and name != "hostile-event"}
+    | {"search-empty", "streams-filtered", "log-empty"}
 )
 """Names of the pages that have no picture."""
 
