@@ -43,13 +43,13 @@ class Eventsourcing:
         self.meter = ClientMeter(self.recorder.dynamo_resource.meta.client)
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Record the events behind a version."""
+        """Record the events after a version."""
         self.recorder.insert_events(
             [_stored(stream, number, event) for number, event in enumerate(events, expected + 1)]
         )
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Select the events, as the library's repository does, and record behind the last."""
+        """Select the events, as the library's repository does, and record after the last."""
         stored = self.recorder.select_events(_id(stream))
         if stored[-1].originator_version != expected:
             raise Refused

@@ -74,7 +74,7 @@ class PerEvent:
         self._table = table
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Put the events behind a version."""
+        """Put the events after a version."""
         items = [event_item(stream, n, event) for n, event in enumerate(events, expected + 1)]
         if len(items) == 1:
             self._write("put_item", TableName=self._table, Item=items[0], ConditionExpression=_FREE)
@@ -84,7 +84,7 @@ class PerEvent:
             self._write("batch_write_item", RequestItems={self._table: puts})
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Read the newest event, put behind it."""
+        """Read the newest event, put after it."""
         newest = self._query(stream, 0, ScanIndexForward=False, Limit=1)["Items"]
         if int(newest[0]["version"]["N"]) != expected:
             raise Refused
@@ -164,7 +164,7 @@ class Textbook(PerEvent):
         )
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Get the stream's version, append behind it."""
+        """Get the stream's version, append after it."""
         head = self._client.get_item(
             TableName=self._table,
             Key={"stream_key": {"S": stream}, "version": {"N": "0"}},

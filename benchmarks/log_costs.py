@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.logged_history import append_history, create_log, near_one_percent
 from benchmarks.metering import ClientMeter, Cost
 from dynamo_es import DynamoBackend, Selection
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 

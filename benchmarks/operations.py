@@ -85,7 +85,7 @@ def _load_budget() -> dict[str, tuple[int, float, float]]:
 
 
 def sample_after(skipped: int, number: int) -> list[SampleEvent]:
-    """Return events of the sample behind so many."""
+    """Return events of the sample after so many."""
     sample = Sample()
     sample.take(skipped)
     return sample.take(number)

@@ -1,4 +1,4 @@
-"""This library behind the interface of the workload, metered by its own observer."""
+"""This library with the interface of the workload, metered by its own observer."""
 
 from __future__ import annotations
 

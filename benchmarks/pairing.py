@@ -83,7 +83,7 @@ def time_in_turns(
         subject()
     times: dict[str, list[float]] = {name: [] for name in subjects}
     order = list(subjects)
-    # What is there already is none of the collector's business now; what they leave behind is.
+    # The collector leaves alone what is there already, and collects what they leave.
     gc.collect()
     gc.freeze()
     try:

@@ -115,7 +115,7 @@ def section(found: Mapping[int, AtLength]) -> Section:
     how = (
         "Streams written in commits of 10 events of the sample; then appends of 3 events, the "
         "lengths in turns; then an append by a process that never saw the stream; then loads: "
-        "whole, and from a snapshot that is 10 commits of 3 behind the head. Costs are requests · "
+        "whole, and from a snapshot that is 10 commits of 3 before the head. Costs are requests · "
         "write units · read units, as the observer is told. Times are CPU time of the client, "
         "medians: here over a real connection, with the observer on, and with the making of the "
         "events, which the replays leave out; the engine's own work is not in it."

@@ -92,10 +92,10 @@ def _conflicts(store: Store, sample: Sample, accepted: Cost) -> dict[str, Cost]:
     sample.rewind()
     sample.take(size)
     late = sample.take(size)
-    behind = _spend(store, lambda: store.append("conflicts", size, late), accepted)
+    refused = _spend(store, lambda: store.append("conflicts", size, late), accepted)
     again = _spend(store, lambda: store.append("conflicts", 0, late), accepted)
     return {
-        f"conflict on append, {_events(size)}": behind,
+        f"conflict on append, {_events(size)}": refused,
         f"conflict on creation, {_events(size)}": again,
     }
 

@@ -183,7 +183,9 @@ class InvalidPositionError(InputError):
         else:
             message = (
                 f"Position {shown(position)} does not exist: the log ends at {last_position}. "
-                "A consumer past it has read a different or restored log: begin at or before it."
+                f"Start after position {last_position} or before it. If a consumer saved "
+                f"{shown(position)}, it has read another log, or this log was restored from a "
+                "backup: reset the consumer's checkpoint."
             )
         super().__init__(message)
 
@@ -288,7 +290,7 @@ class UnknownOutboxEntryError(EventStoreError):
         self.position = position
         super().__init__(
             f"The outbox {shown(outbox, str)} has no failed entry at position {shown(position)}: "
-            "the event never failed, or was published since. entries() returns the failed ones."
+            "its event never failed, or was published since. entries() returns the failed ones."
         )
 
 
@@ -302,9 +304,8 @@ class UnknownSubjectError(EventStoreError):
     def __init__(self, subject: str) -> None:
         self.subject = subject
         super().__init__(
-            f"The subject {shown(subject, str)} never had a key in this tenant, so it has "
-            "no data to make "
-            "unreadable. Check the spelling and the tenant."
+            f"The subject {shown(subject, str)} never had a key in this tenant: nothing was "
+            "encrypted for it. Check the spelling and the tenant."
         )
 
 
@@ -321,7 +322,8 @@ class CursorBusyError(EventStoreError):
         self.stream_id = str(stream_id)
         super().__init__(
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
-            f"{shown(consumer, str)}. Try again in a moment: it finishes, or its lease expires."
+            f"{shown(consumer, str)}. Try again in a moment, when that process has finished or "
+            "its lease has ended."
         )
 
 
@@ -389,11 +391,11 @@ class SnapshotAheadOfStreamError(EventStoreError):
 
 
 class AppendOutcomeUnknownError(EventStoreError):
-    """The append may or may not be stored; it is never stored in part.
+    """The events of an append may be stored or not; they are never stored in part.
 
     You can safely append the same events (same UUIDs) again with the same expected version: if
     they are stored already, the call succeeds and writes nothing. With ``ANY_VERSION`` and
-    ``NO_VERSIONING``, load the stream and look for the events first.
+    ``NO_VERSIONING``, load the stream and look for the UUIDs of the events first.
 
     Attributes:
         stream_id: the stream, as text.
@@ -404,11 +406,16 @@ class AppendOutcomeUnknownError(EventStoreError):
         self.stream_id = str(stream_id)
         self.expected = expected
         advice = (
-            "load the stream and append only the events that are missing"
+            "Load the stream and look for the UUIDs of your events. Only if they are missing, "
+            "append the events again, with the same UUIDs."
             if expected is None
-            else "append the same events again with the same expected version: it is safe"
+            else "Repeat the call with the same events (same UUIDs) and the same expected version: "
+            "it is safe, because events that are stored already are not stored again."
         )
-        super().__init__(f"Stream {describe_stream(stream_id)}: {reason} To find out, {advice}.")
+        super().__init__(
+            f"Stream {describe_stream(stream_id)}: the events may be stored or not: {reason} "
+            f"{advice}"
+        )
 
 
 class StreamGapError(EventStoreError):
@@ -423,9 +430,9 @@ class StreamGapError(EventStoreError):
         self.stream_id = str(stream_id)
         self.version = version
         super().__init__(
-            f"Stream {describe_stream(stream_id)}: the event at version {version} is missing, on "
-            "two reads. If another process is deleting the stream, load it again; else restore "
-            "the table."
+            f"Stream {describe_stream(stream_id)}: the event at version {version} was missing in "
+            "two reads. If another process is deleting the stream, load it again. Otherwise "
+            "restore the events table from a backup."
         )
 
 
@@ -444,7 +451,8 @@ class StoredItemError(EventStoreError):
         self.reason = reason
         super().__init__(
             f"The item {stream_key!r} at {version} cannot be read: {reason} "
-            "If a newer release wrote it, upgrade; if it was changed by hand, restore it."
+            "If a newer release of dynamo_es wrote it, upgrade this program. If somebody changed "
+            "it, restore it from a backup."
         )
 
 
@@ -502,9 +510,9 @@ class NewerSchemaError(UnreadableEventError):
 
 
 class CommandDecidedError(EventStoreError):
-    """A command was decided before, and deciding it again gave other events.
+    """A command has stored its events already, and deciding it again gave other events.
 
-    Nothing was written now. The events that were stored the first time count.
+    Nothing was written now. The events that the command stored the first time count.
 
     Attributes:
         stream_id: the stream, as text.
@@ -521,12 +529,12 @@ class CommandDecidedError(EventStoreError):
         self.version = version
         self.events = events
         super().__init__(
-            f"Stream {describe_stream(stream_id)}: the command {shown(command_id, str)} was "
-            "decided before, "
-            f"up to version {version}. Deciding it again on the same state gave other events, so "
-            "its first result is not known. Take the result from this error's events. To get it "
-            "returned, let the decision depend on the aggregate and the command alone: no clock, "
-            "no random ids."
+            f"Stream {describe_stream(stream_id)}: the command {shown(command_id, str)} has "
+            f"stored its events already, the last one at version {version}. Nothing was written "
+            "now. Deciding the command again on the same state gave other events, so what the "
+            "first decision returned is lost: read the stored events from this error's `events`. "
+            "To get the first result from a repeated command, decide by the aggregate and the "
+            "command alone: no clock, no random ids."
         )
 
 

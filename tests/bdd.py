@@ -223,7 +223,7 @@ class GivenStream:
         return snapshot
 
     def deleted(self) -> Self:
-        """Delete the stream; what is added from here on is its next life."""
+        """Delete the stream; what is added from here on is its next generation."""
         self.given.storage.delete_stream(self.stream_id)
         self.given.world.versions.pop((self.given.tenant, self.stream_id), None)
         return self

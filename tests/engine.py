@@ -43,8 +43,8 @@ LOCAL: Final = "local-engine"
 class Capability(StrEnum):
     """What not every engine can do."""
 
-    LIVES = "lives"
-    """A process that knows an earlier life of a stream is refused in the next one."""
+    GENERATIONS = "generations"
+    """A process that knows an earlier generation of a stream is refused in the next one."""
     LIMITS = "limits"
     """Keys of up to 2,048 bytes, commits of up to 4 MB."""
     CONCURRENCY = "concurrency"
@@ -132,7 +132,7 @@ class MemoryEngine(Engine):
 
     name = "memory"
     lacks: ClassVar = {
-        Capability.LIVES: "it remembers nothing of a deleted stream, and no process has a memory",
+        Capability.GENERATIONS: "it forgets deleted streams, and no process has a memory",
         Capability.LIMITS: "it takes commits of any size",
         Capability.REQUESTS: "it sends none",
         Capability.CRASHES: "it sends no requests",

@@ -2,9 +2,9 @@
 
 Several processes share one table; each remembers heads of its own, which the others make stale.
 
-One difference is allowed. A process that last saw a stream in an earlier life acts upon that life,
-even if the stream has come to the same version again: its append at a version may be refused, and
-its snapshot dropped. The store in memory knows nothing of lives.
+One difference is allowed. A process that last saw a stream in an earlier generation acts upon
+that one, even if the stream has come to the same version again: its append at a version may be
+refused, and its snapshot dropped. The store in memory knows nothing of generations.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.memory = MemoryBackend()
         self.processes = [self.new_process() for _ in range(3)]
         self.scoped: dict[tuple[int, int], StorageStrategy] = {}
-        self.lives: dict[tuple[int, int], int] = {}
+        self.generations: dict[tuple[int, int], int] = {}
         self.seen: dict[tuple[int, tuple[int, int]], int] = {}
 
     def teardown(self) -> None:
@@ -85,7 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
     def restart(self, process: int) -> None:
         self.processes[process] = self.new_process()
         self.scoped = {key: kept for key, kept in self.scoped.items() if key[0] != process}
-        self.seen = {key: life for key, life in self.seen.items() if key[0] != process}
+        self.seen = {key: generation for key, generation in self.seen.items() if key[0] != process}
 
     @rule(process=processes, place=places, offset=offsets, size=sizes)
     def append_at_a_version(
@@ -144,8 +144,8 @@ class StoreMachine(RuleBasedStateMachine):
     def delete(self, process: int, place: tuple[int, int]) -> None:
         existed = bool(self.stored(place))
         self.same(process, place, lambda store: store.delete_stream(STREAMS[place[1]]))
-        self.lives[place] = self.lives.get(place, 0) + existed
-        self.seen[process, place] = self.lives[place]
+        self.generations[place] = self.generations.get(place, 0) + existed
+        self.seen[process, place] = self.generations[place]
         self.compare(place)
 
     @rule(process=processes, place=places, start=st.integers(-1, 0))
@@ -172,7 +172,7 @@ class StoreMachine(RuleBasedStateMachine):
             # The one difference: refused, though the version may be right.
             if not isinstance(told, ConcurrentStreamWriteError):
                 assert_alike(told, outcome(insert, self.in_memory(place[0])))
-            self.seen[process, place] = self.lives.get(place, 0)
+            self.seen[process, place] = self.generations.get(place, 0)
         else:
             self.same(process, place, insert)
         self.compare(place)
@@ -189,12 +189,12 @@ class StoreMachine(RuleBasedStateMachine):
         told = outcome(action, self.on_dynamo(process, place[0]))
         assert_alike(told, outcome(action, self.in_memory(place[0])))
         if looks:
-            self.seen[process, place] = self.lives.get(place, 0)
+            self.seen[process, place] = self.generations.get(place, 0)
 
     def is_late(self, process: int, place: tuple[int, int]) -> bool:
-        """Whether the process last looked in an earlier life of the stream."""
-        life = self.lives.get(place, 0)
-        return self.seen.get((process, place), life) != life
+        """Whether the process last looked in an earlier generation of the stream."""
+        generation = self.generations.get(place, 0)
+        return self.seen.get((process, place), generation) != generation
 
     def stored(self, place: tuple[int, int]) -> list[RawEvent]:
         return self.in_memory(place[0]).fetch_events(STREAMS[place[1]], 1)

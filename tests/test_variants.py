@@ -16,10 +16,10 @@ pytestmark = pytest.mark.ci
 
 # What catches each of them, among others: the whole suite would take ten times as long.
 CAUGHT_BY: Final = {
-    "no_fence": "test_delete.py::test_late_writer_is_refused_by_a_next_life_of_another_length",
+    "no_fence": "test_delete.py::test_late_writer_is_refused_by_a_generation_of_another_length",
     "plain_deletes": "test_delete.py::test_late_writer_is_refused_by_a_deleted_stream",
     "sweep_from_the_bottom_up": "test_crashes.py::test_creation_right_after_the_crash",
-    "leavings_refuse_a_creation": "test_crashes.py::test_creation_right_after_the_crash",
+    "leftovers_refuse_a_creation": "test_crashes.py::test_creation_right_after_the_crash",
     "expected_zero_unchecked": "test_conflicts.py",
     "one_page_only": "test_long_streams.py::test_stream_of_many_commits",
     "tenant_forgotten_in_delete": "test_identity.py",
@@ -29,7 +29,7 @@ CAUGHT_BY: Final = {
 }
 
 RACES_ONLY: Final = {
-    "unconditional_sweep": "one process alone never meets the next life while it sweeps: "
+    "unconditional_sweep": "one process alone never meets the next generation while it sweeps: "
     "the search for races in tests/linearizability catches it",
 }
 

@@ -57,7 +57,7 @@ def sweep_from_the_bottom_up(patch: pytest.MonkeyPatch) -> None:
 
 
 def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
-    """A deletion overwrites whatever stands at a version of the life it ends."""
+    """A deletion overwrites any item at a version of the generation it ends."""
     conditional = requests.put_fence_over
 
     def overwrite(table: str, commit: Commit, fence: Item) -> Request:
@@ -67,7 +67,7 @@ def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(requests, "put_fence_over", overwrite)
 
 
-def leavings_refuse_a_creation(patch: pytest.MonkeyPatch) -> None:
+def leftovers_refuse_a_creation(patch: pytest.MonkeyPatch) -> None:
     """A creation takes what a crashed deletion left for a living stream."""
 
     def refuse(stream: Stream) -> Steps[None]:
@@ -153,7 +153,7 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         plain_deletes,
         sweep_from_the_bottom_up,
         unconditional_sweep,
-        leavings_refuse_a_creation,
+        leftovers_refuse_a_creation,
         expected_zero_unchecked,
         one_page_only,
         tenant_forgotten_in_delete,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.aggregates.retries import RETRY_SECONDS, Retries, check_attempts, check_waiting
+from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import (
     append,
     has_emitted,
@@ -20,7 +20,7 @@ from dynamo_es.aggregates.saving import (
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
 from dynamo_es.contracts import ANOTHER_GENERATION
-from dynamo_es.contracts.checks import check_callable, check_kind
+from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import (
@@ -32,6 +32,7 @@ from dynamo_es.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import timedelta
 
     from dynamo_es.aggregates.commands import Command, CommandId, Decided
     from dynamo_es.aggregates.saving import TransactWith
@@ -56,7 +57,8 @@ class Repository(Generic[TAggregate]):
         every: take a snapshot after a save if the last one is this many events old, or more.
         snapshot_when: called after a save with the aggregate and the number of events since its
             last snapshot; returns whether to take one. Give it or ``every``, not both.
-        retry_seconds: how long `transact` goes on trying after a conflict or a lost answer.
+        retry_for: how long `transact` goes on trying after a conflict or a lost answer, a
+            timedelta or seconds.
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
 
@@ -73,16 +75,16 @@ class Repository(Generic[TAggregate]):
         *,
         every: int | None = None,
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
-        retry_seconds: float = RETRY_SECONDS,
+        retry_for: timedelta | float = RETRY_FOR,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         check_kind("event_store", event_store, EventStore)
-        check_waiting(retry_seconds, sleep, monotonic)
+        check_waiting(sleep, monotonic)
         self._store = event_store
         self._factory = factory
         self._snapshots = SnapshotPolicy(every, snapshot_when)
-        self._retry_seconds = retry_seconds
+        self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
         self._sleep = sleep
         self._monotonic = monotonic
         if isinstance(factory, type):
@@ -206,7 +208,7 @@ class Repository(Generic[TAggregate]):
                 again, with a new aggregate, after each conflict, so it must have no other
                 effects.
             factory: returns a new aggregate; None: the repository's factory.
-            attempts: most attempts; None: as many as ``retry_seconds`` allow.
+            attempts: most attempts; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
             transact_with: as for `save`; a callable is called at each attempt.
             command_id: as for `save`. If the command was decided before, ``decide`` is called
@@ -233,7 +235,7 @@ class Repository(Generic[TAggregate]):
         check_callable("decide", decide)
         refuse_asynchronous(decide, _DECIDE)
         transact_with = kept(transact_with)
-        retries = Retries(self._retry_seconds, attempts, self._monotonic, self._sleep)
+        retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         raws: list[RawEvent] | None = None
         while True:
             aggregate = self._new(factory or self._factory)
@@ -269,6 +271,7 @@ class Repository(Generic[TAggregate]):
     ) -> R:
         """Return the result that ``decide`` had when the command was first decided."""
         self._replay(stream, aggregate, stream.before(raws, decided))
+        aggregate._generation = raws[-1].generation  # noqa: SLF001 - before its first event, too
         result = decide(aggregate)
         refuse_unfinished(result, decide, _DECIDE)
         if result is None:
@@ -292,7 +295,7 @@ class Repository(Generic[TAggregate]):
             aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001
             aggregate._pending_events().clear()  # noqa: SLF001
             return
-        expected = aggregate.stored_version
+        expected = int(aggregate.stored_version)
         if append(stream, aggregate, context, writes, command):
             self._snapshots.apply(self._store, stream.id, aggregate)
             return

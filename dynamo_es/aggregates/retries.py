@@ -14,8 +14,8 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RETRY_SECONDS: Final = 10.0
-"""The repository's default time budget for retries."""
+RETRY_FOR: Final = 10.0
+"""Seconds: the repository's default time budget for retries."""
 
 _SLEEP: Final = "sleep"
 _MONOTONIC: Final = "monotonic"
@@ -78,18 +78,11 @@ class Retries:
         return now
 
 
-def check_waiting(seconds: float, sleep: object, monotonic: object) -> None:
-    """Raise `InputError` unless these settings are a time and two plain functions."""
-    _check_seconds(seconds)
+def check_waiting(sleep: object, monotonic: object) -> None:
+    """Raise `InputError` unless these settings are two plain functions."""
     for name, function in ((_SLEEP, sleep), (_MONOTONIC, monotonic)):
         check_callable(name, function)
         refuse_asynchronous(function, name)
-
-
-def _check_seconds(seconds: float) -> None:
-    right = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not right or not math.isfinite(seconds) or seconds < 0:
-        raise InputError(f"retry_seconds must be a number of 0 or more, not {shown(seconds)}.")
 
 
 def check_attempts(attempts: int | None) -> None:

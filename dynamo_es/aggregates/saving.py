@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts import EnlistedWrite
 from dynamo_es.event_store.comparison import find_difference
-from dynamo_es.exceptions import InputError, InvalidEnlistedWriteError
+from dynamo_es.exceptions import InputError, InvalidEnlistedWriteError, describe_stream
 
 if TYPE_CHECKING:
     from dynamo_es.aggregates.commands import Command, Decided
@@ -72,13 +72,13 @@ def append(
     """Append the emitted events; return False if another run of the command stored its own."""
     if aggregate._outdated:  # noqa: SLF001 - of its own package
         raise InputError(
-            f"Stream {stream.id}: the aggregate decided a command that was decided before, so its "
-            "state differs from its stream. Load it again."
+            f"Stream {describe_stream(stream.id)}: the aggregate decided a command whose events "
+            "were stored before, so its state differs from the stream. Load the aggregate again."
         )
     if aggregate._stream_id not in (None, stream.id):  # noqa: SLF001
         raise InputError(
-            f"Stream {stream.id}: the aggregate was loaded from the stream "
-            f"{aggregate._stream_id}. Save it there."  # noqa: SLF001
+            f"Stream {describe_stream(stream.id)}: the aggregate was loaded from stream "
+            f"{describe_stream(aggregate._stream_id)}. Save it there."  # noqa: SLF001
         )
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from dynamo_es.contracts.checks import seconds_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     BatchEvent: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
     """A batch as Lambda hands it over, or the bare list of a pipe."""
@@ -27,16 +30,22 @@ class Deadline(Event):
 
     Args:
         context: Lambda's; None: never set.
-        margin: seconds to leave for the event in hand and the reply; None: a fifth of the
-            remaining time, at most 5 s.
+        margin: time to leave for the event in hand and the reply, a timedelta or seconds; None: a
+            fifth of the remaining time, at most 5 s.
+
+    Raises:
+        InvalidSubscriptionError: a margin below 0.
     """
 
-    def __init__(self, context: LambdaContext | None, margin: float | None = None) -> None:
+    def __init__(
+        self, context: LambdaContext | None, margin: timedelta | float | None = None
+    ) -> None:
         super().__init__()
         self._context = context
-        if margin is None and context is not None:
-            margin = min(_LONGEST_MARGIN, _SHARE * context.get_remaining_time_in_millis() / 1000)
-        self._margin = (margin or 0.0) * 1000
+        margin_s = margin_of(margin)
+        if margin_s is None and context is not None:
+            margin_s = min(_LONGEST_MARGIN, _SHARE * context.get_remaining_time_in_millis() / 1000)
+        self._margin_ms = (margin_s or 0.0) * 1000
 
     def is_set(self) -> bool:
         """Whether it is time to stop."""
@@ -44,7 +53,16 @@ class Deadline(Event):
             return True
         if self._context is None:
             return False
-        return self._context.get_remaining_time_in_millis() <= self._margin
+        return self._context.get_remaining_time_in_millis() <= self._margin_ms
+
+
+def margin_of(margin: timedelta | float | None) -> float | None:
+    """Return a handler's margin in seconds; None: a share of the remaining time.
+
+    Raises:
+        InvalidSubscriptionError: a margin that is no time, or below 0.
+    """
+    return None if margin is None else seconds_of("margin", margin)
 
 
 def reply(event: BatchEvent, left: Iterable[str]) -> dict[str, Any]:

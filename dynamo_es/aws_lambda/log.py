@@ -6,7 +6,7 @@ import logging
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.aws_lambda.batch import Deadline, reply
+from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
 from dynamo_es.contracts.error_texts import trace_error
@@ -16,6 +16,7 @@ from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.event_store.event import Event
@@ -39,7 +40,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     after: Position = 0,
     batch_size: int = 100,
     keep_unknown: bool = False,
-    margin: float | None = None,
+    margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
     """Turn a function into a Lambda handler that calls it with each event of the log, in order.
@@ -59,7 +60,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         after: position to begin after, the first time.
         batch_size: most events between two saved checkpoints.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
-        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
+        margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
+            of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
 
     Raises:
@@ -96,12 +98,12 @@ class LogHandler:
         self,
         function: Callable[[Recorded], object],
         projection: Projection,
-        margin: float | None,
+        margin: timedelta | float | None,
         on_progress: Callable[[ProjectionReport], None] | None,
     ) -> None:
         update_wrapper(self, function)
         self.projection = projection
-        self._margin = margin
+        self._margin_s = margin_of(margin)
         self._on_progress = on_progress
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class LogHandler:
             Exception: the function's own, if there is no batch to answer for.
             ConfigurationError: records that are not of a table's stream.
         """
-        deadline = Deadline(context, self._margin)
+        deadline = Deadline(context, self._margin_s)
         pages = pages_in(event)
         if pages is not None and not pages:
             return reply(event, [])  # markers and checkpoints: this handler's own writes

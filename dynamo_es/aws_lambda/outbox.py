@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.aws_lambda.batch import Deadline, reply
+from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.log import pages_in
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.contracts.functions import refuse_asynchronous
@@ -36,7 +36,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     retry_delay: timedelta | float = 1.0,
     lease: timedelta | float = 60.0,
     keep_unknown: bool = False,
-    margin: float | None = None,
+    margin: timedelta | float | None = None,
 ) -> OutboxHandler:
     """Return a Lambda handler that publishes the events chosen for the outbox.
 
@@ -51,12 +51,13 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.
         attempts: most tries of an event.
-        retry_delay: seconds between the first try and the second; then twice as long, and so on.
-        lease: seconds that the lease keeps other workers out; at least twice the time that a
+        retry_delay: time between the first try and the second; then twice as long, and so on.
+        lease: time that the lease keeps other workers out; at least twice the time that a
             publisher may take.
         keep_unknown: pass an event that no class here can take as an `UnknownEvent`, in its
             stored form, encrypted fields included. The publishers here need no classes.
-        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
+        margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
+            of its time, at most 5 s.
     """
     refuse_asynchronous(publisher, "A publisher")
     outbox = backend.outbox if name is None else backend.outbox.named(name)
@@ -81,9 +82,9 @@ class OutboxHandler:
         reports: reports of the runs of the last call.
     """
 
-    def __init__(self, run: Callable[[], OutboxReport], margin: float | None) -> None:
+    def __init__(self, run: Callable[[], OutboxReport], margin: timedelta | float | None) -> None:
         self._run = run
-        self._margin = margin
+        self._margin_s = margin_of(margin)
         self.reports: list[OutboxReport] = []
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
@@ -105,7 +106,7 @@ class OutboxHandler:
         self.reports = []
         if pages is not None and not pages:
             return reply(event, [])  # the outbox's own writes
-        deadline = Deadline(context, self._margin)
+        deadline = Deadline(context, self._margin_s)
         while not deadline.is_set():
             report = self._run()
             self.reports.append(report)

@@ -10,18 +10,21 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.aws_lambda.batch import Deadline, reply
+from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.contracts import Observer
@@ -30,14 +33,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 
-def sequence_events(backend: DynamoBackend, *, margin: float | None = None) -> SequencerHandler:
+def sequence_events(
+    backend: DynamoBackend, *, margin: timedelta | float | None = None
+) -> SequencerHandler:
     """Return a Lambda handler that gives the commits of a batch their positions in the log.
 
     Any number of calls may run at once, be repeated, or die: each commit gets one position.
 
     Args:
         backend: names the tables.
-        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
+        margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
+            of its time, at most 5 s.
 
     Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
     other sequencer writes.
@@ -57,13 +63,13 @@ class SequencerHandler:
     """
 
     def __init__(
-        self, backend: DynamoBackend, observer: Observer | None, margin: float | None
+        self, backend: DynamoBackend, observer: Observer | None, margin: timedelta | float | None
     ) -> None:
         self._backend = backend
         self._gateway = Gateway(lambda: backend.client, backend.config, observer)
         self._tables = Tables(backend.config.events_table, backend.config.log_table)
         self._memory = SequencerMemory()
-        self._margin = margin
+        self._margin_s = margin_of(margin)
         self.sequenced = 0
         self.skipped = 0
         self.foreign = 0
@@ -86,7 +92,7 @@ class SequencerHandler:
         """
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))
-        deadline = Deadline(context, self._margin)
+        deadline = Deadline(context, self._margin_s)
         decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign

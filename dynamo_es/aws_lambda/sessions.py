@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
@@ -17,6 +18,8 @@ from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.exceptions import ConfigurationError, InvalidStreamIdError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from dynamo_es.contracts import Observer
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
@@ -36,7 +39,7 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
     *,
     config: DynamoConfig | None = None,
     session_name: str = "dynamo_es",
-    duration: int = 900,
+    duration: timedelta | float = 900,
     observer: Observer | None = None,
     registry: EventRegistry | None = None,
     sts: Any = None,
@@ -53,8 +56,9 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
             tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
         config: names of the tables; None: from the environment.
         session_name: shown in CloudTrail.
-        duration: seconds that a session lasts, 900 to 43,200; at most one hour if the caller has
-            assumed a role itself, as Lambda functions have.
+        duration: how long a session lasts, a timedelta or seconds: 15 minutes to 12 hours, in whole
+            seconds; at most one hour if the caller has assumed a role itself, as Lambda functions
+            have.
         observer: gets a report of each operation.
         registry: names of the event classes; None: all defined classes.
         sts: a boto3 client for ``sts``; None: makes one.
@@ -68,9 +72,10 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
         CredentialsError: the role cannot be assumed.
     """
     tag = tag_of(tenant_id)
-    if not _SHORTEST <= duration <= _LONGEST:
+    duration_s = seconds_of("duration", duration, _SHORTEST, ConfigurationError)
+    if duration_s > _LONGEST:
         raise ConfigurationError(
-            f"duration must be {_SHORTEST} to {_LONGEST:,} seconds, not {duration}."
+            f"duration must be at most {_LONGEST:,} seconds, which are 12 hours, not {duration_s}."
         )
     config = config or DynamoConfig.from_env()
     if config.sequencing == "inline":
@@ -78,7 +83,7 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
             "Inline sequencing writes to the log of all tenants, and a session of one tenant "
             'cannot: set sequencing="stream".'
         )
-    client = _client(config, _Assumed(config, role_arn, tag, session_name, duration, sts))
+    client = _client(config, _Assumed(config, role_arn, tag, session_name, int(duration_s), sts))
     return DynamoBackend(config, client, observer, registry=registry).in_tenant(tenant_id)
 
 
@@ -106,14 +111,14 @@ class _Assumed:
         role_arn: str,
         tag: str,
         session_name: str,
-        duration: int,
+        duration_s: int,
         sts: Any,
     ) -> None:
         self._config = config
         self._request = {
             "RoleArn": role_arn,
             "RoleSessionName": session_name,
-            "DurationSeconds": duration,
+            "DurationSeconds": duration_s,
             "Tags": [{"Key": TAG, "Value": tag}],
         }
         self._sts = sts
@@ -137,7 +142,7 @@ class _Assumed:
 def _sts_client(config: DynamoConfig) -> Any:
     from boto3.session import Session
 
-    session = Session()
+    session = Session(profile_name=config.profile)
     return session.client(
         "sts", region_name=region_of(config, session), config=client_config(config)
     )

@@ -1,25 +1,21 @@
-"""The environment variables of the handlers that need no code of yours.
-
-`DynamoConfig.from_env` reads the variables of the store; this module reads the outbox's, and no
-other module of the package reads any. All are in one table in ``docs/operating.md``.
-"""
+"""The settings of the handlers that need no code of yours, from the environment."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
+from dynamo_es.environment import (
+    OUTBOX_ATTEMPTS,
+    OUTBOX_NAME,
+    OUTBOX_SOURCE,
+    OUTBOX_TARGET,
+    SERVICE_NAME,
+)
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-TARGET: Final = "DYNAMO_ES_OUTBOX_TARGET"
-SOURCE: Final = "DYNAMO_ES_OUTBOX_SOURCE"
-NAME: Final = "DYNAMO_ES_OUTBOX_NAME"
-ATTEMPTS: Final = "DYNAMO_ES_OUTBOX_ATTEMPTS"
-SERVICE: Final = "POWERTOOLS_SERVICE_NAME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +44,14 @@ class OutboxSettings:
         Raises:
             ConfigurationError: the target is missing, or the attempts are not a number from 1.
         """
-        environ = os.environ if environ is None else environ
-        target = environ.get(TARGET, "")
-        if not target:
+        target = OUTBOX_TARGET.read(environ)
+        if target is None:
             raise ConfigurationError(
-                f"{TARGET} is not set: give the ARN of an event bus, a topic or a queue."
-            )
-        attempts = environ.get(ATTEMPTS, "3")
-        if not attempts.isdecimal() or int(attempts) < 1:
-            raise ConfigurationError(
-                f"{ATTEMPTS} must be an integer of 1 or more, not {attempts!r}."
+                f"{OUTBOX_TARGET.name} is not set: give the ARN of a bus, a topic or a queue."
             )
         return cls(
             target=target,
-            source=environ.get(SOURCE) or environ.get(SERVICE) or "dynamo_es",
-            name=environ.get(NAME) or None,
-            attempts=int(attempts),
+            source=OUTBOX_SOURCE.read(environ) or SERVICE_NAME.read(environ) or "dynamo_es",
+            name=OUTBOX_NAME.read(environ),
+            attempts=OUTBOX_ATTEMPTS.read(environ),
         )

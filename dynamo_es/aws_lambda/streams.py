@@ -8,13 +8,14 @@ from functools import update_wrapper
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.aws_lambda.batch import Deadline, reply
+from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
+from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.projector import Step
@@ -45,7 +46,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     events: Iterable[type[Event]] | None = None,
     keep_unknown: bool = False,
     lease: timedelta | float = 60.0,
-    margin: float | None = None,
+    margin: timedelta | float | None = None,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
     """Turn a function into a Lambda handler on the events table's stream: each event, in order.
 
@@ -64,8 +65,9 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         events: apply only events of these classes and their subclasses, under their names and
             aliases. Other events are passed over and need no class.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
-        lease: seconds that this call has a stream to itself; longer than one event takes.
-        margin: seconds to stop before the function's end; None: a fifth of its time, at most 5.
+        lease: time that this call has a stream to itself; longer than one event takes.
+        margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
+            of its time, at most 5 s.
 
     Raises:
         InvalidSubscriptionError: a wrong filter, lease or function, such as an asynchronous one.
@@ -125,7 +127,7 @@ class StreamsHandler:
         projector: Any,
         selection: Callable[[], Selection],
         keep_unknown: bool,  # noqa: FBT001
-        margin: float | None,
+        margin: timedelta | float | None,
     ) -> None:
         update_wrapper(self, function)
         self._function = function
@@ -133,7 +135,7 @@ class StreamsHandler:
         self._projector = projector
         self._selection = selection
         self._keep_unknown = keep_unknown
-        self._margin = margin
+        self._margin_s = margin_of(margin)
         self.totals = Totals()
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
@@ -152,7 +154,7 @@ class StreamsHandler:
         """
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))
-        deadline = Deadline(context, self._margin)
+        deadline = Deadline(context, self._margin_s)
         records = records_in(event)
         decoded = decode(records)
         selection = self._selection()
@@ -284,7 +286,7 @@ class StreamsHandler:
         _log.error(
             "Read model %r: stream %s waits after version %d for the next call: %s",
             self._projector.name,
-            hint.stream_key,
+            describe_key(hint.stream_key),
             version,
             "it could not be read" if error is None else trace_error(error),
         )

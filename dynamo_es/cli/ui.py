@@ -1,20 +1,18 @@
 """``dynamo-es ui``."""
 
-import importlib
 import logging
-import sys
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from dynamo_es.cli.options import Place
+from dynamo_es.cli.references import load_module, your_program
 from dynamo_es.cli.terminal import tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import ConfigurationError, MissingExtraError
@@ -89,9 +87,13 @@ def ui(  # noqa: PLR0913 - options, each by its name
         from dynamo_es.ui.serving import Server
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
-    _import(imports or ())
     hosts = _hosts(host, allow_host or ())
-    with _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title):
+    with (
+        your_program(place.variables),
+        _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title),
+    ):
+        for module in imports or ():
+            load_module(module)
         app = create_app(
             backend,
             allow_writes=allow_writes,
@@ -115,20 +117,6 @@ def ui(  # noqa: PLR0913 - options, each by its name
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         Server(config, app).run(sockets=[listener])
-
-
-def _import(modules: Sequence[str]) -> None:
-    """Import the modules of a user's program, which are found from the present folder too."""
-    if modules and (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"--import {module}: there is no module {error.name!r} in this folder or on "
-                "Python's path."
-            ) from error
 
 
 def _hosts(host: str, allowed: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from dynamo_es.cli.demonstration.account import (
     AccountOpened,
     MoneyDeposited,
 )
-from dynamo_es.cli.demonstration.stage import id_of, open_sample, read_streams
+from dynamo_es.cli.demonstration.stage import open_sample, read_streams
 from dynamo_es.dynamodb.maintenance.repair import repair
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def fill_files(backend: Backend, stopped: Callable[[], bool] = lambda: False) ->
     with open_sample() as source:
         streams = read_streams(source)
     for stream, lines in streams.items():
-        stream_id, storage = id_of(stream), backend.in_tenant(stream.tenant_id).storage
+        stream_id, storage = stream.id, backend.in_tenant(stream.tenant_id).storage
         events = [
             RawEvent(
                 uuid5(_NAMESPACE, f"{stream}/{number}"),

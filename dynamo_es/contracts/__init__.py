@@ -23,6 +23,7 @@ from dynamo_es.contracts.log import (
 from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
+    STORED_IN_ONE_STREAM,
     AppendCost,
     EnlistedWrite,
     StorageStrategy,
@@ -34,6 +35,7 @@ from dynamo_es.contracts.subscription import SubscriptionStrategy
 __all__ = [
     "ANOTHER_GENERATION",
     "EVERYTHING",
+    "STORED_IN_ONE_STREAM",
     "AppendCost",
     "AppendHooks",
     "AppendListener",

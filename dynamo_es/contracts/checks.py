@@ -75,20 +75,23 @@ def check_count(label: str, value: object) -> None:
         raise InputError(f"{label} must be an integer of 1 or more, not {shown(value)}.")
 
 
-def seconds_of(label: str, value: timedelta | float, at_least: float = 0) -> float:
+def seconds_of(
+    label: str,
+    value: timedelta | float,
+    at_least: float = 0,
+    error: type[EventStoreError] = InvalidSubscriptionError,
+) -> float:
     """Return a duration in seconds.
 
     Args:
         label: name of the parameter, as the subject of the message.
         value: a timedelta, or a number of seconds.
         at_least: shortest duration, in seconds.
-
-    Raises:
-        InvalidSubscriptionError: neither, too short, or not finite.
+        error: raised if it is neither, too short, or not finite.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if type(seconds) not in {int, float} or not at_least <= seconds < float("inf"):
-        raise InvalidSubscriptionError(
+        raise error(
             f"{label} must be a timedelta or a number of seconds, {at_least} or more, "
             f"not {shown(value, timedelta)}."
         )

@@ -35,22 +35,22 @@ class CursorStrategy(ABC):
     A process takes the cursor's lease before it applies events. No other process can take it
     until the first one gives it back, or the lease ends. All times are milliseconds since the
     epoch, by the caller's clock. `LeaseWatch` decides when a lease is over, so clocks need not
-    agree. Every write names its claimant: a claimant that lost the lease changes nothing.
+    agree. Every write names its worker: a worker that lost the lease changes nothing.
 
     A cursor of unknown generation (0) takes the generation of the first event that has one. An
     event of unknown generation belongs to the generation that the cursor is in.
     """
 
     @abstractmethod
-    def claim(
-        self, followed: Followed, version: int, claimant: str, now_ms: int, until_ms: int
+    def take(
+        self, followed: Followed, version: int, worker: str, now_ms: int, until_ms: int
     ) -> int | None:
         """Take the cursor's lease, to apply the events after the cursor, up to a version.
 
         Args:
             followed: the stream; a new generation begins at version 0.
             version: of the last event to apply, 1 or more.
-            claimant: unique id of this claim.
+            worker: unique token of the worker that takes the lease.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
 
@@ -60,13 +60,13 @@ class CursorStrategy(ABC):
             taken.
 
         Raises:
-            CursorBusyError: another claimant has the lease.
+            CursorBusyError: another worker has the lease.
             InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
-    def renew(self, followed: Followed, version: int, claimant: str, until_ms: int) -> bool:
+    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
         """Move the cursor and renew the lease; False: the lease is lost, and nothing changed."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class CursorStrategy(ABC):
         self,
         followed: Followed,
         version: int,
-        claimant: str,
+        worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
         """Move the cursor and give the lease back; False: the lease is lost already.
@@ -82,7 +82,7 @@ class CursorStrategy(ABC):
         Args:
             followed: the stream.
             version: of the last applied event.
-            claimant: the claim's.
+            worker: the one that holds the lease.
             failure: the next event, if it could not be applied; it is stored in the same write.
                 A failure at the same event adds one to `ConsumerFailure.attempts`. None: the
                 stored failure is forgotten.

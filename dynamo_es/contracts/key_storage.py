@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class KeyStorageStrategy(ABC):
     """One key per data subject, for one tenant.
 
-    A subject is the id of a person (or of whatever data is erased together): text of 1 to
+    A subject is the id of a person (or of other data that is erased together): text of 1 to
     1,024 bytes in UTF-8. Deleting its key makes unreadable what was encrypted with it.
     """
 

@@ -15,7 +15,7 @@ LONGEST_SKEW: Final = 15 * 60 * 1000
 _MOST_SEEN: Final = 10_000
 
 
-class Held(NamedTuple):
+class Lease(NamedTuple):
     """A lease as it is stored. Each renewal changes its end: that is a heartbeat.
 
     Attributes:
@@ -40,9 +40,9 @@ class LeaseWatch:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._seen: OrderedDict[Hashable, tuple[Held, int]] = OrderedDict()
+        self._seen: OrderedDict[Hashable, tuple[Lease, int]] = OrderedDict()
 
-    def is_over(self, key: Hashable, held: Held, now_ms: int) -> bool:
+    def is_over(self, key: Hashable, held: Lease, now_ms: int) -> bool:
         """Whether a lease may be taken over; if not, remember when it was first seen.
 
         Args:

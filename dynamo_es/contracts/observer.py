@@ -18,9 +18,9 @@ class OperationReport:
             keys, ``get_key``, ``create_key``, ``delete_key``; of the log, ``sequence``,
             ``position``, ``read_log``, ``read_markers``, ``streams``, ``look_further``; of
             consumers, ``checkpoint``, ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``,
-            ``reset_checkpoint``, ``cursor``, ``claim``, ``renew_claim``, ``release_claim``,
-            ``find_consumers``, and ``outbox_…`` with ``look``, ``take``, ``settle``, ``move``,
-            ``fail``, ``release``, ``entries``, ``retry`` or ``reset``.
+            ``reset_checkpoint``, ``cursor``, ``take_cursor``, ``renew_cursor``,
+            ``release_cursor``, ``find_consumers``, and ``outbox_…`` with ``look``, ``take``,
+            ``remove``, ``move``, ``fail``, ``release``, ``entries``, ``retry`` or ``reset``.
         tenant_id: tenant of the operation.
         stream_id: stream of the operation; None if it is about no single stream.
         requests: API calls.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.leases import Held
+    from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position, StreamId, TenantId
 
 
@@ -51,20 +51,20 @@ class OutboxState(NamedTuple):
     """
 
     position: Position
-    lease: Held | None
+    lease: Lease | None
     due: tuple[OutboxEntry, ...]
 
 
-class Claim(NamedTuple):
-    """Identifies a worker that takes or holds an outbox's lease.
+class OutboxWorker(NamedTuple):
+    """A worker that takes or holds an outbox's lease.
 
     Attributes:
         outbox: name of the outbox.
-        worker: unique id of this run.
+        id: unique token of this run.
     """
 
     outbox: str
-    worker: str
+    id: str
 
 
 class OutboxStrategy(ABC):
@@ -82,12 +82,12 @@ class OutboxStrategy(ABC):
 
     @abstractmethod
     def take(
-        self, claim: Claim, now_ms: int, until_ms: int, instead_of: Held | None = None
+        self, worker: OutboxWorker, now_ms: int, until_ms: int, instead_of: Lease | None = None
     ) -> Position | None:
         """Take the lease, unless another worker has it.
 
         Args:
-            claim: of the worker.
+            worker: the worker.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
             instead_of: a lease of another worker that is over, as it was read: it is taken over
@@ -98,11 +98,11 @@ class OutboxStrategy(ABC):
         """
 
     @abstractmethod
-    def move(self, claim: Claim, tried: Position, until_ms: int) -> bool:
+    def move(self, worker: OutboxWorker, tried: Position, until_ms: int) -> bool:
         """Record that every event up to ``tried`` was tried, and renew the lease.
 
         Args:
-            claim: of the worker.
+            worker: the worker.
             tried: the outbox's present position or a later one.
             until_ms: end of the renewed lease.
 
@@ -111,27 +111,31 @@ class OutboxStrategy(ABC):
         """
 
     @abstractmethod
-    def fail(self, claim: Claim, tried: Position, until_ms: int, entry: OutboxEntry) -> bool:
+    def fail(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, entry: OutboxEntry
+    ) -> bool:
         """Store an entry that failed, in place of its older state, and `move`: both or neither.
 
         The event is tried again when it is due, or not at all if it is dead.
         """
 
     @abstractmethod
-    def settle(self, claim: Claim, tried: Position, until_ms: int, position: Position) -> bool:
+    def remove(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, position: Position
+    ) -> bool:
         """Remove the entry at a position, whose event is published or deleted, and `move`."""
 
     @abstractmethod
-    def release(self, claim: Claim, tried: Position | None) -> None:
+    def release(self, worker: OutboxWorker, tried: Position | None) -> None:
         """Give the lease back; nothing happens if the worker does not hold it.
 
         Args:
-            claim: of the worker.
+            worker: the worker.
             tried: position to move to in the same write; None: do not move.
         """
 
     @abstractmethod
-    def reset(self, claim: Claim, position: Position) -> bool:
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
         """Set the position back or forward, by hand; False: another worker has the lease.
 
         Events after it are published again, or for the first time. Entries stay as they are.

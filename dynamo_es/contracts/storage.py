@@ -49,6 +49,12 @@ ANOTHER_GENERATION: Final = (
 )
 """The advice of a conflict with an append that expects a deleted generation."""
 
+STORED_IN_ONE_STREAM: Final = (
+    "This stream has its events of the call already, but another stream of the call has not. "
+    "Append the events of the other streams in a call without this stream."
+)
+"""The advice of a conflict with an append to several streams, of which one has its events."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamHead:

@@ -1,22 +1,38 @@
-"""`DynamoConfig`: the tables, the endpoint, time-outs and retries, given or from the environment.
-
-This is the one file of the store that reads environment variables.
-"""
+"""`DynamoConfig`: tables, endpoint, time-outs and retries, given or from the environment."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
+from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
-ENVIRONMENT_PREFIX: Final = "DYNAMO_ES_"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+ENVIRONMENT_PREFIX: Final = PREFIX
+
+_Duration: TypeAlias = Literal["connect_timeout", "read_timeout", "retry_deadline"]
+
+DEFAULT_TABLES: Final[Mapping[str, str]] = {
+    "events_table": "dynamo-es-events",
+    "log_table": "dynamo-es-log",
+    "keys_table": "dynamo-es-keys",
+}
+"""Names of the tables where none is set: those of ``infra/event-store.yaml`` with its defaults."""
 
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
+
+_SHORTEST: Final[Mapping[_Duration, float]] = {
+    "connect_timeout": 0.001,
+    "read_timeout": 0.001,
+    "retry_deadline": 0,
+}
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
@@ -29,18 +45,22 @@ class DynamoConfig:
         events_table: name of the table that holds the streams.
         log_table: name of the table that holds the log.
         keys_table: name of the table that holds the encryption keys.
-        endpoint_url: URL of an emulator; None: AWS.
+        endpoint_url: URL of an emulator; None: AWS. For an emulator on this machine (a loopback
+            address), any region and credentials do: ``us-east-1`` and dummy credentials stand in
+            for those that are not configured.
         region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
             or of the AWS profile.
-        connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds to wait for a reply.
+        profile: AWS profile, a section of the AWS configuration files; it takes precedence over
+            credentials in the environment. None: those of the environment (``AWS_PROFILE``).
+        connect_timeout: how long to wait for a connection, a timedelta or seconds.
+        read_timeout: how long to wait for a reply, a timedelta or seconds.
         max_attempts: HTTP attempts per request, the first one included. The SDK retries
             throttling and transport failures.
         max_pool_connections: connections that stay open; set it to the number of threads that use
             the backend or more (web frameworks often run 40). Requests beyond it open connections
             of their own and close them.
-        retry_deadline: seconds until an operation gives up after conflicts between transactions
-            and lost races.
+        retry_deadline: how long an operation retries conflicts between transactions and lost
+            races, a timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
             0 turns it off.
         report_capacity: ask DynamoDB for the consumed units, for the observer.
@@ -62,11 +82,12 @@ class DynamoConfig:
     keys_table: str
     endpoint_url: str | None = None
     region: str | None = None
-    connect_timeout: float = 1.0
-    read_timeout: float = 3.0
+    profile: str | None = None
+    connect_timeout: timedelta | float = 1.0
+    read_timeout: timedelta | float = 3.0
     max_attempts: int = 4
     max_pool_connections: int = 50
-    retry_deadline: float = 10.0
+    retry_deadline: timedelta | float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
     kms_key_id: str | None = None
@@ -77,6 +98,10 @@ class DynamoConfig:
         for name in ("events_table", "log_table", "keys_table"):
             if not getattr(self, name) or not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"DynamoConfig.{name} must be the name of a table.")
+        if self.profile is not None and (not self.profile or not isinstance(self.profile, str)):
+            raise ConfigurationError(
+                "DynamoConfig.profile must be the name of an AWS profile, or None."
+            )
         if self.kms_key_id is not None and (
             not self.kms_key_id or not isinstance(self.kms_key_id, str)
         ):
@@ -88,22 +113,25 @@ class DynamoConfig:
                 f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
                 f"not {shown(self.sequencing, str)}."
             )
+        for name in _SHORTEST:
+            self.seconds(name)
         for name, least in (
-            ("connect_timeout", 0.001),
-            ("read_timeout", 0.001),
             ("max_attempts", 1),
             ("max_pool_connections", 1),
-            ("retry_deadline", 0.0),
             ("remembered_heads", 0),
             ("max_uncompressed_bytes", 1),
         ):
             value = getattr(self, name)
-            kinds = (int,) if isinstance(least, int) else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
-                kind = "an integer" if isinstance(least, int) else "a number"
+            if type(value) is not int or value < least:
                 raise ConfigurationError(
-                    f"DynamoConfig.{name} must be {kind} of {least} or more, not {shown(value)}."
+                    f"DynamoConfig.{name} must be an integer of {least} or more, "
+                    f"not {shown(value)}."
                 )
+
+    def seconds(self, name: _Duration) -> float:
+        """Return one of the durations in seconds."""
+        label = f"DynamoConfig.{name}"
+        return seconds_of(label, getattr(self, name), _SHORTEST[name], ConfigurationError)
 
     @property
     def tables(self) -> tuple[str, str, str]:
@@ -115,48 +143,33 @@ class DynamoConfig:
         """Return a configuration from variables such as ``DYNAMO_ES_EVENTS_TABLE``.
 
         Each field has a variable: ``DYNAMO_ES_`` and its name in capitals
-        (``DYNAMO_ES_READ_TIMEOUT=5``). The names of the three tables are required. ``true`` and
-        ``1``, ``false`` and ``0`` are the values of a switch.
+        (``DYNAMO_ES_READ_TIMEOUT=5``). ``true`` and ``1``, ``false`` and ``0`` are the values of
+        a switch. Set the names of all three tables, or of none: then they are ``dynamo-es-events``,
+        ``dynamo-es-log`` and ``dynamo-es-keys``, as ``infra/event-store.yaml`` calls them.
 
         Args:
             environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: a variable is missing, or its value does not fit the field.
+            ConfigurationError: a value does not fit its field, or only some tables have a name.
         """
-        environ = os.environ if environ is None else environ
-        if not isinstance(environ, Mapping):
-            kind = type(environ).__name__
-            raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
         values: dict[str, object] = {}
         for field in fields(cls):
-            variable = ENVIRONMENT_PREFIX + field.name.upper()
-            text = environ.get(variable, "").strip()
-            if text:
-                values[field.name] = _parse(variable, text, str(field.type))
-        missing = [
-            ENVIRONMENT_PREFIX + name.upper()
-            for name in ("events_table", "log_table", "keys_table")
-            if name not in values
-        ]
-        if missing:
-            raise ConfigurationError(f"Set the environment variables {', '.join(missing)}.")
+            value = of_field(field.name, str(field.type)).read(environ)
+            if value is not None:
+                values[field.name] = value
+        missing = [name for name in DEFAULT_TABLES if name not in values]
+        if len(missing) == len(DEFAULT_TABLES):
+            values.update(DEFAULT_TABLES)
+        elif missing:
+            # A name of yours beside default names would mix the tables of two stores.
+            names = ", ".join(ENVIRONMENT_PREFIX + name.upper() for name in missing)
+            raise ConfigurationError(
+                f"Set the environment variables {names}: name all three tables or none."
+            )
         return cls(**values)  # type: ignore[arg-type]
 
 
 def aws_region() -> str | None:
     """Return the region that Lambda sets in ``AWS_REGION``, which boto3 does not read."""
-    return os.environ.get("AWS_REGION")
-
-
-def _parse(variable: str, text: str, kind: str) -> object:
-    try:
-        if kind == "int":
-            return int(text)
-        if kind == "float":
-            return float(text)
-        if kind == "bool":
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    except (ValueError, KeyError):
-        raise ConfigurationError(f"{variable} must be a {kind}, not {text!r}.") from None
-    return text
+    return AWS_REGION.read()

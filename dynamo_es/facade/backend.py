@@ -188,7 +188,7 @@ class Backend:
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: seconds that other processes stay out of a stream; longer than one event takes.
+            lease: time that other processes stay out of a stream; longer than one event takes.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to
                 the read model as an `UnknownEvent`.
 

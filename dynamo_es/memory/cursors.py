@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
-from dynamo_es.contracts.leases import Held, LeaseWatch
+from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.memory.checkpoints import failed_again
@@ -33,10 +33,10 @@ class MemoryCursors(CursorStrategy):
         self._data = data
         self._watch = LeaseWatch()
 
-    def claim(
-        self, followed: Followed, version: int, claimant: str, now: int, until: int
+    def take(
+        self, followed: Followed, version: int, worker: str, now_ms: int, until_ms: int
     ) -> int | None:
-        """Claim a cursor; see `CursorStrategy.claim`."""
+        """Take the lease of a cursor; see `CursorStrategy.take`."""
         check_consumer(followed.name)
         with self._data.lock:
             cursors = self._data.cursors
@@ -47,28 +47,28 @@ class MemoryCursors(CursorStrategy):
             if not begins and cursor.version >= version:
                 cursor.generation = cursor.generation or followed.generation
                 return None
-            held = cursor.claim
-            if held is not None and not self._watch.is_over(_key(followed), held, now):
+            held = cursor.lease
+            if held is not None and not self._watch.is_over(_key(followed), held, now_ms):
                 raise CursorBusyError(followed.name, followed.stream_id)
             if begins:
                 cursor.version, cursor.failure = 0, None
             cursor.generation = followed.generation or cursor.generation
-            cursor.claim = Held(claimant, until, until - now)
+            cursor.lease = Lease(worker, until_ms, until_ms - now_ms)
             return cursor.version
 
-    def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
-        """Move a claimed cursor; see `CursorStrategy.renew`."""
-        return self._move(followed, version, claimant, until)
+    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
+        """Move a cursor and renew the lease; see `CursorStrategy.renew`."""
+        return self._move(followed, version, worker, until_ms)
 
     def release(
         self,
         followed: Followed,
         version: int,
-        claimant: str,
+        worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
         """Move a cursor, and give it back; see `CursorStrategy.release`."""
-        return self._move(followed, version, claimant, None, failure)
+        return self._move(followed, version, worker, None, failure)
 
     def version(self, followed: Followed) -> int:
         """Return where a cursor is; see `CursorStrategy.version`."""
@@ -90,18 +90,18 @@ class MemoryCursors(CursorStrategy):
         self,
         followed: Followed,
         version: int,
-        claimant: str,
-        until: int | None,
+        worker: str,
+        until_ms: int | None,
         failure: NewFailure | None = None,
     ) -> bool:
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
-            held = None if cursor is None else cursor.claim
-            if cursor is None or held is None or held.holder != claimant:
+            held = None if cursor is None else cursor.lease
+            if cursor is None or held is None or held.holder != worker:
                 return False
             cursor.version = version
             cursor.failure = None if failure is None else failed_again(cursor.failure, failure)
-            cursor.claim = None if until is None else held._replace(until=until)
+            cursor.lease = None if until_ms is None else held._replace(until=until_ms)
             return True
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from threading import Lock
 
     from dynamo_es.contracts.failures import ConsumerFailure
-    from dynamo_es.contracts.leases import Held
+    from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -73,13 +73,13 @@ class Cursor:
     Attributes:
         generation: generation of the stream that it is in.
         version: version of the last applied event; 0 before the first one.
-        claim: lease of the process that moves it; None: no process does.
+        lease: of the process that moves it; None: no process does.
         failure: the next event, if it could not be applied.
     """
 
     generation: int
     version: int = 0
-    claim: Held | None = None
+    lease: Lease | None = None
     failure: ConsumerFailure | None = None
 
 

@@ -65,5 +65,5 @@ def cursor_info(name: str, key: str, cursor: Cursor) -> CursorInfo:
         tenant_id=unescape(tenant),
         stream_id=StreamId(UUID(uuid), category=known),
         failure=cursor.failure,
-        busy=cursor.claim is not None,
+        busy=cursor.lease is not None,
     )

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts.checks import check_consumer, check_tenant
-from dynamo_es.contracts.leases import Held
+from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.exceptions import UnknownOutboxEntryError
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.outbox import Claim, OutboxEntry
+    from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
     from dynamo_es.values import Position, TenantId
 
 
@@ -22,7 +22,7 @@ class _Outbox:
     """One outbox; used only under the lock."""
 
     position: Position = 0
-    lease: Held | None = None
+    lease: Lease | None = None
     entries: dict[Position, OutboxEntry] = field(default_factory=dict)
 
     def in_order(self) -> list[OutboxEntry]:
@@ -44,58 +44,62 @@ class MemoryOutbox(OutboxStrategy):
         scoped._tenant_id = tenant_id  # noqa: SLF001 - of its own class
         return scoped
 
-    def look(self, outbox: str, now: int) -> OutboxState:
+    def look(self, outbox: str, now_ms: int) -> OutboxState:
         """Return the state of an outbox; see `OutboxStrategy.look`."""
         with self._lock:
             found = self._outbox(outbox)
-            due = [entry for entry in found.in_order() if not entry.dead and entry.due_at <= now]
+            due = [entry for entry in found.in_order() if not entry.dead and entry.due_at <= now_ms]
             return OutboxState(found.position, found.lease, tuple(due))
 
     def take(
-        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+        self, worker: OutboxWorker, now_ms: int, until_ms: int, instead_of: Lease | None = None
     ) -> Position | None:
         """Take the lease; see `OutboxStrategy.take`."""
         with self._lock:
-            found = self._outbox(claim.outbox)
+            found = self._outbox(worker.outbox)
             lease = found.lease
-            if lease is not None and lease != instead_of and lease.holder != claim.worker:
+            if lease is not None and lease != instead_of and lease.holder != worker.id:
                 return None
-            found.lease = Held(claim.worker, until, until - now)
+            found.lease = Lease(worker.id, until_ms, until_ms - now_ms)
             return found.position
 
-    def move(self, claim: Claim, upto: Position, until: int) -> bool:
+    def move(self, worker: OutboxWorker, tried: Position, until_ms: int) -> bool:
         """Move the position and renew the lease; see `OutboxStrategy.move`."""
         with self._lock:
-            return self._move(claim, upto, until) is not None
+            return self._move(worker, tried, until_ms) is not None
 
-    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
+    def fail(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, entry: OutboxEntry
+    ) -> bool:
         """Keep an entry that failed; see `OutboxStrategy.fail`."""
         with self._lock:
-            found = self._move(claim, upto, until)
+            found = self._move(worker, tried, until_ms)
             if found is not None:
                 found.entries[entry.position] = entry
             return found is not None
 
-    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
-        """Remove an entry; see `OutboxStrategy.settle`."""
+    def remove(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, position: Position
+    ) -> bool:
+        """Remove an entry; see `OutboxStrategy.remove`."""
         with self._lock:
-            found = self._move(claim, upto, until)
+            found = self._move(worker, tried, until_ms)
             if found is not None:
                 found.entries.pop(position, None)
             return found is not None
 
-    def release(self, claim: Claim, upto: Position | None) -> None:
+    def release(self, worker: OutboxWorker, tried: Position | None) -> None:
         """Give the lease back; see `OutboxStrategy.release`."""
         with self._lock:
-            found = self._outbox(claim.outbox)
-            if self._move(claim, found.position if upto is None else upto, 0) is not None:
+            found = self._outbox(worker.outbox)
+            if self._move(worker, found.position if tried is None else tried, 0) is not None:
                 found.lease = None
 
-    def reset(self, claim: Claim, position: Position) -> bool:
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
         """Set the position; see `OutboxStrategy.reset`."""
         with self._lock:
-            found = self._outbox(claim.outbox)
-            if found.lease is None or found.lease.holder != claim.worker:
+            found = self._outbox(worker.outbox)
+            if found.lease is None or found.lease.holder != worker.id:
                 return False
             found.position = position
             return True
@@ -114,24 +118,24 @@ class MemoryOutbox(OutboxStrategy):
         with self._lock:
             return self._outbox(outbox).in_order()
 
-    def retry(self, outbox: str, position: Position, now: int) -> None:
+    def retry(self, outbox: str, position: Position, now_ms: int) -> None:
         """Let an entry be tried again; see `OutboxStrategy.retry`."""
         with self._lock:
             found = self._outbox(outbox)
             if position not in found.entries:
                 raise UnknownOutboxEntryError(outbox, position)
             found.entries[position] = replace(
-                found.entries[position], attempts=0, dead=False, due_at=now
+                found.entries[position], attempts=0, dead=False, due_at=now_ms
             )
 
     def _outbox(self, name: str) -> _Outbox:
         check_consumer(name)
         return self._outboxes.setdefault((self._tenant_id, name), _Outbox())
 
-    def _move(self, claim: Claim, upto: Position, until: int) -> _Outbox | None:
-        found = self._outbox(claim.outbox)
+    def _move(self, worker: OutboxWorker, tried: Position, until_ms: int) -> _Outbox | None:
+        found = self._outbox(worker.outbox)
         lease = found.lease
-        if lease is None or lease.holder != claim.worker or found.position > upto:
+        if lease is None or lease.holder != worker.id or found.position > tried:
             return None
-        found.position, found.lease = upto, lease._replace(until=until)
+        found.position, found.lease = tried, lease._replace(until=until_ms)
         return found

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dynamo_es.contracts import (
     ANOTHER_GENERATION,
+    STORED_IN_ONE_STREAM,
     AppendCost,
     AppendHooks,
     StorageStrategy,
@@ -184,7 +185,7 @@ class MemoryStorage(StorageStrategy):
                 stream_id,
                 expected,
                 expected + len(stored[0].events),
-                "Its events are stored already, but those of another stream in this call are not.",
+                STORED_IN_ONE_STREAM,
             )
         return bool(stored)
 

@@ -9,7 +9,6 @@ Source: CloudWatch's "Specification: Embedded metric format".
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,6 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.contracts.functions import check_injected
+from dynamo_es.environment import (
+    FUNCTION_NAME,
+    METRICS_DISABLED,
+    METRICS_NAMESPACE,
+    SERVICE_NAME,
+)
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
 from dynamo_es.observability.reports import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
@@ -46,7 +51,6 @@ _METRICS: Final = frozenset(
     }
 )
 _TAKEN: Final = _METRICS | {"_aws", "operation", "consumer", "bytes_written", "bytes_read"}
-_DISABLED: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 @dataclass(slots=True)
@@ -130,19 +134,15 @@ class EmfMetrics:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         check_injected(clock=clock, write=write or _print)
-        environ = os.environ if environ is None else environ
-        self.namespace = namespace or environ.get("POWERTOOLS_METRICS_NAMESPACE") or _DEFAULT_NAME
+        self.namespace = namespace or METRICS_NAMESPACE.read(environ) or _DEFAULT_NAME
         self.service = (
-            service
-            or environ.get("POWERTOOLS_SERVICE_NAME")
-            or environ.get("AWS_LAMBDA_FUNCTION_NAME")
-            or _DEFAULT_NAME
+            service or SERVICE_NAME.read(environ) or FUNCTION_NAME.read(environ) or _DEFAULT_NAME
         )
         self._fixed = {"service": self.service, **(dimensions or {})}
         _check(self.namespace, self._fixed)
         self._by_operation = by_operation
         self._interval_s = seconds_of("interval", interval)
-        disabled = environ.get("POWERTOOLS_METRICS_DISABLED", "").strip().lower() in _DISABLED
+        disabled = METRICS_DISABLED.read(environ)
         self._write = _nowhere if disabled else write or _print
         self._clock = clock
         self._lock = new_lock()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.outbox import Claim, OutboxStrategy
+    from dynamo_es.contracts.outbox import OutboxStrategy, OutboxWorker
     from dynamo_es.values import Position
 
 _LEASE_MS: Final = 60_000
@@ -28,7 +28,7 @@ class Hand(NamedTuple):
     """
 
     strategy: OutboxStrategy
-    claim: Claim
+    worker: OutboxWorker
     watch: LeaseWatch
     now_ms: int
 
@@ -36,28 +36,28 @@ class Hand(NamedTuple):
         """Drop an entry; see `Outbox.skip`."""
         with self._lease() as tried:
             # Only a waiting entry can be dropped; while the lease is held, no worker tries it.
-            self.strategy.retry(self.claim.outbox, position, self.now_ms)
-            self._check(self.strategy.settle(self.claim, tried, self._until_ms, position))
+            self.strategy.retry(self.worker.outbox, position, self.now_ms)
+            self._check(self.strategy.remove(self.worker, tried, self._until_ms, position))
 
     def reset(self, position: Position) -> None:
         """Set the position; see `Outbox.reset`."""
         with self._lease():
-            self._check(self.strategy.reset(self.claim, position))
+            self._check(self.strategy.reset(self.worker, position))
 
     @contextmanager
     def _lease(self) -> Iterator[Position]:
         """Hold the lease within the context, which gets the outbox's position."""
-        name = self.claim.outbox
+        name = self.worker.outbox
         lease = self.strategy.look(name, self.now_ms).lease
         if lease is not None and not self.watch.is_over(lease.holder, lease, self.now_ms):
             raise OutboxBusyError(name)
-        tried = self.strategy.take(self.claim, self.now_ms, self._until_ms, lease)
+        tried = self.strategy.take(self.worker, self.now_ms, self._until_ms, lease)
         if tried is None:
             raise OutboxBusyError(name)
         try:
             yield tried
         finally:
-            self.strategy.release(self.claim, None)
+            self.strategy.release(self.worker, None)
 
     @property
     def _until_ms(self) -> int:
@@ -65,4 +65,4 @@ class Hand(NamedTuple):
 
     def _check(self, held: bool) -> None:  # noqa: FBT001 - the reply to a write
         if not held:
-            raise OutboxBusyError(self.claim.outbox)
+            raise OutboxBusyError(self.worker.outbox)

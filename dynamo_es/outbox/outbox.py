@@ -13,7 +13,7 @@ from dynamo_es.contracts.checks import check_consumer, check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.leases import LeaseWatch
-from dynamo_es.contracts.outbox import Claim
+from dynamo_es.contracts.outbox import OutboxWorker
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     ContentionError,
@@ -139,9 +139,9 @@ class Outbox:
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
             attempts: most tries of an event, 1 or more. Then the event is dead until `retry`.
-            retry_delay: seconds between the first try and the second; each further wait is
+            retry_delay: time between the first try and the second; each further wait is
                 twice the one before, up to a day. 0: the next run tries again.
-            lease: seconds that other workers stay out after each write of this one, 1 or more.
+            lease: time that other workers stay out after each write of this one, 1 s or more.
                 A publisher must return within half of that time.
             keep_unknown: pass an event that no class here takes to the publisher as an
                 `UnknownEvent`, with its data as stored. Without it, that is a failed try.
@@ -207,8 +207,8 @@ class Outbox:
                 None: run until an error.
             limit: most tries between two looks at ``stop``.
             attempts: most tries of an event.
-            retry_delay: seconds between the first try and the second.
-            lease: seconds that other workers stay out after each write.
+            retry_delay: time between the first try and the second.
+            lease: time that other workers stay out after each write.
             keep_unknown: pass on an event that no class here takes.
 
         Returns:
@@ -304,8 +304,8 @@ class Outbox:
         self._hand().reset(position)
 
     def _hand(self) -> Hand:
-        claim = Claim(self._name, self._new_id())
-        return Hand(self._strategy, claim, self._watch, self._now_ms())
+        worker = OutboxWorker(self._name, self._new_id())
+        return Hand(self._strategy, worker, self._watch, self._now_ms())
 
     def _checked(
         self, publisher: Publisher, *, keep_unknown: bool
@@ -334,8 +334,8 @@ class Outbox:
         return total
 
     def _new_run(self, terms: Terms) -> Run:
-        claim, look = Claim(self._name, self._new_id()), self._look_further
-        return Run(self._strategy, self._log, claim, terms, self._now_ms, self._watch, look)
+        worker, look = OutboxWorker(self._name, self._new_id()), self._look_further
+        return Run(self._strategy, self._log, worker, terms, self._now_ms, self._watch, look)
 
     def _look_further(self) -> bool:
         """Look for events after the end of the log; wait a minute if the last look found none."""

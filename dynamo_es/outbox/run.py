@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from dynamo_es.contracts import Selection
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
 from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import AsynchronousFunctionError
 
@@ -86,7 +86,7 @@ class Run:
     Args:
         strategy: keeps the state of the outbox.
         log: holds the events.
-        claim: identifies this run.
+        worker: identifies this run.
         terms: how it publishes.
         now_ms: returns milliseconds since the epoch.
         watch: the leases of other workers that this process has seen.
@@ -97,7 +97,7 @@ class Run:
         self,
         strategy: OutboxStrategy,
         log: LogStrategy,
-        claim: Claim,
+        worker: OutboxWorker,
         terms: Terms,
         now_ms: Callable[[], int],
         watch: LeaseWatch,
@@ -105,7 +105,7 @@ class Run:
     ) -> None:
         self._strategy = strategy
         self._log = log
-        self._claim = claim
+        self._worker = worker
         self._terms = terms
         self._now_ms = now_ms
         self._watch = watch
@@ -142,7 +142,7 @@ class Run:
     def tries(self) -> Tries[OutboxReport]:
         """Yield due and new records, one after the other; see `Outbox.tries`."""
         now_ms = self._now_ms()
-        state = self._strategy.look(self._claim.outbox, now_ms)
+        state = self._strategy.look(self._worker.outbox, now_ms)
         self._recorded = state.position
         lease = state.lease
         if lease is not None and not self._watch.is_over(lease.holder, lease, now_ms):
@@ -154,7 +154,7 @@ class Run:
         if idle and reader.position - state.position < WORTH_A_WRITE:
             return self._report(unsequenced=unsequenced)
         until_ms = self._next_lease()
-        taken = self._strategy.take(self._claim, now_ms, until_ms, lease)
+        taken = self._strategy.take(self._worker, now_ms, until_ms, lease)
         if taken is None:
             return self._report(busy=True)
         self._leased_until_ms = until_ms
@@ -169,9 +169,9 @@ class Run:
         except BaseException:
             # Best effort, so that the next run need not wait for the lease to end.
             with suppress(Exception):
-                self._strategy.release(self._claim, self._unrecorded())
+                self._strategy.release(self._worker, self._unrecorded())
             raise
-        self._strategy.release(self._claim, self._unrecorded())
+        self._strategy.release(self._worker, self._unrecorded())
         self._recorded = self._tried
         return self._report(unsequenced=unsequenced)
 
@@ -181,7 +181,7 @@ class Run:
         if state.due:
             # Look again under the lease: another worker may have just published them.
             finder = _Finder(self._log)
-            for entry in self._strategy.look(self._claim.outbox, self._now_ms()).due:
+            for entry in self._strategy.look(self._worker.outbox, self._now_ms()).due:
                 if self._tries >= self._terms.limit:
                     break
                 record = finder.find(entry.position)
@@ -202,7 +202,7 @@ class Run:
         error = yield from self._deliver(record)
         if error is None:
             self._tried = record.position
-            self._keep(self._strategy.move(self._claim, record.position, self._next_lease()))
+            self._keep(self._strategy.move(self._worker, record.position, self._next_lease()))
             self._published += 1
         else:
             self._keep_failed(record, 0, error, record.position)
@@ -215,7 +215,7 @@ class Run:
             self._keep_failed(record, entry.attempts, error, self._recorded)
             return
         until_ms = self._next_lease()
-        self._keep(self._strategy.settle(self._claim, self._recorded, until_ms, entry.position))
+        self._keep(self._strategy.remove(self._worker, self._recorded, until_ms, entry.position))
         if record is None:
             self._dropped += 1
         else:
@@ -224,7 +224,7 @@ class Run:
     def _deliver(self, record: RecordedRaw) -> Tries[Exception | None]:
         """Have an event published; return the exception that publishing raised."""
         if self._leased_until_ms - self._now_ms() < self._terms.lease_ms / 2:
-            self._keep(self._strategy.move(self._claim, self._recorded, self._next_lease()))
+            self._keep(self._strategy.move(self._worker, self._recorded, self._next_lease()))
         return (yield record)
 
     def _keep_failed(
@@ -244,13 +244,13 @@ class Run:
         )
         _logger.warning(
             "Outbox %s: publishing the event at position %d failed (%d of %d): %s",
-            self._claim.outbox,
+            self._worker.outbox,
             entry.position,
             attempts,
             self._terms.attempts,
             entry.last_error,
         )
-        self._keep(self._strategy.fail(self._claim, position, self._next_lease(), entry))
+        self._keep(self._strategy.fail(self._worker, position, self._next_lease(), entry))
         self._failed += 1
         self._dead += entry.dead
 
@@ -272,7 +272,7 @@ class Run:
 
     def _report(self, *, busy: bool = False, unsequenced: bool = False) -> OutboxReport:
         return OutboxReport(
-            name=self._claim.outbox,
+            name=self._worker.outbox,
             position=self._recorded,
             handled=self._published,
             failed=self._failed,

@@ -28,12 +28,12 @@ def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_
     Raises:
         CursorBusyError: a process applies events of that stream now.
     """
-    claimant = uuid4().hex
-    at = cursors.claim(followed, version, claimant, now_ms, now_ms + _LEASE_MS)
+    worker = uuid4().hex
+    at = cursors.take(followed, version, worker, now_ms, now_ms + _LEASE_MS)
     if at is None:
         return False
     skips = at == version - 1
-    cursors.release(followed, version if skips else at, claimant)
+    cursors.release(followed, version if skips else at, worker)
     return skips
 
 
@@ -52,6 +52,6 @@ def reset_version(cursors: CursorStrategy, followed: Followed, version: int, now
     """
     if type(version) is not int or not 0 <= version < _ANYWHERE:
         raise InvalidRangeError(f"version must be an integer of 0 or more, not {shown(version)}.")
-    claimant = uuid4().hex
-    cursors.claim(followed, _ANYWHERE, claimant, now_ms, now_ms + _LEASE_MS)
-    cursors.release(followed, version, claimant)
+    worker = uuid4().hex
+    cursors.take(followed, _ANYWHERE, worker, now_ms, now_ms + _LEASE_MS)
+    cursors.release(followed, version, worker)

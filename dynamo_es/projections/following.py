@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from dynamo_es.contracts.failures import NewFailure, reason_of
-from dynamo_es.exceptions import CursorBusyError, ServiceError
+from dynamo_es.exceptions import CursorBusyError, ServiceError, describe_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Following:
         self._followed = followed
         self._lease_ms = lease_ms
         self._now_ms = now_ms
-        self._claimant = uuid4().hex
+        self._worker = uuid4().hex
         self._renewed_ms = 0
         self._lost = False
         self._failure: NewFailure | None = None
@@ -54,9 +54,7 @@ class Following:
             CursorBusyError: another process has it.
         """
         now_ms = self._renewed_ms = self._now_ms()
-        at = self._cursors.claim(
-            self._followed, last, self._claimant, now_ms, now_ms + self._lease_ms
-        )
+        at = self._cursors.take(self._followed, last, self._worker, now_ms, now_ms + self._lease_ms)
         self.done = at or 0
         return at is not None
 
@@ -71,7 +69,7 @@ class Following:
             return
         now_ms = self._renewed_ms = self._now_ms()
         until_ms = now_ms + self._lease_ms
-        if not self._cursors.renew(self._followed, self.done, self._claimant, until_ms):
+        if not self._cursors.renew(self._followed, self.done, self._worker, until_ms):
             self._lost = True
             raise CursorBusyError(self._followed.name, self._followed.stream_id)
 
@@ -83,13 +81,13 @@ class Following:
     def release(self) -> None:
         """Move the cursor, store the failure if there is one, and give the lease back."""
         if self._lost or self._cursors.release(
-            self._followed, self.done, self._claimant, self._failure
+            self._followed, self.done, self._worker, self._failure
         ):
             return
         _log.warning(
             "Read model %r, stream %s: the lease ended before an event was applied, and "
             "another process may apply it again. Raise lease above %.0f s.",
             self._followed.name,
-            self._followed.stream_id,
+            describe_stream(self._followed.stream_id),
             self._lease_ms / 1000,
         )

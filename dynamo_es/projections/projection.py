@@ -91,9 +91,33 @@ class Projection:
         return self._parts.name
 
     @property
+    def handler(self) -> Handler:
+        """The handler; for a `Projector`, limited to the projection's events."""
+        return self._parts.handler
+
+    @property
     def position(self) -> Position | None:
         """The position of its checkpoint; None before its first run."""
         return self._parts.checkpoints.position(self.name)
+
+    def reset(self, position: Position | None = None) -> None:
+        """Set the checkpoint back: the next run gives the handler later events again.
+
+        Stop the projection's process first. The read model does not change, and neither do the
+        cursors of a `Projector`: it passes over the events that it applied.
+
+        Args:
+            position: the next run handles the events after it; None: those after ``after``.
+
+        Raises:
+            UnknownConsumerError: the projection never saved a checkpoint: it has not run.
+            InvalidPositionError: negative, or after the end of the log.
+            ServiceError: AWS refused or did not answer.
+        """
+        parts = self._parts
+        to = parts.after if position is None else position
+        check_position(to, parts.log.last_position or 0)
+        parts.checkpoints.reset(self.name, to)
 
     def run_once(
         self,

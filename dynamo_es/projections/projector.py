@@ -38,7 +38,7 @@ DEFAULT_LEASE: Final = 60.0
 _ROLE: Final = "read_model"
 _SHORTEST_LEASE: Final = 0.001
 _ANYWHERE: Final = 10**18
-"""Above every version: claims a cursor for an event without a version."""
+"""Above every version: takes the lease of a cursor for an event without a version."""
 _LARGEST_LOOK: Final = 1024
 """Most events loaded at once to find an event without a version."""
 
@@ -80,7 +80,7 @@ class Projector:
         read_model: called with each event.
         cursors: keeps the read model's version in each stream.
         event_store: returns the event store of a tenant, to load missing events.
-        lease: seconds that other processes stay out of a stream after a write of this one; a
+        lease: time that other processes stay out of a stream after a write of this one; a
             timedelta or a number, longer than the read model takes for one event.
         keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
         clock: returns seconds since the epoch.

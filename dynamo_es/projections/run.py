@@ -53,9 +53,12 @@ class ProjectionReport(WorkerReport):
 
     Attributes:
         last_position: end of the log when the run last looked; 0 if the log was empty.
+        overtaken: how often another process of this projection was ahead, so that the run left
+            out the events in between; each time is logged as a warning.
     """
 
     last_position: Position = 0
+    overtaken: int = 0
 
     @property
     def lag(self) -> int:
@@ -108,6 +111,7 @@ class Run:
         self._handled = 0
         self._passed_over = 0
         self._unsaved = 0
+        self._overtaken = 0
         self._failure: NewFailure | None = None
         self._reader: LogReader | None = None
 
@@ -121,6 +125,7 @@ class Run:
             unsequenced=self._unsequenced,
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
+            overtaken=self._overtaken,
         )
 
     def look_further(self) -> None:
@@ -219,6 +224,7 @@ class Run:
             there,
         )
         self._position, self._reader = there, None
+        self._overtaken += 1
         return False
 
     def _save_at_end(self) -> None:

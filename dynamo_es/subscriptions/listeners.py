@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event
-from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
 from dynamo_es.forking import new_lock
 from dynamo_es.wording import shown
 
@@ -164,7 +164,7 @@ class Listeners:
         except Exception as error:  # noqa: BLE001 - the events are stored all the same
             _log.error(
                 "Stream %s: the events are stored, but no listener could be called: %s",
-                stream_id,
+                describe_stream(stream_id),
                 trace_error(error),
             )
             return
@@ -207,7 +207,7 @@ def _call(
     except Exception as error:  # noqa: BLE001 - the other listeners come next
         _log.error(
             "Stream %s: the listener %s failed: %s",
-            stream_id,
+            describe_stream(stream_id),
             getattr(listener, "__qualname__", type(listener).__qualname__),
             trace_error(error),
         )

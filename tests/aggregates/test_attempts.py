@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from dynamo_es import Aggregate, Event, MemoryBackend, Repository, Snapshot, StreamId
-from dynamo_es.aggregates.retries import RETRY_SECONDS
+from dynamo_es.aggregates.retries import RETRY_FOR
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
@@ -200,9 +201,13 @@ def test_a_stream_that_is_created_again_during_a_wait_is_read_anew(store, others
 def test_it_goes_on_for_ten_seconds_unless_the_repository_says_otherwise(ann):
     store = MemoryBackend().event_store
     rivals = Repository(store, Account)
-    for seconds in (None, 0.5, 3):
+    given: Any
+    for given, lasts in (
+        ({}, RETRY_FOR),
+        ({"retry_for": 0.5}, 0.5),
+        ({"retry_for": timedelta(seconds=3)}, 3),
+    ):
         time = Time()
-        given: Any = {} if seconds is None else {"retry_seconds": seconds}
         repository = Repository(store, Account, sleep=time.sleep, monotonic=time.monotonic, **given)
 
         def decide(account):
@@ -211,7 +216,7 @@ def test_it_goes_on_for_ten_seconds_unless_the_repository_says_otherwise(ann):
 
         with pytest.raises(ConcurrentStreamWriteError):
             repository.transact(ann, decide)
-        assert time.now == pytest.approx(RETRY_SECONDS if seconds is None else seconds)
+        assert time.now == pytest.approx(lasts)
         assert max(time.waits) <= 1
 
 
@@ -224,7 +229,7 @@ def test_without_time_there_is_one_attempt(store, rivals, ann):
         account.deposit(100)
 
     with pytest.raises(ConcurrentStreamWriteError):
-        Repository(store, Account, retry_seconds=0).transact(ann, decide)
+        Repository(store, Account, retry_for=0).transact(ann, decide)
     assert seen == [0]
 
 
@@ -236,7 +241,7 @@ def test_lost_answers_are_asked_for_again_for_as_long(store, ann):
 
     with pytest.raises(AppendOutcomeUnknownError):
         repository.transact(ann, lambda account: account.deposit(5))
-    assert time.now == pytest.approx(RETRY_SECONDS)
+    assert time.now == pytest.approx(RETRY_FOR)
 
 
 def test_thousands_of_attempts_are_no_problem(ann):
@@ -257,10 +262,10 @@ def test_thousands_of_attempts_are_no_problem(ann):
     assert repository.load(ann).balance == 2
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "10", None, True])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "10", None, timedelta(-1)])
 def test_the_time_is_a_number_of_seconds(store, seconds):
-    with pytest.raises(InputError, match="retry_seconds must be a number of 0 or more"):
-        Repository(store, Account, retry_seconds=seconds)
+    with pytest.raises(InputError, match="retry_for must be a timedelta or a number"):
+        Repository(store, Account, retry_for=seconds)
 
 
 @pytest.mark.parametrize("attempts", [0, -1, 1.5, True, "3"])

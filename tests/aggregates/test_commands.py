@@ -272,7 +272,7 @@ def test_a_run_that_died_with_its_outcome_unknown_is_made_up_for_by_the_next(
     store, repository, ann, failure
 ):
     with pytest.raises(AppendOutcomeUnknownError):
-        Repository(Flaky(store, failure), Account, retry_seconds=0).transact(
+        Repository(Flaky(store, failure), Account, retry_for=0).transact(
             ann, deposit(5), command_id="c"
         )
 
@@ -293,7 +293,7 @@ def test_one_that_returns_something_for_other_events_is_told_what_was_stored(
         return amount
 
     assert repository.transact(ann, decide, command_id="c") == 5
-    with pytest.raises(CommandDecidedError, match="'c' was decided before") as known:
+    with pytest.raises(CommandDecidedError, match="'c' has stored its events already") as known:
         repository.transact(ann, decide, command_id="c")
 
     assert known.value.events == (Deposited(amount=5),)
@@ -389,7 +389,7 @@ def test_a_context_that_emits_otherwise_saves_nothing_and_is_not_saved_later(
 
     assert all_events(store, ann) == [Deposited(amount=5)]
     account.deposit(1)
-    with pytest.raises(InputError, match="Load it again"):
+    with pytest.raises(InputError, match="Load the aggregate again"):
         repository.save(ann, account)
     assert all_events(store, ann) == [Deposited(amount=5)]
 
@@ -410,7 +410,7 @@ def test_a_save_stores_once_whether_the_aggregate_was_loaded_before_or_after(
     late.deposit(1)
     repository.save(ann, late)
     again.deposit(1)
-    with pytest.raises(InputError, match="Load it again"):  # it has the 5 twice
+    with pytest.raises(InputError, match="Load the aggregate again"):  # it has the 5 twice
         repository.save(ann, again)
 
 

@@ -312,12 +312,12 @@ def test_an_aggregate_is_saved_into_the_stream_it_was_loaded_from(repository, an
     account = repository.load(ann)
     account.deposit(5)
 
-    with pytest.raises(InputError, match="was loaded from the stream"):
+    with pytest.raises(InputError, match="was loaded from stream"):
         repository.save(f"{ann} the other", account)
 
     repository.save(ann, account)
     account.deposit(5)
-    with pytest.raises(InputError, match="was loaded from the stream"):
+    with pytest.raises(InputError, match="was loaded from stream"):
         repository.save(f"{ann} the other", account)
     assert repository.load(f"{ann} the other").stored_version == 0
 

@@ -91,7 +91,7 @@ def test_a_stream_that_is_created_by_another_one_is_taken_as_it_is(store, others
     assert Repository(store, Account).transact(ann, decide) == "Bob"
 
 
-@needs(Capability.LIVES)
+@needs(Capability.GENERATIONS)
 def test_a_stream_that_is_deleted_meanwhile_is_decided_on_anew(engine, repository, others, ann):
     elsewhere = engine.fresh_process().event_store
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.aws_lambda import outbox, publish_outbox, sequence_events, settings
+from dynamo_es.aws_lambda import outbox, publish_outbox, sequence_events
 from dynamo_es.exceptions import ConfigurationError
 from tests.aws_lambda.lambdas import Context, numbers, records_of
 from tests.bdd import an_event
@@ -143,18 +142,3 @@ def test_the_handler_without_code_needs_no_classes(environment, filled, monkeypa
     assert sent[0]["DetailType"] == "account.deposited"
     assert sent[-1]["DetailType"] == "Unheard"
     assert json.loads(sent[-1]["Detail"])["data"] == {"amount": 1}
-
-
-def test_every_variable_of_the_handlers_is_in_the_table_of_the_documentation():
-    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
-    named = {value for value in vars(settings).values() if str(value).isupper()}
-    tables = {f"DYNAMO_ES_{name}_TABLE" for name in ("EVENTS", "LOG", "KEYS")}
-
-    assert [name for name in sorted(named | tables) if f"`{name}`" not in page] == []
-
-
-def test_only_the_settings_read_the_environment():
-    package = Path(settings.__file__).parent
-    reading = [path.name for path in package.glob("*.py") if "os.environ" in path.read_text()]
-
-    assert [name for name in reading if name != "settings.py"] == []

@@ -83,7 +83,7 @@ def test_its_batch_processor_runs_a_read_model(backend, records):
 
     live = records[:3]
     answer = handler({"Records": live})
-    # The third is behind a gap that cannot be filled: its stream was deleted.
+    # The third is after a gap that cannot be filled: its stream was deleted.
     assert seen == [1]
     assert numbers(answer)[0] == live[1]["dynamodb"]["SequenceNumber"]
     failing.clear()

@@ -105,7 +105,7 @@ def test_a_bus_takes_a_time_without_a_zone_for_what_it_is():
     assert service.sent[0][1]["Entries"][0]["Time"] == MADE
 
 
-def test_a_refusal_of_the_bus_is_a_try_in_vain():
+def test_a_refusal_of_the_bus_is_a_try_that_failed():
     refusal = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slowly"}
     service = Service({"FailedEntryCount": 1, "Entries": [refusal]})
 

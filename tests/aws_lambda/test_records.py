@@ -50,7 +50,7 @@ def test_every_handler_takes_the_payload_of_a_table(backend):
     assert numbers(handler(payload("events-table"))) == []
 
     assert {recorded.tenant_id for recorded in seen} == {"acme"}
-    # Ann's first life, deleted since, was in the batch; so is her second.
+    # Ann's first generation, deleted since, was in the batch; so is her second.
     assert [recorded.wrapped_event.version for recorded in seen] == [1, 2, 3, 1, *range(1, 41)]
     assert numbers(sequence_events(backend)(payload("events-table"))) == []
     assert numbers(project_log(backend, "log")(lambda _: None)(payload("log-table"))) == []

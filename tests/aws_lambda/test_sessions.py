@@ -126,6 +126,8 @@ def test_these_cannot(tenant):
 def test_what_cannot_work_is_refused_at_once():
     with pytest.raises(ConfigurationError, match="900"):
         tenant_backend("acme", ROLE, config=CONFIG, duration=60)
+    with pytest.raises(ConfigurationError, match="at most 43,200 seconds"):
+        tenant_backend("acme", ROLE, config=CONFIG, duration=timedelta(hours=13))
     inline = DynamoConfig(
         events_table="e", log_table="l", keys_table="k", region="r", sequencing="inline"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
-from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox
+from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.aws_lambda.batch import Deadline
 from dynamo_es.contracts import Followed
 from dynamo_es.exceptions import (
@@ -105,8 +106,8 @@ def test_a_batch_costs_two_requests_a_stream(backend, model):
 
     project_streams(counting, "model")(model)({"Records": events_of(backend)})
 
-    assert Counter(report.operation for report in told) == {"claim": 2, "release_claim": 2}
-    # A cursor's first claim finds nothing to claim, and makes it.
+    assert Counter(report.operation for report in told) == {"take_cursor": 2, "release_cursor": 2}
+    # The first lease of a cursor finds no cursor, and makes it.
     assert sum(report.requests for report in told) == 6
 
 
@@ -194,7 +195,7 @@ def test_a_damaged_commit_has_a_count_of_its_own(backend, model):
     assert (handler.totals.damaged, handler.totals.foreign, handler.totals.failed) == (1, 0, 0)
 
 
-def test_the_rest_of_a_stream_waits_behind_a_failure_and_others_go_on(backend, model):
+def test_the_rest_of_a_stream_waits_after_a_failure_and_others_go_on(backend, model):
     for amount in (1, 2, 3):
         deposit(backend, ANN, amount)
         deposit(backend, BOB, 10 * amount)
@@ -302,8 +303,8 @@ def test_what_would_never_run_is_refused_and_its_streams_wait(backend, model, ca
     assert model.amounts == [1]
 
 
-def test_a_claim_that_ran_out_before_the_first_event_leaves_the_batch_undone(backend, model):
-    """What is missing takes longer to load than the claim lasts, and another takes it over."""
+def test_a_lease_that_ran_out_before_the_first_event_leaves_the_batch_undone(backend, model):
+    """What is missing takes longer to load than the lease lasts, and another takes it over."""
     for amount in (1, 2):
         deposit(backend, ANN, amount)
     records = events_of(backend)
@@ -318,9 +319,9 @@ def test_a_claim_that_ran_out_before_the_first_event_leaves_the_batch_undone(bac
     def load(*args):
         ms = int(now[0] * 1000)
         with pytest.raises(CursorBusyError):
-            other.claim(followed, 2, "other", ms, ms + 60_000)
+            other.take(followed, 2, "other", ms, ms + 60_000)
         now[0] += 60
-        assert other.claim(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
+        assert other.take(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
         return real(*args)
 
     handler._projector._load = load
@@ -354,7 +355,7 @@ def test_a_batch_out_of_order_is_applied_in_order_without_a_load(backend, model)
     project_streams(counting, "model")(model)({"Records": events_of(backend)[::-1]})
 
     assert model.amounts == [1, 2, 3, 4]
-    assert [report.operation for report in told] == ["claim", "release_claim"]
+    assert [report.operation for report in told] == ["take_cursor", "release_cursor"]
 
 
 def test_streams_without_versions_are_followed_too(backend, model):
@@ -398,7 +399,7 @@ def test_it_stops_in_time_to_say_what_is_left(backend, model):
     records = events_of(backend)
     handler = project_streams(backend, "model", margin=1)(model)
 
-    # It looks before the run, and before each event: behind two of them it is time.
+    # It looks before the run, and before each event: after two of them it is time.
     answer = handler({"Records": records}, Context(1300, step=100))
 
     assert model.amounts == [1, 2]
@@ -459,7 +460,7 @@ def test_the_function_keeps_its_name(backend):
 
 
 class Mortal:
-    """Cursors of a process that may be dead: it gives nothing back, and its claim runs out."""
+    """Cursors of a process that may be dead: it gives nothing back, and its lease runs out."""
 
     def __init__(self, cursors: Any) -> None:
         self._cursors = cursors
@@ -488,15 +489,15 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
             store.config, store.client, streams_client=store.streams, clock=lambda: now
         )
         streams = [ANN, BOB, StreamId(name="eve", category="account")]
-        lives: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
+        stored: dict[StreamId, list[list[int]]] = {stream: [[]] for stream in streams}
         for number in range(1, data.draw(st.integers(1, 12), "commits") + 1):
             stream = streams[data.draw(st.integers(0, 2), "stream")]
             if data.draw(st.integers(0, 9), "delete") == 9:
                 backend.storage.delete_stream(stream)
-                lives[stream].append([])
+                stored[stream].append([])
             amounts = [10 * number + index for index in range(data.draw(st.integers(1, 3), "size"))]
             deposit(backend, stream, *amounts)
-            lives[stream][-1] += amounts
+            stored[stream][-1] += amounts
         kinds = st.sampled_from([None, None, "raises", "dies"])
         failures = iter(data.draw(st.lists(kinds, max_size=20), "failures"))
         seen: dict[StreamId, dict[int, list[int]]] = {stream: {} for stream in streams}
@@ -507,14 +508,14 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
                 raise RuntimeError("no")
             if failure == "dies":
                 raise Died
-            life = seen[recorded.stream_id].setdefault(recorded.generation, [])
-            life.append(recorded.wrapped_event.event.amount)
+            generation = seen[recorded.stream_id].setdefault(recorded.generation, [])
+            generation.append(recorded.wrapped_event.event.amount)
 
         deaths: list[Mortal] = []
 
         def call(event: Any) -> Any:
             nonlocal now
-            now += 100  # a claim of a dead one has run out
+            now += 100  # a lease of a dead one has run out
             handler = project_streams(backend, "model")(apply)
             mortal = handler._projector._cursors = Mortal(handler._projector._cursors)
 
@@ -533,14 +534,17 @@ def test_after_redelivery_until_success_every_event_was_applied_once_in_order(da
 
         for stream, generations in seen.items():
             told = [once(generations[key], deaths=len(deaths)) for key in sorted(generations)]
-            last = lives[stream][-1]
+            last = stored[stream][-1]
             assert not last or told[-1] == last
-            # Of a life that is over, what was applied is its beginning.
+            # Of a generation that is over, what was applied is its beginning.
             over = told[:-1] if last else told
-            assert all(any(life[: len(part)] == part for life in lives[stream]) for part in over)
+            assert all(
+                any(generation[: len(part)] == part for generation in stored[stream])
+                for part in over
+            )
 
 
-def test_a_gap_inside_a_batch_is_filled_before_what_comes_behind_it(backend, model):
+def test_a_gap_inside_a_batch_is_filled_before_what_comes_after_it(backend, model):
     for amount in (1, 2, 3, 4):
         deposit(backend, ANN, amount)
     first, _, _, fourth = events_of(backend)
@@ -577,3 +581,26 @@ def test_without_a_margin_it_is_a_fifth_of_the_time_and_five_seconds_at_most(lef
     assert not deadline.is_set()
     context._left = margin
     assert deadline.is_set()
+
+
+def test_a_margin_is_a_timedelta_or_seconds(backend, model):
+    context = Context(1001)
+    for margin in (1, timedelta(seconds=1)):
+        context._left = 1001
+        deadline = Deadline(context, margin)
+        assert not deadline.is_set()
+        context._left = 1000
+        assert deadline.is_set()
+
+    for handler in (
+        project_streams(backend, "model", margin=-1),
+        project_log(backend, "m", margin=-1),
+    ):
+        with pytest.raises(
+            InvalidSubscriptionError, match="margin must be a timedelta or a number"
+        ):
+            handler(model)
+    with pytest.raises(InvalidSubscriptionError, match="margin must be"):
+        sequence_events(backend, margin=-1)
+    with pytest.raises(InvalidSubscriptionError, match="margin must be"):
+        publish_outbox(backend, print, margin=-1)

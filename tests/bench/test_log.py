@@ -72,7 +72,7 @@ def test_a_replay_is_counted_with_what_reads_the_pages_and_the_commits(found) ->
     assert (replay.events, replay.chosen, replay.fetched) == (EVENTS, found.commits, found.commits)
     assert replay.budget == 2 * ceil(found.commits / 100)
     # All pages come in one reply, and before the last commits are read it looks for more;
-    # behind the last event it does not.
+    # after the last event it does not.
     assert replay.cost.requests == 2 + ceil(found.commits / 100)
 
 

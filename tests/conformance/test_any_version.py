@@ -30,7 +30,7 @@ def test_missing_stream_is_created_with_versions(when, then, stream):
 
 @pytest.mark.parametrize("process", ["first", "cold"])
 @pytest.mark.parametrize("sizes", [(1,), (2,), (1, 3, 2), (1,) * 40])
-def test_goes_behind_the_last_event(given, when, then, stream, sizes, process):
+def test_goes_after_the_last_event(given, when, then, stream, sizes, process):
     stored = given.stream(stream).with_commits_of(*sizes)
     appended = events(stream, 2)
 
@@ -40,7 +40,7 @@ def test_goes_behind_the_last_event(given, when, then, stream, sizes, process):
 
 
 @pytest.mark.parametrize("missed", [(1,), (3,), (1, 1, 1), (2, 1, 3)])
-def test_process_that_missed_appends_goes_behind_them(given, when, then, stream, missed):
+def test_process_that_missed_appends_goes_after_them(given, when, then, stream, missed):
     stored = given.stream(stream).with_commits_of(2)
     given.in_process("stale").stream(stream).loaded()
     stored += given.stream(stream).with_commits_of(*missed)
@@ -112,12 +112,12 @@ def test_deleted_stream_is_created_again(given, when, then, stream, process):
     then.stream(stream).is_(appended)
 
 
-@pytest.mark.parametrize("next_life", [(1,), (2,), (1, 1, 1, 1), (6,)])
-def test_process_of_an_earlier_life_goes_behind_the_next_one(given, when, then, stream, next_life):
+@pytest.mark.parametrize("sizes", [(1,), (2,), (1, 1, 1, 1), (6,)])
+def test_process_of_an_earlier_generation_goes_after_the_next_one(given, when, then, stream, sizes):
     given.stream(stream).with_commits_of(1, 3)
     given.in_process("stale").stream(stream).loaded()
     given.stream(stream).deleted()
-    stored = given.stream(stream).with_commits_of(*next_life)
+    stored = given.stream(stream).with_commits_of(*sizes)
     appended = an_event(stream)
 
     when.in_process("stale").appending(appended, to=stream, expecting=ANY_VERSION)

@@ -33,7 +33,7 @@ def test_events_of_one_append_keep_their_order(when, then, stream, size):
     then.stream(stream).is_(appended)
 
 
-def test_next_append_goes_behind_the_last_event(given, when, then, stream):
+def test_next_append_goes_after_the_last_event(given, when, then, stream):
     stored = given.stream(stream).with_commits_of(2, 1)
     appended = events(stream, 2)
 

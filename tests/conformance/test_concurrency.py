@@ -150,7 +150,7 @@ def test_streams_are_deleted_and_created_under_writers(engine, world, stream, st
                 version = len(storage.fetch_events(stream, 1))
             except StreamGapError:
                 continue  # deletions cut off both of its reads
-            commit = [an_event(stream, data={"behind": version}) for _ in range(1 + number % 2)]
+            commit = [an_event(stream, data={"after": version}) for _ in range(1 + number % 2)]
             try:
                 storage.insert_events(stream, ExplicitVersioning(version), commit)
             except (ConcurrentStreamWriteError, ContentionError):
@@ -162,7 +162,7 @@ def test_streams_are_deleted_and_created_under_writers(engine, world, stream, st
     fresh = engine.fresh_process().storage
     survivors = fresh.fetch_events(stream)
     assert [event.version for event in survivors] == list(range(1, len(survivors) + 1))
-    assert all(event.data["behind"] < event.version for event in survivors)
+    assert all(event.data["after"] < event.version for event in survivors)
     fresh.insert_events(stream, ExplicitVersioning(len(survivors)), [an_event(stream)])
     race(lambda storage: storage.delete_stream(stream), *storages)
     assert engine.fresh_process().storage.fetch_events(stream) == []

@@ -67,11 +67,11 @@ def test_stream_that_exists_is_not_created_again(given, when, then, stream, proc
     then.stream(stream).is_(stored)
 
 
-@pytest.mark.parametrize("behind", [1, 2, 3, 4])
-def test_process_that_missed_appends_is_refused(given, when, then, stream, behind):
+@pytest.mark.parametrize("missed", [1, 2, 3, 4])
+def test_process_that_missed_appends_is_refused(given, when, then, stream, missed):
     stored = given.stream(stream).with_commits_of(2)
     given.in_process("stale").stream(stream).loaded()
-    stored += given.stream(stream).with_commits_of(*[1] * behind)
+    stored += given.stream(stream).with_commits_of(*[1] * missed)
 
     when.in_process("stale").appending(an_event(stream), to=stream, expecting=2)
 

@@ -80,7 +80,7 @@ def fresh(engine):
 
 
 def create_again(storage, stream, sizes):
-    """Append a next life to a stream and return it, numbered."""
+    """Append a next generation to a stream and return it, numbered."""
     stored = []
     for size in sizes:
         commit = events(stream, size)
@@ -118,7 +118,7 @@ def test_stream_is_there_as_a_whole_or_not_at_all(engine, crashed):
     assert not seen[-1]
 
 
-def test_stale_append_is_refused_or_lands_behind_the_last_event(engine, given, crashed):
+def test_stale_append_is_refused_or_lands_after_the_last_event(engine, given, crashed):
     stale = given.in_process("stale").storage
     landed = []
     for stream, stored, _, _ in crashed:
@@ -195,7 +195,7 @@ def test_creation_without_an_expected_version(engine, crashed, versioning):
         assert_same(fresh(engine).fetch_events(stream), expected)
 
 
-def test_late_writer_of_the_deleted_life_is_refused_in_the_next(engine, given, crashed):
+def test_late_writer_of_the_deleted_generation_is_refused_in_the_next(engine, given, crashed):
     stale = given.in_process("stale").storage
     for stream, stored, _, _ in crashed:
         if fresh(engine).fetch_events(stream, 1):
@@ -241,7 +241,7 @@ def test_creator_that_cleans_up_dies_too(engine, crashed):
         assert len(fresh(engine).fetch_events(stream)) == 8
 
 
-def test_delete_of_the_next_life_dies(engine, deletion, crashed):
+def test_delete_of_the_next_generation_dies(engine, deletion, crashed):
     for stream, _, _, requests in crashed:
         if fresh(engine).fetch_events(stream, 1):
             continue
@@ -279,8 +279,8 @@ def test_append_of_several_items_is_stored_as_a_whole_or_not_at_all(engine, give
         assert_same(fresh(engine).fetch_events(stream), whole)
         fresh(engine).delete_stream(stream)
         assert fresh(engine).fetch_events(stream) == []
-        next_life = create_again(fresh(engine), stream, (1, 1))
-        assert_same(fresh(engine).fetch_events(stream), next_life)
+        next_generation = create_again(fresh(engine), stream, (1, 1))
+        assert_same(fresh(engine).fetch_events(stream), next_generation)
         if not crashed:
             break
     assert seen == sorted(seen)

@@ -1,4 +1,4 @@
-"""Deleting streams, creating them again, and what late writers of the earlier life may do."""
+"""Deleting streams, creating them again, and what late writers of the earlier generation may do."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.bdd import a_snapshot, an_event, events
 from tests.engine import Capability, needs
 
 # The same versions, cut into commits in other ways; shorter; longer.
-LIVES = [(1,), (2,), (1, 1), (4,), (1, 3), (3, 1), (2, 2), (1,) * 4, (5,), (1,) * 7, (40,)]
+GENERATIONS = [(1,), (2,), (1, 1), (4,), (1, 3), (3, 1), (2, 2), (1,) * 4, (5,), (1,) * 7, (40,)]
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def stream() -> StreamId:
 
 
 @pytest.mark.parametrize("process", ["first", "cold"])
-@pytest.mark.parametrize("sizes", [*LIVES, (1,) * 40], ids=str)
+@pytest.mark.parametrize("sizes", [*GENERATIONS, (1,) * 40], ids=str)
 def test_deleted_stream_is_missing(given, when, then, stream, sizes, process):
     given.stream(stream).with_commits_of(*sizes)
 
@@ -64,8 +64,8 @@ def test_other_streams_stay(given, when, then, stream):
 
 
 @pytest.mark.parametrize("process", ["first", "cold", "stale"])
-@pytest.mark.parametrize("sizes", LIVES, ids=str)
-def test_next_life_has_its_own_events_only(given, when, then, stream, sizes, process):
+@pytest.mark.parametrize("sizes", GENERATIONS, ids=str)
+def test_next_generation_has_its_own_events_only(given, when, then, stream, sizes, process):
     given.stream(stream).with_commits_of(1, 3)
     given.stream(stream).with_snapshot(3)
     given.in_process("stale").stream(stream).loaded()
@@ -80,7 +80,7 @@ def test_next_life_has_its_own_events_only(given, when, then, stream, sizes, pro
         then.stream(stream).is_(stored)
 
 
-def test_every_range_of_the_next_life(given, then, stream):
+def test_every_range_of_the_next_generation(given, then, stream):
     given.stream(stream).with_commits_of(2, 3, 1, 1)
     given.stream(stream).with_snapshot(6)
     given.stream(stream).deleted()
@@ -92,8 +92,8 @@ def test_every_range_of_the_next_life(given, then, stream):
             then.stream(stream).gives(stored[first - 1 : max(end - 1, first - 1)], start, stop)
 
 
-def test_many_lives(given, then, stream):
-    for sizes in LIVES:
+def test_many_generations(given, then, stream):
+    for sizes in GENERATIONS:
         stored = given.stream(stream).with_commits_of(*sizes)
         snapshot = given.stream(stream).with_snapshot(1)
         then.stream(stream).is_(stored).loads(snapshot, *stored[1:])
@@ -117,8 +117,8 @@ def test_late_writer_is_refused_by_a_deleted_stream(given, when, then, stream, a
 
 
 @pytest.mark.parametrize("appended", [1, 2, 6])
-@pytest.mark.parametrize("sizes", [life for life in LIVES if sum(life) != 4], ids=str)
-def test_late_writer_is_refused_by_a_next_life_of_another_length(
+@pytest.mark.parametrize("sizes", [sizes for sizes in GENERATIONS if sum(sizes) != 4], ids=str)
+def test_late_writer_is_refused_by_a_generation_of_another_length(
     given, when, then, stream, sizes, appended
 ):
     given.stream(stream).with_commits_of(1, 3)
@@ -132,9 +132,11 @@ def test_late_writer_is_refused_by_a_next_life_of_another_length(
     then.stream(stream).is_(stored)
 
 
-@needs(Capability.LIVES)
-@pytest.mark.parametrize("sizes", [life for life in LIVES if sum(life) == 4], ids=str)
-def test_late_writer_is_refused_by_a_next_life_of_the_same_length(given, when, then, stream, sizes):
+@needs(Capability.GENERATIONS)
+@pytest.mark.parametrize("sizes", [sizes for sizes in GENERATIONS if sum(sizes) == 4], ids=str)
+def test_late_writer_is_refused_by_a_generation_of_the_same_length(
+    given, when, then, stream, sizes
+):
     given.stream(stream).with_commits_of(1, 3)
     given.in_process("late").stream(stream).loaded()
     given.stream(stream).deleted()
@@ -151,7 +153,7 @@ def test_late_writer_is_refused_by_a_next_life_of_the_same_length(given, when, t
     then.stream(stream).is_([*stored, appended])
 
 
-def test_refused_late_writer_may_create_the_next_life(given, when, then, stream):
+def test_refused_late_writer_may_create_the_next_generation(given, when, then, stream):
     given.stream(stream).with_commits_of(1, 3)
     given.in_process("late").stream(stream).loaded()
     given.stream(stream).deleted()
@@ -181,7 +183,7 @@ def test_deleted_stream_is_at_version_0(given, when, then, stream, expected, pro
 
 @pytest.mark.parametrize("expected", [0, 1, 3, 4, 5])
 @pytest.mark.parametrize("process", ["first", "cold"])
-def test_next_life_is_at_its_own_version(given, when, then, stream, expected, process):
+def test_next_generation_is_at_its_own_version(given, when, then, stream, expected, process):
     given.stream(stream).with_commits_of(1, 3)
     given.stream(stream).deleted()
     stored = given.stream(stream).with_commits_of(2)
@@ -209,9 +211,11 @@ def test_late_snapshot_of_a_deleted_stream_is_not_seen(given, when, then, stream
     then.stream(stream).loads(*stored)
 
 
-@needs(Capability.LIVES)
-@pytest.mark.parametrize("sizes", LIVES, ids=str)
-def test_late_snapshot_of_the_earlier_life_is_not_in_the_next(given, when, then, stream, sizes):
+@needs(Capability.GENERATIONS)
+@pytest.mark.parametrize("sizes", GENERATIONS, ids=str)
+def test_late_snapshot_of_the_earlier_generation_is_not_in_the_next(
+    given, when, then, stream, sizes
+):
     given.stream(stream).with_commits_of(1, 3)
     given.in_process("late").stream(stream).loaded()
     given.stream(stream).deleted()
@@ -223,7 +227,7 @@ def test_late_snapshot_of_the_earlier_life_is_not_in_the_next(given, when, then,
     then.stream(stream).loads(*stored).is_(stored)
 
 
-def test_snapshot_of_the_next_life_is_kept(given, when, then, stream):
+def test_snapshot_of_the_next_generation_is_kept(given, when, then, stream):
     given.stream(stream).with_commits_of(1, 3)
     given.stream(stream).with_snapshot(4)
     given.in_process("late").stream(stream).loaded()
@@ -238,7 +242,7 @@ def test_snapshot_of_the_next_life_is_kept(given, when, then, stream):
 
 
 @pytest.mark.parametrize("process", ["first", "late"])
-def test_next_life_is_deleted_too(given, when, then, stream, process):
+def test_next_generation_is_deleted_too(given, when, then, stream, process):
     given.stream(stream).with_commits_of(1, 3)
     given.in_process("late").stream(stream).loaded()
     given.stream(stream).deleted()

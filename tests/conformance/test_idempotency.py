@@ -168,8 +168,8 @@ def test_after_a_delete_the_last_of_them_are_a_conflict(given, when, then, strea
     then.stream(stream).is_missing()
 
 
-@needs(Capability.LIVES)
-def test_in_the_next_life_they_are_a_conflict_for_a_process_of_the_earlier_one(
+@needs(Capability.GENERATIONS)
+def test_in_the_next_generation_they_are_a_conflict_for_a_process_of_the_earlier_one(
     given, when, then, stream
 ):
     stored = given.stream(stream).with_commits_of(1, 1)

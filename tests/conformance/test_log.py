@@ -146,7 +146,7 @@ def test_deleted_streams_are_left_out_and_keep_their_positions(given, log, start
     assert_records(everything(log, start), stored, start + 4)
 
 
-def test_lives_of_a_stream_are_told_apart(given, log, start):
+def test_generations_of_a_stream_are_told_apart(given, log, start):
     stream = StreamId()
     given.stream(stream).with_commits_of(1)
     (before,) = everything(log, start)
@@ -249,7 +249,7 @@ def test_stored_again_means_one_position(given, when, log, start):
     assert_records(everything(log, start), stored, start + 1)
 
 
-def test_any_version_goes_behind(given, when, log, start):
+def test_any_version_goes_after_the_last_event(given, when, log, start):
     stream = StreamId()
     stored = given.stream(stream).with_commits_of(2)
     more = events(stream, 1)

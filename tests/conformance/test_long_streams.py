@@ -58,8 +58,8 @@ def test_stream_of_many_commits_without_versions(given, then, stream):
     then.stream(stream).is_versionless(stored).gives(stored[39:60], 40, 61)
 
 
-@pytest.mark.parametrize("next_life", [(1,), (70,), (1,) * 40, (2,) * 40])
-def test_stream_of_many_commits_is_deleted_and_created_again(given, when, then, stream, next_life):
+@pytest.mark.parametrize("sizes", [(1,), (70,), (1,) * 40, (2,) * 40])
+def test_stream_of_many_commits_is_deleted_and_created_again(given, when, then, stream, sizes):
     given.stream(stream).with_commits_of(*MANY)
     given.stream(stream).with_snapshot(50)
 
@@ -67,7 +67,7 @@ def test_stream_of_many_commits_is_deleted_and_created_again(given, when, then, 
     then.stream(stream).is_missing()
 
     given.stream(stream).deleted()
-    stored = given.stream(stream).with_commits_of(*next_life)
+    stored = given.stream(stream).with_commits_of(*sizes)
     then.stream(stream).is_(stored).loads(*stored)
 
 

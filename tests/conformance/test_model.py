@@ -41,14 +41,14 @@ class History:
     world: World
     stream: StreamId = field(default_factory=lambda: StreamId(category="Order"))
     memory: StorageStrategy = field(default_factory=lambda: MemoryBackend().storage)
-    life: int = 0
+    generation: int = 0
     known: dict[str, int] = field(default_factory=dict)
 
     def take(self, action: str, process: str, number: int, size: int):
         storage = self.world.storage(process, "")
         stored = self.memory.fetch_events(self.stream, 1)
         version = max(len(stored) + number, 0)
-        late = self.known.get(process, self.life) != self.life
+        late = self.known.get(process, self.generation) != self.generation
         match action:
             case "append":
                 self.append(process, ExplicitVersioning(version), events(self.stream, size), late)
@@ -64,16 +64,16 @@ class History:
             case "load":
                 start = number or None
                 self.same(lambda a_store: a_store.fetch_events(self.stream, start), storage)
-                self.known[process] = self.life
+                self.known[process] = self.generation
             case "save" if version and not late:
                 snapshot = a_snapshot(self.stream, version)
                 self.same(lambda a_store: a_store.save_snapshot(snapshot), storage)
                 # Who knows nothing of the stream looks; who does, does not.
-                self.known.setdefault(process, self.life)
+                self.known.setdefault(process, self.generation)
             case "delete":
                 self.same(lambda a_store: a_store.delete_stream(self.stream), storage)
-                self.life += bool(stored)
-                self.known[process] = self.life
+                self.generation += bool(stored)
+                self.known[process] = self.generation
         for start in (None, 1):
             reader = self.world.engine.fresh_process().storage
             assert_same(
@@ -92,7 +92,7 @@ class History:
             try:
                 insert(storage)
             except ConcurrentStreamWriteError:
-                self.known[process] = self.life
+                self.known[process] = self.generation
                 return
             except EventStoreError as error:
                 assert type(outcome(insert, self.memory)) is type(error)
@@ -100,7 +100,7 @@ class History:
                 insert(self.memory)
         else:
             self.same(insert, storage)
-        self.known[process] = self.life
+        self.known[process] = self.generation
 
     def same(self, action, storage):
         """Do it on both; both return the same, or raise the same error."""

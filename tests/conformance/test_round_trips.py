@@ -53,7 +53,7 @@ def test_any_json_in_a_snapshot(given, when, then, data, context):
 
 @forall(tenant=short_text, category=short_text | st.none(), name=short_text | st.none())
 def test_any_text_as_tenant_category_and_name(when, then, tenant, category, name):
-    # A part of its own keeps the examples apart; it stands behind, where nothing hides it.
+    # A part of its own keeps the examples apart; it stands at the end, where nothing hides it.
     tenant = f"{tenant}{uuid4()}"
     stream = StreamId(name=name, category=category)
     appended = events(stream, 2)

@@ -126,7 +126,7 @@ def test_events_of_one_stream_that_are_stored_are_no_proof_for_the_others(
     alone = part(b, 0, events(b, 2))
     storage.insert_events(b, alone.versioning, alone.events)
 
-    with pytest.raises(ConcurrentStreamWriteError, match="those of another stream") as caught:
+    with pytest.raises(ConcurrentStreamWriteError, match="another stream of the") as caught:
         (storage if known else late).insert_events_of_several(
             [part(a, 0, events(a, 1)), alone, part(c, 0, events(c, 1))]
         )
@@ -325,7 +325,7 @@ def test_what_may_still_arrive_is_reported_as_unknown(engine, streams, network, 
     network.plan(lambda number: fault if number < ALL else None)
     both = [part(s, 0, events(s, 1)) for s in (a, b)]
 
-    with pytest.raises(AppendOutcomeUnknownError, match="not all of it is stored"):
+    with pytest.raises(AppendOutcomeUnknownError, match="not all stored so far"):
         storage.insert_events_of_several(both)
 
     assert counts(storage, [a, b]) == [0, 0]

@@ -41,7 +41,7 @@ def test_snapshot_counts_only_below_stop(given, then, stream, stop):
     then.stream(stream).gives(expected, stop=stop)
 
 
-def test_events_appended_later_come_behind_it(given, when, then, stream):
+def test_events_appended_later_come_after_it(given, when, then, stream):
     stored = given.stream(stream).with_commits_of(3)
     snapshot = given.stream(stream).with_snapshot(3)
     then.stream(stream).loads(snapshot)
@@ -150,13 +150,13 @@ def test_snapshot_is_deleted_with_the_stream(given, when, then, stream):
     then.stream(stream).is_missing()
 
 
-@pytest.mark.parametrize("next_life", [(1,), (2,), (4,), (1, 1, 1, 1, 1)])
-def test_snapshot_of_an_earlier_life_is_not_in_the_next(given, when, then, stream, next_life):
+@pytest.mark.parametrize("sizes", [(1,), (2,), (4,), (1, 1, 1, 1, 1)])
+def test_snapshot_of_an_earlier_generation_is_not_in_the_next(given, when, then, stream, sizes):
     given.stream(stream).with_commits_of(1, 3)
     given.stream(stream).with_snapshot(4)
     given.stream(stream).deleted()
 
-    stored = given.stream(stream).with_commits_of(*next_life)
+    stored = given.stream(stream).with_commits_of(*sizes)
     then.stream(stream).loads(*stored).is_(stored)
 
     snapshot = a_snapshot(stream, 1)

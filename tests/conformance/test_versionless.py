@@ -29,7 +29,7 @@ def test_events_come_back_in_order_without_versions(when, then, stream):
 
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("sizes", [(1,), (3,), (1, 3, 2), (1,) * 40])
-def test_appends_go_behind_the_last_event(given, when, then, stream, sizes, process):
+def test_appends_go_after_the_last_event(given, when, then, stream, sizes, process):
     stored = given.stream(stream).without_versions(2)
     given.in_process("stale").stream(stream).loaded()
     stored += given.stream(stream).without_versions(*sizes)
@@ -143,7 +143,7 @@ def test_deleted_stream_may_be_created_with_versions(
     then.stream(stream).is_(appended)
 
 
-def test_process_of_the_earlier_life_is_told_of_the_change(given, when, then, stream):
+def test_process_of_the_earlier_generation_is_told_of_the_change(given, when, then, stream):
     given.stream(stream).without_versions(1, 2)
     given.in_process("stale").stream(stream).loaded()
     given.stream(stream).deleted()

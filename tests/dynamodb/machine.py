@@ -30,6 +30,7 @@ from dynamo_es.dynamodb.streams.items import (
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import (
+    delete_snapshot,
     expire_fence,
     get_item,
     put_closing_fence,
@@ -41,7 +42,7 @@ from dynamo_es.dynamodb.streams.requests import (
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import UnavailableError
-from tests.bdd import events
+from tests.bdd import events, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,8 @@ NEW: Final = events(STREAM, 2)
 """What is appended, mostly."""
 OTHERS: Final = events(STREAM, 2)
 """What is there already."""
+EVENTS: Final = numbered(events(STREAM, 6))
+"""The events of a stream of three commits."""
 DONE: Final[Response] = {}
 """The reply to a write that was carried out."""
 
@@ -195,9 +198,19 @@ def expire(version: int, closed: int = GENERATION) -> Request:
     return expire_fence(TABLE, KEY, version=version, closed=closed, expires_at=EXPIRY)
 
 
+def survey(*items: Item) -> tuple[Request, Any]:
+    """Return the exchange that surveys a stream of these items, newest first."""
+    return SURVEY, page(*(outline(item) for item in items))
+
+
 def survey_after(last: Item) -> Request:
     """Return the request for the next page of a survey."""
     return query_down(TABLE, KEY, after=place_of(last), outline=True)
+
+
+def ranging(limit: int | None = 32, below: int = SNAPSHOT_VERSION) -> Request:
+    """Return the request for a page of a range, below a version."""
+    return query_down(TABLE, KEY, below=below, limit=limit)
 
 
 def page(*items: Item, more: bool = False) -> Response:
@@ -241,3 +254,9 @@ def lost() -> OutcomeUnknown:
 def timed_out(operation: str = "Query") -> UnavailableError:
     """Return the failure of a request that got no reply."""
     return UnavailableError(operation, "ReadTimeoutError", "no reply.", str(STREAM))
+
+
+LOW, MIDDLE, HIGH = (a_commit(EVENTS[n : n + 2], n + 1) for n in (0, 2, 4))
+"""The commits of `EVENTS`: versions 1 and 2, 3 and 4, 5 and 6."""
+ALL: Final = [HIGH, MIDDLE, LOW]
+CLEAR_SNAPSHOT: Final = delete_snapshot(TABLE, KEY, GENERATION)

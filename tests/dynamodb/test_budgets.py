@@ -154,7 +154,7 @@ def test_load_of_up_to_32_commits_is_one_query(budget: Budget, commits: int) -> 
         loaded = budget.storage.fetch_events(budget.stream)
 
     assert len(loaded) == 3 * commits
-    # DynamoDB says that there may be more behind a page that its limit fills.
+    # DynamoDB says that there may be more after a page that its limit fills.
     assert sent.operations == (["Query"] if commits <= 32 else ["Query", "Query"])
     budget.billed(read=read_units(stored))
 

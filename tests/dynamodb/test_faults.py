@@ -262,7 +262,7 @@ def again(operation: Operation, storage: StorageStrategy) -> None:
 
 
 @pytest.mark.parametrize("position", range(10))
-def test_late_requests_of_a_deletion_do_not_touch_the_next_life(
+def test_late_requests_of_a_deletion_do_not_touch_the_next_generation(
     emulated: DynamoBackend, network: Network, position: int
 ) -> None:
     operation = DeletionOfALongStream()
@@ -271,9 +271,9 @@ def test_late_requests_of_a_deletion_do_not_touch_the_next_life(
     network.plan(lambda request: Fault.LATE if request == position else None)
     with network.between():
         operation.run(storage)
-    next_life = [events(operation.stream, size) for size in (2, 2, 1)]
+    next_generation = [events(operation.stream, size) for size in (2, 2, 1)]
     version = 0
-    for commit in next_life:
+    for commit in next_generation:
         storage.insert_events(operation.stream, ExplicitVersioning(version), commit)
         version += len(commit)
 
@@ -281,12 +281,12 @@ def test_late_requests_of_a_deletion_do_not_touch_the_next_life(
 
     assert_same(
         process(emulated, network).fetch_events(operation.stream, 1),
-        numbered([event for commit in next_life for event in commit]),
+        numbered([event for commit in next_generation for event in commit]),
     )
 
 
 @pytest.mark.parametrize("position", range(4))
-def test_late_appends_of_an_earlier_life_stay_out(
+def test_late_appends_of_an_earlier_generation_stay_out(
     emulated: DynamoBackend, network: Network, position: int
 ) -> None:
     operation = WarmAppend()

@@ -179,13 +179,13 @@ def follow(process: DynamoBackend) -> None:
     cursors = process._shared_log().cursors
     stream = StreamId()
     for one in (Followed("y", stream, "", 0), Followed("y", stream, "", 3)):
-        if cursors.claim(one, 1, "a", 0, 10) is not None:
+        if cursors.take(one, 1, "a", 0, 10) is not None:
             cursors.release(one, 1, "a")
     for generation in (1, 2):
         one = Followed("x", StreamId(), "", generation)
-        cursors.claim(one, 1, "a", 0, 10)
+        cursors.take(one, 1, "a", 0, 10)
         with suppress(EventStoreError):
-            cursors.claim(one, 1, "b", 1, 10)
+            cursors.take(one, 1, "b", 1, 10)
         cursors.renew(one, 1, "a", 20)
         cursors.release(one, 1, "a")
         cursors.version(one)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es import StorageStrategy
     from tests.linearizability.histories import Call
 
-_LIFETIME: Final = 60
+_CALLS_OF_A_PROCESS: Final = 60
 """Calls after which a process ends and another begins: with no head in its memory, and a new
 quota of retries, which the SDK would have used up soon at such a rate of faults."""
 
@@ -65,15 +65,15 @@ def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operati
 
 
 def do(task: Task) -> list[Operation]:
-    """Make the calls of one worker, one after the other, in several lives."""
+    """Make the calls of one worker, one after the other, by several processes."""
     random = Random(f"{task.seed} {task.letter}")
     worker = Worker(task.letter, Random(random.random()), task.streams)
     seen: list[Operation] = []
     late: list[RandomNetwork] = []
-    for life in range(-(-task.calls // _LIFETIME)):
+    for number in range(-(-task.calls // _CALLS_OF_A_PROCESS)):
         network, storage = _process(task, random)
-        name = f"{task.letter}.{life}"
-        for _ in range(min(_LIFETIME, task.calls - len(seen))):
+        name = f"{task.letter}.{number}"
+        for _ in range(min(_CALLS_OF_A_PROCESS, task.calls - len(seen))):
             stream, call = worker.next_call()
             seen.append(_make(storage, Operation(name, stream, call, time.monotonic_ns())))
             worker.learn(seen[-1])

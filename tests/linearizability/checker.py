@@ -99,7 +99,7 @@ class Search:
         met: set[_Configuration] = set()
         open_ones = [_Configuration(0, 0, 0, NO_STREAM)]
         while open_ones and len(ends) < most:
-            configuration, candidates, deadline = self._settle(open_ones.pop())
+            configuration, candidates, deadline = self._take_certain(open_ones.pop())
             if configuration in met:
                 continue
             met.add(configuration)
@@ -118,8 +118,10 @@ class Search:
                     open_ones.append(self._done(configuration, place, state))
         return ends
 
-    def _settle(self, configuration: _Configuration) -> tuple[_Configuration, list[int], float]:
-        """Let happen what changes nothing and fits: later it could only fit less."""
+    def _take_certain(
+        self, configuration: _Configuration
+    ) -> tuple[_Configuration, list[int], float]:
+        """Apply the certain operations that fit and change nothing: later they fit less."""
         while True:
             candidates, deadline = self._candidates(configuration)
             for place in candidates:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Emulated:
-    """What is behind a client, in the terms of the algorithms.
+    """What a client talks to, in the terms of the algorithms.
 
     Args:
         client: sends the requests.

@@ -13,11 +13,11 @@ class State(NamedTuple):
     """A stream at one moment.
 
     Attributes:
-        events: labels of the current life's events; none: there is no stream.
-        snapshots: version and label of the current life's, the newest last, and when at the
+        events: labels of the current generation's events; none: there is no stream.
+        snapshots: version and label of the current generation's, the newest last, and when at the
             latest each was saved.
-        since: when at the latest the current life, or the absence of one, began.
-        youngest: when the creation of a life was invoked, of all lives so far the last.
+        since: when at the latest the current generation, or the absence of one, began.
+        youngest: when the creation of a generation was invoked, of all generations so far the last.
     """
 
     events: tuple[str, ...] = ()
@@ -40,8 +40,9 @@ class Model:
     """The rules.
 
     Attributes:
-        clocks_agree: whether all processes number lives by one clock. Otherwise a creation whose
-            outcome was unknown may still succeed after lives that began later have ended.
+        clocks_agree: whether all processes number generations by one clock. Otherwise a creation
+            whose outcome was unknown may still succeed after generations that began later have
+            ended.
     """
 
     clocks_agree: bool = True
@@ -63,11 +64,11 @@ class Model:
         stored = _stored(call, state)
         if operation.outcome is Outcome.REFUSED:
             assert operation.actual is not None
-            # What refused it may be a commit of a life that has just ended, or not the last one.
+            # A commit of a generation that has just ended, or an earlier one, may have refused it.
             shown = version == 0 or 0 < operation.actual <= version
             reason = version != expected and not stored
-            another_life = bool(expected) and _may_know_another_life(operation, state)
-            return (state,) if shown and (reason or another_life) else ()
+            another_generation = bool(expected) and _may_know_another_generation(operation, state)
+            return (state,) if shown and (reason or another_generation) else ()
         if expected not in (None, version):
             return (state,) if stored and operation.outcome is Outcome.OK else ()
         creates = not state.events
@@ -89,8 +90,8 @@ def _save(call: Save, operation: Operation, state: State) -> tuple[State, ...]:
         one = call.version, call.label, _happened_by(operation)
         snapshots = (*state.snapshots, one) if newer else state.snapshots
         after.append(state._replace(snapshots=snapshots))
-    # A snapshot of an earlier life is silently dropped.
-    if operation.outcome is Outcome.OK and _may_know_another_life(operation, state):
+    # A snapshot of an earlier generation is silently dropped.
+    if operation.outcome is Outcome.OK and _may_know_another_generation(operation, state):
         after.append(state)
     return tuple(after)
 
@@ -131,14 +132,14 @@ def _stored(call: Append, state: State) -> bool:
 
 
 def _too_late(operation: Operation, state: State) -> bool:
-    """Whether this life, or one before it, began when the caller had given up already.
+    """Whether this generation, or one before it, began when the caller had given up already.
 
-    What may arrive later was sent before, and belongs to a life that was there before.
+    What may arrive later was sent before, and belongs to a generation that was there before.
     """
     return operation.outcome is Outcome.UNKNOWN and state.youngest > operation.returned
 
 
-def _may_know_another_life(operation: Operation, state: State) -> bool:
+def _may_know_another_generation(operation: Operation, state: State) -> bool:
     """Whether the stream was deleted or created since the process last looked.
 
     What it created or deleted itself, it knows.

@@ -108,7 +108,7 @@ RIGHT: Final[dict[str, list[Operation]]] = {
         refused("a", append(2, "z"), 3, 9, 3),
         ok("b", append(2, "v"), 4, 8),
     ],
-    "a conflict at the right version, in a life that the writer does not know": [
+    "a conflict at the right version, in a generation that the writer does not know": [
         CREATED,
         ok("b", Delete(), 3, 4),
         ok("b", append(0, "v", "w"), 5, 6),
@@ -139,7 +139,7 @@ RIGHT: Final[dict[str, list[Operation]]] = {
         ok("b", Save(2, "s"), 4, 5),
         ok("b", append(2, "z"), 6, 7),
     ],
-    "a snapshot by a writer that knows an earlier life is dropped": [
+    "a snapshot by a writer that knows an earlier generation is dropped": [
         CREATED,
         ok("b", Delete(), 3, 4),
         ok("b", append(0, "v", "w"), 5, 6),
@@ -147,7 +147,7 @@ RIGHT: Final[dict[str, list[Operation]]] = {
         ok("a", Load(), 9, 10, these("v", "w")),
     ],
     "a snapshot ahead of the stream": [CREATED, refused("a", Save(3, "s"), 3, 4)],
-    "lives, one after the other": [
+    "generations, one after the other": [
         CREATED,
         ok("a", Save(1, "s"), 3, 4),
         DELETED,

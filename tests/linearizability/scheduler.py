@@ -1,6 +1,6 @@
 """Several processes in one thread, interleaved request by request, by a seed.
 
-The algorithms of the store are generators, so that whoever drives them decides who goes next,
+The algorithms of the store are generators, so that the scheduler decides which goes next,
 what becomes of each attempt of a request, when late ones arrive, and where a process dies. The
 same seed makes the same history, and in a second there are more races than threads have in an
 hour.
@@ -80,17 +80,17 @@ class _Run:
 class _Process:
     def __init__(self, schedule: Schedule, worker: Worker, skew: float) -> None:
         self._schedule, self.worker, self._skew = schedule, worker, skew
-        self.lives = 0
+        self.starts = 0
         self.run: _Run | None = None
         self.restart()
 
     @property
     def name(self) -> str:
-        return f"{self.worker.letter}.{self.lives}"
+        return f"{self.worker.letter}.{self.starts}"
 
     def restart(self) -> None:
         """Begin with an empty memory."""
-        self.lives += 1
+        self.starts += 1
         self.run = None
         self._heads = RememberedHeads(100, self.clock)
 
@@ -196,8 +196,8 @@ class Schedule:
                     self._tick()
                     self._step(last)
                 told = self.history[-1]
-                settled = told.outcome in (Outcome.OK, Outcome.REFUSED)
-                assert settled, f"seed {self._seed}: nobody else is there, and yet: {told}"
+                answered = told.outcome in (Outcome.OK, Outcome.REFUSED)
+                assert answered, f"seed {self._seed}: nobody else is there, and yet: {told}"
 
     def _tick(self) -> None:
         self.now += self.conditions.tick
@@ -261,7 +261,7 @@ class Schedule:
         elif run.in_time and run.sending.attempt < _MOST_RACES:
             self._go_on(process, run, {})
         else:
-            self._end(process, run, ContentionError("PutItem", "LostRaces", "too often."))
+            self._go_on(process, run, ContentionError("PutItem", "LostRaces", "too often."))
 
     def _crash(self, process: _Process, run: _Run) -> None:
         if isinstance(run.sending, Request) and self._random.random() < 0.5:

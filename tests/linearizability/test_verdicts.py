@@ -82,7 +82,7 @@ def test_an_error_that_no_documentation_names_is_a_violation():
 
 
 def test_processes_whose_clocks_differ_may_create_late():
-    _, late = WRONG["a late creation after a later life"]
+    _, late = WRONG["a late creation after a later generation"]
 
     verify(late, "by hand", Model(clocks_agree=False))
 

@@ -31,14 +31,14 @@ class Worker:
     deletions: int = 6
     _calls: int = 0
     _versions: dict[int, int] = field(default_factory=dict)
-    _unsettled: list[tuple[int, Append]] = field(default_factory=list)
+    _unknown: list[tuple[int, Append]] = field(default_factory=list)
 
     def next_call(self) -> tuple[int, Call]:
         """Return the number of a stream, and what to do with it."""
         self._calls += 1
         chance = self.random.random()
-        if self._unsettled and chance < 0.25:
-            return self._unsettled.pop(self.random.randrange(len(self._unsettled)))
+        if self._unknown and chance < 0.25:
+            return self._unknown.pop(self.random.randrange(len(self._unknown)))
         stream = self.random.randrange(1, self.streams + 1)
         known = self._versions.get(stream, 0)
         if self.random.random() * 100 < self.deletions:
@@ -81,7 +81,7 @@ class Worker:
             case Append(expected, _) as append if operation.outcome is Outcome.UNKNOWN:
                 # With the version given, appending the same again is safe; without, it is not.
                 if expected is not None:
-                    self._unsettled.append((stream, append))
+                    self._unknown.append((stream, append))
             case Append(expected, labels) if operation.outcome is Outcome.OK:
                 known = (known if expected is None else expected) + len(labels)
             case Append() if operation.actual is not None:

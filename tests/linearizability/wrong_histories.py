@@ -76,7 +76,7 @@ WRONG: Final[dict[str, tuple[str, list[Operation]]]] = {
             refused("b", append(2, "z"), 7, 8, 3),
         ],
     ),
-    "a conflict at the right version, in a life that the writer knows": (
+    "a conflict at the right version, in a generation that the writer knows": (
         "append w at 2: refused without a reason",
         [
             # No deletion since the writer saw the stream.
@@ -154,7 +154,7 @@ WRONG: Final[dict[str, tuple[str, list[Operation]]]] = {
             ok("a", WHOLE, 7, 8, NOTHING),
         ],
     ),
-    "a late append in a later life": (
+    "a late append in a later generation": (
         "any more): z",
         [
             CREATED,
@@ -164,7 +164,7 @@ WRONG: Final[dict[str, tuple[str, list[Operation]]]] = {
             ok("a", WHOLE, 15, 16, these("v", "w", "z")),
         ],
     ),
-    "a late creation after a later life": (
+    "a late creation after a later generation": (
         "any more): u",
         [
             CREATED,
@@ -175,7 +175,7 @@ WRONG: Final[dict[str, tuple[str, list[Operation]]]] = {
             ok("a", WHOLE, 17, 18, these("u")),
         ],
     ),
-    "a late deletion of a later life": (
+    "a late deletion of a later generation": (
         "acknowledged, and lost: v",
         [
             CREATED,
@@ -218,7 +218,7 @@ WRONG: Final[dict[str, tuple[str, list[Operation]]]] = {
             ok("a", Load(), 5, 6, these("x", "y")),
         ],
     ),
-    "a snapshot of an earlier life": (
+    "a snapshot of an earlier generation": (
         "no state of the stream that was",
         [
             CREATED,

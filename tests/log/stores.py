@@ -13,7 +13,8 @@ from dynamo_es import NO_VERSIONING, DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.log.pages import PAGES_KEY, read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.maintenance.repair import scan_commits
 from dynamo_es.dynamodb.streams.items import commit_item
 from dynamo_es.dynamodb.table_stream.poller import StreamPoller

@@ -9,6 +9,7 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.log import inline_sequencer as inline
 from dynamo_es.dynamodb.log import sequencer as sequencing
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import an_event, events, heavy_events
 
@@ -57,7 +58,7 @@ def test_a_failure_fails_no_append_and_the_next_one_makes_up_for_it(
     with monkeypatch.context() as broken, caplog.at_level(logging.WARNING, "dynamo_es"):
         broken.setattr(inline, "sequence", fail)
         assert backend.storage.insert_events(stream, ANY_VERSION, events(stream, 2)) == 2
-    assert "have no position yet" in caplog.text
+    assert f"Stream {stream} (category 'Inline'): the events are stored, but" in caplog.text
     assert backend.storage.current_position is None
     other = StreamId()
     backend.storage.insert_events(other, ANY_VERSION, [an_event(other)])
@@ -123,7 +124,7 @@ def test_another_sequencer_may_be_faster(backend, stream, monkeypatch):
     real = sequencing.sequence
 
     def after_another(tables, hints, memory):
-        yield from real(tables, list(hints), sequencing.SequencerMemory())
+        yield from real(tables, list(hints), SequencerMemory())
         return (yield from real(tables, list(hints), memory))
 
     monkeypatch.setattr(inline, "sequence", after_another)

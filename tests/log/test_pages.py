@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, page_item, read_page
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.streams.items import fence_item
@@ -17,10 +16,9 @@ from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.generated import names, texts
-from tests.dynamodb.machine import GENERATION as LIFE
-from tests.dynamodb.machine import KEY, STREAM, a_commit, a_snapshot_item
+from tests.dynamodb.machine import GENERATION, KEY, STREAM, a_commit, a_snapshot_item
 
-POINTER = Pointer(KEY, "order 7", LIFE, 3, 2, ("A", "B"), outbox=True, versionless=False)
+POINTER = Pointer(KEY, "order 7", GENERATION, 3, 2, ("A", "B"), outbox=True, versionless=False)
 pointers = st.builds(
     Pointer,
     st.uuids().map(lambda uuid: f"#order#{uuid}"),
@@ -42,8 +40,8 @@ def test_a_page_is_stored_like_this():
         "count": {"N": "4"},
         "writer": {"S": "w1"},
         "pointers": {
-            "S": f'[["{KEY}","order 7",{LIFE},3,2,["A","B"],1],'
-            f'["{KEY}","order 7",{LIFE},5,2,["A","B"],0]]'
+            "S": f'[["{KEY}","order 7",{GENERATION},3,2,["A","B"],1],'
+            f'["{KEY}","order 7",{GENERATION},5,2,["A","B"],0]]'
         },
     }
     assert page.following == 12
@@ -72,7 +70,7 @@ def test_a_page_comes_back_as_it_was(first, some, writer):
     ],
 )
 def test_a_marker_is_found_by_category(key, log_key, uuid):
-    marker = Marker.of(POINTER._replace(stream_key=key, generation=12))
+    marker = POINTER._replace(stream_key=key, generation=12).marker
     assert marker.key == {
         "log_key": {"S": log_key},
         "place": {"S": f"{uuid}#00000000000000000012"},

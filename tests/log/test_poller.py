@@ -20,22 +20,10 @@ from dynamo_es.exceptions import (
 )
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.aws_errors import reply
-from tests.log.stores import CONFIG, Store, emulated, engines_at_hand, new_commits, store_on
+from tests.log.stores import CONFIG, Store, emulated, engines_at_hand, new_commits
 from tests.log.streams import Shards
 
 pytest_generate_tests = engines_at_hand
-
-
-@pytest.fixture
-def store(request):
-    with store_on(request.param, request) as store:
-        yield store
-
-
-@pytest.fixture
-def emulator():
-    with emulated() as store:
-        yield store
 
 
 class Waits:

@@ -8,33 +8,19 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.log.requests import scan_events
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.maintenance.repair import Repaired, repair
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import TableNotFoundError
 from tests.log.stores import (
     CONFIG,
-    emulated,
     engines_at_hand,
     new_commits,
     small_replies,
-    store_on,
 )
 from tests.recording import recording
 
 pytest_generate_tests = engines_at_hand
-
-
-@pytest.fixture
-def store(request):
-    with store_on(request.param, request) as store:
-        yield store
-
-
-@pytest.fixture
-def emulator():
-    with emulated() as store:
-        yield store
 
 
 def repaired(store, **settings):

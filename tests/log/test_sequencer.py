@@ -17,13 +17,13 @@ from dynamo_es.dynamodb.log.requests import (
     put_page,
     raise_marker,
 )
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
 from tests.bdd import events
-from tests.dynamodb.machine import DONE, KEY, STREAM, a_commit, lost, play, refused
-from tests.dynamodb.machine import GENERATION as LIFE
+from tests.dynamodb.machine import DONE, GENERATION, KEY, STREAM, a_commit, lost, play, refused
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Response
@@ -33,7 +33,7 @@ NEWEST = newest_page("log")
 EMPTY = (NEWEST, {"Items": []})
 
 
-def a_hint(stream="a", version=1, size=1, generation=LIFE):
+def a_hint(stream="a", version=1, size=1, generation=GENERATION):
     return Pointer(
         f"#order#{stream}", None, generation, version, size, ("N",), outbox=False, versionless=False
     )
@@ -52,14 +52,14 @@ def reading(page):
 
 
 def marked(hint, version):
-    return {**Marker.of(hint).key, "last_version": {"N": str(version)}}
+    return {**hint.marker.key, "last_version": {"N": str(version)}}
 
 
 def markers(*hints, found=(), left=()):
-    keys = [Marker.of(hint).key for hint in hints]
+    keys = [hint.marker.key for hint in hints]
     reply: Response = {"Responses": {"log": list(found)}, "UnprocessedKeys": {}}
     if left:
-        reply["UnprocessedKeys"] = {"log": {"Keys": [Marker.of(hint).key for hint in left]}}
+        reply["UnprocessedKeys"] = {"log": {"Keys": [hint.marker.key for hint in left]}}
     return get_markers("log", keys), reply
 
 
@@ -68,7 +68,7 @@ def putting(page, reply=None):
 
 
 def raising(hint, version, reply=None):
-    return raise_marker("log", Marker.of(hint), version), DONE if reply is None else reply
+    return raise_marker("log", hint.marker, version), DONE if reply is None else reply
 
 
 def looking(page, found):
@@ -80,7 +80,7 @@ def stored(*versions):
     return [
         {
             "version": {"N": str(version)},
-            "generation": {"N": str(LIFE)},
+            "generation": {"N": str(GENERATION)},
             "event_count": {"N": str(size)},
             "event_names": {"SS": ["N"]},
         }
@@ -180,8 +180,8 @@ def test_what_a_deletion_has_removed_is_passed_over():
     ) == [page]
 
 
-def test_a_new_life_has_a_marker_of_its_own():
-    again = a_hint("a", 1, generation=LIFE + 1)
+def test_a_new_generation_has_a_marker_of_its_own():
+    again = a_hint("a", 1, generation=GENERATION + 1)
     page = a_page(1, A1, again)
     assert play(
         sequencing(again, A1),
@@ -311,6 +311,6 @@ def test_the_requests_to_the_letter():
         ":key": {"S": KEY},
         ":start": {"N": "1"},
         ":end": {"N": "2"},
-        ":generation": {"N": str(LIFE)},
+        ":generation": {"N": str(GENERATION)},
         ":number": {"S": "N"},
     }

@@ -14,7 +14,6 @@ import pytest
 
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
-from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.streams.items import commit_item
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Request
@@ -39,6 +38,7 @@ from tests.log.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
@@ -137,7 +137,7 @@ def no_condition(table: str, item: Item) -> Request:
 def no_markers(table: str, hints: Iterable[Pointer]) -> Steps[dict[Marker, int]]:
     """What is in the log already is not looked up; nor is what is missing before it."""
     yield from ()
-    return {Marker.of(hint): hint.first_version - 1 for hint in reversed(list(hints))}
+    return {hint.marker: hint.first_version - 1 for hint in reversed(list(hints))}
 
 
 def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:

@@ -10,7 +10,8 @@ from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.log.requests import newest_page
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from tests.bdd import events
 from tests.recording import recording
@@ -76,7 +77,7 @@ def test_any_order_of_hints_gives_one_log(backend, seed):
     assert sequenced(backend, hints) == []
 
 
-def test_a_deleted_stream_keeps_its_positions_and_a_new_life_gets_others(backend):
+def test_a_deleted_stream_keeps_its_positions_and_a_new_generation_gets_others(backend):
     stream = StreamId(category="order")
     append(backend, stream, 1, 1)
     first = hints_of(backend)

@@ -14,28 +14,14 @@ from dynamo_es.dynamodb.maintenance.verify import Verified, verify
 from tests.log.stores import (
     CONFIG,
     a_commit_of,
-    emulated,
     engines_at_hand,
     hints_of,
     small_replies,
-    store_on,
 )
 from tests.log.worlds import fence
 from tests.recording import recording
 
 pytest_generate_tests = engines_at_hand
-
-
-@pytest.fixture
-def store(request):
-    with store_on(request.param, request) as store:
-        yield store
-
-
-@pytest.fixture
-def emulator():
-    with emulated() as store:
-        yield store
 
 
 def verified(store, **settings):
@@ -68,7 +54,7 @@ def put_marker(store, marker, version):
 
 
 def marker_of(store):
-    return Marker.of(store.pointers[0])
+    return store.pointers[0].marker
 
 
 def the_fault(store):
@@ -105,7 +91,7 @@ def test_an_empty_store_is_sound(store):
     assert verified(store) == Verified()
 
 
-def test_deletions_and_new_lives_are_sound(store):
+def test_deletions_and_new_generations_are_sound(store):
     stream = StreamId(category="order")
     store.append(stream, 1, 1)
     store.sequence(store.commits[0])

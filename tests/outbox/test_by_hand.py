@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.outbox import Claim, OutboxEntry
+from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
 from dynamo_es.exceptions import InvalidPositionError, OutboxBusyError, UnknownOutboxEntryError
 from dynamo_es.outbox import Outbox
 from tests.outbox.worlds import Log
@@ -27,11 +27,11 @@ def log():
 def outbox(strategy, log, request):
     name = f"by hand {request.node.name}"[:200]
     outbox = Outbox(strategy, log, lambda raw, **_: raw, name=name, clock=lambda: 1000.0)
-    claim = Claim(name, "worker")
-    strategy.take(claim, 0, 1000)
-    strategy.fail(claim, 2, 1000, WAITS)
-    strategy.fail(claim, 4, 1000, DEAD)
-    strategy.release(claim, None)
+    worker = OutboxWorker(name, "worker")
+    strategy.take(worker, 0, 1000)
+    strategy.fail(worker, 2, 1000, WAITS)
+    strategy.fail(worker, 4, 1000, DEAD)
+    strategy.release(worker, None)
     return outbox
 
 
@@ -65,12 +65,12 @@ def test_a_reset_sets_the_position_and_keeps_entries(outbox, strategy):
 
 
 def test_while_a_worker_has_the_lease_nothing_is_changed_by_hand(outbox, strategy):
-    claim = Claim(outbox.name, "worker")
-    strategy.take(claim, 1_000_000, 1_060_000)
+    worker = OutboxWorker(outbox.name, "worker")
+    strategy.take(worker, 1_000_000, 1_060_000)
 
     with pytest.raises(OutboxBusyError):
         outbox.skip(2)
     with pytest.raises(OutboxBusyError):
         outbox.reset(0)
-    assert strategy.move(claim, 4, 1_070_000) is True
-    assert strategy.reset(Claim(outbox.name, "another"), 0) is False
+    assert strategy.move(worker, 4, 1_070_000) is True
+    assert strategy.reset(OutboxWorker(outbox.name, "another"), 0) is False

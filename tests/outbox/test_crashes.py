@@ -70,11 +70,11 @@ def test_a_worker_that_dies_at_a_request(strategy, new_world, when):
         check(world)
 
         # Only what was being recorded when it died.
-        cut_off = when == "before" and dying.calls[at] in {"move", "settle"}
+        cut_off = when == "before" and dying.calls[at] in {"move", "remove"}
         repeated = world.receiver.repeated
         assert len(repeated) <= cut_off
         assert repeated in ([], taken[-1:])
-    assert seen == {"look", "take", "fail", "settle", "move", "release"}
+    assert seen == {"look", "take", "fail", "remove", "move", "release"}
 
 
 def test_a_crash_gives_back_nothing_and_the_lease_runs_out(strategy, new_world):
@@ -114,7 +114,7 @@ def test_a_write_whose_outcome_is_unknown(strategy, new_world, when):
         except UnavailableError:
             check(world)
             # What was published is said when the lease is given back; of an old failure it is not.
-            cut_off = when == "before" and losing.calls[at] == "settle"
+            cut_off = when == "before" and losing.calls[at] == "remove"
             assert len(world.receiver.repeated) <= cut_off
         else:
             assert not losing.reached

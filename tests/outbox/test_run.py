@@ -205,7 +205,7 @@ def test_failed_events_of_one_piece_of_the_log_are_read_once(in_memory):
     assert in_memory.log.reads == 2 + 3 - 1
 
 
-def test_what_cannot_be_deserialized_is_a_try_in_vain(world):
+def test_what_cannot_be_deserialized_is_a_try_that_failed(world):
     world.log.add(2)
 
     def deserialize(record):
@@ -364,7 +364,7 @@ def test_each_success_is_one_write(in_memory):
     assert watched.calls == ["look", "take", "move", "fail", "move", "release"]
     watched.calls.clear()
     in_memory.outbox(watched).run_once(in_memory.receiver)
-    assert watched.calls == ["look", "take", "look", "settle", "release"]
+    assert watched.calls == ["look", "take", "look", "remove", "release"]
 
 
 @pytest.mark.parametrize(("seconds", "renewed"), [(29.9, []), (30.1, ["move"])])
@@ -380,11 +380,11 @@ def test_the_lease_is_renewed_before_a_try_when_less_than_half_of_it_is_left(
     def pass_time():
         in_memory.clock.now += seconds
 
-    # Behind the second look; each write renews it anyhow.
+    # After the second look; each write renews it too.
     watched = Hooked(in_memory.strategy, 2, after=pass_time)
     in_memory.outbox(watched).run_once(in_memory.receiver, lease=60)
 
-    assert watched.calls == ["look", "take", "look", *renewed, "settle", "move", "release"]
+    assert watched.calls == ["look", "take", "look", *renewed, "remove", "move", "release"]
     assert in_memory.receiver.taken == [1, 3, 2, 4]
 
 

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.leases import Held
-from dynamo_es.contracts.outbox import Claim, OutboxEntry, OutboxState
+from dynamo_es.contracts.leases import Lease
+from dynamo_es.contracts.outbox import OutboxEntry, OutboxState, OutboxWorker
 from dynamo_es.exceptions import InvalidConsumerError, UnknownOutboxEntryError
 from tests.engine import Capability, needs
 
@@ -20,12 +20,12 @@ DEAD = replace(WAITS, position=10**18, dead=True, attempts=3, stream_id=StreamId
 
 @pytest.fixture
 def me():
-    return Claim(f"mail-{uuid4().hex}", "me")
+    return OutboxWorker(f"mail-{uuid4().hex}", "me")
 
 
 @pytest.fixture
 def you(me):
-    return me._replace(worker="you")
+    return me._replace(id="you")
 
 
 def test_an_outbox_that_was_never_used_is_at_0_and_nobody_has_it(strategy, me):
@@ -36,7 +36,7 @@ def test_an_outbox_that_was_never_used_is_at_0_and_nobody_has_it(strategy, me):
 def test_who_takes_the_lease_has_it_until_another_takes_over_what_it_saw(strategy, me, you):
     assert strategy.take(me, 1000, 2000) == 0
     lease = strategy.look(me.outbox, 1000).lease
-    assert lease == Held("me", 2000, 1000)
+    assert lease == Lease("me", 2000, 1000)
 
     assert strategy.take(you, 10**15, 10**15 + 7) is None
     assert strategy.look(me.outbox, 1000).lease == lease
@@ -44,14 +44,14 @@ def test_who_takes_the_lease_has_it_until_another_takes_over_what_it_saw(strateg
     assert strategy.take(you, 3000, 5000, lease) is None, "it was renewed since"
     lease = strategy.look(me.outbox, 1000).lease
     assert strategy.take(you, 3000, 5000, lease) == 0
-    assert strategy.look(me.outbox, 1000).lease == Held("you", 5000, 2000)
+    assert strategy.look(me.outbox, 1000).lease == Lease("you", 5000, 2000)
     assert strategy.move(me, 1, 9000) is False
 
 
 def test_taking_ones_own_lease_again_is_a_success(strategy, me):
     assert strategy.take(me, 1000, 2000) == 0
     assert strategy.take(me, 1001, 3000) == 0
-    assert strategy.look(me.outbox, 0).lease == Held("me", 3000, 1999)
+    assert strategy.look(me.outbox, 0).lease == Lease("me", 3000, 1999)
 
 
 def test_moving_is_kept_and_renews_the_lease(strategy, me, you):
@@ -60,9 +60,9 @@ def test_moving_is_kept_and_renews_the_lease(strategy, me, you):
     assert strategy.move(me, 7, 2000) is True
     assert strategy.move(me, 7, 2000) is True, "again: as good as once"
 
-    assert strategy.look(me.outbox, 0) == OutboxState(7, Held("me", 2000, 1000), ())
+    assert strategy.look(me.outbox, 0) == OutboxState(7, Lease("me", 2000, 1000), ())
     assert strategy.take(you, 2000, 9000) is None
-    assert strategy.take(you, 2000, 9000, Held("me", 2000, 1000)) == 7
+    assert strategy.take(you, 2000, 9000, Lease("me", 2000, 1000)) == 7
 
 
 def test_a_late_move_of_ones_own_does_not_set_the_position_back(strategy, me):
@@ -71,10 +71,10 @@ def test_a_late_move_of_ones_own_does_not_set_the_position_back(strategy, me):
 
     assert strategy.move(me, 6, 3000) is False
     assert strategy.fail(me, 6, 3000, WAITS) is False
-    assert strategy.settle(me, 6, 3000, 1) is False
+    assert strategy.remove(me, 6, 3000, 1) is False
     strategy.release(me, 6)
 
-    assert strategy.look(me.outbox, 10**15) == OutboxState(7, Held("me", 2000, 1000), ())
+    assert strategy.look(me.outbox, 10**15) == OutboxState(7, Lease("me", 2000, 1000), ())
 
 
 def test_released_it_is_free_at_once_and_where_it_was_moved_to(strategy, me, you):
@@ -93,14 +93,14 @@ def test_without_the_lease_nothing_can_be_changed(strategy, me, you, lost_by):
     if lost_by == "giving it back":
         strategy.release(me, None)
     else:
-        strategy.take(you, 1000, 2000, Held("me", 1000, 1000))
+        strategy.take(you, 1000, 2000, Lease("me", 1000, 1000))
     before = strategy.look(me.outbox, 10**15), strategy.entries(me.outbox)
 
     assert strategy.move(me, 8, 9000) is False
     assert strategy.fail(me, 8, 9000, replace(WAITS, position=8)) is False
     assert strategy.fail(me, 8, 9000, replace(WAITS, attempts=2)) is False
     assert strategy.fail(me, 8, 9000, replace(WAITS, dead=True)) is False
-    assert strategy.settle(me, 8, 9000, 7) is False
+    assert strategy.remove(me, 8, 9000, 7) is False
     strategy.release(me, 8)
     strategy.release(me, None)
 
@@ -116,9 +116,9 @@ def test_an_entry_comes_back_as_it_was_kept_when_it_is_due(strategy, me):
     assert strategy.fail(me, 7, 2000, WAITS) is True
     assert strategy.fail(me, 7, 3000, later) is True
 
-    assert strategy.look(me.outbox, 499) == OutboxState(7, Held("me", 3000, 1000), ())
-    assert strategy.look(me.outbox, 500) == OutboxState(7, Held("me", 3000, 1000), (WAITS,))
-    assert strategy.look(me.outbox, 501) == OutboxState(7, Held("me", 3000, 1000), (later, WAITS))
+    assert strategy.look(me.outbox, 499) == OutboxState(7, Lease("me", 3000, 1000), ())
+    assert strategy.look(me.outbox, 500) == OutboxState(7, Lease("me", 3000, 1000), (WAITS,))
+    assert strategy.look(me.outbox, 501) == OutboxState(7, Lease("me", 3000, 1000), (later, WAITS))
     (_, found) = strategy.look(me.outbox, 501).due
     assert found.stream_id.name == "order 7"
     assert strategy.entries(me.outbox) == [later, WAITS]
@@ -137,16 +137,16 @@ def test_a_dead_entry_is_listed_and_never_due(strategy, me):
     assert strategy.entries(me.outbox) == [dead, replace(WAITS, position=9), DEAD]
 
 
-def test_what_is_settled_is_gone_and_the_others_are_not(strategy, me):
+def test_what_is_removed_is_gone_and_the_others_are_not(strategy, me):
     strategy.take(me, 0, 1000)
     strategy.fail(me, 7, 1000, WAITS)
     other = replace(WAITS, position=77)
     strategy.fail(me, 77, 1000, other)
 
-    assert strategy.settle(me, 77, 2000, 7) is True
-    assert strategy.settle(me, 77, 2000, 7) is True, "again: as good as once"
+    assert strategy.remove(me, 77, 2000, 7) is True
+    assert strategy.remove(me, 77, 2000, 7) is True, "again: as good as once"
 
-    assert strategy.look(me.outbox, 10**15) == OutboxState(77, Held("me", 2000, 1000), (other,))
+    assert strategy.look(me.outbox, 10**15) == OutboxState(77, Lease("me", 2000, 1000), (other,))
     assert strategy.entries(me.outbox) == [other]
 
 
@@ -185,14 +185,14 @@ def test_outboxes_keep_apart(strategy, me):
 
 @pytest.mark.parametrize("name", ["", "a#b", "x" * 256, None])
 def test_a_name_has_to_make_a_key(strategy, name):
-    claim = Claim(name, "me")
+    worker = OutboxWorker(name, "me")
     for call in (
         lambda: strategy.look(name, 0),
-        lambda: strategy.take(claim, 0, 1),
-        lambda: strategy.move(claim, 1, 1),
-        lambda: strategy.fail(claim, 1, 1, WAITS),
-        lambda: strategy.settle(claim, 1, 1, 1),
-        lambda: strategy.release(claim, 1),
+        lambda: strategy.take(worker, 0, 1),
+        lambda: strategy.move(worker, 1, 1),
+        lambda: strategy.fail(worker, 1, 1, WAITS),
+        lambda: strategy.remove(worker, 1, 1, 1),
+        lambda: strategy.release(worker, 1),
         lambda: strategy.entries(name),
         lambda: strategy.retry(name, 1, 0),
     ):
@@ -211,5 +211,5 @@ def test_more_than_one_page_of_entries_is_read_to_the_end(strategy, me):
 
     state = strategy.look(me.outbox, 10**15)
 
-    assert state == OutboxState(51, Held("me", 1000, 1000), tuple(many[::2]))
+    assert state == OutboxState(51, Lease("me", 1000, 1000), tuple(many[::2]))
     assert strategy.entries(me.outbox) == many

@@ -1,4 +1,4 @@
-"""A run in the hands of a caller who publishes by himself."""
+"""A run for callers that publish themselves."""
 
 from __future__ import annotations
 

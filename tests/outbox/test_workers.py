@@ -87,7 +87,7 @@ def test_a_worker_whose_lease_ran_out_stops_and_harms_nothing(strategy, new_worl
     lost = 0
     for world, _, first, calls, at in interleaved(strategy, new_world, when, LEASE):
         state = strategy.look(world.name, world.clock.ms(10**6))
-        # Whoever came second did all there was; what failed once then is what may be left.
+        # The second worker did all that was left; only events that failed once then may remain.
         assert state.position == 6
         assert state.lease is None
         if first.busy:

@@ -31,7 +31,7 @@ class Log(LogStrategy):
 
     Attributes:
         reads: pieces that were read.
-        seen: how much of it reads see; a read may lag behind.
+        seen: how much of it reads see; a read may lag.
     """
 
     def __init__(self, piece: int = 3) -> None:
@@ -94,9 +94,9 @@ class _Reader(LogReader):
     def read(self) -> list[RecordedRaw]:
         self._log.reads += 1
         while self._position < self._log.end:
-            upto = min(self._position + self._piece, self._log.end)
-            found = self._log.entries[self._position : upto]
-            self._position = upto
+            last = min(self._position + self._piece, self._log.end)
+            found = self._log.entries[self._position : last]
+            self._position = last
             if records := [record for record in found if record is not None]:
                 return records
         return []
@@ -107,7 +107,7 @@ class Receiver:
     """Takes events, or fails.
 
     Attributes:
-        calls: positions, in the order in which they came, of tries in vain too.
+        calls: positions, in the order in which they came, failed tries too.
         taken: positions of what it did not fail on.
         fails: raised for a position, each time; a list: one after the other, None for none.
         before: called with each position first.
@@ -202,7 +202,7 @@ class Hooked:
         target: whose calls are counted.
         at: which call, 0-based.
         before: called in front of it.
-        after: called behind it, whatever it came to.
+        after: called after it, with any outcome.
     """
 
     def __init__(

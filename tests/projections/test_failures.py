@@ -285,7 +285,7 @@ def test_resetting_a_cursor_applies_its_events_again(backend, name, stream, curs
 
 def test_a_cursor_in_use_is_not_changed_by_hand(backend, name, stream, cursor):
     followed = Followed(name, stream, "", 0)
-    backend.cursors.claim(followed, 5, "worker", 1000, 61_000)
+    backend.cursors.take(followed, 5, "worker", 1000, 61_000)
     assert cursor().busy
 
     with pytest.raises(CursorBusyError):
@@ -298,7 +298,7 @@ def test_a_cursor_in_use_is_not_changed_by_hand(backend, name, stream, cursor):
 def test_the_finder_keeps_to_its_tenant(backend, name, stream):
     for tenant, category in (("a#b", None), ("a#b", ""), ("other", "x#y%")):
         followed = Followed(name, StreamId(category=category), tenant, 1)
-        backend.cursors.claim(followed, 5, "worker", 1000, 61_000)
+        backend.cursors.take(followed, 5, "worker", 1000, 61_000)
 
     found = backend.in_tenant("a#b").consumers.find()
     mine = [one for one in found.cursors if one.name == name]

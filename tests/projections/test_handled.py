@@ -395,10 +395,10 @@ class Slow:
         return self._backend.in_tenant(tenant_id).event_store
 
 
-def test_a_claim_that_was_lost_before_the_first_event_is_no_success(
+def test_a_lease_that_was_lost_before_the_first_event_is_no_success(
     world, name, start, stream, model
 ):
-    """What was missing took longer to load than the claim lasts, and another took it over."""
+    """What was missing took longer to load than the lease lasts, and another took it over."""
     backend = world.backend()
     numbered(backend, stream, 1, 2, 3)
     records = next(backend.subscriber.after(start).build_batch(9, 0.1))
@@ -408,9 +408,9 @@ def test_a_claim_that_was_lost_before_the_first_event_is_no_success(
 
     def take_over():
         with pytest.raises(CursorBusyError):
-            others.claim(followed, 3, "other", 1_000_000, 1_060_000)
+            others.take(followed, 3, "other", 1_000_000, 1_060_000)
         first.now += 61
-        assert others.claim(followed, 3, "other", 1_061_000, 1_121_000) == 0
+        assert others.take(followed, 3, "other", 1_061_000, 1_121_000) == 0
 
     first.while_loading = take_over
     with pytest.raises(CursorBusyError):
@@ -442,7 +442,7 @@ def test_a_clock_a_minute_ahead_takes_nothing_over(world, name, start, stream, m
     assert other.projector(record) == 0
 
 
-def test_a_claim_that_ran_out_during_the_last_event_is_logged(
+def test_a_lease_that_ran_out_during_the_last_event_is_logged(
     world, name, start, stream, model, caplog
 ):
     backend = world.backend()
@@ -453,12 +453,13 @@ def test_a_claim_that_ran_out_during_the_last_event_is_logged(
 
     def slow(event, stream_id):
         with suppress(CursorBusyError):
-            others.claim(followed, 1, "other", 1_000_000, 1_060_000)
-        assert others.claim(followed, 1, "other", 1_060_000, 1_121_000) == 0
+            others.take(followed, 1, "other", 1_000_000, 1_060_000)
+        assert others.take(followed, 1, "other", 1_060_000, 1_121_000) == 0
         model(event, stream_id)
 
     with caplog.at_level(logging.WARNING, "dynamo_es"):
         assert Slow(backend, slow, name, 1000.0).projector(record) == 1
+    assert f"stream {stream} (category 'Handled'): the lease ended" in caplog.text
     assert "Raise lease above 60 s" in caplog.text
 
 

@@ -108,10 +108,10 @@ def test_while_one_applies_the_other_waits(world, events, stream, model):
     assert model == [1, 2]
 
 
-def test_a_claim_runs_out(backend, events, stream, model):
+def test_a_lease_runs_out(backend, events, stream, model):
     followed = Followed("steps", stream)
     cursors = backend._shared_log().cursors
-    assert cursors.claim(followed, 3, "dead", 0, 10) == 0
+    assert cursors.take(followed, 3, "dead", 0, 10) == 0
 
     assert backend.projector("steps", model).project(events[1], stream) == 2
     assert not cursors.release(followed, 5, "dead")
@@ -119,7 +119,7 @@ def test_a_claim_runs_out(backend, events, stream, model):
     assert cursors.version(followed) == 2
 
 
-def test_a_new_life_begins_at_its_first_event(backend, stream, model, projector):
+def test_a_new_generation_begins_at_its_first_event(backend, stream, model, projector):
     after = backend.log.last_position - 5
     old = next(backend.subscriber.after(after).build_batch(9, timelimit=0.1))
     for record in old[:3]:
@@ -145,7 +145,7 @@ def test_what_was_loaded_tells_its_generation(backend, stream, events, model, pr
     assert model == [1, 2, 3, 4, 5, 10]
 
 
-def test_missing_events_of_a_life_that_is_over_are_not_taken_from_the_next(
+def test_missing_events_of_a_generation_that_is_over_are_not_taken_from_the_next(
     backend, stream, events, model, projector
 ):
     backend.storage.delete_stream(stream)
@@ -190,18 +190,18 @@ def test_bad_input(backend, stream, model, projector):
         backend.projector("a#b", model)
 
 
-def test_in_a_new_life_a_claim_counts_too(backend, stream):
+def test_in_a_new_generation_a_lease_counts_too(backend, stream):
     cursors = backend._shared_log().cursors
-    cursors.claim(Followed("steps", stream, generation=1), 1, "other", 0, 100)
+    cursors.take(Followed("steps", stream, generation=1), 1, "other", 0, 100)
 
     for now in (100, 199):
         with pytest.raises(CursorBusyError):
-            cursors.claim(Followed("steps", stream, generation=2), 1, "me", now, 300)
-    assert cursors.claim(Followed("steps", stream, generation=2), 1, "me", 200, 300) == 0
-    assert cursors.claim(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
+            cursors.take(Followed("steps", stream, generation=2), 1, "me", now, 300)
+    assert cursors.take(Followed("steps", stream, generation=2), 1, "me", 200, 300) == 0
+    assert cursors.take(Followed("steps", stream, generation=1), 9, "other", 300, 400) is None
 
 
-def test_a_long_work_renews_its_claim(backend, events, stream, model):
+def test_a_long_work_renews_its_lease(backend, events, stream, model):
     """And ends where another has taken it over."""
     shared, now = backend._shared_log(), [1000.0]
 
@@ -214,8 +214,8 @@ def test_a_long_work_renews_its_claim(backend, events, stream, model):
     def take_over():
         for _ in range(2):
             with suppress(CursorBusyError):
-                cursors.claim(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
-            now[0] += 61  # longer than the claim
+                cursors.take(Followed("steps", stream), 5, "another", int(now[0] * 1000), 10**15)
+            now[0] += 61  # longer than the lease
 
     cursors = shared.cursors
     projector = Projector(

@@ -119,6 +119,7 @@ def test_a_listener_that_fails_fails_nothing(backend, heard, stream, caplog):
         assert backend.event_store.append(Heard(), stream_id=stream) == 1
 
     assert len(heard) == 2
+    assert f"Stream {stream} (category 'Listened'): the listener " in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -11,6 +11,7 @@ from textwrap import dedent
 
 import pytest
 
+import dynamo_es.fastapi
 from dynamo_es import Aggregate, Event
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,7 @@ def examples() -> dict[str, str]:
         "upcaster_in_readme": PRELUDE + upcasters[0],
         "event_docstring": PRELUDE + block_of(Event),
         "aggregate_docstring": PRELUDE + EVENTS + block_of(Aggregate),
+        "fastapi_docstring": block_of(dynamo_es.fastapi),
     }
 
 
@@ -50,7 +52,7 @@ class Balance(Snapshot):
 """
 
 
-def block_of(documented: type) -> str:
+def block_of(documented: object) -> str:
     """Return the indented block after the first ``::`` of a docstring."""
     doc = dedent((documented.__doc__ or "").split("::\n", 1)[1])
     lines = []

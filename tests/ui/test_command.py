@@ -122,7 +122,7 @@ def test_options_reach_the_pages(run, tables):
 def test_a_module_that_is_missing_is_told(run, tables):
     served = run("--import", "no.such.module")
     assert served.status == 1
-    assert "--import no.such.module: there is no module 'no'" in served.err
+    assert "There is no module no.such.module" in served.err
 
 
 def test_one_tenant_on_aws_needs_a_role(run, tables):

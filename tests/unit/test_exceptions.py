@@ -190,15 +190,37 @@ def test_an_error_of_a_stream_names_it_in_its_message_and_keeps_the_uuid(error):
 
 def test_hint_takes_the_place_of_the_usual_advice():
     usual = exceptions.ConcurrentStreamWriteError(STREAM, 1, 2)
-    hinted = exceptions.ConcurrentStreamWriteError(STREAM, 1, 2, "Another life.")
+    hinted = exceptions.ConcurrentStreamWriteError(STREAM, 1, 2, "Another generation.")
 
     assert str(usual).endswith("append again.")
-    assert str(hinted).endswith("Another life.")
+    assert str(hinted).endswith("Another generation.")
 
 
-def test_advice_after_an_unknown_outcome_depends_on_the_version():
-    assert "is safe" in str(exceptions.AppendOutcomeUnknownError(STREAM, 0, "Lost."))
-    assert "load the stream" in str(exceptions.AppendOutcomeUnknownError(STREAM, None, "Lost."))
+LOST = "an attempt of the append got no reply."
+UNKNOWN = f"Stream {NAMED} (category 'Account', name 'acc-1'): the events may be stored or not: "
+REPEAT = (
+    "Repeat the call with the same events (same UUIDs) and the same expected version: it is safe, "
+    "because events that are stored already are not stored again."
+)
+LOOK = (
+    "Load the stream and look for the UUIDs of your events. Only if they are missing, append the "
+    "events again, with the same UUIDs."
+)
+
+
+@pytest.mark.parametrize(("expected", "advice"), [(0, REPEAT), (None, LOOK)])
+def test_an_unknown_outcome_says_what_happened_and_how_to_find_out(expected, advice):
+    error = exceptions.AppendOutcomeUnknownError(NAMED, expected, LOST)
+
+    assert str(error) == f"{UNKNOWN}{LOST} {advice}"
+
+
+def test_a_position_after_the_end_of_the_log_says_where_to_start():
+    assert str(exceptions.InvalidPositionError(9, 5)) == (
+        "Position 9 does not exist: the log ends at 5. Start after position 5 or before it. If a "
+        "consumer saved 9, it has read another log, or this log was restored from a backup: "
+        "reset the consumer's checkpoint."
+    )
 
 
 def test_public_names_are_sorted_and_there():

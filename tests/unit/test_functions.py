@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.contracts.leases import LONGEST_SKEW, Held, LeaseWatch
+from dynamo_es.contracts.leases import LONGEST_SKEW, Lease, LeaseWatch
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
 
 
@@ -143,7 +143,7 @@ def test_whatever_else_comes_back_does_not_matter(returned):
     refuse_unfinished(returned, print, "A handler")
 
 
-HELD = Held("one", until=1_000, length=100)
+HELD = Lease("one", until=1_000, length=100)
 
 
 def test_a_lease_is_over_when_no_beat_was_seen_for_its_length():

@@ -12,6 +12,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import resolve_topic, strtobool
 
+from dynamo_es import environment
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.recorders import (
     DynamoAggregateRecorder,
@@ -40,7 +41,7 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
         InterfaceError: a missing or wrong setting.
     """
 
-    CREATE_TABLE: ClassVar = "CREATE_TABLE"
+    CREATE_TABLE: ClassVar = environment.CREATE_TABLE.name
 
     aggregate_recorder_class: ClassVar = DynamoAggregateRecorder
     application_recorder_class: ClassVar = DynamoApplicationRecorder

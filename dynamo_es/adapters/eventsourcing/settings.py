@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
+from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.client import LazyClient
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.environment import POLL_INTERVAL, PREFIX, TENANT
 from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -103,7 +103,7 @@ class Runtime:
         client = LazyClient(config, _emulated(config))
         gateway = Gateway(client, config)
         heads = RememberedHeads(config.remembered_heads, time.time)
-        tenant_id = env.get(ENVIRONMENT_PREFIX + "TENANT", DEFAULT_TENANT)
+        tenant_id = TENANT.read(env) or DEFAULT_TENANT
 
         def storage(announcer: Announcer) -> DynamoStorage:
             return DynamoStorage(config, gateway, heads, time.time, tenant_id, announcer=announcer)
@@ -116,7 +116,7 @@ class Runtime:
             storage=storage(Announcer.of(config, gateway)),
             unnumbered=storage(Announcer()),
             tenant_id=tenant_id,
-            poll_interval=_seconds(env, ENVIRONMENT_PREFIX + "POLL_INTERVAL", "1"),
+            poll_interval=POLL_INTERVAL.read(env),
         )
 
     def stream(self, stream_id: StreamId) -> Stream:
@@ -142,7 +142,7 @@ def read_config(env: Environment) -> DynamoConfig:
     """
     found = {"DYNAMO_ES_SEQUENCING": "inline"}
     for setting in fields(DynamoConfig):
-        variable = ENVIRONMENT_PREFIX + setting.name.upper()
+        variable = PREFIX + setting.name.upper()
         if value := env.get(variable):
             found[variable] = value
     # No recorder encrypts by subject: applications use the library's own cipher.
@@ -155,17 +155,6 @@ def read_config(env: Environment) -> DynamoConfig:
 def category_of(name: str, purpose: str) -> str:
     """Return the category of an application's streams for a purpose."""
     return f"{name}_{purpose}" if name else purpose
-
-
-def _seconds(env: Environment, variable: str, usual: str) -> float:
-    text = env.get(variable) or usual
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        raise ConfigurationError(f"{variable} must be a number of seconds above 0, not {text!r}.")
-    return seconds
 
 
 def _emulated(config: DynamoConfig) -> DynamoDBClient | None:

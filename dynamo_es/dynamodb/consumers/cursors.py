@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
-from dynamo_es.contracts.leases import Held, LeaseWatch
+from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
 from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
 from dynamo_es.dynamodb.consumers.finder import cursor_info
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PLACE: Final = "cursor"
 _MOST_REQUESTS: Final = 4
-"""Requests of one claim at most. Each but the first follows from the item that refused the last."""
+"""Most requests to take a lease. Each but the first follows from the item that refused the last."""
 
 
 class DynamoCursors(CursorStrategy):
@@ -41,35 +41,39 @@ class DynamoCursors(CursorStrategy):
         self._gateway = gateway
         self._watch = LeaseWatch()
 
-    def claim(
-        self, followed: Followed, version: int, claimant: str, now: int, until: int
+    def take(
+        self, followed: Followed, version: int, worker: str, now_ms: int, until_ms: int
     ) -> int | None:
-        """Take the lease of a cursor; see `CursorStrategy.claim`.
+        """Take the lease of a cursor; see `CursorStrategy.take`.
 
         Cost: 1 request; 2 in a new generation, or where another's lease is taken over.
         """
         check_consumer(followed.name)
-        return self._run("claim", followed, self._claim(followed, version, claimant, now, until))
+        return self._run(
+            "take_cursor", followed, self._take(followed, version, worker, now_ms, until_ms)
+        )
 
-    def renew(self, followed: Followed, version: int, claimant: str, until: int) -> bool:
+    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
         """Move a cursor and renew the lease; see `CursorStrategy.renew`. Cost: 1 request."""
-        request = _move(self._table, followed, version, claimant, until)
-        return self._run("renew_claim", followed, _accepted(request))
+        request = _move(self._table, followed, version, worker, until_ms)
+        return self._run("renew_cursor", followed, _accepted(request))
 
     def release(
         self,
         followed: Followed,
         version: int,
-        claimant: str,
+        worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
         """Move a cursor and release the lease; see `CursorStrategy.release`. Cost: 1 request."""
-        request = _move(self._table, followed, version, claimant, None)
+        request = _move(self._table, followed, version, worker, None)
         if failure is not None:
-            if self._run("release_claim", followed, _accepted(_fail(request, failure, again=True))):
+            if self._run(
+                "release_cursor", followed, _accepted(_fail(request, failure, again=True))
+            ):
                 return True
             request = _fail(request, failure, again=False)
-        return self._run("release_claim", followed, _accepted(request))
+        return self._run("release_cursor", followed, _accepted(request))
 
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
@@ -102,10 +106,10 @@ class DynamoCursors(CursorStrategy):
     def _run(self, operation: str, followed: Followed, steps: Steps[T]) -> T:
         return self._gateway.run(operation, followed.tenant_id, followed.stream_id, steps)
 
-    def _claim(
-        self, followed: Followed, version: int, worker: str, now: int, until: int
+    def _take(
+        self, followed: Followed, version: int, worker: str, now_ms: int, until_ms: int
     ) -> Steps[int | None]:
-        lease = Held(worker, until, until - now)
+        lease = Lease(worker, until_ms, until_ms - now_ms)
         request = _take_lease(self._table, followed, version, lease, None)
         for _ in range(_MOST_REQUESTS):
             try:
@@ -125,7 +129,7 @@ class DynamoCursors(CursorStrategy):
                 if followed.generation and item["generation"] == number(0):
                     yield from _accepted(_set_generation(self._table, followed))
                 return None
-            if held is not None and not self._watch.is_over(_watched(followed), held, now):
+            if held is not None and not self._watch.is_over(_watched(followed), held, now_ms):
                 break
             if _begins(item, followed):
                 request = _begin(self._table, followed, lease, held)
@@ -164,16 +168,16 @@ def _watched(followed: Followed) -> tuple[str, str]:
     return key["log_key"]["S"], key["place"]["S"]
 
 
-def _held(item: Item) -> Held | None:
+def _held(item: Item) -> Lease | None:
     """Return the lease on a cursor; None if no worker holds it."""
     if "leased_by" not in item:
         return None
-    return Held(
+    return Lease(
         item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
 
 
-def _free(held: Held | None, values: dict[str, Any]) -> str:
+def _free(held: Lease | None, values: dict[str, Any]) -> str:
     """Return the condition that a lease is free, or was not renewed since it was read.
 
     Args:
@@ -187,7 +191,7 @@ def _free(held: Held | None, values: dict[str, Any]) -> str:
 
 
 def _take_lease(
-    table: str, followed: Followed, version: int, lease: Held, held: Held | None
+    table: str, followed: Followed, version: int, lease: Lease, held: Lease | None
 ) -> Request:
     """Take the lease of a cursor before a version, in the stream's or an unknown generation."""
     values: dict[str, Any] = {
@@ -234,7 +238,7 @@ def _set_generation(table: str, followed: Followed) -> Request:
     )
 
 
-def _begin(table: str, followed: Followed, lease: Held, held: Held | None) -> Request:
+def _begin(table: str, followed: Followed, lease: Lease, held: Lease | None) -> Request:
     """Put a cursor at version 0, with its lease, where none is or in a new generation."""
     values: dict[str, Any] = {":generation": number(followed.generation), ":unknown": number(0)}
     return Request(
@@ -259,13 +263,15 @@ def _begin(table: str, followed: Followed, lease: Held, held: Held | None) -> Re
     )
 
 
-def _move(table: str, followed: Followed, version: int, worker: str, until: int | None) -> Request:
+def _move(
+    table: str, followed: Followed, version: int, worker: str, until_ms: int | None
+) -> Request:
     """Move a cursor, and renew the lease until a time, or release it."""
     values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
     update = f"SET version = :version REMOVE leased_by, leased_until, leased_for, {FORGET}"
-    if until is not None:
+    if until_ms is not None:
         update = f"SET version = :version, leased_until = :until REMOVE {FORGET}"
-        values[":until"] = number(until)
+        values[":until"] = number(until_ms)
     return Request(
         "update_item",
         {

@@ -16,8 +16,8 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dynamo_es.contracts.leases import Held
-    from dynamo_es.contracts.outbox import Claim, OutboxEntry
+    from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
@@ -29,14 +29,14 @@ _MOST_SENDS: Final = 2
 """Times that a write is sent while its outcome is unknown. Sending it again changes nothing."""
 
 
-def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
+def look(table: str, outbox: str, now_ms: int) -> Steps[OutboxState]:
     """Read the state of an outbox: one request for each MB of waiting entries."""
     position: Position = 0
-    lease: Held | None = None
+    lease: Lease | None = None
     due: list[OutboxEntry] = []
     after: Item | None = None
     while True:
-        response = yield requests.waiting(table, outbox, now, after)
+        response = yield requests.waiting(table, outbox, now_ms, after)
         for item in response["Items"]:
             if item["place"]["S"] == requests.CURSOR:
                 position = int(item["checkpoint"]["N"])
@@ -49,11 +49,13 @@ def look(table: str, outbox: str, now: int) -> Steps[OutboxState]:
 
 
 def take(
-    table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
+    table: str, worker: OutboxWorker, now_ms: int, until_ms: int, instead_of: Lease | None = None
 ) -> Steps[Position | None]:
     """Take the lease and return the outbox's position; None if another worker has the lease."""
     try:
-        response = yield from _repeated(requests.take_lease(table, claim, now, until, instead_of))
+        response = yield from _repeated(
+            requests.take_lease(table, worker, now_ms, until_ms, instead_of)
+        )
     except ConditionRefused:
         return None
     return int(response["Attributes"]["checkpoint"]["N"])
@@ -82,16 +84,16 @@ def entries(table: str, outbox: str) -> Steps[list[OutboxEntry]]:
             return sorted(found, key=lambda entry: entry.position)
 
 
-def retry(table: str, outbox: str, position: Position, now: int) -> Steps[bool]:
+def retry(table: str, outbox: str, position: Position, now_ms: int) -> Steps[bool]:
     """Make an entry due now, whether dead or waiting; return whether the outbox has it."""
     response = yield requests.get_dead(table, outbox, position)
     if "Item" in response:
         dead = requests.read_entry(response["Item"])
-        again = replace(dead, attempts=0, dead=False, due_at=now)
+        again = replace(dead, attempts=0, dead=False, due_at=now_ms)
         if (yield from change(requests.revive(table, outbox, dead, again))):
             return True
         # Another caller was faster: the entry waits now.
-    return (yield from change(requests.hurry(table, outbox, position, now)))
+    return (yield from change(requests.hurry(table, outbox, position, now_ms)))
 
 
 def _readable(items: Iterable[Item]) -> Iterator[OutboxEntry]:
@@ -130,50 +132,54 @@ class DynamoOutbox(OutboxStrategy):
         self._gateway = gateway
         self._tenant_id = tenant_id
 
-    def look(self, outbox: str, now: int) -> OutboxState:
+    def look(self, outbox: str, now_ms: int) -> OutboxState:
         """Return the state of an outbox; see `OutboxStrategy.look`."""
-        return self._run("outbox_look", look(self._table, self._partition(outbox), now))
+        return self._run("outbox_look", look(self._table, self._partition(outbox), now_ms))
 
     def take(
-        self, claim: Claim, now: int, until: int, instead_of: Held | None = None
+        self, worker: OutboxWorker, now_ms: int, until_ms: int, instead_of: Lease | None = None
     ) -> Position | None:
         """Take the lease; see `OutboxStrategy.take`."""
-        steps = take(self._table, self._of(claim), now, until, instead_of)
+        steps = take(self._table, self._of(worker), now_ms, until_ms, instead_of)
         return self._run("outbox_take", steps)
 
-    def move(self, claim: Claim, upto: Position, until: int) -> bool:
+    def move(self, worker: OutboxWorker, tried: Position, until_ms: int) -> bool:
         """Move the position and renew the lease; see `OutboxStrategy.move`."""
-        request = requests.move_cursor(self._table, self._of(claim), upto, until)
+        request = requests.move_cursor(self._table, self._of(worker), tried, until_ms)
         return self._run("outbox_move", change(request))
 
-    def fail(self, claim: Claim, upto: Position, until: int, entry: OutboxEntry) -> bool:
+    def fail(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, entry: OutboxEntry
+    ) -> bool:
         """Keep an entry that failed; see `OutboxStrategy.fail`."""
-        request = requests.keep_entry(self._table, self._of(claim), upto, until, entry)
+        request = requests.keep_entry(self._table, self._of(worker), tried, until_ms, entry)
         return self._run("outbox_fail", change(request))
 
-    def settle(self, claim: Claim, upto: Position, until: int, position: Position) -> bool:
-        """Remove an entry; see `OutboxStrategy.settle`."""
-        request = requests.drop_entry(self._table, self._of(claim), upto, until, position)
-        return self._run("outbox_settle", change(request))
+    def remove(
+        self, worker: OutboxWorker, tried: Position, until_ms: int, position: Position
+    ) -> bool:
+        """Remove an entry; see `OutboxStrategy.remove`."""
+        request = requests.drop_entry(self._table, self._of(worker), tried, until_ms, position)
+        return self._run("outbox_remove", change(request))
 
-    def release(self, claim: Claim, upto: Position | None) -> None:
+    def release(self, worker: OutboxWorker, tried: Position | None) -> None:
         """Give the lease back; see `OutboxStrategy.release`."""
-        request = requests.release_lease(self._table, self._of(claim), upto)
+        request = requests.release_lease(self._table, self._of(worker), tried)
         self._run("outbox_release", change(request))
 
-    def reset(self, claim: Claim, position: Position) -> bool:
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
         """Set the position by hand; see `OutboxStrategy.reset`. Cost: 1 request."""
-        request = requests.set_cursor(self._table, self._of(claim), position)
+        request = requests.set_cursor(self._table, self._of(worker), position)
         return self._run("outbox_reset", change(request))
 
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return the entries of events that failed; see `OutboxStrategy.entries`."""
         return self._run("outbox_entries", entries(self._table, self._partition(outbox)))
 
-    def retry(self, outbox: str, position: Position, now: int) -> None:
+    def retry(self, outbox: str, position: Position, now_ms: int) -> None:
         """Make an entry due now; see `OutboxStrategy.retry`."""
         partition = self._partition(outbox)
-        if not self._run("outbox_retry", retry(self._table, partition, position, now)):
+        if not self._run("outbox_retry", retry(self._table, partition, position, now_ms)):
             raise UnknownOutboxEntryError(outbox, position)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
@@ -184,8 +190,8 @@ class DynamoOutbox(OutboxStrategy):
     def _partition(self, outbox: str) -> str:
         return requests.partition_of(outbox, self._tenant_id)
 
-    def _of(self, claim: Claim) -> Claim:
-        return claim._replace(outbox=self._partition(claim.outbox))
+    def _of(self, worker: OutboxWorker) -> OutboxWorker:
+        return worker._replace(outbox=self._partition(worker.outbox))
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)

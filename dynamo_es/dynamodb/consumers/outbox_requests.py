@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.contracts.leases import Held
+from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.outbox import OutboxEntry
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.pages import place_of
@@ -20,7 +20,7 @@ from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.outbox import Claim
+    from dynamo_es.contracts.outbox import OutboxWorker
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position, TenantId
 
@@ -65,11 +65,11 @@ def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
 
 
 def take_lease(
-    table: str, claim: Claim, now: int, until: int, instead_of: Held | None = None
+    table: str, worker: OutboxWorker, now: int, until: int, instead_of: Lease | None = None
 ) -> Request:
     """Take the lease unless another worker has it. The reply has the cursor in it."""
     values: dict[str, Any] = {
-        ":worker": {"S": claim.worker},
+        ":worker": {"S": worker.id},
         ":until": number(until),
         ":length": number(until - now),
         ":none": number(0),
@@ -83,7 +83,7 @@ def take_lease(
         "update_item",
         {
             "TableName": table,
-            "Key": _key(claim.outbox, CURSOR),
+            "Key": _key(worker.outbox, CURSOR),
             "UpdateExpression": (
                 "SET leased_by = :worker, leased_until = :until, leased_for = :length, "
                 "checkpoint = if_not_exists(checkpoint, :none)"
@@ -95,73 +95,73 @@ def take_lease(
     )
 
 
-def read_lease(item: Item) -> Held | None:
+def read_lease(item: Item) -> Lease | None:
     """Return the lease in the item of a cursor; None if no worker has it."""
     if "leased_by" not in item:
         return None
-    return Held(
+    return Lease(
         item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
 
 
-def move_cursor(table: str, claim: Claim, checkpoint: Position, until: int) -> Request:
+def move_cursor(table: str, worker: OutboxWorker, checkpoint: Position, until: int) -> Request:
     """Move the cursor and renew the lease."""
-    return Request("update_item", _move(table, claim, checkpoint, until))
+    return Request("update_item", _move(table, worker, checkpoint, until))
 
 
 def keep_entry(
-    table: str, claim: Claim, checkpoint: Position, until: int, entry: OutboxEntry
+    table: str, worker: OutboxWorker, checkpoint: Position, until: int, entry: OutboxEntry
 ) -> Request:
     """Put an entry that failed, and move the cursor, in one transaction."""
-    item = entry_item(claim.outbox, entry)
+    item = entry_item(worker.outbox, entry)
     writes: list[dict[str, Any]] = [
-        {"Update": _move(table, claim, checkpoint, until)},
+        {"Update": _move(table, worker, checkpoint, until)},
         {"Put": {"TableName": table, "Item": item}},
     ]
     if entry.dead:
-        writes.append({"Delete": _at(table, claim.outbox, place_of(entry.position))})
+        writes.append({"Delete": _at(table, worker.outbox, place_of(entry.position))})
     return _transaction(writes)
 
 
 def drop_entry(
-    table: str, claim: Claim, checkpoint: Position, until: int, position: Position
+    table: str, worker: OutboxWorker, checkpoint: Position, until: int, position: Position
 ) -> Request:
     """Delete an entry that waits, and move the cursor, in one transaction."""
     return _transaction(
         [
-            {"Update": _move(table, claim, checkpoint, until)},
-            {"Delete": _at(table, claim.outbox, place_of(position))},
+            {"Update": _move(table, worker, checkpoint, until)},
+            {"Delete": _at(table, worker.outbox, place_of(position))},
         ]
     )
 
 
-def set_cursor(table: str, claim: Claim, checkpoint: Position) -> Request:
+def set_cursor(table: str, worker: OutboxWorker, checkpoint: Position) -> Request:
     """Set the cursor back or forward, if the worker has the lease."""
     return Request(
         "update_item",
         {
-            **_at(table, claim.outbox, CURSOR),
+            **_at(table, worker.outbox, CURSOR),
             "UpdateExpression": "SET checkpoint = :checkpoint",
             "ConditionExpression": "leased_by = :worker",
             "ExpressionAttributeValues": {
-                ":worker": {"S": claim.worker},
+                ":worker": {"S": worker.id},
                 ":checkpoint": number(checkpoint),
             },
         },
     )
 
 
-def release_lease(table: str, claim: Claim, checkpoint: Position | None) -> Request:
+def release_lease(table: str, worker: OutboxWorker, checkpoint: Position | None) -> Request:
     """Release the lease; move the cursor in the same write unless the checkpoint is None."""
     update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"
-    values: Item = {":worker": {"S": claim.worker}}
+    values: Item = {":worker": {"S": worker.id}}
     if checkpoint is not None:
         update, condition = f"SET checkpoint = :checkpoint {update}", _STILL_MINE
         values[":checkpoint"] = number(checkpoint)
     return Request(
         "update_item",
         {
-            **_at(table, claim.outbox, CURSOR),
+            **_at(table, worker.outbox, CURSOR),
             "UpdateExpression": update,
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
@@ -249,7 +249,7 @@ def read_entry(item: Item) -> OutboxEntry:
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
     """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
 
-    Pass it to the functions here as the outbox; `Claim.outbox` holds it too.
+    Pass it to the functions here as the outbox; `OutboxWorker.outbox` holds it too.
     """
     check_consumer(outbox)
     return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
@@ -263,13 +263,13 @@ def _at(table: str, outbox: str, place: str) -> dict[str, Any]:
     return {"TableName": table, "Key": _key(outbox, place)}
 
 
-def _move(table: str, claim: Claim, checkpoint: Position, until: int) -> dict[str, Any]:
+def _move(table: str, worker: OutboxWorker, checkpoint: Position, until: int) -> dict[str, Any]:
     return {
-        **_at(table, claim.outbox, CURSOR),
+        **_at(table, worker.outbox, CURSOR),
         "UpdateExpression": "SET checkpoint = :checkpoint, leased_until = :until",
         "ConditionExpression": _STILL_MINE,
         "ExpressionAttributeValues": {
-            ":worker": {"S": claim.worker},
+            ":worker": {"S": worker.id},
             ":checkpoint": number(checkpoint),
             ":until": number(until),
         },

@@ -72,7 +72,7 @@ class CheapTable(Table):
                 setattr(twin, name, copy.deepcopy(value, memo))
         twin.items = defaultdict(dict)
         for key, partition in self.items.items():
-            # moto leaves an empty partition for each key that it looked for in vain.
+            # moto leaves an empty partition for each key that it did not find.
             if partition:
                 twin.items[key] = dict(partition) if self.has_range_key else partition
         if self.stream_shard is not None:

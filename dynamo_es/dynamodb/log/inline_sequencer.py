@@ -11,8 +11,9 @@ from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer, pointer_to
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, sequence
-from dynamo_es.exceptions import EventStoreError
+from dynamo_es.dynamodb.log.sequencer import sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+from dynamo_es.exceptions import EventStoreError, describe_stream
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class InlineSequencer:
             _log.warning(
                 "Stream %s: the events are stored, but have no position yet. The next append of "
                 "this process tries again; so does `dynamo-es log repair`. %s",
-                stream_id,
+                describe_stream(stream_id),
                 trace_error(error),
             )
             return [None] * len(appends)
@@ -132,7 +133,8 @@ class InlineSequencer:
             return self._gateway.run("position", tenant_id, stream_id, _find(self._tables.log, key))
         except EventStoreError:
             _log.warning(
-                "Stream %s: the events are stored, but reading their position failed.", stream_id
+                "Stream %s: the events are stored, but reading their position failed.",
+                describe_stream(stream_id),
             )
             return None
 

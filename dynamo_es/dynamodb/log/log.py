@@ -16,7 +16,7 @@ from dynamo_es.dynamodb.log.markers import marked_version
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
-from dynamo_es.dynamodb.streams.keys import parse_stream_key
+from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.dynamodb.wire.batches import MAX_KEYS, fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
@@ -96,9 +96,9 @@ class DynamoLog(LogStrategy):
             _log.warning(
                 "The table %s has events without a position in the log %s, so no consumer gets "
                 "them. If this lasts longer than a second or two, no sequencer runs: start "
-                "`dynamo-es sequence`, deploy the sequencer's Lambda function, or append with "
-                'DynamoConfig(sequencing="inline"). Then run `dynamo-es log repair` for the events '
-                "that are stored already.",
+                "`dynamo-es sequence`, deploy the sequencer's Lambda function, or set "
+                "DYNAMO_ES_SEQUENCING=inline where you append. Then run `dynamo-es log repair` for "
+                "the events that are stored already.",
                 self._tables.events,
                 self._tables.log,
             )
@@ -129,7 +129,11 @@ class DynamoLog(LogStrategy):
                 try:
                     yield _category_of(log_key)
                 except ValueError:
-                    _log.error("The markers with the key %s cannot be read.", log_key)
+                    _log.error(
+                        "Markers in table %s with the key %s cannot be read.",
+                        self._tables.log,
+                        log_key,
+                    )
             after = response.get("LastEvaluatedKey")
             if after is None:
                 return
@@ -161,7 +165,12 @@ class DynamoLog(LogStrategy):
                 try:
                     marked = _Marked(uuid, int(generation), marked_version(item))
                 except (KeyError, ValueError):
-                    _log.error("The marker %s / %s cannot be read.", log_key, item["place"]["S"])
+                    _log.error(
+                        "The marker in table %s with the key %s / %s cannot be read.",
+                        self._tables.log,
+                        log_key,
+                        item["place"]["S"],
+                    )
                     continue
                 # The query returns the generations of a stream in order, so the last is the newest.
                 if newest is not None and newest.uuid != marked.uuid:
@@ -226,7 +235,11 @@ def _existing(table: str, category_key: str, marked: list[_Marked]) -> Steps[lis
                 name = item["stream_name"]["S"] if "stream_name" in item else None
                 stream_id = StreamId(uuid, name, category=category)
             except (KeyError, ValueError):
-                _log.error("The stream %s is left out: its name cannot be read.", key)
+                _log.error(
+                    "Stream %s is left out: its name in table %s cannot be read.",
+                    describe_key(key),
+                    table,
+                )
             else:
                 existing.append(StreamInLog(stream_id, one.version))
     return existing

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
 
 PLACE_DIGITS: Final = 20
@@ -25,12 +24,6 @@ class Marker(NamedTuple):
 
     log_key: str
     place: str
-
-    @classmethod
-    def of(cls, pointer: Pointer) -> Marker:
-        """Return the marker of a commit's stream and generation."""
-        category, _, uuid = pointer.stream_key.rpartition("#")
-        return cls.at(category, uuid, pointer.generation)
 
     @classmethod
     def at(cls, category: str, uuid: str, generation: int) -> Marker:

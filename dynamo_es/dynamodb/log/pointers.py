@@ -84,9 +84,15 @@ class Pointer(NamedTuple):
         return self.first_version + self.event_count - 1
 
     @property
+    def marker(self) -> Marker:
+        """The marker of the commit's stream and generation."""
+        category, _, uuid = self.stream_key.rpartition("#")
+        return Marker.at(category, uuid, self.generation)
+
+    @property
     def can_have_marker(self) -> bool:
         """Whether the figures and keys are within the limits of a stream, so that a marker fits."""
-        marker = Marker.of(self)
+        marker = self.marker
         return (
             self.first_version >= 1
             and 1 <= self.event_count <= MAX_COMMIT_EVENTS

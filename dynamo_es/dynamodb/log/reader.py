@@ -12,7 +12,7 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
-from dynamo_es.dynamodb.streams.keys import parse_stream_key
+from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
@@ -229,11 +229,11 @@ class DynamoLogReader(LogReader):
     def _pass_over(self, placed: _Placed, reason: str) -> None:
         self._passed_over += 1
         _log.error(
-            "Position %d is passed over: the commit at version %d of %s cannot be read: %s "
+            "Position %d is passed over: the commit at version %d of stream %s cannot be read: %s "
             "Run `dynamo-es log verify` to list such commits.",
             placed.position,
             placed.pointer.first_version,
-            placed.pointer.stream_key,
+            describe_key(placed.pointer.stream_key),
             reason,
         )
 

@@ -163,7 +163,7 @@ def get_page(table: str, first: Position) -> Request:
 
 
 def put_page(table: str, item: Item) -> Request:
-    """Put a page where there is none."""
+    """Put a page, on the condition that none is at its position."""
     return Request(
         "put_item",
         {

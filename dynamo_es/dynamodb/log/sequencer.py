@@ -12,11 +12,8 @@ refused, and the sequencer begins again.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
-from uuid import uuid4
 
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
@@ -36,8 +33,9 @@ from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position
 
@@ -93,28 +91,6 @@ class Tables(NamedTuple):
 
     events: str
     log: str
-
-
-@dataclass(slots=True)
-class SequencerMemory:
-    """What a process remembers of the log. It may be out of date, and threads may share it.
-
-    Attributes:
-        new_id: returns a new unique id for a page.
-        marked_below: the markers of all pages below this position are applied, for ever.
-        alone: whether this process put the last page below that position, without a race. The log
-            probably still ends there; if not, the put of the next page is refused.
-        clock: returns seconds since the epoch.
-        set_aside: sort keys, in the log table, of the commits that this process has set aside.
-        waiting: number of hints left out so far because an earlier commit is set aside.
-    """
-
-    new_id: Callable[[], str] = field(default=lambda: uuid4().hex)
-    marked_below: Position | None = None
-    alone: bool = False
-    clock: Callable[[], float] = time.time
-    set_aside: set[str] = field(default_factory=set)
-    waiting: int = 0
 
 
 def sequence(
@@ -229,7 +205,7 @@ def _apply_markers_again(tables: Tables, page: Page) -> Steps[None]:
 
 
 def _apply_markers(tables: Tables, page: Page) -> Steps[None]:
-    last_versions = {Marker.of(pointer): pointer.last_version for pointer in page.pointers}
+    last_versions = {pointer.marker: pointer.last_version for pointer in page.pointers}
     for marker, version in last_versions.items():
         try:
             yield requests.raise_marker(tables.log, marker, version)
@@ -251,7 +227,7 @@ def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemor
         if len(fresh) >= MAX_POINTERS:
             fresh.append(hint)
             continue
-        marker = Marker.of(hint)
+        marker = hint.marker
         known = last_versions.get(marker, 0)
         if hint.last_version <= known:
             continue
@@ -280,7 +256,7 @@ def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemor
 
 def _read_markers(table: str, hints: Sequence[Pointer]) -> Steps[dict[Marker, int]]:
     """Return the last version that the log holds of each hinted stream; nothing if it has none."""
-    keys: list[Item] = [marker.key for marker in dict.fromkeys(map(Marker.of, hints))]
+    keys: list[Item] = [marker.key for marker in dict.fromkeys(hint.marker for hint in hints)]
     items = yield from fetch_all(table, keys, lambda left: requests.get_markers(table, left))
     return {
         Marker(item["log_key"]["S"], item["place"]["S"]): marked_version(item) for item in items

@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.exceptions import StoredItemError
 
@@ -109,10 +110,11 @@ def set_aside(
         with suppress(ConditionRefused):  # another process has put the item
             yield put_entry(log_table, entry)
         _log.warning(
-            "The commit at version %s of %s is set aside: %s It has no position in the log, and "
-            "later commits of its stream wait. Run `dynamo-es log set-aside` to list such commits.",
+            "The commit at version %s of stream %s is set aside: %s It has no position in the log, "
+            "and later commits of its stream wait. To list such commits, run "
+            "`dynamo-es log set-aside`.",
             entry.version,
-            entry.stream_key,
+            describe_key(entry.stream_key),
             entry.reason,
         )
         if len(memory.set_aside) >= _MOST_NOTED:

@@ -1,6 +1,6 @@
 """Looks for stored commits that have no position in the log yet.
 
-A look takes a few requests, whatever the size of the tables, and so cannot see everything.
+A look takes a few requests, for tables of any size, and so cannot see everything.
 `LogStrategy.unsequenced` says what it promises.
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import ANY_ITEM_OUTLINE
@@ -19,6 +18,7 @@ from dynamo_es.values import StreamId
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.maintenance.ledger import LedgerEntry
     from dynamo_es.dynamodb.wire.gateway import Gateway
@@ -64,7 +64,7 @@ class Comparison:
             return  # noted when the pages were read first
         position = page.first
         for pointer in page.pointers:
-            marker = Marker.of(pointer)
+            marker = pointer.marker
             if marker in self._pointers:
                 self._pointers[marker].append((position, pointer))
             position += pointer.event_count

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.log.markers import Marker
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.values import Position
@@ -73,7 +72,7 @@ class Ledger:
         self._following = None
 
     def _add(self, pointer: Pointer, position: Position) -> None:
-        marker = Marker.of(pointer)
+        marker = pointer.marker
         entry = self.entries.get(marker)
         if entry is None:
             entry = LedgerEntry(stream_key=pointer.stream_key, generation=pointer.generation)
@@ -93,12 +92,12 @@ class Ledger:
 
     def is_new(self, commit: Pointer) -> bool:
         """Whether a commit comes after the last version that the log has of its stream."""
-        entry = self.entries.get(Marker.of(commit))
+        entry = self.entries.get(commit.marker)
         return entry is None or commit.first_version > entry.last
 
     def has(self, commit: Pointer) -> bool:
         """Whether a stored commit that is not new is in the log; notes a fault if it is not."""
-        entry = self.entries[Marker.of(commit)]
+        entry = self.entries[commit.marker]
         entry.stored += hash(commit)
         for first, last in entry.gaps:
             if first <= commit.first_version <= last:

@@ -11,7 +11,8 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, page_item, read_any_page
 from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
-from dynamo_es.dynamodb.log.sequencer import SequencerMemory, Tables, sequence
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside, set_aside
 from dynamo_es.dynamodb.table_stream.requests import describe_table
 from dynamo_es.dynamodb.wire.errors import ConditionRefused

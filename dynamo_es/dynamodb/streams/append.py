@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import ANOTHER_GENERATION
+from dynamo_es.dynamodb.streams import outcomes
 from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
 from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import (
@@ -33,6 +34,7 @@ from dynamo_es.exceptions import (
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
     ServiceError,
+    StoredItemError,
     StreamGapError,
 )
 from dynamo_es.values import NO_VERSIONING, ExplicitVersioning, StoredVersion
@@ -203,17 +205,17 @@ class Append:
             if leftover:
                 newest = yield from self._look(newest_commit(stream), collision)
                 if newest is not None:
-                    self._check_mixing(newest.head)
+                    self._check_mixing(newest.head, maybe_ours=collision.maybe_ours)
                     there = collision.commit_of(newest.generation)
                     stored = (there is None or self._agrees(there, 0)) and (
                         yield from self._look(self._is_stored_after(0, newest), collision)
                     )
                     if not stored and collision.maybe_ours:
-                        raise self._unknown("its reply was lost, and it may still land")
+                        raise self._unknown(outcomes.MAY_ARRIVE)
                     return Stored(0) if stored else newest
             if collision.maybe_ours:
                 # Stored and deleted since, or still on its way: another put would store it twice.
-                raise self._unknown("its reply was lost, and the stream was deleted since")
+                raise self._unknown(outcomes.DELETED)
             if leftover:  # of a deletion that crashed, or is under way
                 yield from finish_deletion(stream)
             generation = max(stream.now_in_microseconds(), generation_of(collision.item) + 1)
@@ -243,8 +245,7 @@ class Append:
                 ) from refused
             maybe_ours = refused.maybe_landed
         except OutcomeUnknown as unknown:
-            reason = f"the append got no reply ({unknown.error})"
-            return (yield from self._look_up(head, reason))
+            return (yield from self._look_up(head, outcomes.unconfirmed(stream.table, unknown)))
         else:
             stream.heads.remember(stream.key, plan.head)
             self.commits = plan.commits
@@ -252,7 +253,7 @@ class Append:
             return Stored(head.version)
         return (
             yield from self._look_up(
-                head, "the item that refused it is gone", maybe_ours=maybe_ours
+                head, "the item that refused the append is gone", maybe_ours=maybe_ours
             )
         )
 
@@ -262,10 +263,10 @@ class Append:
         try:
             response = yield get_item(stream.table, stream.key, head.version + 1)
         except ServiceError as error:
-            raise self._unknown(f"{reason}, and looking it up failed") from error
+            raise self._unknown(f"{reason}, and {outcomes.UNREAD}") from error
         item = response.get("Item")
         if not item or (is_fence(item) and generation_of(item) < head.generation):
-            raise self._unknown(f"{reason}, and it is not stored so far")
+            raise self._unknown(f"{reason}, and {outcomes.ABSENT}")
         return Collision(item, maybe_ours)
 
     def _after_collision(self, head: Head, collision: Collision) -> Steps[Stored | Overtaken]:
@@ -288,22 +289,20 @@ class Append:
             stored = yield from self._look(self._is_stored_after(head.version, newest), collision)
             return Stored(head.version) if stored else Overtaken(newest.head, commit)
         if collision.maybe_ours:
-            raise self._unknown("its reply was lost, and the stream was deleted since")
+            raise self._unknown(outcomes.DELETED)
         return Overtaken(None if newest is None else newest.head, commit)
 
     def _look(self, steps: Steps[T], collision: Collision) -> Steps[T]:
         """Read for a collision; if its put may have landed, a failed read leaves that unknown."""
         try:
             return (yield from steps)
-        except ServiceError as error:
+        except (ServiceError, StoredItemError) as error:
             if collision.maybe_ours:
-                raise self._unknown("its reply was lost, and looking it up failed") from error
+                raise self._unknown(outcomes.UNREAD) from error
             raise
         except StreamChanged as error:
             if collision.maybe_ours:
-                raise self._unknown(
-                    "the stream was deleted while the append looked for its events"
-                ) from error
+                raise self._unknown(outcomes.DELETED) from error
             raise
 
     def _is_stored_after(self, version: int, newest: Commit) -> Steps[bool]:
@@ -339,7 +338,9 @@ class Append:
         head = self.stream.heads.get(self.stream.key)
         return head if head is not None and head.versionless is self.versionless else None
 
-    def _check_mixing(self, head: Head) -> None:
+    def _check_mixing(self, head: Head, *, maybe_ours: bool = False) -> None:
+        if maybe_ours:
+            return  # another generation has other versions; the events may be stored in theirs
         if head.versionless and not self.versionless:
             raise ExpectedVersionUsedOnVersionlessStream(self.stream.id)
         if self.versionless and not head.versionless:

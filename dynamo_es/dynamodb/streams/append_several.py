@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from dynamo_es.contracts import STORED_IN_ONE_STREAM
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.commits import Plan, plan_commits, put_request
 from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import Head, generation_of, is_fence
 from dynamo_es.dynamodb.streams.load import newest_commit
-from dynamo_es.dynamodb.streams.outcomes import StreamChanged
+from dynamo_es.dynamodb.streams.outcomes import NO_REPLY, UNREAD, StreamChanged, unconfirmed
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -19,6 +20,8 @@ from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     EnlistedWriteRefusedError,
     ServiceError,
+    StoredItemError,
+    VersioningMismatch,
 )
 from dynamo_es.values import StoredVersion
 
@@ -114,7 +117,7 @@ class PartAppend(Append):
             self.stream.id,
             self.expected,
             cast("int", self.expected) + len(self.events),
-            "Its events are stored already, but those of another stream in this call are not.",
+            STORED_IN_ONE_STREAM,
         )
 
     def unknown(self, reason: str) -> AppendOutcomeUnknownError:
@@ -167,7 +170,7 @@ def _append(
         yield from _clear_the_way(part, refused.items[first], least)
         return False
     except OutcomeUnknown as unknown:
-        reason = f"the append got no reply ({unknown.error})"
+        reason = unconfirmed(parts[0].stream.table, unknown)
         return (yield from _are_stored(parts, generations, certain=False, reason=reason))
     for part, plan in zip(parts, plans, strict=True):
         part.stream.heads.remember(part.stream.key, plan.head)
@@ -181,7 +184,7 @@ def _are_stored(
     generations: dict[str, int],
     *,
     certain: bool,
-    reason: str = "its reply was lost",
+    reason: str = NO_REPLY,
 ) -> Steps[bool]:
     """Whether the events of all streams are stored; False: none are, and all may be appended.
 
@@ -200,10 +203,10 @@ def _are_stored(
         part.stream.heads.forget(part.stream.key)
         try:
             found = yield from part.look()
-        except ServiceError as error:
+        except (ServiceError, StoredItemError, StreamChanged, VersioningMismatch) as error:
             if certain:
                 raise
-            raise part.unknown(f"{reason}, and looking it up failed") from error
+            raise part.unknown(f"{reason}, and {UNREAD}") from error
         if found.stored:
             stored.append(part)
         elif found.conflict is not None:
@@ -211,11 +214,11 @@ def _are_stored(
             # keeps a newer one out: our events are not there.
             if certain or 0 < found.generation <= generations[part.stream.key]:
                 raise found.conflict
-            raise part.unknown(f"{reason}, and stream {part.stream.id} is at another version")
+            raise part.unknown(f"{reason}, and this stream is at another version now")
     if len(stored) == len(parts):
         return True
     if not certain:
-        raise parts[0].unknown(f"{reason}, and not all of it is stored so far")
+        raise parts[0].unknown(f"{reason}, and the events of the call are not all stored so far")
     if stored:
         raise stored[0].conflict()
     return False

@@ -12,6 +12,8 @@ from dynamo_es.contracts.stream_keys import (
     escape,
     unescape,
 )
+from dynamo_es.exceptions import describe_stream
+from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from dynamo_es.values import TenantId
@@ -40,3 +42,17 @@ def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
     if f"{category_prefix(escape(tenant) + SEPARATOR, category)}{SEPARATOR}{uuid}" != key:
         raise ValueError("The key is not a stream's.")
     return tenant, category, uuid
+
+
+def describe_key(key: str) -> str:
+    """Return the stream of a partition key as logs name it.
+
+    Example: ``1b4e28ba-… (category 'Account') of tenant 'acme'``. A text that is no stream's key
+    is quoted.
+    """
+    try:
+        tenant, category, uuid = parse_stream_key(key)
+    except ValueError:
+        return repr(key)
+    stream = describe_stream(StreamId(uuid, category=category))
+    return f"{stream} of tenant {tenant!r}" if tenant else stream

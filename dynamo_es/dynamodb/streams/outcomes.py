@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.dynamodb.streams.items import is_fence, read_commit
+from dynamo_es.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Commit, Head
+    from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
     from dynamo_es.dynamodb.wire.steps import Item
+
+NO_REPLY: Final = "an attempt of the append got no reply"
+MAY_ARRIVE: Final = "an attempt of the append may still arrive"
+DELETED: Final = "the stream was deleted while the append ran, maybe after it had the events"
+UNREAD: Final = "reading the stream to find out failed"
+ABSENT: Final = "the events are not in the stream so far"
+
+
+def unconfirmed(table: str, unknown: OutcomeUnknown) -> str:
+    """Return the reason of an unknown outcome: the request, its table and the code."""
+    error = unknown.error
+    operation, code = (
+        (error.operation, error.code)
+        if isinstance(error, ServiceError)
+        else ("the append", type(error).__name__)
+    )
+    return f"{operation} on table {table!r} got no usable reply ({code})"
 
 
 @dataclass(frozen=True, slots=True)

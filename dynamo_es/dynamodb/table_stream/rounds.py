@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.pointers import Pointer
-    from dynamo_es.dynamodb.log.sequencer import SequencerMemory
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
     from dynamo_es.dynamodb.wire.steps import Response, Steps, T
     from dynamo_es.values import Position

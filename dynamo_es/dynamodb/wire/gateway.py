@@ -156,19 +156,13 @@ class Gateway:
                 _log.error("The observer failed on %s: %s", operation, trace_error(error))
 
     def _drive(self, steps: Steps[T], stream_id: StreamId | None, tally: _Tally | None) -> T:
-        retries = Retries(self._config.retry_deadline, stream_id, self._sleep, self._monotonic)
+        deadline = self._config.seconds("retry_deadline")
+        retries = Retries(deadline, stream_id, self._sleep, self._monotonic)
         try:
             request = next(steps)
             while True:
-                retries.check_progress(request)
-                if isinstance(request, Pause):
-                    retries.pause(request)
-                    request = steps.send({})
-                    continue
                 try:
-                    response = self._send(request, retries, stream_id, tally)
-                    if request.operation in _READS:
-                        _check_reply(request, response, stream_id)
+                    response = self._carry_out(request, retries, stream_id, tally)
                 except Exception as error:  # noqa: BLE001 - the algorithm decides
                     request = steps.throw(error)
                 else:
@@ -177,6 +171,26 @@ class Gateway:
             return end.value  # type: ignore[no-any-return]
         except OutcomeUnknown as unknown:
             raise unknown.error from unknown.__cause__
+
+    def _carry_out(
+        self,
+        request: Request | Pause,
+        retries: Retries,
+        stream_id: StreamId | None,
+        tally: _Tally | None,
+    ) -> Response:
+        """Send a request, or pause. The algorithm sees each failure: it knows what it has written.
+
+        An append that gives up after a lost reply has an unknown outcome, not a failure.
+        """
+        retries.check_progress(request)
+        if isinstance(request, Pause):
+            retries.pause(request)
+            return {}
+        response = self._send(request, retries, stream_id, tally)
+        if request.operation in _READS:
+            _check_reply(request, response, stream_id)
+        return response
 
     def _send(
         self, request: Request, retries: Retries, stream_id: StreamId | None, tally: _Tally | None

@@ -57,6 +57,11 @@ _UNSEEN: Final = (
 _lock = new_reentrant_lock()
 
 
+def has_encrypted_fields(model: type[BaseModel]) -> bool:
+    """Whether a class has encrypted values, at any depth; see `encrypted_fields`."""
+    return encrypted_fields(model).has_encrypted_fields
+
+
 def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
     """Return the encryption plan of a class; makes it once per class.
 

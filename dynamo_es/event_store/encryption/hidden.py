@@ -16,9 +16,7 @@ from dynamo_es.exceptions import EncryptedFieldError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.event_store.encryption.plan import ModelPlan
-
-    PlanOf = Callable[[type[BaseModel]], ModelPlan]
+    IsMarked = Callable[[type[BaseModel]], bool]
 
 _ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
@@ -27,19 +25,19 @@ _marked: Final[WeakKeyDictionary[type, bool]] = WeakKeyDictionary()
 """Whether a class that is not a model has encrypted fields, by class."""
 
 
-def refuse_marked(value: Any, label: tuple[str, str], plan_of: PlanOf) -> None:
+def refuse_marked(value: Any, label: tuple[str, str], is_marked: IsMarked) -> None:
     """Raise `EncryptedFieldError` if a value has encrypted fields, at any depth.
 
     Args:
         value: a value of any type.
         label: class and field of the value.
-        plan_of: returns the plan of a model.
+        is_marked: whether a model has encrypted fields.
 
     Raises:
         EncryptedFieldError: the value holds an object with encrypted fields, or an iterator.
     """
     if type(value) not in _ATOMS:
-        _Walk(plan_of).visit(value, label)
+        _Walk(is_marked).visit(value, label)
 
 
 def have_subclasses(classes: tuple[type, ...]) -> bool:
@@ -50,8 +48,8 @@ def have_subclasses(classes: tuple[type, ...]) -> bool:
 class _Walk:
     """One walk through a value; visits each object once."""
 
-    def __init__(self, plan_of: PlanOf) -> None:
-        self._plan_of = plan_of
+    def __init__(self, is_marked: IsMarked) -> None:
+        self._is_marked_model = is_marked
         self._visited: set[int] = set()
 
     def visit(self, value: Any, label: tuple[str, str]) -> None:
@@ -81,7 +79,7 @@ class _Walk:
 
     def _is_marked(self, kind: type) -> bool:
         if issubclass(kind, BaseModel):
-            return self._plan_of(kind).has_encrypted_fields
+            return self._is_marked_model(kind)
         marked = _marked.get(kind)
         if marked is None:
             marked = _marked[kind] = Holds.MARKS in search(kind)

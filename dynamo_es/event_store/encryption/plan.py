@@ -53,6 +53,10 @@ class Place(NamedTuple):
     seal: Sealer
     plan_of: Callable[[type[BaseModel]], ModelPlan]
 
+    def is_marked(self, model: type[BaseModel]) -> bool:
+        """Whether a model has encrypted fields."""
+        return self.plan_of(model).has_encrypted_fields
+
     def below(self, step: str | int) -> Place:
         """Return the place of a member or an entry."""
         text = str(step).replace("~", "~0").replace("/", "~1")
@@ -222,8 +226,7 @@ class Open(Node):
 
     Attributes:
         label: class and field that hold it.
-        classes: None: it may be of any type. Else its type names these, without encrypted fields:
-            a subclass of one may have some.
+        classes: the classes in its type, whose subclasses may have some; None: it is of any type.
     """
 
     label: tuple[str, str]
@@ -232,7 +235,7 @@ class Open(Node):
     def seal(self, value: Any, data: Any, place: Place) -> Any:
         """Return sealed JSON; see `Node.seal`."""
         if self.classes is None or have_subclasses(self.classes):
-            refuse_marked(value, self.label, place.plan_of)
+            refuse_marked(value, self.label, place.is_marked)
         return data
 
 
@@ -284,7 +287,7 @@ class ModelPlan(Node):
         place = place._replace(owner=value, subject=subject)
         if plan.is_open:
             for name, extra in (value.model_extra or {}).items():
-                refuse_marked(extra, (plan.model.__qualname__, name), place.plan_of)
+                refuse_marked(extra, (plan.model.__qualname__, name), place.is_marked)
         sealed = data
         for step in plan.steps:
             member = getattr(value, step.name)

@@ -11,7 +11,7 @@ from dynamo_es.contracts.checks import check_kind, check_subject
 from dynamo_es.contracts.functions import check_injected
 from dynamo_es.contracts.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
-from dynamo_es.event_store.encryption.fields import encrypted_fields
+from dynamo_es.event_store.encryption.fields import encrypted_fields, has_encrypted_fields
 from dynamo_es.event_store.encryption.hidden import refuse_marked
 from dynamo_es.event_store.encryption.key_cache import KeyCache, ThrowawayKeys, forget_everywhere
 from dynamo_es.event_store.encryption.plan import Place
@@ -120,7 +120,7 @@ class Encryption:
         plan = encrypted_fields(type(event))
         if not plan.has_encrypted_fields:
             if plan.may_hide():
-                refuse_marked(event, (type(event).__qualname__, "*"), encrypted_fields)
+                refuse_marked(event, (type(event).__qualname__, "*"), has_encrypted_fields)
             return data, []
         keys: dict[str, Cipher] = {}
         notes: dict[str, dict[str, Any]] = {}
@@ -152,14 +152,14 @@ class Encryption:
         """
         check_kind("context", context, BaseModel)
         kind = type(context)
-        if encrypted_fields(kind).has_encrypted_fields:
+        if has_encrypted_fields(kind):
             raise EncryptedFieldError(
                 kind.__qualname__,
                 "*",
                 "metadata is stored in clear, so it cannot have encrypted fields: "
                 "put them into the event.",
             )
-        refuse_marked(context, (kind.__qualname__, "*"), encrypted_fields)
+        refuse_marked(context, (kind.__qualname__, "*"), has_encrypted_fields)
 
     def decrypt(
         self,

@@ -177,7 +177,7 @@ def test_a_projector_of_ours_goes_on_where_theirs_was(cursors, client, config):
     followed = Followed("orders", OurStreamId(name="order 1", category="orders"))
 
     assert ours.version(followed) == 2
-    assert ours.claim(followed, 3, "me", now=1, until=2) == 2
+    assert ours.take(followed, 3, "me", now_ms=1, until_ms=2) == 2
     assert ours.release(followed, 3, "me")
 
     cursors.increment("orders", STREAM, 4)

@@ -144,7 +144,7 @@ def test_appending_the_same_again_tells_again(backend):
 
 
 @ours
-def test_positions_are_those_of_the_log_whoever_else_appends(backend, another, heard):
+def test_positions_are_those_of_the_log_though_others_append(backend, another, heard):
     for number in range(3):
         another.event_store.append(*placed(1, 2), stream_id=StreamId())
         backend.event_store.append(OrderPlaced(number=number), stream_id=StreamId())

@@ -199,7 +199,7 @@ def test_an_event_that_cannot_be_read_is_a_failed_try(backend, client):
     registry = backend.event_store._serde.registry
     kind = registry._names_to_types.pop("adapter.OrderPlaced")
     registry._types_to_names.pop(kind)
-    # A namesake takes its place, which cannot hold what is stored.
+    # Another of the same name takes its place, which cannot hold what is stored.
     registry._names_to_types["adapter.OrderPlaced"] = OrderShipped
     registry._types_to_names[kind] = "adapter.OrderPlaced"
 

@@ -56,11 +56,11 @@ def test_an_expected_version_that_the_stream_has_passed_is_refused(store):
         ([4, 3], 0),
         ([0], 0),
         ([-1], 0),
-        ([3], 1),  # not the ones behind the expected version
+        ([3], 1),  # not the ones after the expected version
         ([4], 2),
         ([1], 2),
         ([3, 5], 2),
-        ([2], 1),  # behind one that is passed
+        ([2], 1),  # after one that is passed
         ([5], 4),  # or not reached
     ],
 )

@@ -50,7 +50,7 @@ def test_an_aware_time_stays_aware(store):
     assert store.load_stream(stream)[0].created_at == event.created_at
 
 
-def test_events_without_a_wrapper_get_the_versions_behind_the_expected_one(store):
+def test_events_without_a_wrapper_get_the_versions_after_the_expected_one(store):
     stream = StreamId()
 
     store.append(OrderPlaced(), OrderPlaced(), stream_id=stream)

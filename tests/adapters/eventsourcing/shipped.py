@@ -1,4 +1,4 @@
-"""The cases that ``eventsourcing`` ships for whoever stores its events: all that apply.
+"""The cases that ``eventsourcing`` ships for libraries that store its events: all that apply.
 
 Each is run on an engine by a class in ``test_shipped.py`` that says how to get at one.
 """

@@ -69,7 +69,7 @@ def test_versions_that_do_not_follow_each_other_are_refused_before_any_request(r
     assert names == []
 
 
-def test_a_gap_behind_what_is_stored_is_refused(recorder):
+def test_a_gap_after_what_is_stored_is_refused(recorder):
     a = uuid4()
     recorder.insert_events(events(a, 1))
 

@@ -62,7 +62,7 @@ def test_an_insertion_that_cannot_be_looked_up_is_no_success(recorder):
     lose_replies(recorder, "transact_write_items", carried_out=False)
     lose_replies(recorder, "query", carried_out=False)
 
-    with pytest.raises(OperationalError, match="looking it up failed"):
+    with pytest.raises(OperationalError, match="reading the stream to find out failed"):
         recorder.insert_events([*events(uuid4(), 1), *events(uuid4(), 1)])
 
 
@@ -87,7 +87,7 @@ def test_an_insertion_that_is_refused_again_and_again_is_a_conflict(recorder):
     assert len(calls) == 8
 
 
-def test_a_lost_reply_behind_another_process_is_a_conflict(tables, recorder):
+def test_a_lost_reply_after_another_process_is_a_conflict(tables, recorder):
     a = uuid4()
     tables.application_recorder().insert_events(events(a, 1))
     lose_replies(recorder, "transact_write_items", carried_out=False)

@@ -90,7 +90,7 @@ def test_at_the_head_of_nothing_it_creates(versioning):
     assert head_of(stream) == at(2, NEXT_GENERATION, versionless=versionless)
 
 
-def test_without_versions_it_goes_on_behind_the_hidden_sequence():
+def test_without_versions_it_goes_on_after_the_hidden_sequence():
     stream = a_stream(at(7, versionless=True))
     play(append(stream, NO_VERSIONING), (put(a_commit(NEW, 8, versionless=True)), DONE))
 
@@ -239,7 +239,7 @@ def test_a_creation_of_what_these_events_created_is_a_success():
     )
 
 
-def test_leavings_of_a_deletion_are_cleared_and_the_creation_is_put_again():
+def test_leftovers_of_a_deletion_are_cleared_and_the_creation_is_put_again():
     low, high, closing = (
         a_commit(OTHERS, 1),
         a_commit(events(STREAM, 2), 3),
@@ -259,7 +259,7 @@ def test_leavings_of_a_deletion_are_cleared_and_the_creation_is_put_again():
     assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
-def test_leavings_of_a_clock_that_was_ahead_are_numbered_above_too():
+def test_leftovers_of_a_clock_that_was_ahead_are_numbered_above_too():
     ahead = NEXT_GENERATION + 60_000_000
     low, closing = a_commit(OTHERS, 1, ahead), a_fence(3, ahead, None)
     play(

@@ -46,7 +46,7 @@ def head(version, versioning, *generation):
 
 
 @BOTH
-def test_it_goes_on_right_behind_the_item_that_came_back_without_a_read(versioning):
+def test_it_goes_on_right_after_the_item_that_came_back_without_a_read(versioning):
     stream = a_stream(head(3, versioning))
     play(
         append(stream, versioning),
@@ -98,7 +98,7 @@ def test_it_begins_a_generation_when_none_is_live(versioning):
 
 
 @BOTH
-def test_a_creation_that_another_process_won_goes_on_behind_it(versioning):
+def test_a_creation_that_another_process_won_goes_on_after_it(versioning):
     there = commit(OTHERS, 1, versioning)
     play(
         append(a_stream(), versioning),

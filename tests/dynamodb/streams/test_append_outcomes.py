@@ -12,6 +12,8 @@ from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
+    ContentionError,
+    StoredItemError,
     TableNotFoundError,
     UnavailableError,
 )
@@ -82,7 +84,7 @@ def test_its_own_commit_is_a_success_however_far_the_stream_has_gone_on():
 
 def test_a_stream_that_is_deleted_during_the_search_for_its_own_commit_leaves_it_open():
     reborn = a_commit(events(STREAM, 2), 1, NEXT_GENERATION)
-    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append looked"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), refused(OURS, maybe_landed=True)),
@@ -141,7 +143,7 @@ def test_anothers_commit_in_the_way_is_a_conflict_all_the_same():
 
 
 def test_a_fence_in_the_way_leaves_open_whether_it_was_stored_before_the_deletion():
-    with pytest.raises(AppendOutcomeUnknownError, match="the stream was deleted since") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran") as caught:
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), refused(a_fence(4), maybe_landed=True)),
@@ -152,7 +154,7 @@ def test_a_fence_in_the_way_leaves_open_whether_it_was_stored_before_the_deletio
 
 @pytest.mark.parametrize("closed", [NEXT_GENERATION, NEXT_GENERATION + 1])
 def test_a_fence_that_may_be_of_its_own_creation_leaves_it_open(closed):
-    with pytest.raises(AppendOutcomeUnknownError, match="the stream was deleted since"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
         play(
             append(a_stream(), 0),
             (put(CREATED), refused(a_fence(1, closed), maybe_landed=True)),
@@ -160,13 +162,50 @@ def test_a_fence_that_may_be_of_its_own_creation_leaves_it_open(closed):
 
 
 def test_a_read_that_fails_then_hides_the_outcome():
-    with pytest.raises(AppendOutcomeUnknownError, match="looking it up failed") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="to find out failed") as caught:
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), refused(OURS, maybe_landed=True)),
             (READ_HEAD, timed_out()),
         )
     assert isinstance(caught.value.__cause__, UnavailableError)
+
+
+def test_reads_that_others_interrupt_until_the_deadline_hide_the_outcome():
+    # Each time, an append overwrites the fence of an old generation before the read goes on below.
+    *pages, (look_above, _) = reading_head(a_fence(6, LAST_GENERATION), OURS)
+    interrupted = [*pages, (look_above, {"Item": a_commit(OTHERS, 6)})]
+    too_late = ContentionError("PutItem", "LostRaces", "other writers were faster.")
+    with pytest.raises(AppendOutcomeUnknownError, match="to find out failed") as caught:
+        play(
+            append(a_stream(at(3)), ANY_VERSION),
+            (put(OURS), refused(OURS, maybe_landed=True)),
+            *interrupted,
+            *interrupted,
+            (Pause(2), too_late),
+        )
+    assert caught.value.__cause__ is too_late
+
+
+def test_a_damaged_item_hides_the_outcome():
+    damaged = {name: value for name, value in OURS.items() if name != "generation"}
+    with pytest.raises(AppendOutcomeUnknownError, match="to find out failed") as caught:
+        play(
+            append(a_stream(at(3)), ANY_VERSION),
+            (put(OURS), refused(OURS, maybe_landed=True)),
+            (READ_HEAD, page(damaged)),
+        )
+    assert isinstance(caught.value.__cause__, StoredItemError)
+
+
+def test_a_creation_that_may_have_landed_is_no_mixture_of_versions():
+    others = a_commit(OTHERS, 1, LAST_GENERATION, versionless=True)
+    with pytest.raises(AppendOutcomeUnknownError):
+        play(
+            append(a_stream(), 0),
+            (put(CREATED), refused(others, maybe_landed=True)),
+            *reading_head(others),
+        )
 
 
 @pytest.mark.parametrize("maybe_landed", [False, True])
@@ -182,7 +221,7 @@ def test_a_refusal_that_shows_nothing_is_looked_up(maybe_landed):
 
 
 def test_a_refusal_of_which_nothing_is_found_any_more_is_no_conflict():
-    with pytest.raises(AppendOutcomeUnknownError, match="the item that refused it is gone"):
+    with pytest.raises(AppendOutcomeUnknownError, match="the item that refused the append is gone"):
         play(append(a_stream(at(3)), 3), (put(OURS), refused(None)), (look_up(4), {}))
 
 
@@ -222,7 +261,7 @@ def test_anothers_commit_found_is_a_conflict():
 
 
 @pytest.mark.parametrize("versioning", [ANY_VERSION, NO_VERSIONING], ids=repr)
-def test_at_the_head_anothers_commit_found_is_gone_behind(versioning):
+def test_at_the_head_anothers_commit_found_is_appended_after(versioning):
     versionless = versioning is NO_VERSIONING
     stream = a_stream(at(3, versionless=versionless))
     play(
@@ -238,20 +277,20 @@ def test_at_the_head_anothers_commit_found_is_gone_behind(versioning):
 )
 @pytest.mark.parametrize("expected", [3, ANY_VERSION])
 def test_nothing_found_proves_nothing_for_it_may_still_be_on_its_way(found, expected):
-    with pytest.raises(AppendOutcomeUnknownError, match="it is not stored so far") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="not in the stream so far") as caught:
         play(append(a_stream(at(3)), expected), (put(OURS), lost()), (look_up(4), found))
-    assert "the append got no reply (PutItem on" in str(caught.value)
+    assert f"PutItem on table '{TABLE}' got no usable reply (" in str(caught.value)
     assert caught.value.expected == (3 if expected == 3 else None)
     advice = (
-        "append the same events again"
+        "Repeat the call with the same events (same UUIDs)"
         if expected == 3
-        else "append only the events that are missing"
+        else "look for the UUIDs of your events"
     )
     assert advice in str(caught.value)
 
 
 def test_a_fence_of_its_own_generation_found_leaves_it_open():
-    with pytest.raises(AppendOutcomeUnknownError, match="the stream was deleted since"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), lost()),
@@ -261,7 +300,7 @@ def test_a_fence_of_its_own_generation_found_leaves_it_open():
 
 
 def test_looking_up_that_fails_leaves_it_open():
-    with pytest.raises(AppendOutcomeUnknownError, match="and looking it up failed") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="reading the stream") as caught:
         play(append(a_stream(at(3)), 3), (put(OURS), lost()), (look_up(4), timed_out("GetItem")))
     assert isinstance(caught.value.__cause__, UnavailableError)
 
@@ -323,7 +362,7 @@ def test_a_creation_that_may_still_land_is_not_put_again_under_another_number():
         )
 
 
-def test_a_creation_that_was_refused_for_certain_is_put_again_when_leavings_are_cleared():
+def test_a_creation_that_was_refused_for_certain_is_put_again_when_leftovers_are_cleared():
     low, closing = a_commit(OTHERS, 1, LAST_GENERATION), a_fence(3, LAST_GENERATION, None)
     play(
         append(a_stream(), 0),

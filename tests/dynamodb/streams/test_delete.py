@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream
-from dynamo_es.dynamodb.streams.requests import delete_snapshot
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
+    ALL,
+    CLEAR_SNAPSHOT,
     DONE,
     GENERATION,
-    KEY,
+    HIGH,
     LAST_GENERATION,
+    LOW,
+    MIDDLE,
     NEXT_GENERATION,
     STREAM,
     SURVEY,
-    TABLE,
     a_commit,
     a_fence,
     a_snapshot_item,
@@ -31,24 +33,18 @@ from tests.dynamodb.machine import (
     page,
     play,
     refused,
+    survey,
     survey_after,
 )
 
-LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
-ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
-CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, GENERATION)
 REFUSED = refused()
-
-
-def survey(*items):
-    return SURVEY, page(*(outline(item) for item in items))
 
 
 # A generation that is live
 
 
-def test_a_stream_is_fenced_behind_its_head_and_cleared_from_the_top_down():
+def test_a_stream_is_fenced_after_its_head_and_cleared_from_the_top_down():
     stream = a_stream(at(6))
     play(
         delete_stream(stream),
@@ -110,7 +106,7 @@ def test_the_pages_of_a_long_stream_are_all_read_before_anything_is_written():
     )
 
 
-def test_fences_of_lives_before_are_left_as_they_are():
+def test_fences_of_generations_before_are_left_as_they_are():
     play(
         delete_stream(a_stream()),
         survey(a_fence(9, LAST_GENERATION), a_fence(5, LAST_GENERATION), MIDDLE, LOW),

@@ -292,7 +292,7 @@ def test_a_uuid_that_is_no_text_is_an_error_of_the_item(uuid):
 def test_a_commit_that_this_release_did_not_write_is_an_error_of_the_item(attribute, value):
     with pytest.raises(StoredItemError, match=f"its {attribute} is not") as caught:
         read_commit(stored(**{attribute: value}))
-    assert "upgrade; if it was changed by hand, restore it" in str(caught.value)
+    assert "If a newer release of dynamo_es wrote it, upgrade this program" in str(caught.value)
     assert "secret" not in caught.value.reason
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dynamo_es import StreamId
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
-from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, parse_stream_key
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, describe_key, parse_stream_key
 from dynamo_es.exceptions import InvalidStreamIdError
 
 UUID_TEXT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -82,6 +82,19 @@ def test_a_key_is_read_back_as_the_identity_it_was_made_of(identity):
 @example(("%23", None, ID), "")
 def test_a_tenants_keys_and_no_others_begin_with_its_prefix(identity, tenant):
     assert key_of(*identity).startswith(tenant_prefix(tenant)) == (identity[0] == tenant)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (f"acme#order#{UUID_TEXT}", f"{UUID_TEXT} (category 'order') of tenant 'acme'"),
+        (f"#order#{UUID_TEXT}", f"{UUID_TEXT} (category 'order')"),
+        (f"##{UUID_TEXT}", UUID_TEXT),
+        ("log", "'log'"),
+    ],
+)
+def test_logs_name_the_stream_of_a_key(key, text):
+    assert describe_key(key) == text
 
 
 @pytest.mark.parametrize(

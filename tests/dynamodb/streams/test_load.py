@@ -10,12 +10,17 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
-from tests.bdd import a_snapshot, an_event, assert_same, events, numbered
+from tests.bdd import a_snapshot, an_event, assert_same, events
 from tests.dynamodb.machine import (
+    ALL,
+    EVENTS,
     GENERATION,
+    HIGH,
     KEY,
     LAST_GENERATION,
     LOAD,
+    LOW,
+    MIDDLE,
     NEXT_GENERATION,
     READ_HEAD,
     STREAM,
@@ -29,13 +34,11 @@ from tests.dynamodb.machine import (
     page,
     place_of,
     play,
+    ranging,
     reading_head,
     timed_out,
 )
 
-EVENTS = numbered(events(STREAM, 6))
-LOW, MIDDLE, HIGH = (a_commit(EVENTS[n : n + 2], n + 1) for n in (0, 2, 4))
-ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot(STREAM, 4)
 
 
@@ -45,10 +48,6 @@ def snapshot_at(version, generation=GENERATION):
 
 def next_page(last, *, below=None):
     return query_down(TABLE, KEY, below=below, after=place_of(last))
-
-
-def ranging(limit=32, below=SNAPSHOT_VERSION):
-    return query_down(TABLE, KEY, below=below, limit=limit)
 
 
 # The newest commit
@@ -70,7 +69,7 @@ def test_without_a_live_commit_there_is_no_stream_and_nothing_is_remembered(item
     assert head_of(stream) is None
 
 
-def test_the_newest_commit_is_looked_for_below_fences_of_lives_before():
+def test_the_newest_commit_is_looked_for_below_fences_of_generations_before():
     there = a_commit(EVENTS[:2], 1, NEXT_GENERATION)
     stream = a_stream()
     commit = play(newest_commit(stream), *reading_head(a_fence(7), a_fence(5), a_fence(3), there))
@@ -78,7 +77,7 @@ def test_the_newest_commit_is_looked_for_below_fences_of_lives_before():
     assert head_of(stream) == at(2, NEXT_GENERATION)
 
 
-def test_leavings_below_a_fence_are_not_taken_for_alive_however_many_pages():
+def test_leftovers_below_a_fence_are_not_taken_for_alive_however_many_pages():
     rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(a_fence(7)))
     assert (
         play(
@@ -155,10 +154,10 @@ def test_the_name_of_the_stream_comes_from_any_commit_that_has_it():
     assert [event.stream_id for event in found] == [named, named]
 
 
-# Fences and leavings
+# Fences and leftovers
 
 
-def test_fences_of_lives_before_are_passed_over_wherever_they_are():
+def test_fences_of_generations_before_are_passed_over_wherever_they_are():
     fences = [a_fence(version, LAST_GENERATION) for version in (9, 7, 6, 4, 2)]
     items = [*fences[:2], HIGH, fences[2], MIDDLE, fences[3], LOW]
     items.sort(key=lambda item: -int(item["version"]["N"]))
@@ -166,16 +165,16 @@ def test_fences_of_lives_before_are_passed_over_wherever_they_are():
     assert_same(found, EVENTS)
 
 
-def test_leavings_of_a_generation_before_are_passed_over():
+def test_leftovers_of_a_generation_before_are_passed_over():
     # Their commits were cut elsewhere.
     high, low = (a_commit(events(STREAM, 1), version, LAST_GENERATION) for version in (4, 2))
     found = play(load(a_stream(), None, None), (LOAD, page(HIGH, high, MIDDLE, low, LOW)))
     assert_same(found, EVENTS)
 
 
-def test_leavings_on_top_end_the_reading_for_no_generation_begins_below_them():
-    leaving = a_commit(events(STREAM, 1), 7, LAST_GENERATION)
-    items = [a_fence(8, LAST_GENERATION, None), leaving, *ALL]
+def test_leftovers_on_top_end_the_reading_for_no_generation_begins_below_them():
+    leftover = a_commit(events(STREAM, 1), 7, LAST_GENERATION)
+    items = [a_fence(8, LAST_GENERATION, None), leftover, *ALL]
     assert play(load(a_stream(), None, None), (LOAD, page(*items))) == []
 
 

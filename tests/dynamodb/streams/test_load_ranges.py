@@ -10,6 +10,9 @@ from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.exceptions import StreamGapError
 from tests.bdd import a_snapshot, assert_same, events, numbered
 from tests.dynamodb.machine import (
+    ALL,
+    EVENTS,
+    HIGH,
     KEY,
     LAST_GENERATION,
     LOAD,
@@ -24,16 +27,8 @@ from tests.dynamodb.machine import (
     page,
     place_of,
     play,
+    ranging,
 )
-
-EVENTS = numbered(events(STREAM, 6))
-LOW, MIDDLE, HIGH = (a_commit(EVENTS[n : n + 2], n + 1) for n in (0, 2, 4))
-ALL = [HIGH, MIDDLE, LOW]
-
-
-def ranging(limit=32, below=SNAPSHOT_VERSION):
-    return query_down(TABLE, KEY, below=below, limit=limit)
-
 
 # Within a page
 

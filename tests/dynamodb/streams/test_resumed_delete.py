@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream, finish_deletion
-from dynamo_es.dynamodb.streams.requests import delete_snapshot
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import UnavailableError
 from tests.bdd import a_snapshot, events
 from tests.dynamodb.machine import (
+    ALL,
+    CLEAR_SNAPSHOT,
     DONE,
     GENERATION,
-    KEY,
     LAST_GENERATION,
+    LOW,
+    MIDDLE,
     NEXT_GENERATION,
     STREAM,
-    SURVEY,
-    TABLE,
     a_commit,
     a_fence,
     a_snapshot_item,
@@ -25,28 +25,20 @@ from tests.dynamodb.machine import (
     close,
     expire,
     fence_over,
-    outline,
-    page,
     play,
     refused,
+    survey,
     timed_out,
 )
 
-LOW, MIDDLE, HIGH = (a_commit(events(STREAM, 2), version) for version in (1, 3, 5))
-ALL = [HIGH, MIDDLE, LOW]
 SNAPSHOT = a_snapshot_item(a_snapshot(STREAM, 4))
-CLEAR_SNAPSHOT = delete_snapshot(TABLE, KEY, GENERATION)
 REFUSED = refused()
-
-
-def survey(*items):
-    return SURVEY, page(*(outline(item) for item in items))
 
 
 # What a crash has left
 
 
-def test_leavings_are_cleared_and_then_the_closing_fence_expires():
+def test_leftovers_are_cleared_and_then_the_closing_fence_expires():
     play(
         delete_stream(a_stream()),
         survey(a_fence(7, GENERATION, None), a_fence(5), MIDDLE, LOW),
@@ -56,7 +48,7 @@ def test_leavings_are_cleared_and_then_the_closing_fence_expires():
     )
 
 
-def test_leavings_of_lives_before_are_cleared_too():
+def test_leftovers_of_generations_before_are_cleared_too():
     older = a_commit(events(STREAM, 2), 1, LAST_GENERATION)
     play(
         delete_stream(a_stream()),

@@ -205,6 +205,23 @@ def test_a_pause_for_what_was_left_undone_is_longer_and_past_the_deadline_thrott
     assert 0.5 < max(wiring.time.waits) <= 1
 
 
+def test_the_algorithm_sees_that_a_pause_came_too_late():
+    # Only it knows whether an earlier write may have been carried out.
+    seen = []
+
+    def never_done():
+        try:
+            while True:
+                yield Pause(1)
+        except ContentionError as error:
+            seen.append(error)
+            raise OutcomeUnknown(error) from error
+
+    with pytest.raises(ContentionError) as caught:
+        Wiring(retry_deadline=3).run(never_done())
+    assert seen == [caught.value]
+
+
 def test_an_append_at_the_head_that_never_wins_is_contention():
     class Others:
         """Always one commit ahead."""

@@ -77,7 +77,7 @@ def test_a_failure_is_reported_with_what_it_took():
     assert (wiring.report.requests, wiring.report.attempts) == (2, 5)
 
 
-def test_what_was_tried_again_in_vain_is_counted_each_time():
+def test_what_was_tried_again_without_success_is_counted_each_time():
     wiring = Wiring([Call(CONFLICT, 400)], retry_deadline=1)
     with pytest.raises(ContentionError):
         wiring.run(sending(WRITE))

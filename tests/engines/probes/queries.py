@@ -145,26 +145,26 @@ PROBES = [
         source=f"{_QUERY}, LastEvaluatedKey",
     ),
     Probe(
-        name="start behind a key that is not there, upwards",
+        name="start after a key that is not there, upwards",
         does=lambda lab: _of_five(lab, ExclusiveStartKey=key(version=0)),
         answer="1, 2, 3, 4, 5; no more",
         source=_START,
     ),
     Probe(
-        name="start behind a key that is not there, downwards",
+        name="start after a key that is not there, downwards",
         does=_from_a_gap,
         answer="2, 1; no more",
         source=_START,
     ),
     Probe(
-        name="start behind a key of another partition",
+        name="start after a key of another partition",
         does=lambda lab: _of_five(lab, ExclusiveStartKey=key(1, name="b")),
         answer=INVALID,
         source=SEEN,
         instead={MOTO: "none; no more"},
     ),
     Probe(
-        name="start behind a key outside of the condition",
+        name="start after a key outside of the condition",
         does=lambda lab: _of_five(
             lab, "version > :below", values={":below": number(3)}, ExclusiveStartKey=key(1)
         ),
@@ -173,7 +173,7 @@ PROBES = [
         instead={MOTO: "4, 5; no more"},
     ),
     Probe(
-        name="start behind half a key",
+        name="start after half a key",
         does=lambda lab: _of_five(lab, ExclusiveStartKey={"id": text("a")}),
         answer=INVALID,
         source=SEEN,

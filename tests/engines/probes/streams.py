@@ -136,7 +136,7 @@ PROBES = [
         source=_GUIDE,
     ),
     Probe(
-        name="records behind LATEST",
+        name="records after LATEST",
         does=_latest,
         answer="INSERT 2",
         source="API reference, GetShardIterator, ShardIteratorType",
