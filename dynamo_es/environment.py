@@ -1,6 +1,6 @@
 """Every environment variable that the library reads; no other file reads the environment.
 
-``docs/operating.md`` lists the same variables in one table.
+``docs/reference/configuration.md`` lists the same variables in one table.
 """
 
 from __future__ import annotations
@@ -151,11 +151,14 @@ TENANT_ROLE: Final = _text("DYNAMO_ES_TENANT_ROLE")
 DEBUG: Final = Variable("DYNAMO_ES_DEBUG", _switch, "true or false", default=False)
 COLUMNS: Final = _text("COLUMNS")
 
+TEST_ENDPOINT: Final = _text("DYNAMO_ES_TEST_ENDPOINT")
+
 OTHERS: Final[tuple[Variable[object], ...]] = (
     *(OUTBOX_TARGET, OUTBOX_SOURCE, OUTBOX_NAME, OUTBOX_ATTEMPTS),
     *(SERVICE_NAME, METRICS_NAMESPACE, METRICS_DISABLED, FUNCTION_NAME),
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
     *(TENANT_ROLE, DEBUG, COLUMNS),
+    TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -59,7 +59,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     once the lease has run out: let the read model tolerate that, by the event's version or uuid.
 
     Args:
-        backend: a `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
+        backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
         name: name of the read model: text of at most 255 bytes without ``#``.
         category: apply only events of streams in this category.
         events: apply only events of these classes and their subclasses, under their names and

@@ -34,7 +34,7 @@ class CursorStrategy(ABC):
 
     A process takes the cursor's lease before it applies events. No other process can take it
     until the first one gives it back, or the lease ends. All times are milliseconds since the
-    epoch, by the caller's clock. `LeaseWatch` decides when a lease is over, so clocks need not
+    epoch, by the caller's clock. ``LeaseWatch`` decides when a lease is over, so clocks need not
     agree. Every write names its worker: a worker that lost the lease changes nothing.
 
     A cursor of unknown generation (0) takes the generation of the first event that has one. An

@@ -25,9 +25,9 @@ class OutboxEntry:
         tenant_id: of the event.
         stream_id: of its stream.
         event_name: stored name of its class.
-        attempts: tries so far, since the first or since `retry`.
+        attempts: tries so far, since the first or since `Outbox.retry`.
         last_error: error of the last try without values of the event, at most 500 characters.
-        dead: whether the event is tried again only after `retry`.
+        dead: whether the event is tried again only after `Outbox.retry`.
         due_at: when the event may be tried again, milliseconds since the epoch.
     """
 
@@ -70,7 +70,7 @@ class OutboxWorker(NamedTuple):
 class OutboxStrategy(ABC):
     """Keeps the state of outboxes. Safe to share between threads.
 
-    All times are milliseconds since the epoch, by the caller's clock. `LeaseWatch` decides when
+    All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch`` decides when
     a lease is over, so clocks need not agree. Every method raises `InvalidConsumerError` for a
     name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. Then
     the change may be stored or not; repeating it is safe.

@@ -238,7 +238,7 @@ class StorageStrategy(ABC):
             InvalidEventError: events that cannot be stored, or a stream given twice.
             CommitTooLargeError: past 4 MB or 100 items together, after compression.
             AppendOutcomeUnknownError: stored or not, all of them: the answer was lost.
-            Otherwise what `insert_events` raises.
+            EventStoreError: otherwise what `insert_events` raises.
 
         Cost on DynamoDB: 1 request and twice the write units of the items; 1 request and read
         unit more for each stream that this process does not remember.

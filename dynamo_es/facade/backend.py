@@ -82,7 +82,7 @@ class Backend:
 
     @property
     def encryption(self) -> Encryption:
-        """The encryption of this backend's tenant: `shred` makes a subject's fields unreadable."""
+        """Encrypts this tenant's fields; `Encryption.shred` makes those of a subject unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property

@@ -112,7 +112,7 @@ class OpenTelemetry:
 
         Args:
             destination: destination of the events, such as the name of an event bus.
-            publisher: as for `Outbox.run`. An exception ends the span as an error.
+            publisher: as for `Outbox.run_once`. An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "send",

@@ -138,7 +138,8 @@ class Outbox:
                 of making the typed event, is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more. Then the event is dead until `retry`.
+            attempts: most tries of an event, 1 or more. Then the event is dead until
+                `Outbox.retry`.
             retry_delay: time between the first try and the second; each further wait is
                 twice the one before, up to a day. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.

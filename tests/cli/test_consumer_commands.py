@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 
 
 @pytest.fixture

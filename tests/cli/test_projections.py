@@ -18,7 +18,7 @@ from dynamo_es.cli.catching_up import Pace
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.projections.projection import Projection
 from dynamo_es.projections.run import ProjectionReport
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pictures and tables of docs/architecture.md agree with the code."""
+"""The pictures of the architecture and the tables of the item layouts agree with the code."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from dynamo_es.contracts import NewFailure
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
-from tests.bdd import a_snapshot, events
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+ITEMS = (ROOT / "docs" / "reference" / "items.md").read_text()
 PICTURES = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PACKAGES, INSIDE_DYNAMODB, PATH = PICTURES
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
@@ -90,7 +91,7 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
     """Return for each kind of item the attributes that it must and those that it may have."""
     found = {}
     for table in KEYS:
-        section = PAGE.split(f"### {table}\n")[1].split("\n###")[0]
+        section = ITEMS.split(f"## {table}\n")[1].split("\n##")[0]
         for row in re.findall(r"^\| (?!item|---)(.*) \|$", section, re.MULTILINE):
             kind, *_, attributes, _ = [cell.strip() for cell in row.split("|")]
             names = re.findall(r"`([\w?]+)`", attributes)

@@ -1,4 +1,4 @@
-"""The part of ``docs/engines.md`` that is made of the probes.
+"""The part of ``docs/reference/engines.md`` that is made of the probes.
 
 ``.venv/bin/python -m tests.engines.document`` writes it anew.
 """
@@ -14,7 +14,7 @@ from tests.engines.probes import BY_SUBJECT
 if TYPE_CHECKING:
     from tests.engines.probe import Probe
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "engines.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "engines.md"
 
 _BEGIN = "<!-- made of tests/engines/probes: change nothing from here -->\n"
 _END = "<!-- to here -->\n"

@@ -17,7 +17,7 @@ from dynamo_es.exceptions import (
     UnknownEventError,
     UnreadableEventError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 if TYPE_CHECKING:
     from dynamo_es.projections.run import ProjectionReport
