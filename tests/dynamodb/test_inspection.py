@@ -87,14 +87,14 @@ def all_streams(store: Store, category: str | None, **options: Any) -> list[Stre
 def test_lists_every_category_once_also_in_small_replies(empty, monkeypatch):
     wanted = {("", None), ("", ""), ("a#b", "x"), ("a", "b#x"), ("%", "%"), ("T", "long " * 50)}
     for tenant, category in wanted:
-        for number in range(12):
+        for number in range(5):
             empty.append(StreamId(name=str(number), category=category), "E", tenant=tenant)
     assert set(empty.inspector.categories().items) == wanted
     # Replies of a few items each: the scan jumps over what is left of each partition.
 
     def few(*given: Any) -> Any:
         request = scan_for_categories(*given)
-        request.params["Limit"] = 3
+        request.params["Limit"] = 2
         return request
 
     monkeypatch.setattr(inspection, "scan_for_categories", few)
@@ -125,7 +125,7 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
 def test_lists_every_stream_of_a_category_once(store, limit):
-    streams = {StreamId(name=f"s{number}", category="c") for number in range(40)}
+    streams = {StreamId(name=f"s{number}", category="c") for number in range(20)}
     for stream in streams:
         store.append(stream, "E")
     store.append(StreamId(name="elsewhere", category="d"), "E")
@@ -136,7 +136,7 @@ def test_lists_every_stream_of_a_category_once(store, limit):
 
 
 def test_a_page_of_streams_costs_a_bounded_number_of_requests(store):
-    for number in range(120):
+    for number in range(50):
         store.append(StreamId(name=str(number), category="c"), "E")
     assert len(store.inspector.streams("c", store.tenant, limit=10).items) == 10
     assert store.requests <= 5
