@@ -206,10 +206,7 @@ def _demonstration() -> Iterator[DynamoBackend]:
     from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
     from dynamo_es.ui import observe
 
-    # The sequencer lags a little while the history is written: no reason for a warning here.
-    logging.getLogger("dynamo_es").setLevel(logging.ERROR)
-    logging.getLogger("dynamo_es.ui").setLevel(logging.WARNING)
-    with DynamoBackend.local(observe, sequencing="stream") as backend:
+    with _few_warnings(), DynamoBackend.local(observe, sequencing="stream") as backend:
         backend.with_outbox(choose_for_outbox)
         fill_bank(backend)
         backend.sequencer.run_once()
@@ -230,3 +227,17 @@ def _demonstration() -> Iterator[DynamoBackend]:
             finally:
                 ended.set()
                 thread.join()
+
+
+@contextmanager
+def _few_warnings() -> Iterator[None]:
+    """Log no warnings but the pages' own: the sequencer lags a little, and consumers fail."""
+    levels = {"dynamo_es": logging.ERROR, "dynamo_es.ui": logging.WARNING}
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

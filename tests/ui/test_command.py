@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -95,8 +96,11 @@ def test_the_demonstration_needs_no_tables(run, monkeypatch):
     for variable in TABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("dynamo_es.cli.ui_demo.fill_files", lambda *_: None)
-    served = run("--demo", ask=("/", "/streams?tenant=bank&category=account"))
+    before = logging.getLogger("dynamo_es").level
+    served = run("--demo", ask=("/", "/streams?tenant=bank&category=account", "/consumers"))
     assert served.status == 0
+    assert logging.getLogger("dynamo_es").level == before
+    assert "This consumer refuses deposits above 2,000.00." in served.pages["/consumers"].text
     assert "a sample history" in served.pages["/"].text
     assert served.pages["/streams?tenant=bank&category=account"].status_code == 200
 
