@@ -17,8 +17,8 @@ class Checkpoint:
     """A consumer's position in the log.
 
     Attributes:
-        name: of the consumer.
-        position: the consumer is done with the log up to here.
+        name: name of the consumer.
+        position: the consumer has handled the log up to this position; 0: nothing yet.
         moved_at: when the position last moved, aware UTC.
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
     """
@@ -54,24 +54,32 @@ class CheckpointStrategy(ABC):
     def move(self, name: str, position: Position) -> Position:
         """Save a consumer's position, unless a higher one is saved; return the saved position.
 
-        Raises: as `position`.
+        Raises:
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def reset(self, name: str, position: Position) -> None:
-        """Set a consumer back or forward, by hand.
+        """Set a consumer's position back or forward.
 
-        Raises: as `position`, and
+        Raises:
             UnknownConsumerError: the consumer has never saved a position.
-            InvalidPositionError: negative.
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def all(self) -> list[Checkpoint]:
         """Return the checkpoints of all consumers, in the order of their names.
 
-        The checkpoints of one tenant are limited to that tenant. Those of all tenants include
-        each tenant's.
+        If this object is limited to a tenant, you get that tenant's checkpoints only; otherwise
+        those of all tenants.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod

@@ -109,7 +109,7 @@ def check_range(start: int | None, stop: int | None) -> None:
 
 
 def check_stream(stream_id: StreamId) -> None:
-    """Raise `InvalidStreamIdError` unless it is a `StreamId` whose category is Unicode."""
+    """Raise `InvalidStreamIdError` unless a value is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):
         raise InvalidStreamIdError(
             f"stream_id must be a StreamId, such as StreamId(name=…), not {shown(stream_id, str)}."
@@ -119,7 +119,7 @@ def check_stream(stream_id: StreamId) -> None:
 
 
 def check_tenant(tenant_id: str) -> None:
-    """Raise `InvalidStreamIdError` unless it is text."""
+    """Raise `InvalidStreamIdError` unless a tenant id is Unicode text."""
     if not isinstance(tenant_id, str):
         raise InvalidStreamIdError(f"A tenant id must be text, not {shown(tenant_id)}.")
     _check_identity(tenant_id, "The tenant id")
@@ -141,7 +141,7 @@ def check_scope(tenant_id: str, scope: str | None) -> None:
 
 
 def check_subject(subject: str) -> None:
-    """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
+    """Raise `InvalidSubjectError` unless a subject is text of 1 to 1,024 bytes in UTF-8."""
     if not isinstance(subject, str) or not subject:
         # Without the value: it may come from an event.
         kind = "empty text" if subject == "" else type(subject).__name__
@@ -160,7 +160,7 @@ def check_subject(subject: str) -> None:
 
 
 def check_position(position: Position, last_position: Position | None = None) -> None:
-    """Raise `InvalidPositionError` unless it is 0 or more, and one that the log has reached.
+    """Raise `InvalidPositionError` unless a position is 0 or more and the log has reached it.
 
     Args:
         position: the position to check.
@@ -246,7 +246,7 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
 
 
 def check_appends(appends: Sequence[StreamAppend]) -> None:
-    """Raise unless the events of several streams can be stored, each stream given once.
+    """Raise unless a storage can append the events of several streams, each stream given once.
 
     Raises:
         InputError: not a list of `StreamAppend`.

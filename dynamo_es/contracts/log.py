@@ -17,9 +17,9 @@ class Selection:
     """Selects the events of the log that match every condition.
 
     Attributes:
-        category: of the event's stream; None: any.
-        event_names: the event has one of these names; None: any.
-        tenant_id: of the event; None: any.
+        category: category of the event's stream; None: every stream.
+        event_names: names, one of which the event has; None: any name.
+        tenant_id: tenant of the event; None: any.
         outbox: whether to select only events that were chosen for the outbox when appended.
     """
 
@@ -38,7 +38,7 @@ class LogReader(ABC):
     @property
     @abstractmethod
     def position(self) -> Position:
-        """The reader has returned every selected event up to here."""
+        """The position up to which the reader has returned every selected event."""
 
     @property
     def passed_over(self) -> int:
@@ -65,9 +65,9 @@ class StreamInLog(NamedTuple):
     """A stream in the log.
 
     Attributes:
-        stream_id: of the stream, with its name if it has one.
-        version: of its last event that has a position; in a stream without versions, the number
-            of events that have one.
+        stream_id: id of the stream, with its name if it has one.
+        version: version of the stream's last event that has a position; in a stream without
+            versions, the number of events that have one.
     """
 
     stream_id: StreamId
@@ -87,7 +87,7 @@ class LogStrategy(ABC):
         """Return a reader of the events after a position.
 
         Args:
-            after: exclusive; 0 for the whole log.
+            after: position to begin after, exclusive; 0 for the whole log.
             selection: the events to read.
 
         Raises:
@@ -99,14 +99,14 @@ class LogStrategy(ABC):
         """Check cheaply whether events are stored that have no position yet.
 
         Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
-        and no consumer gets an event. The first look that finds such events logs a warning.
+        and no consumer gets an event. The first check that finds such events logs a warning.
 
         The check finds such events if the log is empty, if this process appended the newest one,
         or if they belong to one of the log's newest streams. It may miss others, such as a new
         stream of another process: `dynamo-es log verify` finds all. While a sequencer runs, the
         answer may be True for the second or so that it takes.
 
-        Raises nothing: a look that fails returns False.
+        Raises nothing: if the check fails, it returns False.
         """
         return False
 
@@ -126,10 +126,10 @@ class LogStrategy(ABC):
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
         """Yield each category of a tenant that has, or had, a stream in the log, in any order.
 
-        None stands for the streams without a category. Cost: as `tenants`.
+        None stands for the streams without a category. The cost is that of `tenants`.
 
         Args:
-            tenant_id: of the streams.
+            tenant_id: tenant of the streams.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -141,8 +141,8 @@ class LogStrategy(ABC):
         """Yield the streams of a category that are in the log and not deleted.
 
         Args:
-            category: of the streams; None: streams without one.
-            tenant_id: of the streams.
+            category: category of the streams; None: streams without one.
+            tenant_id: tenant of the streams.
 
         Raises:
             ServiceError: AWS refused or did not answer.

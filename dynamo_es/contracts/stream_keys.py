@@ -121,7 +121,7 @@ def consumer_key(name: str, tenant_id: TenantId | None) -> str:
 
 
 def check_names(stream_id: StreamId, events: Iterable[RawEvent]) -> None:
-    """Raise `CommitTooLargeError` unless a commit carries the names of each event and the stream.
+    """Raise `CommitTooLargeError` unless a commit can carry the names of the stream and each event.
 
     Args:
         stream_id: the stream, with its name.
