@@ -1,4 +1,4 @@
-"""Decides when a repository takes snapshots, and keeps their failures from failing a save."""
+"""Decides when a repository takes snapshots, and logs the failures of taking them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 
 class SnapshotPolicy(Generic[TAggregate]):
-    """When to take a snapshot: every n events, when a callable says so, or never.
+    """Decides when to take a snapshot: every n events, when a function says so, or never.
 
     Args:
         every: take one after a save if the last one is this many events old, or more.

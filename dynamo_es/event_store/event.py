@@ -36,9 +36,9 @@ class Event(BaseModel, extra="forbid"):
     Attributes:
         __event_name__: the name that events are stored under. The default is the module and the
             qualified name of the class, which change when you move the class: set a name.
-        __event_aliases__: other names that stored events may have, from before a move.
-        __schema_version__: 1 or more; an `upcaster` for each lower version turns stored data
-            into data of the next one.
+        __event_aliases__: earlier names of the class, which stored events still have.
+        __schema_version__: number of the current schema, from 1. Raise it when the fields change,
+            and add an `upcaster` from the version before.
     """
 
     __event_name__: ClassVar[str]
@@ -70,13 +70,16 @@ class Snapshot(Event):
 
 
 def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
-    """Mark a static method in the body of an event class as the step from one schema version up.
+    """Mark a static method of an event class as the step from one schema version to the next.
 
     The method takes stored JSON of that version, which it may change, and returns JSON of the next
-    version. The steps are chained up to the class's ``__schema_version__``.
+    version. The steps are chained up to ``__schema_version__``. `Event` shows an example.
 
     Args:
-        from_version: schema version that the method takes.
+        from_version: schema version that the method takes, 1 or more.
+
+    Raises:
+        AsynchronousFunctionError: the method is asynchronous or a generator.
     """
 
     def mark(step: Upcaster) -> Upcaster:

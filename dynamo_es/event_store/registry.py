@@ -23,7 +23,7 @@ _T = TypeVar("_T", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """An event class and its parts that the store needs.
+    """An event class and the parts of it that the store needs.
 
     Attributes:
         event_class: the class.
@@ -51,7 +51,7 @@ class EventKind:
         """Return the kind of an event class.
 
         Raises:
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
             DuplicatedEvent: the class has the name or the aliases of its base class.
         """
         if not isinstance(event, type) or not issubclass(event, Event):
@@ -108,9 +108,8 @@ class EventRegistry:
         """Add a class now, to check its definition early. Works as a decorator.
 
         Raises:
-            DuplicatedEvent: the class was added before, or another class has its name or an
-                alias.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            DuplicatedEvent: the class was added before, or another class has its name or an alias.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(event, type) and event in self._by_type:
             raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
@@ -133,7 +132,7 @@ class EventRegistry:
 
         Raises:
             DuplicatedEvent: another class has the same name.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         return self.kind_of(event).name
 
@@ -181,7 +180,7 @@ class EventRegistry:
 
         Raises:
             DuplicatedEvent: several classes have it.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(name, str) and (known := self._by_name.get(name)):
             return known

@@ -67,12 +67,14 @@ class Serde:
     ) -> list[RawEvent]:
         """Return the stored form of events, in the present schema of their classes.
 
-        Proves that every event loads again before it encrypts the first, which may make a key.
+        Checks that every event loads again before it encrypts any, because encrypting may make a
+        key.
 
         Raises:
-            InvalidEventError: an event that would load with other values or types; names the event
-                and the field.
-            EventDefinitionError: a class is defined so that events cannot be stored or loaded.
+            InvalidEventError: an event that would load with other values or types; the message
+                names the event and the field.
+            EventDefinitionError: a class whose events cannot be stored or loaded.
+            EventStoreError: an error of `Encryption.encrypt`.
         """
         proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
         return [self._sealed(*one, stream_id) for one in proved]

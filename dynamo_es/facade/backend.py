@@ -54,7 +54,7 @@ class Backend:
         typed: makes the event stores of all tenants.
         shared_log: returns the parts that consumers of all tenants share; called when first
             needed.
-        tenant_id: of the streams.
+        tenant_id: tenant of the streams.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Backend:
 
     @property
     def storage(self) -> StorageStrategy:
-        """The streams of this backend's tenant."""
+        """Stores and loads the raw events of this backend's tenant."""
         return self._storage
 
     @property
     def event_store(self) -> EventStore:
-        """The typed events of this backend's tenant."""
+        """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
 
     @property
     def encryption(self) -> Encryption:
-        """The encryption of this backend's tenant: `shred` makes a subject's fields unreadable."""
+        """Encrypts marked fields; ``encryption.shred("ann")`` makes those about Ann unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property
@@ -101,7 +101,7 @@ class Backend:
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
-        """Subscribes to raw events."""
+        """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
         return self._subscriptions()
 
     @property
@@ -130,7 +130,9 @@ class Backend:
         batch_size: int = 100,
         keep_unknown: bool = False,
     ) -> Projection:
-        """Return a worker that gives a handler every event of the log, and keeps a checkpoint.
+        """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
+
+        ``backend.projection("balances", apply, category="account").run_forever()``
 
         Args:
             name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
@@ -182,7 +184,8 @@ class Backend:
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: time that other processes stay out of a stream; longer than one event takes.
+            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
+                than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to
                 the read model as an `UnknownEvent`.
 
@@ -231,7 +234,7 @@ class Backend:
 
     @property
     def outbox(self) -> Outbox:
-        """Publishes the events that `with_outbox` chose, of the tenant if limited to one.
+        """Publishes the events that `with_outbox` chose; only the tenant's if limited to one.
 
         Each tenant's outbox has its own position and failed entries.
         """
@@ -245,7 +248,7 @@ class Backend:
 
     @property
     def listeners(self) -> Listeners:
-        """Calls functions with the events that this process appends, of the tenant if limited."""
+        """Calls functions with events that this process appends; the tenant's if limited to one."""
         from dynamo_es.subscriptions.listeners import Listeners
 
         hooks = self._shared_log().hooks

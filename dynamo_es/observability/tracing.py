@@ -30,15 +30,15 @@ _FIELDS: Final = ("traceparent", "tracestate")
 
 
 class OpenTelemetry:
-    """An observer that makes a span for each report; safe to share between threads.
+    """An observer that makes a span for each report. Safe to share between threads.
 
-    Its parent is the span that is current where the operation was called. It is made after the
-    operation, with the operation's times; spans of botocore's own instrumentation are its
-    siblings. A span has no data of an event.
+    A span's parent is the span that was current when the operation was called. The span is made
+    after the operation, with the operation's times. Spans of botocore's own instrumentation are
+    siblings of the span. A span has no data of an event.
 
     Args:
         tracer_provider: makes the tracer; None: the provider of the process.
-        clock: nanoseconds since the epoch.
+        clock: returns nanoseconds since the epoch.
 
     Raises:
         MissingExtraError: no OpenTelemetry API: ``pip install 'dynamo_es[otel]'``.
@@ -112,7 +112,7 @@ class OpenTelemetry:
 
         Args:
             destination: destination of the events, such as the name of an event bus.
-            publisher: as for `Outbox.run`. An exception ends the span as an error.
+            publisher: as for `Outbox.run_once`. An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "send",

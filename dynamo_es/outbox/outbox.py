@@ -42,16 +42,18 @@ DEFAULT_NAME: Final = "outbox"
 
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
-"""Seconds between two runs of `Outbox.run_forever`, while no event comes."""
+"""Shortest and longest wait, in seconds, between two runs while no event comes."""
 
 _LOOK_EVERY: Final = 60.0
-"""Seconds between two looks for events that have no position, if the last look found none."""
+"""Seconds between two checks for events without a position, if the last check found none."""
 
 _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
 
 class Outbox:
     """Publishes the events that were chosen when they were appended, of all tenants.
+
+    ``backend.with_outbox().outbox.run_forever(publish)``
 
     Each event is published at least once. It is published twice only if a worker dies between
     publishing it and recording that, or if a publisher takes longer than half the lease. A
@@ -61,8 +63,8 @@ class Outbox:
         strategy: keeps the position and the failed entries.
         log: holds the events.
         deserialize: makes a typed event of a record; takes ``keep_unknown``.
-        name: of the outbox; each has its own position and failed entries.
-        clock: returns seconds since the epoch. Clocks of other workers need not agree.
+        name: name of the outbox; each has its own position and failed entries.
+        clock: returns seconds since the epoch. Clocks of other workers may differ.
         new_id: returns a new unique id for each run.
         watch: the leases of other workers that this process has seen; None: none so far.
     """
@@ -137,11 +139,11 @@ class Outbox:
                 twice the one before, up to a day. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.
                 A publisher must return within half of that time.
-            keep_unknown: pass an event that no class here takes to the publisher as an
-                `UnknownEvent`, with its data as stored. Without it, that is a failed try.
+            keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
+                its data as stored. If False, such an event is a failed try.
 
         Returns:
-            What the run did: nothing, and ``busy``, if another worker has the lease.
+            What the run did. If another worker has the lease: nothing, and ``busy`` is True.
 
         Raises:
             InvalidSubscriptionError: the publisher is asynchronous or not callable, or a number
@@ -191,9 +193,9 @@ class Outbox:
     ) -> OutboxReport:
         """Run again and again until stopped.
 
-        Without work, or while another worker has the lease, it looks again after 0.1 s, later
-        after up to 1 s. It logs errors that pass (throttling, contention, lost connections) as
-        warnings, and tries again.
+        Without work, or while another worker has the lease, it looks again after 0.1 s, later after
+        up to 1 s. It logs temporary errors (throttling, contention, lost connections) as warnings,
+        and tries again.
 
         Args:
             publisher: see `run_once`, as for the other arguments.
@@ -203,13 +205,13 @@ class Outbox:
             attempts: most tries of an event.
             retry_delay: time between the first try and the second.
             lease: time that other workers stay out after each write.
-            keep_unknown: pass on an event that no class here takes.
+            keep_unknown: pass on an event without a class.
 
         Returns:
             The work of all runs in one report; position and flags are those of the last run.
 
         Raises:
-            Exception: the errors of `run_once`, without those that pass.
+            Exception: the errors of `run_once`, except for temporary ones.
         """
         terms = Terms.of(limit, attempts, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
@@ -252,21 +254,22 @@ class Outbox:
         return self._strategy.entries(self._name)
 
     def retry(self, position: Position) -> None:
-        """Put an entry back: the next run tries it, as often as a new event.
+        """Make the next run try a failed event again, with as many tries as a new event.
 
         Raises:
             UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
                 is published by now.
-            InvalidPositionError: negative.
-            InvalidConsumerError, ServiceError: as `entries`.
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: the outbox's name cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
         check_position(position)
         self._strategy.retry(self._name, position, self._now_ms())
 
     def retry_all(self) -> int:
-        """Put all dead entries back and return their number. Waiting entries do not change.
+        """Make the next run try all dead entries again; return their number.
 
-        Raises: as `entries`.
+        Entries that wait for their next try do not change. The errors are those of `entries`.
         """
         dead = [entry for entry in self.entries() if entry.dead]
         for entry in dead:
@@ -309,7 +312,7 @@ class Outbox:
         )
 
     def _look_further(self) -> bool:
-        """Look for events after the end of the log; wait a minute if the last look found none."""
+        """Check for events after the end of the log; at most once a minute while it finds none."""
         now = self._clock()
         if now < self._look_at:
             return False

@@ -1,4 +1,4 @@
-"""Projections: run a handler over every event of the log, and remember how far it is."""
+"""Projections: call a handler with every event of the log, and save how far they are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """Runs a handler over the log and keeps a checkpoint. `Backend.projection` makes one.
+    """Calls a handler with every event of the log, and keeps a checkpoint.
+
+    ``backend.projection("balances", apply).run_forever()``
 
     The handler gets every event at least once, in the order of positions, and the checkpoint
     moves after the events. If the process dies, the handler gets the events since the last
@@ -32,10 +34,10 @@ class Projection:
     every event.
 
     Args:
-        name: of the projection; its checkpoint is kept under this name.
+        name: name of the projection; its checkpoint is kept under this name.
         handler: called with each event.
         log: holds the events.
-        checkpoints: keep the position.
+        checkpoints: keeps the position.
         deserialize: makes a typed event of a raw one.
         selection: returns the events to select; called when a run begins, and again before
             each read.
@@ -102,6 +104,9 @@ class Projection:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
 
+        Returns:
+            What the run did.
+
         Raises:
             ServiceError: AWS refused or did not answer; run again.
             CursorBusyError: another process applies events of a projector's stream; run again.
@@ -125,7 +130,7 @@ class Projection:
         """Handle the events that the log has, and new ones as they come, until stopped.
 
         At the end of the log it asks for new events after 50 ms, later once a second. It logs
-        errors that pass (throttling, lost connections) as warnings, and tries again.
+        temporary errors (throttling, lost connections) as warnings, and tries again.
 
         Args:
             stop: set it in another thread or a signal handler to return after the current event;
@@ -133,8 +138,11 @@ class Projection:
             on_progress: called with a report after each batch, and each time the run reaches the
                 end of the log.
 
+        Returns:
+            What the run did, once ``stop`` is set.
+
         Raises:
-            Exception: the errors of `run_once`, without those that pass.
+            Exception: the errors of `run_once`, except for temporary ones.
         """
         run = Run(self._parts, Flag() if stop is None else stop, on_progress)
         run.until(None)

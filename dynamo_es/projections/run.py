@@ -31,10 +31,10 @@ _log = logging.getLogger("dynamo_es")
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
-"""Positions without a selected event, after which the checkpoint moves all the same."""
+"""Number of positions without a selected event after which the checkpoint moves anyway."""
 _PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
 _LOOK_EVERY: Final = 60.0
-"""Seconds at the end of the log between two looks for events that have no position."""
+"""Seconds at the end of the log between two checks for events that have no position."""
 HANDLER: Final = "handler"
 _ON_PROGRESS: Final = "on_progress"
 
@@ -43,22 +43,22 @@ class Handler(Protocol):
     """Applies one event to a read model."""
 
     def __call__(self, recorded: Recorded, /) -> object:
-        """Apply an event. An exception stops the projection before this event."""
+        """Apply an event. If it raises, the projection stops before this event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionReport(WorkerReport):
-    """What a run of a projection did so far. A run ends where its handler fails.
+    """Says what a run of a projection did so far. A run ends where its handler fails.
 
     Attributes:
-        last_position: end of the log when the run last looked; 0 if the log was empty.
+        last_position: last position of the log when the run last looked; 0: the log was empty.
     """
 
     last_position: Position = 0
 
     @property
     def lag(self) -> int:
-        """Positions between the projection and the end of the log, when it last looked."""
+        """Number of positions not handled when the run last looked at the end of the log."""
         return max(self.last_position - self.position, 0)
 
 
