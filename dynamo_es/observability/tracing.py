@@ -41,7 +41,9 @@ class OpenTelemetry:
         clock: returns nanoseconds since the epoch.
 
     Raises:
-        MissingExtraError: no OpenTelemetry API: ``pip install 'dynamo_es[otel]'``.
+        MissingExtraError: the OpenTelemetry API is not installed: ``pip install
+            'dynamo_es[otel]'``.
+        InputError: ``clock`` is not callable.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ def read_records(
 
 
 def last_selected(log_table: str, selection: Selection) -> Steps[Position | None]:
-    """Return the last position of a selected commit; None: no commit is selected.
+    """Return the last position of a selected commit; None if no commit is selected.
 
     Cost: 1 request; more only if the newest page has no such commit.
     """
