@@ -453,7 +453,7 @@ class UnreadableEventError(EventStoreError):
         self.stream_id = str(stream_id)
         self.version = version
         self.name = name
-        where = "an event" if version is None else f"version {version}"
+        where = "an event without a version" if version is None else f"version {version}"
         super().__init__(f"Stream {describe_stream(stream_id)}, {where}, {name}: {reason}")
 
 

@@ -103,7 +103,10 @@ def handle_again(
         )
         if handle({"Records": records})["batchItemFailures"]:
             if batch.message_id is None:
-                raise RecordNotDoneError("A failed batch is not done yet: call again.")
+                raise RecordNotDoneError(
+                    "Some records of the failed batch are not handled: invoke the function with "
+                    "the failure record again."
+                )
             left.append(batch.message_id)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 

@@ -138,7 +138,7 @@ class LogHandler:
                 raise
             # Without exc_info: the text of an error may quote an event.
             _log.error(
-                "Projection %r waits for the next call: %s",
+                "Projection %r failed, and the next call tries again: %s",
                 self.projection.name,
                 trace_error(error),
             )

@@ -117,8 +117,8 @@ def load_message(
     tenant = backend.select().tenant_id
     if tenant is not None and record.tenant_id != tenant:
         raise InvalidMessageError(
-            f"The message is of tenant {record.tenant_id!r}, but the backend is scoped to "
-            f"{tenant!r}: load it with a backend of its tenant."
+            f"The message belongs to tenant {record.tenant_id!r}, but this backend is limited to "
+            f"{tenant!r}: call in_tenant({record.tenant_id!r})."
         )
     return backend.deserialize(record, keep_unknown=keep_unknown)
 

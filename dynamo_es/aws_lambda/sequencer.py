@@ -109,7 +109,9 @@ class SequencerHandler:
             try:
                 self._sequence(left[:MAX_POINTERS])
             except ServiceError as error:
-                _log.error("Sequencing failed, and waits for the next call: %s", trace_error(error))
+                _log.error(
+                    "Sequencing failed, and the next call tries again: %s", trace_error(error)
+                )
                 break
             left = left[MAX_POINTERS:]
         return reply(event, [left[0].sequence_number] if left else [])

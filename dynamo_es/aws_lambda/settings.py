@@ -47,7 +47,7 @@ class OutboxSettings:
         target = OUTBOX_TARGET.read(environ)
         if target is None:
             raise ConfigurationError(
-                f"{OUTBOX_TARGET.name} is not set: give the ARN of a bus, a topic or a queue."
+                f"{OUTBOX_TARGET.name} is not set: set it to the ARN of a bus, a topic or a queue."
             )
         return cls(
             target=target,

@@ -190,7 +190,7 @@ class StreamsHandler:
                 key, number = record.error.stream_key, record.sequence_number
                 left[key] = min(left.get(key, number), number, key=int)
                 _log.error(
-                    "Read model %r: a record waits for a newer release: %s",
+                    "Read model %r: a record waits until a newer release runs here: %s",
                     self._projector.name,
                     record.error,
                 )
@@ -291,7 +291,7 @@ class StreamsHandler:
         self.totals.failed += 1
         # Without exc_info: the text of an error may quote an event.
         _log.error(
-            "Read model %r: stream %s waits after version %d for the next call: %s",
+            "Read model %r: stream %s stopped after version %d, and the next call tries again: %s",
             self._projector.name,
             describe_key(hint.stream_key),
             version,

@@ -126,12 +126,7 @@ def check_tenant(tenant_id: str) -> None:
 
 
 def check_scope(tenant_id: str, scope: str | None) -> None:
-    """Raise `InvalidSubscriptionError` if a backend may not read the events of a tenant.
-
-    Args:
-        tenant_id: tenant whose events are requested.
-        scope: the only tenant whose events the backend reads; None: it reads all tenants' events.
-    """
+    """Raise `InvalidSubscriptionError` if a backend limited to ``scope`` cannot read a tenant."""
     check_tenant(tenant_id)
     if scope is not None and tenant_id != scope:
         raise InvalidSubscriptionError(
@@ -155,16 +150,14 @@ def check_subject(subject: str) -> None:
     if size > MAX_SUBJECT_BYTES:
         raise InvalidSubjectError(
             f"The subject is {size:,} bytes long; "
-            f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
+            f"a key takes at most {MAX_SUBJECT_BYTES:,}: use a shorter id."
         )
 
 
 def check_position(position: Position, last_position: Position | None = None) -> None:
     """Raise `InvalidPositionError` unless a position is 0 or more and the log has reached it.
 
-    Args:
-        position: the position to check.
-        last_position: last position of the log, 0 if it is empty; None: no upper limit.
+    ``last_position`` is the end of the log, 0 if the log is empty; None: no upper limit.
     """
     if type(position) is not int or position < 0:
         raise InvalidPositionError(position)
@@ -237,7 +230,8 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         elif aware is not (event.created_at.tzinfo is not None):
             raise InvalidEventError(
                 stream_id,
-                f"event {index} mixes naive and aware created_at in one append: use one of both.",
+                f"event {index} mixes naive and aware created_at in one append: "
+                "give all events a time zone, or none.",
             )
     if len(events) > 1 and len({event.uuid for event in events}) < len(events):
         raise InvalidEventError(
@@ -267,7 +261,9 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
         if not append.events:
             raise InvalidEventError(stream_id, "no events to append: leave the stream out.")
         if stream_id in streams:
-            raise InvalidEventError(stream_id, "the stream is given twice: join its events.")
+            raise InvalidEventError(
+                stream_id, "the stream is given twice: put all its events into one."
+            )
         streams.add(stream_id)
 
 

@@ -44,14 +44,14 @@ class StreamAppend:
 
 ANOTHER_GENERATION: Final = (
     "The stream was deleted (and maybe created again) since the caller last saw it, "
-    "so the expected version is of an earlier generation. "
+    "so the expected version belongs to an earlier generation. "
     "Load the stream again, decide again, append again."
 )
 """The advice of the error when an append expects a version of a deleted generation."""
 
 STORED_IN_ONE_STREAM: Final = (
-    "This stream has its events of the call already, but another stream of the call has not. "
-    "Append the events of the other streams in a call without this stream."
+    "This stream already has the events that this call appends to it, but another stream of the "
+    "call does not. Append to the other streams in a call without this stream."
 )
 """The advice of the error when one of several streams has its events already."""
 

@@ -65,7 +65,7 @@ def in_thread(run: Callable[[Event], object], title: str) -> Iterator[None]:
             run(stop)
         except BaseException as error:  # noqa: BLE001 - raised where the context ends
             # Not with exc_info: the text of an error may quote an event.
-            _log.error("%s has ended: %s", title, describe_error(error))
+            _log.error("%s has ended with an error: %s", title, describe_error(error))
             failures.append(error)
 
     thread = Thread(target=work, name=f"dynamo-es {title}", daemon=True)

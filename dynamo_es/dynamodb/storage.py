@@ -233,5 +233,5 @@ def _append_together(
 def _refuse_alone(writes: Sequence[EnlistedWrite]) -> None:
     if writes:
         raise InvalidEnlistedWriteError(
-            "transact_with needs events to append: without events, send them yourself."
+            "transact_with needs events to append: without events, send the writes yourself."
         )

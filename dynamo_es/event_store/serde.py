@@ -150,7 +150,10 @@ class Serde:
             context = raw.context
             if not isinstance(context, dict):
                 raise UnreadableEventError(
-                    raw.stream_id, raw.version, raw.name, "its context is no JSON object."
+                    raw.stream_id,
+                    raw.version,
+                    raw.name,
+                    "its context is not a JSON object: this library did not write it.",
                 )
             event: Event | UnknownEvent
             if kind is not None:

@@ -293,7 +293,9 @@ class Outbox:
             try:
                 report = self._run(publish, terms)
             except _PASSING as error:
-                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
+                _logger.warning(
+                    "Outbox %s failed and tries again: %s", self._name, describe_error(error)
+                )
                 active, wait = False, _LONGEST_WAIT
             else:
                 total, active = total.followed_by(report), report.active

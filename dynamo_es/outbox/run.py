@@ -243,7 +243,7 @@ class Run:
             due_at=self._now_ms() + self._terms.delay_ms(attempts),
         )
         _logger.warning(
-            "Outbox %s: publishing the event at position %d failed (%d of %d): %s",
+            "Outbox %s: publishing the event at position %d failed (try %d of %d): %s",
             self._worker.outbox,
             entry.position,
             attempts,

@@ -138,7 +138,11 @@ class Run:
                 except _PASSING as error:
                     if end is not None:
                         raise
-                    _log.warning("Projection %r waits: %s", self._parts.name, describe_error(error))
+                    _log.warning(
+                        "Projection %r failed and tries again: %s",
+                        self._parts.name,
+                        describe_error(error),
+                    )
                     moved = False
                 if moved:
                     pause = _FIRST_PAUSE
@@ -216,7 +220,12 @@ class Run:
             self._save()
         except ServiceError as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
-            _log.error("Projection %r: its checkpoint was not saved: %s", self._parts.name, error)
+            _log.error(
+                "Projection %r: its checkpoint was not saved, so the next run handles some events "
+                "again: %s",
+                self._parts.name,
+                error,
+            )
 
     def _wait(self, pause: float) -> None:
         """Wait at the end of the log; once a minute, look for events without a position."""

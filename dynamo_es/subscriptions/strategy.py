@@ -88,7 +88,7 @@ class LogSubscriptions(SubscriptionStrategy):
         check_kind("events", events, Collection, InvalidSubscriptionError)
         if isinstance(events, str):
             raise InvalidSubscriptionError(
-                f"events is a list of names, such as [{shown(events, str)}]."
+                f"events must be a list of names, such as [{shown(events, str)}]."
             )
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(after, batch_size, timelimit, selection)

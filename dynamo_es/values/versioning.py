@@ -73,13 +73,12 @@ class ExplicitVersioning(Versioning):
         if type(generation) is not int or generation < 1:
             raise InvalidVersioningError(
                 "A generation must be an integer of 1 or more, or None, not "
-                f"{shown(generation)}: take "
-                "it from a loaded event."
+                f"{shown(generation)}: take it from a loaded event."
             )
         if version == 0:
             raise InvalidVersioningError(
-                "At expected version 0 the stream does not exist, so it has no generation: leave "
-                f"out {shown(generation)}."
+                "At expected version 0 the stream does not exist, so it has no generation: "
+                f"leave out the generation {shown(generation)}."
             )
 
     def _take_apart(self, stored: StoredVersion) -> None:

@@ -112,8 +112,8 @@ def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
             raise StoredItemError(
                 PAGES_KEY,
                 str(first),
-                "no page begins there, but a later one exists: positions have no gaps. "
-                "Run `dynamo-es log verify`.",
+                "no page begins there, but a later page exists. Positions must have no gaps: "
+                "run `dynamo-es log verify`.",
             )
         first = page.following
     return pages

@@ -118,7 +118,9 @@ def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
         config.keys_table: tables["KeysTable"],
     }
     if len(wanted) < len(tables):
-        raise ConfigurationError("events_table, log_table and keys_table must be three tables.")
+        raise ConfigurationError(
+            "events_table, log_table and keys_table must be three different tables."
+        )
     return wanted
 
 

@@ -120,7 +120,7 @@ def test_a_key_takes_2048_bytes_and_not_one_more(letter, part):
         return key_of(text, None) if part == "tenant" else key_of("", text)
 
     assert len(key_with(longest).encode()) == 2048
-    with pytest.raises(InvalidStreamIdError, match="make a key of 2049 bytes"):
+    with pytest.raises(InvalidStreamIdError, match="make a key of 2,049 bytes"):
         key_with(longest + "x")
 
 
