@@ -1,8 +1,7 @@
-"""Faults of the network and of the server, injected below the SDK.
+"""Injects faults of the network and the server below the SDK.
 
-Nothing of the code under test changes: the client's HTTP session is wrapped, and lets each
-request through, loses it, loses its reply, and so on. The SDK's retries see what they would see
-on AWS.
+The code under test does not change. A wrapper around the client's HTTP session lets each request
+through, loses it, loses its reply, and so on. The SDK's retries see what they would see on AWS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its example runs, and its links lead somewhere."""
+"""The README's examples run, and its links work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments of another kind are refused early, with an error of the tree."""
+"""Arguments of the wrong type are refused early, with an error of this library."""
 
 from __future__ import annotations
 

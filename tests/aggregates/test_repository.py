@@ -1,4 +1,4 @@
-"""Aggregates are loaded, decide, and are saved."""
+"""The repository loads and saves aggregates."""
 
 from __future__ import annotations
 

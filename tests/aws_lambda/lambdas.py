@@ -1,4 +1,4 @@
-"""Lambda as an event source mapping runs it: batches of a shard, again from the lowest failure."""
+"""Imitates a Lambda event source mapping: batches of a shard, repeated from the lowest failure."""
 
 from __future__ import annotations
 

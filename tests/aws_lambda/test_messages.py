@@ -1,4 +1,4 @@
-"""Messages: what the outbox publishes of each event, and the way back into its class."""
+"""The outbox publishes each event as a message, and a message loads into its class."""
 
 from __future__ import annotations
 

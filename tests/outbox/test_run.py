@@ -1,4 +1,4 @@
-"""A run: what is published, in which order, and what becomes of what cannot be."""
+"""A run publishes events in order, and tries failed ones again."""
 
 from __future__ import annotations
 

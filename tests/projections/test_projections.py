@@ -1,4 +1,4 @@
-"""Projections: every event in order, and a checkpoint after what was handled."""
+"""Projections handle every event in order, and save a checkpoint after it."""
 
 import logging
 from threading import Event as Flag

@@ -1,4 +1,4 @@
-"""Workers are run, stopped and reported on in the same way, whatever they work on."""
+"""All workers run, stop and report in the same way."""
 
 from __future__ import annotations
 

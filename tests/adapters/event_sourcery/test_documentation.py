@@ -1,4 +1,4 @@
-"""What the page on moving from SQLAlchemy shows is what happens."""
+"""The page on moving from SQLAlchemy shows what really happens."""
 
 from __future__ import annotations
 

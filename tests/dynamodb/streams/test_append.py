@@ -1,4 +1,4 @@
-"""Appending: the exact requests of every way to an outcome that is certain."""
+"""Appending: the exact requests up to every certain outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: every identity has its own, and it can be read back."""
+"""Every stream identity has a key of its own, from which it can be read back."""
 
 from __future__ import annotations
 

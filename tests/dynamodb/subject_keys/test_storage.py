@@ -1,4 +1,4 @@
-"""Keys on DynamoDB: the requests to the letter, and what becomes of lost replies."""
+"""Keys on DynamoDB: the exact requests, and the effects of lost replies."""
 
 from __future__ import annotations
 

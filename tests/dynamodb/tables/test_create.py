@@ -1,4 +1,4 @@
-"""Tables are made as the template says, by any number of processes, any number of times."""
+"""Tables match the template, however often and by however many processes they are created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending: what is tried again and for how long, and what the algorithm is told."""
+"""Sending: what the gateway retries, for how long, and what it reports to the algorithm."""
 
 from __future__ import annotations
 

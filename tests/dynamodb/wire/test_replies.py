@@ -1,4 +1,4 @@
-"""A reply that is none of DynamoDB's is no success: what was sent may have been carried out."""
+"""A reply that did not come from DynamoDB is never a success: the request may have arrived."""
 
 from __future__ import annotations
 
