@@ -230,7 +230,7 @@ def test_a_tenants_backend_loads_that_tenants_messages_only():
 
     assert load_message(backend.in_tenant("acme"), body).tenant_id == "acme"
     for other in ("", "acm"):
-        with pytest.raises(InvalidMessageError, match="scoped"):
+        with pytest.raises(InvalidMessageError, match="limited to"):
             load_message(backend.in_tenant(other), body)
 
 

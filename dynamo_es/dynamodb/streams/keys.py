@@ -1,4 +1,4 @@
-"""Keys of the events table, read back into identities."""
+"""Reads identities back from keys of the events table; `contracts.stream_keys` makes the keys."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
 
 
 def is_shredded(item: Item) -> bool:
-    """Whether an item is what is left after `shred_key`."""
+    """Whether an item is the remainder of a shredded key."""
     return "shreds" in item and "key_id" not in item
 
 

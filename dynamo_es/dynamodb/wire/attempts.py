@@ -1,4 +1,4 @@
-"""Watches the HTTP attempts of a request, which the SDK retries without a word.
+"""Watches the HTTP attempts of a request, which the SDK retries silently.
 
 A write that is refused at its second attempt may have been carried out at its first. That decides
 between a conflict and an unknown outcome. The SDK also takes any reply with status 200 for a

@@ -127,7 +127,7 @@ def test_a_key_takes_2048_bytes_and_not_one_more(letter, part):
 def test_what_escaping_adds_counts():
     escaped, rest = divmod(ROOM, 3)
     assert len(key_of("#" * escaped + "x" * rest, None)) == 2048
-    with pytest.raises(InvalidStreamIdError, match="2049 bytes"):
+    with pytest.raises(InvalidStreamIdError, match="2,049 bytes"):
         key_of("#" * escaped + "x" * (rest + 1), None)
 
 
@@ -136,4 +136,4 @@ def test_a_refused_key_names_stream_and_limit():
     with pytest.raises(InvalidStreamIdError) as caught:
         stream_key("#", stream_id)
     assert str(stream_id) in str(caught.value)
-    assert "DynamoDB takes 2048: use shorter ones." in str(caught.value)
+    assert "DynamoDB takes 2,048: use shorter ones." in str(caught.value)
