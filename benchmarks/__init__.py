@@ -1,1 +1,1 @@
-"""What `scripts/bench` runs: one module for each table of ``docs/benchmarks.md``."""
+"""What `scripts/bench` runs: one module for each table of ``docs/explanation/benchmarks.md``."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.report import Section
 
-_DOCS: Final = Path(__file__).parents[1] / "docs"
+_DOCS: Final = Path(__file__).parents[1] / "docs" / "explanation"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

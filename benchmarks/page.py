@@ -1,4 +1,4 @@
-"""The page ``docs/benchmarks.md``, made of what was measured."""
+"""The page ``docs/explanation/benchmarks.md``, made of what was measured."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """Every environment variable that the library reads; no other file reads the environment.
 
-``docs/operating.md`` lists the same variables in one table.
+``docs/reference/configuration.md`` lists the same variables in one table.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -29,6 +30,18 @@ def variables(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
         kind = type(environ).__name__
         raise ConfigurationError(f"environ must be a mapping of variables, not {kind}.")
     return environ
+
+
+@contextmanager
+def changed(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the process while the context lasts, for the modules that it imports."""
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +146,19 @@ POLL_INTERVAL: Final = Variable(
 )
 CREATE_TABLE: Final = _text("CREATE_TABLE")
 
+TENANT_ROLE: Final = _text("DYNAMO_ES_TENANT_ROLE")
+
 DEBUG: Final = Variable("DYNAMO_ES_DEBUG", _switch, "true or false", default=False)
 COLUMNS: Final = _text("COLUMNS")
+
+TEST_ENDPOINT: Final = _text("DYNAMO_ES_TEST_ENDPOINT")
 
 OTHERS: Final[tuple[Variable[object], ...]] = (
     *(OUTBOX_TARGET, OUTBOX_SOURCE, OUTBOX_NAME, OUTBOX_ATTEMPTS),
     *(SERVICE_NAME, METRICS_NAMESPACE, METRICS_DISABLED, FUNCTION_NAME),
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
-    *(DEBUG, COLUMNS),
+    *(TENANT_ROLE, DEBUG, COLUMNS),
+    TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -23,6 +23,7 @@
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies the stream's events
+    ├── OutboxBusyError                         a worker publishes from the outbox
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
     │   └── NoExpectedVersionGivenOnVersionedStream
@@ -323,6 +324,21 @@ class CursorBusyError(EventStoreError):
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
             f"{shown(consumer, str)}. Try again in a moment, when that process has finished or "
             "its lease has ended."
+        )
+
+
+class OutboxBusyError(EventStoreError):
+    """A worker publishes from the outbox now, so its position cannot be changed by hand.
+
+    Attributes:
+        outbox: name of the outbox.
+    """
+
+    def __init__(self, outbox: str) -> None:
+        self.outbox = outbox
+        super().__init__(
+            f"A worker has the lease of the outbox {shown(outbox, str)}. Try again in a moment, or "
+            "stop the worker first."
         )
 
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.bdd")
-
-from tests.bdd import Given, Then, When, World  # noqa: E402 - after the rewriting hook
-from tests.engine import Engine, engines  # noqa: E402
-from tests.variants import VARIANTS  # noqa: E402
+from dynamo_es.testing import plugin
+from dynamo_es.testing.conformance import fixtures
+from tests.engine import Engine, engines
+from tests.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # pyproject.toml says why its entry point does not load it.
+    config.pluginmanager.register(plugin, "dynamo_es_testing")
+    config.pluginmanager.register(fixtures, "dynamo_es_conformance")
     if variant := config.getoption("--variant"):
         VARIANTS[variant](pytest.MonkeyPatch())
     config.stash[_engines] = engines(config.getoption("--endpoint"))
@@ -97,27 +99,3 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     chosen.start()
     yield chosen
     chosen.stop()
-
-
-@pytest.fixture
-def world(engine: Engine, request: pytest.FixtureRequest) -> Iterator[World]:
-    """The processes and the last outcome of one test."""
-    world = World(engine, inline=request.node.get_closest_marker("inline") is not None)
-    yield world
-    engine.tidy()
-    world.raise_unclaimed()
-
-
-@pytest.fixture
-def given(world: World) -> Given:
-    return Given(world)
-
-
-@pytest.fixture
-def when(world: World) -> When:
-    return When(world)
-
-
-@pytest.fixture
-def then(world: World) -> Then:
-    return Then(world)

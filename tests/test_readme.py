@@ -1,58 +1,24 @@
-"""The README's examples run, and its links work."""
+"""The README names things that exist; `tests/docs/test_snippets.py` runs its examples."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import tomllib
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def blocks(language: str) -> list[str]:
-    """Return the fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def names_of(requirements: list[str]) -> list[str]:
+    return [re.split(r"[^\w-]", requirement)[0] for requirement in requirements]
 
 
-def run(program: str) -> str:
-    """Return what a program prints; it must not complain."""
-    outcome = subprocess.run(  # noqa: S603 - this interpreter, and the project's own text
-        [sys.executable, "-W", "error::SyntaxWarning", "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert outcome.stderr == ""
-    return outcome.stdout
-
-
-EXAMPLES = list(zip(blocks("python"), blocks("text"), strict=True))
-
-
-@pytest.mark.parametrize(("example", "printed"), EXAMPLES, ids=range(len(EXAMPLES)))
-def test_an_example_prints_what_it_says(example: str, printed: str) -> None:
-    assert run(example) == printed
-
-
-CUTTINGS = blocks("py")
-
-
-@pytest.mark.parametrize("cutting", CUTTINGS, ids=range(len(CUTTINGS)))
-def test_an_event_class_that_is_shown_can_be_stored(cutting: str) -> None:
-    (name,) = re.findall(r"^class (\w+)\(Event\):", cutting, re.MULTILINE)
-    program = (
-        "from typing import Annotated, Any\n"
-        "from dynamo_es import DataSubject, Encrypted, Event, EventRegistry, upcaster\n"
-        f"{cutting}\n"
-        f"print(EventRegistry().add({name}).__name__)\n"
-    )
-
-    assert run(program) == f"{name}\n"
+def sentence(pattern: str) -> list[str]:
+    """Return what a sentence of the README says in the places of a pattern."""
+    (found,) = re.findall(pattern, " ".join(README.split()))
+    return re.split(r", | and ", found)
 
 
 def test_what_it_names_is_there() -> None:
@@ -66,16 +32,32 @@ def test_what_it_names_is_there() -> None:
     assert missing == []
 
 
-def test_every_guarantee_names_tests_that_exist() -> None:
-    section = README.split("## Guarantees\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (.*) \| ([^|]*) \|$", section, re.MULTILINE)[1:]
+def test_it_fits_on_a_page() -> None:
+    example = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
 
-    assert len(rows) > 20
-    for guarantee, tests in rows:
-        names = re.findall(r"`([^`]+)`", tests)
-        assert names, guarantee
-        folder = ROOT
-        for name in names:  # a file without a folder is in that of the file before it
-            path = ROOT / name if "/" in name else folder / name
-            assert path.exists(), name
-            folder = path.parent
+    assert len(README.splitlines()) < 100
+    assert len([line for line in example.splitlines() if line]) <= 30
+
+
+def test_the_core_needs_what_it_says() -> None:
+    assert sentence(r"The core needs ([^.]*)\.") == names_of(PROJECT["dependencies"])
+
+
+def test_it_needs_the_python_that_it_says() -> None:
+    assert PROJECT["requires-python"] == ">=" + sentence(r"You need Python (\S+) or newer")[0]
+
+
+def test_its_extras_exist() -> None:
+    (said,) = re.findall(r"The extra (.*?)\. ## ", " ".join(README.split()))
+    extras = re.findall(r"`(\w+)`(?: is)? the", said)
+
+    assert {"local", "encryption"} <= set(extras) <= set(PROJECT["optional-dependencies"])
+
+
+def test_its_figures_are_those_of_the_costs() -> None:
+    costs = (ROOT / "docs" / "reference" / "costs.md").read_text()
+    figures = dict(re.findall(r"^\| ([^|]*?) \| ([\d.]+) \| [\d.]+ \|$", costs, re.MULTILINE))
+    (ours,) = sentence(r"append take ([\d.]+) write units")
+    (others,) = sentence(r"one item per event takes ([\d.]+)\. ")
+    assert ours == figures["dynamo_es, up to 3 events a commit"]
+    assert others == figures["one item per event, up to 3 in a transaction"]

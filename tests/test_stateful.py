@@ -28,12 +28,12 @@ from dynamo_es import (
     Versioning,
 )
 from dynamo_es.exceptions import ConcurrentStreamWriteError, EventStoreError
-from tests.bdd import a_snapshot, assert_same, events, exactly
+from dynamo_es.testing.conformance.language import a_snapshot, assert_same, events, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# `tests/conformance/test_model.py` is its quick twin.
+# `dynamo_es/testing/conformance/model.py` is its quick twin.
 pytestmark = pytest.mark.ci
 
 TENANTS: Final = ("", "acme", "acme#order")

@@ -16,15 +16,17 @@ pytestmark = pytest.mark.ci
 
 # What catches each of them, among others: the whole suite would take ten times as long.
 CAUGHT_BY: Final = {
-    "no_fence": "test_delete.py::test_late_writer_is_refused_by_a_generation_of_another_length",
-    "plain_deletes": "test_delete.py::test_late_writer_is_refused_by_a_deleted_stream",
-    "sweep_from_the_bottom_up": "test_crashes.py::test_creation_right_after_the_crash",
-    "leftovers_refuse_a_creation": "test_crashes.py::test_creation_right_after_the_crash",
-    "expected_zero_unchecked": "test_conflicts.py",
-    "one_page_only": "test_long_streams.py::test_stream_of_many_commits",
-    "tenant_forgotten_in_delete": "test_identity.py",
-    "conflict_at_face_value": "test_idempotency.py::test_whole_stream_again",
-    "unconditional_put": "test_conflicts.py",
+    "no_fence": "test_suite.py::TestDelete::"
+    "test_late_writer_is_refused_by_a_generation_of_another_length",
+    "plain_deletes": "test_suite.py::TestDelete::test_late_writer_is_refused_by_a_deleted_stream",
+    "sweep_from_the_bottom_up": "test_suite.py::TestCrashes::test_creation_right_after_the_crash",
+    "leftovers_refuse_a_creation": "test_suite.py::TestCrashes::"
+    "test_creation_right_after_the_crash",
+    "expected_zero_unchecked": "test_suite.py::TestConflicts",
+    "one_page_only": "test_suite.py::TestLongStreams::test_stream_of_many_commits",
+    "tenant_forgotten_in_delete": "test_suite.py::TestIdentity",
+    "conflict_at_face_value": "test_suite.py::TestIdempotency::test_whole_stream_again",
+    "unconditional_put": "test_suite.py::TestConflicts",
     "generation_forgotten": "test_generations.py",
 }
 

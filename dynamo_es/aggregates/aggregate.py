@@ -10,13 +10,13 @@ from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
 from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
-from dynamo_es.values import ExplicitVersioning
+from dynamo_es.values import ExplicitVersioning, StoredVersion
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.values import RawEvent, StoredVersion, StreamId
+    from dynamo_es.values import RawEvent, StreamId
 
 _APPLY: Final = "__apply__"
 _RESTORE: Final = "__restore__"
@@ -100,9 +100,12 @@ class Aggregate:
         return [copy_of(wrapped.event) for wrapped in self._pending_events()]
 
     @property
-    def stored_version(self) -> int:
-        """The stream's version when last loaded or saved; 0 if the stream does not exist."""
-        return self._stored_version
+    def stored_version(self) -> StoredVersion:
+        """The stream's version when last loaded or saved, an integer that knows its generation.
+
+        0 if the stream does not exist.
+        """
+        return StoredVersion(self._stored_version, self._generation or 0)
 
     def _emit(self, event: Event) -> None:
         """Apply a copy of an event, and keep another one to be stored by the next save.

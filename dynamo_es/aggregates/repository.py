@@ -271,6 +271,7 @@ class Repository(Generic[TAggregate]):
     ) -> R:
         """Return the result that ``decide`` had when the command was first decided."""
         self._replay(stream, aggregate, stream.before(raws, decided))
+        aggregate._generation = raws[-1].generation  # noqa: SLF001 - before its first event, too
         result = decide(aggregate)
         refuse_unfinished(result, decide, _DECIDE)
         if result is None:
@@ -294,7 +295,7 @@ class Repository(Generic[TAggregate]):
             aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001
             aggregate._pending_events().clear()  # noqa: SLF001
             return
-        expected = aggregate.stored_version
+        expected = int(aggregate.stored_version)
         if append(stream, aggregate, context, writes, command):
             self._snapshots.apply(self._store, stream.id, aggregate)
             return

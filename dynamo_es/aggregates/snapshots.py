@@ -79,7 +79,7 @@ class SnapshotPolicy(Generic[TAggregate]):
         return bool(said)
 
     def _apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
-        version = aggregate.stored_version
+        version = int(aggregate.stored_version)
         since = version - aggregate._snapshot_version  # noqa: SLF001 - of its own package
         if self._every is not None:
             wanted = since >= self._every

@@ -57,7 +57,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     schedule, reserve a concurrency of 1.
 
     Args:
-        backend: reads the log; from `in_tenant`, only that tenant's events are applied.
+        backend: reads the log; from `Backend.in_tenant`, only that tenant's events are applied.
         name: name of the consumer, which its checkpoint is stored under: text of at most 255
             bytes without ``#``.
         category: apply only events of streams in this category.

@@ -97,8 +97,8 @@ def load_message(
     """Return a published event as an object of its class, in the current schema.
 
     Args:
-        backend: knows the event classes and the keys of encrypted fields; from `in_tenant`, takes
-            messages of that tenant only.
+        backend: knows the event classes and the keys of encrypted fields; from
+            `Backend.in_tenant`, takes messages of that tenant only.
         message: the body of a queue's record, the ``Message`` of a topic's, or the ``detail`` of
             a bus's event.
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.

@@ -48,7 +48,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     ``handler = publish_outbox(backend, EventBridgePublisher("orders", source="shop"))``
 
     Args:
-        backend: publishes the events of all tenants; from `in_tenant`, of that tenant only.
+        backend: publishes the events of all tenants; from `Backend.in_tenant`, of that tenant only.
         publisher: called with each event as a `Recorded`; `EventBridgePublisher` and the other
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.

@@ -42,7 +42,8 @@ def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> l
     that, so your code must tolerate both; `project_streams` does it for you.
 
     Args:
-        backend: knows the event classes; from `in_tenant`, returns only events of that tenant.
+        backend: knows the event classes; from `Backend.in_tenant`, returns only events of
+            that tenant.
         record: a ``DynamoDBRecord``, a ``DynamoDBStreamRecordModel``, or a record as Lambda
             delivers it.
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.

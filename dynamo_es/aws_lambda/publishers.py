@@ -273,7 +273,7 @@ def _size(text: str) -> int:
 def _connect(service: str, config: DynamoConfig) -> Any:
     from boto3.session import Session
 
-    session = Session()
+    session = Session(profile_name=config.profile)
     return session.client(
         service,  # type: ignore[call-overload]
         region_name=region_of(config, session),

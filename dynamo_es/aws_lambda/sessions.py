@@ -141,7 +141,7 @@ class _Assumed:
 def _sts_client(config: DynamoConfig) -> Any:
     from boto3.session import Session
 
-    session = Session()
+    session = Session(profile_name=config.profile)
     return session.client(
         "sts", region_name=region_of(config, session), config=client_config(config)
     )

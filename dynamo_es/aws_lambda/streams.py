@@ -64,7 +64,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     must tolerate that: compare the event's version or uuid.
 
     Args:
-        backend: a `DynamoBackend`; from `in_tenant`, only that tenant's events are applied.
+        backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
         name: name of the read model, which its cursors are stored under: text of at most 255 bytes
             without ``#``.
         category: apply only events of streams in this category.

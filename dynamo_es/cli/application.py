@@ -1,99 +1,41 @@
-"""Registers the commands, and turns their errors into messages and exit statuses."""
+"""Registers the commands, each with an example for its help."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import current_thread, main_thread
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
-from typer.core import TyperGroup
 
 from dynamo_es import __version__
-from dynamo_es.cli import outbox
-from dynamo_es.cli.checkpoints import checkpoints
+from dynamo_es.cli import checkpoints, outbox, projections
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
+from dynamo_es.cli.export_file import export_file
+from dynamo_es.cli.failures import Commands
 from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.init import init
 from dynamo_es.cli.list_streams import list_streams
 from dynamo_es.cli.log import repair, set_aside, verify
-from dynamo_es.cli.options import expanded
+from dynamo_es.cli.options import Place, expanded
+from dynamo_es.cli.rebuild import rebuild
 from dynamo_es.cli.sequence import sequence
+from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
-from dynamo_es.cli.terminal import INTERRUPTED, fail, tell
-from dynamo_es.exceptions import EventStoreError, TableNotFoundError, UnknownOutboxEntryError
+from dynamo_es.cli.ui import ui
 
-_CREATE_TABLES = (
-    "Check the table names, the region and the account. To create the tables: "
-    "dynamo-es create-tables"
-)
-
-
-class _Commands(TyperGroup):
-    """Turns the error of a command into one line on stderr and an exit status."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            with _interruptible():
-                return super().invoke(ctx)
-        except Exception as error:
-            message = _message(error)
-            if message is None or ctx.params["debug"]:
-                raise
-            fail(message)
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt:
-            tell("Interrupted.")
-            raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt here; restore the handler afterwards."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN or current_thread() is not main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _message(error: Exception) -> str | None:
-    """Return the message for an error; None if only a traceback explains it."""
-    if type(error) is TableNotFoundError:
-        return f"{str(error).removesuffix(error.advice)}{_CREATE_TABLES}"
-    if isinstance(error, UnknownOutboxEntryError):
-        return (
-            f"The outbox {error.outbox!r} has no failed entry at position {error.position!r}. "
-            "To list the failed events: dynamo-es outbox list"
-        )
-    if isinstance(error, EventStoreError):
-        return str(error)
-    if isinstance(error, OSError):
-        # The reader of a pipe has ended (``| head``): a message would reach no reader.
-        return None if isinstance(error, BrokenPipeError) else str(error)
-    from botocore.exceptions import BotoCoreError
-
-    if isinstance(error, BotoCoreError):  # no client could be made, such as without a region
-        from dynamo_es.dynamodb.wire.errors import translate
-
-        return str(translate(error, "connect"))
-    return None
-
+_START: Final = "To begin"
+_STREAMS: Final = "Streams"
+_LOG: Final = "The log and its consumers"
+_PLAN: Final = "Planning"
 
 application = typer.Typer(
     name="dynamo-es",
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # the only mode that wraps paragraphs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -106,11 +48,12 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
         raise typer.Exit
 
 
-@application.callback()
 def _options(
+    place: Place,
     *,
     debug: Annotated[
-        bool, typer.Option(envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error.")
+        bool,
+        typer.Option("--debug", envvar="DYNAMO_ES_DEBUG", help="Show the traceback of an error."),
     ] = False,
     version: Annotated[
         bool,
@@ -119,42 +62,165 @@ def _options(
 ) -> None:
     """An event store on Amazon DynamoDB: one conditional write per append.
 
-    Name the tables with DYNAMO_ES_EVENTS_TABLE, DYNAMO_ES_LOG_TABLE and DYNAMO_ES_KEYS_TABLE, or
-    with options. Credentials and region come from the AWS SDK.
+    The options of tables and connection, and --debug, go before or after the command. Each has a
+    variable, such as DYNAMO_ES_ENDPOINT_URL for --endpoint-url; the option takes precedence. To
+    set the variables: `dynamo-es init`. Credentials come from the AWS SDK.
 
-    Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong
-    usage, 130 interrupted.
+    Results go to stdout, everything else to stderr. Exit status: 0 done; 1 failed, or a question
+    was answered with no; 2 wrong usage; 130 interrupted.
     """
-    del debug, version
+    del place, debug, version
 
 
-def _register(command: Callable[..., None], name: str) -> None:
-    application.command(name)(expanded(command))
-
-
-_register(demo, "demo")
-_register(create_tables, "create-tables")
-_register(import_file, "import")
-_register(show, "show")
-_register(head, "head")
-_register(delete, "delete")
-_register(sequence, "sequence")
-_register(tail, "tail")
-_register(list_streams, "streams")
-_register(checkpoints, "checkpoints")
-_register(cost, "cost")
-
-_log_commands = typer.Typer(
-    no_args_is_help=True, help="Verify or repair the log, and list what is set aside."
+application.callback(epilog="Example: `dynamo-es --endpoint-url http://127.0.0.1:8000 streams`")(
+    expanded(_options)
 )
-_log_commands.command("verify")(expanded(verify))
-_log_commands.command("repair")(expanded(repair))
-_log_commands.command("set-aside")(expanded(set_aside))
-application.add_typer(_log_commands, name="log")
 
-_outbox_commands = typer.Typer(
-    no_args_is_help=True, help="List events that could not be published, and retry them."
+
+def _register(
+    group: typer.Typer,
+    name: str,
+    command: Callable[..., None],
+    *examples: str,
+    panel: str | None = None,
+) -> None:
+    group.command(name, epilog=_epilog(examples), rich_help_panel=panel)(expanded(command))
+
+
+def _epilog(examples: tuple[str, ...]) -> str:
+    commands = (
+        example if "dynamo-es" in example else f"dynamo-es {example}" for example in examples
+    )
+    return "\n\n".join(f"Example: `{command}`" for command in commands)
+
+
+def _group(
+    name: str,
+    help_text: str,
+    *examples: str,
+    panel: str,
+    default: Callable[..., None] | None = None,
+) -> typer.Typer:
+    """Return a new group of commands, which takes the shared options before its commands too.
+
+    Args:
+        name: of the group.
+        help_text: says what its commands do.
+        examples: for its help.
+        panel: of the help of dynamo-es that lists it.
+        default: runs before each of its commands, and alone if the group is called without one.
+    """
+
+    def options(place: Place) -> None:
+        del place
+
+    group = typer.Typer(no_args_is_help=default is None, invoke_without_command=default is not None)
+    group.callback(help=help_text, epilog=_epilog(examples))(expanded(default or options))
+    application.add_typer(group, name=name, rich_help_panel=panel)
+    return group
+
+
+_register(application, "demo", demo, "demo", panel=_START)
+_register(
+    application,
+    "init",
+    init,
+    'eval "$(dynamo-es init --endpoint-url http://127.0.0.1:8000)"',
+    "init --prefix shop --file .env",
+    panel=_START,
 )
-_outbox_commands.command("list")(expanded(outbox.list_entries))
-_outbox_commands.command("retry")(expanded(outbox.retry))
-application.add_typer(_outbox_commands, name="outbox")
+_register(
+    application,
+    "create-tables",
+    create_tables,
+    "create-tables --endpoint-url http://127.0.0.1:8000",
+    panel=_START,
+)
+_register(application, "import", import_file, "import history.jsonl.gz --tenant acme", panel=_START)
+_register(
+    application,
+    "export",
+    export_file,
+    "export copy.jsonl.gz --tenant acme",
+    "export - --category account --stream ann",
+    panel=_START,
+)
+_register(
+    application,
+    "shell",
+    shell,
+    "shell --import my_app.events",
+    'shell -c "print(backend.log.last_position)"',
+    panel=_START,
+)
+_register(
+    application,
+    "streams",
+    list_streams,
+    "streams",
+    "streams --category account",
+    panel=_STREAMS,
+)
+_register(application, "show", show, "show ann --category account --start 1", panel=_STREAMS)
+_register(application, "head", head, "head ann --category account --json", panel=_STREAMS)
+_register(
+    application,
+    "delete",
+    delete,
+    "delete ann --category account --tenant acme",
+    panel=_STREAMS,
+)
+_register(application, "ui", ui, "ui", "ui --demo", panel=_START)
+_register(application, "sequence", sequence, "sequence", panel=_LOG)
+_register(application, "tail", tail, "tail --category account --after 0", panel=_LOG)
+
+_log = _group(
+    "log", "Verify or repair the log, and list what is set aside.", "log verify", panel=_LOG
+)
+_register(_log, "verify", verify, "log verify")
+_register(_log, "repair", repair, "log repair")
+_register(_log, "set-aside", set_aside, "log set-aside --json")
+
+_projections = _group(
+    "projections",
+    "Run a projection of your program, and list where all are.",
+    "projections run my_app.read_models:balances",
+    panel=_LOG,
+)
+_register(
+    _projections,
+    "run",
+    projections.run,
+    "projections run my_app.read_models:balances",
+    "projections run my_app.read_models:balances --once --json",
+)
+_register(
+    _projections,
+    "list",
+    projections.list_all,
+    "projections list",
+    "projections list my_app.read_models --json",
+)
+_register(application, "rebuild", rebuild, "rebuild my_app.read_models:balances", panel=_LOG)
+
+_checkpoints = _group(
+    "checkpoints",
+    "List the consumers' positions in the log, and set one back.",
+    "checkpoints",
+    "checkpoints --json",
+    panel=_LOG,
+    default=checkpoints.list_by_default,
+)
+_register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
+_register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
+
+_outbox = _group(
+    "outbox",
+    "List events that could not be published, and retry them.",
+    "outbox list",
+    panel=_LOG,
+)
+_register(_outbox, "list", outbox.list_entries, "outbox list --tenant acme")
+_register(_outbox, "retry", outbox.retry, "outbox retry 17 18", "outbox retry --all")
+
+_register(application, "cost", cost, "cost --events-per-second 10 --size 200", panel=_PLAN)

@@ -1,54 +1,134 @@
-"""``dynamo-es checkpoints``."""
+"""``dynamo-es checkpoints``: list the consumers' positions, and set one back."""
 
-from rich import box
-from rich.table import Table
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import typer
 from rich.text import Text
 
-from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.terminal import print_json, printable, results, tell
+from dynamo_es.cli.options import AsJson, Place, Yes
+from dynamo_es.cli.questions import refuse_unless_confirmed
+from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
+from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.contracts import Checkpoint
 from dynamo_es.dynamodb.backend import DynamoBackend
-from dynamo_es.values import TenantId
+from dynamo_es.exceptions import InvalidPositionError
+
+_COLUMNS: Final[Mapping[str, Kind]] = {
+    "position": "figure",
+    "lag": "figure",
+    "moved at": "short",
+    "consumer": "text",
+    "tenant": "text",
+}
 
 
-def checkpoints(place: Place, *, as_json: AsJson = False) -> None:
-    """Show each consumer's position in the log, and how far it is from the end."""
+def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = False) -> None:
+    """Show each consumer's position in the log, and how far it is from the end; or reset one.
+
+    The lag is the number of positions between the consumer and the end of the log.
+    """
+    command = context.invoked_subcommand
+    if command is None:
+        list_all(place, as_json=as_json)
+    elif as_json:
+        raise typer.BadParameter(f"Give --json after {command}.")
+
+
+def list_all(place: Place, *, as_json: AsJson = False) -> None:
+    """Show each consumer's position in the log, and how far it is from the end.
+
+    The lag is the number of positions between the consumer and the end of the log.
+    """
     backend = DynamoBackend(place.config())
     end = backend.log.last_position or 0
     found = backend.checkpoints.all()
     if as_json:
         for one in found:
-            print_json(
-                {
-                    "consumer": one.name,
-                    "tenant": one.tenant_id,
-                    "position": one.position,
-                    "lag": max(end - one.position, 0),
-                    "moved_at": one.moved_at.isoformat(),
-                }
-            )
-        return
-    if not found:
+            print_json(document(one, end))
+    elif found:
+        print_rows(_COLUMNS, (_row(one, end) for one in found))
+    else:
         tell("No consumer has a checkpoint yet.")
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("position", "lag"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("moved at", no_wrap=True)
-    table.add_column("consumer", overflow="fold")
-    table.add_column("tenant", overflow="fold")
-    for one in found:
-        table.add_row(
-            f"{one.position:,}",
-            f"{max(end - one.position, 0):,}",
-            one.moved_at.isoformat(sep=" ", timespec="seconds"),
-            Text(printable(one.name)),
-            _tenant(one.tenant_id),
+
+
+def reset(
+    consumer: Annotated[
+        str, typer.Argument(metavar="CONSUMER", help="Name of the consumer, from the list.")
+    ],
+    place: Place,
+    *,
+    to: Annotated[
+        int,
+        typer.Option(
+            metavar="POSITION", help="Get the events after this position again; 0: all events."
+        ),
+    ] = 0,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Reset this tenant's consumer. Default: that of all tenants."
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set a consumer's position back, or forward: its next run goes on from there.
+
+    A consumer that is set back gets events again, so stop it first, and clear its read model if
+    it cannot take events twice. A consumer that is set forward never gets the events between. To
+    rebuild a projection in one step: `dynamo-es rebuild`.
+    """
+    backend = DynamoBackend(place.config())
+    scoped = backend if tenant is None else backend.in_tenant(tenant)
+    end = backend.log.last_position or 0
+    if to < 0 or to > end:
+        raise InvalidPositionError(to, None if to < 0 else end)
+    before = scoped.checkpoints.position(consumer)
+    if before is not None and not yes:
+        refuse_unless_confirmed(_question(consumer, before, to), "Nothing was changed.")
+    scoped.checkpoints.reset(consumer, to)
+    if as_json:
+        print_json({"consumer": consumer, "tenant": tenant, "before": before, "position": to})
+    else:
+        results().print(
+            f"{consumer} is at {to:,} now; {count(positions_left(to, end), 'position')} to go.",
+            markup=False,
+            soft_wrap=True,
         )
-    results().print(table)
 
 
-def _tenant(tenant_id: TenantId | None) -> Text:
-    """Return a tenant for the table; nothing for consumers of all tenants."""
-    if tenant_id is None:
-        return Text("")
-    return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")
+def document(one: Checkpoint, end: int) -> dict[str, object]:
+    """Return a checkpoint as JSON.
+
+    Args:
+        one: the checkpoint.
+        end: last position of the log.
+    """
+    return {
+        "consumer": one.name,
+        "tenant": one.tenant_id,
+        "position": one.position,
+        "lag": positions_left(one.position, end),
+        "moved_at": one.moved_at.isoformat(),
+    }
+
+
+def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
+    return (
+        f"{one.position:,}",
+        f"{positions_left(one.position, end):,}",
+        time_text(one.moved_at),
+        one.name,
+        tenant_text(one.tenant_id),
+    )
+
+
+def _question(consumer: str, before: int, to: int) -> str:
+    if to < before:
+        effect = f"It then gets the events of {count(before - to, 'position')} again."
+    elif to > before:
+        effect = f"It then never gets the events of {count(to - before, 'position')}."
+    else:
+        effect = "It is there already."
+    return f"Set {consumer} from {before:,} to {to:,}? {effect} Stop it first."

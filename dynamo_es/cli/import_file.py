@@ -20,7 +20,7 @@ from dynamo_es.cli.importing import (
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.progress import watched
 from dynamo_es.cli.rendering import count, facts
-from dynamo_es.cli.terminal import INTERRUPTED, print_json, results, tell
+from dynamo_es.cli.terminal import INTERRUPTED, print_json, results, tell, tell_interrupted
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT
@@ -57,14 +57,22 @@ class ImportOptions:
         typer.Option(
             min=1,
             metavar="N",
-            help="Instead, gather each stream's events from the whole file into commits of N. "
-            "Keeps the order within a stream, not the order between streams.",
+            help="Instead, gather each stream's events from the whole file into commits of N.",
         ),
     ] = None
     workers: Annotated[
         int,
         typer.Option(min=1, max=64, metavar="N", help="Threads that append; each stream has one."),
     ] = 4
+
+    encrypted: Annotated[
+        bool,
+        typer.Option(
+            "--encrypted",
+            help="Take events with encrypted fields, as dynamo-es export --encrypted wrote them. "
+            "They stay unreadable unless you copy the table of keys too.",
+        ),
+    ] = False
 
     def settings(self) -> Settings:
         """Return the importer's settings."""
@@ -73,6 +81,7 @@ class ImportOptions:
             events_per_commit=self.group_by_stream or self.events_per_commit,
             gather=self.group_by_stream is not None,
             defaults=Defaults(self.tenant, self.category),
+            encrypted=self.encrypted,
         )
 
 
@@ -100,22 +109,21 @@ def import_file(
     """Import a history: JSON lines with stream, type, at (ISO 8601), data, tenant, category.
 
     Each line is an event: "type" is its name, "at" its time. The stream's UUID is derived from
-    "stream". Tenant and category may be missing or null; other fields are ignored. The events of
-    a stream are appended in their order, with ids derived from the file. After a crash, or when
-    the file has grown, import it again: stored events are skipped. A stream that holds other
-    events is left unchanged.
+    "stream". Tenant and category may be missing or null. The lines of dynamo-es export hold more
+    (ids, context, versions, snapshots), which is stored as it was. Other fields are ignored.
+
+    The events of each stream keep their order. With --workers 1, the order between streams is kept
+    too; with more workers it is kept roughly, and with --group-by-stream it is not kept.
+
+    Event ids are derived from the file if it holds none. After a crash, or when the file has
+    grown, import it again: stored events are skipped. A stream that holds other events is left
+    unchanged.
 
     A malformed line is reported, and its stream ends before it; other streams continue. If the
     line does not say which stream it belongs to, all streams end before it. The exit status is
     then 1. Repair the line and import the file again to store the rest.
     """
-    config = place.config()
-    meter = Meter()
-    heads = max(config.remembered_heads, REMEMBERED_HEADS)
-    backend = DynamoBackend(
-        replace(config, report_capacity=True, remembered_heads=heads), observer=meter
-    )
-    problems = 0
+    meter, problems = Meter(), 0
 
     def show_problem(problem: Problem) -> None:
         nonlocal problems
@@ -123,14 +131,12 @@ def import_file(
         if problems <= PROBLEMS_SHOWN:
             tell(_describe(problem), style="yellow")
 
-    with open_source(file) as source, watched(source) as progress:
-        importer = Importer(
-            backend.storage,
-            options.settings(),
-            meter=meter,
-            on_problem=show_problem,
-            on_progress=lambda: progress(importer.counts),
-        )
+    heads = max((config := place.config()).remembered_heads, REMEMBERED_HEADS)
+    config = replace(config, report_capacity=True, remembered_heads=heads)
+    storage = DynamoBackend(config, observer=meter).storage
+    settings = options.settings()
+    with open_source(file) as source:
+        importer = Importer(storage, settings, meter=meter, on_problem=show_problem)
         status = _run(importer, source)
     if problems > PROBLEMS_SHOWN:
         tell(f"… and {problems - PROBLEMS_SHOWN:,} more like these.", style="yellow")
@@ -143,14 +149,16 @@ def import_file(
 
 def _run(importer: Importer, source: Source) -> int:
     """Run an import and return the exit status."""
+    summary = importer.summary
     try:
-        return 0 if importer.run(source).clean else 1
+        with watched("0 events") as importer.on_progress:
+            return 0 if importer.run(source).clean else 1
     except KeyboardInterrupt:
-        tell(f"Interrupted after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
+        tell_interrupted(f"Interrupted after storing {count(summary.events, 'event')}. {_AGAIN}")
         return INTERRUPTED
     except (EventStoreError, OSError):
-        if importer.counts.events:
-            tell(f"Failed after storing {count(importer.counts.events, 'event')}. {_AGAIN}")
+        if summary.events:
+            tell(f"Failed after storing {count(summary.events, 'event')}. {_AGAIN}")
         raise
 
 
@@ -163,7 +171,6 @@ def _describe(problem: Problem) -> str:
 
 def _table(summary: Summary) -> Table:
     """Return a summary for people, without figures that are zero as expected."""
-    source = "reported" if summary.write_units_reported else "by the size rules"
     rows = [
         ("events", f"{summary.events:,} in {count(summary.commits, 'commit')}"),
         ("streams", f"{summary.streams:,} of {count(summary.tenants, 'tenant')}"),
@@ -173,7 +180,9 @@ def _table(summary: Summary) -> Table:
         ("requests", f"{summary.requests:,}, {summary.requests_per_event:.2f} an event"),
         (
             "write units",
-            f"{summary.write_units:,.0f} ({source}), {summary.write_units_per_event:.2f} an event",
+            f"{summary.write_units:,.0f} (reported), {summary.write_units_per_event:.2f} an event"
+            if summary.write_units or not summary.events
+            else "not reported by this engine; see dynamo-es cost",
         ),
         ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
     ]

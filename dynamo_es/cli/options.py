@@ -3,71 +3,121 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 from uuid import UUID
 
 import typer
 
-from dynamo_es.dynamodb.config import ENVIRONMENT_PREFIX, DynamoConfig
+from dynamo_es.cli.terminal import tell
+from dynamo_es.dynamodb.config import DEFAULT_TABLES, ENVIRONMENT_PREFIX, DynamoConfig
+from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local, stand_ins
 from dynamo_es.environment import variables
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
-_TABLES = ("EVENTS_TABLE", "LOG_TABLE", "KEYS_TABLE")
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+_GIVEN: Final = "dynamo_es.given"
+_DEBUG: Final = "debug"
+_PANEL: Final = "Tables and connection"
 
 
-def _table(what: str, option: str, variable: str) -> Any:
-    return typer.Option(
-        option, help=f"Table of {what}.", envvar=variable, metavar="NAME", rich_help_panel="Tables"
-    )
+def _option(name: str, help_text: str, metavar: str) -> Any:
+    return typer.Option(name, help=help_text, metavar=metavar, rich_help_panel=_PANEL)
+
+
+def _table(what: str) -> Any:
+    default = DEFAULT_TABLES[f"{what}_table"]
+    return _option(f"--{what}-table", f"The {what} table. Default: {default}", "NAME")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The tables, and the DynamoDB they are in."""
+    """The tables, and the DynamoDB they are in. Each field has a variable of `DynamoConfig`."""
 
-    events_table: Annotated[
-        str | None, _table("streams", "--events-table", "DYNAMO_ES_EVENTS_TABLE")
-    ] = None
-    log_table: Annotated[str | None, _table("the log", "--log-table", "DYNAMO_ES_LOG_TABLE")] = None
-    keys_table: Annotated[
-        str | None, _table("encryption keys", "--keys-table", "DYNAMO_ES_KEYS_TABLE")
-    ] = None
+    events_table: Annotated[str | None, _table("events")] = None
+    log_table: Annotated[str | None, _table("log")] = None
+    keys_table: Annotated[str | None, _table("keys")] = None
     endpoint_url: Annotated[
         str | None,
-        typer.Option(
-            envvar="DYNAMO_ES_ENDPOINT_URL",
-            metavar="URL",
-            help="Address of an emulator, such as dynoxide. Default: AWS.",
-            rich_help_panel="Tables",
-        ),
+        _option("--endpoint-url", "Address of an emulator, such as dynoxide. Default: AWS.", "URL"),
     ] = None
+    region: Annotated[
+        str | None, _option("--region", "AWS region. Default: that of the AWS SDK.", "NAME")
+    ] = None
+    profile: Annotated[
+        str | None, _option("--profile", "AWS profile. Default: that of the AWS SDK.", "NAME")
+    ] = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The options that were given, as variables of the environment."""
+        return {
+            f"{ENVIRONMENT_PREFIX}{field.name.upper()}": value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
 
     def config(self) -> DynamoConfig:
         """Return the configuration; options take precedence over the environment.
 
+        Says on stderr what stands in for a missing region and credentials. Where `init` set the
+        variables, it has said that before.
+
         Raises:
             ConfigurationError: A variable is missing or wrong.
         """
-        environ = dict(variables())
-        for field in fields(self):
-            if (value := getattr(self, field.name)) is not None:
-                environ[ENVIRONMENT_PREFIX + field.name.upper()] = value
+        environ = {**variables(), **self.variables}
         try:
-            return DynamoConfig.from_env(environ)
+            config = DynamoConfig.from_env(environ)
         except ConfigurationError as error:
-            if all(environ.get(ENVIRONMENT_PREFIX + name) for name in _TABLES):
-                raise
-            raise ConfigurationError(
-                f"{error} Or use --events-table, --log-table and --keys-table."
-            ) from None
+            raise ConfigurationError(_in_options(str(error), environ)) from None
+        if self.endpoint_url is not None or config.region is None:
+            tell_stand_ins(config)
+        return config
+
+
+def wants_traceback(context: typer.Context) -> bool:
+    """Whether --debug was given, before or after the command."""
+    return bool(context.meta.get(_GIVEN, {}).get(_DEBUG))
+
+
+def _in_options(text: str, environ: Mapping[str, str]) -> str:
+    """Return the message of a wrong setting, in variables and options."""
+    text = re.sub(
+        r"DynamoConfig\.(\w+)", lambda found: f"{ENVIRONMENT_PREFIX}{found[1].upper()}", text
+    )
+    tables = [f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in DEFAULT_TABLES]
+    named = [variable for variable in tables if environ.get(variable)]
+    if 0 < len(named) < len(tables):
+        return f"{text} Or use --events-table, --log-table and --keys-table."
+    return text
+
+
+def tell_stand_ins(config: DynamoConfig) -> None:
+    """Say what a local engine gets in place of a region and credentials that are missing."""
+    if not is_local(config):
+        return
+    missing = stand_ins(config)
+    used = [f"the region {LOCAL_REGION}"] if missing.region else []
+    if missing.credentials:
+        used.append("dummy credentials")
+    if used:
+        tell(
+            f"Using {' and '.join(used)} for the local engine at {config.endpoint_url}, because "
+            "none are configured.",
+            style="dim",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +174,17 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose option groups are spread into one option per field.
 
     typer turns each argument of a function into an option. A command takes a whole group as one
-    argument; typer sees a function that takes the group's fields.
+    argument; typer sees a function that takes the group's fields. The fields of `Place`, and
+    --debug, are also options of the commands above: what was given there counts, unless the
+    command itself gets the option.
     """
     hints = get_type_hints(command, include_extras=True)
-    parameters: list[inspect.Parameter] = []
+    parameters = [_parameter("context", typer.Context)]
     groups: dict[str, tuple[type, list[str]]] = {}
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
+        if hint is typer.Context:
+            continue
         if is_dataclass(hint) and isinstance(hint, type):
             members = list(inspect.signature(hint).parameters.values())
             of_group = get_type_hints(hint, include_extras=True)
@@ -140,17 +194,36 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(
                 parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
             )
+    if all(parameter.name != _DEBUG for parameter in parameters):
+        parameters.append(_parameter(_DEBUG, Debug, default=False))
 
     @wraps(command)
-    def run(**values: Any) -> None:
+    def run(context: typer.Context, **values: Any) -> None:
+        _inherit(context, values)
+        if _DEBUG not in hints:
+            del values[_DEBUG]
         for name, (group, members) in groups.items():
             values[name] = group(**{member: values.pop(member) for member in members})
+        if typer.Context in hints.values():
+            values["context"] = context
         command(**values)
 
     del run.__wrapped__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _inherit(context: typer.Context, values: dict[str, Any]) -> None:
+    """Take the shared options that were given to the commands above; note those given here."""
+    given = context.meta.setdefault(_GIVEN, {})
+    for name in (*(field.name for field in fields(Place)), _DEBUG):
+        if name in values:
+            given[name] = values[name] = values[name] or given.get(name)
+
+
+def _parameter(name: str, annotation: Any, **default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, **default)
 
 
 def _parse_uuid(text: str) -> UUID | None:

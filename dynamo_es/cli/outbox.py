@@ -1,17 +1,23 @@
 """``dynamo-es outbox``: list events that could not be published, and retry them."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.rendering import count
-from dynamo_es.cli.terminal import print_json, printable, results, tell
+from dynamo_es.cli.rendering import Kind, count, print_rows
+from dynamo_es.cli.terminal import print_json, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
+
+_COLUMNS: Final[Mapping[str, Kind]] = {
+    "position": "figure",
+    "attempts": "figure",
+    "state": "short",
+    "event": "text",
+    "error": "text",
+}
 
 Named = Annotated[str, typer.Option("--outbox", metavar="NAME", help="Name of the outbox.")]
 Tenant = Annotated[
@@ -48,20 +54,17 @@ def list_entries(
     if not entries:
         tell("No event failed to be published.")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("position", "attempts"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("state", "event", "error"):
-        table.add_column(column, overflow="fold")
-    for entry in entries:
-        table.add_row(
+    rows = (
+        (
             str(entry.position),
             str(entry.attempts),
             "dead" if entry.dead else "waiting",
-            Text(printable(entry.event_name)),
-            Text(printable(entry.last_error)),
+            entry.event_name,
+            entry.last_error,
         )
-    results().print(table)
+        for entry in entries
+    )
+    print_rows(_COLUMNS, rows)
 
 
 def retry(
@@ -69,7 +72,7 @@ def retry(
     *,
     positions: Annotated[
         list[int] | None,
-        typer.Argument(metavar="POSITION…", help="Positions of the events, from the list."),
+        typer.Argument(metavar="POSITION", help="Positions of the events, from the list."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Retry all dead events.")] = False,
     outbox: Named = DEFAULT_NAME,

@@ -14,8 +14,6 @@ from dynamo_es.cli.terminal import live, messages, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynamo_es.cli.importing import Counts, Source
-
 SECONDS_BETWEEN_LINES: Final = 5.0
 
 
@@ -47,52 +45,37 @@ def ticking(
 
 @contextmanager
 def watched(
-    source: Source, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Counts], None]]:
-    """Show how far the import of a source is; call the yielded function about every tick.
+    first: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str, float | None], None]]:
+    """Show how far a command is; call the yielded function with a text and the part that is done.
 
     Args:
-        source: the input; the remaining time is shown if its size is known.
+        first: the text that a terminal shows until then.
         clock: seconds of a clock that only goes forward.
     """
-    began = clock()
+    console, began = messages(), clock()
+    if not console.is_terminal:
+        with ticking(first, clock) as tick:
 
-    def rate(counts: Counts) -> float:
-        return counts.done / max(clock() - began, 0.001)
-
-    if not messages().is_terminal:
-        with ticking("", clock) as tick:
-
-            def tell_progress(counts: Counts) -> None:
-                text = f"{counts.done:,} events, {rate(counts):,.0f} a second"
-                total = _expected_lines(source, counts)
-                if total and counts.done:
-                    left = timedelta(seconds=round((total - counts.done) / rate(counts)))
-                    text += f", {counts.done / total:.0%}, {left} left"
+            def tell_progress(text: str, part: float | None) -> None:
+                if part:
+                    left = timedelta(seconds=round((clock() - began) * (1 / part - 1)))
+                    text += f", {part:.0%}, {left} left"
                 tick(text)
 
             yield tell_progress
         return
     columns = (
-        TextColumn("{task.fields[events]:,} events"),
-        BarColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:,.0f} a second"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
     )
-    console = messages()
     with live(console), Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("import", total=None, events=0, rate=0.0)
+        task = progress.add_task(first, total=None)
 
-        def move_bar(counts: Counts) -> None:
-            done, total = counts.done, _expected_lines(source, counts)
-            progress.update(task, completed=done, total=total, events=done, rate=rate(counts))
+        def move_bar(text: str, part: float | None) -> None:
+            total = None if part is None else 1.0
+            progress.update(task, description=text, completed=part or 0.0, total=total)
 
         yield move_bar
-
-
-def _expected_lines(source: Source, counts: Counts) -> float | None:
-    """Return the expected lines, from the average line so far; None if the size is unknown."""
-    if not source.total or not source.bytes_read:
-        return None
-    return counts.lines * source.total / source.bytes_read

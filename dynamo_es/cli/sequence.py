@@ -1,12 +1,9 @@
 """``dynamo-es sequence``."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
-from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -14,6 +11,7 @@ import typer
 from dynamo_es.cli.options import Place
 from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.rendering import count
+from dynamo_es.cli.signals import ended_by_signals
 from dynamo_es.cli.terminal import tell
 from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
@@ -39,7 +37,7 @@ def sequence(
     total = Polled()
     work = Work(time.time, time.monotonic)
     stop = Event()
-    with _ended_by_signals(stop), ticking("Reading the events table's stream") as tick:
+    with ended_by_signals(stop), ticking("Reading the events table's stream") as tick:
 
         def progress(now: Progress) -> None:
             tick(work.describe(now))
@@ -107,26 +105,6 @@ class Work:
         if speed > 1:
             text += f"; about {_rounded(lag / (speed - 1))} remaining"
         return f"{text}."
-
-
-@contextmanager
-def _ended_by_signals(stop: Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM, which ends containers, stop the worker after the pending request.
-
-    The second signal stops it at once.
-    """
-
-    def end(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _rounded(seconds: float) -> timedelta:

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from dynamo_es.cli.options import AsJson, Chosen, Place
-from dynamo_es.cli.rendering import event_table
+from dynamo_es.cli.rendering import print_events
 from dynamo_es.cli.streams import StreamNotFoundError, begins_with_snapshot, exists
-from dynamo_es.cli.terminal import event_document, print_json, results, tell
+from dynamo_es.cli.terminal import event_document, print_json, tell
 from dynamo_es.contracts import StorageStrategy
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import RawEvent, StreamId
@@ -52,7 +52,7 @@ def show(
         for index, event in enumerate(events):
             print_json({**event_document(event), "snapshot": snapshot_first and index == 0})
         return
-    results().print(event_table(events, snapshot_first=snapshot_first))
+    print_events(events, snapshot_first=snapshot_first)
 
 
 def _load(

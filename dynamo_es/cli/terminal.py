@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+from rich.prompt import Confirm
+from rich.text import Text
 
 from dynamo_es.environment import COLUMNS
 
@@ -48,12 +50,33 @@ def live(console: Console) -> Iterator[None]:
 def tell(message: str, style: str | None = None) -> None:
     """Print one line on stderr."""
     line = " ".join(printable(part) for part in message.splitlines())
-    messages().print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    console = messages()
+    # A terminal would break the line within words.
+    whole = not console.is_terminal
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=whole)
+
+
+def tell_interrupted(message: str) -> None:
+    """Print what an interrupted command did, on a line after the ``^C`` of the terminal."""
+    if messages().is_terminal:
+        messages().print()
+    tell(message)
 
 
 def fail(message: str) -> None:
     """Print why a command failed, in one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")
+
+
+def confirmed(question: str) -> bool:
+    """Ask a question on stderr; return whether the answer is yes. No answer is no."""
+    console = messages()
+    console.print(Text(printable(question)), soft_wrap=not console.is_terminal)
+    try:
+        return Confirm.ask("Go on?", console=console, default=False)
+    except EOFError:
+        console.print()  # ends the line of the question
+        return False
 
 
 def print_json(document: Any) -> None:

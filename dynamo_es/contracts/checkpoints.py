@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
     from dynamo_es.values import Position, TenantId
 
 
@@ -18,15 +19,19 @@ class Checkpoint:
 
     Attributes:
         name: name of the consumer.
-        position: the consumer has handled the log up to this position; 0: nothing yet.
-        moved_at: when the position last moved, aware UTC.
+        position: the consumer has handled the log up to this position, or began after it.
+        moved_at: when the position last moved, aware UTC. Until the first success, when the
+            consumer last failed.
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
+        failure: the event after the position that the consumer could not handle; None: none
+            failed since the position last moved.
     """
 
     name: str
     position: Position
     moved_at: datetime
     tenant_id: TenantId | None = None
+    failure: ConsumerFailure | None = None
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str]:
@@ -54,6 +59,8 @@ class CheckpointStrategy(ABC):
     def move(self, name: str, position: Position) -> Position:
         """Save a consumer's position, unless a higher one is saved; return the saved position.
 
+        If the position moves, the consumer's failure is forgotten.
+
         Raises:
             InvalidPositionError: a negative position.
             InvalidConsumerError: a name that cannot be part of a key.
@@ -61,11 +68,28 @@ class CheckpointStrategy(ABC):
         """
 
     @abstractmethod
-    def reset(self, name: str, position: Position) -> None:
-        """Set a consumer's position back or forward.
+    def fail(self, name: str, position: Position, failure: NewFailure) -> None:
+        """Store that a consumer could not handle an event, unless it is past that event.
+
+        A failure at the same event adds one to `ConsumerFailure.attempts`. A consumer that failed
+        at its first event is one of `all`, but its `position` is still None.
+
+        Args:
+            name: name of the consumer.
+            position: position that the consumer began after, if it has saved none.
+            failure: the event and the reason.
 
         Raises:
-            UnknownConsumerError: the consumer has never saved a position.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def reset(self, name: str, position: Position) -> None:
+        """Set a consumer's position back or forward, and forget its failure.
+
+        Raises:
+            UnknownConsumerError: the consumer has neither saved a position nor failed.
             InvalidPositionError: a negative position.
             InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.

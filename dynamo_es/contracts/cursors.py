@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.values import StreamId, TenantId
 
 
@@ -32,10 +34,10 @@ class CursorStrategy(ABC):
 
     A process takes the cursor's lease before it applies events. No other process can take it until
     the first one gives it back, or the lease ends. All times are milliseconds since the epoch, by
-    the caller's clock. `LeaseWatch` decides when a lease is over, so the clocks of several machines
-    may differ. Every write names its worker: a worker that lost the lease changes nothing. Every
-    method raises `InvalidConsumerError` for a name that cannot be part of a key, and `ServiceError`
-    if AWS refused or did not answer.
+    the caller's clock. ``LeaseWatch`` decides when a lease is over, so the clocks of several
+    machines may differ. Every write names its worker: a worker that lost the lease changes nothing.
+    Every method raises `InvalidConsumerError` for a name that cannot be part of a key, and
+    `ServiceError` if AWS refused or did not answer.
 
     A cursor of unknown generation (0) takes the generation of the first event that has one. An
     event of unknown generation belongs to the generation that the cursor is in.
@@ -69,9 +71,28 @@ class CursorStrategy(ABC):
         """Move the cursor and renew the lease; False: the lease is lost, and nothing changed."""
 
     @abstractmethod
-    def release(self, followed: Followed, version: int, worker: str) -> bool:
-        """Move the cursor and give the lease back; False: the lease is lost already."""
+    def release(
+        self,
+        followed: Followed,
+        version: int,
+        worker: str,
+        failure: NewFailure | None = None,
+    ) -> bool:
+        """Move the cursor and give the lease back; False: the lease is lost already.
+
+        Args:
+            followed: the stream.
+            version: of the last applied event.
+            worker: the one that holds the lease.
+            failure: the next event, if it could not be applied; it is stored in the same write.
+                A failure at the same event adds one to `ConsumerFailure.attempts`. None: the
+                stored failure is forgotten.
+        """
 
     @abstractmethod
     def version(self, followed: Followed) -> int:
         """Return the cursor's version; 0 if it never moved in that generation."""
+
+    @abstractmethod
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of the cursor, in whichever generation; None if it never moved."""

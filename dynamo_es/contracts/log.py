@@ -32,6 +32,35 @@ class Selection:
 EVERYTHING: Final = Selection()
 
 
+class CommitInLog(NamedTuple):
+    """A commit that a reader has passed.
+
+    Attributes:
+        position: of its first event.
+        event_count: number of its events.
+        write_units: write units of its item, as DynamoDB charges them for an append of this
+            commit alone; a transaction costs twice as much. 0 where nothing is charged.
+    """
+
+    position: Position
+    event_count: int
+    write_units: int
+
+
+class Piece(NamedTuple):
+    """Some events of the log.
+
+    Attributes:
+        records: the selected events, in the order of their positions.
+        commits: the commits that the events are from, in the same order.
+        ended: whether the log ends there.
+    """
+
+    records: list[RecordedRaw]
+    commits: list[CommitInLog]
+    ended: bool
+
+
 class LogReader(ABC):
     """Reads the log piece by piece, for one consumer in one thread."""
 
@@ -59,6 +88,23 @@ class LogReader(ABC):
         Raises:
             ServiceError: AWS refused or did not answer.
         """
+
+    def read_some(self, most_commits: int = 100) -> Piece:
+        """Return the next selected events that a bounded number of requests finds, and move on.
+
+        For people who browse the log. A selection that matches few events makes `read` search
+        for them up to the end of the log. This method stops after one look, also if it has found
+        nothing: `position` says how far it came.
+
+        Args:
+            most_commits: most commits to return events of, 1 to 100.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: up to 2 requests, and 2 more to repeat reads that came too early.
+        """
+        raise NotImplementedError
 
 
 class StreamInLog(NamedTuple):

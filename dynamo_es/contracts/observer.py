@@ -18,10 +18,11 @@ class OperationReport:
             ``save_snapshot``, ``delete``. Keys: ``get_key``, ``create_key``, ``delete_key``. The
             log: ``sequence``, ``set_aside``, ``position``, ``read_log``, ``read_markers``,
             ``streams``, ``list_categories``, ``look_further``. Consumers: ``checkpoint``,
-            ``checkpoints``, ``move_checkpoint``, ``reset_checkpoint``, ``cursor``, ``take_cursor``,
-            ``renew_cursor``, ``release_cursor``, and ``outbox_`` followed by ``look``, ``take``,
-            ``remove``, ``move``, ``fail``, ``release``, ``entries`` or ``retry``. Adapters, and the
-            commands that verify and repair the log, have names of their own.
+            ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
+            ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``find_consumers``,
+            and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,
+            ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
+            and repair the log, have names of their own.
         tenant_id: tenant of the operation.
         stream_id: stream of the operation; None if it is about no single stream.
         requests: number of API calls.

@@ -25,9 +25,9 @@ class OutboxEntry:
         tenant_id: tenant of the event.
         stream_id: stream of the event.
         event_name: name that the event is stored under.
-        attempts: failed tries so far; `retry` sets it back to 0.
+        attempts: failed tries so far; `Outbox.retry` sets it back to 0.
         last_error: the last try's error, at most 500 characters, without values of the event.
-        dead: whether the event is tried again only after `retry`.
+        dead: whether the event is tried again only after `Outbox.retry`.
         due_at: when the event may be tried again, milliseconds since the epoch.
     """
 
@@ -70,7 +70,7 @@ class OutboxWorker(NamedTuple):
 class OutboxStrategy(ABC):
     """Keeps the state of outboxes. Safe to share between threads.
 
-    All times are milliseconds since the epoch, by the caller's clock. `LeaseWatch` decides when a
+    All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch`` decides when a
     lease is over, so the clocks of several machines may differ. Every method raises
     `InvalidConsumerError` for a name that cannot be part of a key, and `ServiceError` if AWS
     refused or did not answer. Then the change may be stored or not; repeating it is safe.
@@ -132,6 +132,13 @@ class OutboxStrategy(ABC):
         Args:
             worker: the worker.
             tried: position to move to in the same write; None: do not move.
+        """
+
+    @abstractmethod
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
+        """Set the position back or forward, by hand; False: another worker has the lease.
+
+        Events after it are published again, or for the first time. Entries stay as they are.
         """
 
     @abstractmethod

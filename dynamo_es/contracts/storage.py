@@ -249,8 +249,7 @@ class StorageStrategy(ABC):
             CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
-
-        Other errors: see `insert_events`.
+            EventStoreError: other errors of `insert_events`.
 
         Cost on DynamoDB: 1 request and twice the write units of the items. 1 request and 1 read
         unit more for each stream whose version this process does not know.

@@ -44,6 +44,11 @@ class Announcer:
         """Whether an append needs to be announced."""
         return self.sequencer is not None or bool(self.hooks.listener)
 
+    def forget(self) -> None:
+        """Forget what the sequencer remembers of the log, because the tables are empty now."""
+        if self.sequencer is not None:
+            self.sequencer.after_fork()
+
     def announce(self, tenant_id: TenantId, appends: Sequence[Append]) -> None:
         """Assign positions and call the listener; the events stay stored if that fails."""
         keys: list[CommitKey | None] = [None] * len(appends)

@@ -77,15 +77,18 @@ class DynamoBackend(Backend):
         self._streams_client = LazyStreamsClient(config, streams_client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
+        self._empty: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear
+        self._forget = storage.forget
 
         def shared_log() -> LogAccess:
             # Loaded when the log is first used: a process that only appends starts faster.
             from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
             from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
+            from dynamo_es.dynamodb.consumers.finder import DynamoFinder
             from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
             from dynamo_es.dynamodb.log.log import DynamoLog
             from dynamo_es.dynamodb.log.sequencer import Tables
@@ -101,6 +104,7 @@ class DynamoBackend(Backend):
                 DynamoCheckpoints(config.log_table, gateway, clock),
                 DynamoCursors(config.log_table, gateway),
                 DynamoOutbox(config, gateway),
+                DynamoFinder(config.log_table, gateway),
                 storage.hooks,
                 clock,
                 monotonic,
@@ -177,6 +181,7 @@ class DynamoBackend(Backend):
             streams_client=emulator.streams_client(config),
         )
         backend._close = emulator.close
+        backend._empty = emulator.empty
         backend.create_tables()
         return backend
 
@@ -214,7 +219,8 @@ class DynamoBackend(Backend):
             InvalidStreamIdError: the tenant id is not text.
         """
         scoped = super().in_tenant(tenant_id)
-        scoped._close = None  # noqa: SLF001 - its own class; this backend closes the emulator
+        # Its own class; only this backend empties and closes the emulator.
+        scoped._close = scoped._empty = None  # noqa: SLF001
         return scoped
 
     def create_tables(self) -> None:
@@ -232,8 +238,26 @@ class DynamoBackend(Backend):
         create_tables(self.client, self.config)
         self._forget_heads()
 
+    def clear(self) -> None:
+        """Delete all data of the emulator of `local`, and keep its tables: for the next test.
+
+        Takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
+        workers (`sequencer`, projections) afterwards: the old ones remember the old log.
+
+        Raises:
+            ConfigurationError: this backend does not come from `local`, or is limited to a tenant.
+        """
+        if self._empty is None:
+            raise ConfigurationError(
+                "clear() deletes the data of all tenants, so it works only on the backend that "
+                "DynamoBackend.local() returned. Delete the streams or the tables instead."
+            )
+        self._empty()
+        self._forget()
+        self._typed.forget_keys()
+
     def close(self) -> None:
         """Stop the emulator of `local`; a backend on AWS has nothing to close."""
         if self._close is not None:
             self._close()
-            self._close = None
+            self._close = self._empty = None

@@ -18,6 +18,13 @@ ENVIRONMENT_PREFIX: Final = PREFIX
 
 _Duration: TypeAlias = Literal["connect_timeout", "read_timeout", "retry_deadline"]
 
+DEFAULT_TABLES: Final[Mapping[str, str]] = {
+    "events_table": "dynamo-es-events",
+    "log_table": "dynamo-es-log",
+    "keys_table": "dynamo-es-keys",
+}
+"""Names of the tables where none is set: those of ``infra/event-store.yaml`` with its defaults."""
+
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
 
@@ -40,9 +47,13 @@ class DynamoConfig:
         events_table: name of the table that holds the streams.
         log_table: name of the table that holds the log.
         keys_table: name of the table that holds the encryption keys.
-        endpoint_url: URL of an emulator; None: AWS.
+        endpoint_url: URL of an emulator; None: AWS. For an emulator on this machine (a loopback
+            address), any region and credentials do: ``us-east-1`` and dummy credentials stand in
+            for those that are not configured.
         region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
             or of the AWS profile.
+        profile: AWS profile, a section of the AWS configuration files; it takes precedence over
+            credentials in the environment. None: those of the environment (``AWS_PROFILE``).
         connect_timeout: how long to wait for a connection, a timedelta or seconds.
         read_timeout: how long to wait for a reply, a timedelta or seconds.
         max_attempts: HTTP attempts per request, the first one included. The SDK retries
@@ -73,6 +84,7 @@ class DynamoConfig:
     keys_table: str
     endpoint_url: str | None = None
     region: str | None = None
+    profile: str | None = None
     connect_timeout: timedelta | float = 1.0
     read_timeout: timedelta | float = 3.0
     max_attempts: int = 4
@@ -88,6 +100,10 @@ class DynamoConfig:
         for name in ("events_table", "log_table", "keys_table"):
             if not getattr(self, name) or not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"DynamoConfig.{name} must be the name of a table.")
+        if self.profile is not None and (not self.profile or not isinstance(self.profile, str)):
+            raise ConfigurationError(
+                "DynamoConfig.profile must be the name of an AWS profile, or None."
+            )
         if self.kms_key_id is not None and (
             not self.kms_key_id or not isinstance(self.kms_key_id, str)
         ):
@@ -129,27 +145,31 @@ class DynamoConfig:
         """Return a configuration from variables such as ``DYNAMO_ES_EVENTS_TABLE``.
 
         Each field has a variable: ``DYNAMO_ES_`` and the field's name in capitals
-        (``DYNAMO_ES_READ_TIMEOUT=5``). The names of the three tables are required. Durations are
-        seconds. Write ``true`` or ``1``, ``false`` or ``0`` for a switch.
+        (``DYNAMO_ES_READ_TIMEOUT=5``). Durations are seconds. Write ``true`` or ``1``, ``false`` or
+        ``0`` for a switch. Set the names of all three tables, or of none: then they are
+        ``dynamo-es-events``, ``dynamo-es-log`` and ``dynamo-es-keys``, as in
+        ``infra/event-store.yaml``.
 
         Args:
             environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: a variable is missing, or its value does not fit the field.
+            ConfigurationError: a value does not fit its field, or only some tables have a name.
         """
         values: dict[str, object] = {}
         for field in fields(cls):
             value = of_field(field.name, str(field.type)).read(environ)
             if value is not None:
                 values[field.name] = value
-        missing = [
-            ENVIRONMENT_PREFIX + name.upper()
-            for name in ("events_table", "log_table", "keys_table")
-            if name not in values
-        ]
-        if missing:
-            raise ConfigurationError(f"Set the environment variables {', '.join(missing)}.")
+        missing = [name for name in DEFAULT_TABLES if name not in values]
+        if len(missing) == len(DEFAULT_TABLES):
+            values.update(DEFAULT_TABLES)
+        elif missing:
+            # A name of yours beside default names would mix the tables of two stores.
+            names = ", ".join(ENVIRONMENT_PREFIX + name.upper() for name in missing)
+            raise ConfigurationError(
+                f"Set the environment variables {names}: name all three tables or none."
+            )
         return cls(**values)  # type: ignore[arg-type]
 
 

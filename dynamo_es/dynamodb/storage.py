@@ -82,6 +82,11 @@ class DynamoStorage(StorageStrategy):
         """The outbox filter and the listener of appends; shared by the storages of all tenants."""
         return self._announcer.hooks
 
+    def forget(self) -> None:
+        """Forget what this process remembers of all tenants, because the tables are empty now."""
+        self._heads.clear()
+        self._announcer.forget()
+
     def fetch_events(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> list[RawEvent]:

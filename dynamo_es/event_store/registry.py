@@ -257,6 +257,11 @@ def _classes_named(name: str) -> list[type[Event]]:
     return list(found.values())
 
 
+def defined_classes() -> list[type[Event]]:
+    """Return all event classes that are defined; of those defined in one place, the last."""
+    return list({_place(event): event for event in _defined(Event)}.values())
+
+
 def _defined(base: type[Event]) -> Iterator[type[Event]]:
     for event in base.__subclasses__():
         generic = event.__pydantic_generic_metadata__

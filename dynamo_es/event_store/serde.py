@@ -120,7 +120,7 @@ class Serde:
             kind.name,
             data,
             context,
-            wrapped.version,
+            None if wrapped.version is None else int(wrapped.version),
             wrapped.generation,
         )
 

@@ -107,6 +107,11 @@ class UnknownEvent:
     data: dict[str, Any]
 
 
+def now() -> datetime:
+    """Return the time that a new event gets, in UTC. The testing kit's frozen clock replaces it."""
+    return datetime.now(UTC)
+
+
 TEvent = TypeVar("TEvent", bound=Event | UnknownEvent)
 TWrapped = TypeVar("TWrapped", bound=Event | UnknownEvent)
 TContext = TypeVar("TContext", bound=BaseModel)
@@ -130,7 +135,7 @@ class WrappedEvent(Generic[TEvent]):
     event: TEvent
     version: int | None = None
     uuid: UUID = field(default_factory=uuid4)
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created_at: datetime = field(default_factory=lambda: now())  # noqa: PLW0108 - it may be replaced
     context: Context = EMPTY_CONTEXT
     generation: int | None = field(default=None, compare=False)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import (
         CheckpointStrategy,
+        ConsumerFinder,
+        CursorStrategy,
         LogStrategy,
         OutboxFilter,
         Selection,
@@ -82,7 +84,7 @@ class Backend:
 
     @property
     def encryption(self) -> Encryption:
-        """Encrypts marked fields; ``encryption.shred("ann")`` makes those about Ann unreadable."""
+        """Encrypts this tenant's fields; `Encryption.shred` makes a subject's unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property
@@ -98,6 +100,17 @@ class Backend:
         if self._log_tenant is None:
             return checkpoints
         return checkpoints.scoped_for_tenant(self._log_tenant)
+
+    @property
+    def cursors(self) -> CursorStrategy:
+        """The versions of read models in single streams, of all tenants."""
+        return self._shared_log().cursors
+
+    @property
+    def consumers(self) -> ConsumerFinder:
+        """Finds the cursors and outboxes that are in use, of the tenant if limited to one."""
+        finder = self._shared_log().finder
+        return finder if self._log_tenant is None else finder.scoped_for_tenant(self._log_tenant)
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
@@ -169,6 +182,7 @@ class Backend:
             selection=selection,
             after=after,
             batch_size=batch_size,
+            clock=self._shared_log().clock,
         )
 
     def projector(

@@ -65,6 +65,11 @@ class EventStoreAccess:
         """Return the encryption of a tenant; all tenants share one cache of keys."""
         return self._encryption.scoped_for_tenant(tenant_id)
 
+    def forget_keys(self) -> None:
+        """Drop the cached keys of all tenants."""
+        if "_encryption" in self.__dict__:
+            self._encryption.forget_keys()
+
     def serde(self, tenant_id: TenantId) -> Serde:
         """Return the serde of a tenant's events."""
         from dynamo_es.event_store.serde import Serde

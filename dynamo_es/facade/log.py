@@ -12,7 +12,12 @@ from dynamo_es.contracts.leases import LeaseWatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.contracts import CheckpointStrategy, CursorStrategy, LogStrategy
+    from dynamo_es.contracts import (
+        CheckpointStrategy,
+        ConsumerFinder,
+        CursorStrategy,
+        LogStrategy,
+    )
     from dynamo_es.contracts.outbox import OutboxStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
@@ -28,6 +33,7 @@ class LogAccess:
         checkpoints: keeps the consumers' positions.
         cursors: keeps the read models' versions in single streams.
         outbox: keeps the outboxes' positions and failed entries.
+        finder: finds the cursors and the outboxes.
         hooks: run with every append.
         clock: returns seconds since the epoch.
         monotonic: returns seconds of a clock that never goes back.
@@ -39,6 +45,7 @@ class LogAccess:
     checkpoints: CheckpointStrategy
     cursors: CursorStrategy
     outbox: OutboxStrategy
+    finder: ConsumerFinder
     hooks: AppendHooks = field(default_factory=AppendHooks)
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

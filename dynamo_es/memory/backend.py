@@ -13,6 +13,7 @@ from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
 from dynamo_es.memory.checkpoints import MemoryCheckpoints
 from dynamo_es.memory.cursors import MemoryCursors
+from dynamo_es.memory.finder import MemoryFinder
 from dynamo_es.memory.key_storage import MemoryKeyStorage
 from dynamo_es.memory.log import MemoryLog
 from dynamo_es.memory.storage import MemoryStorage
@@ -56,6 +57,7 @@ class MemoryBackend(Backend):
             MemoryCheckpoints(data, clock),
             MemoryCursors(data),
             data.outbox,
+            MemoryFinder(data),
             storage.hooks,
             clock,
         )

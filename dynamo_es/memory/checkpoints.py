@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Self
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.failures import ConsumerFailure
 from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.exceptions import UnknownConsumerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.memory.data import Data
     from dynamo_es.values import Position, TenantId
 
@@ -49,28 +51,41 @@ class MemoryCheckpoints(CheckpointStrategy):
             saved = self._data.checkpoints.get((self._tenant_id, consumer))
             if saved is not None and saved[0] >= position:
                 return saved[0]
-            self._data.checkpoints[self._tenant_id, consumer] = (position, self._now())
+            self._set(consumer, position)
         return position
+
+    def fail(self, consumer: str, position: Position, failure: NewFailure) -> None:
+        """Store a failure; see `CheckpointStrategy.fail`."""
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        check_position(position)
+        key = self._tenant_id, consumer
+        with self._data.lock:
+            saved = self._data.checkpoints.get(key)
+            if saved is not None and saved[0] >= failure.place:
+                return
+            _, before = self._data.failures.get(key, (0, None))
+            self._data.failures[key] = position, failed_again(before, failure)
 
     def reset(self, consumer: str, position: Position) -> None:
         """Set a consumer back; see `CheckpointStrategy.reset`."""
         consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
         check_position(position)
         with self._data.lock:
-            if (self._tenant_id, consumer) not in self._data.checkpoints:
+            key = self._tenant_id, consumer
+            if key not in self._data.checkpoints and key not in self._data.failures:
                 known = [
                     name for tenant, name in self._data.checkpoints if tenant == self._tenant_id
                 ]
                 raise UnknownConsumerError(consumer, sorted(known))
-            self._data.checkpoints[self._tenant_id, consumer] = (position, self._now())
+            self._set(consumer, position)
 
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`."""
         with self._data.lock:
             found = [
-                Checkpoint(consumer, position, moved_at, tenant_id)
-                for (tenant_id, consumer), (position, moved_at) in self._data.checkpoints.items()
-                if self._tenant_id is None or tenant_id == self._tenant_id
+                self._checkpoint(*key)
+                for key in {**self._data.checkpoints, **self._data.failures}
+                if self._tenant_id is None or key[0] == self._tenant_id
             ]
         return sorted(found, key=in_order)
 
@@ -79,5 +94,25 @@ class MemoryCheckpoints(CheckpointStrategy):
         check_tenant(tenant_id)
         return type(self)(self._data, self._clock, tenant_id)
 
+    def _checkpoint(self, tenant_id: TenantId | None, consumer: str) -> Checkpoint:
+        key = tenant_id, consumer
+        after, failure = self._data.failures.get(key, (0, None))
+        if key not in self._data.checkpoints and failure is not None:
+            return Checkpoint(consumer, after, failure.failed_at, tenant_id, failure)
+        position, moved_at = self._data.checkpoints[key]
+        return Checkpoint(consumer, position, moved_at, tenant_id, failure)
+
+    def _set(self, consumer: str, position: Position) -> None:
+        self._data.checkpoints[self._tenant_id, consumer] = (position, self._now())
+        self._data.failures.pop((self._tenant_id, consumer), None)
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def failed_again(before: ConsumerFailure | None, failure: NewFailure) -> ConsumerFailure:
+    """Return a failure with the attempts of the stored one, if that is of the same event."""
+    again = before is not None and before.place == failure.place
+    attempts = before.attempts + 1 if before is not None and again else 1
+    failed_at = datetime.fromtimestamp(failure.at_ms / 1000, UTC)
+    return ConsumerFailure(failure.place, attempts, failure.reason, failed_at)

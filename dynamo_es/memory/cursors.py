@@ -9,10 +9,14 @@ from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
+from dynamo_es.memory.checkpoints import failed_again
 from dynamo_es.memory.data import Cursor
+from dynamo_es.memory.finder import cursor_info
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.memory.data import Data
 
 _Key: TypeAlias = tuple[str, str]
@@ -47,7 +51,7 @@ class MemoryCursors(CursorStrategy):
             if held is not None and not self._watch.is_over(_key(followed), held, now_ms):
                 raise CursorBusyError(followed.name, followed.stream_id)
             if begins:
-                cursor.version = 0
+                cursor.version, cursor.failure = 0, None
             cursor.generation = followed.generation or cursor.generation
             cursor.lease = Lease(worker, until_ms, until_ms - now_ms)
             return cursor.version
@@ -56,9 +60,15 @@ class MemoryCursors(CursorStrategy):
         """Move a cursor and renew the lease; see `CursorStrategy.renew`."""
         return self._move(followed, version, worker, until_ms)
 
-    def release(self, followed: Followed, version: int, worker: str) -> bool:
-        """Move a cursor and give the lease back; see `CursorStrategy.release`."""
-        return self._move(followed, version, worker, None)
+    def release(
+        self,
+        followed: Followed,
+        version: int,
+        worker: str,
+        failure: NewFailure | None = None,
+    ) -> bool:
+        """Move a cursor, and give it back; see `CursorStrategy.release`."""
+        return self._move(followed, version, worker, None, failure)
 
     def version(self, followed: Followed) -> int:
         """Return where a cursor is; see `CursorStrategy.version`."""
@@ -69,13 +79,28 @@ class MemoryCursors(CursorStrategy):
                 return 0
             return cursor.version
 
-    def _move(self, followed: Followed, version: int, worker: str, until_ms: int | None) -> bool:
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of a cursor; see `CursorStrategy.info`."""
+        check_consumer(followed.name)
+        with self._data.lock:
+            cursor = self._data.cursors.get(_key(followed))
+            return None if cursor is None else cursor_info(*_key(followed), cursor)
+
+    def _move(
+        self,
+        followed: Followed,
+        version: int,
+        worker: str,
+        until_ms: int | None,
+        failure: NewFailure | None = None,
+    ) -> bool:
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
             held = None if cursor is None else cursor.lease
             if cursor is None or held is None or held.holder != worker:
                 return False
             cursor.version = version
+            cursor.failure = None if failure is None else failed_again(cursor.failure, failure)
             cursor.lease = None if until_ms is None else held._replace(until=until_ms)
             return True
 

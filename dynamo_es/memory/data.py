@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Lock
 
+    from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
 
@@ -55,12 +56,14 @@ class LogEntry(NamedTuple):
         stream: generation of the stream.
         place: index of the event in that generation, 0-based.
         outbox: whether the outbox publishes the event.
+        first: whether it is the first event of its commit.
     """
 
     identity: Identity
     stream: StoredStream
     place: int
     outbox: bool
+    first: bool = True
 
 
 @dataclass(slots=True)
@@ -71,11 +74,13 @@ class Cursor:
         generation: generation of the stream that it is in.
         version: version of the last applied event; 0 before the first one.
         lease: of the process that moves it; None: no process does.
+        failure: the next event, if it could not be applied.
     """
 
     generation: int
     version: int = 0
     lease: Lease | None = None
+    failure: ConsumerFailure | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +91,9 @@ class Data:
     streams: dict[Identity, StoredStream] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
+        default_factory=dict
+    )
+    failures: dict[tuple[TenantId | None, str], tuple[Position, ConsumerFailure]] = field(
         default_factory=dict
     )
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
+from dynamo_es.contracts import (
+    EVERYTHING,
+    CommitInLog,
+    LogReader,
+    LogStrategy,
+    Piece,
+    Selection,
+    StreamInLog,
+)
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event
@@ -19,6 +27,8 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 _PIECE: Final = 1000
+_LOOK: Final = 10_000
+"""Events that one bounded read passes at most."""
 
 
 class MemoryLog(LogStrategy):
@@ -91,6 +101,38 @@ class _Reader(LogReader):
                 if _is_selected(entry, self._selection):
                     records.append(_record(entry, self._position))
         return records
+
+    def read_some(self, most_commits: int = 100) -> Piece:
+        records: list[RecordedRaw] = []
+        commits: list[CommitInLog] = []
+        with self._data.lock:
+            log = self._data.log
+            last = min(len(log), self._position + _LOOK)
+            while self._position < last:
+                entry = log[self._position]
+                if entry.first and len(commits) == most_commits:
+                    break
+                self._position += 1
+                if self._data.streams.get(entry.identity) is not entry.stream:
+                    continue  # deleted since
+                if _is_selected(entry, self._selection):
+                    records.append(_record(entry, self._position))
+                    _count(commits, log, self._position)
+            ended = self._position == len(log)
+        return Piece(records, commits, ended)
+
+
+def _count(commits: list[CommitInLog], log: list[LogEntry], position: Position) -> None:
+    """Add the commit of the event at a position, unless it is the last one already."""
+    first = position
+    while not log[first - 1].first:
+        first -= 1
+    if commits and commits[-1].position == first:
+        return
+    end = first + 1
+    while end <= len(log) and not log[end - 1].first:
+        end += 1
+    commits.append(CommitInLog(first, end - first, 0))
 
 
 def _is_selected(entry: LogEntry, selection: Selection) -> bool:

@@ -95,6 +95,24 @@ class MemoryOutbox(OutboxStrategy):
             if self._move(worker, found.position if tried is None else tried, 0) is not None:
                 found.lease = None
 
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
+        """Set the position; see `OutboxStrategy.reset`."""
+        with self._lock:
+            found = self._outbox(worker.outbox)
+            if found.lease is None or found.lease.holder != worker.id:
+                return False
+            found.position = position
+            return True
+
+    def used(self) -> list[tuple[TenantId | None, str, Position]]:
+        """Return tenant, name and position of each outbox that was used."""
+        with self._lock:
+            return [
+                (tenant_id, name, found.position)
+                for (tenant_id, name), found in self._outboxes.items()
+                if found.position or found.lease is not None or found.entries
+            ]
+
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return the failed events; see `OutboxStrategy.entries`."""
         with self._lock:

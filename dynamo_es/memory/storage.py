@@ -230,7 +230,7 @@ class MemoryStorage(StorageStrategy):
         first = stream.version
         _append(stream, append.stream_id, append.events)
         for index, outbox in enumerate(chosen, first):
-            data.log.append(LogEntry(identity, stream, index, outbox))
+            data.log.append(LogEntry(identity, stream, index, outbox, index == first))
         return stream, first
 
     def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:

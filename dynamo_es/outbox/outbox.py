@@ -20,6 +20,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.outbox.by_hand import Hand
 from dynamo_es.outbox.publishing import checked_publisher
 from dynamo_es.outbox.run import OutboxReport, Run
 from dynamo_es.outbox.terms import Terms
@@ -96,6 +97,11 @@ class Outbox:
         """The name of this outbox."""
         return self._name
 
+    @property
+    def position(self) -> Position:
+        """Every event up to here was tried; 0 before the first run. Cost: 1 request."""
+        return self._strategy.look(self._name, self._now_ms()).position
+
     def named(self, name: str) -> Self:
         """Return another outbox of the same events, for another receiver.
 
@@ -134,7 +140,8 @@ class Outbox:
                 of making the typed event, is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more. Then the event is dead until `retry`.
+            attempts: most tries of an event, 1 or more. Then the event is dead until
+                `Outbox.retry`.
             retry_delay: time between the first try and the second; each further wait is
                 twice the one before, up to a day. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.
@@ -275,6 +282,34 @@ class Outbox:
         for entry in dead:
             self._strategy.retry(self._name, entry.position, self._now_ms())
         return len(dead)
+
+    def skip(self, position: Position) -> None:
+        """Drop an entry, dead or not, without publishing its event.
+
+        Raises:
+            UnknownOutboxEntryError: no entry is at that position.
+            OutboxBusyError: a worker has the lease.
+            Otherwise as `retry`. Cost on DynamoDB: 5 requests.
+        """
+        check_position(position)
+        self._hand().skip(position)
+
+    def reset(self, position: Position) -> None:
+        """Set the position back or forward: the next run publishes the events after it.
+
+        Entries stay as they are. Events between that were published are published again.
+
+        Raises:
+            InvalidPositionError: negative, or after the end of the log.
+            OutboxBusyError: a worker has the lease.
+            Otherwise as `entries`. Cost on DynamoDB: 5 requests.
+        """
+        check_position(position, self._log.last_position or 0)
+        self._hand().reset(position)
+
+    def _hand(self) -> Hand:
+        worker = OutboxWorker(self._name, self._new_id())
+        return Hand(self._strategy, worker, self._watch, self._now_ms())
 
     def _checked(
         self, publisher: Publisher, *, keep_unknown: bool

@@ -50,7 +50,8 @@ class OutboxReport(WorkerReport):
     """Says what a run of an outbox did. `handled` counts the events that it published.
 
     Attributes:
-        dead: failed tries that were the last: those events are tried again only after `retry`.
+        dead: failed tries that were the last: those events are tried again only after
+            `Outbox.retry`.
         dropped: failed events that are not tried again, because their streams were deleted.
         busy: whether another worker has the lease, or took it during the run.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Self
@@ -43,6 +44,7 @@ class Projection:
             each read.
         after: position to begin after while there is no checkpoint; 0 is the beginning.
         batch_size: most events between two checkpoints.
+        clock: returns seconds since the epoch.
 
     Raises:
         InvalidSubscriptionError: a handler that is asynchronous or not callable, or a batch size
@@ -62,6 +64,7 @@ class Projection:
         selection: Callable[[], Selection] = lambda: EVERYTHING,
         after: Position = 0,
         batch_size: int = 100,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -81,6 +84,7 @@ class Projection:
             selection=selection,
             after=after,
             batch_size=batch_size,
+            clock=clock,
         )
 
     @property
@@ -89,9 +93,33 @@ class Projection:
         return self._parts.name
 
     @property
+    def handler(self) -> Handler:
+        """The handler; for a `Projector`, limited to the projection's events."""
+        return self._parts.handler
+
+    @property
     def position(self) -> Position | None:
         """The position of its checkpoint; None before its first run."""
         return self._parts.checkpoints.position(self.name)
+
+    def reset(self, position: Position | None = None) -> None:
+        """Set the checkpoint back: the next run gives the handler later events again.
+
+        Stop the projection's process first. The read model does not change, and neither do the
+        cursors of a `Projector`: it passes over the events that it applied.
+
+        Args:
+            position: the next run handles the events after it; None: those after ``after``.
+
+        Raises:
+            UnknownConsumerError: the projection never saved a checkpoint: it has not run.
+            InvalidPositionError: negative, or after the end of the log.
+            ServiceError: AWS refused or did not answer.
+        """
+        parts = self._parts
+        to = parts.after if position is None else position
+        check_position(to, parts.log.last_position or 0)
+        parts.checkpoints.reset(self.name, to)
 
     def run_once(
         self,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import logging
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
-from uuid import uuid4
 
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks import (
@@ -19,7 +17,8 @@ from dynamo_es.contracts.checks import (
 )
 from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.wrapped import Recorded
-from dynamo_es.exceptions import CursorBusyError, InvalidSubscriptionError, describe_stream
+from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
+from dynamo_es.projections.following import Following
 from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.wording import shown
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.values import Position, StreamId, TenantId
-
-_log = logging.getLogger("dynamo_es")
 
 DEFAULT_LEASE: Final = 60.0
 """Seconds that other processes stay out of a stream after a projector's last write."""
@@ -245,34 +242,22 @@ class Projector:
             raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
         if not isinstance(steps, Sequence) or not steps:
             raise InvalidSubscriptionError("steps must be a list of one step or more.")
-        worker = uuid4().hex
-        now_ms = self._now_ms()
-        last = _ANYWHERE if first is None else first + len(steps) - 1
-        at = self._cursors.take(followed, last, worker, now_ms, now_ms + self._lease_ms)
-        if at is None:
+        following = Following(self._cursors, followed, int(self._lease_s * 1000), self._now_ms)
+        if not following.take(_ANYWHERE if first is None else first + len(steps) - 1):
             return
-        done, lost = at, False
+        at = following.done
         try:
             for place, step in enumerate(self._missing(followed, at, first, steps), at + 1):
                 if stopped():
                     break
-                if self._now_ms() - now_ms > self._lease_ms / 2:
-                    now_ms = self._now_ms()
-                    if not self._cursors.renew(followed, done, worker, now_ms + self._lease_ms):
-                        # Another process goes on from here.
-                        lost = True
-                        raise CursorBusyError(followed.name, followed.stream_id)
+                following.renew_in_time()
                 apply(place, step.event)
-                done = place
+                following.done = place
+        except Exception as error:
+            following.failed(error)
+            raise
         finally:
-            if not lost and not self._cursors.release(followed, done, worker):
-                _log.warning(
-                    "Read model %r, stream %s: the lease ended before an event was applied, and "
-                    "another process may apply it again. Raise lease above %.0f s.",
-                    followed.name,
-                    describe_stream(followed.stream_id),
-                    self._lease_s,
-                )
+            following.release()
 
     def _apply(self, followed: Followed, version: int | None, wrapped: WrappedEvent[Any]) -> int:
         applied = 0
@@ -320,10 +305,6 @@ class Projector:
             followed.stream_id, start, stop, self._names(), keep_unknown=self._keep_unknown
         )
         return [Step(uuid, event) for uuid, event in found]
-
-    @property
-    def _lease_ms(self) -> int:
-        return int(self._lease_s * 1000)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

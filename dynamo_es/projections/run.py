@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.failures import NewFailure, reason_of
 from dynamo_es.contracts.functions import check_injected, check_stop, refuse_unfinished
 from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import (
@@ -52,9 +53,12 @@ class ProjectionReport(WorkerReport):
 
     Attributes:
         last_position: last position of the log when the run last looked; 0: the log was empty.
+        overtaken: how often another process of this projection was ahead, so that the run left
+            out the events in between; each time is logged as a warning.
     """
 
     last_position: Position = 0
+    overtaken: int = 0
 
     @property
     def lag(self) -> int:
@@ -74,6 +78,7 @@ class Parts:
     selection: Callable[[], Selection]
     after: Position
     batch_size: int
+    clock: Callable[[], float]
 
 
 def check_on_progress(on_progress: object) -> None:
@@ -106,6 +111,8 @@ class Run:
         self._handled = 0
         self._passed_over = 0
         self._unsaved = 0
+        self._overtaken = 0
+        self._failure: NewFailure | None = None
         self._reader: LogReader | None = None
 
     @property
@@ -118,6 +125,7 @@ class Run:
             unsequenced=self._unsequenced,
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
+            overtaken=self._overtaken,
         )
 
     def look_further(self) -> None:
@@ -182,12 +190,10 @@ class Run:
 
     def _handle(self, batch: list[RecordedRaw]) -> bool:
         """Handle a batch; return whether the reader goes on after it."""
-        parts = self._parts
         for raw in batch:
             if self._stop.is_set():
                 return False
-            returned = parts.handler(parts.deserialize(raw))
-            refuse_unfinished(returned, parts.handler, HANDLER)
+            self._apply(raw)
             self._position = raw.position
             self._handled += 1
             self._unsaved += 1
@@ -195,6 +201,17 @@ class Run:
             self._report_progress()
             return True
         return False
+
+    def _apply(self, raw: RecordedRaw) -> None:
+        parts = self._parts
+        try:
+            returned = parts.handler(parts.deserialize(raw))
+            refuse_unfinished(returned, parts.handler, HANDLER)
+        except _PASSING:
+            raise
+        except Exception as error:
+            self._failure = NewFailure(raw.position, reason_of(error), int(parts.clock() * 1000))
+            raise
 
     def _save(self) -> bool:
         """Save the checkpoint; return False if another run of this projection is ahead."""
@@ -211,13 +228,17 @@ class Run:
             there,
         )
         self._position, self._reader = there, None
+        self._overtaken += 1
         return False
 
     def _save_at_end(self) -> None:
-        if self._position <= self._saved:
-            return
+        """Save the checkpoint, and the failure that ended the run, as well as possible."""
+        parts = self._parts
         try:
-            self._save()
+            if self._position > self._saved:
+                self._save()
+            if self._failure is not None:
+                parts.checkpoints.fail(parts.name, self._position, self._failure)
         except ServiceError as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
             _log.error(

@@ -19,9 +19,9 @@ from dynamo_es.exceptions import (
     InputError,
     UnreadableEventError,
 )
+from dynamo_es.testing.conformance.language import a_snapshot, an_event
 from tests.aggregates.account import Account, Withdrawn
 from tests.aggregates.test_repository import Flaky
-from tests.bdd import a_snapshot, an_event
 from tests.engine import Capability, needs
 from tests.event_store.accounts import Deposited, Opened
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dynamo_es import DynamoBackend, Repository, StreamId
+from dynamo_es import DynamoBackend, Repository, StreamId, WrappedEvent
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.aggregates.account import Account
 from tests.engine import Capability, DynamoEngine, needs
@@ -117,3 +117,48 @@ def test_loaded_events_tell_their_generation(repository, store, elsewhere, strea
     assert first.generation is not None
     assert second.generation is not None
     assert second.generation > first.generation
+
+
+def test_the_version_of_an_aggregate_knows_its_generation(repository, elsewhere, store, stream):
+    create_again(elsewhere, stream, 5)
+    loaded = repository.load(stream)
+    before = loaded.stored_version
+    loaded.deposit(1)
+    repository.save(stream, loaded)
+    create_again(elsewhere, stream, 5)
+
+    after = repository.load(stream).stored_version
+    assert (before, loaded.stored_version, after) == (1, 2, 1)
+    assert before.generation == loaded.stored_version.generation < after.generation
+    assert store.version(stream).generation == after.generation
+
+
+def test_a_new_aggregate_has_no_generation(repository, stream):
+    version = repository.load(stream).stored_version
+
+    assert (version, version.generation) == (0, 0)
+
+
+def test_a_repeated_command_that_created_the_stream_knows_the_generation(repository, stream):
+    seen = []
+
+    def deposit(account):
+        account.deposit(5)
+        seen.append(account)
+        return True
+
+    for _ in range(2):
+        repository.transact(stream, deposit, command_id="k")
+
+    first, second = seen
+    assert second.stored_version == 0
+    assert second.stored_version.generation == first.stored_version.generation
+
+
+def test_a_snapshot_can_be_wrapped_with_the_version_of_the_aggregate(repository, store, stream):
+    with repository.aggregate(stream) as account:
+        account.deposit(5)
+
+    store.save_snapshot(stream, WrappedEvent.wrap(Balance(balance=5), account.stored_version))
+
+    assert repository.load(stream).balance == 5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamo_es import Repository, StreamId
+from dynamo_es import Repository
 from dynamo_es.cli.importing import Importer, Settings, open_source
 from dynamo_es.cli.importing.lines import Defaults, parse_line
 from tests.aggregates.files import File, FileAdded, FileDeleted, FileModified, FileRenamed
@@ -36,10 +36,10 @@ def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backen
 
     for stream, lines in streams.items():
         store = backend.in_tenant(stream.tenant_id).event_store
-        stream_id = StreamId(name=stream.name, category=stream.category)
+        stream_id = stream.id
         typed = store.load_stream(stream_id)
         repository = Repository(store, File, every=1)
-        file = repository.load(stream.name)
+        file = repository.load(stream.id)
 
         assert [one.event for one in typed] == [
             TYPES[line.name].model_validate(line.data) for line in lines
@@ -51,7 +51,7 @@ def test_every_file_has_the_lines_that_were_added_and_not_deleted(engine, backen
         assert file.stored_version == len(lines)
         assert file.exists is (lines[-1].name != "FileDeleted")
 
-        with repository.aggregate(stream.name) as file:
+        with repository.aggregate(stream.id) as file:
             file.modify("0" * 40, added=3, deleted=1)
-        assert repository.load(stream.name).lines == balance + 2
+        assert repository.load(stream.id).lines == balance + 2
         assert len(store.load_stream(stream_id)) == 1, "the snapshot alone"

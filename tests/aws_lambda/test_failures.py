@@ -11,8 +11,8 @@ from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.aws_lambda.failures import RecordNotDoneError
 from dynamo_es.exceptions import ConfigurationError, ServiceError
+from dynamo_es.testing.conformance.language import events
 from tests.aws_lambda.lambdas import failure, numbers, records_of
-from tests.bdd import events
 
 ANN, BOB = (StreamId(name=name, category="order") for name in ("ann", "bob"))
 NONE_LEFT = {"batchItemFailures": []}

@@ -121,7 +121,7 @@ def test_it_stops_in_time_to_say_what_is_left(filled):
     handler = project_log(filled, "model", margin=1)(handle)
     pages = pages_of(filled)
 
-    answer = handler({"Records": pages}, Context(1350, step=100))
+    answer = handler({"Records": pages}, Context(1350, step_ms=100))
 
     assert 1 <= len(seen) < 5
     assert numbers(answer) == [pages[len(seen)]["dynamodb"]["SequenceNumber"]]

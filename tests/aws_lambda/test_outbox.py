@@ -10,8 +10,8 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.aws_lambda import outbox, publish_outbox, sequence_events
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.testing.conformance.language import an_event
 from tests.aws_lambda.lambdas import Context, numbers, records_of
-from tests.bdd import an_event
 from tests.event_store.accounts import Deposited
 
 ANN = StreamId(name="ann", category="account")
@@ -84,7 +84,7 @@ def test_it_stops_in_time_to_say_that_there_is_more(filled):
     sent = []
     handler = publish_outbox(filled, lambda recorded: sent.append(recorded.position), margin=1)
 
-    answer = handler({"Records": records}, Context(1100, step=150))
+    answer = handler({"Records": records}, Context(1100, step_ms=150))
 
     assert len(sent) == 25
     assert numbers(answer) == [pages[0]["dynamodb"]["SequenceNumber"]]

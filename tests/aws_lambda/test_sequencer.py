@@ -9,8 +9,8 @@ from dynamo_es.aws_lambda import sequence_events, sequencer
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.testing.conformance.language import events
 from tests.aws_lambda.lambdas import Context, numbers, records_of
-from tests.bdd import events
 from tests.log.hostile import a_victim
 
 
@@ -94,7 +94,7 @@ def test_it_stops_in_time(backend):
     append(backend, [StreamId() for _ in range(150)])
     records = records_of(backend, "events")
 
-    answer = sequence_events(backend, margin=1)({"Records": records}, Context(1200, step=200))
+    answer = sequence_events(backend, margin=1)({"Records": records}, Context(1200, step_ms=200))
 
     assert numbers(answer) == [records[100]["dynamodb"]["SequenceNumber"]]
     assert verified(backend).pointers == 100

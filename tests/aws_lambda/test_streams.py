@@ -23,8 +23,8 @@ from dynamo_es.exceptions import (
     InvalidConsumerError,
     InvalidSubscriptionError,
 )
+from dynamo_es.testing.conformance.language import a_snapshot, an_event
 from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
-from tests.bdd import a_snapshot, an_event
 from tests.event_store.accounts import Deposited, Opened
 from tests.log.stores import emulated
 
@@ -400,7 +400,7 @@ def test_it_stops_in_time_to_say_what_is_left(backend, model):
     handler = project_streams(backend, "model", margin=1)(model)
 
     # It looks before the run, and before each event: after two of them it is time.
-    answer = handler({"Records": records}, Context(1300, step=100))
+    answer = handler({"Records": records}, Context(1300, step_ms=100))
 
     assert model.amounts == [1, 2]
     assert numbers(answer) == [
@@ -417,7 +417,7 @@ def test_what_was_not_begun_in_time_is_left(backend, model):
     handler = project_streams(backend, "model", margin=1)(model)
 
     # In time when the batch begins, and no more before its first event.
-    answer = handler({"Records": records}, Context(1050, step=100))
+    answer = handler({"Records": records}, Context(1050, step_ms=100))
 
     assert (model.amounts, numbers(answer)) == ([], [records[0]["dynamodb"]["SequenceNumber"]])
 

@@ -67,8 +67,7 @@ def stored(
 
 
 def load(storage: StorageStrategy, stream: StreamOf) -> list[RawEvent]:
-    stream_id = StreamId(name=stream.name, category=stream.category)
-    return storage.scoped_for_tenant(stream.tenant_id).fetch_events(stream_id, start=1)
+    return storage.scoped_for_tenant(stream.tenant_id).fetch_events(stream.id, start=1)
 
 
 def import_lines(
@@ -113,13 +112,14 @@ class Watched(StorageStrategy):
         events: Sequence[RawEvent],
         *,
         transact_with: Sequence[EnlistedWrite] = (),
-    ) -> None:
+    ) -> StoredVersion | None:
         assert not transact_with
         self.calls.append((stream_id, len(events)))
         number = len(self.calls)
         self._before(number)
-        self._storage.insert_events(stream_id, versioning, events)
+        version = self._storage.insert_events(stream_id, versioning, events)
         self._after(number)
+        return version
 
     def insert_events_of_several(
         self,

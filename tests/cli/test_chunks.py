@@ -18,8 +18,8 @@ def cut(lines: list[bytes], most: int = 100, *, gather: bool = False) -> list[Ch
     return [*chain.from_iterable(map(cutter.add, parsed)), *cutter.flush()]
 
 
-def outline(chunks: list[Chunk]) -> list[tuple[str, int, int]]:
-    return [(chunk.stream.name, chunk.first, chunk.last) for chunk in chunks]
+def outline(chunks: list[Chunk]) -> list[tuple[str | None, int, int]]:
+    return [(chunk.stream.id.name, chunk.first, chunk.last) for chunk in chunks]
 
 
 def test_what_is_consecutive_becomes_one_chunk():
@@ -52,8 +52,10 @@ def test_gathering_brings_a_streams_events_together():
 def test_a_chunk_knows_the_lines_of_its_events():
     chunks = cut(history("abaab"), most=2, gather=True)
     assert [chunk.lines for chunk in chunks] == [(1, 3), (2, 5), (4,)]
-    assert chunks[1].part(1).lines == (5,)
-    assert (chunks[1].part(1).first, chunks[1].part(1).events) == (2, chunks[1].events[1:])
+    rest = chunks[1].after(1)
+    assert rest is not None
+    assert (rest.first, rest.lines, rest.events) == (2, (5,), chunks[1].events[1:])
+    assert rest.after(1) is None
 
 
 def test_category_and_tenant_make_another_stream():
@@ -134,7 +136,7 @@ def test_every_line_comes_out_once_and_in_the_order_of_its_stream(streams, most,
     versions = {stream: count(1) for stream in streams}
     last = dict.fromkeys(streams, 0)
     for chunk in chunks:
-        name = chunk.stream.name
+        name = chunk.stream.id.name
         for number, event in zip(chunk.lines, chunk.events, strict=True):
             assert event.version == next(versions[name])
             assert number > last[name]

@@ -1,13 +1,14 @@
 """The commands of the log's consumers: tail, streams, checkpoints, outbox."""
 
 import json
+import re
 import time
 from dataclasses import replace
 
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 
 
 @pytest.fixture
@@ -74,7 +75,9 @@ def test_tail_goes_on_from_the_end_until_it_is_interrupted(run, stored, monkeypa
     assert [line.split()[0] for line in ended.out.splitlines()] == ["5"]
 
 
-@pytest.mark.parametrize("command", [["tail", "--once"], ["streams", "--category", "account"]])
+@pytest.mark.parametrize(
+    "command", [["tail", "--once"], ["streams"], ["streams", "--category", "account"]]
+)
 def test_what_no_sequencer_has_given_a_position_is_not_passed_over_in_silence(
     run, backend, command, caplog
 ):
@@ -99,6 +102,128 @@ def test_streams_of_a_category(run, stored):
     ]
     assert run("streams", "--category", "account").out == f"{StreamId(name='ann')} 2 ann\n"
     assert run("streams", "--category", "none").out == ""
+
+
+def test_streams_without_a_category_are_listed(run, stored):
+    _append(stored, StreamId(name="plain"), 1)
+    assert run("streams", "--no-category").out == f"{StreamId(name='plain')} 1 plain\n"
+    assert run("streams", "--no-category", "--category", "account").status == 2
+
+
+def test_streams_lists_the_categories_first(run, stored):
+    _append(stored, StreamId(name="plain"), 1)
+
+    ended = run("streams")
+
+    assert ended.out.splitlines() == ["(without a category)", "account", "other"]
+    assert ended.err == ("3 categories. To list the streams: dynamo-es streams --category NAME\n")
+    assert lines(run("streams", "--json")) == [
+        {"category": None, "tenant": ""},
+        {"category": "account", "tenant": ""},
+        {"category": "other", "tenant": ""},
+    ]
+
+
+def test_one_category_is_one(run, stored):
+    ended = run("streams", "--tenant", "acme")
+    assert (ended.out, ended.err.split(".")[0]) == ("account\n", "1 category")
+
+
+def test_a_tenant_without_streams_is_told_of_the_others(run, stored):
+    ended = run("streams", "--tenant", "nobody")
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == (
+        "The tenant nobody has no streams in the log. Tenants (--tenant) with streams: the "
+        "default one, 'acme'.\n"
+    )
+
+
+def test_lists_are_plain_lines_where_there_is_no_terminal(run, stored, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    stored.checkpoints.move("a consumer with a name that is longer than the line", 3)
+
+    (line,) = run("checkpoints").out.splitlines()
+
+    position, lag, moved_at, consumer, tenant = line.split("\t")
+    assert (position, lag, tenant) == ("3", "1", "")
+    assert consumer == "a consumer with a name that is longer than the line"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", moved_at)
+
+
+def test_lists_are_tables_on_a_terminal(run, stored, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    stored.checkpoints.move("balances", 3)
+    shown = run("checkpoints").out
+    assert "moved at" in shown
+    assert "tenant" not in shown, "a column that is empty is left out"
+    assert "version" in run("show", "ann", "--category", "account").out
+
+
+def test_a_checkpoint_is_reset_when_that_is_confirmed(run, stored):
+    stored.checkpoints.move("balances", 3)
+
+    ended = run("checkpoints", "reset", "balances", stdin=b"y\n")
+
+    assert ended.status == 0
+    assert ended.err.startswith(
+        "Set balances from 3 to 0? It then gets the events of 3 positions again. Stop it first."
+    )
+    assert ended.out == "balances is at 0 now; 4 positions to go.\n"
+    assert stored.checkpoints.position("balances") == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "effect"),
+    [
+        (2, "gets the events of 1 position again"),
+        (4, "never gets the events of 1 position."),
+        (3, "It is there already"),
+    ],
+)
+def test_what_a_reset_does_is_said_in_the_question(run, stored, to, effect):
+    stored.checkpoints.move("balances", 3)
+    ended = run("checkpoints", "reset", "balances", "--to", to, stdin=b"n\n")
+    assert (ended.status, ended.out) == (1, "")
+    assert effect in ended.err
+    assert "Nothing was changed. To go on without a question: --yes" in ended.err
+    assert stored.checkpoints.position("balances") == 3
+
+
+def test_a_checkpoint_of_a_tenant_is_reset_alone(run, stored):
+    for one in (stored, stored.in_tenant("acme")):
+        one.checkpoints.move("balances", 3)
+
+    (document,) = lines(
+        run("checkpoints", "reset", "balances", "--to", 1, "--tenant", "acme", "--yes", "--json")
+    )
+
+    assert document == {"consumer": "balances", "tenant": "acme", "before": 3, "position": 1}
+    assert stored.checkpoints.position("balances") == 3
+    assert stored.in_tenant("acme").checkpoints.position("balances") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nobody"], "'nobody' has no checkpoint. Consumers with one: 'balances'."),
+        (["balances", "--to", "5"], "Position 5 does not exist: the log ends at 4."),
+        (["balances", "--to", "-1"], "A position must be an integer of 0"),
+    ],
+)
+def test_a_reset_that_cannot_be_meant_is_refused(run, stored, arguments, words):
+    stored.checkpoints.move("balances", 3)
+    ended = run("checkpoints", "reset", *arguments, "--yes")
+    assert (ended.status, ended.out) == (1, "")
+    assert words in ended.err
+    assert stored.checkpoints.position("balances") == 3
+
+
+def test_checkpoints_lists_under_its_own_name_too(run, stored):
+    stored.checkpoints.move("balances", 3)
+    assert run("checkpoints", "--json", "list").status == 2
+    assert run("checkpoints", "list", "--json").out == run("checkpoints", "--json").out
+    assert run("checkpoints", "list").out == run("checkpoints").out
 
 
 def test_checkpoints(run, stored):
@@ -171,8 +296,18 @@ def test_outbox_retry_of_a_position_that_did_not_fail(run, stored):
     [
         (["checkpoints"], "No consumer has a checkpoint yet."),
         (["outbox", "list"], "No event failed to be published."),
-        (["streams"], "The log has no streams without a category."),
-        (["streams", "--category", "x"], "The log has no streams of the category x."),
+        (
+            ["streams"],
+            "The log is empty. Events are listed once a sequencer ran: dynamo-es sequence",
+        ),
+        (
+            ["streams", "--category", "x"],
+            "The default tenant has no streams of the category x in the log.",
+        ),
+        (
+            ["streams", "--no-category", "--tenant", "acme"],
+            "The tenant acme has no streams without a category in the log.",
+        ),
         (["tail", "--once"], "The log has no such events."),
         (["log", "set-aside"], "No commits are set aside."),
     ],

@@ -17,6 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 from dynamo_es import DynamoBackend, StreamId
 from dynamo_es.cli import import_file, progress
 from dynamo_es.cli.importing import Importer, Meter, Settings
+from dynamo_es.cli.terminal import tell_interrupted
 from dynamo_es.exceptions import AppendOutcomeUnknownError, CredentialsError
 from tests.cli.histories import (
     Crash,
@@ -308,6 +309,22 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(run, backend, file
     assert "a second" in ended.err
     assert " left" in ended.err
     assert json.loads(ended.out)["events"] == len(LINES)
+
+
+def test_gathering_shows_progress_while_it_reads(run, backend, file, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("dynamo_es.cli.importing.importer._TICK", 0.0)
+    ended = run("import", file, "--group-by-stream", 100)
+    first, *_, last = ended.err.splitlines()
+    assert re.match(r"0 events, 0 a second, 1 read, 50%, ", first)
+    assert re.match(r"16 events, [\d,]+ a second, 16 read, 100%, ", last)
+
+
+def test_an_interruption_is_told_on_a_line_after_that_of_the_terminal(monkeypatch, capsys):
+    tell_interrupted("Interrupted.")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    tell_interrupted("Interrupted.")
+    assert capsys.readouterr().err == "Interrupted.\n" + "\nInterrupted.\n"
 
 
 def test_progress_is_a_bar_on_a_terminal(run, backend, file, monkeypatch):

@@ -21,7 +21,7 @@ def test_a_line_becomes_an_event():
     assert parse(text) == Line(
         number=7,
         size=len(text),
-        stream=StreamOf("acme", "file", "readme"),
+        stream=StreamOf.named("acme", "file", "readme"),
         name="Changed",
         created_at=datetime(2015, 8, 25, 13, 35, 29, tzinfo=UTC),
         data={"lines": 57, "é": [1.5, None]},
@@ -34,8 +34,8 @@ def test_tenant_and_category_may_be_missing_or_null(lacking):
     fields.pop("tenant"), fields.pop("category")
     text = json.dumps({**fields, **lacking}).encode()
 
-    assert parse(text).stream == StreamOf("", None, "a")
-    assert parse(text, Defaults("globex", "order")).stream == StreamOf("globex", "order", "a")
+    assert parse(text).stream == StreamOf.named("", None, "a")
+    assert parse(text, Defaults("globex", "order")).stream == StreamOf.named("globex", "order", "a")
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_a_doubled_key_in_the_data_does_not_hide_the_stream():
     with pytest.raises(MalformedLineError) as caught:
         parse(a_line().replace(b'"number"', b'"number": 0, "number"'))
 
-    assert caught.value.stream == StreamOf("acme", "file", "a")
+    assert caught.value.stream == StreamOf.named("acme", "file", "a")
 
 
 def test_defaults_do_not_replace_what_a_line_says():
     text = a_line(tenant="", category="")
-    assert parse(text, Defaults("globex", "order")).stream == StreamOf("", "", "a")
+    assert parse(text, Defaults("globex", "order")).stream == StreamOf.named("", "", "a")
 
 
 @pytest.mark.parametrize(

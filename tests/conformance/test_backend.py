@@ -1,7 +1,7 @@
 """The interface that every backend offers besides its storage."""
 
 from dynamo_es import ExplicitVersioning, StorageStrategy, StreamId
-from tests.bdd import an_event, numbered
+from dynamo_es.testing.conformance.language import an_event, numbered
 
 
 def test_storage_keeps_the_contract(engine):

@@ -12,7 +12,7 @@ from dynamo_es.exceptions import (
     InvalidEnlistedWriteError,
     TableNotFoundError,
 )
-from tests.bdd import assert_same, events, numbered
+from dynamo_es.testing.conformance.language import assert_same, events, numbered
 from tests.engine import Capability, needs
 from tests.recording import recording
 

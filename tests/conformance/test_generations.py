@@ -10,7 +10,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StoredVersion, StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidVersioningError
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from tests.event_store.accounts import Deposited
 
 # As many events as the generation before, cut in other ways; fewer; more.

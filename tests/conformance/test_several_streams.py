@@ -16,9 +16,15 @@ from dynamo_es.exceptions import (
     InvalidEventError,
     InvalidVersioningError,
 )
-from tests.bdd import an_event, assert_same, events, heavy_events, numbered
+from dynamo_es.testing.conformance.language import (
+    an_event,
+    assert_same,
+    events,
+    heavy_events,
+    numbered,
+)
+from dynamo_es.testing.faults import Fault, Network
 from tests.engine import Capability, Crash, needs
-from tests.faults import Fault, Network
 from tests.recording import recording
 
 

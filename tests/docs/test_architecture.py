@@ -1,4 +1,4 @@
-"""The pictures and tables of docs/architecture.md agree with the code."""
+"""The pictures of the architecture and the tables of the item layouts agree with the code."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from dynamo_es import (
     ExplicitVersioning,
     StreamId,
 )
+from dynamo_es.contracts import NewFailure
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
-from tests.bdd import a_snapshot, events
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+ITEMS = (ROOT / "docs" / "reference" / "items.md").read_text()
 PICTURES = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PACKAGES, INSIDE_DYNAMODB, PATH = PICTURES
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
@@ -89,7 +91,7 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
     """Return for each kind of item the attributes that it must and those that it may have."""
     found = {}
     for table in KEYS:
-        section = PAGE.split(f"### {table}\n")[1].split("\n###")[0]
+        section = ITEMS.split(f"## {table}\n")[1].split("\n##")[0]
         for row in re.findall(r"^\| (?!item|---)(.*) \|$", section, re.MULTILINE):
             kind, *_, attributes, _ = [cell.strip() for cell in row.split("|")]
             names = re.findall(r"`([\w?]+)`", attributes)
@@ -148,7 +150,12 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     storage.save_snapshot(a_snapshot(ann, 2))
     look()
     backend.checkpoints.move("balances", 1)
+    backend.checkpoints.fail("fails at once", 0, NewFailure(1, "ValueError", 1))
     backend.projector("customers", look).project(store.load_stream(customer)[0], customer)
+    with suppress(ZeroDivisionError):
+        failing = backend.projector("fails", lambda *_: 1 // 0)
+        failing.project(store.load_stream(customer)[0], customer)
+    look()
     for attempts in (3, 1, 1):  # an entry that waits, and two that are dead
         publishing = backend.outbox.tries(attempts=attempts)
         next(publishing)

@@ -1,4 +1,4 @@
-"""docs/operating.md has every environment variable in one table, with its default."""
+"""The page of the configuration has every environment variable in one table, with its default."""
 
 import re
 from dataclasses import MISSING, fields
@@ -10,9 +10,8 @@ import dynamo_es
 from dynamo_es import DynamoConfig, environment
 from dynamo_es.exceptions import ConfigurationError
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
-SECTION = PAGE.split("## Settings\n")[1].split("\n## ")[0]
-ROWS = re.findall(r"^\| (`[^|]+`) \| ([^|]*?) ?\| [^|]+ \|$", SECTION, re.MULTILINE)
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
+ROWS = re.findall(r"^\| (`[^|]+`) \| ([^|]*?) ?\| [^|]+ \|$", PAGE, re.MULTILINE)
 FIELDS = [environment.of_field(field.name, str(field.type)) for field in fields(DynamoConfig)]
 
 
@@ -26,7 +25,7 @@ def test_the_table_has_every_variable_that_the_library_reads_and_no_other():
     listed = set(re.findall(r"`([A-Z_]+)`", " ".join(f"{names} {shown}" for names, shown in ROWS)))
 
     assert listed == known
-    assert SECTION.count("\n|---|") == 1, "one table"
+    assert PAGE.count("\n|---|") == 1, "one table"
 
 
 def test_defaults_are_those_of_the_configuration():

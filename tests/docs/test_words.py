@@ -12,8 +12,8 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")],
     key=lambda page: page.as_posix(),
 )
-GENERATED = {"docs/benchmarks.md"}
-GLOSSARY = ROOT / "docs" / "glossary.md"
+GENERATED = {"docs/explanation/benchmarks.md"}
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 
 UNWANTED = [
     *("behind", "anyhow", "leavings", "namesake", "reckon", "mend", "mended", "mends", "upto"),
@@ -60,6 +60,23 @@ def test_its_links_lead_somewhere(page):
             assert heading in slugs, link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_its_links_into_the_repository_lead_to_a_file(page):
+    linked = re.findall(
+        r"\(https://github\.com/dynamo-es/dynamo_es/(?:blob|tree)/main/([^)#]+)", page.read_text()
+    )
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_list_in_a_list_is_indented_so_that_the_site_shows_it(page):
+    inner = re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*$", prose_of(page), re.MULTILINE)
+    follows = re.findall(
+        r"^(?:[-*]|\d+\.) .*\n(?: +\S.*\n)*\n {1,3}\S.*$", prose_of(page), re.MULTILINE
+    )
+    assert inner + follows == []
+
+
 def terms() -> list[str]:
     rows = re.findall(r"^\| \*\*([^|]+)\*\* \|", GLOSSARY.read_text(), re.MULTILINE)
     return [term for row in rows for term in row.split("**, **")]
@@ -83,7 +100,7 @@ def test_the_glossary_has_each_term_once():
 
 
 def test_the_decisions_are_numbered_without_gaps():
-    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    pages = sorted((ROOT / "docs" / "explanation" / "decisions").glob("*.md"))
     for number, page in enumerate(pages, 1):
         assert page.name.startswith(f"{number:04d}-")
         assert page.read_text().startswith(f"# {number}. ")

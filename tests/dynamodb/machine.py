@@ -42,7 +42,7 @@ from dynamo_es.dynamodb.streams.requests import (
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import UnavailableError
-from tests.bdd import events, numbered
+from dynamo_es.testing.conformance.language import events, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from dynamo_es import DynamoConfig
+from dynamo_es.dynamodb.config import DEFAULT_TABLES
+from dynamo_es.dynamodb.tables.template import load_template, resolve_tables
 from dynamo_es.exceptions import ConfigurationError
 
 NAMES: dict[str, Any] = {"events_table": "events", "log_table": "log", "keys_table": "keys"}
+DEFAULT_NAMES: dict[str, Any] = dict(DEFAULT_TABLES)
 VARIABLES = {f"DYNAMO_ES_{name.upper()}": table for name, table in NAMES.items()}
 
 
@@ -22,6 +25,7 @@ def test_all_but_the_tables_has_a_default():
         **NAMES,
         "endpoint_url": None,
         "region": None,
+        "profile": None,
         "connect_timeout": 1.0,
         "read_timeout": 3.0,
         "max_attempts": 4,
@@ -47,6 +51,12 @@ def test_a_table_has_a_name(name, value):
         ConfigurationError, match=f"DynamoConfig.{name} must be the name of a table"
     ):
         DynamoConfig(**(NAMES | {name: value}))
+
+
+@pytest.mark.parametrize("value", ["", 5])
+def test_a_profile_has_a_name(value):
+    with pytest.raises(ConfigurationError, match="profile must be the name of an AWS profile"):
+        DynamoConfig(**NAMES, profile=value)
 
 
 @pytest.mark.parametrize("value", ["", 5])
@@ -110,6 +120,7 @@ def test_every_field_has_its_variable():
     values: dict[str, Any] = {
         "endpoint_url": "http://127.0.0.1:8000",
         "region": "eu-central-1",
+        "profile": "shop",
         "connect_timeout": 0.5,
         "read_timeout": 5.0,
         "max_attempts": 2,
@@ -129,11 +140,20 @@ def test_every_field_has_its_variable():
 def test_the_environment_of_the_process_is_the_default(monkeypatch):
     for field in fields(DynamoConfig):
         monkeypatch.delenv(f"DYNAMO_ES_{field.name.upper()}", raising=False)
-    with pytest.raises(ConfigurationError):
-        DynamoConfig.from_env()
+    assert DynamoConfig.from_env() == DynamoConfig(**DEFAULT_NAMES)
     for variable, value in VARIABLES.items():
         monkeypatch.setenv(variable, value)
     assert DynamoConfig.from_env() == DynamoConfig(**NAMES)
+
+
+def test_without_names_the_tables_are_those_of_the_template():
+    tables = resolve_tables(load_template())
+    named = {
+        f"{logical_id.removesuffix('Table').lower()}_table": properties["TableName"]
+        for logical_id, properties in tables.items()
+    }
+    assert named == DEFAULT_NAMES
+    assert DynamoConfig.from_env({}) == DynamoConfig(**DEFAULT_NAMES)
 
 
 def test_blank_is_unset_and_blanks_around_are_nothing():
@@ -150,11 +170,11 @@ def test_a_flag_is_true_or_false(text, value):
     assert DynamoConfig.from_env(environ).report_capacity is value
 
 
-@pytest.mark.parametrize("missing", [["EVENTS"], ["LOG", "KEYS"], ["EVENTS", "LOG", "KEYS"]])
-def test_all_that_is_missing_is_named_at_once(missing):
+@pytest.mark.parametrize("missing", [["EVENTS"], ["LOG", "KEYS"], ["EVENTS", "KEYS"]])
+def test_names_of_yours_and_default_names_are_not_mixed(missing):
     gone = [f"DYNAMO_ES_{name}_TABLE" for name in missing]
     environ = {name: value for name, value in VARIABLES.items() if name not in gone}
-    with pytest.raises(ConfigurationError, match=f"environment variables {', '.join(gone)}[.]$"):
+    with pytest.raises(ConfigurationError, match=f"variables {', '.join(gone)}: name all three"):
         DynamoConfig.from_env(environ)
 
 

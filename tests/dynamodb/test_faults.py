@@ -28,8 +28,14 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from tests.bdd import a_snapshot, assert_same, events, heavy_events, numbered
-from tests.faults import Fault, Network
+from dynamo_es.testing.conformance.language import (
+    a_snapshot,
+    assert_same,
+    events,
+    heavy_events,
+    numbered,
+)
+from dynamo_es.testing.faults import Fault, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Writes the part of ``docs/engines.md`` that comes from the probes.
+"""Writes the part of ``docs/reference/engines.md`` that comes from the probes.
 
 Run ``.venv/bin/python -m tests.engines.document``.
 """
@@ -14,7 +14,7 @@ from tests.engines.probes import BY_SUBJECT
 if TYPE_CHECKING:
     from tests.engines.probe import Probe
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "engines.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "engines.md"
 
 _BEGIN = "<!-- made of tests/engines/probes: change nothing from here -->\n"
 _END = "<!-- to here -->\n"

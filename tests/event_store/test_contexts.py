@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError, field_serializer
 
 from dynamo_es import ANY_VERSION, Context, MemoryBackend, RawEvent, StreamId, WrappedEvent
 from dynamo_es.exceptions import InvalidEventError, UnreadableEventError
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 from tests.event_store.accounts import Deposited
 
 ANN = StreamId(name="ann", category="account")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dynamo_es import DataSubject, Encrypted, Event, Snapshot, WrappedEvent, upcaster
 from dynamo_es.exceptions import DecryptionError, NoSubjectIdFound
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 
 class Contact(BaseModel):

@@ -29,7 +29,7 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.memory import MemoryBackend
 from dynamo_es.memory.checkpoints import MemoryCheckpoints
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 CLEAR = "ann@example.com"
 STREAM = StreamId(name="person", category="people")

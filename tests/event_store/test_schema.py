@@ -23,7 +23,7 @@ from dynamo_es.exceptions import (
     UnknownEventError,
     UnreadableEventError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 from tests.event_store.accounts import Address, Balance, Deposited, Moved, Opened
 
 MOVED = Moved(address=Address(street="Main 1", lines=("Rome",)))

@@ -18,7 +18,7 @@ from moto import mock_aws
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.dynamodb.tables.template import CHECKOUT
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

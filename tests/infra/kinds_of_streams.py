@@ -15,7 +15,7 @@ from dynamo_es import (
     Event,
     StreamId,
 )
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

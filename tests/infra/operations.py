@@ -11,9 +11,9 @@ from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, s
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
+from dynamo_es.testing.conformance.language import a_snapshot, events
+from dynamo_es.testing.faults import Fault, Network
 from tests.aws_lambda.lambdas import failure, records_of
-from tests.bdd import a_snapshot, events
-from tests.faults import Fault, Network
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
 from tests.log.hostile import a_victim
 

@@ -20,7 +20,7 @@ from dynamo_es.dynamodb.log import set_aside
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.infra import operations
 from tests.infra.kinds_of_streams import (
     CRASHED,
@@ -307,7 +307,7 @@ def test_an_empty_tag_is_not_the_default_tenant(shared):
 
 
 def test_the_trust_policy_of_the_guide_takes_no_empty_tag():
-    guide = (PATH.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    guide = (PATH.parents[1] / "docs" / "how-to" / "tenants.md").read_text(encoding="utf-8")
     (trusted,) = re.findall(r'"aws:RequestTag/tenant": "([^"]*)"', guide)
     assert fnmatchcase("acme", trusted)
     assert not fnmatchcase("", trusted)

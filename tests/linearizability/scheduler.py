@@ -29,7 +29,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from tests.faults import Fault
+from dynamo_es.testing.faults import Fault
 from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save

@@ -20,8 +20,8 @@ from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ServiceError,
 )
-from tests.bdd import an_event
-from tests.linearizability.network import RandomNetwork
+from dynamo_es.testing.conformance.language import an_event
+from dynamo_es.testing.faults import Fault, RandomNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ class Mortal(RandomNetwork):
     """A bad network, below a process that dies at one of its requests."""
 
     def __init__(self, client: Any, random: Random, rate: float, lifetime: int | None) -> None:
-        super().__init__(client, random, rate)
+        super().__init__(client, random, dict.fromkeys(Fault, rate))
         self._left = lifetime
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:

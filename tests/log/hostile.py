@@ -9,7 +9,7 @@ from uuid import UUID
 
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.streams.items import commit_item
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,7 @@ from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 from dynamo_es.dynamodb.tables.create import create_tables, delete_tables
 from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.engine import LOCAL
 
 if TYPE_CHECKING:

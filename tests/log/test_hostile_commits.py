@@ -14,7 +14,7 @@ from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import EventStoreError, StoredItemError
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 from tests.log.hostile import (
     GENERATION,
     HARMLESS,

@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.log import inline_sequencer as inline
 from dynamo_es.dynamodb.log import sequencer as sequencing
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.exceptions import ThrottledError
-from tests.bdd import an_event, events, heavy_events
+from dynamo_es.testing.conformance.language import an_event, events, heavy_events
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import StoredItemError
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.generated import names, texts
 from tests.dynamodb.machine import GENERATION, KEY, STREAM, a_commit, a_snapshot_item
 

@@ -7,7 +7,7 @@ import pytest
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.log.pointers import find_pointer, find_pointers, pointer_to
 from dynamo_es.exceptions import StoredItemError
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import STREAM, a_commit, a_fence, a_snapshot_item
 from tests.log.stores import FOREIGN, a_commit_of
 

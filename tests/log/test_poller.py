@@ -18,7 +18,7 @@ from dynamo_es.exceptions import (
     TableNotFoundError,
     UnavailableError,
 )
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.aws_errors import reply
 from tests.log.stores import CONFIG, Store, emulated, engines_at_hand, new_commits
 from tests.log.streams import Shards

@@ -10,7 +10,7 @@ from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.log.reader import DynamoLogReader, records_of
 from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.exceptions import StoredItemError
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import KEY as STREAM_KEY
 from tests.dynamodb.machine import STREAM, a_commit
 

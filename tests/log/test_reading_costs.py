@@ -9,7 +9,7 @@ from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.subscriptions.strategy import LogSubscriptions
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 
 pytestmark = pytest.mark.ci
 

@@ -22,7 +22,7 @@ from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import ThrottledError
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import DONE, GENERATION, KEY, STREAM, a_commit, lost, play, refused
 
 if TYPE_CHECKING:

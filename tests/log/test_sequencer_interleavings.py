@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.streams.items import commit_item
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import UnavailableError
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import STREAM
 from tests.log.worlds import (
     TABLES,

@@ -13,7 +13,7 @@ from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.recording import recording
 
 

@@ -16,7 +16,7 @@ from dynamo_es.exceptions import (
     UnavailableError,
 )
 from dynamo_es.observability import EmfMetrics, observers
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 
 REPORT = OperationReport(
     operation="append",

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from dynamo_es import Context, DynamoBackend, ExplicitVersioning, Recorded, StreamId, WrappedEvent
 from dynamo_es.exceptions import ConcurrentStreamWriteError, MissingExtraError
 from dynamo_es.observability import OpenTelemetry
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.event_store.accounts import Deposited
 from tests.observability.test_emf import REPORT
 

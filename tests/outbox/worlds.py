@@ -14,8 +14,8 @@ from dynamo_es.contracts.leases import LONGEST_SKEW, LeaseWatch
 from dynamo_es.event_store.wrapped import Recorded, UnknownEvent, WrappedEvent
 from dynamo_es.exceptions import InvalidPositionError
 from dynamo_es.outbox import Outbox
+from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import RecordedRaw
-from tests.bdd import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ from dynamo_es.exceptions import (
     UnknownEventError,
 )
 from dynamo_es.projections.projector import Projector
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 pytestmark = pytest.mark.inline
 

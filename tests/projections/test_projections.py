@@ -17,7 +17,7 @@ from dynamo_es.exceptions import (
     UnknownEventError,
     UnreadableEventError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 if TYPE_CHECKING:
     from dynamo_es.projections.run import ProjectionReport
@@ -268,9 +268,10 @@ def test_two_runs_of_one_name_do_not_set_each_other_back(
             world.backend("other").checkpoints.move(name, start + 2)
 
     with caplog.at_level(logging.WARNING, "dynamo_es"):
-        backend.projection(name, handle, after=start, batch_size=1).run_once()
+        report = backend.projection(name, handle, after=start, batch_size=1).run_once()
 
     assert handled == [1, 3]
+    assert report.overtaken == 1
     assert "another process" in caplog.text
 
 
@@ -291,6 +292,33 @@ def test_checkpoints_are_listed_and_set_by_hand(backend, world, name, start, cou
     with pytest.raises(UnknownConsumerError, match="nobody"):
         backend.checkpoints.reset("nobody", 0)
     assert backend.checkpoints.position("nobody") is None
+
+
+def test_a_projection_that_is_reset_handles_its_events_again(backend, name, start, count, handled):
+    count(1, 2, 3)
+    projection = backend.projection(name, handled, after=start)
+    assert projection.handler is handled
+    assert projection.run_once().overtaken == 0
+
+    projection.reset(start + 2)
+    projection.run_once()
+    projection.reset()
+    projection.run_once()
+
+    assert handled == [1, 2, 3, 3, 1, 2, 3]
+
+
+def test_only_what_has_run_can_be_reset_and_only_to_a_place_in_the_log(
+    backend, name, start, handled
+):
+    projection = backend.projection(name, handled, after=start)
+    with pytest.raises(UnknownConsumerError):
+        projection.reset()
+    backend.checkpoints.move(name, start)
+    for wrong in (-1, start + 5):
+        with pytest.raises(InvalidPositionError):
+            projection.reset(wrong)
+    assert projection.position == start
 
 
 def test_bad_input(backend, name, start):

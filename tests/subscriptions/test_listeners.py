@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es import NO_VERSIONING, Event, ExplicitVersioning, StreamId, WrappedEvent
 from dynamo_es.exceptions import ConcurrentStreamWriteError, InvalidSubscriptionError
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 pytestmark = pytest.mark.inline
 

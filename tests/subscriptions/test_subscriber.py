@@ -12,7 +12,7 @@ from dynamo_es.exceptions import (
     InvalidSubscriptionError,
     UnknownEventError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 pytestmark = pytest.mark.inline
 

@@ -8,7 +8,7 @@ from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy
 from dynamo_es.exceptions import InvalidPositionError, InvalidSubscriptionError, ThrottledError
 from dynamo_es.subscriptions.strategy import LogSubscriptions
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 pytestmark = pytest.mark.inline
 

@@ -11,10 +11,12 @@ from textwrap import dedent
 
 import pytest
 
+import dynamo_es.fastapi
 from dynamo_es import Aggregate, Event
 
 ROOT = Path(__file__).parents[2]
 USAGE = Path(__file__).with_name("public_usage.py")
+TESTING = Path(__file__).with_name("testing_usage.py")
 PRELUDE = """\
 from __future__ import annotations
 
@@ -26,14 +28,15 @@ from dynamo_es import Aggregate, Event, Snapshot, upcaster
 
 def examples() -> dict[str, str]:
     """Return the examples of the documentation that stand on classes of their own, by name."""
-    readme = (ROOT / "README.md").read_text().split("```py\n")[1:]
-    blocks = [block.split("```")[0] for block in readme]
+    page = (ROOT / "docs" / "how-to" / "evolve-a-schema.md").read_text().split("```python\n")[1:]
+    blocks = [block.split("```")[0] for block in page]
     upcasters = [block for block in blocks if "@upcaster" in block]
-    assert upcasters, "the README shows an upcaster"
+    assert upcasters, "the page shows an upcaster"
     return {
-        "upcaster_in_readme": PRELUDE + upcasters[0],
+        "upcaster_in_how_to": upcasters[0],
         "event_docstring": PRELUDE + block_of(Event),
         "aggregate_docstring": PRELUDE + EVENTS + block_of(Aggregate),
+        "fastapi_docstring": block_of(dynamo_es.fastapi),
     }
 
 
@@ -50,7 +53,7 @@ class Balance(Snapshot):
 """
 
 
-def block_of(documented: type) -> str:
+def block_of(documented: object) -> str:
     """Return the indented block after the first ``::`` of a docstring."""
     doc = dedent((documented.__doc__ or "").split("::\n", 1)[1])
     lines = []
@@ -65,7 +68,8 @@ def block_of(documented: type) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of an application, with nothing of the settings of this one."""
     folder = tmp_path_factory.mktemp("application")
-    (folder / "public_usage.py").write_text(USAGE.read_text())
+    for usage in (USAGE, TESTING):
+        (folder / usage.name).write_text(usage.read_text())
     for name, code in examples().items():
         (folder / f"{name}.py").write_text(code)
     settings = {
@@ -103,6 +107,8 @@ WRONG = [
     "store.load_stream(stream, events=int)",
     "WrappedEvent.wrap(Deposited(cents=5)).event.owner",
     "store.append_cost(5, stream_id=stream)",
+    "given(Account).when(lambda account: account.nothing())",
+    "given(Account).when(lambda account: None).then(5)",
 ]
 
 
@@ -111,8 +117,9 @@ def test_a_checker_finds_what_is_wrong(tmp_path: Path, project: Path, checker: s
     for name in ("mypy.ini", "pyrightconfig.json", "public_usage.py"):
         (tmp_path / name).write_text((project / name).read_text())
     lines = [
-        "from public_usage import Deposited, Opened",
+        "from public_usage import Account, Deposited, Opened",
         "from dynamo_es import EventStore, StreamId, WrappedEvent",
+        "from dynamo_es.testing import given",
         "def use(store: EventStore, stream: StreamId) -> None:",
         *(f"    {one}" for one in WRONG),
     ]
@@ -122,4 +129,4 @@ def test_a_checker_finds_what_is_wrong(tmp_path: Path, project: Path, checker: s
 
     assert done.returncode == 1, done.stdout + done.stderr
     found = {int(line) for line in re.findall(r"wrong\.py:(\d+).*error", done.stdout)}
-    assert found == set(range(4, 4 + len(WRONG))), done.stdout
+    assert found == set(range(5, 5 + len(WRONG))), done.stdout

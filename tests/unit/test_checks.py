@@ -23,7 +23,7 @@ from dynamo_es.exceptions import (
     InvalidStreamIdError,
     InvalidVersioningError,
 )
-from tests.bdd import a_snapshot, an_event, events, numbered
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events, numbered
 
 STREAM = StreamId(category="Order")
 

@@ -28,7 +28,7 @@ from dynamo_es.exceptions import (
     UnavailableError,
 )
 from dynamo_es.portable import RemoteError
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 STREAM = StreamId(name="order 1", category="Order")
 SAMPLES: dict[str, Any] = {

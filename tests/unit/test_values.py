@@ -24,7 +24,7 @@ from dynamo_es.exceptions import (
     InvalidStreamIdError,
     InvalidVersioningError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 
 KINDS = [StreamUUID, StreamId]
 NAMESPACE = UUID("3a24a3ee-d33d-4266-93ab-7d8e256a6d44")

@@ -1,30 +1,30 @@
 """The whole application on this machine: HTTP, the event store, its streams and all functions.
 
-An emulator of DynamoDB in this process and two loops replace AWS: one loop passes requests to the
-functions of the API, the other passes the tables' streams to the other functions.
+An emulator in this process replaces DynamoDB. The ASGI application on uvicorn replaces the HTTP API
+and its functions. A loop passes the tables' streams to the other functions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import socket
 import sys
 import threading
 from base64 import b64encode
-from contextlib import contextmanager
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, Self
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+import uvicorn
 
-from accounts.application import Application  # noqa: E402 - found by the line above
-from accounts.read_model import ReadModel  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent))
 
-from dynamo_es import DynamoBackend  # noqa: E402
+from accounts.application import Application
+from accounts.read_model import ReadModel
+from accounts.web import create_app
+
+from dynamo_es import DynamoBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,8 @@ class Local:
                 {"AttributeName": "place", "AttributeType": "S"},
             ],
         )
-        self.application = Application(self.backend, ReadModel(client, READ_MODEL))
+        self.read_model = ReadModel(client, READ_MODEL)
+        self.application = Application(self.backend, self.read_model)
         config = self.backend.config
         self._mappings = [
             Mapping(self.backend, config.events_table, self.application.sequencer_handler),
@@ -72,7 +73,6 @@ class Local:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.backend.close()
 
 
 class Mapping:
@@ -123,84 +123,25 @@ def _as_json(record: Any) -> dict[str, Any]:
     return copy
 
 
-class Api(BaseHTTPRequestHandler):
-    """An HTTP API in front of the functions; the tenant, on AWS a claim, is a header here."""
-
-    application: ClassVar[Application]
-
-    def do_GET(self) -> None:
-        """Answer a query, or the page."""
-        if self.path == "/":
-            self._answer(HTTPStatus.OK, (HERE / "page.html").read_bytes(), "text/html")
-            return
-        match self._path():
-            case ["accounts", account]:
-                self._call(self.application.query_handler, {"account": account})
-            case ["activity"]:
-                self._call(self.application.query_handler, None)
-            case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"{}")
-
-    def do_POST(self) -> None:
-        """Run a command."""
-        match self._path():
-            case ["accounts", account, command]:
-                parameters = {"account": account, "command": command}
-                self._call(self.application.command_handler, parameters)
-            case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Log no requests."""
-
-    def _path(self) -> list[str]:
-        return [unquote(part) for part in self.path.strip("/").split("/")]
-
-    def _call(
-        self, function: Callable[..., dict[str, Any]], parameters: dict[str, str] | None
-    ) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-        tenant = self.headers.get("x-tenant")
-        if not tenant:
-            self._answer(HTTPStatus.UNAUTHORIZED, b'{"message": "Give the header x-tenant."}')
-            return
-        request = {
-            "version": "2.0",
-            "pathParameters": parameters,
-            "body": body,
-            "requestContext": {"authorizer": {"jwt": {"claims": {"tenant": tenant}}}},
-        }
-        reply = function(request)
-        self._answer(reply["statusCode"], reply["body"].encode())
-
-    def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @contextmanager
-def serve(port: int) -> Iterator[tuple[Local, ThreadingHTTPServer]]:
-    """Yield the application and its server, on the loopback; end both afterwards."""
-    with Local() as local:
-        api = type("LocalApi", (Api,), {"application": local.application})
-        with ThreadingHTTPServer(("127.0.0.1", port), api) as server:
-            yield local, server
+def serve(port: int) -> Iterator[tuple[Local, uvicorn.Server, socket.socket]]:
+    """Yield the application, its server and the server's socket."""
+    local = Local()
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        app = create_app(local.backend, local.read_model, worker=local)
+        yield local, uvicorn.Server(uvicorn.Config(app, log_level="warning")), listening
 
 
 def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=8080)
-    with serve(parser.parse_args().port) as (_, server):
-        address = f"http://127.0.0.1:{server.server_address[1]}/"
+    with serve(parser.parse_args().port) as (_, server, listening):
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"The application runs at {address} until Ctrl-C.")  # noqa: T201 - a command
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print("Ended.")  # noqa: T201
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+        print("Ended.")  # noqa: T201
 
 
 if __name__ == "__main__":

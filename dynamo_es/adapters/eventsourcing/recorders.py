@@ -126,7 +126,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """Return notifications in the order of their ids, as `ApplicationRecorder` says.
+        """Return notifications in the order of their ids, as ``ApplicationRecorder`` says.
 
         Cost: 2 or 3 requests, and 1 for every 100 commits.
         """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from uuid import uuid4
 
 from dynamo_es import (
     Aggregate,
@@ -12,12 +10,12 @@ from dynamo_es import (
     Encrypted,
     Event,
     ExplicitVersioning,
-    RawEvent,
     Repository,
     Snapshot,
     StreamId,
     upcaster,
 )
+from dynamo_es.cli.demonstration.stage import an_event
 from dynamo_es.cli.rendering import facts
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ _OLD: Final = StreamId(name="account/old", category="account")
 
 
 class AccountOpened(Event):
-    """An account was opened; only the owner's key makes the address readable."""
+    """A person opened an account; the e-mail address is encrypted."""
 
     __event_name__ = "demo.account.opened"
 
@@ -40,7 +38,7 @@ class AccountOpened(Event):
 
 
 class MoneyDeposited(Event):
-    """A deposit: in whole units in schema 1, in cents since schema 2."""
+    """Money came in; schema 1 counted units, schema 2 counts cents."""
 
     __event_name__ = "demo.money.deposited"
     __schema_version__ = 2
@@ -50,20 +48,18 @@ class MoneyDeposited(Event):
     @upcaster(from_version=1)
     @staticmethod
     def in_cents(data: dict[str, Any]) -> dict[str, Any]:
-        """Convert the data of an event of schema 1."""
+        """Return the data of schema 2."""
         return {"cents": data["units"] * 100}
 
 
-class AccountBalance(AccountOpened, Snapshot):
-    """The state of an account."""
-
+class _Balance(AccountOpened, Snapshot):
     __event_name__ = "demo.account.balance"
 
     cents: int
 
 
 class Account(Aggregate):
-    """An account with a balance."""
+    """An account with its owner and balance."""
 
     category = "account"
 
@@ -80,20 +76,17 @@ class Account(Aggregate):
         self._emit(MoneyDeposited(cents=cents))
 
     def __apply__(self, event: Event) -> None:
-        """Change the state as the event says."""
         match event:
             case AccountOpened(owner=owner, email=email):
                 self.owner, self.email = owner, email
             case MoneyDeposited(cents=cents):
                 self.cents += cents
 
-    def __snapshot__(self) -> AccountBalance:
-        """Return the state."""
-        return AccountBalance(cents=self.cents, email=self.email, owner=self.owner)
+    def __snapshot__(self) -> _Balance:
+        return _Balance(cents=self.cents, email=self.email, owner=self.owner)
 
     def __restore__(self, state: Snapshot) -> None:
-        """Restore the state from a snapshot."""
-        if isinstance(state, AccountBalance):
+        if isinstance(state, _Balance):
             self.cents, self.email, self.owner = state.cents, state.email, state.owner
 
 
@@ -108,21 +101,19 @@ def transact(stage: Stage) -> Seen:
         account.open("Ann", "ann@example.com")
         account.deposit(DEPOSITS[0])
     balances: list[int] = []
-    others = 0
 
     def decide(account: Account) -> None:
-        nonlocal others
         balances.append(account.cents)
         if len(balances) == 1:
-            before = stage.meter.spent.requests
+            before = stage.meter.requests
             with repository.aggregate(NAME) as other:
                 other.deposit(DEPOSITS[1])
-            others = stage.meter.spent.requests - before
+            stage.meter.requests = before  # those of the other writer do not count
         account.deposit(DEPOSITS[2])
 
-    before = stage.meter.spent.requests
+    before = stage.meter.requests
     repository.transact(NAME, decide)
-    requests = stage.meter.spent.requests - before - others
+    requests = stage.meter.requests - before
     snapshot = stage.backend.event_store.load_stream(_STREAM)[0].version or 0
     version = repository.load(NAME).stored_version
     seen = {"requests": requests, "version": version, "snapshot": snapshot}
@@ -138,8 +129,7 @@ def upcast(stage: Stage) -> Seen:
 
     Loading converts the event to the current schema of its class.
     """
-    name, now = MoneyDeposited.__event_name__, datetime.now(UTC)
-    old = RawEvent(uuid4(), _OLD, now, name, {"units": 7}, {})
+    old = an_event(_OLD, MoneyDeposited.__event_name__, {"units": 7})
     stage.backend.storage.insert_events(_OLD, ExplicitVersioning(0), [old])
     (loaded,) = stage.backend.event_store.load_stream(_OLD)
     seen = {"stored": old.data, "loaded": loaded.event.model_dump()}
@@ -151,10 +141,11 @@ def forget(stage: Stage) -> Seen:
 
     The owner's key is shredded; the events stay.
     """
+    store = stage.backend.event_store
     (raw,) = stage.backend.storage.fetch_events(_STREAM, 1, 2)
     stored = f"{raw.data['email'][:24]}…"
-    before = stage.backend.event_store.load_stream(_STREAM, 1, 2)[0].event.email
+    before = store.load_stream(_STREAM, 1, 2)[0].event.email
     stage.backend.encryption.shred("Ann")
-    after = stage.backend.event_store.load_stream(_STREAM, 1, 2)[0].event.email
+    after = store.load_stream(_STREAM, 1, 2)[0].event.email
     table = facts(("stored", stored), ("loaded", before), ("key shredded", after))
     return {"stored": stored, "before": before, "after": after}, table

@@ -5,16 +5,24 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.resources import files
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
+from dynamo_es.cli.importing import (
+    Defaults,
+    Line,
+    Meter,
+    Source,
+    StreamOf,
+    parse_line,
+)
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.environment import AWS_DEFAULT_REGION, AWS_REGION
-from dynamo_es.values import StreamId
+from dynamo_es.values import RawEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.values import StreamId
 
     Seen = tuple[dict[str, Any], Table]
     """A step's result: as JSON, and as a table for people."""
@@ -31,21 +40,17 @@ SAMPLE: Final = "sample/history.jsonl.gz"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An empty event store, the history to import, and what the steps have seen so far.
-
-    Attributes:
-        backend: the store.
-        meter: the store's observer.
-        engine: what answers the requests, in words.
-        streams: the lines of the history, by stream.
-        seen: what the earlier steps saw, by their names.
-    """
+    """An empty event store, the history to import, and what the steps have seen so far."""
 
     backend: DynamoBackend
-    meter: Meter
-    engine: str
-    streams: Mapping[StreamOf, Sequence[Line]] = field(default_factory=dict)
-    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    meter: Meter  # the observer of the backend
+    engine: str  # what answers the requests, in words
+    streams: Mapping[StreamOf, Sequence[Line]]  # of the history
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the names of the steps
+
+    def load(self, stream: StreamOf) -> list[RawEvent]:
+        """Return all events of a stream."""
+        return self.storage(stream).fetch_events(stream.id, start=1)
 
     def storage(self, stream: StreamOf) -> StorageStrategy:
         """Return the storage of the stream's tenant."""
@@ -108,15 +113,17 @@ def read_streams(source: Source) -> dict[StreamOf, list[Line]]:
     return streams
 
 
+def an_event(
+    stream_id: StreamId, name: str, data: dict[str, Any], version: int | None = None, **context: str
+) -> RawEvent:
+    """Return an event that happens now."""
+    return RawEvent(uuid4(), stream_id, datetime.now(UTC), name, data, context, version)
+
+
 def describe(step: Callable[[Stage], Seen]) -> tuple[str, str]:
     """Return a step's heading and its sentence, from its docstring."""
     title, _, sentence = (getdoc(step) or "").partition(".\n\n")
     return title, " ".join(sentence.split())
-
-
-def id_of(stream: StreamOf) -> StreamId:
-    """Return the id that an import gives the stream."""
-    return StreamId(name=stream.name, category=stream.category)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +139,13 @@ class Comparison:
 
 def compare_all(stage: Stage, streams: Mapping[StreamOf, Sequence[Line]]) -> Comparison:
     """Read every stream in full and compare it with its lines, event by event."""
-    before, began = stage.meter.spent.requests, time.monotonic()
+    before, began = stage.meter.requests, time.monotonic()
     different = count = 0
     for stream, lines in streams.items():
-        events = stage.storage(stream).fetch_events(id_of(stream), start=1)
+        events = stage.load(stream)
         stored = [(event.version, event.name, event.created_at, event.data) for event in events]
         wanted = [(n, line.name, line.created_at, line.data) for n, line in enumerate(lines, 1)]
         different += stored != wanted
         count += len(events)
-    requests = stage.meter.spent.requests - before
+    requests = stage.meter.requests - before
     return Comparison(len(streams), count, different, requests, time.monotonic() - began)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from rich.text import Text
 
-from dynamo_es.cli.demonstration.stage import compare_all, describe, id_of, open_sample
+from dynamo_es.cli.demonstration.stage import an_event, compare_all, describe, open_sample
 from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
 from dynamo_es.cli.rendering import count, facts, figures
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
@@ -19,10 +17,10 @@ from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_dynamodb import DynamoDBClient
+    from rich.table import Table
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
     from dynamo_es.cli.importing import Chunk
@@ -30,9 +28,9 @@ if TYPE_CHECKING:
 EVENTS_PER_COMMIT: Final = 3
 """A command on an aggregate tends to cause about this many."""
 
-CONTESTED: Final = StreamOf("python-event-sourcery", "file", "pyproject.toml")
-LONG: Final = StreamOf("equinox", "file", "README.md")
-DELETED: Final = StreamOf("cqrs", "file", "README.md")
+CONTESTED: Final = StreamOf.named("python-event-sourcery", "file", "pyproject.toml")
+LONG: Final = StreamOf.named("equinox", "file", "README.md")
+DELETED: Final = StreamOf.named("cqrs", "file", "README.md")
 AFTER_SNAPSHOT: Final = 8
 """Events that are newer than the snapshot."""
 
@@ -42,7 +40,7 @@ def import_sample(stage: Stage) -> Seen:
 
     The changes of files in four Git repositories, in commits of three events of a stream.
     """
-    settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True, price=True)
+    settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True)
     with open_sample() as source:
         done = Importer(stage.backend.storage, settings, meter=stage.meter).run(source)
     return done.document(), facts(
@@ -74,10 +72,10 @@ def provoke_conflict(stage: Stage) -> Seen:
 
     Both load the same version; the second append is refused.
     """
-    stream_id, storage = id_of(CONTESTED), stage.storage(CONTESTED)
-    loaded = len(storage.fetch_events(stream_id, start=1))
+    stream_id, storage = CONTESTED.id, stage.storage(CONTESTED)
+    loaded = len(stage.load(CONTESTED))
     data = {"commit": "0" * 40, "lines_added": 1, "lines_deleted": 0}
-    ann, bob = (_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
+    ann, bob = (an_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
     storage.insert_events(stream_id, ExplicitVersioning(loaded), [ann])
     try:
         storage.insert_events(stream_id, ExplicitVersioning(loaded), [bob])
@@ -85,14 +83,14 @@ def provoke_conflict(stage: Stage) -> Seen:
         refused = error
     else:
         raise AssertionError("the later writer was not refused")
-    current = len(storage.fetch_events(stream_id, start=1))
+    current = len(stage.load(CONTESTED))
     storage.insert_events(stream_id, ExplicitVersioning(current), [bob])
     seen = {
         "stream": str(CONTESTED),
         "loaded": loaded,
         "error": type(refused).__name__,
         "message": str(refused),
-        "ended": len(storage.fetch_events(stream_id, start=1)),
+        "ended": len(stage.load(CONTESTED)),
     }
     return seen, facts(
         ("both load", f"{CONTESTED} at version {loaded}"),
@@ -107,24 +105,16 @@ def use_snapshot(stage: Stage) -> Seen:
 
     The same state, from a part of the history.
     """
-    stream_id, storage = id_of(LONG), stage.storage(LONG)
-    history = storage.fetch_events(stream_id, start=1)
-    replay = _load(stage, history)
+    stream_id, storage = LONG.id, stage.storage(LONG)
+    history = stage.load(LONG)
+    replay = _loaded(stage, history)
     version = len(history) - AFTER_SNAPSHOT
     state = fold(history[:version])
-    storage.save_snapshot(_event(stream_id, "FileState", state, version=version))
-    load = _load(stage, storage.fetch_events(stream_id))
+    storage.save_snapshot(an_event(stream_id, "FileState", state, version=version))
+    load = _loaded(stage, storage.fetch_events(stream_id))
     table = figures("", "full replay", f"from the snapshot at {version}")
-    for name, key in (
-        ("events read", "events"),
-        ("requests", "requests"),
-        ("bytes of the replies", "bytes_read"),
-    ):
-        if replay[key]:  # an emulator in this process sends no bytes
-            table.add_row(name, *(f"{one[key]:,}" for one in (replay, load)))
-    table.add_row("milliseconds", *(f"{one['milliseconds']:.1f}" for one in (replay, load)))
-    for name in state:
-        table.add_row(f"state: {name}", *(f"{one['state'][name]:,}" for one in (replay, load)))
+    _side_by_side(table, replay, load, {"events": ",", "requests": ",", "milliseconds": ".1f"})
+    _side_by_side(table, replay["state"], load["state"], dict.fromkeys(state, ","))
     return {"stream": str(LONG), "version": version, "replay": replay, "load": load}, table
 
 
@@ -133,15 +123,15 @@ def separate_tenants(stage: Stage) -> Seen:
 
     Tenants never see each other's streams.
     """
-    same = [stream for stream in stage.streams if id_of(stream) == id_of(DELETED)]
-    before = {stream.tenant_id: _length(stage, stream) for stream in same}
-    stage.storage(DELETED).delete_stream(id_of(DELETED))
-    after = {stream.tenant_id: _length(stage, stream) for stream in same}
+    same = [stream for stream in stage.streams if stream.id == DELETED.id]
+    before = {stream.tenant_id: len(stage.load(stream)) for stream in same}
+    stage.storage(DELETED).delete_stream(DELETED.id)
+    after = {stream.tenant_id: len(stage.load(stream)) for stream in same}
     table = figures("tenant", "events", f"after {DELETED.tenant_id} deletes its stream")
     for tenant, length in before.items():
         table.add_row(tenant, f"{length:,}", f"{after[tenant]:,}")
     seen = {"before": before, "deleted": DELETED.tenant_id, "after": after}
-    return {"stream_id": str(id_of(DELETED)), **seen}, table
+    return {"stream_id": str(DELETED.id), **seen}, table
 
 
 def lose_a_reply(stage: Stage) -> Seen:
@@ -151,7 +141,7 @@ def lose_a_reply(stage: Stage) -> Seen:
     recognizes its own commit.
     """
     stream_id, storage = StreamId(category="order"), stage.backend.storage
-    event = _event(stream_id, "OrderPlaced", {"total": 1200})
+    event = an_event(stream_id, "OrderPlaced", {"total": 1200})
     with _first_reply_lost(stage.backend.client) as lost:
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
     report = stage.meter.last
@@ -180,21 +170,18 @@ def make_bill(stage: Stage) -> Seen:
     done = stage.seen["import"]
     cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
     lines = chain.from_iterable(stage.streams.values())
-    chunks = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
-    ours = _cost(done["events"], done["requests"], done["priced_units"])
-    theirs = _cost(done["events"], len(chunks), sum(map(textbook_units, chunks)))
-    table = figures("per event", "dynamo_es", "textbook")
-    table.add_row("requests", *(f"{cost['requests_per_event']:.2f}" for cost in (ours, theirs)))
-    units = [f"{cost['write_units_per_event']:.2f}" for cost in (ours, theirs)]
-    table.add_row("write units", f"[bold green]{units[0]}", units[1])
-    table.add_row("write units in all", *(f"{cost['write_units']:,}" for cost in (ours, theirs)))
-    return {
-        "events": done["events"],
-        "commits": len(chunks),
-        "dynamo_es": ours,
-        "textbook": theirs,
-        "assumption": describe(make_bill)[1],
-    }, table
+    commits = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
+    ours = _per_event(done["events"], done["requests"], round(done["write_units"]))
+    theirs = _per_event(done["events"], len(commits), sum(map(textbook_units, commits)))
+    rows = {"requests_per_event": ".2f", "write_units_per_event": ".2f", "write_units": ","}
+    table = _side_by_side(figures("", "dynamo_es", "textbook"), ours, theirs, rows)
+    seen = {"events": done["events"], "commits": len(commits), "dynamo_es": ours}
+    return {**seen, "textbook": theirs, "assumption": describe(make_bill)[1]}, table
+
+
+def _per_event(events: int, requests: int, units: int) -> dict[str, Any]:
+    rates = {"requests_per_event": requests / events, "write_units_per_event": units / events}
+    return {"requests": requests, "write_units": units, **rates}
 
 
 def textbook_units(chunk: Chunk) -> int:
@@ -209,7 +196,7 @@ def textbook_items(chunk: Chunk) -> list[dict[str, Any]]:
     from boto3.dynamodb.types import TypeSerializer
 
     serialize = TypeSerializer().serialize
-    key = f"{chunk.stream.tenant_id}#{chunk.stream.category}#{id_of(chunk.stream)}"
+    key = f"{chunk.stream.tenant_id}#{chunk.stream.id.category}#{chunk.stream.id}"
     return [
         {
             "pk": {"S": key},
@@ -235,58 +222,39 @@ def fold(events: Iterable[RawEvent]) -> dict[str, Any]:
     return state
 
 
-def _load(stage: Stage, events: Sequence[RawEvent]) -> dict[str, Any]:
+def _loaded(stage: Stage, events: list[RawEvent]) -> dict[str, Any]:
     report = stage.meter.last  # of the call that returned these events
-    return {
-        "events": len(events),
-        "requests": report.requests,
-        "bytes_read": report.bytes_read,
-        "milliseconds": report.duration * 1000,
-        "state": fold(events),
-    }
-
-
-def _length(stage: Stage, stream: StreamOf) -> int:
-    return len(stage.storage(stream).fetch_events(id_of(stream), start=1))
-
-
-def _event(
-    stream_id: StreamId, name: str, data: dict[str, Any], version: int | None = None, **context: str
-) -> RawEvent:
-    return RawEvent(uuid4(), stream_id, datetime.now(UTC), name, data, context, version)
+    cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
+    return {"events": len(events), **cost, "state": fold(events)}
 
 
 @contextmanager
 def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
-    """Let DynamoDB carry out the first PutItem and drop its reply, as a broken network does.
+    """Let the SDK miss the reply to the first PutItem, which DynamoDB carries out.
 
     Yields:
-        The HTTP statuses of the dropped replies, as they are dropped.
+        The HTTP statuses of the missed replies.
     """
-    from botocore.exceptions import ReadTimeoutError
-
     lost: list[int] = []
 
-    def lose(request: AWSPreparedRequest, **_: object) -> None:
+    def lose(response: tuple[Any, Any], **_: object) -> int | None:
         if lost:
-            return
-        # The SDK would do the same next, if this handler were not called first.
-        reply = client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
-        lost.append(reply.status_code)
-        raise ReadTimeoutError(endpoint_url=request.url)
+            return None
+        lost.append(response[0].status_code)
+        return 0  # seconds until the SDK sends the request again
 
-    hooks = client.meta.events
-    hooks.register_first("before-send.dynamodb.PutItem", lose)
+    hooks: Any = client.meta.events
+    hooks.register_first("needs-retry.dynamodb.PutItem", lose)
     try:
         yield lost
     finally:
-        hooks.unregister("before-send.dynamodb.PutItem", lose)
+        hooks.unregister("needs-retry.dynamodb.PutItem", lose)
 
 
-def _cost(events: int, requests: int, units: int) -> dict[str, Any]:
-    return {
-        "requests": requests,
-        "write_units": units,
-        "requests_per_event": requests / events,
-        "write_units_per_event": units / events,
-    }
+def _side_by_side(
+    table: Table, left: dict[str, Any], right: dict[str, Any], rows: dict[str, str]
+) -> Table:
+    """Add a row for each figure: its name, and how to print it."""
+    for name, form in rows.items():
+        table.add_row(name.replace("_", " "), f"{left[name]:{form}}", f"{right[name]:{form}}")
+    return table

@@ -1,89 +1,53 @@
-"""Figures of an import: counted so far, as reported by the store, and summed up."""
+"""Figures of an import, and the observer that adds up what operations cost."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import OperationReport
 
-
-@dataclass(slots=True, kw_only=True)
-class Figures:
-    """Lines, events and commits of an import.
-
-    Attributes:
-        lines: lines read, without blank ones.
-        events: events this run appended.
-        commits: appends that stored them.
-        already_stored: events that earlier runs stored.
-        malformed: lines that are not events.
-        skipped: lines after a malformed one of their stream, and lines of refused streams.
-        refused_streams: streams that hold other events, or that the store refused.
-    """
-
-    lines: int = 0
-    events: int = 0
-    commits: int = 0
-    already_stored: int = 0
-    malformed: int = 0
-    skipped: int = 0
-    refused_streams: int = 0
+_adding: Final = threading.Lock()
 
 
 @dataclass(slots=True, kw_only=True)
-class Counts(Figures):
-    """The figures so far; the threads of an import add to them.
+class Summary:
+    """The figures of an import, so far or at its end; its threads add to them."""
 
-    Attributes:
-        priced_units: write units of the commits by the size rules, if asked for.
-        unreported_units: the same, for commits whose cost the engine did not report.
-    """
-
-    priced_units: int = 0
-    unreported_units: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lines: int = 0  # read, without blank ones
+    events: int = 0  # appended by this run
+    commits: int = 0  # appends that stored them
+    snapshots: int = 0  # saved, also if the stream had one as new
+    already_stored: int = 0  # events that earlier runs stored
+    malformed: int = 0  # lines that are not events
+    skipped: int = 0  # lines after a malformed one of their stream, and lines of refused streams
+    refused_streams: int = 0  # streams that hold other events, or that the store refused
+    streams: int = 0  # different ones in the input
+    tenants: int = 0  # different ones in the input
+    requests: int = 0  # API calls
+    attempts: int = 0  # HTTP attempts, with retries of the SDK
+    write_units: float = 0.0  # as the engine reports them; 0 if it does not
+    seconds: float = 0.0  # from the first line to the last reply
+    complete: bool = False  # whether the import reached the end of the input
 
     def add(self, **amounts: int) -> None:
         """Add to figures by their names."""
-        with self._lock:
+        with _adding:
             for name, amount in amounts.items():
                 setattr(self, name, getattr(self, name) + amount)
 
     @property
     def done(self) -> int:
         """Lines that need no more work."""
-        return self.events + self.already_stored + self.malformed + self.skipped
+        stored = self.events + self.snapshots + self.already_stored
+        return stored + self.malformed + self.skipped
 
-
-@dataclass(slots=True, kw_only=True)
-class Summary(Figures):
-    """The result of an import.
-
-    Attributes:
-        streams: different streams in the input.
-        tenants: different tenants in the input.
-        requests: API calls.
-        attempts: HTTP attempts, including retries of the SDK.
-        write_units: write units of the commits, as the engine reports them; by the size rules
-            if it does not.
-        write_units_reported: whether the engine reported them all.
-        priced_units: write units of the commits by the size rules; None unless asked for.
-        seconds: from the first line to the last reply.
-        complete: whether the import reached the end of the input.
-    """
-
-    streams: int
-    tenants: int
-    requests: int
-    attempts: int
-    write_units: float
-    write_units_reported: bool
-    priced_units: int | None
-    seconds: float
-    complete: bool
+    @property
+    def clean(self) -> bool:
+        """Whether every line of the input is stored."""
+        return self.complete and not self.malformed and not self.skipped
 
     @property
     def write_units_per_event(self) -> float:
@@ -100,53 +64,42 @@ class Summary(Figures):
         """Events appended in a second."""
         return self.events / self.seconds if self.seconds else 0.0
 
-    @property
-    def clean(self) -> bool:
-        """Whether every line of the input is stored."""
-        return self.complete and not self.malformed and not self.skipped
-
     def document(self) -> dict[str, Any]:
         """Return the summary as JSON."""
         rates = ("write_units_per_event", "requests_per_event", "events_per_second")
         return {**asdict(self), **{name: getattr(self, name) for name in rates}}
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The cost of operations; units as far as the engine reports them, never of refused writes."""
-
-    requests: int = 0
-    attempts: int = 0
-    read_units: float = 0.0
-    write_units: float = 0.0
-
-
 class Meter:
-    """An observer that adds up costs and keeps each thread's last report; safe for threads."""
+    """An observer that adds up costs. Safe to share between threads.
+
+    Attributes:
+        requests: API calls.
+        attempts: HTTP attempts, with retries of the SDK.
+        read_units: as far as the engine reports them.
+        write_units: likewise, without those of refused writes.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._own = threading.local()
-        self.spent = Spent()
+        self._of_thread = threading.local()
+        self.reset()
+
+    def reset(self) -> None:
+        """Set the sums to zero."""
+        self.requests = self.attempts = 0
+        self.read_units = self.write_units = 0.0
 
     def __call__(self, report: OperationReport) -> None:
         """Add the report of an operation, in the thread that ran it."""
-        self._own.report = report
-        with self._lock:
-            self.spent = Spent(
-                self.spent.requests + report.requests,
-                self.spent.attempts + report.attempts,
-                self.spent.read_units + (report.read_units or 0.0),
-                self.spent.write_units + (report.write_units or 0.0),
-            )
-
-    def reset(self) -> None:
-        """Set the sum to zero."""
-        with self._lock:
-            self.spent = Spent()
+        self._of_thread.last = report
+        with _adding:
+            self.requests += report.requests
+            self.attempts += report.attempts
+            self.read_units += report.read_units or 0.0
+            self.write_units += report.write_units or 0.0
 
     @property
     def last(self) -> OperationReport:
         """The report of this thread's last operation. Fails if this thread has run none."""
-        report: OperationReport = self._own.report
+        report: OperationReport = self._of_thread.last
         return report

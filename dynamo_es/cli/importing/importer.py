@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from dataclasses import dataclass, field, fields
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from dynamo_es.cli.importing.chunks import Cutter
-from dynamo_es.cli.importing.counts import Counts, Figures, Spent, Summary
+from dynamo_es.cli.importing.counts import Summary
 from dynamo_es.cli.importing.lines import Defaults, MalformedLineError, StreamOf, parse_line
+from dynamo_es.cli.importing.source import Source
 from dynamo_es.cli.importing.writer import Problem, Writer
+from dynamo_es.event_store.serde import ENCRYPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from dynamo_es.cli.importing.chunks import Chunk
     from dynamo_es.cli.importing.counts import Meter
     from dynamo_es.cli.importing.lines import Line
     from dynamo_es.contracts import StorageStrategy
 
-    _Queue = queue.Queue[Chunk | None]
-
 QUEUE_CHUNKS: Final = 64
-"""Chunks that wait for one writer. Then the reader waits, so that memory stays flat."""
+"""Chunks that wait for one worker. Then the reader waits, so that memory stays flat."""
 
 _TICK: Final = 0.1
-"""Seconds after which a waiting thread checks whether to stop."""
+"""Seconds after which the reader shows progress, also while it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Options of an import.
+    """Options of an import."""
 
-    Attributes:
-        workers: threads that append.
-        events_per_commit: most events of one commit.
-        gather: whether to gather a stream's events from all over the input.
-        defaults: for lines without tenant or category.
-        price: whether to price each commit, even if the engine reports its cost.
-    """
-
-    workers: int = 4
-    events_per_commit: int = 100
-    gather: bool = False
-    defaults: Defaults = field(default_factory=Defaults)
-    price: bool = False
+    workers: int = 4  # threads that append
+    events_per_commit: int = 100  # at most
+    gather: bool = False  # whether to gather a stream's events from all over the input
+    defaults: Defaults = field(default_factory=Defaults)  # for lines without tenant or category
+    encrypted: bool = False  # whether to take events with encrypted fields
 
 
 class Importer:
@@ -57,9 +51,14 @@ class Importer:
         storage: the storage of any tenant.
         settings: the options.
         meter: the observer of the storage's backend; None if it has none.
-        on_problem: called with each line that was not stored; by one thread at a time.
-        on_progress: called about ten times a second by the thread that runs the import.
+        on_problem: called with each line that was not stored.
+        on_progress: called about ten times a second by the thread that runs the import, with how
+            far it is: in words, and as a part if the size of the input is known.
         clock: seconds of a clock that only goes forward.
+
+    Attributes:
+        summary: the figures so far.
+        on_progress: the argument of this name; may be set until it runs.
     """
 
     def __init__(
@@ -69,27 +68,23 @@ class Importer:
         *,
         meter: Meter | None = None,
         on_problem: Callable[[Problem], None] = lambda _: None,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Callable[[str, float | None], None] = lambda _, __: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.counts = Counts()
-        self._storage = storage
+        self.summary = Summary()
         self._settings = settings
         self._meter = meter
         self._on_problem = on_problem
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._clock = clock
         self._began = self._shown = clock()
-        self._ended: float | None = None
-        self._complete = False
-        self._problem_lock = threading.Lock()
+        self._source: Source | None = None
         # A stream ends at its first malformed line. If later lines were stored without it, they
         # would get other versions than in the repaired file, and that file would be refused.
-        self._stopped: set[StreamOf] = set()
-        self._all_stopped = False
+        self._stopped: set[StreamOf | None] = set()  # None: all streams
         self._stop = threading.Event()
-        self._failure: BaseException | None = None
         self._cutter = Cutter(settings.events_per_commit, gather=settings.gather)
+        self._writer = Writer(storage, self.summary, meter, self._stop)
 
     def run(self, lines: Iterable[bytes]) -> Summary:
         """Store every line up to the first malformed one of its stream.
@@ -101,115 +96,89 @@ class Importer:
         Raises:
             EventStoreError: The store failed, or the lines could not be read.
         """
-        queues: list[_Queue] = [queue.Queue(QUEUE_CHUNKS) for _ in range(self._settings.workers)]
-        # Daemons: a second Ctrl-C ends the program without waiting for the last replies.
-        threads = [threading.Thread(target=self._work, args=[one], daemon=True) for one in queues]
-        for thread in threads:
-            thread.start()
+        workers = [ThreadPoolExecutor(1) for _ in range(self._settings.workers)]
+        waiting: deque[Future[Problem | None]] = deque()
+        self._source = lines if isinstance(lines, Source) else None
         try:
             for chunk in self._chunks(lines):
                 # Not hash(), which differs in each process: a rerun should spread alike.
-                self._put(queues[crc32(repr(chunk.stream).encode()) % len(queues)], chunk)
-            for one in queues:
-                self._put(one, None)
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(_TICK)
-                    self._show_progress()
-            self._raise_failure()
-            self._complete = True
+                worker = workers[crc32(repr(chunk.stream).encode()) % len(workers)]
+                waiting.append(worker.submit(self._write, chunk))
+                self._await(waiting, QUEUE_CHUNKS * len(workers))
+            self._await(waiting, 0)
+            self.summary.complete = True
         finally:
             self._stop.set()
-            for thread in threads:
-                thread.join()
-            self._ended = self._clock()
+            for worker in workers:
+                worker.shutdown(cancel_futures=True)
+            self._sum_up()
         return self.summary
-
-    @property
-    def summary(self) -> Summary:
-        """The result so far, or of the whole import."""
-        counts, spent = self.counts, self._meter.spent if self._meter is not None else Spent()
-        return Summary(
-            **{one.name: getattr(counts, one.name) for one in fields(Figures)},
-            streams=self._cutter.streams,
-            tenants=self._cutter.tenants,
-            requests=spent.requests,
-            attempts=spent.attempts,
-            write_units=spent.write_units + counts.unreported_units,
-            write_units_reported=not counts.unreported_units,
-            priced_units=counts.priced_units if self._settings.price else None,
-            seconds=(self._ended or self._clock()) - self._began,
-            complete=self._complete,
-        )
 
     def _chunks(self, lines: Iterable[bytes]) -> Iterator[Chunk]:
         for number, text in enumerate(lines, 1):
-            if text.strip() and (line := self._parse(text, number)):
-                yield from self._cutter.add(line)
+            if text.strip():
+                yield from self._cut(text, number)
             self._show_progress()
         yield from self._cutter.flush()
 
-    def _parse(self, text: bytes, number: int) -> Line | None:
-        self.counts.add(lines=1)
+    def _cut(self, text: bytes, number: int) -> Iterator[Chunk]:
+        self.summary.add(lines=1)
         try:
-            line = parse_line(text, number, self._settings.defaults)
-        except MalformedLineError as error:
-            self.counts.add(malformed=1)
-            if error.stream is None:
-                self._all_stopped = True
+            line = self._parse(text, number)
+            if self._stopped.isdisjoint((None, line.stream)):
+                yield from self._cutter.add(line)
             else:
-                self._stopped.add(error.stream)
-            self._report(Problem(number, str(error), error.stream))
-            return None
-        if self._all_stopped or line.stream in self._stopped:
-            self.counts.add(skipped=1)
-            return None
+                self.summary.add(skipped=1)
+        except MalformedLineError as error:
+            self.summary.add(malformed=1)
+            self._stopped.add(error.stream)
+            self._on_problem(Problem(number, str(error), error.stream))
+
+    def _parse(self, text: bytes, number: int) -> Line:
+        line = parse_line(text, number, self._settings.defaults)
+        if ENCRYPTED in line.context and not self._settings.encrypted:
+            raise MalformedLineError(
+                "the event has encrypted fields, and a file holds no keys: copy the table of keys "
+                "too, and import with --encrypted",
+                line.stream,
+            )
         return line
 
-    def _put(self, chunks: _Queue, chunk: Chunk | None) -> None:
-        while True:
-            self._raise_failure()
-            try:
-                return chunks.put(chunk, timeout=_TICK)
-            except queue.Full:
-                self._show_progress()
-
-    def _work(self, chunks: _Queue) -> None:
-        """Write the chunks of one queue until it ends, in a thread of its own."""
-        writer = Writer(
-            self._storage,
-            self.counts,
-            self._meter,
-            price=self._settings.price,
-            sleep=self._sleep,
-        )
+    def _write(self, chunk: Chunk) -> Problem | None:
+        """Write a chunk, in the thread of its stream, unless another chunk failed."""
+        if self._stop.is_set():
+            return None
         try:
-            while not self._stop.is_set():
-                try:
-                    chunk = chunks.get(timeout=_TICK)
-                except queue.Empty:
-                    continue
-                if chunk is None:
-                    return
-                if problem := writer.write(chunk):
-                    self._report(problem)
-        except BaseException as error:  # noqa: BLE001 - raised again by the reading thread
-            self._failure = error
+            return self._writer.write(chunk)
+        except BaseException:
             self._stop.set()
+            raise
 
-    def _sleep(self, seconds: float) -> None:
-        self._stop.wait(seconds)
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def _report(self, problem: Problem) -> None:
-        with self._problem_lock:
-            self._on_problem(problem)
+    def _await(self, waiting: deque[Future[Problem | None]], most: int) -> None:
+        """Wait until at most so many chunks wait; raise the error of one that failed."""
+        while len(waiting) > most or (waiting and self._stop.is_set()):
+            done, _ = wait([waiting[0]], timeout=_TICK)
+            self._show_progress()
+            if done and (problem := waiting.popleft().result()):
+                self._on_problem(problem)
 
     def _show_progress(self) -> None:
         now = self._clock()
         if now - self._shown >= _TICK:
             self._shown = now
-            self._on_progress()
+            summary, source, part = self.summary, self._source, None
+            rate = summary.done / (now - self._began)
+            if source is not None and source.total and summary.lines:
+                # Reading and storing count alike: gathering reads much before it stores anything.
+                part = source.bytes_read / source.total * (1 + summary.done / summary.lines) / 2
+            text = f"{summary.done:,} events, {rate:,.0f} a second, {summary.lines:,} read"
+            self.on_progress(text, part)
+
+    def _sum_up(self) -> None:
+        summary, streams = self.summary, self._cutter.versions
+        summary.seconds = self._clock() - self._began
+        summary.streams = len(streams)
+        summary.tenants = len({stream.tenant_id for stream in streams})
+        if self._meter is not None:
+            summary.requests, summary.attempts = self._meter.requests, self._meter.attempts
+            summary.write_units = self._meter.write_units

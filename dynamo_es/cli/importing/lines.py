@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import UUID
 
-from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.values import DEFAULT_TENANT, TenantId
+from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.exceptions import IncompatibleUuidAndName
+from dynamo_es.values import DEFAULT_TENANT, StreamId
+
+if TYPE_CHECKING:
+    from dynamo_es.values import TenantId
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Longer lines are not parsed: a commit carries 4 MB, compressed."""
 
 _PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
+_KINDS: Final = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
+_WANTED: Final = {**_KINDS, dict: "a JSON object", int: "an integer"}
 
 
 class MalformedLineError(ValueError):
@@ -27,46 +33,43 @@ class MalformedLineError(ValueError):
         stream: the stream the line belongs to; None if the line does not say.
     """
 
-    stream: StreamOf | None = None
+    def __init__(self, reason: str, stream: StreamOf | None = None) -> None:
+        super().__init__(reason)
+        self.stream = stream
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOf:
-    """The stream of a line.
-
-    Attributes:
-        tenant_id: the tenant.
-        category: the stream's category, if it has one.
-        name: the name that the stream's UUID is derived from.
-    """
+    """A stream of a tenant."""
 
     tenant_id: TenantId
-    category: str | None
-    name: str
+    id: StreamId
+
+    @classmethod
+    def named(cls, tenant_id: TenantId, category: str | None, name: str) -> Self:
+        """Return the stream whose UUID is derived from this name."""
+        return cls(tenant_id, StreamId(name=name, category=category))
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.tenant_id, self.category, self.name) if part)
+        parts = (self.tenant_id, self.id.category, self.id.name or str(self.id))
+        return "/".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The event of a line.
+    """The event of a line."""
 
-    Attributes:
-        number: the line's number in its file, 1-based.
-        size: bytes of the line.
-        stream: the stream it belongs to.
-        name: type of the event.
-        created_at: when it happened.
-        data: its payload.
-    """
-
-    number: int
-    size: int
+    number: int  # of the line in its file, 1-based
+    size: int  # bytes of the line
     stream: StreamOf
-    name: str
+    name: str  # type of the event
     created_at: datetime
     data: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict)
+    uuid: UUID | None = None  # None: derived from the content and the place in the stream
+    version: int | None = None  # 1-based; None: the one after the stream's earlier lines
+    versionless: bool = False  # whether the stream has no versions
+    snapshot: bool = False  # whether it is the stream's snapshot at ``version``
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Defaults:
 
 
 def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
-    """Return the event of a line with the fields stream, type, at, data, tenant and category.
+    """Return the event of a line.
 
     Args:
         text: the line, in UTF-8.
@@ -88,100 +91,81 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
     Raises:
         MalformedLineError: The line is not such an event.
     """
-    stream = None
+    stream, reader = None, _Reader()
     try:
-        fields = _parse_object(text)
+        fields = reader.read(text)
         stream = _stream(fields, defaults)
-        name, created_at = _text(fields, "type", empty=False), _time(fields)
-        return Line(number, len(text), stream, name, created_at, _data(fields))
+        if not reader.problems:
+            return _line(fields, number, len(text), stream)
+        reason = reader.problems[0]
     except MalformedLineError as error:
-        error.stream = _stream_of_damaged(text, defaults) if stream is None else stream
-        raise
+        reason = reader.problems[0] if reader.problems else str(error)
+    raise MalformedLineError(reason, stream)
 
 
-def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
-    tenant, category = fields.get("tenant"), fields.get("category")
-    return StreamOf(
-        defaults.tenant_id if tenant is None else _text(fields, "tenant"),
-        defaults.category if category is None else _text(fields, "category"),
-        _text(fields, "stream", empty=False),
-    )
+class _Reader:
+    """Reads JSON past values that cannot be stored, because the stream may still be known.
 
+    Each such value becomes 0, and damaged bytes become surrogates: neither can name a stream.
+    """
 
-def _stream_of_damaged(text: bytes, defaults: Defaults) -> StreamOf | None:
-    """Return the stream of a line that is damaged elsewhere; None if that is not certain."""
-    if len(text) > MAX_LINE_BYTES:
-        return None
-    try:
-        # Damaged bytes become surrogates, odd numbers and doubled keys 0: none can name a stream.
-        fields = json.loads(
-            text.decode(errors="surrogateescape"),
-            parse_int=lambda _: 0,
-            parse_constant=lambda _: 0,
-            object_pairs_hook=_without_doubles,
-        )
-        return _stream(fields, defaults) if isinstance(fields, dict) else None
-    except (ValueError, RecursionError):
-        return None
+    def __init__(self) -> None:
+        self.problems: list[str] = []
 
+    def read(self, text: bytes) -> dict[str, Any]:
+        if len(text) > MAX_LINE_BYTES:
+            raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
+        try:
+            decoded = text.decode()
+        except UnicodeDecodeError as error:
+            self.problems.append(f"not UTF-8 (byte {error.start + 1})")
+            decoded = text.decode(errors="surrogateescape")
+        try:
+            fields = json.loads(
+                decoded,
+                parse_int=self._integer,
+                parse_float=self._float,
+                parse_constant=lambda text: self._lost(f"not JSON: {text} is not a JSON value"),
+                object_pairs_hook=self._object,
+            )
+        except json.JSONDecodeError as error:
+            raise MalformedLineError(f"not JSON: {error.msg} (column {error.colno})") from None
+        except RecursionError:
+            raise MalformedLineError("not usable: nested too deep") from None
+        if not isinstance(fields, dict):
+            raise MalformedLineError(f"not a JSON object but {_kind(fields)}")
+        return fields
 
-def _parse_object(text: bytes) -> dict[str, Any]:
-    if len(text) > MAX_LINE_BYTES:
-        raise MalformedLineError(f"longer than {MAX_LINE_BYTES:,} bytes")
-    try:
-        fields = json.loads(
-            text.decode(),
-            parse_float=_exact,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_doubles,
-        )
-    except UnicodeDecodeError as error:
-        raise MalformedLineError(f"not UTF-8 (byte {error.start + 1})") from None
-    except json.JSONDecodeError as error:
-        raise MalformedLineError(f"not JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise MalformedLineError("not usable: nested too deep") from None
-    except MalformedLineError:
-        raise
-    except ValueError:  # an integer of more digits than Python reads
-        raise MalformedLineError("not usable: an integer of more than 4,300 digits") from None
-    if not isinstance(fields, dict):
-        raise MalformedLineError(f"not a JSON object but {_kind(fields)}")
-    return fields
+    def _lost(self, problem: str) -> int:
+        self.problems.append(problem)
+        return 0
 
+    def _integer(self, text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            return self._lost("not usable: an integer of more than 4,300 digits")
 
-def _refuse_constant(constant: str) -> NoReturn:
-    raise MalformedLineError(f"not JSON: {constant} is not a JSON value")
-
-
-def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        # repr, because a key may hold line breaks.
-        raise MalformedLineError(
-            f"an object has the key {_doubled(pairs)[0]!r} twice, so one value would be lost"
-        )
-    return fields
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {**dict(pairs), **dict.fromkeys(_doubled(pairs), 0)}
-
-
-def _doubled(pairs: list[tuple[str, Any]]) -> list[str]:
-    return [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
-
-
-def _exact(text: str) -> float:
-    """Return a number with a point or an exponent, unless a float would round it."""
-    number = float(text)
-    # As text it is the same for most numbers. Infinity is refused with the place of the number.
-    if repr(number) != text and isfinite(number) and not _is_same(number, text):
-        raise MalformedLineError(
+    def _float(self, text: str) -> float:
+        number = float(text)
+        # As text it is the same for most numbers. Infinity is refused with the place of the number.
+        if repr(number) == text or not isfinite(number) or _is_same(number, text):
+            return number
+        return self._lost(
             "a number has more digits than a float keeps, so it would be rounded: shorten it, or "
             "write it as text"
         )
-    return number
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields: dict[str, Any] = dict(pairs)
+        if len(fields) < len(pairs):
+            keys = [key for key, _ in pairs]
+            for key in [key for key in fields if keys.count(key) > 1]:
+                # repr, because a key may hold line breaks.
+                fields[key] = self._lost(
+                    f"an object has the key {key!r} twice, so one value would be lost"
+                )
+        return fields
 
 
 def _is_same(number: float, text: str) -> bool:
@@ -191,21 +175,34 @@ def _is_same(number: float, text: str) -> bool:
         return False
 
 
-def _text(fields: dict[str, Any], field: str, *, empty: bool = True) -> str:
-    value = _required(fields, field)
-    if not isinstance(value, str):
-        raise MalformedLineError(f"the field {field!r} must be text, not {_kind(value)}")
-    if not value and not empty:
-        raise MalformedLineError(f"the field {field!r} is empty")
+def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
+    tenant_id = _given(fields, "tenant", str, defaults.tenant_id)
+    category = _given(fields, "category", str, defaults.category)
+    if fields.get("stream_id") is None:
+        return StreamOf.named(tenant_id, category, _filled(fields, "stream"))
+    uuid, name = _uuid(fields, "stream_id"), _given(fields, "stream", str)
     try:
-        check_text(value)
-    except NotJsonError as error:
-        raise MalformedLineError(f"the field {field!r} {error.reason}") from None
-    return value
+        return StreamOf(tenant_id, StreamId(uuid, name, category=category))
+    except IncompatibleUuidAndName:
+        raise MalformedLineError(
+            "the field 'stream_id' is not the UUID that the name in 'stream' derives: leave one out"
+        ) from None
+
+
+def _line(fields: dict[str, Any], number: int, size: int, stream: StreamOf) -> Line:
+    name, at, data = _filled(fields, "type"), _time(fields), _value(fields, "data", dict)
+    context = _given(fields, "context", dict, {})
+    uuid = None if fields.get("id") is None else _uuid(fields, "id")
+    versionless = _given(fields, "versionless", bool, default=False)
+    snapshot = _given(fields, "snapshot", bool, default=False)
+    version = _value(fields, "version", int) if snapshot else _given(fields, "version", int)
+    if version is not None and version < 1:
+        raise MalformedLineError(f"the field 'version' must be 1 or more, not {version}")
+    return Line(number, size, stream, name, at, data, context, uuid, version, versionless, snapshot)
 
 
 def _time(fields: dict[str, Any]) -> datetime:
-    text = _text(fields, "at")
+    text = _value(fields, "at", str)
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -217,26 +214,39 @@ def _time(fields: dict[str, Any]) -> datetime:
     return at
 
 
-def _data(fields: dict[str, Any]) -> dict[str, Any]:
-    data = _required(fields, "data")
-    if not isinstance(data, dict):
-        raise MalformedLineError(f"the field 'data' must be a JSON object, not {_kind(data)}")
+def _uuid(fields: dict[str, Any], field: str) -> UUID:
+    text = _value(fields, field, str)
     try:
-        check_json(data)
+        return UUID(text)
+    except ValueError:
+        raise MalformedLineError(f"the field {field!r} is not a UUID: {text!r}") from None
+
+
+def _filled(fields: dict[str, Any], field: str) -> str:
+    if text := _value(fields, field, str):
+        return str(text)
+    raise MalformedLineError(f"the field {field!r} is empty")
+
+
+def _given(fields: dict[str, Any], field: str, kind: type, default: Any = None) -> Any:
+    """Return a field that may be missing or null."""
+    return default if fields.get(field) is None else _value(fields, field, kind)
+
+
+def _value(fields: dict[str, Any], field: str, kind: type) -> Any:
+    """Return a field of exactly this type."""
+    if field not in fields:
+        raise MalformedLineError(f"the field {field!r} is missing")
+    value = fields[field]
+    if type(value) is not kind:
+        raise MalformedLineError(f"the field {field!r} must be {_WANTED[kind]}, not {_kind(value)}")
+    try:
+        check_json(value)
     except NotJsonError as error:
-        raise MalformedLineError(error.describe("data")) from None
-    return data
-
-
-def _required(fields: dict[str, Any], field: str) -> Any:
-    try:
-        return fields[field]
-    except KeyError:
-        raise MalformedLineError(f"the field {field!r} is missing") from None
+        place = field if kind is dict else f"the field {field!r}"
+        raise MalformedLineError(error.describe(place)) from None
+    return value
 
 
 def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    kinds = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
-    return kinds.get(type(value), "a number")
+    return "null" if value is None else _KINDS.get(type(value), "a number")

@@ -9,6 +9,7 @@ from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.contracts.stream_keys import consumer_key, tenant_prefix, unescape
+from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -18,6 +19,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
@@ -95,6 +97,16 @@ class DynamoCheckpoints(CheckpointStrategy):
         check_position(position)
         return self._run("move_checkpoint", self._move(found, position))
 
+    def fail(self, consumer: str, position: Position, failure: NewFailure) -> None:
+        """Store a failure; see `CheckpointStrategy.fail`.
+
+        Cost: 1 request; 2 if the stored failure is of another event; 1 more the first time in a
+        process, to list the consumer.
+        """
+        found = self._consumer(consumer)
+        check_position(position)
+        self._run("fail_checkpoint", self._fail(found, position, failure))
+
     def reset(self, consumer: str, position: Position) -> None:
         """Set a consumer back; see `CheckpointStrategy.reset`. Cost: 1 request."""
         found = self._consumer(consumer)
@@ -124,49 +136,99 @@ class DynamoCheckpoints(CheckpointStrategy):
         return _Consumer(name, self._tenant_id)
 
     def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
-        if consumer not in self._listed:
-            # First the list: `all` leaves out a listed consumer that has no checkpoint yet.
-            item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
-            yield Request("put_item", {"TableName": self._table, "Item": item})
-            self._listed.add(consumer)
+        yield from self._list(consumer)
         try:
             yield from self._put(
-                consumer, position, "attribute_not_exists(place) OR checkpoint < :checkpoint"
+                consumer, position, "attribute_not_exists(checkpoint) OR checkpoint < :checkpoint"
             )
         except ConditionRefused as refused:
             there = refused.items[0]
-            if there is None:
+            if there is None or "checkpoint" not in there:
                 return position
             return int(there["checkpoint"]["N"])
         return position
 
+    def _list(self, consumer: _Consumer) -> Steps[None]:
+        """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
+        if consumer not in self._listed:
+            item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
+            yield Request("put_item", {"TableName": self._table, "Item": item})
+            self._listed.add(consumer)
+
+    def _fail(self, consumer: _Consumer, position: Position, failure: NewFailure) -> Steps[None]:
+        yield from self._list(consumer)
+        for again in (True, False):
+            try:
+                yield _keep_failure(self._table, consumer, position, failure, again=again)
+            except ConditionRefused as refused:
+                item = refused.items[0] or {}
+                if int(item.get("checkpoint", {}).get("N", 0)) >= failure.place:
+                    return  # past that event
+            else:
+                return
+
     def _put(self, consumer: _Consumer, position: Position, condition: str) -> Steps[None]:
-        moved_at = datetime.fromtimestamp(self._clock(), UTC)
         values: dict[str, Any] = {
             ":checkpoint": number(position),
-            ":moved_at": {"S": moved_at.isoformat()},
+            ":moved_at": {"S": self._now()},
         }
         yield Request(
             "update_item",
             {
                 "TableName": self._table,
                 "Key": consumer.key,
-                "UpdateExpression": "SET checkpoint = :checkpoint, moved_at = :moved_at",
+                "UpdateExpression": (
+                    f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
+                ),
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             },
         )
 
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self._clock(), UTC).isoformat()
+
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
+
+
+def _keep_failure(
+    table: str, consumer: _Consumer, position: Position, failure: NewFailure, *, again: bool
+) -> Request:
+    """Store a failure where the consumer is before the event.
+
+    Args:
+        table: name of the log table.
+        consumer: the consumer.
+        position: that the consumer began after.
+        failure: to store.
+        again: whether to count the attempts of the stored failure, which must be of that event.
+    """
+    values: dict[str, Any] = {":after": number(position)}
+    update = store_failure(failure, values, again=again)
+    condition = "(attribute_not_exists(checkpoint) OR checkpoint < :place)"
+    if again:
+        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
+    return Request(
+        "update_item",
+        {
+            "TableName": table,
+            "Key": consumer.key,
+            "UpdateExpression": f"SET failed_after = :after, {update}",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    )
 
 
 def _read(table: str, consumer: _Consumer) -> Steps[Position | None]:
     response = yield Request(
         "get_item", {"TableName": table, "Key": consumer.key, "ConsistentRead": True}
     )
-    return int(response["Item"]["checkpoint"]["N"]) if "Item" in response else None
+    found = response.get("Item", {})
+    return int(found["checkpoint"]["N"]) if "checkpoint" in found else None
 
 
 def _all(table: str, tenant_id: TenantId | None) -> Steps[list[Checkpoint]]:
@@ -199,9 +261,14 @@ def _get(table: str, keys: Sequence[Item]) -> Request:
 
 def _checkpoint(item: Item) -> Checkpoint:
     consumer = _Consumer.from_list(item["log_key"]["S"].removeprefix(_KEY))
+    failure = read_failure(item)
+    if failure is not None and "checkpoint" not in item:
+        after = int(item["failed_after"]["N"])
+        return Checkpoint(consumer.name, after, failure.failed_at, consumer.tenant_id, failure)
     return Checkpoint(
         consumer.name,
         int(item["checkpoint"]["N"]),
         datetime.fromisoformat(item["moved_at"]["S"]),
         consumer.tenant_id,
+        failure,
     )

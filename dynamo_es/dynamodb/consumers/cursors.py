@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,12 +10,16 @@ from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
+from dynamo_es.dynamodb.consumers.finder import cursor_info
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import CursorBusyError
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
+    from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
@@ -53,23 +58,50 @@ class DynamoCursors(CursorStrategy):
         request = _move(self._table, followed, version, worker, until_ms)
         return self._run("renew_cursor", followed, _accepted(request))
 
-    def release(self, followed: Followed, version: int, worker: str) -> bool:
+    def release(
+        self,
+        followed: Followed,
+        version: int,
+        worker: str,
+        failure: NewFailure | None = None,
+    ) -> bool:
         """Move a cursor and release the lease; see `CursorStrategy.release`. Cost: 1 request."""
         request = _move(self._table, followed, version, worker, None)
+        if failure is not None:
+            if self._run(
+                "release_cursor", followed, _accepted(_fail(request, failure, again=True))
+            ):
+                return True
+            request = _fail(request, failure, again=False)
         return self._run("release_cursor", followed, _accepted(request))
 
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
         check_consumer(followed.name)
-        request = Request(
-            "get_item",
-            {"TableName": self._table, "Key": cursor_key(followed), "ConsistentRead": True},
-        )
-        item = self._run("cursor", followed, _reply(request)).get("Item", {})
+        item = self._read(followed)
         stored = int(item["generation"]["N"]) if item else 0
         if not item or (stored and followed.generation and stored != followed.generation):
             return 0
         return int(item["version"]["N"])
+
+    def info(self, followed: Followed) -> CursorInfo | None:
+        """Return what is stored of a cursor; see `CursorStrategy.info`. Cost: 1 request."""
+        check_consumer(followed.name)
+        item = self._read(followed)
+        if not item:
+            return None
+        # A hash may take the place of the stream in the key.
+        return replace(
+            cursor_info(item), stream_id=followed.stream_id, tenant_id=followed.tenant_id
+        )
+
+    def _read(self, followed: Followed) -> Item:
+        key = cursor_key(followed)
+        request = Request(
+            "get_item", {"TableName": self._table, "Key": key, "ConsistentRead": True}
+        )
+        item: Item = self._run("cursor", followed, _reply(request)).get("Item", {})
+        return item
 
     def _run(self, operation: str, followed: Followed, steps: Steps[T]) -> T:
         return self._gateway.run(operation, followed.tenant_id, followed.stream_id, steps)
@@ -236,9 +268,9 @@ def _move(
 ) -> Request:
     """Move a cursor, and renew the lease until a time, or release it."""
     values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
-    update = "SET version = :version REMOVE leased_by, leased_until, leased_for"
+    update = f"SET version = :version REMOVE leased_by, leased_until, leased_for, {FORGET}"
     if until_ms is not None:
-        update = "SET version = :version, leased_until = :until"
+        update = f"SET version = :version, leased_until = :until REMOVE {FORGET}"
         values[":until"] = number(until_ms)
     return Request(
         "update_item",
@@ -251,6 +283,29 @@ def _move(
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
+
+
+def _fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
+    """Return a release that stores a failure, too.
+
+    Args:
+        release: moves the cursor and releases the lease.
+        failure: to store.
+        again: whether to count the attempts of the stored failure, which must be of that event.
+    """
+    values = dict(release.params["ExpressionAttributeValues"])
+    update = store_failure(failure, values, again=again)
+    condition = release.params["ConditionExpression"]
+    if again:
+        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
+    changed = {
+        "UpdateExpression": (
+            f"SET version = :version, {update} REMOVE leased_by, leased_until, leased_for"
+        ),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return Request(release.operation, {**release.params, **changed})
 
 
 def _accepted(request: Request) -> Steps[bool]:

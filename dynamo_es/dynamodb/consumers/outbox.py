@@ -167,6 +167,11 @@ class DynamoOutbox(OutboxStrategy):
         request = requests.release_lease(self._table, self._of(worker), tried)
         self._run("outbox_release", change(request))
 
+    def reset(self, worker: OutboxWorker, position: Position) -> bool:
+        """Set the position by hand; see `OutboxStrategy.reset`. Cost: 1 request."""
+        request = requests.set_cursor(self._table, self._of(worker), position)
+        return self._run("outbox_reset", change(request))
+
     def entries(self, outbox: str) -> list[OutboxEntry]:
         """Return the entries of events that failed; see `OutboxStrategy.entries`."""
         return self._run("outbox_entries", entries(self._table, self._partition(outbox)))

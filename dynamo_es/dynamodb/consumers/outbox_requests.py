@@ -135,6 +135,22 @@ def drop_entry(
     )
 
 
+def set_cursor(table: str, worker: OutboxWorker, checkpoint: Position) -> Request:
+    """Set the cursor back or forward, if the worker has the lease."""
+    return Request(
+        "update_item",
+        {
+            **_at(table, worker.outbox, CURSOR),
+            "UpdateExpression": "SET checkpoint = :checkpoint",
+            "ConditionExpression": "leased_by = :worker",
+            "ExpressionAttributeValues": {
+                ":worker": {"S": worker.id},
+                ":checkpoint": number(checkpoint),
+            },
+        },
+    )
+
+
 def release_lease(table: str, worker: OutboxWorker, checkpoint: Position | None) -> Request:
     """Release the lease; move the cursor in the same write unless the checkpoint is None."""
     update, condition = "REMOVE leased_by, leased_until, leased_for", "leased_by = :worker"

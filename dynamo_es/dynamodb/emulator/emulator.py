@@ -16,6 +16,7 @@ from dynamo_es.exceptions import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from boto3.session import Session
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from botocore.loaders import Loader
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,6 +66,10 @@ class Emulator:
         )
         return client
 
+    def empty(self) -> None:
+        """Delete all items and the records of the streams; the tables stay."""
+        self._engine.empty()
+
     def close(self) -> None:
         """Drop all tables. The clients still work, and find no tables."""
         self._engine.clear()
@@ -91,24 +96,7 @@ def emulated_client(config: DynamoConfig) -> DynamoDBClient:
 def _make_client(
     service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
 ) -> Any:
-    # Loaded here, to keep the start of a process that works on AWS short.
-    import boto3
-    from botocore.session import Session
-
-    # The emulator ignores the environment: a missing profile, or an endpoint configured for AWS,
-    # would make it fail before the first request.
-    unset = (None, None, None, None)
-    nowhere = (None, None, os.devnull, None)
-    core = Session(
-        session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
-    )
-    core.register_component("data_loader", _service_descriptions())
-    session = boto3.Session(
-        aws_access_key_id="emulator",
-        aws_secret_access_key="emulator",  # noqa: S106 - moto asks for none in particular
-        region_name="us-east-1",
-        botocore_session=core,
-    )
+    session = isolated_session("emulator", "emulator", "us-east-1")
     client: Any = session.client(
         service,  # type: ignore[call-overload]
         endpoint_url=_ENDPOINT,
@@ -119,6 +107,33 @@ def _make_client(
     # carried out.
     client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
     return checking_parameters(client)
+
+
+def isolated_session(
+    access_key: str, secret_key: str, region: str, token: str | None = None
+) -> Session:
+    """Return a session that ignores the environment and the files of the user.
+
+    A missing profile, or an endpoint configured for AWS, would make a client of an emulator fail
+    before the first request.
+    """
+    # Loaded here, to keep the start of a process that works on AWS short.
+    import boto3
+    from botocore.session import Session as CoreSession
+
+    unset = (None, None, None, None)
+    nowhere = (None, None, os.devnull, None)
+    core = CoreSession(
+        session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    core.register_component("data_loader", _service_descriptions())
+    return boto3.Session(
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
+        region_name=region,
+        botocore_session=core,
+    )
 
 
 @cache

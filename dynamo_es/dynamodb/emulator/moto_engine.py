@@ -70,6 +70,16 @@ class MotoEngine:
             self._tables.tables.clear()
             self._streams.shard_iterators.clear()
 
+    def empty(self) -> None:
+        """Delete all items and stream records of all tables."""
+        with backend_lock:
+            for table in self._tables.tables.values():
+                table.items.clear()
+                if (shard := table.stream_shard) is not None:
+                    # Numbers go on, so that a reader that began before reads what comes.
+                    shard.starting_sequence_number += len(shard.items)
+                    shard.items.clear()
+
 
 class _Streams(DynamoDBStreamsBackend):
     """Reads the streams of one engine's tables, instead of those of moto's accounts."""
@@ -91,6 +101,8 @@ class _Streams(DynamoDBStreamsBackend):
         # before would read the old table for ever.
         if shard := self._get_table_from_arn(iterator_arn).stream_shard:
             iterator.stream_shard = shard
+            first = shard.starting_sequence_number
+            iterator.sequence_number = max(iterator.sequence_number, first)
         return iterator.get(limit)
 
 

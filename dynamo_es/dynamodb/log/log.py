@@ -96,9 +96,9 @@ class DynamoLog(LogStrategy):
             _log.warning(
                 "The table %s has events without a position in the log %s, so no consumer gets "
                 "them. If this lasts longer than a second or two, no sequencer runs: start "
-                "`dynamo-es sequence`, deploy the sequencer's Lambda function, or append with "
-                'DynamoConfig(sequencing="inline"). Then run `dynamo-es log repair` for the events '
-                "that are stored already.",
+                "`dynamo-es sequence`, deploy the sequencer's Lambda function, or set "
+                "DYNAMO_ES_SEQUENCING=inline where you append. Then run `dynamo-es log repair` for "
+                "the events that are stored already.",
                 self._tables.events,
                 self._tables.log,
             )

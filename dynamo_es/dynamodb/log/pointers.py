@@ -15,6 +15,8 @@ from dynamo_es.dynamodb.streams.items import (
     read_commit,
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, parse_stream_key
+from dynamo_es.dynamodb.wire.sizes import item_size, write_units
+from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidStreamIdError, StoredItemError
 from dynamo_es.values import StreamId
 
@@ -199,6 +201,19 @@ def check_identity(pointer: Pointer) -> None:
         raise StoredItemError(
             pointer.stream_key, pointer.first_version, "its key is not a stream's."
         ) from None
+
+
+def units_of(pointer: Pointer, item: Item) -> int:
+    """Return the write units of a commit's item that was read without what its pointer holds."""
+    left_out: Item = {
+        "event_count": number(pointer.event_count),
+        "event_names": {"SS": list(pointer.event_names)},
+    }
+    if pointer.stream_name is not None:
+        left_out["stream_name"] = {"S": pointer.stream_name}
+    if pointer.versionless:
+        left_out["versionless"] = {"BOOL": True}
+    return write_units(item_size({**left_out, **item}))
 
 
 def is_foreign(item: Item) -> bool:

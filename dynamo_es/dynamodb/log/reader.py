@@ -6,10 +6,11 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.contracts import LogReader
+from dynamo_es.contracts import CommitInLog, LogReader, Piece
 from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pointers import units_of
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -50,6 +51,13 @@ class _Placed(NamedTuple):
     @property
     def key(self) -> tuple[str, int]:
         return self.pointer.stream_key, self.pointer.first_version
+
+
+class _Read(NamedTuple):
+    """The selected events of some commits, and these commits with their items."""
+
+    records: list[RecordedRaw]
+    commits: list[tuple[_Placed, Item]]
 
 
 class DynamoLogReader(LogReader):
@@ -100,6 +108,11 @@ class DynamoLogReader(LogReader):
         """Return the next selected events; see `LogReader.read`."""
         return self._gateway.run("read_log", DEFAULT_TENANT, None, self._read())
 
+    def read_some(self, most_commits: int = MAX_POINTERS) -> Piece:
+        """Return some events after a bounded number of requests; see `LogReader.read_some`."""
+        steps = self._read_some(most_commits)
+        return self._gateway.run("read_log", DEFAULT_TENANT, None, steps)
+
     def begin(self) -> Steps[None]:
         """Find the page that holds the position to begin after.
 
@@ -125,15 +138,31 @@ class DynamoLogReader(LogReader):
             if not self._pending:
                 self._position = self._next - 1
                 return []
-            chosen = [self._pending[i] for i in range(min(MAX_POINTERS, len(self._pending)))]
-            records = yield from self._read_commits(chosen)
-            for _ in chosen:
-                self._pending.popleft()
-            # The position also moves past the commits in between that are not selected.
-            following = self._pending[0].position if self._pending else self._next
-            self._position = following - 1
+            records, _ = yield from self._read_next(MAX_POINTERS)
             if records:
                 return records
+
+    def _read_some(self, most_commits: int) -> Steps[Piece]:
+        ended = False
+        if len(self._pending) < most_commits:
+            ended = yield from self._read_pages()
+        records, read = yield from self._read_next(most_commits)
+        commits = [
+            CommitInLog(placed.position, placed.pointer.event_count, units_of(placed.pointer, item))
+            for placed, item in read
+        ]
+        return Piece(records, commits, ended and not self._pending)
+
+    def _read_next(self, most: int) -> Steps[_Read]:
+        """Read the next selected commits, at most so many, and move on."""
+        chosen = [self._pending[i] for i in range(min(most, len(self._pending)))]
+        read = yield from self._read_commits(chosen)
+        for _ in chosen:
+            self._pending.popleft()
+        # The position also moves past the commits in between that are not selected.
+        following = self._pending[0].position if self._pending else self._next
+        self._position = max(self._position, following - 1)
+        return read
 
     def _read_pages(self) -> Steps[bool]:
         """Read some pages; return whether the log ends with them."""
@@ -176,23 +205,26 @@ class DynamoLogReader(LogReader):
                     self._pass_over(placed, "no stream can have such a commit.")
             position = placed.last + 1
 
-    def _read_commits(self, chosen: list[_Placed]) -> Steps[list[RecordedRaw]]:
+    def _read_commits(self, chosen: list[_Placed]) -> Steps[_Read]:
         found = yield from self._fetch(chosen, consistent=False)
         missing = [placed for placed in chosen if not _is_there(placed, found)]
         if missing:
             found |= yield from self._fetch(missing, consistent=True)
         records: list[RecordedRaw] = []
+        read: list[tuple[_Placed, Item]] = []
         unreadable: list[tuple[_Placed, str]] = []
         for placed in chosen:
             if _is_there(placed, found):
                 try:
-                    records += self._records(placed, found[placed.key])
+                    item = found[placed.key]
+                    records += self._records(placed, item)
+                    read.append((placed, item))
                 except StoredItemError as error:
                     unreadable.append((placed, error.reason))
         # Only now: after a failed read above, this piece is read, and would be counted, again.
         for placed, reason in unreadable:
             self._pass_over(placed, reason)
-        return records
+        return _Read(records, read)
 
     def _pass_over(self, placed: _Placed, reason: str) -> None:
         self._passed_over += 1

@@ -99,7 +99,7 @@ class KmsKeyWrapping:
 def _make_client(config: DynamoConfig) -> KmsClient:
     from boto3.session import Session
 
-    session = Session()
+    session = Session(profile_name=config.profile)
     client: KmsClient = session.client(
         "kms",
         region_name=region_of(config, session),

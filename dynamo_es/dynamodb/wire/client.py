@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
+from dynamo_es.dynamodb.wire.session import make_session
 from dynamo_es.forking import new_lock, tell_of_forks
 
 if TYPE_CHECKING:
@@ -180,9 +181,7 @@ def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
 
 def _make(service: str, config: DynamoConfig) -> Any:
     # boto3 takes most of a cold start, so it is loaded for the first request.
-    from boto3.session import Session
-
-    session = Session()
+    session = make_session(config)
     return session.client(
         service,  # type: ignore[call-overload]
         region_name=region_of(config, session),

@@ -95,6 +95,12 @@ class KeyCache:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def clear(self) -> None:
+        """Drop all keys."""
+        with _process.lock:
+            _process.deletions += 1
+            self._keys.clear()
+
     def _forget(self, place: tuple[TenantId, str]) -> None:
         self._keys.pop(place, None)
 

@@ -64,6 +64,10 @@ class Encryption:
         self._tenant_id = tenant_id
         self._cache = KeyCache(clock) if cache is None else cache
 
+    def forget_keys(self) -> None:
+        """Drop the cached keys of all tenants, so that the next use reads them again."""
+        self._cache.clear()
+
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the encryption of another tenant; this one does not change.
 

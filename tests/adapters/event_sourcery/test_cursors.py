@@ -17,10 +17,10 @@ from dynamo_es.contracts import Followed
 from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import InvalidConsumerError
+from dynamo_es.testing.conformance.language import an_event
+from dynamo_es.testing.faults import Fault, Network
 from tests.adapters.event_sourcery.orders import placed
-from tests.bdd import an_event
 from tests.engine import Capability, needs
-from tests.faults import Fault, Network
 from tests.recording import recording
 
 pytestmark = needs(Capability.REQUESTS)

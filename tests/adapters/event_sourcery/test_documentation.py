@@ -1,34 +1,16 @@
-"""The page on moving from SQLAlchemy shows what really happens."""
+"""Names on the page about moving from SQLAlchemy exist; `tests/docs/test_snippets.py` runs it."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import event_sourcery.exceptions
-import pytest
 
 import dynamo_es.exceptions
 
-PAGE = Path(__file__).parents[3] / "docs/from-sqlalchemy/python-event-sourcery.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/move-from-python-event-sourcery.md"
 TEXT = PAGE.read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    ("program", "printed"), list(zip(blocks("python"), blocks("text"), strict=True))
-)
-def test_the_example_prints_what_it_says(program, printed):
-    done = subprocess.run(  # noqa: S603 - this interpreter, and the project's own text
-        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
-    )
-
-    assert (done.stdout, done.stderr) == (printed, "")
 
 
 def test_what_it_names_is_there():

@@ -17,9 +17,9 @@ from event_sourcery.interfaces import EncryptionStrategy, StorageStrategy
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend, DynamoDBKeyStorage
 from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
 from dynamo_es.exceptions import InvalidSubjectError, ServiceError, StoredItemError
+from dynamo_es.testing.faults import Fault, Network
 from tests.adapters.event_sourcery.orders import CustomerMoved, Heard, NoteTaken
 from tests.engine import Capability, needs
-from tests.faults import Fault, Network
 from tests.recording import recording
 
 ours = needs(Capability.REQUESTS)

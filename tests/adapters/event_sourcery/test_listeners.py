@@ -14,9 +14,9 @@ from event_sourcery.in_transaction import Dispatcher, Listeners
 
 from dynamo_es.adapters.event_sourcery import DynamoDBBackend
 from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencer
+from dynamo_es.testing.faults import Fault, Network
 from tests.adapters.event_sourcery.orders import Heard, OrderPlaced, OrderShipped, placed
 from tests.engine import Capability, needs
-from tests.faults import Fault, Network
 
 ours = needs(Capability.REQUESTS)
 STREAM = StreamId(name="order 1", category="orders")

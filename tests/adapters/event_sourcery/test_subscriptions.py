@@ -11,9 +11,9 @@ from event_sourcery import NO_VERSIONING, StreamId
 from event_sourcery.interfaces import SubscriptionStrategy
 
 from dynamo_es.exceptions import InvalidPositionError, ServiceError
+from dynamo_es.testing.faults import Fault, Network
 from tests.adapters.event_sourcery.orders import OrderPlaced, OrderShipped, placed, summary
 from tests.engine import Capability, needs
-from tests.faults import Fault, Network
 
 # They wait for time limits.
 pytestmark = pytest.mark.ci

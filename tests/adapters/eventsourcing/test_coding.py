@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es.adapters.eventsourcing.coding import decode_state, encode_state, stored_event
+from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import StreamId
-from tests.bdd import an_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -13,7 +13,7 @@ from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ServiceError,
 )
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 from tests.dynamodb.machine import (
     DONE,
     GENERATION,

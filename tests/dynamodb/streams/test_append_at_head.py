@@ -11,7 +11,7 @@ from dynamo_es.exceptions import (
     ExpectedVersionUsedOnVersionlessStream,
     NoExpectedVersionGivenOnVersionedStream,
 )
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import (
     DONE,
     LAST_GENERATION,

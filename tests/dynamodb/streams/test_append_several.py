@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.exceptions import AppendOutcomeUnknownError
-from tests.bdd import events
+from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import (
     NEW,
     NEXT_GENERATION,

@@ -14,7 +14,7 @@ from dynamo_es.dynamodb.streams.items import encode_events, event_uuids
 from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import CommitTooLargeError
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 from tests.dynamodb.machine import GENERATION, NEW, STREAM, TABLE, a_commit, a_stream, at
 
 

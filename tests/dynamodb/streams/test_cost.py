@@ -24,7 +24,7 @@ from dynamo_es.dynamodb.streams import cost as pricing
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import CommitTooLargeError, InvalidEventError, InvalidStreamIdError
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 
 NOW = 1_700_000_000.123457
 

@@ -10,7 +10,7 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
-from tests.bdd import a_snapshot, an_event, assert_same, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, assert_same, events
 from tests.dynamodb.machine import (
     ALL,
     EVENTS,

@@ -8,7 +8,7 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.load import load
 from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.exceptions import StreamGapError
-from tests.bdd import a_snapshot, assert_same, events, numbered
+from dynamo_es.testing.conformance.language import a_snapshot, assert_same, events, numbered
 from tests.dynamodb.machine import (
     ALL,
     EVENTS,

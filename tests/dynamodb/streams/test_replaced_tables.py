@@ -13,7 +13,7 @@ from dynamo_es.exceptions import (
     SnapshotAheadOfStreamError,
     TableNotFoundError,
 )
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
     LAST_GENERATION,

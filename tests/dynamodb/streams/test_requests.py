@@ -16,7 +16,7 @@ from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import read_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
-from tests.bdd import a_snapshot, an_event, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from tests.dynamodb.machine import (
     GENERATION,
     KEY,

@@ -7,7 +7,7 @@ import pytest
 from dynamo_es.dynamodb.streams.delete import delete_stream, finish_deletion
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import UnavailableError
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
     ALL,
     CLEAR_SNAPSHOT,

@@ -14,7 +14,7 @@ from dynamo_es.exceptions import (
     SnapshotAheadOfStreamError,
     UnavailableError,
 )
-from tests.bdd import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
     DONE,
     GENERATION,

@@ -35,10 +35,10 @@ from dynamo_es.exceptions import (
     StoredItemError,
     UnavailableError,
 )
+from dynamo_es.testing.faults import Fault, Network
 from dynamo_es.values import SubjectKey
 from tests.dynamodb.machine import DONE, lost, play, refused, timed_out
 from tests.dynamodb.replies import requests_of
-from tests.faults import Fault, Network
 
 TABLE, TENANT, SUBJECT = "keys", "acme#", "ann"
 KEY = StoredKey("0123456789abcdef", bytes(range(32)), None)

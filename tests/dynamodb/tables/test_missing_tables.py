@@ -8,7 +8,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
 from dynamo_es.exceptions import TableNotFoundError
-from tests.bdd import a_snapshot, an_event
+from dynamo_es.testing.conformance.language import a_snapshot, an_event
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.streams.items import encode_events
 from dynamo_es.dynamodb.wire.compression import compress
+from dynamo_es.testing.conformance.language import events
 from dynamo_es.values import StreamId
-from tests.bdd import events
 
 
 @given(st.binary(max_size=20_000))

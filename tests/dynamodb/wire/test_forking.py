@@ -18,7 +18,7 @@ from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from dynamo_es.forking import new_lock, new_reentrant_lock, tell_of_forks
-from tests.bdd import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events
 
 pytestmark = [
     pytest.mark.ci,

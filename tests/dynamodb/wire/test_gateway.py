@@ -19,7 +19,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from tests.bdd import an_event
+from dynamo_es.testing.conformance.language import an_event
 from tests.dynamodb import machine
 from tests.dynamodb.aws_errors import cancelled, reply
 from tests.dynamodb.stub import STREAM, Call, Wiring

@@ -17,7 +17,7 @@ from dynamo_es.dynamodb.streams.requests import get_item, put_commit, query_down
 from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_refusal
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import AppendOutcomeUnknownError, EventStoreError, UnavailableError
-from tests.bdd import a_snapshot, an_event, assert_same, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, assert_same, events
 from tests.dynamodb.replies import requests_of
 
 JSON = "application/x-amz-json-1.0"

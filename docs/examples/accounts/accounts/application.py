@@ -1,22 +1,27 @@
-"""The functions of the application, over a store and a read model: on AWS, and locally."""
+"""The functions of the application on AWS Lambda, over a store and a read model."""
 
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from accounts.domain import Account, RefusedError
+from accounts.requests import ACCOUNT_NAME, COMMANDS, NAME, Done
 from dynamo_es import Repository
 from dynamo_es.aws_lambda import project_log, project_streams, sequence_events
-from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.http import HANDLED, Aggregates, ProblemError, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from accounts.read_model import ReadModel
     from dynamo_es import DynamoBackend, Recorded
     from dynamo_es.event_store.store import EventStore
 
+Request = dict[str, Any]
 Reply = dict[str, Any]
 
 
@@ -43,12 +48,7 @@ class Application:
         # Each account on its own: fast, and parallel over the shards of the table's stream.
         @project_streams(backend, "balances", category="account")
         def balances_handler(recorded: Recorded) -> None:
-            read_model.apply(
-                recorded.tenant_id,
-                recorded.stream_id.name or "",
-                recorded.wrapped_event.event,
-                recorded.wrapped_event.version or 0,
-            )
+            read_model.apply(recorded)
 
         # All accounts in one order: that of the log.
         @project_log(backend, "activity", category="account")
@@ -59,58 +59,85 @@ class Application:
         self.activity_handler = activity_handler
         self.sequencer_handler = sequence_events(backend)
 
-    def command_handler(self, request: dict[str, Any], _context: object = None) -> Reply:
+    def command_handler(self, request: Request, _context: object = None) -> Reply:
         """``POST /accounts/{account}/{open|deposit|withdraw}`` of an HTTP API."""
-        tenant = _tenant(request)
-        parameters = request["pathParameters"]
-        try:
-            body = json.loads(request.get("body") or "{}")
-            command = _COMMANDS[parameters["command"]]
-        except KeyError:
-            return _reply(404, f"There is no command {parameters['command']!r}.")
-        except ValueError:
-            return _reply(400, "The body is no JSON.")
-        repository = Repository(self._event_store_of(tenant), Account)
-        try:
-            # Decides again if another request was faster, so no caller has to try again.
-            repository.transact(parameters["account"], lambda account: command(account, body))
-        except RefusedError as refused:
-            return _reply(409, str(refused))
-        except (KeyError, TypeError, ValueError) as error:
-            return _reply(400, f"The body does not fit this command: {error!r}.")
-        except ConcurrentStreamWriteError:
-            return _reply(503, "Too many requests for this account at once: try again.")
-        return _reply(202, "Done.")
+        return _answer(self._command, request)
 
-    def query_handler(self, request: dict[str, Any], _context: object = None) -> Reply:
+    def query_handler(self, request: Request, _context: object = None) -> Reply:
         """``GET /accounts/{account}`` and ``GET /activity`` of an HTTP API."""
+        return _answer(self._query, request)
+
+    def _command(self, request: Request) -> Reply:
+        kind = COMMANDS.get(request["pathParameters"]["command"])
+        if kind is None:
+            raise ProblemError(404, "There is no such command.")
+        body = _body(request)
+        repository = Repository(self._event_store_of(_tenant(request)), Account)
+        accounts = Aggregates.of_request(repository, _headers(request))
+        account, command = _account(request), kind.model_validate(body)
+        # Decides again if another request was faster, so no caller has to try again.
+        saved = accounts.transact(account, command.decide)
+        done = Done(balance=saved.aggregate.balance, version=saved.version)
+        return _reply(202, done.model_dump(), accounts.headers)
+
+    def _query(self, request: Request) -> Reply:
         tenant = _tenant(request)
-        account = (request.get("pathParameters") or {}).get("account")
-        if account is None:
-            return _reply(200, self._read_model.activity(tenant))
-        found = self._read_model.balance(tenant, account)
-        return (
-            _reply(404, f"No account {account!r} (yet).") if found is None else _reply(200, found)
+        if not (request.get("pathParameters") or {}).get("account"):
+            return _reply(200, [one.model_dump() for one in self._read_model.activity(tenant)])
+        found = self._read_model.balance(tenant, _account(request))
+        if found is None:
+            raise ProblemError(404, "There is no such account (yet).")
+        return _reply(200, found.model_dump(), {"ETag": found.etag})
+
+
+def _answer(handle: Callable[[Request], Reply], request: Request) -> Reply:
+    try:
+        return handle(request)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        problem = ProblemError(
+            422, "The request does not have the form that it needs.", errors=wrong
         )
+    except RefusedError as error:
+        problem = ProblemError(409, str(error))
+    except HANDLED as error:
+        problem = problem_of(error, conditional="if-match" in _headers(request))
+    return {"statusCode": problem.status, "headers": problem.headers, "body": problem.body()}
 
 
-_COMMANDS: dict[str, Callable[[Account, dict[str, Any]], None]] = {
-    "open": lambda account, body: account.open(body["owner"]),
-    "deposit": lambda account, body: account.deposit(int(body["amount"])),
-    "withdraw": lambda account, body: account.withdraw(int(body["amount"])),
-}
-
-
-def _tenant(request: dict[str, Any]) -> str:
+def _tenant(request: Request) -> str:
     """Return the tenant of a request: a claim of its token, never a value of the caller."""
     claims = request["requestContext"]["authorizer"]["jwt"]["claims"]
-    return str(claims["tenant"])
+    if not claims.get("tenant"):
+        raise ProblemError(401, "The token has no claim tenant.")
+    return NAME.validate_python(claims["tenant"])
 
 
-def _reply(status: int, body: object) -> Reply:
-    text = json.dumps({"message": body} if isinstance(body, str) else body)
+def _account(request: Request) -> str:
+    return ACCOUNT_NAME.validate_python(request["pathParameters"]["account"])
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    """Return the headers of a request: API Gateway gives their names in lower case."""
+    headers: Mapping[str, str] = request.get("headers") or {}
+    return headers
+
+
+def _body(request: Request) -> object:
+    """Return the JSON of a request; its text if it is of another type, as FastAPI does."""
+    body = request.get("body") or ""
+    kind = _headers(request).get("content-type", "application/json").partition(";")[0].strip()
+    if not body or kind.lower() != "application/json":
+        return body
+    try:
+        return json.loads(b64decode(body) if request.get("isBase64Encoded") else body)
+    except (ValueError, RecursionError):
+        raise ProblemError(400, "The body is not JSON.") from None
+
+
+def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
     return {
         "statusCode": status,
-        "headers": {"content-type": "application/json"},
-        "body": text,
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "body": json.dumps(body),
     }

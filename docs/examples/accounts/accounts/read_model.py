@@ -2,7 +2,7 @@
 
 | tenant (partition) | place (sort)                      | holds                    |
 |--------------------|-----------------------------------|--------------------------|
-| tenant             | `account#{name}`                  | owner, balance           |
+| tenant             | `account#{name}`                  | owner, balance, ETag     |
 | tenant             | `activity#{position, 20 digits}`  | account, text            |
 """
 
@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accounts.domain import Deposited, Opened, Withdrawn
+from accounts.requests import Activity, Balance
+from dynamo_es import StoredVersion
+from dynamo_es.http import etag_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from dynamo_es import Event, Recorded
+    from dynamo_es import Recorded
 
 
 class ReadModel:
@@ -30,11 +33,17 @@ class ReadModel:
         self._client = client
         self._table = table
 
-    def apply(self, tenant: str, account: str, event: Event, version: int) -> None:
+    def apply(self, recorded: Recorded) -> None:
         """Apply an event of an account; repeating it changes nothing."""
+        event = recorded.wrapped_event.event
+        version = StoredVersion(recorded.wrapped_event.version or 0, recorded.generation or 0)
         names = {"#owner": "owner"} if isinstance(event, Opened) else {}
-        values: dict[str, Any] = {":version": {"N": str(version)}, ":zero": {"N": "0"}}
-        changes = "seen = :version, balance = if_not_exists(balance, :zero) + :change"
+        values: dict[str, Any] = {
+            ":version": {"N": str(version)},
+            ":etag": {"S": etag_of(version)},
+            ":zero": {"N": "0"},
+        }
+        changes = "seen = :version, etag = :etag, balance = if_not_exists(balance, :zero) + :change"
         match event:
             case Opened(owner=owner):
                 values |= {":change": {"N": "0"}, ":owner": {"S": owner}}
@@ -45,10 +54,11 @@ class ReadModel:
                 values[":change"] = {"N": str(-amount)}
             case _:
                 return
+        account = recorded.stream_id.name or ""
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key={"tenant": {"S": tenant}, "place": {"S": f"account#{account}"}},
+                Key={"tenant": {"S": recorded.tenant_id}, "place": {"S": f"account#{account}"}},
                 UpdateExpression=f"SET {changes}",
                 ConditionExpression="attribute_not_exists(seen) OR seen < :version",
                 ExpressionAttributeValues=values,
@@ -69,7 +79,7 @@ class ReadModel:
             },
         )
 
-    def balance(self, tenant: str, account: str) -> dict[str, Any] | None:
+    def balance(self, tenant: str, account: str) -> Balance | None:
         """Return owner and balance of an account; None: no such account (yet)."""
         item = self._client.get_item(
             TableName=self._table,
@@ -77,14 +87,15 @@ class ReadModel:
         ).get("Item")
         if item is None:
             return None
-        return {
-            "account": account,
-            "owner": item["owner"]["S"],
-            "balance": int(item["balance"]["N"]),
-            "version": int(item["seen"]["N"]),
-        }
+        return Balance(
+            account=account,
+            owner=item["owner"]["S"],
+            balance=int(item["balance"]["N"]),
+            version=int(item["seen"]["N"]),
+            etag=item["etag"]["S"],
+        )
 
-    def activity(self, tenant: str, most: int = 20) -> list[dict[str, str]]:
+    def activity(self, tenant: str, most: int = 20) -> list[Activity]:
         """Return the latest events of all accounts of a tenant, newest first."""
         reply = self._client.query(
             TableName=self._table,
@@ -94,6 +105,6 @@ class ReadModel:
             Limit=most,
         )
         return [
-            {"account": item["account"]["S"], "event": item["event"]["S"]}
+            Activity(account=item["account"]["S"], event=item["event"]["S"])
             for item in reply["Items"]
         ]

@@ -1,0 +1,127 @@
+"""``dynamo-es export``."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from stat import S_ISFIFO
+from typing import Annotated
+
+import typer
+
+from dynamo_es.cli.exporting import Exporter, Wanted, Written, open_target
+from dynamo_es.cli.options import AsJson, Chosen, Place
+from dynamo_es.cli.progress import watched
+from dynamo_es.cli.rendering import count
+from dynamo_es.cli.terminal import INTERRUPTED, print_json, tell, tell_interrupted
+from dynamo_es.dynamodb.backend import DynamoBackend
+from dynamo_es.values import DEFAULT_TENANT
+
+
+def export_file(  # noqa: PLR0913 - each argument is an option
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Where to write; gzip if it ends in .gz; - is standard output."
+        ),
+    ],
+    place: Place,
+    *,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only this tenant. Default: all.")
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only this category. Default: all."),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STREAM",
+            help="Only this stream, by name or UUID, of --tenant and --category or of none.",
+        ),
+    ] = None,
+    snapshots: Annotated[
+        bool,
+        typer.Option(help="Export the newest snapshot of each stream: one load of each stream."),
+    ] = True,
+    encrypted: Annotated[
+        bool,
+        typer.Option(
+            "--encrypted",
+            help="Export encrypted fields as they are stored. An export never holds keys: you "
+            "can read the fields only where the table of keys is copied too.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export events as JSON lines that dynamo-es import reads.
+
+    The lines hold everything that is stored, so an import into other tables gives equal streams:
+    names, ids, versions, times, data, context, snapshots. The order is that of the log, up to its
+    end when the export begins. Deleted streams are not exported, and neither are events that have
+    no position in the log: dynamo-es log verify finds them. To copy a store:
+
+    dynamo-es export - | dynamo-es import - --events-table copy ...
+
+    If FILE holds a part of the same export, the export continues after it: run the same command
+    again after an interruption, or to add the events that are new. A stream that was deleted after
+    it was exported stays in the file.
+
+    Events with encrypted fields end the export, unless you give --encrypted.
+    """
+    if as_json and str(file) == "-":
+        raise typer.BadParameter("--json prints to standard output: give a file, not -.")
+    stream_id = None
+    if stream is not None:
+        stream_id = Chosen(stream=stream, category=category).id
+        tenant = tenant or DEFAULT_TENANT
+    wanted = Wanted(
+        tenant_id=tenant,
+        category=category,
+        stream_id=stream_id,
+        snapshots=snapshots,
+        encrypted=encrypted,
+    )
+    backend = DynamoBackend(place.config())
+    with open_target(file, wanted) as (written, write):
+        before, done = written.events, _in_words(written)
+        exporter = Exporter(backend, wanted, written)
+        try:
+            with _progress_display() as show:
+                for lines in exporter.run():
+                    if lines:
+                        write(lines)
+                    done = _in_words(written)
+                    show(*_progress(exporter, written))
+        except KeyboardInterrupt:
+            again = "Run the same command again: it continues."
+            if str(file) == "-":
+                again = "Run the same command again: an import skips what it has stored."
+            tell_interrupted(f"Interrupted after {done}. {again}")
+            raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        figures = {"events": written.events, "new_events": written.events - before}
+        print_json({**figures, "streams": len(written.streams), "snapshots": written.snapshots})
+        return
+    tell(f"Exported {_in_words(written)}, {written.events - before:,} of them now.")
+
+
+def _in_words(written: Written) -> str:
+    return f"{count(written.events, 'event')} of {count(len(written.streams), 'stream')}"
+
+
+@contextmanager
+def _progress_display() -> Iterator[Callable[[str, float | None], None]]:
+    """Show progress, unless the reader of a pipe shows its own on the same terminal."""
+    if sys.stderr.isatty() and S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode):
+        yield lambda _, __: None
+        return
+    with watched("0 events") as show:
+        yield show
+
+
+def _progress(exporter: Exporter, written: Written) -> tuple[str, float | None]:
+    text = f"{count(written.events, 'event')}, {count(written.snapshots, 'snapshot')}"
+    return text, written.position / exporter.end if exporter.end else None

@@ -1,0 +1,7 @@
+"""Exporting a store: read its log, write each event as a line for an import. Prints nothing."""
+
+from dynamo_es.cli.exporting.exporter import Exporter, Wanted
+from dynamo_es.cli.exporting.file import open_target
+from dynamo_es.cli.exporting.written import ExportError, Written
+
+__all__ = ["ExportError", "Exporter", "Wanted", "Written", "open_target"]

@@ -1,0 +1,94 @@
+"""The file that an export goes to, and goes on with: plain, or gzip by its ending."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final
+
+from dynamo_es.cli.exporting.written import ExportError, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dynamo_es.cli.exporting.exporter import Wanted
+
+_READ_BYTES: Final = 256 * 1024
+_GZIP: Final = 31  # zlib's name for the format
+
+
+@contextmanager
+def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[[bytes], None]]]:
+    """Open a file, or standard output for ``-``; yield what it holds, and a function to add lines.
+
+    What an interrupted export left in the middle of a line, or of a gzip member, is cut off.
+
+    Raises:
+        ExportError: The file holds something else than a part of this export.
+        OSError: The file cannot be opened.
+    """
+    if str(path) == "-":
+        yield Written(), lambda lines: _write(sys.stdout.buffer, lines)
+        return
+    packed = path.suffix == ".gz"
+    with path.open("a+b") as stream:
+        stream.seek(0)
+        written, end = Written(), 0
+        for lines, offset in _members(stream, path) if packed else _lines(stream):
+            for line in lines.splitlines():
+                _read(line, path, wanted, written)
+            end = offset
+        stream.truncate(end)
+
+        def write(lines: bytes) -> None:
+            # A member for each piece: whatever is interrupted, the members before it are whole.
+            _write(stream, gzip.compress(lines, mtime=0) if packed else lines)
+
+        yield written, write
+
+
+def _write(stream: IO[bytes], content: bytes) -> None:
+    stream.write(content)
+    stream.flush()  # what was counted is there, whatever happens next
+
+
+def _read(line: bytes, path: Path, wanted: Wanted, written: Written) -> None:
+    try:
+        known = wanted.has(written.add(json.loads(line)))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        known = False
+    if not known:
+        raise ExportError(
+            f"{path} holds a line that this export would not write: "
+            "give the options that the file was begun with, or another file."
+        )
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield each whole line, and where it ends."""
+    end = 0
+    for line in stream:
+        if line.endswith(b"\n"):
+            end += len(line)
+            yield line, end
+
+
+def _members(stream: IO[bytes], path: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield the content of each whole gzip member, and where it ends."""
+    rest = b""
+    while True:
+        member, content = zlib.decompressobj(_GZIP), b""
+        while not member.eof:
+            rest = rest or stream.read(_READ_BYTES)
+            if not rest:
+                return
+            try:
+                content += member.decompress(rest)
+            except zlib.error as error:
+                raise ExportError(f"{path} is damaged ({error}): export into a new file.") from None
+            rest = member.unused_data
+        yield content, stream.tell() - len(rest)

@@ -1,0 +1,93 @@
+"""The contract of finding consumers: the cursors of read models, and the outboxes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.failures import ConsumerFailure
+    from dynamo_es.values import StreamId, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class CursorInfo:
+    """A read model's place in a stream.
+
+    Attributes:
+        name: of the read model.
+        version: of the last event that was applied; 0 before the first one.
+        generation: of the stream; 0: unknown.
+        tenant_id: of the stream; None: unknown.
+        stream_id: the stream, without its name; None: unknown, because its key is too long for
+            the cursor's key, which has a hash of it.
+        failure: the event after the cursor that could not be applied; None: none failed.
+        busy: whether a process holds the cursor's lease, or died with it.
+    """
+
+    name: str
+    version: int
+    generation: int
+    tenant_id: TenantId | None
+    stream_id: StreamId | None
+    failure: ConsumerFailure | None = None
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxInfo:
+    """An outbox that was used.
+
+    Attributes:
+        name: of the outbox.
+        tenant_id: the tenant whose events it publishes; None: all tenants.
+        position: every event up to here was tried.
+    """
+
+    name: str
+    tenant_id: TenantId | None
+    position: int
+
+
+class FoundConsumers(NamedTuple):
+    """A part of the consumers.
+
+    Attributes:
+        cursors: of read models, in any order.
+        outboxes: in any order.
+        after: pass it to `ConsumerFinder.find` for the next part; None: this was the last part.
+    """
+
+    cursors: tuple[CursorInfo, ...]
+    outboxes: tuple[OutboxInfo, ...]
+    after: str | None
+
+
+class ConsumerFinder(ABC):
+    """Finds the cursors of read models, and the outboxes. Safe to share between threads.
+
+    `CheckpointStrategy.all` returns the other consumers: those with a checkpoint in the log.
+    """
+
+    @abstractmethod
+    def find(self, after: str | None = None) -> FoundConsumers:
+        """Return a part of the cursors and outboxes; an empty part need not be the last one.
+
+        Args:
+            after: of the part before; None: from the beginning.
+
+        Raises:
+            InputError: ``after`` is not what an earlier part had.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 1 request, a scan of 1 MB of the log's table.
+        """
+
+    @abstractmethod
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a finder of one tenant's cursors and outboxes; this object does not change.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
+        """

@@ -1,0 +1,50 @@
+"""What is stored about the event that a consumer could not handle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from dynamo_es.contracts.error_texts import describe_error
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAX_REASON_CHARACTERS: Final = 500
+"""Longest reason that is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerFailure:
+    """An event that a consumer could not handle, and why.
+
+    Attributes:
+        place: position of the event in the log; for a read model's cursor, the event's version.
+        attempts: failures at this event without a success in between, 1 or more.
+        reason: of the last failure, without values of the event, at most 500 characters.
+        failed_at: time of the last failure, aware UTC.
+    """
+
+    place: int
+    attempts: int
+    reason: str
+    failed_at: datetime
+
+
+class NewFailure(NamedTuple):
+    """A failure to store.
+
+    Attributes:
+        place: see `ConsumerFailure`.
+        reason: see `ConsumerFailure`.
+        at_ms: time of the failure, milliseconds since the epoch.
+    """
+
+    place: int
+    reason: str
+    at_ms: int
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the reason to store for an error: it quotes no value of an event."""
+    return describe_error(error)[:MAX_REASON_CHARACTERS]

@@ -1,0 +1,52 @@
+"""What a consumer's item holds about the event that the consumer could not handle."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.contracts.failures import ConsumerFailure
+from dynamo_es.dynamodb.wire.steps import number
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.dynamodb.wire.steps import Item
+
+FORGET: Final = "failed_place, failed_attempts, failed_reason, failed_at, failed_after"
+"""The attributes of a failure, to be removed."""
+
+
+def store_failure(failure: NewFailure, values: dict[str, Any], *, again: bool) -> str:
+    """Return the assignments that store a failure.
+
+    Args:
+        failure: to store.
+        values: gets the values of the assignments.
+        again: whether the stored failure, if any, is of the same event.
+    """
+    values |= {
+        ":place": number(failure.place),
+        ":reason": {"S": failure.reason},
+        ":failed_at": number(failure.at_ms),
+        ":one": number(1),
+    }
+    attempts = ":one"
+    if again:
+        values[":none"] = number(0)
+        attempts = "if_not_exists(failed_attempts, :none) + :one"
+    return (
+        f"failed_place = :place, failed_attempts = {attempts}, failed_reason = :reason, "
+        "failed_at = :failed_at"
+    )
+
+
+def read_failure(item: Item) -> ConsumerFailure | None:
+    """Return the failure that an item holds."""
+    if "failed_place" not in item:
+        return None
+    return ConsumerFailure(
+        place=int(item["failed_place"]["N"]),
+        attempts=int(item["failed_attempts"]["N"]),
+        reason=item["failed_reason"]["S"],
+        failed_at=datetime.fromtimestamp(int(item["failed_at"]["N"]) / 1000, UTC),
+    )

@@ -1,0 +1,131 @@
+"""`DynamoFinder`: scans the log table for the cursors of read models and for outboxes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Self
+
+from dynamo_es.contracts.checks import check_tenant
+from dynamo_es.contracts.consumers import ConsumerFinder, CursorInfo, FoundConsumers, OutboxInfo
+from dynamo_es.contracts.stream_keys import unescape
+from dynamo_es.dynamodb.consumers.failures import read_failure
+from dynamo_es.dynamodb.consumers.outbox_requests import CURSOR
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
+from dynamo_es.dynamodb.wire.steps import Request
+from dynamo_es.exceptions import InputError
+from dynamo_es.values import DEFAULT_TENANT, StreamId
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.wire.gateway import Gateway
+    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
+    from dynamo_es.values import TenantId
+
+_log = logging.getLogger("dynamo_es")
+
+_CURSOR = "cursor#"
+_OUTBOX = "outbox#"
+_HASHED = "sha256:"
+
+
+class DynamoFinder(ConsumerFinder):
+    """Finds cursors and outboxes. Safe to share between threads.
+
+    Args:
+        table: name of the log table.
+        gateway: sends the requests.
+        tenant_id: tenant whose consumers it finds; None: all.
+    """
+
+    def __init__(self, table: str, gateway: Gateway, tenant_id: TenantId | None = None) -> None:
+        self._table = table
+        self._gateway = gateway
+        self._tenant_id = tenant_id
+
+    def find(self, after: str | None = None) -> FoundConsumers:
+        """Return a part of the consumers; see `ConsumerFinder.find`. Cost: 1 request."""
+        request = scan_consumers(self._table, None if after is None else _key_of(after))
+        tenant_id = self._tenant_id or DEFAULT_TENANT
+        response = self._gateway.run("find_consumers", tenant_id, None, _one(request))
+        cursors: list[CursorInfo] = []
+        outboxes: list[OutboxInfo] = []
+        for item in response["Items"]:
+            try:
+                if item["log_key"]["S"].startswith(_OUTBOX):
+                    outboxes.append(_outbox(item))
+                else:
+                    cursors.append(cursor_info(item))
+            except (KeyError, ValueError):
+                _log.error("The item of a consumer, %s, cannot be read.", item.get("log_key"))
+        scope = self._tenant_id
+        last = response.get("LastEvaluatedKey")
+        return FoundConsumers(
+            tuple(one for one in cursors if scope is None or one.tenant_id == scope),
+            tuple(one for one in outboxes if scope is None or one.tenant_id == scope),
+            None if last is None else json.dumps([last["log_key"]["S"], last["place"]["S"]]),
+        )
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
+        """Return a finder of a tenant's consumers; see `ConsumerFinder.scoped_for_tenant`."""
+        check_tenant(tenant_id)
+        return type(self)(self._table, self._gateway, tenant_id)
+
+
+def scan_consumers(table: str, after: Item | None = None) -> Request:
+    """Scan the log table for cursors and outboxes."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "FilterExpression": (
+            "place = :cursor AND (begins_with(log_key, :cursors) OR begins_with(log_key, :outbox))"
+        ),
+        "ExpressionAttributeValues": {
+            ":cursor": {"S": CURSOR},
+            ":cursors": {"S": _CURSOR},
+            ":outbox": {"S": _OUTBOX},
+        },
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("scan", params)
+
+
+def _key_of(after: str) -> Item:
+    try:
+        log_key, place = json.loads(after)
+        if not (isinstance(log_key, str) and isinstance(place, str) and log_key and place):
+            raise ValueError  # noqa: TRY301 - refused as the others
+    except (TypeError, ValueError):
+        raise InputError("after must be what an earlier part of the consumers had.") from None
+    return {"log_key": {"S": log_key}, "place": {"S": place}}
+
+
+def cursor_info(item: Item) -> CursorInfo:
+    """Return what is known of a cursor from its item.
+
+    Raises:
+        ValueError: the item is not a cursor.
+    """
+    name, _, stream = item["log_key"]["S"].removeprefix(_CURSOR).partition("#")
+    tenant_id = stream_id = None
+    if not stream.startswith(_HASHED):
+        tenant_id, category, uuid = parse_stream_key(stream)
+        stream_id = StreamId(uuid, category=category)
+    return CursorInfo(
+        name=name,
+        version=int(item["version"]["N"]),
+        generation=int(item["generation"]["N"]),
+        tenant_id=tenant_id,
+        stream_id=stream_id,
+        failure=read_failure(item),
+        busy="leased_by" in item,
+    )
+
+
+def _outbox(item: Item) -> OutboxInfo:
+    tenant, separator, name = item["log_key"]["S"].removeprefix(_OUTBOX).rpartition("#")
+    tenant_id = unescape(tenant) if separator else None
+    return OutboxInfo(name, tenant_id, int(item["checkpoint"]["N"]))
+
+
+def _one(request: Request) -> Steps[Response]:
+    return (yield request)

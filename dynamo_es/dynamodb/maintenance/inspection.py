@@ -1,0 +1,287 @@
+"""`Inspector`: reads the tables in bounded pieces, for tools that show what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+
+from dynamo_es.contracts.stream_keys import category_prefix, stream_key, tenant_prefix
+from dynamo_es.dynamodb.log.pages import PAGES_KEY, place_of, read_page
+from dynamo_es.dynamodb.log.requests import newest_pages, scan_marker_keys
+from dynamo_es.dynamodb.maintenance.listing import (
+    ListedStream,
+    MarkedGeneration,
+    beginnings,
+    category_of_markers,
+    generations_of,
+    key_after_partition,
+    look_up,
+    marked_after,
+    with_name,
+)
+from dynamo_es.dynamodb.maintenance.stored_items import StoredItem, stored_item
+from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.dynamodb.wire.steps import Request, number
+from dynamo_es.values import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.contracts import Observer
+    from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.wire.steps import Response, Steps
+    from dynamo_es.values import Position, StreamId, TenantId
+
+T = TypeVar("T")
+
+_PAGES_A_REQUEST: Final = 250
+"""Pages of the log that one request reads: up to 25,000 commits."""
+
+
+class FoundPosition(NamedTuple):
+    """What a search for an event's position has found.
+
+    Attributes:
+        position: of the event; None: not found so far.
+        looked_back_to: the first position that was looked at; 1: all were.
+    """
+
+    position: Position | None
+    looked_back_to: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(Generic[T]):
+    """A piece of a list.
+
+    Attributes:
+        items: the items.
+        next: where the next piece begins, for the argument ``after``; None: the list ends here.
+    """
+
+    items: list[T]
+    next: str | None
+
+
+class Inspector:
+    """Reads lists of streams and the items of a stream, a piece at a time.
+
+    Each method sends a bounded number of requests, however large the tables are.
+
+    Args:
+        config: names of the tables.
+        client: returns the client for the tables.
+        observer: receives a report of each operation. None: no reports.
+    """
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        client: Callable[[], DynamoDBClient],
+        observer: Observer | None = None,
+    ) -> None:
+        self._config = config
+        self._gateway = Gateway(client, config, observer)
+
+    def categories(
+        self, after: str | None = None, *, most_requests: int = 20
+    ) -> Piece[tuple[TenantId, str | None]]:
+        """Return tenants with their categories, from the log's table, in any order.
+
+        A tenant or category whose streams are all deleted may be among them.
+
+        Args:
+            after: ``next`` of the piece before; None: from the beginning.
+            most_requests: requests of this piece.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+
+        Cost: a scan that jumps over what is left of a partition at the end of each reply, so 1
+        request for each MB, and at most 1 for each partition: 16 a category.
+        """
+        found: dict[tuple[TenantId, str | None], None] = {}
+        key = None if after is None else key_after_partition(after)
+        for _ in range(most_requests):
+            request = scan_marker_keys(self._config.log_table, key)
+            response = self._run("list_categories", DEFAULT_TENANT, None, _one(request))
+            for log_key in dict.fromkeys(item["log_key"]["S"] for item in response["Items"]):
+                if (named := category_of_markers(log_key)) is not None:
+                    found[named] = None
+            last = response.get("LastEvaluatedKey")
+            if last is None:
+                return Piece(list(found), None)
+            key = key_after_partition(last["log_key"]["S"])
+        return Piece(list(found), None if key is None else key["log_key"]["S"])
+
+    def streams(
+        self,
+        category: str | None,
+        tenant_id: TenantId,
+        *,
+        after: str | None = None,
+        id_prefix: str = "",
+        limit: int = 50,
+    ) -> Piece[ListedStream]:
+        """Return streams of a category, also deleted ones, in the order of their last hex digit.
+
+        Args:
+            category: of the streams; None: streams without one.
+            tenant_id: of the streams.
+            after: ``next`` of the piece before; None: from the beginning.
+            id_prefix: first characters of the UUIDs.
+            limit: most streams, up to 100.
+
+        Raises:
+            InvalidStreamIdError: ``after`` is not of a piece.
+            ServiceError: AWS refused or did not answer.
+
+        Cost: 1 request for the markers of as many streams, and 1 more for each of the 16
+        partitions that it gets to; 1 request for their names.
+        """
+        category_key = category_prefix(tenant_prefix(tenant_id), category)
+        steps = marked_after(self._config.log_table, category_key, after, id_prefix, limit)
+        marked, following = self._run("streams", tenant_id, None, steps)
+        looked_up = look_up(self._config.events_table, category_key, category, marked)
+        listed = self._run("streams", tenant_id, None, looked_up)
+        return Piece(listed, following)
+
+    def existing(
+        self, streams: Iterable[tuple[TenantId, StreamId]]
+    ) -> list[tuple[TenantId, StreamId]]:
+        """Return those of some tenants' streams that exist, with their names.
+
+        Raises:
+            InvalidStreamIdError: a tenant and a category make a key that is too long.
+            ServiceError: AWS refused or did not answer.
+
+        Cost: 1 request for each hundred.
+        """
+        keys = {stream_key(tenant_prefix(tenant), one): (tenant, one) for tenant, one in streams}
+        steps = beginnings(self._config.events_table, list(keys))
+        found = self._run("streams", DEFAULT_TENANT, None, steps)
+        return [
+            (tenant, with_name(one, found[key].get("stream_name", {}).get("S")))
+            for key, (tenant, one) in keys.items()
+            if "generation" in found.get(key, {})
+        ]
+
+    def generations(self, tenant_id: TenantId, stream_id: StreamId) -> list[MarkedGeneration]:
+        """Return the generations of a stream that the log knows, newest first; at most 100.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+
+        Cost: 1 request.
+        """
+        category_key = category_prefix(tenant_prefix(tenant_id), stream_id.category)
+        steps = generations_of(self._config.log_table, category_key, str(stream_id))
+        return self._run("streams", tenant_id, stream_id, steps)
+
+    def find_position(
+        self,
+        tenant_id: TenantId,
+        stream_id: StreamId,
+        *,
+        generation: int,
+        version: int,
+        before: Position | None = None,
+        most_requests: int = 4,
+    ) -> FoundPosition:
+        """Find the position of an event, from the end of the log or a position backwards.
+
+        Args:
+            tenant_id: of the stream.
+            stream_id: the event's stream.
+            generation: of the event.
+            version: of the event; in a stream without versions, its number.
+            before: look before this position only; None: from the end.
+            most_requests: requests to send, each for about 1 MB of the log.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+            StoredItemError: a page of the log cannot be read.
+        """
+        wanted = stream_key(tenant_prefix(tenant_id), stream_id), generation, version
+        steps = _look_back(self._config.log_table, wanted, before, most_requests)
+        return self._run("read_log", tenant_id, stream_id, steps)
+
+    def items(
+        self,
+        tenant_id: TenantId,
+        stream_id: StreamId,
+        *,
+        below: int | None = None,
+        limit: int = 50,
+    ) -> list[StoredItem]:
+        """Return items of a stream from the top down: the snapshot, then commits and fences.
+
+        Args:
+            tenant_id: of the stream.
+            stream_id: the stream.
+            below: return items whose ``place`` is below this one; None: from the top.
+            limit: most items. A reply of 1 MB may hold fewer; only an empty list is the end.
+
+        Raises:
+            InvalidStreamIdError: tenant and category make a key that is too long.
+            ServiceError: AWS refused or did not answer.
+
+        Cost: 1 request, a read unit for each 4 KB.
+        """
+        key = stream_key(tenant_prefix(tenant_id), stream_id)
+        request = _query_items(self._config.events_table, key, below, limit)
+        response = self._run("inspect", tenant_id, stream_id, _one(request))
+        most = self._config.max_uncompressed_bytes
+        return [stored_item(item, stream_id, most) for item in response["Items"]]
+
+    def _run(
+        self, operation: str, tenant_id: TenantId, stream_id: StreamId | None, steps: Steps[T]
+    ) -> T:
+        return self._gateway.run(operation, tenant_id, stream_id, steps)
+
+
+def _one(request: Request) -> Steps[Response]:
+    return (yield request)
+
+
+def _look_back(
+    table: str, wanted: tuple[str, int, int], before: Position | None, most_requests: int
+) -> Steps[FoundPosition]:
+    key, generation, version = wanted
+    after = (
+        None if before is None else {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(before)}}
+    )
+    lowest = before
+    for _ in range(most_requests):
+        response = yield newest_pages(table, _PAGES_A_REQUEST, after)
+        for page in map(read_page, response["Items"]):
+            position = lowest = page.first
+            for pointer in page.pointers:
+                if (
+                    pointer.stream_key == key
+                    and pointer.generation == generation
+                    and pointer.first_version <= version <= pointer.last_version
+                ):
+                    return FoundPosition(position + version - pointer.first_version, page.first)
+                position += pointer.event_count
+        after = response.get("LastEvaluatedKey")
+        if after is None:
+            return FoundPosition(None, 1)
+    return FoundPosition(None, lowest or 1)
+
+
+def _query_items(table: str, key: str, below: int | None, limit: int) -> Request:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "stream_key = :key",
+        "ExpressionAttributeValues": {":key": {"S": key}},
+        "ScanIndexForward": False,
+        "ConsistentRead": True,
+        "Limit": limit,
+    }
+    if below is not None:
+        params["KeyConditionExpression"] += " AND version < :below"
+        params["ExpressionAttributeValues"][":below"] = number(below)
+    return Request("query", params)

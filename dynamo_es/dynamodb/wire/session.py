@@ -1,0 +1,87 @@
+"""The boto3 session of a client, and what a local engine gets where nothing is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from dynamo_es.dynamodb.config import aws_region
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.session import Session as CoreSession
+
+    from dynamo_es.dynamodb.config import DynamoConfig
+
+LOCAL_REGION: Final = "us-east-1"
+"""Region of a local engine, where none is configured."""
+
+_LOCAL_KEY: Final = "local"
+_METADATA_SERVICE: Final = "iam-role"
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """The settings that a local engine needs, that are not configured, and that do not matter.
+
+    Attributes:
+        region: whether `LOCAL_REGION` stands in for the region.
+        credentials: whether dummy credentials stand in for those of AWS.
+    """
+
+    region: bool = False
+    credentials: bool = False
+
+
+def is_local(config: DynamoConfig) -> bool:
+    """Whether the endpoint is an engine on this machine: a loopback address, or ``localhost``."""
+    if config.endpoint_url is None:
+        return False
+    try:
+        host = urlsplit(config.endpoint_url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def stand_ins(config: DynamoConfig) -> StandIns:
+    """Return what stands in for missing settings, if the endpoint is an engine on this machine.
+
+    An engine may keep the tables of each region and access key apart, so configured ones count.
+
+    Raises:
+        ProfileNotFound: botocore's; the AWS profile does not exist.
+    """
+    return _missing(config, _core_session(config)) if is_local(config) else StandIns()
+
+
+def make_session(config: DynamoConfig) -> Session:
+    """Return a new session; on a local engine with a region and credentials in any case."""
+    from boto3.session import Session
+
+    if not is_local(config):
+        return Session(profile_name=config.profile)
+    core = _core_session(config)
+    missing = _missing(config, core)
+    if missing.region:
+        core.set_config_variable("region", LOCAL_REGION)
+    if missing.credentials:
+        core.set_credentials(_LOCAL_KEY, _LOCAL_KEY)
+    return Session(botocore_session=core)
+
+
+def _core_session(config: DynamoConfig) -> CoreSession:
+    from botocore.session import Session
+
+    core = Session(profile=config.profile)
+    # The metadata service of EC2 is not asked for the sake of a local engine: elsewhere it takes
+    # seconds until it does not answer.
+    core.get_component("credential_provider").remove(_METADATA_SERVICE)
+    return core
+
+
+def _missing(config: DynamoConfig, core: CoreSession) -> StandIns:
+    region = config.region or core.get_config_variable("region") or aws_region()
+    return StandIns(region=not region, credentials=core.get_credentials() is None)

@@ -1,0 +1,57 @@
+"""Moves the cursor of a read model by hand: past an event that fails, or back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from dynamo_es.exceptions import InvalidRangeError
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import CursorStrategy, Followed
+
+_ANYWHERE: Final = 10**18
+"""Above every version."""
+_LEASE_MS: Final = 60_000
+
+
+def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> bool:
+    """Move a cursor past an event, if the event is the next one; return whether it was.
+
+    Args:
+        cursors: keeps the cursor.
+        followed: the stream, with the generation of the cursor.
+        version: of the event to skip.
+        now_ms: milliseconds since the epoch.
+
+    Raises:
+        CursorBusyError: a process applies events of that stream now.
+    """
+    worker = uuid4().hex
+    at = cursors.take(followed, version, worker, now_ms, now_ms + _LEASE_MS)
+    if at is None:
+        return False
+    skips = at == version - 1
+    cursors.release(followed, version if skips else at, worker)
+    return skips
+
+
+def reset_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> None:
+    """Set a cursor back or forward. Events after it are applied again, or for the first time.
+
+    Args:
+        cursors: keeps the cursor.
+        followed: the stream, with the generation of the cursor.
+        version: 0 or more.
+        now_ms: milliseconds since the epoch.
+
+    Raises:
+        InvalidRangeError: a version below 0.
+        CursorBusyError: a process applies events of that stream now.
+    """
+    if type(version) is not int or not 0 <= version < _ANYWHERE:
+        raise InvalidRangeError(f"version must be an integer of 0 or more, not {shown(version)}.")
+    worker = uuid4().hex
+    cursors.take(followed, _ANYWHERE, worker, now_ms, now_ms + _LEASE_MS)
+    cursors.release(followed, version, worker)

@@ -1,0 +1,93 @@
+"""The lease of a cursor while a projector applies the events after it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from dynamo_es.contracts.failures import NewFailure, reason_of
+from dynamo_es.exceptions import CursorBusyError, ServiceError, describe_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import CursorStrategy, Followed
+
+_log = logging.getLogger("dynamo_es")
+
+
+class Following:
+    """A claim on a cursor, from `take` to `release`. Used once, in one thread.
+
+    Args:
+        cursors: keeps the cursor.
+        followed: the read model and the stream.
+        lease_ms: milliseconds that other processes stay out after a write of this one.
+        now_ms: returns milliseconds since the epoch.
+
+    Attributes:
+        done: version of the last applied event.
+    """
+
+    def __init__(
+        self,
+        cursors: CursorStrategy,
+        followed: Followed,
+        lease_ms: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._cursors = cursors
+        self._followed = followed
+        self._lease_ms = lease_ms
+        self._now_ms = now_ms
+        self._worker = uuid4().hex
+        self._renewed_ms = 0
+        self._lost = False
+        self._failure: NewFailure | None = None
+        self.done = 0
+
+    def take(self, last: int) -> bool:
+        """Take the lease, to apply events up to a version; False: they are applied already.
+
+        Raises:
+            CursorBusyError: another process has it.
+        """
+        now_ms = self._renewed_ms = self._now_ms()
+        at = self._cursors.take(self._followed, last, self._worker, now_ms, now_ms + self._lease_ms)
+        self.done = at or 0
+        return at is not None
+
+    def renew_in_time(self) -> None:
+        """Renew the lease if half of it is over.
+
+        Raises:
+            CursorBusyError: another process has taken over, and goes on from here.
+        """
+        now_ms = self._now_ms()
+        if now_ms - self._renewed_ms <= self._lease_ms / 2:
+            return
+        now_ms = self._renewed_ms = self._now_ms()
+        until_ms = now_ms + self._lease_ms
+        if not self._cursors.renew(self._followed, self.done, self._worker, until_ms):
+            self._lost = True
+            raise CursorBusyError(self._followed.name, self._followed.stream_id)
+
+    def failed(self, error: Exception) -> None:
+        """Note that the event after the last applied one failed, unless the error passes."""
+        if not isinstance(error, (CursorBusyError, ServiceError)):
+            self._failure = NewFailure(self.done + 1, reason_of(error), self._now_ms())
+
+    def release(self) -> None:
+        """Move the cursor, store the failure if there is one, and give the lease back."""
+        if self._lost or self._cursors.release(
+            self._followed, self.done, self._worker, self._failure
+        ):
+            return
+        _log.warning(
+            "Read model %r, stream %s: the lease ended before an event was applied, and "
+            "another process may apply it again. Raise lease above %.0f s.",
+            self._followed.name,
+            describe_stream(self._followed.stream_id),
+            self._lease_ms / 1000,
+        )

@@ -1,0 +1,164 @@
+"""Lambda's rules for the batches of a stream, as pure functions.
+
+They are those of "Using AWS Lambda with Amazon DynamoDB" and "Configuring partial batch response"
+in the AWS Lambda Developer Guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.exceptions import InputError
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.testing.stream_records import ShardRecord
+
+EXHAUSTED: Final = "RetryAttemptsExhausted"
+TOO_OLD: Final = "RecordAgeExceeded"
+
+_DAY: Final = 86_400.0
+"""Seconds that DynamoDB Streams keeps a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of an event source mapping; see `EventSourceMapping`.
+
+    Attributes:
+        report: whether Lambda reads the failures that a function reports.
+        bisect: whether Lambda halves a batch after an error.
+        retries: most retries; -1: no limit.
+        age: most seconds that a record may wait; -1: until the stream drops it.
+    """
+
+    report: bool
+    bisect: bool
+    retries: int
+    age: float
+
+    @property
+    def longest(self) -> float:
+        """Most seconds that a record may wait."""
+        return _DAY if self.age < 0 else min(self.age, _DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that Lambda hands to a function in one call.
+
+    Attributes:
+        records: in the order of the shard.
+        read_at: seconds, when Lambda read them.
+        retries: retries that are used up.
+        calls: calls with these records so far.
+        error: the error of the last call.
+    """
+
+    records: tuple[ShardRecord, ...]
+    read_at: float
+    retries: int = 0
+    calls: int = 0
+    error: BaseException | None = None
+
+
+def failed_from(rules: Rules, batch: Batch, answer: object) -> int | None:
+    """Return the index of the lowest record that a function reports as failed; None: all done.
+
+    Args:
+        rules: of the mapping.
+        batch: what the function was called with.
+        answer: what it returned.
+
+    Raises:
+        InputError: the answer is no JSON object, which Lambda's documentation leaves open.
+    """
+    if not rules.report or answer is None:
+        return None
+    if not isinstance(answer, dict):
+        raise InputError(
+            "A function that reports batch item failures must return a dict or None, not "
+            f"{shown(answer)}."
+        )
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return None
+    numbers = [one.number for one in batch.records]
+    try:
+        return min(numbers.index(_identifier(failure)) for failure in failures)
+    except ValueError:
+        return 0  # an identifier that Lambda does not know: the whole batch has failed
+
+
+def after_success(rules: Rules, batch: Batch, first_failed: int) -> list[Batch]:
+    """Return the batch that is tried next, after a function reported failures.
+
+    Splitting a batch takes no retry; without bisecting, each try takes one.
+    """
+    left = replace(batch, records=batch.records[first_failed:], calls=batch.calls + 1, error=None)
+    if first_failed == 0:
+        return after_failure(rules, batch, None)
+    return [left if rules.bisect else replace(left, retries=left.retries + 1)]
+
+
+def after_failure(rules: Rules, batch: Batch, error: BaseException | None) -> list[Batch]:
+    """Return the batches that are tried next, in order, after a call that failed as a whole."""
+    tried = replace(batch, calls=batch.calls + 1, error=error)
+    if rules.bisect and len(batch.records) > 1:
+        middle = len(batch.records) // 2
+        return [
+            replace(tried, records=batch.records[:middle]),
+            replace(tried, records=batch.records[middle:]),
+        ]
+    return [replace(tried, retries=tried.retries + 1)]
+
+
+def reason_to_give_up(rules: Rules, batch: Batch, now: float) -> str | None:
+    """Return why Lambda discards a batch instead of calling the function; None: it calls."""
+    if now - batch.read_at > rules.longest:
+        return TOO_OLD
+    if 0 <= rules.retries < batch.retries:
+        return EXHAUSTED
+    return None
+
+
+def failure_record(batch: Batch, reason: str) -> dict[str, Any]:
+    """Return what Lambda sends to the on-failure destination of a batch that it gave up."""
+    first, last = batch.records[0], batch.records[-1]
+    return {
+        "requestContext": {
+            "requestId": "00000000-0000-0000-0000-000000000000",
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:test",
+            "condition": reason,
+            "approximateInvokeCount": batch.calls,
+        },
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": None if batch.error is None else "Unhandled",
+        },
+        "version": "1.0",
+        "timestamp": "2026-01-01T12:00:00.000Z",
+        "DDBStreamBatchInfo": {
+            "shardId": first.shard_id,
+            "startSequenceNumber": first.number,
+            "endSequenceNumber": last.number,
+            "approximateArrivalOfFirstRecord": "2026-01-01T12:00:00Z",
+            "approximateArrivalOfLastRecord": "2026-01-01T12:00:00Z",
+            "batchSize": len(batch.records),
+            "streamArn": first.record.get("eventSourceARN"),
+        },
+    }
+
+
+def numbers_of(records: Sequence[ShardRecord]) -> tuple[str, ...]:
+    """Return the sequence numbers of records."""
+    return tuple(one.number for one in records)
+
+
+def _identifier(failure: object) -> str:
+    found = failure.get("itemIdentifier") if isinstance(failure, dict) else None
+    return found if isinstance(found, str) else ""

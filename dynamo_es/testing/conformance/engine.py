@@ -1,0 +1,137 @@
+"""The engines that the conformance suite runs on, and what each of them lacks.
+
+A test that needs a capability says so: ``@needs(Capability.CRASHES)``. On an engine that declares
+it lacking, the test is skipped with the engine's reason.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+import pytest
+
+from dynamo_es import MemoryBackend
+from dynamo_es.memory import MemoryKeyStorage, MemoryStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from dynamo_es import StorageStrategy
+    from dynamo_es.contracts import KeyStorageStrategy
+
+
+class Capability(StrEnum):
+    """What not every engine can do."""
+
+    GENERATIONS = "generations"
+    """A process that knows an earlier generation of a stream is refused in the next one."""
+    LIMITS = "limits"
+    """Keys of up to 2,048 bytes, commits of up to 4 MB."""
+    CONCURRENCY = "concurrency"
+    """Threads may write at the same time."""
+    REQUESTS = "requests"
+    """It is reached by requests of DynamoDB's API, which can be recorded, lost and counted."""
+    CRASHES = "crashes"
+    """A process can be stopped for good after any of its requests."""
+    LARGE = "large"
+    """Transactions of megabytes take no longer than they are large."""
+    BILLS = "bills"
+    """It reports the capacity that DynamoDB would bill."""
+
+
+def needs(*capabilities: Capability) -> pytest.MarkDecorator:
+    """Mark a test that only makes sense on engines with these capabilities."""
+    return pytest.mark.needs(*capabilities)
+
+
+class Backend(Protocol):
+    """What all backends have."""
+
+    @property
+    def storage(self) -> StorageStrategy: ...
+    def in_tenant(self, tenant_id: str) -> Self: ...
+    def create_tables(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Crash(BaseException):
+    """The process ends here; no ``except Exception`` may go on after it."""
+
+
+class Engine(ABC):
+    """Something that keeps streams, from `start` to `stop`; one for many tests.
+
+    Tests keep apart by using stream ids of their own.
+    """
+
+    name: ClassVar[str]
+    lacks: ClassVar[Mapping[Capability, str]]
+    races: ClassVar[int] = 25
+    """Versions that threads race for, one after the other."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Make ready; called once a session."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Release everything."""
+
+    @abstractmethod
+    def fresh_process(self, *, inline: bool = False) -> Backend:
+        """Return a backend that remembers nothing, over the same data as all others.
+
+        Args:
+            inline: whether it gives its appends their positions; an engine may do so anyway.
+        """
+
+    @abstractmethod
+    def key_storage(self) -> KeyStorageStrategy:
+        """Return the keys of data subjects as another process has them."""
+
+    def tidy(self) -> None:  # noqa: B027 - most have nothing to do
+        """Called after each test; nothing that was stored is needed any more."""
+
+    def crash_after(self, requests: int) -> AbstractContextManager[Backend]:
+        """Return a process that raises `Crash` in the place of any request after so many.
+
+        No other process may send requests until the context is left; this one may not
+        send any from then on.
+        """
+        raise NotImplementedError(f"{self.name} lacks {Capability.CRASHES}")
+
+
+class MemoryEngine(Engine):
+    """The reference implementation."""
+
+    name = "memory"
+    lacks: ClassVar = {
+        Capability.GENERATIONS: "it forgets deleted streams, and no process has a memory",
+        Capability.LIMITS: "it takes commits of any size",
+        Capability.REQUESTS: "it sends none",
+        Capability.CRASHES: "it sends no requests",
+        Capability.BILLS: "it costs nothing",
+    }
+
+    def start(self) -> None:
+        self._storage = MemoryStorage()
+        self._keys = MemoryKeyStorage()
+
+    def stop(self) -> None:
+        del self._storage, self._keys
+
+    def fresh_process(self, *, inline: bool = False) -> Backend:
+        return MemoryBackend(MemoryStorage(shared=self._storage.data))
+
+    def key_storage(self) -> KeyStorageStrategy:
+        return self._keys.scoped_for_tenant("")

@@ -1,0 +1,13 @@
+"""The settings of hypothesis for the suite."""
+
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+# Engines differ a hundredfold in speed, and a slow machine is no failure. The examples of a test
+# share one world, and keep apart by streams or tenants of their own.
+SUITE: Final = settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)

@@ -1,0 +1,117 @@
+"""The suite as classes, one for each subject; pytest collects those that a module imports."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.testing.conformance import (
+    any_version,
+    append,
+    append_results,
+    bad_input,
+    concurrency,
+    conflicts,
+    crashes,
+    delete,
+    idempotency,
+    identity,
+    keys,
+    log,
+    long_streams,
+    model,
+    payloads,
+    positions,
+    ranges,
+    round_trips,
+    snapshots,
+    versionless,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+__all__ = [
+    "TestAnyVersion",
+    "TestAppend",
+    "TestAppendResults",
+    "TestBadInput",
+    "TestConcurrency",
+    "TestConflicts",
+    "TestCrashes",
+    "TestDelete",
+    "TestIdempotency",
+    "TestIdentity",
+    "TestKeys",
+    "TestLog",
+    "TestLongStreams",
+    "TestModel",
+    "TestPayloads",
+    "TestPositions",
+    "TestRanges",
+    "TestRoundTrips",
+    "TestSnapshots",
+    "TestVersionless",
+]
+
+
+def tests_of(module: ModuleType, name: str) -> type[Any]:
+    """Return a class with the tests and the fixtures of a module."""
+    members: dict[str, Any] = {"__doc__": module.__doc__, "__module__": __name__}
+    for key, value in vars(module).items():
+        if key.startswith("test_"):
+            members[key] = staticmethod(value)
+        elif (declared := _declaration(value)) is not None:
+            members[key] = declared(_method(inspect.unwrap(value)))
+    if (marks := getattr(module, "pytestmark", None)) is not None:
+        members["pytestmark"] = marks
+    return type(name, (), members)
+
+
+def _declaration(value: object) -> Callable[[Any], Any] | None:
+    """Return the call of ``pytest.fixture`` that made a fixture; None for other objects."""
+    # The second name is that of pytest 8.3.
+    for attribute in ("_fixture_function_marker", "_pytestfixturefunction"):
+        found: Callable[[Any], Any] | None = inspect.getattr_static(value, attribute, None)
+        if found is not None:
+            return found
+    return None
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as a method, since pytest takes no static methods for fixtures."""
+
+    def method(_self: object, **fixtures: Any) -> Any:
+        return function(**fixtures)
+
+    own = inspect.signature(function)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[itself, *own.parameters.values()]
+    )
+    method.__name__ = function.__name__
+    method.__doc__ = function.__doc__
+    return method
+
+
+TestAnyVersion = tests_of(any_version, "TestAnyVersion")
+TestAppend = tests_of(append, "TestAppend")
+TestAppendResults = tests_of(append_results, "TestAppendResults")
+TestBadInput = tests_of(bad_input, "TestBadInput")
+TestConcurrency = tests_of(concurrency, "TestConcurrency")
+TestConflicts = tests_of(conflicts, "TestConflicts")
+TestCrashes = tests_of(crashes, "TestCrashes")
+TestDelete = tests_of(delete, "TestDelete")
+TestIdempotency = tests_of(idempotency, "TestIdempotency")
+TestIdentity = tests_of(identity, "TestIdentity")
+TestKeys = tests_of(keys, "TestKeys")
+TestLog = tests_of(log, "TestLog")
+TestLongStreams = tests_of(long_streams, "TestLongStreams")
+TestModel = tests_of(model, "TestModel")
+TestPayloads = tests_of(payloads, "TestPayloads")
+TestPositions = tests_of(positions, "TestPositions")
+TestRanges = tests_of(ranges, "TestRanges")
+TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
+TestSnapshots = tests_of(snapshots, "TestSnapshots")
+TestVersionless = tests_of(versionless, "TestVersionless")

@@ -1,0 +1,102 @@
+"""Compares the events that a test expects with those that there are, and shows both."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.event_store.comparison import find_difference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.event_store.event import Event
+
+WIDTH: Final = 48
+"""Characters of each of the two columns."""
+
+_NOTHING: Final = "-"
+
+
+def matches(expected: Event | type[Event], actual: Event) -> bool:
+    """Return whether an event is the expected one: the same class, values and their types.
+
+    Args:
+        expected: an event, or the class of one, which any event of exactly this class matches.
+        actual: the event.
+    """
+    if isinstance(expected, type):
+        return type(actual) is expected
+    return find_difference(expected, actual) is None
+
+
+def all_match(expected: Sequence[Event | type[Event]], actual: Sequence[Event]) -> bool:
+    """Return whether all events are the expected ones, in this order, and none is missing."""
+    return len(expected) == len(actual) and all(map(matches, expected, actual))
+
+
+def side_by_side(
+    expected: Sequence[Any],
+    actual: Sequence[Any],
+    same: Sequence[bool],
+    titles: tuple[str, str] = ("expected", "actual"),
+) -> str:
+    """Return a table of two lists; ``>`` marks the lines that differ.
+
+    Args:
+        expected: the left column.
+        actual: the right column.
+        same: for each line, whether both sides are the same.
+        titles: of the columns.
+    """
+    lines = [_line(" ", "", *titles), _line(" ", "", "-" * WIDTH, "-" * WIDTH)]
+    pairs = zip_longest(map(_shown, expected), map(_shown, actual), fillvalue=_NOTHING)
+    for number, (left, right) in enumerate(pairs, 1):
+        mark = " " if number <= len(same) and same[number - 1] else ">"
+        rows = zip_longest(_wrapped(left), _wrapped(right), fillvalue="")
+        for row, (one, other) in enumerate(rows):
+            lines.append(_line(mark, str(number) if row == 0 else "", one, other))
+    return "\n".join(lines)
+
+
+def describe(expected: Sequence[Event | type[Event]], actual: Sequence[Event]) -> str:
+    """Return a table of expected and actual events, and what differs in each pair."""
+    same = [matches(left, right) for left, right in zip(expected, actual, strict=False)]
+    text = side_by_side(expected, actual, same)
+    notes = [
+        f"  event {number}: {note}"
+        for number, (left, right) in enumerate(zip(expected, actual, strict=False), 1)
+        if (note := _note(left, right)) is not None
+    ]
+    return "\n".join([text, *([""] if notes else []), *notes])
+
+
+def _note(expected: Event | type[Event], actual: Event) -> str | None:
+    """Return the fields that differ in two events of one class."""
+    if isinstance(expected, type) or type(expected) is not type(actual):
+        return None
+    if matches(expected, actual):
+        return None
+    own, others = dict(expected), dict(actual)
+    names = [name for name in own if not _is_same(own[name], others.get(name))]
+    return (
+        "; ".join(f"{name} is {others.get(name)!r}, expected {own[name]!r}" for name in names)
+        or "the same values, of other types"
+    )
+
+
+def _is_same(expected: object, actual: object) -> bool:
+    return type(expected) is type(actual) and (expected == actual or repr(expected) == repr(actual))
+
+
+def _shown(value: object) -> str:
+    return f"any {value.__qualname__}" if isinstance(value, type) else repr(value)
+
+
+def _wrapped(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in textwrap.wrap(line, WIDTH)] or [""]
+
+
+def _line(mark: str, number: str, left: str, right: str) -> str:
+    return f"{mark}{number:>3} {left:<{WIDTH}} | {right}".rstrip()

@@ -1,0 +1,197 @@
+"""Injects faults of the network and the server below the SDK.
+
+The code under test does not change: the client's HTTP session is wrapped. It lets each request
+through, loses it, loses its reply, and so on. The SDK's retries see what they would see on AWS.
+
+`faulty` gives you a backend on such a network. `Network` is the network itself, for tests that plan
+each fault.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from contextlib import contextmanager
+from enum import StrEnum
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from random import Random
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_ARRIVAL: Final = 0.2
+"""How likely a late request arrives before the next one."""
+
+
+class Fault(StrEnum):
+    """What may happen to one HTTP request."""
+
+    LOST_REQUEST = "lost request"
+    """It never arrives; the client waits for nothing."""
+    LOST_REPLY = "lost reply"
+    """It is carried out; the client waits for nothing."""
+    ERROR_AFTER_WRITE = "error after the write"
+    """It is carried out; the reply is an internal error."""
+    THROTTLED = "throttled"
+    """It is refused for lack of capacity."""
+    DELIVERED_TWICE = "delivered twice"
+    """It arrives twice; the client gets the second reply."""
+    LATE = "late"
+    """The client gives up on it, and goes on; it arrives when the operation is over."""
+    CUT_WHILE_READING = "cut while reading"
+    """It is carried out; the connection breaks in the middle of the reply."""
+    PAST_THE_DEADLINE = "past the deadline"
+    """It is carried out; the reply comes when the operation's deadline is over."""
+
+
+class Network:
+    """What stands between a client and DynamoDB.
+
+    Args:
+        client: the client whose requests it carries.
+
+    Attributes:
+        sent: HTTP requests seen since the last `plan`.
+        injected: how often each fault happened.
+        late: requests that have not arrived yet.
+        now: seconds of the injected clock.
+    """
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        # There is no public way below the SDK's retries.
+        self._endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001
+        self._session = self._endpoint.http_session
+        self._choose: Callable[[int], Fault | None] = lambda _: None
+        self.sent = 0
+        self.injected: Counter[Fault] = Counter()
+        self.late: list[AWSPreparedRequest] = []
+        self.now = 0.0
+
+    def plan(self, choose: Callable[[int], Fault | None]) -> None:
+        """Begin anew: ``choose`` says what happens to the n-th HTTP request, from 0."""
+        self.sent = 0
+        self._choose = choose
+
+    def heal(self) -> None:
+        """End the faults, and let the late requests arrive."""
+        self._choose = lambda _: None
+        self.deliver_late()
+
+    def monotonic(self) -> float:
+        """The clock of the operations' deadlines."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, on that clock only."""
+        self.now += seconds
+
+    def deliver_late(self) -> None:
+        """Let the late requests arrive."""
+        late, self.late = self.late, []
+        for request in late:
+            self._session.send(request)
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Stand between the client and DynamoDB for as long as the context lasts."""
+        self._endpoint.http_session = self
+        try:
+            with patch("botocore.endpoint.time.sleep", self.sleep):
+                yield
+        finally:
+            self._endpoint.http_session = self._session
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Carry a request as planned; what botocore calls in the place of its session."""
+        fault = self._choose(self.sent)
+        self.sent += 1
+        if fault is not None:
+            self.injected[fault] += 1
+        if fault is Fault.THROTTLED:
+            return _reply(request, 400, "ProvisionedThroughputExceededException")
+        if fault is Fault.LATE:
+            self.late.append(request)
+            raise ReadTimeoutError(endpoint_url=request.url)
+        if fault is Fault.LOST_REQUEST:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        reply: AWSResponse = self._session.send(request)
+        if fault is Fault.LOST_REPLY:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        if fault is Fault.CUT_WHILE_READING:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        if fault is Fault.ERROR_AFTER_WRITE:
+            return _reply(request, 500, "InternalServerError")
+        if fault is Fault.DELIVERED_TWICE:
+            second: AWSResponse = self._session.send(request)
+            return second
+        if fault is Fault.PAST_THE_DEADLINE:
+            self.now += 3600
+        return reply
+
+
+class RandomNetwork(Network):
+    """Lets a request have any fault; late ones arrive before a later request of the same client.
+
+    Args:
+        client: the client whose requests it carries, from now on.
+        random: decides.
+        rates: how likely each fault is, for one request; together at most 1.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, random: Random, rates: Mapping[Fault, float]
+    ) -> None:
+        super().__init__(client)
+        self._random = random
+        self._rates = dict(rates)
+        self._lock = Lock()
+        self.plan(lambda _: self._any_fault())
+        self._endpoint.http_session = self
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Carry a request, and perhaps one that is late."""
+        arriving = None
+        with self._lock:
+            if self.late and self._random.random() < _ARRIVAL:
+                arriving = self.late.pop(self._random.randrange(len(self.late)))
+        if arriving is not None:
+            self._session.send(arriving)
+        return super().send(request)
+
+    def close(self) -> None:
+        """Close the connections; what botocore calls in the place of its session."""
+        self._session.close()
+
+    def _any_fault(self) -> Fault | None:
+        with self._lock:
+            place = self._random.random()
+        for fault, rate in self._rates.items():
+            place -= rate
+            if place < 0:
+                return fault
+        return None
+
+
+def _reply(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
+    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"})
+    headers = HTTPHeaders.from_dict(
+        {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+    )
+    return AWSResponse(request.url, status, headers, _Raw(body.encode()))
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        while chunk := self.read():
+            yield chunk

@@ -1,0 +1,88 @@
+"""Pages for errors: which status an error gets, and its message."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.exceptions import (
+    CredentialsError,
+    InputError,
+    PrivacyError,
+    ServiceError,
+    StoredItemError,
+    StreamGapError,
+    TableNotFoundError,
+    ThrottledError,
+    UnavailableError,
+    UnknownConsumerError,
+    UnknownOutboxEntryError,
+)
+from dynamo_es.ui.rendering import render
+from dynamo_es.ui.security import HEADERS
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_log = logging.getLogger("dynamo_es.ui")
+
+_STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (InputError, 400),
+    (UnknownConsumerError, 404),
+    (UnknownOutboxEntryError, 404),
+    (CredentialsError, 403),
+    (TableNotFoundError, 503),
+    (ThrottledError, 503),
+    (UnavailableError, 503),
+    (ServiceError, 502),
+    (StoredItemError, 500),
+    (StreamGapError, 500),
+    (PrivacyError, 500),
+)
+
+
+def refused(request: Request, error: Any) -> Response:
+    """Return the page for a request that this server does not answer, such as an unknown path."""
+    detail = error.detail
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = _WORDS.get(error.status_code, detail)
+    return _page(request, error.status_code, detail, error.headers)
+
+
+def failed(request: Request, error: Any) -> Response:
+    """Return the page for an error of the library, whose message says what to do."""
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    return _page(request, status, str(error))
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """Return the page for an error that should not happen. The log has its traceback."""
+    _log.error("The page %s failed: %s", request.url.path, trace_error(error))
+    return _page(
+        request,
+        500,
+        f"This page failed with {type(error).__name__}, which is a fault of this program. The log "
+        "of dynamo-es ui says more.",
+        HEADERS,
+    )
+
+
+_WORDS: Final = {
+    404: "There is no such page.",
+    405: "This page does not take such a request.",
+}
+
+
+def _page(request: Request, status: int, message: str, headers: Any = None) -> Response:
+    return render(
+        request,
+        "error.html",
+        status=status,
+        headers=headers,
+        phrase=HTTPStatus(status).phrase,
+        code=status,
+        message=message,
+    )

@@ -1,0 +1,135 @@
+"""Addresses of pages: every view is a URL, and what it shows is in the URL's query.
+
+A tenant, a category or a name may be any text, also empty or with ``/`` and control characters.
+A query carries all of them. A category that is absent from the query is no category, an empty
+one is the empty category.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.exceptions import HTTPException
+
+from dynamo_es.values import DEFAULT_TENANT, StreamId
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from dynamo_es.values import TenantId
+
+MAX_TEXT: Final = 8_192
+"""Most characters of one value in a query."""
+
+MAX_NUMBER: Final = 10**18
+
+
+def address(path: str, **query: object) -> str:
+    """Return the address of a page: a path and a query, without the values that are None."""
+    values = {name: str(value) for name, value in query.items() if value is not None}
+    # A lone surrogate is no text: no stored name holds one, so the page says "not found".
+    encoded = urlencode(values, errors="replace")
+    return f"{path}?{encoded}" if encoded else path
+
+
+def changed(request: Request, **changes: object) -> str:
+    """Return the address of this page with some values of its query changed; None removes one."""
+    return address(request.url.path, **{**dict(request.query_params), **changes})
+
+
+def stream_address(
+    tenant_id: TenantId, stream_id: StreamId, path: str = "/stream", **query: object
+) -> str:
+    """Return the address of a page about a stream."""
+    return address(
+        path,
+        tenant=tenant_id or None,
+        category=stream_id.category,
+        id=str(stream_id),
+        name=stream_id.name,
+        **query,
+    )
+
+
+def event_address(
+    tenant_id: TenantId, stream_id: StreamId, place: int, generation: int | None = None
+) -> str:
+    """Return the address of an event.
+
+    Args:
+        tenant_id: its tenant.
+        stream_id: its stream.
+        place: its version, or its number in a stream without versions.
+        generation: of an event that a deletion left; None: of the live stream.
+    """
+    return stream_address(tenant_id, stream_id, "/event", version=place, generation=generation)
+
+
+def text_of(request: Request, name: str, default: str = "") -> str:
+    """Return a text in the query.
+
+    Raises:
+        HTTPException: 400, the text is too long.
+    """
+    value = request.query_params.get(name, default)
+    if len(value) > MAX_TEXT:
+        raise HTTPException(
+            400, f"{name} has {len(value):,} characters: give at most {MAX_TEXT:,}."
+        )
+    return value
+
+
+def number_of(
+    request: Request, name: str, default: int | None = None, *, least: int = 0
+) -> int | None:
+    """Return a whole number in the query, or the default if it is absent or empty.
+
+    Raises:
+        HTTPException: 400, it is not a whole number of ``least`` or more.
+    """
+    value = request.query_params.get(name, "").strip()
+    if not value:
+        return default
+    if value.isascii() and value.isdecimal() and len(value) <= len(str(MAX_NUMBER)):
+        number = int(value)
+        if least <= number <= MAX_NUMBER:
+            return number
+    raise HTTPException(
+        400, f"{name} must be a whole number of {least} or more, not {value[:40]!r}."
+    )
+
+
+def tenant_of(request: Request) -> TenantId:
+    """Return the tenant in the query; the default tenant if it is absent."""
+    return text_of(request, "tenant", DEFAULT_TENANT)
+
+
+def category_of(request: Request) -> str | None:
+    """Return the category in the query; None if it is absent."""
+    return text_of(request, "category") if "category" in request.query_params else None
+
+
+def stream_of(request: Request) -> StreamId:
+    """Return the stream in the query: by its ``id``, or else by its ``name``.
+
+    Raises:
+        HTTPException: 400, neither is there, or the id is not a UUID.
+    """
+    text = text_of(request, "id")
+    name = text_of(request, "name") if "name" in request.query_params else None
+    category = category_of(request)
+    if not text:
+        if name is None:
+            raise HTTPException(400, "Say which stream: by its id (a UUID) or by its name.")
+        return StreamId(name=name, category=category)
+    try:
+        uuid = UUID(text)
+    except ValueError:
+        raise HTTPException(400, f"id must be a UUID, not {text[:40]!r}.") from None
+    named = StreamId(name=name, category=category)
+    # A name that is not the stream's would be shown as if it were.
+    return (
+        named if name is not None and named.int == uuid.int else StreamId(uuid, category=category)
+    )

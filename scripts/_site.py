@@ -1,0 +1,92 @@
+"""What `scripts/site` makes of the program itself: the pages' parts that nobody writes by hand.
+
+A page has a comment such as ``<!-- generated: command line -->``; the part takes its place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PLACE = re.compile(r"^<!-- generated: (.+) -->$", re.MULTILINE)
+_PICTURE = re.compile(r"^!\[([^\]]+)\]\((pictures/[\w-]+\.svg)\)$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
+    """Replace each comment of a page by the part that it names; mkdocs calls it."""
+    markdown = _PLACE.sub(lambda found: PARTS[found[1]](), markdown)
+    folder = Path(page.file.abs_src_path).parent
+    return _PICTURE.sub(lambda found: _inline(folder / found[2], found[1]), markdown)
+
+
+def _inline(picture: Path, alternative: str) -> str:
+    """Return a picture as part of the page, where it follows the page's colours."""
+    svg = " ".join(picture.read_text(encoding="utf-8").split())
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)
+
+
+def command_line() -> str:
+    """Return the reference of the command ``dynamo-es``, one section for each command."""
+    import typer
+
+    from dynamo_es.cli.application import application
+
+    program = typer.main.get_command(application)
+    top = typer.Context(program, info_name="dynamo-es")
+    parts = [_described(program, top), *_options(program, top)]
+    for command, context in _commands(program, top):
+        parts += [f"## {context.command_path}", *_usage(command, context)]
+        parts += [_described(command, context), *_options(command, context)]
+    return "\n\n".join(parts)
+
+
+def _commands(group: Any, context: Any) -> Iterator[tuple[Any, Any]]:
+    for name, command in group.commands.items():
+        below = type(context)(command, info_name=name, parent=context)
+        if hasattr(command, "commands"):
+            yield from _commands(command, below)
+        else:
+            yield command, below
+
+
+def _usage(command: Any, context: Any) -> list[str]:
+    pieces = " ".join(command.collect_usage_pieces(context))
+    return [f"```text\n{context.command_path} {pieces}\n```"]
+
+
+def _described(command: Any, _: Any) -> str:
+    return inspect.cleandoc(command.help or "")
+
+
+def _options(command: Any, context: Any) -> list[str]:
+    rows = [
+        f"| `{_cell(names)}` | {_cell(text)} |"
+        for names, text in filter(None, (one.get_help_record(context) for one in command.params))
+    ]
+    return ["\n".join(["| option | meaning |", "|---|---|", *rows])] if rows else []
+
+
+def _cell(text: str) -> str:
+    """Return text as a cell of a table; ``[default: 4]`` must not become a link."""
+    return " ".join(text.split()).replace("|", "\\|").replace("[", "\\[")
+
+
+def tree_of_errors() -> str:
+    """Return the tree of errors, as the docstring of the module draws it."""
+    from dynamo_es import exceptions
+
+    block = inspect.getdoc(exceptions).split("::\n\n", 1)[1]
+    lines = [line for line in block.split("\n\n")[0].splitlines() if line]
+    return "\n".join(["```text", *(line.removeprefix("    ") for line in lines), "```"])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "command line": command_line,
+    "tree of errors": tree_of_errors,
+}
