@@ -328,7 +328,7 @@ class CursorBusyError(EventStoreError):
 
 
 class OutboxBusyError(EventStoreError):
-    """A worker publishes from the outbox now, so its position cannot be changed by hand.
+    """A worker is publishing from the outbox, so you cannot change its position now.
 
     Attributes:
         outbox: name of the outbox.

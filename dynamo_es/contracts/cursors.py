@@ -51,7 +51,7 @@ class CursorStrategy(ABC):
 
         Args:
             followed: the stream; a new generation begins at version 0.
-            version: of the last event to apply, 1 or more.
+            version: version of the last event to apply, 1 or more.
             worker: unique token of the worker that takes the lease.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
@@ -82,8 +82,8 @@ class CursorStrategy(ABC):
 
         Args:
             followed: the stream.
-            version: of the last applied event.
-            worker: the one that holds the lease.
+            version: version of the last applied event.
+            worker: the worker that holds the lease.
             failure: the next event, if it could not be applied; it is stored in the same write.
                 A failure at the same event adds one to `ConsumerFailure.attempts`. None: the
                 stored failure is forgotten.
@@ -95,4 +95,4 @@ class CursorStrategy(ABC):
 
     @abstractmethod
     def info(self, followed: Followed) -> CursorInfo | None:
-        """Return what is stored of the cursor, in whichever generation; None if it never moved."""
+        """Return the stored cursor, in any generation; None if it never moved."""

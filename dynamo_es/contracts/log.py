@@ -36,7 +36,7 @@ class CommitInLog(NamedTuple):
     """A commit that a reader has passed.
 
     Attributes:
-        position: of its first event.
+        position: position of its first event.
         event_count: number of its events.
         write_units: write units of its item, as DynamoDB charges them for an append of this
             commit alone; a transaction costs twice as much. 0 where nothing is charged.
@@ -90,14 +90,14 @@ class LogReader(ABC):
         """
 
     def read_some(self, most_commits: int = 100) -> Piece:
-        """Return the next selected events that a bounded number of requests finds, and move on.
+        """Return the next selected events that a limited number of requests finds, and move on.
 
-        For people who browse the log. A selection that matches few events makes `read` search
-        for them up to the end of the log. This method stops after one look, also if it has found
-        nothing: `position` says how far it came.
+        Use it to browse the log. With a selection that matches few events, `read` may search up to
+        the end of the log. This method stops after one look, even if it found nothing; `position`
+        says how far it came.
 
         Args:
-            most_commits: most commits to return events of, 1 to 100.
+            most_commits: most commits whose events are returned, 1 to 100.
 
         Raises:
             ServiceError: AWS refused or did not answer.

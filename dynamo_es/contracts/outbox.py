@@ -136,9 +136,9 @@ class OutboxStrategy(ABC):
 
     @abstractmethod
     def reset(self, worker: OutboxWorker, position: Position) -> bool:
-        """Set the position back or forward, by hand; False: another worker has the lease.
+        """Set the position back or forward; False: another worker has the lease.
 
-        Events after it are published again, or for the first time. Entries stay as they are.
+        The outbox then publishes the events after it, some of them again. Entries do not change.
         """
 
     @abstractmethod

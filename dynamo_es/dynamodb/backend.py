@@ -241,8 +241,8 @@ class DynamoBackend(Backend):
     def clear(self) -> None:
         """Delete all data of the emulator of `local`, and keep its tables: for the next test.
 
-        Takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
-        workers (`sequencer`, projections) afterwards: the old ones remember the old log.
+        It takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
+        workers (`sequencer`, projections) afterwards, because the old ones remember the old log.
 
         Raises:
             ConfigurationError: this backend does not come from `local`, or is limited to a tenant.

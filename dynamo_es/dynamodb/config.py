@@ -47,9 +47,9 @@ class DynamoConfig:
         events_table: name of the table that holds the streams.
         log_table: name of the table that holds the log.
         keys_table: name of the table that holds the encryption keys.
-        endpoint_url: URL of an emulator; None: AWS. For an emulator on this machine (a loopback
-            address), any region and credentials do: ``us-east-1`` and dummy credentials stand in
-            for those that are not configured.
+        endpoint_url: URL of an emulator; None: AWS. An emulator on this machine (a loopback
+            address) takes any region and credentials: if you configure none, ``us-east-1`` and
+            dummy credentials are used.
         region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
             or of the AWS profile.
         profile: AWS profile, a section of the AWS configuration files; it takes precedence over

@@ -103,12 +103,12 @@ class Backend:
 
     @property
     def cursors(self) -> CursorStrategy:
-        """The versions of read models in single streams, of all tenants."""
+        """The cursors of read models: their versions in single streams, of all tenants."""
         return self._shared_log().cursors
 
     @property
     def consumers(self) -> ConsumerFinder:
-        """Finds the cursors and outboxes that are in use, of the tenant if limited to one."""
+        """Finds the cursors and outboxes that are in use; only the tenant's if limited to one."""
         finder = self._shared_log().finder
         return finder if self._log_tenant is None else finder.scoped_for_tenant(self._log_tenant)
 

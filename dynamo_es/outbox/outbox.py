@@ -289,7 +289,9 @@ class Outbox:
         Raises:
             UnknownOutboxEntryError: no entry is at that position.
             OutboxBusyError: a worker has the lease.
-            Otherwise as `retry`. Cost on DynamoDB: 5 requests.
+            EventStoreError: other errors of `retry`.
+
+        Cost on DynamoDB: 5 requests.
         """
         check_position(position)
         self._hand().skip(position)
@@ -297,12 +299,14 @@ class Outbox:
     def reset(self, position: Position) -> None:
         """Set the position back or forward: the next run publishes the events after it.
 
-        Entries stay as they are. Events between that were published are published again.
+        If you set it back, the events in between are published again. Entries do not change.
 
         Raises:
             InvalidPositionError: negative, or after the end of the log.
             OutboxBusyError: a worker has the lease.
-            Otherwise as `entries`. Cost on DynamoDB: 5 requests.
+            EventStoreError: other errors of `entries`.
+
+        Cost on DynamoDB: 5 requests.
         """
         check_position(position, self._log.last_position or 0)
         self._hand().reset(position)

@@ -103,16 +103,16 @@ class Projection:
         return self._parts.checkpoints.position(self.name)
 
     def reset(self, position: Position | None = None) -> None:
-        """Set the checkpoint back: the next run gives the handler later events again.
+        """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        Stop the projection's process first. The read model does not change, and neither do the
-        cursors of a `Projector`: it passes over the events that it applied.
+        Stop the projection's process first. The read model and the cursors of a `Projector` do not
+        change: a projector passes over the events that it has applied.
 
         Args:
             position: the next run handles the events after it; None: those after ``after``.
 
         Raises:
-            UnknownConsumerError: the projection never saved a checkpoint: it has not run.
+            UnknownConsumerError: the projection has not run, so it has no checkpoint.
             InvalidPositionError: negative, or after the end of the log.
             ServiceError: AWS refused or did not answer.
         """

@@ -53,8 +53,8 @@ class ProjectionReport(WorkerReport):
 
     Attributes:
         last_position: last position of the log when the run last looked; 0: the log was empty.
-        overtaken: how often another process of this projection was ahead, so that the run left
-            out the events in between; each time is logged as a warning.
+        overtaken: how often another process of this projection was ahead, so that the run skipped
+            the events in between; each time is logged as a warning.
     """
 
     last_position: Position = 0
@@ -232,7 +232,7 @@ class Run:
         return False
 
     def _save_at_end(self) -> None:
-        """Save the checkpoint, and the failure that ended the run, as well as possible."""
+        """Try to save the checkpoint, and the failure that ended the run."""
         parts = self._parts
         try:
             if self._position > self._saved:

@@ -1,4 +1,4 @@
-"""DynamoDB on a port of this machine, answered by the emulator in this process."""
+"""Serves the emulator of this process on a port of this machine."""
 
 from __future__ import annotations
 
