@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel
 
-from dynamo_es.contracts.functions import refuse_asynchronous
-
 Json: TypeAlias = dict[str, Any]
 """The data of an event, as it is stored."""
-
-Upcaster: TypeAlias = Callable[[Json], Json]
-
-_FROM_VERSION: Final = "__upcasts_from__"
 
 
 class Event(BaseModel, extra="forbid"):
@@ -67,42 +60,6 @@ class Snapshot(Event):
     A stored snapshot with another schema version than its class is ignored, never upcast: the
     events can make it again.
     """
-
-
-def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
-    """Mark a static method of an event class as the step from one schema version to the next.
-
-    The method takes stored JSON of that version, which it may change, and returns JSON of the next
-    version. The steps are chained up to ``__schema_version__``. `Event` shows an example.
-
-    Args:
-        from_version: schema version that the method takes, 1 or more.
-
-    Raises:
-        AsynchronousFunctionError: the method is asynchronous or a generator.
-    """
-
-    def mark(step: Upcaster) -> Upcaster:
-        function = step.__func__ if isinstance(step, staticmethod) else step
-        refuse_asynchronous(function, "An upcaster")
-        setattr(function, _FROM_VERSION, from_version)
-        # pydantic leaves static methods alone.
-        marked: Any = staticmethod(function)
-        return marked  # type: ignore[no-any-return]
-
-    return mark
-
-
-def upcasters_of(event: type[Event]) -> dict[int, Upcaster]:
-    """Return the upcasters of a class and its bases, by the version that they take."""
-    steps: dict[int, Upcaster] = {}
-    for base in reversed(event.__mro__):
-        for member in vars(base).values():
-            function = member.__func__ if isinstance(member, staticmethod) else None
-            version = getattr(function, _FROM_VERSION, None)
-            if function is not None and version is not None:
-                steps[version] = function
-    return steps
 
 
 def event_name(event: type[Event]) -> str:

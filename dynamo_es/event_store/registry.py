@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.event_store.definition import check_definition, own_names
-from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
+from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name
+from dynamo_es.event_store.upcasting import checked_upcasters
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dynamo_es.event_store.event import Upcaster
+    from dynamo_es.event_store.upcasting import Upcaster
 
 _T = TypeVar("_T", bound=Event)
 
@@ -64,7 +65,7 @@ class EventKind:
                 f"{event.__qualname__}: __schema_version__ must be an integer of 1 or more, not "
                 f"{shown(version)}."
             )
-        steps = {} if issubclass(event, Snapshot) else _steps(event, version)
+        steps = {} if issubclass(event, Snapshot) else checked_upcasters(event, version)
         check_definition(event)
         return cls(
             event,
@@ -74,22 +75,6 @@ class EventKind:
             event.__pydantic_validator__,
             event.__pydantic_serializer__,
         )
-
-
-def _steps(event: type[Event], version: int) -> dict[int, Upcaster]:
-    steps = upcasters_of(event)
-    if missing := sorted(set(range(1, version)) - steps.keys()):
-        raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, but no upcaster from "
-            f"{', '.join(map(str, missing))}: mark a static method of the class with "
-            f"@upcaster(from_version={missing[0]})."
-        )
-    if beyond := sorted(steps.keys() - set(range(1, version))):
-        raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, but an upcaster from "
-            f"{', '.join(map(str, beyond))}: raise __schema_version__, or remove the upcaster."
-        )
-    return steps
 
 
 class EventRegistry:
