@@ -533,8 +533,8 @@ class CommandDecidedError(EventStoreError):
             f"stored its events already, the last one at version {version}. Nothing was written "
             "now. Deciding the command again on the same state gave other events, so what the "
             "first decision returned is lost: read the stored events from this error's `events`. "
-            "For a repeated command to return its first result, decide by the aggregate and the "
-            "command alone, without a clock or random ids."
+            "For a repeated command to return its first result, let the decision depend on the "
+            "aggregate and the command alone: no clock, no random ids."
         )
 
 

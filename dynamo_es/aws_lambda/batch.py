@@ -30,7 +30,7 @@ class Deadline(Event):
 
     Args:
         context: Lambda's; None: never set.
-        margin: time to leave for the event in hand and the reply, a timedelta or seconds; None: a
+        margin: time to leave for the current event and the reply, a timedelta or seconds; None: a
             fifth of the remaining time, at most 5 s.
 
     Raises:

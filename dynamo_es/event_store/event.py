@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 from pydantic import BaseModel
 
 Json: TypeAlias = dict[str, Any]
-"""The data of an event, as it is stored."""
+"""The stored data of an event."""
 
 
 class Event(BaseModel, extra="forbid"):
