@@ -92,7 +92,7 @@ class EmfMetrics:
 
     The lines also have the bytes written and read, for queries of the log; these are not metrics.
     Zeros are left out, because every metric costs money: let alarms treat missing data as good.
-    CloudWatch bills each value of a dimension as a metric, so tenants and streams are none.
+    CloudWatch bills each value of a dimension as a metric, so tenants and streams are left out.
 
     The observer writes lines when you call `flush`, when ``interval`` is over, and when a line is
     full. Lambda freezes a function after its reply, so decorate the handler::
