@@ -9,14 +9,12 @@ from dynamo_es.contracts.checks import check_kind, check_scope
 from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of
-from dynamo_es.facade.scope import TenantLog
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import timedelta
-    from types import TracebackType
 
     from dynamo_es.contracts import (
         CheckpointStrategy,
@@ -90,16 +88,12 @@ class Backend:
     @property
     def log(self) -> LogStrategy:
         """Reads the log: of all tenants, or the tenant's part if this backend is limited to one."""
-        log = self._shared_log().log
-        return log if self._log_tenant is None else TenantLog(log, self._log_tenant)
+        return self._access.log
 
     @property
     def checkpoints(self) -> CheckpointStrategy:
         """The positions of the log's consumers, limited to the tenant if this backend is."""
-        checkpoints = self._shared_log().checkpoints
-        if self._log_tenant is None:
-            return checkpoints
-        return checkpoints.scoped_for_tenant(self._log_tenant)
+        return self._access.checkpoints
 
     @property
     def cursors(self) -> CursorStrategy:
@@ -109,8 +103,7 @@ class Backend:
     @property
     def consumers(self) -> ConsumerFinder:
         """Finds the cursors and outboxes that are in use; only the tenant's if limited to one."""
-        finder = self._shared_log().finder
-        return finder if self._log_tenant is None else finder.scoped_for_tenant(self._log_tenant)
+        return self._access.finder
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
@@ -172,7 +165,6 @@ class Backend:
         selection = self.chooser(category, events)
         if isinstance(handler, Projector):
             handler = handler.choosing(lambda: selection().event_names)
-
         return Projection(
             name,
             handler,
@@ -254,11 +246,10 @@ class Backend:
         """
         from dynamo_es.outbox import Outbox
 
-        shared = self._shared_log()
-        state = shared.outbox
-        if self._log_tenant is not None:
-            state = state.scoped_for_tenant(self._log_tenant)
-        return Outbox(state, self.log, self.deserialize, clock=shared.clock, watch=shared.watch)
+        found = self._access
+        return Outbox(
+            found.outbox, found.log, self.deserialize, clock=found.clock, watch=found.watch
+        )
 
     @property
     def listeners(self) -> Listeners:
@@ -341,13 +332,12 @@ class Backend:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def _access(self) -> LogAccess:
+        return self._shared_log().limited(self._log_tenant)
 
     def _subscriptions(self) -> LogSubscriptions:
         from dynamo_es.subscriptions.strategy import LogSubscriptions

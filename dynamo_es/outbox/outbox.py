@@ -168,7 +168,7 @@ class Outbox:
         each event published after one.
         """
         terms = Terms.of(limit, attempts, retry_delay, lease)
-        return self._run(self._checked(publisher, keep_unknown=keep_unknown), terms)
+        return self._new_run(terms).go(self._checked(publisher, keep_unknown=keep_unknown))
 
     def tries(
         self,
@@ -320,9 +320,6 @@ class Outbox:
     ) -> Callable[[RecordedRaw], None]:
         return checked_publisher(publisher, self._deserialize, keep_unknown=keep_unknown)
 
-    def _run(self, publish: Callable[[RecordedRaw], None], terms: Terms) -> OutboxReport:
-        return self._new_run(terms).go(publish)
-
     def _run_until(
         self, stop: Event, publish: Callable[[RecordedRaw], None], terms: Terms
     ) -> OutboxReport:
@@ -330,7 +327,7 @@ class Outbox:
         wait = _SHORTEST_WAIT
         while not stop.is_set():
             try:
-                report = self._run(publish, terms)
+                report = self._new_run(terms).go(publish)
             except _PASSING as error:
                 _logger.warning(
                     "Outbox %s failed and tries again: %s", self._name, describe_error(error)
@@ -347,10 +344,8 @@ class Outbox:
         return total
 
     def _new_run(self, terms: Terms) -> Run:
-        worker = OutboxWorker(self._name, self._new_id())
-        return Run(
-            self._strategy, self._log, worker, terms, self._now_ms, self._watch, self._look_further
-        )
+        worker, look = OutboxWorker(self._name, self._new_id()), self._look_further
+        return Run(self._strategy, self._log, worker, terms, self._now_ms, self._watch, look)
 
     def _look_further(self) -> bool:
         """Check for events after the end of the log; at most once a minute while it finds none."""
