@@ -54,7 +54,7 @@ class Backend:
         typed: makes the event stores of all tenants.
         shared_log: returns the parts that consumers of all tenants share; called when first
             needed.
-        tenant_id: of the streams.
+        tenant_id: tenant of the streams.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Backend:
 
     @property
     def storage(self) -> StorageStrategy:
-        """The streams of this backend's tenant."""
+        """Stores and loads the raw events of this backend's tenant."""
         return self._storage
 
     @property
     def event_store(self) -> EventStore:
-        """The typed events of this backend's tenant."""
+        """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
 
     @property
     def encryption(self) -> Encryption:
-        """Encrypts this tenant's fields; `Encryption.shred` makes those of a subject unreadable."""
+        """Encrypts this tenant's fields; `Encryption.shred` makes a subject's unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property
@@ -97,17 +97,17 @@ class Backend:
 
     @property
     def cursors(self) -> CursorStrategy:
-        """The versions of read models in single streams, of all tenants."""
+        """The cursors of read models: their versions in single streams, of all tenants."""
         return self._shared_log().cursors
 
     @property
     def consumers(self) -> ConsumerFinder:
-        """Finds the cursors and outboxes that are in use, of the tenant if limited to one."""
+        """Finds the cursors and outboxes that are in use; only the tenant's if limited to one."""
         return self._access.finder
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
-        """Subscribes to raw events."""
+        """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
         return self._subscriptions()
 
     @property
@@ -136,7 +136,9 @@ class Backend:
         batch_size: int = 100,
         keep_unknown: bool = False,
     ) -> Projection:
-        """Return a worker that gives a handler every event of the log, and keeps a checkpoint.
+        """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
+
+        ``backend.projection("balances", apply, category="account").run_forever()``
 
         Args:
             name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
@@ -188,7 +190,8 @@ class Backend:
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: time that other processes stay out of a stream; longer than one event takes.
+            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
+                than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to
                 the read model as an `UnknownEvent`.
 
@@ -237,7 +240,7 @@ class Backend:
 
     @property
     def outbox(self) -> Outbox:
-        """Publishes the events that `with_outbox` chose, of the tenant if limited to one.
+        """Publishes the events that `with_outbox` chose; only the tenant's if limited to one.
 
         Each tenant's outbox has its own position and failed entries.
         """
@@ -250,7 +253,7 @@ class Backend:
 
     @property
     def listeners(self) -> Listeners:
-        """Calls functions with the events that this process appends, of the tenant if limited."""
+        """Calls functions with events that this process appends; the tenant's if limited to one."""
         from dynamo_es.subscriptions.listeners import Listeners
 
         hooks = self._shared_log().hooks

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """The parts that a backend's consumers are made of.
+    """The parts that a backend's consumers share.
 
     Attributes:
         log: reads the events.

@@ -1,4 +1,4 @@
-"""The help of every command has an example and the options of all; shells complete commands."""
+"""The help of every command has an example and the common options; shells complete commands."""
 
 from __future__ import annotations
 

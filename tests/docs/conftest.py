@@ -1,4 +1,4 @@
-"""A way to run a page of the documentation, in a process of its own."""
+"""Runs a page of the documentation in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the blocks of a page in a process of its own, as a reader would who types them in."""
+"""Runs the blocks of a page in a process of its own, like a reader who types them in."""
 
 from __future__ import annotations
 

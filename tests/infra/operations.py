@@ -1,4 +1,4 @@
-"""What the programs of each role do, with streams of all kinds, in good times and in bad."""
+"""Runs the operations of each role on all kinds of streams, with and without faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""infra/access.yaml: each policy allows what the operations of its role send, and no more."""
+"""infra/access.yaml: each policy allows exactly the requests of its role's operations."""
 
 from __future__ import annotations
 

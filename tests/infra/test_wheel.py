@@ -1,4 +1,4 @@
-"""The wheel carries the template, so that what is installed can make tables without pyyaml."""
+"""The wheel holds the template, so an installed package can create tables without pyyaml."""
 
 from __future__ import annotations
 

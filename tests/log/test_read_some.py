@@ -1,4 +1,4 @@
-"""Reading the log for people: a bounded look, its commits, and what they cost."""
+"""Browsing the log: a limited read returns events, their commits and the cost of these."""
 
 from __future__ import annotations
 

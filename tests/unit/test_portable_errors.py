@@ -1,4 +1,4 @@
-"""Errors keep what they carry on their way through pickle, copies and other processes."""
+"""Errors keep their attributes through pickle, copies and other processes."""
 
 from __future__ import annotations
 

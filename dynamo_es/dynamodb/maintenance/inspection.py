@@ -1,4 +1,4 @@
-"""`Inspector`: reads the tables in bounded pieces, for tools that show what is stored."""
+"""`Inspector`: reads the tables in pieces of limited size, for tools that show stored items."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PAGES_A_REQUEST: Final = 250
 
 
 class FoundPosition(NamedTuple):
-    """What a search for an event's position has found.
+    """The result of a search for an event's position.
 
     Attributes:
         position: of the event; None: not found so far.
@@ -139,7 +139,7 @@ class Inspector:
             limit: most streams, up to 100.
 
         Raises:
-            InvalidStreamIdError: ``after`` is not of a piece.
+            InvalidStreamIdError: ``after`` does not come from a piece.
             ServiceError: AWS refused or did not answer.
 
         Cost: 1 request for the markers of as many streams, and 1 more for each of the 16
@@ -155,7 +155,7 @@ class Inspector:
     def existing(
         self, streams: Iterable[tuple[TenantId, StreamId]]
     ) -> list[tuple[TenantId, StreamId]]:
-        """Return those of some tenants' streams that exist, with their names.
+        """Return the given streams that exist, with their names.
 
         Raises:
             InvalidStreamIdError: a tenant and a category make a key that is too long.
@@ -220,7 +220,7 @@ class Inspector:
         below: int | None = None,
         limit: int = 50,
     ) -> list[StoredItem]:
-        """Return items of a stream from the top down: the snapshot, then commits and fences.
+        """Return items of a stream from the newest down: the snapshot, then commits and fences.
 
         Args:
             tenant_id: of the stream.
