@@ -13,6 +13,9 @@ import pytest
 
 from tests.docs.pages import RUN, SHOWN, TUTORIAL, blocks_of, name_of, pages
 
+# Each page is a process of its own, with an emulator: a minute in all.
+pytestmark = pytest.mark.ci
+
 PAGES = pages()
 WITH_CODE = [
     page for page in PAGES if any(block.is_run or block.title for block in blocks_of(page))

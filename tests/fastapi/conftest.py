@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _numbers = count()
 
 
-@pytest.fixture(scope="package", params=["memory", "moto"])
+@pytest.fixture(scope="package", params=["memory", pytest.param("moto", marks=pytest.mark.ci)])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with MemoryBackend() if request.param == "memory" else DynamoBackend.local() as backend:
         yield backend

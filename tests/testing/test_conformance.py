@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+# Test runs within a test take seconds.
+pytestmark = pytest.mark.ci
+
 CONFTEST = """
 import pytest
 from dynamo_es.testing.conformance.engine import MemoryEngine

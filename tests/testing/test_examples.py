@@ -19,6 +19,9 @@ from tests.aggregates.account import Account, Withdrawn
 from tests.event_store.accounts import Deposited, Opened
 from tests.testing.test_upcasters import Paid
 
+# Test runs within a test take seconds.
+pytestmark = pytest.mark.ci
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "testing.md").read_text()
 

@@ -20,6 +20,9 @@ from tests.event_store.accounts import Opened
 if TYPE_CHECKING:
     from dynamo_es import DynamoBackend, MemoryBackend
 
+# Test runs within a test take seconds.
+pytestmark = pytest.mark.ci
+
 ROOT = Path(__file__).parents[2]
 STREAM = StreamId(name="ann", category="account")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -85,7 +85,7 @@ def dynamo(_emulator: DynamoBackend) -> DynamoBackend:
     return backend
 
 
-@pytest.fixture(params=["memory", "moto"])
+@pytest.fixture(params=["memory", pytest.param("moto", marks=pytest.mark.ci)])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """An empty backend: in memory, and on the emulator."""
     if request.param == "memory":

@@ -23,6 +23,9 @@ from tests.ui.conftest import browse, costs_of, raw
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# It measures times, and stores ten thousand streams first.
+pytestmark = pytest.mark.ci
+
 STREAMS: Final = 10_000
 TENANTS: Final = 20
 CATEGORIES: Final = ("order", "invoice", "customer")
