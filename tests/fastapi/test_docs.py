@@ -9,8 +9,13 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pytest
+
 import dynamo_es.fastapi
 import dynamo_es.http
+
+# Each is a program of its own, with an emulator.
+pytestmark = pytest.mark.ci
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "fastapi.md").read_text()
 BLOCKS = re.findall(r"^```(python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
