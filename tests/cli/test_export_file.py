@@ -104,6 +104,20 @@ def test_a_damaged_gzip_file_is_left_alone(store, tmp_path):
     assert path.read_bytes() == b"not gzip"
 
 
+@pytest.mark.parametrize("name", ["copy", "copy.gz"])
+def test_two_exports_never_write_to_one_file(store, tmp_path, name):
+    path = tmp_path / name
+    with (
+        open_target(path, Wanted()) as (_, write),
+        pytest.raises(ExportError, match="Another export writes to"),
+    ):
+        write(b"")
+        export(store, path)
+
+    export(store, path)
+    assert lines_in(path).count(b"\n") == 8
+
+
 @pytest.fixture
 def imported(run, backend, tmp_path):
     """A store with a small history, whose events have positions."""
