@@ -134,4 +134,5 @@ def test_a_gzip_file_is_read_from_where_its_stream_is(tmp_path):
     path.write_bytes(b"before" + gzip.compress(b"one\ntwo\n"))
     with path.open("rb", buffering=0) as stream:
         stream.seek(6)
-        assert list(Source(stream, "history")) == [b"one\n", b"two\n"]
+        source = Source(stream, "history")
+        assert list(source) == [b"one\n", b"two\n"]
