@@ -154,11 +154,18 @@ def test_a_part_is_chosen_by_options(run, imported, tmp_path):
         (["--category", "file"], 7),
         (["--stream", "b", "--tenant", "acme", "--category", "file"], 3),
         (["--stream", StreamId(name="b"), "--tenant", "acme", "--category", "file"], 3),
-        (["--stream", "b"], 0),
     ]
     for number, (options, events) in enumerate(parts):
         ended = run("export", tmp_path / str(number), "--json", *options)
         assert json.loads(ended.out)["events"] == events
+
+
+def test_a_stream_that_does_not_exist_is_an_error_and_makes_no_file(run, imported, tmp_path):
+    ended = run("export", tmp_path / "copy", "--stream", "b", "--tenant", "acme")
+
+    assert ended.status == 1
+    assert ended.err.startswith("dynamo-es: There is no stream b, tenant acme. ")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_encrypted_fields_end_the_export_and_the_message_says_what_to_do(run, imported, tmp_path):

@@ -86,7 +86,6 @@ class Source:
                 "The lines before the damage were read; get the whole file and run this again."
             ) from error
 
-
     def _check(self, begin: int) -> None:
         """Read a gzip file from a byte, compare its checksums, and go back to that byte.
 
