@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,6 @@ from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.event_store.serde import ENCRYPTED
 from tests.cli.histories import a_line, history
 from tests.cli.test_export import an_event, content, fill
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -116,6 +114,14 @@ def test_two_exports_never_write_to_one_file(store, tmp_path, name):
 
     export(store, path)
     assert lines_in(path).count(b"\n") == 8
+
+
+def test_a_device_or_a_named_pipe_is_refused(store, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (Path(os.devnull), pipe):
+        with pytest.raises(ExportError, match="is not a file: to write to a pipe"):
+            export(store, path)
 
 
 @pytest.fixture

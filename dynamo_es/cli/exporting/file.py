@@ -35,6 +35,9 @@ def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[
     if str(path) == "-":
         yield Written(), lambda lines: _write(sys.stdout.buffer, lines)
         return
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Its content would be read to the end, which a device or a named pipe may not have.
+        raise ExportError(f"{path} is not a file: to write to a pipe or a device, give - as FILE.")
     packed = path.suffix == ".gz"
     with path.open("a+b") as stream:
         _lock(stream, path)
