@@ -1,4 +1,4 @@
-"""Puts the template of the tables into the wheel, as it is and as JSON.
+"""Puts the templates into the wheel as they are, and that of the tables as JSON too.
 
 With the JSON, an installed package makes tables without a YAML parser. It is written to a
 temporary folder, so that nothing generated lies in the checkout, where it would soon be stale.
@@ -16,11 +16,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TEMPLATE = "infra/event-store.yaml"
 PACKAGED_JSON = "dynamo_es/infra/event-store.json"
-PACKAGED_YAML = "dynamo_es/infra/event-store.yaml"
+PACKAGED_YAML = "dynamo_es/infra/"
 
 
 class TemplateBuildHook(BuildHookInterface[Any]):
-    """Adds the two files to a wheel; an editable install reads the checkout's own."""
+    """Adds the templates to a wheel; an editable install reads the checkout's own."""
 
     PLUGIN_NAME = "custom"
 
@@ -39,7 +39,8 @@ class TemplateBuildHook(BuildHookInterface[Any]):
         template = _parse(self.root, source.read_text(encoding="utf-8"))
         converted.write_text(json.dumps(template, indent=1) + "\n", encoding="utf-8")
         build_data["force_include"][str(converted)] = PACKAGED_JSON
-        build_data["force_include"][str(source)] = PACKAGED_YAML
+        for template_file in sorted(source.parent.glob("*.yaml")):
+            build_data["force_include"][str(template_file)] = PACKAGED_YAML + template_file.name
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary folder once the wheel is written."""

@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
-    from dynamo_es.event_store.event import Event, Snapshot, upcaster
+    from dynamo_es.event_store.event import Event, Snapshot
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.store import EventStore
+    from dynamo_es.event_store.upcasting import upcaster
     from dynamo_es.event_store.wrapped import Context, Recorded, UnknownEvent, WrappedEvent
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
@@ -138,7 +139,7 @@ _LAZY = {
     "UnknownEvent": "dynamo_es.event_store.wrapped",
     "WrappedEvent": "dynamo_es.event_store.wrapped",
     "append_cost": "dynamo_es.dynamodb.streams.cost",
-    "upcaster": "dynamo_es.event_store.event",
+    "upcaster": "dynamo_es.event_store.upcasting",
 }
 
 

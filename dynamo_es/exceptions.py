@@ -106,7 +106,7 @@ class InputError(EventStoreError, ValueError):
 
 
 class InvalidStreamIdError(InputError):
-    """A tenant, category, name or UUID that cannot be a key."""
+    """A tenant, category, name or UUID that cannot be part of a key."""
 
 
 class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-event-sourcery's name
@@ -199,7 +199,7 @@ class AsynchronousFunctionError(InvalidSubscriptionError):
 
 
 class InvalidConsumerError(InputError):
-    """The name of a projection, outbox or other consumer cannot be a key."""
+    """The name of a projection, outbox or other consumer cannot be part of a key."""
 
 
 class InvalidMessageError(InputError):
@@ -328,7 +328,7 @@ class CursorBusyError(EventStoreError):
 
 
 class OutboxBusyError(EventStoreError):
-    """A worker publishes from the outbox now, so its position cannot be changed by hand.
+    """A worker is publishing from the outbox, so you cannot change its position now.
 
     Attributes:
         outbox: name of the outbox.
@@ -343,7 +343,7 @@ class OutboxBusyError(EventStoreError):
 
 
 class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery's name
-    """An append or snapshot with versions on a stream without them, or the reverse.
+    """An append or a snapshot with versions on a stream without versions, or the reverse.
 
     Attributes:
         stream_id: the stream, as text.
@@ -469,7 +469,7 @@ class UnreadableEventError(EventStoreError):
         self.stream_id = str(stream_id)
         self.version = version
         self.name = name
-        where = "an event" if version is None else f"version {version}"
+        where = "an event without a version" if version is None else f"version {version}"
         super().__init__(f"Stream {describe_stream(stream_id)}, {where}, {name}: {reason}")
 
 
@@ -512,7 +512,7 @@ class NewerSchemaError(UnreadableEventError):
 class CommandDecidedError(EventStoreError):
     """A command has stored its events already, and deciding it again gave other events.
 
-    Nothing was written now. The events that the command stored the first time count.
+    Nothing was written now. The events that the command stored the first time stay valid.
 
     Attributes:
         stream_id: the stream, as text.
@@ -533,8 +533,8 @@ class CommandDecidedError(EventStoreError):
             f"stored its events already, the last one at version {version}. Nothing was written "
             "now. Deciding the command again on the same state gave other events, so what the "
             "first decision returned is lost: read the stored events from this error's `events`. "
-            "To get the first result from a repeated command, decide by the aggregate and the "
-            "command alone: no clock, no random ids."
+            "For a repeated command to return its first result, let the decision depend on the "
+            "aggregate and the command alone: no clock, no random ids."
         )
 
 

@@ -1,1 +1,1 @@
-"""Tests. `engine` says what they run on, `bdd` is the language they are written in."""
+"""The tests. `engine` lists what they run on; `bdd` is the language that they are written in."""

@@ -1,11 +1,11 @@
-"""Runs every test that asks for an ``engine`` on each engine at hand.
+"""Runs every test that asks for an ``engine`` on each engine that is available.
 
 pytest                                    memory and moto
 pytest --endpoint http://127.0.0.1:8000   the local engine too: scripts/local-engine starts it
-pytest -k moto                            one of them
+pytest -k moto                            one of the engines
 pytest -m "not concurrent"                without the races of threads
 pytest -m "not ci"                        what scripts/test runs
-pytest -m ci                              what it leaves to .ci/run
+pytest -m ci                              what scripts/test leaves to .ci/run
 """
 
 from __future__ import annotations

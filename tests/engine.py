@@ -1,7 +1,7 @@
 """The engines of this project's tests: memory, moto, and a local engine.
 
-A test that needs a capability says so: ``@needs(Capability.CRASHES)``. On an engine that
-declares it lacking, the test is deselected; the report's header names the reason.
+A test names a capability that it needs: ``@needs(Capability.CRASHES)``. pytest leaves the test out
+on an engine that lacks the capability, and the report's header names the reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was sent: every call of a client's API, with its parameters, and every HTTP attempt."""
+"""Records every API call of a client with its parameters, and every HTTP attempt."""
 
 from __future__ import annotations
 

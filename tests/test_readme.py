@@ -1,4 +1,4 @@
-"""What the README names and promises is so. `tests/docs/test_snippets.py` runs what it shows."""
+"""The README names things that exist; `tests/docs/test_snippets.py` runs its examples."""
 
 from __future__ import annotations
 

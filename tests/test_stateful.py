@@ -1,10 +1,10 @@
-"""Any use of the store, step by step: DynamoDB and memory never tell a difference.
+"""Any sequence of calls gives the same results on DynamoDB and in memory.
 
-Several processes share one table; each remembers heads of its own, which the others make stale.
+Several processes share one table. Each remembers heads, which the others' writes make outdated.
 
-One difference is allowed. A process that last saw a stream in an earlier generation acts upon
-that one, even if the stream has come to the same version again: its append at a version may be
-refused, and its snapshot dropped. The store in memory knows nothing of generations.
+One difference is allowed. A process may know a stream only from an earlier generation. Then
+DynamoDB may refuse its append or drop its snapshot, even if the stream is at the same version
+again. The store in memory does not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Stores broken on purpose: a suite that passes one of them proves nothing.
+"""Stores that are broken on purpose: a suite that passes one of them proves nothing.
 
-``pytest tests/conformance --variant NAME`` runs the conformance suite on one of them; it has
-to fail, and `tests/test_variants.py` sees to it.
+``pytest tests/conformance --variant NAME`` runs the conformance suite on one of them. The suite
+must fail, and `tests/test_variants.py` checks that it does.
 """
 
 from __future__ import annotations

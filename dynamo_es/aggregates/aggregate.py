@@ -24,7 +24,7 @@ _SNAPSHOT: Final = "__snapshot__"
 
 
 class Aggregate:
-    """State of one stream: changed by its events only, and the place to decide on new ones.
+    """Base class of your aggregates: the state of one stream, and methods that emit new events.
 
     ::
 
@@ -36,7 +36,7 @@ class Aggregate:
 
             def deposit(self, amount: int) -> None:
                 if amount <= 0:
-                    raise ValueError("a deposit is above 0")
+                    raise ValueError("a deposit must be above 0")
                 self._emit(Deposited(amount=amount))
 
             def __apply__(self, event: Event) -> None:
@@ -57,8 +57,8 @@ class Aggregate:
         category: category of the streams of this class.
 
     Raises:
-        AggregateDefinitionError: a class without a category, or one of its three methods is
-            asynchronous or a generator.
+        AggregateDefinitionError: a class without a category, or whose ``__apply__``,
+            ``__restore__`` or ``__snapshot__`` is asynchronous or a generator.
     """
 
     category: ClassVar[str | None] = None
@@ -72,7 +72,7 @@ class Aggregate:
     _generation: int | None = None
     _outdated: bool = False
     _running: str | None = None
-    """The method of the class that runs now; none of the three may emit."""
+    """Name of the hook that runs now, which must not emit events."""
 
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -81,7 +81,7 @@ class Aggregate:
         _check_hooks(cls)
 
     def __apply__(self, event: Any, /) -> None:
-        """Change the state as an event says. Refuse nothing: the event has happened."""
+        """Change the state as the event says. Do not refuse the event: it has happened."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
 
     def __snapshot__(self) -> Snapshot:
@@ -91,7 +91,7 @@ class Aggregate:
         )
 
     def __restore__(self, state: Any, /) -> None:
-        """Take the state of a snapshot; by default, apply it like an event."""
+        """Take over the state of a snapshot; by default, apply it like an event."""
         self._run(_APPLY, state)
 
     @property

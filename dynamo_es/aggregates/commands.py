@@ -94,10 +94,10 @@ class DecidedCommands:
 
     Args:
         raws: the stored events, or the newest snapshot and the events after it.
-        complete: False if the first one is a snapshot that does not tell its commands.
+        complete: False if the first one is a snapshot without a list of commands.
 
     Attributes:
-        complete: whether all commands are known that a snapshot must tell.
+        complete: whether all commands are known, those before the snapshot included.
     """
 
     __slots__ = ("_found", "_last", "complete")

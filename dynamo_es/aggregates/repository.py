@@ -1,4 +1,4 @@
-"""Loading, saving and deciding again: aggregates and their streams."""
+"""`Repository`: loads and saves aggregates, and decides again after conflicts."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _DECIDE: Final = "decide"
 
 
 class Repository(Generic[TAggregate]):
-    """Aggregates of one tenant. Safe to share between threads.
+    """Loads and saves the aggregates of one tenant. Safe to share between threads.
 
     Args:
-        event_store: where their streams are.
+        event_store: holds the aggregates' streams; ``backend.event_store``.
         factory: returns a new aggregate, before its first event; usually the class itself. Leave
             it out if you give each call an aggregate or a factory.
         every: take a snapshot after a save if the last one is this many events old, or more.
@@ -63,9 +63,9 @@ class Repository(Generic[TAggregate]):
         monotonic: returns seconds of a clock that only goes forward.
 
     Raises:
-        InputError: an argument of another kind.
-        AggregateDefinitionError: snapshots of a class without ``__snapshot__``. For a factory
-            that is not a class, the first aggregate raises it, before anything is stored.
+        InputError: an argument of the wrong type, or out of range.
+        AggregateDefinitionError: ``every`` or ``snapshot_when`` for a class without
+            ``__snapshot__``. If the factory is a function, the first aggregate shows it.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -142,9 +142,9 @@ class Repository(Generic[TAggregate]):
         id: AggregateId,  # noqa: A002
         aggregate: TAggregate | None = None,
     ) -> TAggregate:
-        """Return an aggregate in the state that its stream leads to, from the newest snapshot on.
+        """Return an aggregate in the state of its stream, from the newest snapshot on.
 
-        Raises and costs as `EventStore.load_stream`.
+        Errors and cost are those of `EventStore.load_stream`; `InputError` without a factory.
         """
         fresh = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
         stream = self._stream(id, fresh)
@@ -177,7 +177,7 @@ class Repository(Generic[TAggregate]):
         events, the aggregate no longer matches the stream: load it again.
 
         Raises:
-            InputError: an aggregate that no longer matches its stream, or is of another stream.
+            InputError: an aggregate that no longer matches its stream, or belongs to another one.
 
         Other errors and the cost: see `EventStore.append`. A snapshot costs what
         `EventStore.save_snapshot` does. Its failure is logged, not raised: the events are stored.
@@ -224,12 +224,12 @@ class Repository(Generic[TAggregate]):
                 but emitted different events. The error carries the stored ones.
 
         A repeated command is recognized if its events come after the newest snapshot, or if it is
-        one of the last 100 commands before it. One that emitted nothing is decided again.
+        one of the last 100 commands before it. A command that emitted nothing is decided again.
 
         Cost: a load and an append. The first retry costs only an append if the refusal carried the
         winning events; otherwise a load and an append. A repeated command costs a load, and one
         load more if a snapshot was taken after it. After a snapshot that you saved yourself with
-        `EventStore.save_snapshot`, a command costs a load of the whole stream more.
+        `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
         """
         check_attempts(attempts)
         check_callable("decide", decide)

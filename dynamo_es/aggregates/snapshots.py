@@ -1,4 +1,4 @@
-"""Decides when a repository takes snapshots, and keeps their failures from failing a save."""
+"""Decides when a repository takes snapshots, and logs the failures of taking them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.exceptions import AggregateDefinitionError, InputError
+from dynamo_es.exceptions import AggregateDefinitionError, InputError, describe_stream
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 
 class SnapshotPolicy(Generic[TAggregate]):
-    """When to take a snapshot: every n events, when a callable says so, or never.
+    """Decides when to take a snapshot: every n events, when a function says so, or never.
 
     Args:
         every: take one after a save if the last one is this many events old, or more.
@@ -64,8 +64,8 @@ class SnapshotPolicy(Generic[TAggregate]):
         except Exception as error:  # noqa: BLE001 - the save succeeded
             version = aggregate.stored_version
             _LOG.warning(
-                "Stream %s: no snapshot at version %s: %s",
-                stream_id,
+                "Stream %s: the events are saved, but a snapshot at version %s failed: %s",
+                describe_stream(stream_id),
                 version,
                 describe_error(error),
             )

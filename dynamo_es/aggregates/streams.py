@@ -55,7 +55,7 @@ class AggregateStream:
 
         Args:
             command: None, or the command to decide. If it is not among the events and the snapshot
-                does not tell its commands, all events are read.
+                has no list of commands, all events are read.
         """
         raws = self.store.load_raw(self.id)
         if command is not None:
@@ -132,7 +132,7 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
     """Return the stream of an aggregate.
 
     Raises:
-        InvalidStreamIdError: an id of another category, or of another kind.
+        InvalidStreamIdError: an id of another category, or an object that is not an id.
     """
     if isinstance(id, str):
         return StreamId(name=id, category=category)

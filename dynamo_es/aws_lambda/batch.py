@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     BatchEvent: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    """A batch as Lambda hands it over, or the bare list of a pipe."""
+    """A batch as Lambda delivers it, or the bare list that a pipe delivers."""
 
 _LONGEST_MARGIN: Final = 5.0
 _SHARE: Final = 0.2
@@ -30,7 +30,7 @@ class Deadline(Event):
 
     Args:
         context: Lambda's; None: never set.
-        margin: time to leave for the event in hand and the reply, a timedelta or seconds; None: a
+        margin: time to leave for the current event and the reply, a timedelta or seconds; None: a
             fifth of the remaining time, at most 5 s.
 
     Raises:
@@ -48,7 +48,7 @@ class Deadline(Event):
         self._margin_ms = (margin_s or 0.0) * 1000
 
     def is_set(self) -> bool:
-        """Whether it is time to stop."""
+        """Return whether it is time to stop."""
         if super().is_set():
             return True
         if self._context is None:
@@ -60,7 +60,7 @@ def margin_of(margin: timedelta | float | None) -> float | None:
     """Return a handler's margin in seconds; None: a share of the remaining time.
 
     Raises:
-        InvalidSubscriptionError: a margin that is no time, or below 0.
+        InvalidSubscriptionError: a margin that is not a duration, or below 0.
     """
     return None if margin is None else seconds_of("margin", margin)
 
@@ -70,8 +70,8 @@ def reply(event: BatchEvent, left: Iterable[str]) -> dict[str, Any]:
 
     Args:
         event: the batch; the reply returns the state of its tumbling window.
-        left: sequence numbers of the records that are not done. Lambda calls again with the
-            lowest one and all records after it.
+        left: sequence numbers of the records that are not handled. Lambda delivers the lowest one
+            and all records after it again.
     """
     answer: dict[str, Any] = {
         "batchItemFailures": [{"itemIdentifier": number} for number in sorted(left, key=int)]

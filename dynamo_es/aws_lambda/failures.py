@@ -1,9 +1,10 @@
-"""Failure records of Lambda and EventBridge Pipes: batches they gave up, handled again.
+"""Handles batches again that Lambda or EventBridge Pipes gave up on, from their failure records.
 
 A failure record names the shard and the sequence numbers of a batch. It arrives from the queue or
-topic of an event source mapping (``OnFailure``), or you invoke the function with it; a bucket's
-holds the batch itself. Give it to the handler that failed: the handler reads the records from the
-table's stream, which keeps them for 24 hours, and handles them like any other batch.
+topic of an event source mapping (``OnFailure``), or you invoke the function with it. A failure
+record in a bucket holds the batch itself. Send it to the handler that failed. The handler reads the
+records from the table's stream, which keeps them for 24 hours, and handles them like any other
+batch.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
 
 _INFO: Final = "DDBStreamBatchInfo"
 _MOST_EMPTY_READS: Final = 100
-"""Empty replies in a row: a stream returns a few now and then, but not forever."""
+"""Most empty replies in a row: a stream returns a few now and then, but not forever."""
 
 _GONE: Final = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
 
 
 class RecordNotDoneError(EventStoreError):
-    """A record was not applied and waits for the next call; the log says why."""
+    """A record was not handled and waits for the next call; the log says why."""
 
 
 class FailedBatch(NamedTuple):
-    """A batch that Lambda or a pipe gave up.
+    """A batch that Lambda or a pipe gave up on.
 
     Attributes:
-        message_id: id of the queue's message that reports it; None: no queue did.
+        message_id: id of the queue's message that reports the batch; None: it came another way.
         shard: stream ARN, shard id, and the sequence numbers of the first and last record; None:
             the failure record holds the records themselves.
         records: the records, if the failure record holds them.
@@ -81,7 +82,7 @@ def handle_again(
     batches: Sequence[FailedBatch],
     handle: Callable[[dict[str, Any]], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Handle failed batches, and return the messages that must come again.
+    """Handle failed batches; return the messages that the queue must deliver again.
 
     Args:
         backend: reads the table's stream.
@@ -89,7 +90,8 @@ def handle_again(
         handle: the handler of a batch.
 
     Raises:
-        RecordNotDoneError: a batch that no queue reports is not done, or its records are gone.
+        RecordNotDoneError: a batch that did not come from a queue is not handled, or its records
+            are gone.
         ServiceError: AWS refused or did not answer.
     """
     left: list[str] = []
@@ -101,7 +103,10 @@ def handle_again(
         )
         if handle({"Records": records})["batchItemFailures"]:
             if batch.message_id is None:
-                raise RecordNotDoneError("A failed batch is not done yet: call again.")
+                raise RecordNotDoneError(
+                    "Some records of the failed batch are not handled: invoke the function with "
+                    "the failure record again."
+                )
             left.append(batch.message_id)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 

@@ -45,11 +45,16 @@ def project_log(  # noqa: PLR0913 - options, each by its name
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
     """Turn a function into a Lambda handler that calls it with each event of the log, in order.
 
+    Put the handler on the log table's stream, or on a schedule::
+
+        @project_log(backend, "balances", category="account")
+        def handler(recorded: Recorded) -> None: ...
+
     The handler reads the log after its checkpoint; a batch from Lambda only starts the reading. So
-    late or lost records leave no gap, and a schedule works as well. If your function raises, the
-    next call passes it the same event again. If the process dies, the next call begins after the
-    last checkpoint. Let one call run at a time: the log table's stream does, since all pages are
-    in one shard, and so does a function with a reserved concurrency of 1.
+    late or lost records leave no gap. If your function raises, the next call passes it the same
+    event again. If the process dies, the next call begins after the last checkpoint. Let one call
+    run at a time. The log table's stream does so, because all pages are in one shard; on a
+    schedule, reserve a concurrency of 1.
 
     Args:
         backend: reads the log; from `Backend.in_tenant`, only that tenant's events are applied.
@@ -57,7 +62,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             bytes without ``#``.
         category: apply only events of streams in this category.
         events: apply only events of these classes.
-        after: position to begin after, the first time.
+        after: position to begin after while there is no checkpoint, exclusive.
         batch_size: most events between two saved checkpoints.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
@@ -68,6 +73,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         InvalidSubscriptionError: a wrong filter, batch size or function.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
+        EventDefinitionError: a class in events is not an event class that can be stored.
     """
     if on_progress is not None:
         refuse_asynchronous(on_progress, "on_progress")
@@ -115,10 +121,10 @@ class LogHandler:
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}``: the first page that is not done, if any.
+            ``{"batchItemFailures": […]}`` with the first page that is not handled, if any.
 
         Raises:
-            Exception: the function's own, if there is no batch to answer for.
+            Exception: the error that your function raised, if the event is not a batch.
             ConfigurationError: records that are not of a table's stream.
         """
         deadline = Deadline(context, self._margin_s)
@@ -132,7 +138,7 @@ class LogHandler:
                 raise
             # Without exc_info: the text of an error may quote an event.
             _log.error(
-                "Projection %r waits for the next call: %s",
+                "Projection %r failed, and the next call tries again: %s",
                 self.projection.name,
                 trace_error(error),
             )
@@ -157,7 +163,7 @@ class PageRecord(NamedTuple):
 def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     """Return the new pages in a batch of the log table's stream; None: not a batch.
 
-    A failure record is not a batch either: like a schedule's event it only starts the reading.
+    A failure record is not a batch: like a schedule's event, it only starts the reading.
 
     Raises:
         ConfigurationError: records that are not of a table's stream.

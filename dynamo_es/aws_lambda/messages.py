@@ -49,14 +49,15 @@ Message: TypeAlias = dict[str, Any]
 _SCHEMA: Final = "$schema"
 
 _UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""Characters that queues and topics refuse; a message has their JSON escapes."""
+"""Characters that queues and topics refuse, so a message has their JSON escapes."""
 
 
 def message_of(record: RecordedRaw) -> Message:
     """Return the message of a stored event, in the documented shape.
 
     Raises:
-        PublishingError: an event of another writer, whose data or context is not a JSON object.
+        PublishingError: another program wrote the event, and its data or context is not a JSON
+            object.
     """
     raw = record.entry
     if not isinstance(raw.context, dict) or not isinstance(raw.data, dict):
@@ -116,8 +117,8 @@ def load_message(
     tenant = backend.select().tenant_id
     if tenant is not None and record.tenant_id != tenant:
         raise InvalidMessageError(
-            f"The message is of tenant {record.tenant_id!r}, but the backend is scoped to "
-            f"{tenant!r}: load it with a backend of its tenant."
+            f"The message belongs to tenant {record.tenant_id!r}, but this backend is limited to "
+            f"{tenant!r}: call in_tenant({record.tenant_id!r})."
         )
     return backend.deserialize(record, keep_unknown=keep_unknown)
 
@@ -184,10 +185,10 @@ def _fields(message: object) -> object:
 
 
 def stored_form(recorded: Recorded) -> RecordedRaw:
-    """Return a loaded event in the form in which it would be stored now, for publishing.
+    """Return a loaded event in the form in which an append would store it now, for publishing.
 
     Raises:
-        PublishingError: an event with encrypted fields, which are in clear here.
+        PublishingError: an event with encrypted fields, which a loaded event has in clear.
         InvalidEventError: an event that cannot be stored.
     """
     from dynamo_es.event_store.wrapped import UnknownEvent

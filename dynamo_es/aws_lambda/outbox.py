@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dynamo_es.outbox import OutboxReport, Publisher
 
 _AT_ONCE: Final = 25
-"""Most tries of a run; the deadline is checked between two runs."""
+"""Most tries of a run; the handler checks its deadline between two runs."""
 
 
 def publish_outbox(  # noqa: PLR0913 - options, each by its name
@@ -42,22 +42,32 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
 
     It publishes all events that are due, in the order of positions. Put it on the log table's
     stream, so that events go out at once, and on a schedule of about a minute, so that failed
-    events are tried again while no new ones arrive. Several calls at once do no harm: one of them
-    holds the lease.
+    events are tried again while no new ones arrive. Several calls at once do no harm, because only
+    one of them gets the lease.
+
+    ``handler = publish_outbox(backend, EventBridgePublisher("orders", source="shop"))``
 
     Args:
         backend: publishes the events of all tenants; from `Backend.in_tenant`, of that tenant only.
         publisher: called with each event as a `Recorded`; `EventBridgePublisher` and the other
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.
-        attempts: most tries of an event.
-        retry_delay: time between the first try and the second; then twice as long, and so on.
-        lease: time that the lease keeps other workers out; at least twice the time that a
-            publisher may take.
-        keep_unknown: pass an event that no class here can take as an `UnknownEvent`, in its
-            stored form, encrypted fields included. The publishers here need no classes.
+        attempts: most tries of an event, 1 or more. Then the event is dead until `Outbox.retry`.
+        retry_delay: time between the first try and the second, a timedelta or seconds; each further
+            wait is twice the one before, up to a day.
+        lease: how long the lease keeps other workers out, a timedelta or seconds; at least twice
+            the time that a publisher may take.
+        keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with its
+            data as stored, encrypted fields included. The publishers here need no classes.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
+
+    Raises:
+        AsynchronousFunctionError: the publisher is asynchronous or a generator.
+        InvalidConsumerError: a name that cannot be part of a key.
+        InvalidSubscriptionError: a margin that is not a duration, or below 0.
+
+    The handler raises the errors of `Outbox.run_once`, also for the other arguments.
     """
     refuse_asynchronous(publisher, "A publisher")
     outbox = backend.outbox if name is None else backend.outbox.named(name)
@@ -96,7 +106,7 @@ class OutboxHandler:
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": []}``; with the first page, if the time was too short.
+            ``{"batchItemFailures": []}``, or with the first page if the time was too short.
 
         Raises:
             ServiceError: AWS refused or did not answer; nothing is lost.
@@ -131,5 +141,5 @@ def _of_environment() -> OutboxHandler:
 
 
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
-    """Publish the events of the outbox that the environment names, to the target it names."""
+    """Publish the events of an outbox; the environment names the outbox and the target."""
     return _of_environment()(event, context)

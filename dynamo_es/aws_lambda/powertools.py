@@ -1,4 +1,4 @@
-"""Together with Powertools for AWS Lambda: its batch processor, its data classes and models.
+"""Works with Powertools for AWS Lambda: with its batch processor, data classes and models.
 
 This module does not import Powertools: it knows Powertools' records by their shape. ::
 
@@ -38,8 +38,8 @@ class _BatchHandler(Protocol):
 def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> list[Recorded]:
     """Return the events in one record of the events table's stream, as objects of their classes.
 
-    Lambda may deliver a record twice or, after a failure, late, and this function does not check:
-    your code must tolerate both. `project_streams` does it for you.
+    Lambda may deliver a record twice or, after a failure, late. This function does not check for
+    that, so your code must tolerate both; `project_streams` does it for you.
 
     Args:
         backend: knows the event classes; from `Backend.in_tenant`, returns only events of
@@ -106,7 +106,7 @@ def _as_delivered(record: Any) -> Mapping[str, Any]:
 
 
 def _encoded(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of Powertools' parser with its images in the wire format again."""
+    """Return a record of Powertools' parser with its images in the wire format."""
     from boto3.dynamodb.types import TypeSerializer
 
     change = dict(fields["dynamodb"])

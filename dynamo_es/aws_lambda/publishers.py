@@ -4,7 +4,7 @@ Pass one to the outbox: ``backend.outbox.run_once(SqsPublisher(url))``. It publi
 event in the shape that `dynamo_es.aws_lambda.messages` documents; this process needs no event
 classes. Encrypted fields stay encrypted. `load_message` turns a message into an event again.
 
-Each event goes out at least once: receivers recognise repetitions by ``stream`` and ``id``. On FIFO
+Each event goes out at least once: receivers recognize repetitions by ``stream`` and ``id``. On FIFO
 topics and queues the event's stream (tenant, category and UUID) is the message group, so the events
 of a stream stay in order, except events that failed and were tried again later.
 """
@@ -58,8 +58,8 @@ class _Publisher:
         """Publish an event.
 
         Args:
-            event: from the outbox. A loaded event is published in the form in which it would be
-                stored now; it cannot have encrypted fields.
+            event: from the outbox. A loaded event is published in the form in which an append would
+                store it now, and cannot have encrypted fields.
 
         Raises:
             PublishingError: an event that is too large for the service, that the service
@@ -94,16 +94,19 @@ class _Publisher:
 
 
 class EventBridgePublisher(_Publisher):
-    """Puts events on a bus; the detail type is the event's name, the resource its stream.
+    """Puts events on an EventBridge bus: the detail type is the event's name.
 
-    The resource is the stream's key, ``{tenant}#{category}#{uuid}``, with ``#`` and ``%`` of tenant
-    and category percent-encoded.
+    The resource is the key of the event's stream, ``{tenant}#{category}#{uuid}``, with ``#`` and
+    ``%`` of tenant and category percent-encoded.
 
     Args:
         bus: name or ARN of the event bus.
         source: source of the events, such as ``shop.orders``; must not begin with ``aws.``.
         client: a boto3 client for ``events``; None: the first event creates one.
         config: region, time-outs and attempts of that client.
+
+    Raises:
+        ConfigurationError: an empty source, or one that begins with ``aws.``.
     """
 
     service = "events"
@@ -113,8 +116,8 @@ class EventBridgePublisher(_Publisher):
     ) -> None:
         if not source or source.startswith("aws."):
             raise ConfigurationError(
-                f"source must be the name of your application and not begin with 'aws.'; "
-                f"got {source!r}."
+                f"source must be the name of your application and not begin with 'aws.', "
+                f"not {source!r}."
             )
         super().__init__(client, config)
         self._bus = bus
@@ -147,7 +150,7 @@ class EventBridgePublisher(_Publisher):
 
 
 class SnsPublisher(_Publisher):
-    """Publishes events to a topic, with the attributes name, category and tenant for filters.
+    """Publishes events to an SNS topic, with the attributes name, category and tenant for filters.
 
     Args:
         topic_arn: ARN of the topic; FIFO if it ends in ``.fifo``.
@@ -177,7 +180,7 @@ class SnsPublisher(_Publisher):
 
 
 class SqsPublisher(_Publisher):
-    """Sends events to a queue, with the attributes name, category and tenant.
+    """Sends events to an SQS queue, with the attributes name, category and tenant.
 
     Args:
         queue_url: URL of the queue; FIFO if it ends in ``.fifo``.
@@ -214,7 +217,7 @@ def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) 
         config: region, time-outs and attempts of the client.
 
     Raises:
-        ConfigurationError: another ARN, or not an ARN.
+        ConfigurationError: the ARN of something else, or not an ARN.
     """
     parts = arn.split(":", 5)
     service = parts[2] if len(parts) == 6 else ""  # noqa: PLR2004 - an ARN has six parts

@@ -54,7 +54,7 @@ class Decoded:
         skipped: records of snapshots, fences and removals.
         newer: the records of items that wait for a newer release.
         foreign: records of items that this library did not write.
-        damaged: the errors of items that are this library's, but that no release can read.
+        damaged: the errors of this library's items that no release can read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
@@ -149,7 +149,7 @@ def source_of(record: object) -> str:
 
 
 def new_image(change: Mapping[str, Any]) -> Item | None:
-    """Return the new item in boto3's wire format; None if the record has no image.
+    """Return the new item in boto3's wire format; None if the record has no new image.
 
     Raises:
         ConfigurationError: an image that is not an item.

@@ -45,6 +45,9 @@ def sequence_events(
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
 
+    Raises:
+        InvalidSubscriptionError: a margin that is not a duration, or below 0.
+
     Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
     other sequencer writes.
     """
@@ -84,7 +87,7 @@ class SequencerHandler:
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}``: the first record that is not in the log, if any.
+            ``{"batchItemFailures": […]}`` with the first record that is not in the log, if any.
 
         Raises:
             ConfigurationError: records that are not of a table's stream, or without new images.
@@ -106,7 +109,9 @@ class SequencerHandler:
             try:
                 self._sequence(left[:MAX_POINTERS])
             except ServiceError as error:
-                _log.error("Sequencing failed, and waits for the next call: %s", trace_error(error))
+                _log.error(
+                    "Sequencing failed, and the next call tries again: %s", trace_error(error)
+                )
                 break
             left = left[MAX_POINTERS:]
         return reply(event, [left[0].sequence_number] if left else [])
@@ -125,5 +130,5 @@ def _of_environment() -> SequencerHandler:
 
 
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
-    """Sequence a batch of the events table's stream, in the tables that the environment names."""
+    """Sequence a batch of the events table's stream; the environment names the tables."""
     return _of_environment()(event, context)

@@ -48,28 +48,27 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
 
     The first request fetches the credentials, and later requests renew them before they expire.
     Keep the backend for later calls of the same tenant: a session costs a request of about 50 ms.
-    A sequencer gives the positions: these credentials do not reach the log.
+    These credentials do not reach the log, so a sequencer must give the positions.
 
     Args:
         tenant_id: the tenant.
         role_arn: role with the policy ``OneTenant``; its trust policy lets the caller assume it and
             tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
         config: names of the tables; None: from the environment.
-        session_name: shown in CloudTrail.
+        session_name: name of the session, which CloudTrail shows.
         duration: how long a session lasts, a timedelta or seconds: 15 minutes to 12 hours, in whole
             seconds; at most one hour if the caller has assumed a role itself, as Lambda functions
             have.
-        observer: gets a report of each operation.
-        registry: names of the event classes; None: all defined classes.
-        sts: a boto3 client for ``sts``; None: makes one.
+        observer: called with an `OperationReport` after each operation.
+        registry: the event classes by name; None: all that are defined.
+        sts: a boto3 client for ``sts``; None: the backend makes one.
 
     Raises:
         InvalidStreamIdError: a tenant that cannot be a tag: empty, longer than 256, or with
             characters other than letters, digits, spaces and ``_.:/=+-@``.
         ConfigurationError: a duration out of range, or inline sequencing.
 
-    Later, by requests:
-        CredentialsError: the role cannot be assumed.
+    Requests raise `CredentialsError` if the caller cannot assume the role.
     """
     tag = tag_of(tenant_id)
     duration_s = seconds_of("duration", duration, _SHORTEST, ConfigurationError)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxSettings:
-    """What ``dynamo_es.aws_lambda.outbox.handler`` publishes, and where to.
+    """The settings of ``dynamo_es.aws_lambda.outbox.handler``.
 
     Attributes:
         target: ARN of an event bus, a topic or a queue.
@@ -36,18 +36,18 @@ class OutboxSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the variables.
+        """Return the settings in the environment variables ``DYNAMO_ES_OUTBOX_…``.
 
         Args:
             environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: the target is missing, or the attempts are not a number from 1.
+            ConfigurationError: the target is missing, or attempts is not an integer of 1 or more.
         """
         target = OUTBOX_TARGET.read(environ)
         if target is None:
             raise ConfigurationError(
-                f"{OUTBOX_TARGET.name} is not set: give the ARN of a bus, a topic or a queue."
+                f"{OUTBOX_TARGET.name} is not set: set it to the ARN of a bus, a topic or a queue."
             )
         return cls(
             target=target,

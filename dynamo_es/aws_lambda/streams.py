@@ -1,4 +1,4 @@
-"""Read models of single streams, fed by the events table's stream."""
+"""Read models of single streams, from the events table's stream."""
 
 from __future__ import annotations
 
@@ -48,24 +48,31 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     lease: timedelta | float = 60.0,
     margin: timedelta | float | None = None,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
-    """Turn a function into a Lambda handler on the events table's stream: each event, in order.
+    """Turn a function into a Lambda handler that applies the events of each stream, in order.
 
-    The handler calls your function with a `Recorded` for each event: once, and in the order of
-    versions within a stream, even if Lambda delivers records late, twice or in parts. The log table
-    keeps a cursor for each stream. The event's position is 0, because the events table does not
-    have it. If your function raises, the rest of that stream waits for the next call, and other
-    streams go on. A commit that a newer release wrote waits until that release runs here. If the
-    process dies, a later call applies the events of that stream again that this call had applied,
-    once the lease has run out: let the read model tolerate that, by the event's version or uuid.
+    Put the handler on the events table's stream::
+
+        @project_streams(backend, "balances", category="account")
+        def handler(recorded: Recorded) -> None: ...
+
+    It calls your function with a `Recorded` for each event, once, and in the order of versions
+    within a stream, even if Lambda delivers records late, twice or in parts. The log table keeps a
+    cursor for each stream. The event's position is 0, because the events table does not have it. If
+    your function raises, the rest of that stream waits for the next call, and other streams go on.
+    A commit that a newer release wrote waits until that release runs here. If the process dies, a
+    later call applies some events of that stream again, once the lease has ended. Your function
+    must tolerate that: compare the event's version or uuid.
 
     Args:
         backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
-        name: name of the read model: text of at most 255 bytes without ``#``.
+        name: name of the read model, which its cursors are stored under: text of at most 255 bytes
+            without ``#``.
         category: apply only events of streams in this category.
         events: apply only events of these classes and their subclasses, under their names and
             aliases. Other events are passed over and need no class.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
-        lease: time that this call has a stream to itself; longer than one event takes.
+        lease: how long this call has a stream to itself, a timedelta or seconds; longer than your
+            function takes for one event.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
 
@@ -93,7 +100,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of a handler since its process began.
+    """Counts what a handler did since its process began.
 
     Attributes:
         records: records of all batches.
@@ -147,7 +154,7 @@ class StreamsHandler:
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}``: the first record left of each stream that is not done.
+            ``{"batchItemFailures": […]}`` with the first unhandled record of each stream.
 
         Raises:
             ConfigurationError: records that are not of a table's stream, or without new images.
@@ -183,7 +190,7 @@ class StreamsHandler:
                 key, number = record.error.stream_key, record.sequence_number
                 left[key] = min(left.get(key, number), number, key=int)
                 _log.error(
-                    "Read model %r: a record waits for a newer release: %s",
+                    "Read model %r: a record waits until a newer release runs here: %s",
                     self._projector.name,
                     record.error,
                 )
@@ -284,7 +291,7 @@ class StreamsHandler:
         self.totals.failed += 1
         # Without exc_info: the text of an error may quote an event.
         _log.error(
-            "Read model %r: stream %s waits after version %d for the next call: %s",
+            "Read model %r: stream %s stopped after version %d, and the next call tries again: %s",
             self._projector.name,
             describe_key(hint.stream_key),
             version,

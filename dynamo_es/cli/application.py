@@ -12,6 +12,7 @@ from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
+from dynamo_es.cli.emulator import emulator
 from dynamo_es.cli.export_file import export_file
 from dynamo_es.cli.failures import Commands
 from dynamo_es.cli.head import head
@@ -25,6 +26,7 @@ from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
+from dynamo_es.cli.template import template
 from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
@@ -129,6 +131,7 @@ _register(
     "init --prefix shop --file .env",
     panel=_START,
 )
+_register(application, "emulator", emulator, "emulator --port 8000", panel=_START)
 _register(
     application,
     "create-tables",
@@ -136,6 +139,7 @@ _register(
     "create-tables --endpoint-url http://127.0.0.1:8000",
     panel=_START,
 )
+_register(application, "template", template, "template event-store", panel=_START)
 _register(application, "import", import_file, "import history.jsonl.gz --tenant acme", panel=_START)
 _register(
     application,

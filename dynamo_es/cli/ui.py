@@ -1,20 +1,18 @@
 """``dynamo-es ui``."""
 
-import importlib
 import logging
-import sys
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from dynamo_es.cli.options import Place
+from dynamo_es.cli.references import load_module, your_program
 from dynamo_es.cli.terminal import tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import ConfigurationError, MissingExtraError
@@ -79,8 +77,8 @@ def ui(  # noqa: PLR0913 - options, each by its name
     """Show what is stored, in your browser.
 
     Streams with their commits and events, and a stream as it was at a version or a time. The pages
-    only read, unless you give --allow-writes. They have no login: who reaches the port sees all
-    that your credentials can read.
+    only read, unless you give --allow-writes. They have no login: anyone who reaches the port sees
+    all that your credentials can read.
     """
     try:
         import uvicorn
@@ -89,9 +87,13 @@ def ui(  # noqa: PLR0913 - options, each by its name
         from dynamo_es.ui.serving import Server
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
-    _import(imports or ())
     hosts = _hosts(host, allow_host or ())
-    with _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title):
+    with (
+        your_program(place.variables),
+        _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title),
+    ):
+        for module in imports or ():
+            load_module(module)
         app = create_app(
             backend,
             allow_writes=allow_writes,
@@ -117,20 +119,6 @@ def ui(  # noqa: PLR0913 - options, each by its name
         Server(config, app).run(sockets=[listener])
 
 
-def _import(modules: Sequence[str]) -> None:
-    """Import the modules of a user's program, which are found from the present folder too."""
-    if modules and (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"--import {module}: there is no module {error.name!r} in this folder or on "
-                "Python's path."
-            ) from error
-
-
 def _hosts(host: str, allowed: Sequence[str]) -> list[str]:
     """Return the host names that the server answers to; warn if others reach it."""
     from dynamo_es.ui.security import ANY_ADDRESS, LOOPBACK
@@ -139,8 +127,8 @@ def _hosts(host: str, allowed: Sequence[str]) -> list[str]:
     if host in _LOOPBACK_HOSTS:
         return hosts
     tell(
-        f"Warning: {host} can be reached from other machines. The pages have no login: whoever "
-        "reaches them sees all that your credentials can read.",
+        f"Warning: {host} can be reached from other machines. The pages have no login: anyone "
+        "who reaches them sees all that your credentials can read.",
         style="yellow",
     )
     try:
@@ -218,10 +206,7 @@ def _demonstration() -> Iterator[DynamoBackend]:
     from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
     from dynamo_es.ui import observe
 
-    # The sequencer lags a little while the history is written: no reason for a warning here.
-    logging.getLogger("dynamo_es").setLevel(logging.ERROR)
-    logging.getLogger("dynamo_es.ui").setLevel(logging.WARNING)
-    with DynamoBackend.local(observe, sequencing="stream") as backend:
+    with _few_warnings(), DynamoBackend.local(observe, sequencing="stream") as backend:
         backend.with_outbox(choose_for_outbox)
         fill_bank(backend)
         backend.sequencer.run_once()
@@ -242,3 +227,17 @@ def _demonstration() -> Iterator[DynamoBackend]:
             finally:
                 ended.set()
                 thread.join()
+
+
+@contextmanager
+def _few_warnings() -> Iterator[None]:
+    """Log no warnings but the pages' own: the sequencer lags a little, and consumers fail."""
+    levels = {"dynamo_es": logging.ERROR, "dynamo_es.ui": logging.WARNING}
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

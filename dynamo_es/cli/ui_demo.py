@@ -89,10 +89,13 @@ def fill_bank(backend: Backend) -> None:
     _open(bank, _CLOSED, "Carol", 10, 20, 30)
     bank.storage.delete_stream(_CLOSED)
     _open(bank, _CLOSED, "Carol", 40)
-    repository = Repository(bank.event_store, Account, every=3)
-    for _ in range(4):
-        with repository.aggregate(ann) as account:
-            account.deposit(250)
+    for number, version in enumerate((5, 6, 7)):
+        deposit = WrappedEvent(
+            MoneyDeposited(cents=250), uuid=_id(ann, 200 + number), created_at=_at(60 + number)
+        )
+        bank.event_store.append(deposit, stream_id=ann, expected_version=version)
+    with Repository(bank.event_store, Account, every=3).aggregate(ann) as account:
+        account.deposit(250)  # takes a snapshot
 
 
 def _open(bank: Backend, stream: StreamId, owner: str, *deposits: int) -> None:

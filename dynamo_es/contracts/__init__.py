@@ -1,4 +1,4 @@
-"""Contracts between the rooms. Standard library only."""
+"""Contracts between the packages. They need the standard library only."""
 
 from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.consumers import (

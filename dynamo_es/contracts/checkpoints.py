@@ -18,9 +18,9 @@ class Checkpoint:
     """A consumer's position in the log.
 
     Attributes:
-        name: of the consumer.
-        position: the consumer is done with the log up to here, or began after it.
-        moved_at: when the position last moved, aware UTC; before the first success, when the
+        name: name of the consumer.
+        position: the consumer has handled the log up to this position, or began after it.
+        moved_at: when the position last moved, aware UTC. Until the first success, when the
             consumer last failed.
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
         failure: the event after the position that the consumer could not handle; None: none
@@ -61,7 +61,10 @@ class CheckpointStrategy(ABC):
 
         If the position moves, the consumer's failure is forgotten.
 
-        Raises: as `position`.
+        Raises:
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
@@ -72,28 +75,35 @@ class CheckpointStrategy(ABC):
         at its first event is one of `all`, but its `position` is still None.
 
         Args:
-            name: of the consumer.
-            position: that the consumer began after, if it has saved none.
+            name: name of the consumer.
+            position: position that the consumer began after, if it has saved none.
             failure: the event and the reason.
 
-        Raises: as `position`.
+        Raises:
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def reset(self, name: str, position: Position) -> None:
-        """Set a consumer back or forward, by hand, and forget its failure.
+        """Set a consumer's position back or forward, and forget its failure.
 
-        Raises: as `position`, and
-            UnknownConsumerError: the consumer has never saved a position, nor failed.
-            InvalidPositionError: negative.
+        Raises:
+            UnknownConsumerError: the consumer has neither saved a position nor failed.
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def all(self) -> list[Checkpoint]:
         """Return the checkpoints of all consumers, in the order of their names.
 
-        The checkpoints of one tenant are limited to that tenant. Those of all tenants include
-        each tenant's.
+        If this object is limited to a tenant, you get that tenant's checkpoints only; otherwise
+        those of all tenants.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod

@@ -109,7 +109,7 @@ def check_range(start: int | None, stop: int | None) -> None:
 
 
 def check_stream(stream_id: StreamId) -> None:
-    """Raise `InvalidStreamIdError` unless it is a `StreamId` whose category is Unicode."""
+    """Raise `InvalidStreamIdError` unless a value is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):
         raise InvalidStreamIdError(
             f"stream_id must be a StreamId, such as StreamId(name=…), not {shown(stream_id, str)}."
@@ -119,19 +119,14 @@ def check_stream(stream_id: StreamId) -> None:
 
 
 def check_tenant(tenant_id: str) -> None:
-    """Raise `InvalidStreamIdError` unless it is text."""
+    """Raise `InvalidStreamIdError` unless a tenant id is Unicode text."""
     if not isinstance(tenant_id, str):
         raise InvalidStreamIdError(f"A tenant id must be text, not {shown(tenant_id)}.")
     _check_identity(tenant_id, "The tenant id")
 
 
 def check_scope(tenant_id: str, scope: str | None) -> None:
-    """Raise `InvalidSubscriptionError` if a backend may not read the events of a tenant.
-
-    Args:
-        tenant_id: tenant whose events are requested.
-        scope: the only tenant whose events the backend reads; None: it reads all tenants' events.
-    """
+    """Raise `InvalidSubscriptionError` if a backend limited to ``scope`` cannot read a tenant."""
     check_tenant(tenant_id)
     if scope is not None and tenant_id != scope:
         raise InvalidSubscriptionError(
@@ -141,7 +136,7 @@ def check_scope(tenant_id: str, scope: str | None) -> None:
 
 
 def check_subject(subject: str) -> None:
-    """Raise `InvalidSubjectError` unless it is text of 1 to 1,024 bytes."""
+    """Raise `InvalidSubjectError` unless a subject is text of 1 to 1,024 bytes in UTF-8."""
     if not isinstance(subject, str) or not subject:
         # Without the value: it may come from an event.
         kind = "empty text" if subject == "" else type(subject).__name__
@@ -155,16 +150,14 @@ def check_subject(subject: str) -> None:
     if size > MAX_SUBJECT_BYTES:
         raise InvalidSubjectError(
             f"The subject is {size:,} bytes long; "
-            f"a key takes {MAX_SUBJECT_BYTES:,}: use a shorter id."
+            f"a key takes at most {MAX_SUBJECT_BYTES:,}: use a shorter id."
         )
 
 
 def check_position(position: Position, last_position: Position | None = None) -> None:
-    """Raise `InvalidPositionError` unless it is 0 or more, and one that the log has reached.
+    """Raise `InvalidPositionError` unless a position is 0 or more and the log has reached it.
 
-    Args:
-        position: the position to check.
-        last_position: last position of the log, 0 if it is empty; None: no upper limit.
+    ``last_position`` is the end of the log, 0 if the log is empty; None: no upper limit.
     """
     if type(position) is not int or position < 0:
         raise InvalidPositionError(position)
@@ -237,7 +230,8 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         elif aware is not (event.created_at.tzinfo is not None):
             raise InvalidEventError(
                 stream_id,
-                f"event {index} mixes naive and aware created_at in one append: use one of both.",
+                f"event {index} mixes naive and aware created_at in one append: "
+                "give all events a time zone, or none.",
             )
     if len(events) > 1 and len({event.uuid for event in events}) < len(events):
         raise InvalidEventError(
@@ -246,7 +240,7 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
 
 
 def check_appends(appends: Sequence[StreamAppend]) -> None:
-    """Raise unless the events of several streams can be stored, each stream given once.
+    """Raise unless a storage can append the events of several streams, each stream given once.
 
     Raises:
         InputError: not a list of `StreamAppend`.
@@ -267,7 +261,9 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
         if not append.events:
             raise InvalidEventError(stream_id, "no events to append: leave the stream out.")
         if stream_id in streams:
-            raise InvalidEventError(stream_id, "the stream is given twice: join its events.")
+            raise InvalidEventError(
+                stream_id, "the stream is given twice: put all its events into one."
+            )
         streams.add(stream_id)
 
 

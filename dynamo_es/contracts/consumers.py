@@ -16,10 +16,10 @@ class CursorInfo:
     """A read model's place in a stream.
 
     Attributes:
-        name: of the read model.
-        version: of the last event that was applied; 0 before the first one.
-        generation: of the stream; 0: unknown.
-        tenant_id: of the stream; None: unknown.
+        name: name of the read model.
+        version: version of the last applied event; 0 before the first one.
+        generation: generation of the stream; 0: unknown.
+        tenant_id: tenant of the stream; None: unknown.
         stream_id: the stream, without its name; None: unknown, because its key is too long for
             the cursor's key, which has a hash of it.
         failure: the event after the cursor that could not be applied; None: none failed.
@@ -40,9 +40,9 @@ class OutboxInfo:
     """An outbox that was used.
 
     Attributes:
-        name: of the outbox.
+        name: name of the outbox.
         tenant_id: the tenant whose events it publishes; None: all tenants.
-        position: every event up to here was tried.
+        position: the outbox has tried every event up to this position.
     """
 
     name: str
@@ -54,8 +54,8 @@ class FoundConsumers(NamedTuple):
     """A part of the consumers.
 
     Attributes:
-        cursors: of read models, in any order.
-        outboxes: in any order.
+        cursors: cursors of read models, in any order.
+        outboxes: outboxes, in any order.
         after: pass it to `ConsumerFinder.find` for the next part; None: this was the last part.
     """
 
@@ -75,10 +75,10 @@ class ConsumerFinder(ABC):
         """Return a part of the cursors and outboxes; an empty part need not be the last one.
 
         Args:
-            after: of the part before; None: from the beginning.
+            after: ``after`` of the part before; None: from the beginning.
 
         Raises:
-            InputError: ``after`` is not what an earlier part had.
+            InputError: ``after`` does not come from an earlier part.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request, a scan of 1 MB of the log's table.

@@ -17,10 +17,10 @@ class Followed(NamedTuple):
     """A stream and the read model that follows it.
 
     Attributes:
-        name: of the read model.
-        stream_id: of the stream.
-        tenant_id: of the stream.
-        generation: of the stream, 1-based; 0: unknown.
+        name: name of the read model.
+        stream_id: id of the stream.
+        tenant_id: tenant of the stream.
+        generation: generation of the stream, 1 or more; 0: unknown.
     """
 
     name: str
@@ -32,10 +32,12 @@ class Followed(NamedTuple):
 class CursorStrategy(ABC):
     """Keeps a version for each read model and stream. Safe to share between threads.
 
-    A process takes the cursor's lease before it applies events. No other process can take it
-    until the first one gives it back, or the lease ends. All times are milliseconds since the
-    epoch, by the caller's clock. ``LeaseWatch`` decides when a lease is over, so clocks need not
-    agree. Every write names its worker: a worker that lost the lease changes nothing.
+    A process takes the cursor's lease before it applies events. No other process can take it until
+    the first one gives it back, or the lease ends. All times are milliseconds since the epoch, by
+    the caller's clock. ``LeaseWatch`` decides when a lease is over, so the clocks of several
+    machines may differ. Every write names its worker: a worker that lost the lease changes nothing.
+    Every method raises `InvalidConsumerError` for a name that cannot be part of a key, and
+    `ServiceError` if AWS refused or did not answer.
 
     A cursor of unknown generation (0) takes the generation of the first event that has one. An
     event of unknown generation belongs to the generation that the cursor is in.
@@ -49,15 +51,14 @@ class CursorStrategy(ABC):
 
         Args:
             followed: the stream; a new generation begins at version 0.
-            version: of the last event to apply, 1 or more.
+            version: version of the last event to apply, 1 or more.
             worker: unique token of the worker that takes the lease.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
 
         Returns:
-            The cursor's version, below the given one. None: the cursor is at that version or
-            after, or in a later generation. Then no event is to be applied, and no lease was
-            taken.
+            The cursor's version, below the given one. None: the cursor is at that version or a
+            later one, or in a later generation, so there is no event to apply. No lease was taken.
 
         Raises:
             CursorBusyError: another worker has the lease.
@@ -81,8 +82,8 @@ class CursorStrategy(ABC):
 
         Args:
             followed: the stream.
-            version: of the last applied event.
-            worker: the one that holds the lease.
+            version: version of the last applied event.
+            worker: the worker that holds the lease.
             failure: the next event, if it could not be applied; it is stored in the same write.
                 A failure at the same event adds one to `ConsumerFailure.attempts`. None: the
                 stored failure is forgotten.
@@ -94,4 +95,4 @@ class CursorStrategy(ABC):
 
     @abstractmethod
     def info(self, followed: Followed) -> CursorInfo | None:
-        """Return what is stored of the cursor, in whichever generation; None if it never moved."""
+        """Return the stored cursor, in any generation; None if it never moved."""

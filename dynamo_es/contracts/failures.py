@@ -1,4 +1,4 @@
-"""What is stored about the event that a consumer could not handle."""
+"""Failures: the event that a consumer could not handle, and the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_REASON_CHARACTERS: Final = 500
-"""Longest reason that is stored."""
+"""Most characters of a stored reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class ConsumerFailure:
 
     Attributes:
         place: position of the event in the log; for a read model's cursor, the event's version.
-        attempts: failures at this event without a success in between, 1 or more.
-        reason: of the last failure, without values of the event, at most 500 characters.
+        attempts: number of failures at this event without a success in between, 1 or more.
+        reason: reason of the last failure, at most 500 characters, without values of the event.
         failed_at: time of the last failure, aware UTC.
     """
 
@@ -46,5 +46,5 @@ class NewFailure(NamedTuple):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason to store for an error: it quotes no value of an event."""
+    """Return the reason to store for an error, without values of an event."""
     return describe_error(error)[:MAX_REASON_CHARACTERS]

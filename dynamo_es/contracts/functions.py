@@ -41,7 +41,7 @@ def refuse_asynchronous(function: object, role: str) -> None:
 
 
 def check_injected(**functions: object) -> None:
-    """Raise unless clocks, sleeps and other injected functions can be called, by parameter.
+    """Raise unless the clocks, sleeps and other functions given by name can be called.
 
     Raises:
         InputError: one is not callable.

@@ -46,7 +46,7 @@ class AppendListener(Protocol):
     """Called after every append of a process, in the thread that made it."""
 
     def __bool__(self) -> bool:
-        """Whether anything listens; if not, an append does not prepare the call."""
+        """Return whether there is a listener; without one, an append skips preparing the call."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""The contract for what keeps the keys of data subjects: `KeyStorageStrategy`."""
+"""`KeyStorageStrategy`: the contract of a storage for the keys of data subjects."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 class KeyStorageStrategy(ABC):
-    """One key per data subject, for one tenant.
+    """Keeps one key for each data subject of a tenant.
 
-    A subject is the id of a person (or of other data that is erased together): text of 1 to
-    1,024 bytes in UTF-8. Deleting its key makes unreadable what was encrypted with it.
+    A subject is the id of a person (or of other data that is erased together): text of 1 to 1,024
+    bytes in UTF-8. Nobody can read a subject's encrypted fields after its key was deleted.
     """
 
     @abstractmethod
     def get(self, subject: str) -> SubjectKey | None:
-        """Return the key of a subject; None when it has none. Never a stale one.
+        """Return the current key of a subject; None if it has none.
 
         Raises:
             InvalidSubjectError: not text of 1 to 1,024 bytes.
@@ -30,12 +30,13 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
-        """Return the key of a subject; if it has none, that is now ``new``.
+        """Return the key of a subject; if it has none, store ``new`` and return it.
 
-        Of all writers at once, one wins, and all of them get its key. Safe to repeat.
+        If several callers do this at once, one key is stored and all callers get that key. You can
+        safely repeat the call.
 
         Args:
-            subject: whose.
+            subject: the subject.
             new: the key to store if there is none; not used otherwise.
 
         Raises:
@@ -43,15 +44,16 @@ class KeyStorageStrategy(ABC):
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 1 request, 1 write unit, whether there is a key or not; 1 more of each
-        where one was deleted. With KMS, 1 request to it, and 1 more if there is one.
+        Cost on DynamoDB: 1 request and 1 write unit, whether the subject has a key or not; 1 more
+        of each if its last key was deleted. With KMS, 1 request to KMS, and 1 more if the subject
+        has a key.
         """
 
     @abstractmethod
     def delete(self, subject: str) -> bool:
-        """Delete the key that a subject has now. Idempotent: one that has no key is no error.
+        """Delete the current key of a subject. A subject without a key is no error.
 
-        A repetition that arrives late deletes no key that was made since.
+        You can safely repeat the call: a request that arrives late never deletes a newer key.
 
         Returns:
             Whether the subject has, or ever had, a key.
@@ -65,7 +67,7 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant's keys; this one stays as it is.
+        """Return a storage of that tenant's keys; this one does not change.
 
         Args:
             tenant_id: any text.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 LONGEST_SKEW: Final = 15 * 60 * 1000
-"""Milliseconds; no two clocks differ more: AWS refuses requests signed 5 minutes off."""
+"""The most that two clocks can differ, in milliseconds: AWS refuses clocks 5 minutes off."""
 
 _MOST_SEEN: Final = 10_000
 
@@ -32,10 +32,10 @@ class Lease(NamedTuple):
 class LeaseWatch:
     """Remembers the leases of other workers that a process has seen. Threads may share it.
 
-    The clocks of two machines differ, so a process does not rely on the end that a lease names.
-    It takes over a lease after it has seen no heartbeat for the lease's whole length, by its own
-    clock. A process that looks once, such as a job, never sees that: for it a lease is over when
-    its end is longer ago than any two clocks differ.
+    The clocks of two machines differ, so a process does not rely on the end that a lease names. It
+    takes over a lease after it has seen no heartbeat for the lease's whole length, by its own
+    clock. A process that looks only once, such as a job, cannot wait for that. It takes over a
+    lease that ended 15 minutes ago, longer than two clocks can differ.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class LeaseWatch:
         self._seen: OrderedDict[Hashable, tuple[Lease, int]] = OrderedDict()
 
     def is_over(self, key: Hashable, held: Lease, now_ms: int) -> bool:
-        """Whether a lease may be taken over; if not, remember when it was first seen.
+        """Return whether a lease may be taken over; if not, remember when it was first seen.
 
         Args:
             key: identifies the lease.

@@ -17,9 +17,9 @@ class Selection:
     """Selects the events of the log that match every condition.
 
     Attributes:
-        category: of the event's stream; None: any.
-        event_names: the event has one of these names; None: any.
-        tenant_id: of the event; None: any.
+        category: category of the event's stream; None: every stream.
+        event_names: names, one of which the event has; None: any name.
+        tenant_id: tenant of the event; None: any.
         outbox: whether to select only events that were chosen for the outbox when appended.
     """
 
@@ -36,7 +36,7 @@ class CommitInLog(NamedTuple):
     """A commit that a reader has passed.
 
     Attributes:
-        position: of its first event.
+        position: position of its first event.
         event_count: number of its events.
         write_units: write units of its item, as DynamoDB charges them for an append of this
             commit alone; a transaction costs twice as much. 0 where nothing is charged.
@@ -67,7 +67,7 @@ class LogReader(ABC):
     @property
     @abstractmethod
     def position(self) -> Position:
-        """The reader has returned every selected event up to here."""
+        """The position up to which the reader has returned every selected event."""
 
     @property
     def passed_over(self) -> int:
@@ -90,14 +90,14 @@ class LogReader(ABC):
         """
 
     def read_some(self, most_commits: int = 100) -> Piece:
-        """Return the next selected events that a bounded number of requests finds, and move on.
+        """Return the next selected events that a limited number of requests finds, and move on.
 
-        For people who browse the log. A selection that matches few events makes `read` search
-        for them up to the end of the log. This method stops after one look, also if it has found
-        nothing: `position` says how far it came.
+        Use it to browse the log. With a selection that matches few events, `read` may search up to
+        the end of the log. This method stops after one look, even if it found nothing; `position`
+        says how far it came.
 
         Args:
-            most_commits: most commits to return events of, 1 to 100.
+            most_commits: most commits whose events are returned, 1 to 100.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -111,9 +111,9 @@ class StreamInLog(NamedTuple):
     """A stream in the log.
 
     Attributes:
-        stream_id: of the stream, with its name if it has one.
-        version: of its last event that has a position; in a stream without versions, the number
-            of events that have one.
+        stream_id: id of the stream, with its name if it has one.
+        version: version of the stream's last event that has a position; in a stream without
+            versions, the number of events that have one.
     """
 
     stream_id: StreamId
@@ -133,7 +133,7 @@ class LogStrategy(ABC):
         """Return a reader of the events after a position.
 
         Args:
-            after: exclusive; 0 for the whole log.
+            after: position to begin after, exclusive; 0 for the whole log.
             selection: the events to read.
 
         Raises:
@@ -145,14 +145,14 @@ class LogStrategy(ABC):
         """Check cheaply whether events are stored that have no position yet.
 
         Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
-        and no consumer gets an event. The first look that finds such events logs a warning.
+        and no consumer gets an event. The first check that finds such events logs a warning.
 
         The check finds such events if the log is empty, if this process appended the newest one,
         or if they belong to one of the log's newest streams. It may miss others, such as a new
         stream of another process: `dynamo-es log verify` finds all. While a sequencer runs, the
         answer may be True for the second or so that it takes.
 
-        Raises nothing: a look that fails returns False.
+        Raises nothing: if the check fails, it returns False.
         """
         return False
 
@@ -172,10 +172,10 @@ class LogStrategy(ABC):
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
         """Yield each category of a tenant that has, or had, a stream in the log, in any order.
 
-        None stands for the streams without a category. Cost: as `tenants`.
+        None stands for the streams without a category. The cost is that of `tenants`.
 
         Args:
-            tenant_id: of the streams.
+            tenant_id: tenant of the streams.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -187,8 +187,8 @@ class LogStrategy(ABC):
         """Yield the streams of a category that are in the log and not deleted.
 
         Args:
-            category: of the streams; None: streams without one.
-            tenant_id: of the streams.
+            category: category of the streams; None: streams without one.
+            tenant_id: tenant of the streams.
 
         Raises:
             ServiceError: AWS refused or did not answer.

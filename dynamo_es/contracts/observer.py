@@ -14,23 +14,25 @@ class OperationReport:
     """The cost of one operation.
 
     Attributes:
-        operation: of streams, ``append``, ``load``, ``head``, ``save_snapshot``, ``delete``; of
-            keys, ``get_key``, ``create_key``, ``delete_key``; of the log, ``sequence``,
-            ``position``, ``read_log``, ``read_markers``, ``streams``, ``look_further``; of
-            consumers, ``checkpoint``, ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``,
-            ``reset_checkpoint``, ``cursor``, ``take_cursor``, ``renew_cursor``,
-            ``release_cursor``, ``find_consumers``, and ``outbox_…`` with ``look``, ``take``,
-            ``remove``, ``move``, ``fail``, ``release``, ``entries``, ``retry`` or ``reset``.
+        operation: name of the operation. Streams: ``append``, ``load``, ``head``,
+            ``save_snapshot``, ``delete``. Keys: ``get_key``, ``create_key``, ``delete_key``. The
+            log: ``sequence``, ``set_aside``, ``position``, ``read_log``, ``read_markers``,
+            ``streams``, ``list_categories``, ``look_further``. Consumers: ``checkpoint``,
+            ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
+            ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``find_consumers``,
+            and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,
+            ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
+            and repair the log, have names of their own.
         tenant_id: tenant of the operation.
         stream_id: stream of the operation; None if it is about no single stream.
-        requests: API calls.
-        attempts: HTTP attempts, with the SDK's retries; ``requests`` or more.
+        requests: number of API calls.
+        attempts: number of HTTP attempts, the SDK's retries included; ``requests`` or more.
         read_units: consumed read units that DynamoDB reports; None without
             ``DynamoConfig(report_capacity=True)``.
-        write_units: consumed write units, likewise.
+        write_units: consumed write units that DynamoDB reports; None as for ``read_units``.
         bytes_written: bytes of the items sent, by DynamoDB's size rules, without retries.
         bytes_read: bytes of the replies' bodies.
-        duration: seconds from call to return.
+        duration: seconds from the call to the return.
         error: the error that the operation raised; None on success.
     """
 
@@ -48,7 +50,15 @@ class OperationReport:
 
 
 class Observer(Protocol):
-    """Called after each operation, in its thread; the library logs its errors, and goes on."""
+    """Gets a report after each operation, in the thread of the operation.
+
+    The library logs an error that the observer raises, and goes on. Example::
+
+        def observe(report: OperationReport) -> None:
+            print(report.operation, report.requests, report.duration)
+
+        backend = DynamoBackend(config, observer=observe)
+    """
 
     def __call__(self, report: OperationReport, /) -> None:
         """Handle the report of one operation."""

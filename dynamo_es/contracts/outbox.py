@@ -21,12 +21,12 @@ class OutboxEntry:
     """An event that could not be published so far.
 
     Attributes:
-        position: of the event in the log.
-        tenant_id: of the event.
-        stream_id: of its stream.
-        event_name: stored name of its class.
-        attempts: tries so far, since the first or since `Outbox.retry`.
-        last_error: error of the last try without values of the event, at most 500 characters.
+        position: position of the event in the log, 1-based.
+        tenant_id: tenant of the event.
+        stream_id: stream of the event.
+        event_name: name that the event is stored under.
+        attempts: failed tries so far; `Outbox.retry` sets it back to 0.
+        last_error: the last try's error, at most 500 characters, without values of the event.
         dead: whether the event is tried again only after `Outbox.retry`.
         due_at: when the event may be tried again, milliseconds since the epoch.
     """
@@ -45,8 +45,8 @@ class OutboxState(NamedTuple):
     """The state of an outbox as a worker reads it.
 
     Attributes:
-        position: every event up to here was tried; 0 before the first run.
-        lease: of the worker that holds it; None: no worker does.
+        position: the outbox has tried every event up to this position; 0 before the first run.
+        lease: the lease that a worker holds; None: no worker holds it.
         due: entries to try again now, in the order of their positions.
     """
 
@@ -70,15 +70,15 @@ class OutboxWorker(NamedTuple):
 class OutboxStrategy(ABC):
     """Keeps the state of outboxes. Safe to share between threads.
 
-    All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch`` decides when
-    a lease is over, so clocks need not agree. Every method raises `InvalidConsumerError` for a
-    name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. Then
-    the change may be stored or not; repeating it is safe.
+    All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch`` decides when a
+    lease is over, so the clocks of several machines may differ. Every method raises
+    `InvalidConsumerError` for a name that cannot be part of a key, and `ServiceError` if AWS
+    refused or did not answer. Then the change may be stored or not; repeating it is safe.
     """
 
     @abstractmethod
     def look(self, outbox: str, now_ms: int) -> OutboxState:
-        """Return the state of an outbox, even of an unused one. Writes nothing."""
+        """Return the state of an outbox, used or not, without a write."""
 
     @abstractmethod
     def take(
@@ -90,11 +90,11 @@ class OutboxStrategy(ABC):
             worker: the worker.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
-            instead_of: a lease of another worker that is over, as it was read: it is taken over
-                unless it was renewed since.
+            instead_of: another worker's lease that is over, as you read it. You get it unless that
+                worker has renewed it since.
 
         Returns:
-            The position of the outbox; None: another worker holds the lease.
+            The position of the outbox; None if another worker holds the lease.
         """
 
     @abstractmethod
@@ -136,20 +136,20 @@ class OutboxStrategy(ABC):
 
     @abstractmethod
     def reset(self, worker: OutboxWorker, position: Position) -> bool:
-        """Set the position back or forward, by hand; False: another worker has the lease.
+        """Set the position back or forward; False: another worker has the lease.
 
-        Events after it are published again, or for the first time. Entries stay as they are.
+        The outbox then publishes the events after it, some of them again. Entries do not change.
         """
 
     @abstractmethod
     def entries(self, outbox: str) -> list[OutboxEntry]:
-        """Return the events that failed and are not published yet, in the order of positions."""
+        """Return the entries of failed events that are not published yet, by position."""
 
     @abstractmethod
     def retry(self, outbox: str, position: Position, now_ms: int) -> None:
-        """Make an entry, dead or not, due now, with as many tries as a new one.
+        """Make an entry due now, dead or not, with as many tries left as a new one.
 
-        An entry that a worker tries at this moment keeps its count.
+        If a worker is trying the entry at this moment, the entry keeps its count of tries.
 
         Raises:
             UnknownOutboxEntryError: no entry is at that position.

@@ -29,12 +29,12 @@ It is an entry of ``TransactItems`` as boto3's client takes it, such as
 
 @dataclass(frozen=True, slots=True)
 class StreamAppend:
-    """What one stream gets in `StorageStrategy.insert_events_of_several`.
+    """Events to append to one stream, for `StorageStrategy.insert_events_of_several`.
 
     Attributes:
         stream_id: the stream.
-        versioning: the version that the stream must be at.
-        events: one or more, in order.
+        versioning: the version that the stream must have.
+        events: one event or more, in order.
     """
 
     stream_id: StreamId
@@ -44,16 +44,16 @@ class StreamAppend:
 
 ANOTHER_GENERATION: Final = (
     "The stream was deleted (and maybe created again) since the caller last saw it, "
-    "so the expected version is of an earlier generation. "
+    "so the expected version belongs to an earlier generation. "
     "Load the stream again, decide again, append again."
 )
-"""The advice of a conflict with an append that expects a deleted generation."""
+"""The advice of the error when an append expects a version of a deleted generation."""
 
 STORED_IN_ONE_STREAM: Final = (
-    "This stream has its events of the call already, but another stream of the call has not. "
-    "Append the events of the other streams in a call without this stream."
+    "This stream already has the events that this call appends to it, but another stream of the "
+    "call does not. Append to the other streams in a call without this stream."
 )
-"""The advice of a conflict with an append to several streams, of which one has its events."""
+"""The advice of the error when one of several streams has its events already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class StreamHead:
     """Where a stream ends.
 
     Attributes:
-        length: how many events the stream has; its version, if it has versions. 1 or more.
-        generation: number of its generation.
-        versioned: whether its events have versions.
+        length: number of events in the stream, 1 or more; also its version, if it has versions.
+        generation: generation of the stream; a later one has a higher number.
+        versioned: whether the events have versions.
     """
 
     length: int
@@ -105,7 +105,7 @@ class AppendCost:
 
 
 class StorageStrategy(ABC):
-    """Streams of raw events for one tenant.
+    """Stores and loads the raw events of one tenant's streams.
 
     Source: the interface of python-event-sourcery's backends, with the same names. This contract
     adds the rules that it leaves open.
@@ -132,7 +132,9 @@ class StorageStrategy(ABC):
 
         Raises:
             InvalidRangeError: ``start`` or ``stop`` below 1 (also a ``ValueError``).
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
             StreamGapError: an event is missing in the middle, on two reads.
+            StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request for up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
@@ -143,6 +145,8 @@ class StorageStrategy(ABC):
         """Return where a stream ends, without its events; None if the stream does not exist.
 
         Raises:
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
@@ -155,11 +159,13 @@ class StorageStrategy(ABC):
     ) -> AppendCost:
         """Return the price of `insert_events` with these arguments, without a request.
 
-        Where nothing is charged (in memory), the price counts the events and is 0.
+        In memory nothing is charged: the result counts the events, and its units are 0.
 
         Raises:
-            InvalidEventError: events that cannot be stored as they are.
-            CommitTooLargeError: past 4 MB or 100 items, after compression.
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidVersioningError: not one of the three ways to append.
+            InvalidEventError: an event that cannot be stored.
+            CommitTooLargeError: more than one append can carry; see `insert_events`.
         """
 
     @abstractmethod
@@ -185,8 +191,8 @@ class StorageStrategy(ABC):
                 events: all of them are written, or nothing is.
 
         You can repeat an append: if the same events (same UUIDs) are already stored at exactly
-        these versions, the call succeeds and writes nothing. The writes in ``transact_with`` were
-        carried out the first time.
+        these versions, the call succeeds and writes nothing. The first call has carried out the
+        writes in ``transact_with``.
 
         Returns:
             The version of the last event, with its generation and whether the events were stored
@@ -195,14 +201,18 @@ class StorageStrategy(ABC):
         Raises:
             ConcurrentStreamWriteError: the stream is not at version n, or in another generation.
                 Nothing was written.
-            ExpectedVersionUsedOnVersionlessStream: versions on a stream without them.
-            NoExpectedVersionGivenOnVersionedStream: the reverse.
+            ExpectedVersionUsedOnVersionlessStream: a version, on a stream without versions.
+            NoExpectedVersionGivenOnVersionedStream: ``NO_VERSIONING``, on a stream with versions.
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidVersioningError: not one of the three ways to append.
             InvalidEventError: an event that cannot be stored.
-            CommitTooLargeError: more than 4 MB or 100 items, after compression.
+            CommitTooLargeError: more than 4 MB or 100 items after compression, or more than
+                `DynamoConfig.max_uncompressed_bytes` before.
             InvalidEnlistedWriteError: a write that an append cannot carry, or more than 99.
             EnlistedWriteRefusedError: the condition of an enlisted write was not met. Nothing
                 was written.
             AppendOutcomeUnknownError: the answer was lost, so the events may be stored or not.
+            StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -232,16 +242,17 @@ class StorageStrategy(ABC):
             The new version of each stream, in the order given.
 
         Raises:
-            ConcurrentStreamWriteError: a stream is at another version; the error names it.
-                Nothing was written.
-            InvalidVersioningError: one without an explicit version.
-            InvalidEventError: events that cannot be stored, or a stream given twice.
-            CommitTooLargeError: past 4 MB or 100 items together, after compression.
-            AppendOutcomeUnknownError: stored or not, all of them: the answer was lost.
-            EventStoreError: otherwise what `insert_events` raises.
+            ConcurrentStreamWriteError: a stream is at another version; the error names it. Nothing
+                was written.
+            InvalidVersioningError: a stream without an explicit version.
+            InvalidEventError: an event that cannot be stored, or a stream given twice.
+            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            AppendOutcomeUnknownError: the answer was lost; the events are stored in all
+                streams or in none.
+            EventStoreError: other errors of `insert_events`.
 
-        Cost on DynamoDB: 1 request and twice the write units of the items; 1 request and read
-        unit more for each stream that this process does not remember.
+        Cost on DynamoDB: 1 request and twice the write units of the items. 1 request and 1 read
+        unit more for each stream whose version this process does not know.
         """
 
     @abstractmethod
@@ -254,8 +265,10 @@ class StorageStrategy(ABC):
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidEventError: no version, or a payload that is not JSON.
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidEventError: a snapshot without a version, or whose payload is not JSON.
             CommitTooLargeError: more than 400 KB, after compression.
+            StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -267,11 +280,13 @@ class StorageStrategy(ABC):
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete the events and the snapshot of a stream.
 
-        Deleting twice does no harm; after a crash, call it again to finish. You can create the
-        stream again at once, from version 1. No late append or snapshot of the deleted generation
-        gets into the new one.
+        You can safely repeat the call; after a crash, do so to finish the deletion. You can create
+        the stream again at once, from version 1. No late append or snapshot of the deleted
+        generation gets into the new one.
 
         Raises:
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 3 requests, and 1 more per commit.
@@ -280,7 +295,11 @@ class StorageStrategy(ABC):
     @property
     @abstractmethod
     def current_position(self) -> Position | None:
-        """The last position in the log of all tenants; None while the log is empty."""
+        """The last position in the log of all tenants; None while the log is empty.
+
+        Raises:
+            ServiceError: AWS refused the request or did not answer.
+        """
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:

@@ -73,8 +73,8 @@ def stream_key(prefix: str, stream_id: StreamId) -> str:
     key = f"{category_prefix(prefix, stream_id.category)}{SEPARATOR}{stream_id!s}"
     if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode())) > MAX_KEY_BYTES:
         raise InvalidStreamIdError(
-            f"Tenant and category of stream {describe_stream(stream_id)} make a key of {size} "
-            f"bytes; DynamoDB takes {MAX_KEY_BYTES}: use shorter ones."
+            f"The tenant and the category of stream {describe_stream(stream_id)} make a key of "
+            f"{size:,} bytes. DynamoDB takes {MAX_KEY_BYTES:,}: use shorter ones."
         )
     return key
 
@@ -92,8 +92,8 @@ def subjects_key(tenant_id: TenantId) -> str:
     partition = tenant_prefix(tenant_id)
     if len(partition) * 4 > MAX_KEY_BYTES and (size := len(partition.encode())) > MAX_KEY_BYTES:
         raise InvalidStreamIdError(
-            f"The tenant id {tenant_id[:40]!r}… makes a key of {size} bytes. "
-            f"DynamoDB takes {MAX_KEY_BYTES}: use a shorter one."
+            f"The tenant id {tenant_id[:40]!r}… makes a key of {size:,} bytes. "
+            f"DynamoDB takes {MAX_KEY_BYTES:,}: use a shorter one."
         )
     return partition
 
@@ -121,7 +121,7 @@ def consumer_key(name: str, tenant_id: TenantId | None) -> str:
 
 
 def check_names(stream_id: StreamId, events: Iterable[RawEvent]) -> None:
-    """Raise `CommitTooLargeError` unless a commit carries the names of each event and the stream.
+    """Raise `CommitTooLargeError` unless a commit can carry the names of the stream and each event.
 
     Args:
         stream_id: the stream, with its name.

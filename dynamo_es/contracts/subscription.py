@@ -17,7 +17,7 @@ class SubscriptionStrategy(ABC):
 
     Each method returns an iterator that never ends. It returns a batch as soon as the batch is
     full; at the time limit it returns the events so far, perhaps none. After an error, `next`
-    goes on where it was.
+    continues where it stopped.
 
     Source: the interface of python-event-sourcery's backends, with ``after`` for ``start_from``;
     the tenant is an addition.
@@ -45,9 +45,9 @@ class SubscriptionStrategy(ABC):
             InvalidSubscriptionError: a batch size or time limit out of range.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: at most a request for each page of the log, and one for every hundred
-        commits with selected events; at the end of the log a request after 50 ms, later one
-        each second.
+        Cost on DynamoDB: at most 1 request for each page of the log, and 1 for every hundred
+        commits with selected events. At the end of the log, a request after 50 ms, later one each
+        second.
         """
 
     @abstractmethod

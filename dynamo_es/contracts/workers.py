@@ -1,4 +1,4 @@
-"""What all workers share: the report of a run, and running in a thread of their own."""
+"""The report that every worker returns, and a way to run a worker in a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _log = logging.getLogger("dynamo_es")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """What a run of a worker did. Each worker adds fields of its own.
+    """Says what a run of a worker did. Each kind of worker adds fields of its own.
 
     Attributes:
-        name: of the projection or the outbox; a sequencer's is ``sequencer``.
-        position: the worker is done with the log up to here; 0 before the first event.
+        name: name of the projection or the outbox; ``sequencer`` for a sequencer.
+        position: the worker has handled the log up to this position; 0: nothing yet.
         handled: events that this run handled, published or gave a position.
-        failed: how often handling an event failed, and the run went on.
+        failed: how often handling an event failed while the run went on.
         unsequenced: whether the run found events after the end of the log, which have no
             position yet; see `LogStrategy.unsequenced`.
         passed_over: unreadable commits that this run passed over; each is logged as an error.
@@ -51,7 +51,7 @@ def in_thread(run: Callable[[Event], object], title: str) -> Iterator[None]:
 
     Args:
         run: runs the worker until the event is set.
-        title: of the worker, as a log line begins with it.
+        title: name of the worker, which begins each log line.
 
     Raises:
         Exception: at the end of the context, the error that ended the worker. It was logged when
@@ -65,7 +65,7 @@ def in_thread(run: Callable[[Event], object], title: str) -> Iterator[None]:
             run(stop)
         except BaseException as error:  # noqa: BLE001 - raised where the context ends
             # Not with exc_info: the text of an error may quote an event.
-            _log.error("%s has ended: %s", title, describe_error(error))
+            _log.error("%s has ended with an error: %s", title, describe_error(error))
             failures.append(error)
 
     thread = Thread(target=work, name=f"dynamo-es {title}", daemon=True)

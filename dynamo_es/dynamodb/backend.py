@@ -35,8 +35,8 @@ class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
     A forked process can go on using the backend: it opens connections of its own, also with a
-    client that you gave. The emulator of `local` is copied by a fork: neither process sees what
-    the other one changes.
+    client that you gave. A fork copies the emulator of `local`: neither process sees the other's
+    changes.
 
     Args:
         config: tables, time-outs, retries.
@@ -52,7 +52,8 @@ class DynamoBackend(Backend):
 
     Raises:
         ConfigurationError: ``config`` is not a `DynamoConfig`.
-        AsynchronousFunctionError: the observer is asynchronous.
+        InputError: ``clock``, ``monotonic`` or ``sleep`` is not callable.
+        AsynchronousFunctionError: one of these or the observer is asynchronous.
     """
 
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
@@ -141,9 +142,14 @@ class DynamoBackend(Backend):
         registry: EventRegistry | None = None,
         sequencing: Sequencing = "inline",
     ) -> Self:
-        """Return a backend on an emulator in this process, with its tables; close it after use.
+        """Return a backend on an emulator in this process, with its tables. Close it after use.
 
-        Closing it deletes its data. Other AWS clients of the process do not change.
+        Closing it deletes its data. Other AWS clients in the process are not affected.
+
+        Example::
+
+            with DynamoBackend.local() as backend:
+                backend.event_store.append(Deposited(amount=5), stream_id=StreamId())
 
         Args:
             observer: called with an `OperationReport` after each operation.
@@ -153,6 +159,7 @@ class DynamoBackend(Backend):
 
         Raises:
             MissingExtraError: moto is not installed: ``pip install 'dynamo_es[local]'``.
+            ConfigurationError: ``sequencing`` has another value.
         """
         from dynamo_es.dynamodb.emulator.emulator import Emulator
 
@@ -189,7 +196,7 @@ class DynamoBackend(Backend):
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """A boto3 client for the tables' streams; like `client`."""
+        """A boto3 client for your own requests to the tables' streams; see `client`."""
         return self._streams_client.for_users()
 
     @property
@@ -222,7 +229,8 @@ class DynamoBackend(Backend):
         Calling it again changes nothing.
 
         Raises:
-            ConfigurationError: a table with that name has other keys.
+            ConfigurationError: a table with that name has another key, or its items expire by
+                another attribute.
             ServiceError: AWS refused the request or did not answer.
         """
         from dynamo_es.dynamodb.tables.create import create_tables
@@ -233,8 +241,8 @@ class DynamoBackend(Backend):
     def clear(self) -> None:
         """Delete all data of the emulator of `local`, and keep its tables: for the next test.
 
-        Takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
-        workers (`sequencer`, projections) afterwards: the old ones remember the old log.
+        It takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
+        workers (`sequencer`, projections) afterwards, because the old ones remember the old log.
 
         Raises:
             ConfigurationError: this backend does not come from `local`, or is limited to a tenant.

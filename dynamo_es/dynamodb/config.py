@@ -39,15 +39,17 @@ SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamoConfig:
-    """The tables of the store, and how long a request may take.
+    """The settings of a `DynamoBackend`: tables, region, time-outs, retries, encryption.
+
+    ``DynamoConfig(events_table="events", log_table="log", keys_table="keys")``
 
     Attributes:
         events_table: name of the table that holds the streams.
         log_table: name of the table that holds the log.
         keys_table: name of the table that holds the encryption keys.
-        endpoint_url: URL of an emulator; None: AWS. For an emulator on this machine (a loopback
-            address), any region and credentials do: ``us-east-1`` and dummy credentials stand in
-            for those that are not configured.
+        endpoint_url: URL of an emulator; None: AWS. An emulator on this machine (a loopback
+            address) takes any region and credentials: if you configure none, ``us-east-1`` and
+            dummy credentials are used.
         region: AWS region; None: that of the environment (``AWS_REGION``, ``AWS_DEFAULT_REGION``)
             or of the AWS profile.
         profile: AWS profile, a section of the AWS configuration files; it takes precedence over
@@ -56,11 +58,11 @@ class DynamoConfig:
         read_timeout: how long to wait for a reply, a timedelta or seconds.
         max_attempts: HTTP attempts per request, the first one included. The SDK retries
             throttling and transport failures.
-        max_pool_connections: connections that stay open; set it to the number of threads that use
-            the backend or more (web frameworks often run 40). Requests beyond it open connections
-            of their own and close them.
-        retry_deadline: how long an operation retries conflicts between transactions and lost
-            races, a timedelta or seconds.
+        max_pool_connections: connections that stay open. Set at least the number of threads that
+            use the backend (web frameworks often run 40). Each request beyond it opens a connection
+            and closes it again.
+        retry_deadline: how long an operation tries again while other writers are in its way, a
+            timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
             0 turns it off.
         report_capacity: ask DynamoDB for the consumed units, for the observer.
@@ -142,10 +144,11 @@ class DynamoConfig:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Return a configuration from variables such as ``DYNAMO_ES_EVENTS_TABLE``.
 
-        Each field has a variable: ``DYNAMO_ES_`` and its name in capitals
-        (``DYNAMO_ES_READ_TIMEOUT=5``). ``true`` and ``1``, ``false`` and ``0`` are the values of
-        a switch. Set the names of all three tables, or of none: then they are ``dynamo-es-events``,
-        ``dynamo-es-log`` and ``dynamo-es-keys``, as ``infra/event-store.yaml`` calls them.
+        Each field has a variable: ``DYNAMO_ES_`` and the field's name in capitals
+        (``DYNAMO_ES_READ_TIMEOUT=5``). Durations are seconds. Write ``true`` or ``1``, ``false`` or
+        ``0`` for a switch. Set the names of all three tables, or of none: then they are
+        ``dynamo-es-events``, ``dynamo-es-log`` and ``dynamo-es-keys``, as in
+        ``infra/event-store.yaml``.
 
         Args:
             environ: the variables; None: those of the process.

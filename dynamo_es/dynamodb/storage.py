@@ -146,7 +146,7 @@ class DynamoStorage(StorageStrategy):
     ) -> list[StoredVersion | None]:
         """Append to one stream or several without checks; writes may go to the store's own tables.
 
-        For adapters of this package, which keep records of their own beside the log.
+        Adapters of this package use it, because they keep records of their own in the log's table.
         """
         parts = [
             PartAppend.of(self._stream(append.stream_id), append.versioning, append.events)
@@ -238,5 +238,5 @@ def _append_together(
 def _refuse_alone(writes: Sequence[EnlistedWrite]) -> None:
     if writes:
         raise InvalidEnlistedWriteError(
-            "transact_with needs events to append: without events, send them yourself."
+            "transact_with needs events to append: without events, send the writes yourself."
         )

@@ -1,1 +1,1 @@
-"""Typed events: pydantic classes in, pydantic classes out, over any storage."""
+"""Typed events: stores and loads objects of your pydantic classes, over any storage."""

@@ -53,7 +53,7 @@ def check_definition(event: type[Event]) -> None:
 
 
 def own_names(event: type[Event]) -> tuple[str, ...]:
-    """Return the name and the aliases that a class defines itself, valid or not.
+    """Return the name and the aliases that a class itself defines, valid or not.
 
     An inherited name belongs to the base class.
     """

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel
 
-from dynamo_es.contracts.functions import refuse_asynchronous
-
 Json: TypeAlias = dict[str, Any]
-"""The data of an event, as it is stored."""
-
-Upcaster: TypeAlias = Callable[[Json], Json]
-
-_FROM_VERSION: Final = "__upcasts_from__"
+"""The stored data of an event."""
 
 
 class Event(BaseModel, extra="forbid"):
@@ -36,9 +29,9 @@ class Event(BaseModel, extra="forbid"):
     Attributes:
         __event_name__: the name that events are stored under. The default is the module and the
             qualified name of the class, which change when you move the class: set a name.
-        __event_aliases__: other names that stored events may have, from before a move.
-        __schema_version__: 1 or more; an `upcaster` for each lower version turns stored data
-            into data of the next one.
+        __event_aliases__: earlier names of the class, which stored events still have.
+        __schema_version__: number of the current schema, from 1. Raise it when the fields change,
+            and add an `upcaster` from the version before.
     """
 
     __event_name__: ClassVar[str]
@@ -67,39 +60,6 @@ class Snapshot(Event):
     A stored snapshot with another schema version than its class is ignored, never upcast: the
     events can make it again.
     """
-
-
-def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
-    """Mark a static method in the body of an event class as the step from one schema version up.
-
-    The method takes stored JSON of that version, which it may change, and returns JSON of the next
-    version. The steps are chained up to the class's ``__schema_version__``.
-
-    Args:
-        from_version: schema version that the method takes.
-    """
-
-    def mark(step: Upcaster) -> Upcaster:
-        function = step.__func__ if isinstance(step, staticmethod) else step
-        refuse_asynchronous(function, "An upcaster")
-        setattr(function, _FROM_VERSION, from_version)
-        # pydantic leaves static methods alone.
-        marked: Any = staticmethod(function)
-        return marked  # type: ignore[no-any-return]
-
-    return mark
-
-
-def upcasters_of(event: type[Event]) -> dict[int, Upcaster]:
-    """Return the upcasters of a class and its bases, by the version that they take."""
-    steps: dict[int, Upcaster] = {}
-    for base in reversed(event.__mro__):
-        for member in vars(base).values():
-            function = member.__func__ if isinstance(member, staticmethod) else None
-            version = getattr(function, _FROM_VERSION, None)
-            if function is not None and version is not None:
-                steps[version] = function
-    return steps
 
 
 def event_name(event: type[Event]) -> str:

@@ -73,7 +73,7 @@ def pages_backward(
 
 
 def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:
-    """Return the classes that a reader expects.
+    """Return the event classes that a caller expects.
 
     Raises:
         EventDefinitionError: no class, or something that is not an event class.

@@ -9,21 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.event_store.definition import check_definition, own_names
-from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name, upcasters_of
+from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name
+from dynamo_es.event_store.upcasting import checked_upcasters
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dynamo_es.event_store.event import Upcaster
+    from dynamo_es.event_store.upcasting import Upcaster
 
 _T = TypeVar("_T", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """An event class and its parts that the store needs.
+    """An event class and the parts of it that the store needs.
 
     Attributes:
         event_class: the class.
@@ -51,7 +52,7 @@ class EventKind:
         """Return the kind of an event class.
 
         Raises:
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
             DuplicatedEvent: the class has the name or the aliases of its base class.
         """
         if not isinstance(event, type) or not issubclass(event, Event):
@@ -64,7 +65,7 @@ class EventKind:
                 f"{event.__qualname__}: __schema_version__ must be an integer of 1 or more, not "
                 f"{shown(version)}."
             )
-        steps = {} if issubclass(event, Snapshot) else _steps(event, version)
+        steps = {} if issubclass(event, Snapshot) else checked_upcasters(event, version)
         check_definition(event)
         return cls(
             event,
@@ -74,22 +75,6 @@ class EventKind:
             event.__pydantic_validator__,
             event.__pydantic_serializer__,
         )
-
-
-def _steps(event: type[Event], version: int) -> dict[int, Upcaster]:
-    steps = upcasters_of(event)
-    if missing := sorted(set(range(1, version)) - steps.keys()):
-        raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, but no upcaster from "
-            f"{', '.join(map(str, missing))}: mark a static method of the class with "
-            f"@upcaster(from_version={missing[0]})."
-        )
-    if beyond := sorted(steps.keys() - set(range(1, version))):
-        raise EventDefinitionError(
-            f"{event.__qualname__} has schema version {version}, but an upcaster from "
-            f"{', '.join(map(str, beyond))}: raise __schema_version__, or remove the upcaster."
-        )
-    return steps
 
 
 class EventRegistry:
@@ -108,9 +93,8 @@ class EventRegistry:
         """Add a class now, to check its definition early. Works as a decorator.
 
         Raises:
-            DuplicatedEvent: the class was added before, or another class has its name or an
-                alias.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            DuplicatedEvent: the class was added before, or another class has its name or an alias.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(event, type) and event in self._by_type:
             raise DuplicatedEvent(f"{_place(event)} is in the registry already: add it once.")
@@ -133,7 +117,7 @@ class EventRegistry:
 
         Raises:
             DuplicatedEvent: another class has the same name.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         return self.kind_of(event).name
 
@@ -181,7 +165,7 @@ class EventRegistry:
 
         Raises:
             DuplicatedEvent: several classes have it.
-            EventDefinitionError: the class is defined so that events cannot be stored or loaded.
+            EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(name, str) and (known := self._by_name.get(name)):
             return known

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from dynamo_es.contracts.error_texts import redacted
 from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
 from dynamo_es.event_store.proof import prove_context, prove_event
+from dynamo_es.event_store.upcasting import upcast
 from dynamo_es.event_store.validation_errors import describe_validation_error
 from dynamo_es.event_store.wrapped import (
     EMPTY_CONTEXT,
@@ -22,7 +23,6 @@ from dynamo_es.event_store.wrapped import (
 )
 from dynamo_es.exceptions import (
     InvalidEventError,
-    NewerSchemaError,
     UnknownEventError,
     UnreadableEventError,
 )
@@ -67,12 +67,14 @@ class Serde:
     ) -> list[RawEvent]:
         """Return the stored form of events, in the present schema of their classes.
 
-        Proves that every event loads again before it encrypts the first, which may make a key.
+        Checks that every event loads again before it encrypts any, because encrypting may make a
+        key.
 
         Raises:
-            InvalidEventError: an event that would load with other values or types; names the event
-                and the field.
-            EventDefinitionError: a class is defined so that events cannot be stored or loaded.
+            InvalidEventError: an event that would load with other values or types; the message
+                names the event and the field.
+            EventDefinitionError: a class whose events cannot be stored or loaded.
+            EventStoreError: an error of `Encryption.encrypt`.
         """
         proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
         return [self._sealed(*one, stream_id) for one in proved]
@@ -148,7 +150,10 @@ class Serde:
             context = raw.context
             if not isinstance(context, dict):
                 raise UnreadableEventError(
-                    raw.stream_id, raw.version, raw.name, "its context is no JSON object."
+                    raw.stream_id,
+                    raw.version,
+                    raw.name,
+                    "its context is not a JSON object: this library did not write it.",
                 )
             event: Event | UnknownEvent
             if kind is not None:
@@ -229,7 +234,7 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
             f"its {SCHEMA} must be an integer of 1 or more: this library writes no other.",
         )
     if stored != kind.schema_version:
-        data = _upcast(kind, raw, data, stored)
+        data = upcast(raw, data, stored, kind.schema_version, kind.upcasters)
     try:
         # As JSON: only then does pydantic turn text into dates and bytes.
         event: Event = kind.validator.validate_json(to_json(data))
@@ -247,36 +252,6 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         f"its data does not fit {kind.event_class.__qualname__}: {refused}. "
         "If the class was changed, raise its __schema_version__ and add an upcaster.",
     ) from refused
-
-
-def _upcast(kind: EventKind, raw: RawEvent, data: Json, stored: int) -> Json:
-    if stored > kind.schema_version:
-        raise NewerSchemaError(
-            raw.stream_id, raw.version, raw.name, stored=stored, known=kind.schema_version
-        )
-    lifted: Json = from_json(to_json(data))
-    for version in range(stored, kind.schema_version):
-        failure = None
-        try:
-            lifted = kind.upcasters[version](lifted)
-        except Exception as error:  # noqa: BLE001 - an upcaster's error may quote the event
-            failure = redacted(error)
-        if failure is not None:
-            raise UnreadableEventError(
-                raw.stream_id,
-                raw.version,
-                raw.name,
-                f"its upcaster from schema version {version} failed: {failure}.",
-            ) from failure
-        if not isinstance(lifted, dict):
-            raise UnreadableEventError(
-                raw.stream_id,
-                raw.version,
-                raw.name,
-                f"its upcaster from schema version {version} must return a dict, not "
-                f"{type(lifted).__name__}.",
-            )
-    return lifted
 
 
 def _schema_version(raw: RawEvent) -> int | None:

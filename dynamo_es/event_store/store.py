@@ -1,4 +1,4 @@
-"""The store that applications use: typed events in, typed events out."""
+"""`EventStore`: appends and loads typed events; applications use this store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class EventStore:
-    """Streams of typed events of one tenant; made by a backend. Safe to share between threads.
+    """Appends and loads one tenant's typed events. A backend makes it; threads can share it.
 
     Args:
         storage: the storage of the events.
@@ -62,18 +62,17 @@ class EventStore:
         """Append events to a stream: all of them or none.
 
         Args:
-            events: in order, bare or wrapped (with metadata of your choice).
+            events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
                 The result of an append or of `version`, or ``ExplicitVersioning`` with a
                 generation, is also refused if the stream was deleted and created again since.
-                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: a stream without versions.
+                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
 
         Returns:
-            The version of the last event, an integer that knows its generation. None for a stream
-            without versions, and for no events.
+            The version of the last event, with its generation. None: no events, or no versions.
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
@@ -81,7 +80,7 @@ class EventStore:
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
-        Other errors and the cost: see `StorageStrategy.insert_events`.
+        Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
         versioning = versioning_of(expected_version)
         raws = self._serde.serialize_all(wrap_all(events), stream_id)
@@ -171,8 +170,8 @@ class EventStore:
                 ``events``, or an upcaster failed.
             EventDefinitionError: ``events`` has something that is not an event class.
 
-        Other errors and the cost: see `StorageStrategy.fetch_events`. A snapshot that is passed
-        over costs one load more.
+        Other errors and the cost: see `StorageStrategy.fetch_events` and, for encrypted fields,
+        `Encryption.decrypt`. A snapshot that is passed over costs one more load.
         """
         classes = None if events is None else classes_of(events)
         raws = self.load_raw(stream_id, start, stop)
@@ -212,7 +211,7 @@ class EventStore:
         events: UnionType | Expected[Any] | None = None,
         keep_unknown: bool = False,
     ) -> Iterator[WrappedEvent[Any]]:
-        """Yield the events of a stream one by one, reading a page when you get to it.
+        """Yield the events of a stream one by one; read each page when you get to it.
 
         ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event. Memory
         holds one page. Snapshots are left out.
@@ -318,13 +317,14 @@ class EventStore:
 
         Args:
             stream_id: the stream.
-            snapshot: an event, best a `Snapshot`, wrapped with the version of the stream that it
-                stands for and, if known, the generation. One of an earlier generation is dropped.
-            notes: entries of the library's own for the stored context; names begin with ``$``.
+            snapshot: an event, usually a `Snapshot`, wrapped with the stream's version that it
+                stands for and, if known, the generation. A snapshot of an earlier generation is
+                dropped.
+            notes: the library's own entries for the stored context; their names begin with ``$``.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: no version, or a state that would load with other values or types.
+            InvalidEventError: a snapshot without a version, or that would load with other values.
 
         Other errors and the cost: see `StorageStrategy.save_snapshot`.
         """
@@ -341,7 +341,7 @@ class EventStore:
         return kind is not None and kind.is_snapshot
 
     def delete_stream(self, stream_id: StreamId) -> None:
-        """Delete a stream and its snapshot; see `StorageStrategy.delete_stream`."""
+        """Delete a stream with its snapshot; for errors see `StorageStrategy.delete_stream`."""
         self._storage.delete_stream(stream_id)
 
     @property

@@ -29,15 +29,15 @@ _Id: TypeAlias = Annotated[str | None, BeforeValidator(_as_text)]
 
 
 class Context(BaseModel):
-    """Metadata of an event: two well-known ids, and any fields of your own.
+    """Metadata of an event: two well-known ids, and fields of your own.
 
     ``Context(correlation_id=request_id, user="ann")``. Field names that begin with ``$`` are
     reserved for the library. The two ids are text, such as a trace id of AWS X-Ray; a UUID becomes
     its text.
 
     Attributes:
-        correlation_id: id of what the event belongs to, such as the first request.
-        causation_id: id of what caused the event, such as the event before it.
+        correlation_id: id that related events share, such as the id of the first request.
+        causation_id: id of the event or command that caused the event.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
@@ -96,7 +96,7 @@ def copy_of(event: Event) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """A stored event whose name no class has, with its stored data.
+    """A stored event for which no class is defined here, with its stored data.
 
     Attributes:
         name: the name that it is stored under.
@@ -123,10 +123,10 @@ class WrappedEvent(Generic[TEvent]):
 
     Attributes:
         event: the event.
-        version: place in the stream, 1-based; None before the append (the store numbers events)
-            and in streams without versions.
+        version: place in the stream, 1-based. None in streams without versions, and before the
+            append, which numbers the event.
         uuid: id of the event; appending it again at the same version succeeds and writes nothing.
-        created_at: when the event was made.
+        created_at: when the event was made; the default is the present time, UTC.
         context: ids and fields of your own.
         generation: generation of the stream that the event was loaded from; None before the
             append. Equality ignores it.
@@ -153,7 +153,7 @@ class WrappedEvent(Generic[TEvent]):
         """Return the context as an object of a model of your own.
 
         Raises:
-            InputError: the argument is not a class of pydantic's models.
+            InputError: the argument is not a pydantic model class.
             pydantic.ValidationError: the context does not fit the model.
         """
         if not (isinstance(context_type, type) and issubclass(context_type, BaseModel)):
@@ -165,7 +165,7 @@ class WrappedEvent(Generic[TEvent]):
 
 
 def wrap_all(events: Iterable[Event | WrappedEvent[Any]]) -> list[WrappedEvent[Any]]:
-    """Return events wrapped, those that are bare with a new id and the present time."""
+    """Return all events wrapped; a bare one gets a new id and the present time."""
     return [event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events]
 
 
@@ -174,12 +174,12 @@ class Recorded:
     """An event and its place in the log.
 
     Attributes:
-        wrapped_event: the event.
+        wrapped_event: the event with its metadata.
         stream_id: its stream.
         position: place in the log of all streams and tenants, 1-based.
         tenant_id: its tenant.
-        generation: its generation of the stream; a stream that was deleted and created again has
-            a higher one.
+        generation: generation of the stream that the event belongs to. A stream that was deleted
+            and created again has a higher one.
     """
 
     wrapped_event: WrappedEvent[Any]

@@ -1,1 +1,1 @@
-"""What all backends offer: streams, typed events, and the log's consumers."""
+"""The interface that all backends share: streams, typed events, and the log's consumers."""

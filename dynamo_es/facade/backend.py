@@ -9,14 +9,12 @@ from dynamo_es.contracts.checks import check_kind, check_scope
 from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.log import selection_of
-from dynamo_es.facade.scope import TenantLog
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import timedelta
-    from types import TracebackType
 
     from dynamo_es.contracts import (
         CheckpointStrategy,
@@ -56,7 +54,7 @@ class Backend:
         typed: makes the event stores of all tenants.
         shared_log: returns the parts that consumers of all tenants share; called when first
             needed.
-        tenant_id: of the streams.
+        tenant_id: tenant of the streams.
     """
 
     def __init__(
@@ -74,47 +72,42 @@ class Backend:
 
     @property
     def storage(self) -> StorageStrategy:
-        """The streams of this backend's tenant."""
+        """Stores and loads the raw events of this backend's tenant."""
         return self._storage
 
     @property
     def event_store(self) -> EventStore:
-        """The typed events of this backend's tenant."""
+        """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
 
     @property
     def encryption(self) -> Encryption:
-        """Encrypts this tenant's fields; `Encryption.shred` makes those of a subject unreadable."""
+        """Encrypts this tenant's fields; `Encryption.shred` makes a subject's unreadable."""
         return self._typed.encryption(self._tenant_id)
 
     @property
     def log(self) -> LogStrategy:
         """Reads the log: of all tenants, or the tenant's part if this backend is limited to one."""
-        log = self._shared_log().log
-        return log if self._log_tenant is None else TenantLog(log, self._log_tenant)
+        return self._access.log
 
     @property
     def checkpoints(self) -> CheckpointStrategy:
         """The positions of the log's consumers, limited to the tenant if this backend is."""
-        checkpoints = self._shared_log().checkpoints
-        if self._log_tenant is None:
-            return checkpoints
-        return checkpoints.scoped_for_tenant(self._log_tenant)
+        return self._access.checkpoints
 
     @property
     def cursors(self) -> CursorStrategy:
-        """The versions of read models in single streams, of all tenants."""
+        """The cursors of read models: their versions in single streams, of all tenants."""
         return self._shared_log().cursors
 
     @property
     def consumers(self) -> ConsumerFinder:
-        """Finds the cursors and outboxes that are in use, of the tenant if limited to one."""
-        finder = self._shared_log().finder
-        return finder if self._log_tenant is None else finder.scoped_for_tenant(self._log_tenant)
+        """Finds the cursors and outboxes that are in use; only the tenant's if limited to one."""
+        return self._access.finder
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
-        """Subscribes to raw events."""
+        """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
         return self._subscriptions()
 
     @property
@@ -143,7 +136,9 @@ class Backend:
         batch_size: int = 100,
         keep_unknown: bool = False,
     ) -> Projection:
-        """Return a worker that gives a handler every event of the log, and keeps a checkpoint.
+        """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
+
+        ``backend.projection("balances", apply, category="account").run_forever()``
 
         Args:
             name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
@@ -170,7 +165,6 @@ class Backend:
         selection = self.chooser(category, events)
         if isinstance(handler, Projector):
             handler = handler.choosing(lambda: selection().event_names)
-
         return Projection(
             name,
             handler,
@@ -196,7 +190,8 @@ class Backend:
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: time that other processes stay out of a stream; longer than one event takes.
+            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
+                than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to
                 the read model as an `UnknownEvent`.
 
@@ -245,21 +240,20 @@ class Backend:
 
     @property
     def outbox(self) -> Outbox:
-        """Publishes the events that `with_outbox` chose, of the tenant if limited to one.
+        """Publishes the events that `with_outbox` chose; only the tenant's if limited to one.
 
         Each tenant's outbox has its own position and failed entries.
         """
         from dynamo_es.outbox import Outbox
 
-        shared = self._shared_log()
-        state = shared.outbox
-        if self._log_tenant is not None:
-            state = state.scoped_for_tenant(self._log_tenant)
-        return Outbox(state, self.log, self.deserialize, clock=shared.clock, watch=shared.watch)
+        found = self._access
+        return Outbox(
+            found.outbox, found.log, self.deserialize, clock=found.clock, watch=found.watch
+        )
 
     @property
     def listeners(self) -> Listeners:
-        """Calls functions with the events that this process appends, of the tenant if limited."""
+        """Calls functions with events that this process appends; the tenant's if limited to one."""
         from dynamo_es.subscriptions.listeners import Listeners
 
         hooks = self._shared_log().hooks
@@ -338,13 +332,12 @@ class Backend:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def _access(self) -> LogAccess:
+        return self._shared_log().limited(self._log_tenant)
 
     def _subscriptions(self) -> LogSubscriptions:
         from dynamo_es.subscriptions.strategy import LogSubscriptions

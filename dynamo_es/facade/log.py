@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, AppendHooks, Selection
 from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.facade.scope import TenantLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """The parts that a backend's consumers are made of.
+    """The parts that a backend's consumers share.
 
     Attributes:
         log: reads the events.
@@ -51,6 +52,18 @@ class LogAccess:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     watch: LeaseWatch = field(default_factory=LeaseWatch)
+
+    def limited(self, tenant_id: TenantId | None) -> LogAccess:
+        """Return the parts for one tenant's consumers; None: the parts as they are."""
+        if tenant_id is None:
+            return self
+        return replace(
+            self,
+            log=TenantLog(self.log, tenant_id),
+            checkpoints=self.checkpoints.scoped_for_tenant(tenant_id),
+            outbox=self.outbox.scoped_for_tenant(tenant_id),
+            finder=self.finder.scoped_for_tenant(tenant_id),
+        )
 
 
 def selection_of(

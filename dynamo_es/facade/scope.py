@@ -21,7 +21,7 @@ class TenantLog(LogStrategy):
 
     Attributes:
         log: the log of all tenants.
-        tenant_id: of the events.
+        tenant_id: the tenant whose events it reads.
     """
 
     log: LogStrategy

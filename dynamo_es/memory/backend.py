@@ -25,16 +25,20 @@ if TYPE_CHECKING:
 
 
 class MemoryBackend(Backend):
-    """An event store in memory, for tests and first steps; its data ends with the object.
+    """An event store in memory, for tests and first steps. The data is lost with the object.
 
-    It behaves as `DynamoBackend` does, without a network, except that it has no tables: it
-    refuses ``transact_with``, and items of any size fit. Use `DynamoBackend.local()` to test
-    those. Safe to share between threads.
+    It behaves as `DynamoBackend` does, but without a network and without tables: it refuses
+    ``transact_with``, and stores items of any size. Use `DynamoBackend.local()` to test those. Safe
+    to share between threads.
 
     Args:
         storage: the storage to use; None (the default): a new, empty one.
         registry: the event classes by name; None: all that are defined.
         clock: returns seconds since the epoch.
+
+    Raises:
+        ConfigurationError: ``storage`` is not a `MemoryStorage`.
+        InputError: ``clock`` is not callable, or asynchronous.
     """
 
     def __init__(
@@ -61,4 +65,4 @@ class MemoryBackend(Backend):
         super().__init__(storage, typed, lambda: log, storage.tenant_id)
 
     def create_tables(self) -> None:
-        """Do nothing: a store in memory has no tables, but code for `DynamoBackend` runs."""
+        """Do nothing: memory has no tables. It lets code for `DynamoBackend` run unchanged."""

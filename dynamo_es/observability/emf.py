@@ -72,7 +72,7 @@ class _Sums:
 
 
 class EmfMetrics:
-    """An observer that turns reports into CloudWatch metrics; safe to share between threads.
+    """An observer that turns reports into CloudWatch metrics. Safe to share between threads.
 
     ===============  ================  =====================================================
     metric           dimensions        of each line
@@ -92,10 +92,10 @@ class EmfMetrics:
 
     The lines also have the bytes written and read, for queries of the log; these are not metrics.
     Zeros are left out, because every metric costs money: let alarms treat missing data as good.
-    Each value of a dimension is a metric of its own, so tenants and streams are not dimensions.
+    CloudWatch bills each value of a dimension as a metric, so tenants and streams are left out.
 
-    Lines are written by `flush`, after ``every`` seconds, and when a line is full. Lambda freezes a
-    function after its reply, so decorate its handler::
+    The observer writes lines when you call `flush`, when ``interval`` is over, and when a line is
+    full. Lambda freezes a function after its reply, so decorate the handler::
 
         metrics = EmfMetrics()
         backend = DynamoBackend.from_env(observer=metrics)
@@ -109,16 +109,19 @@ class EmfMetrics:
         service: value of the dimension ``service``, which Powertools for AWS Lambda uses too;
             None: ``POWERTOOLS_SERVICE_NAME``, or the Lambda function's name, or ``dynamo_es``.
         dimensions: more dimensions, the same for all metrics, such as the stage.
-        by_operation: whether each operation has its own metrics; False: a tenth of the metrics.
-        interval: a timedelta or seconds; the first report after it writes the lines.
+        by_operation: whether each operation has its own metrics; False: about a tenth of the
+            metrics.
+        interval: longest time between two lines, a timedelta or seconds. The first report after it
+            writes the lines.
         write: called with each line, without its line end; None: prints it. Nothing is written
             if ``POWERTOOLS_METRICS_DISABLED`` is true.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
         environ: the variables; None: those of the process.
 
     Raises:
         ConfigurationError: a namespace or dimensions that CloudWatch refuses.
         InvalidSubscriptionError: an interval below 0.
+        InputError: ``clock`` or ``write`` is not callable.
     """
 
     def __init__(  # noqa: PLR0913 - options, each by its name

@@ -1,4 +1,4 @@
-"""Reports of operations: the figures in them, and an observer that passes them to several."""
+"""Figures of reports, and an observer that passes reports to several others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERRORS: Final = "Errors"
 
 
 class ProgressOfConsumer(Protocol):
-    """How far a consumer of the log is, such as the `Progress` of a projection."""
+    """How far a consumer of the log is, such as a `ProjectionReport`."""
 
     @property
     def name(self) -> str:
@@ -27,13 +27,14 @@ class ProgressOfConsumer(Protocol):
 
     @property
     def lag(self) -> int:
-        """Positions still to go."""
+        """Number of positions that the consumer has not handled."""
 
 
 def observers(*several: Observer) -> Observer:
     """Return an observer that passes each report to all of these, in order.
 
-    One that raises is logged, and keeps no report from the others.
+    ``DynamoBackend(config, observer=observers(EmfMetrics(), OpenTelemetry()))``. If one raises, its
+    error is logged, and the others still get the report.
     """
 
     def observe(report: OperationReport, /) -> None:
@@ -59,8 +60,8 @@ def retries_of(report: OperationReport) -> int:
 def outcome_of(error: BaseException | None) -> str | None:
     """Return the name under which a failed operation counts; None for a success.
 
-    A conflict is the store doing its work, and throttling is a matter of capacity: only the rest
-    are errors, worth an alarm each.
+    A conflict is normal, and throttling is a matter of capacity. All others are errors that deserve
+    an alarm.
     """
     if error is None:
         return None

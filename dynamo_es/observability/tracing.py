@@ -30,18 +30,20 @@ _FIELDS: Final = ("traceparent", "tracestate")
 
 
 class OpenTelemetry:
-    """An observer that makes a span for each report; safe to share between threads.
+    """An observer that makes a span for each report. Safe to share between threads.
 
-    Its parent is the span that is current where the operation was called. It is made after the
-    operation, with the operation's times; spans of botocore's own instrumentation are its
-    siblings. A span has no data of an event.
+    A span's parent is the span that was current when the operation was called. The span is made
+    after the operation, with the operation's times. Spans of botocore's own instrumentation are
+    siblings of the span. A span has no data of an event.
 
     Args:
         tracer_provider: makes the tracer; None: the provider of the process.
-        clock: nanoseconds since the epoch.
+        clock: returns nanoseconds since the epoch.
 
     Raises:
-        MissingExtraError: no OpenTelemetry API: ``pip install 'dynamo_es[otel]'``.
+        MissingExtraError: the OpenTelemetry API is not installed: ``pip install
+            'dynamo_es[otel]'``.
+        InputError: ``clock`` is not callable.
     """
 
     def __init__(

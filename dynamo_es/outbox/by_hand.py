@@ -1,4 +1,4 @@
-"""Changes an outbox by hand, under a lease of its own: drops an entry, or sets the position."""
+"""Changes an outbox by hand, under a lease: drops an entry, or sets the position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEASE_MS: Final = 60_000
 
 
 class Hand(NamedTuple):
-    """What a change by hand needs.
+    """Changes the state of an outbox once.
 
     Attributes:
         strategy: keeps the state of the outbox.

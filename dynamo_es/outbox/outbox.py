@@ -43,16 +43,18 @@ DEFAULT_NAME: Final = "outbox"
 
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
-"""Seconds between two runs of `Outbox.run_forever`, while no event comes."""
+"""Shortest and longest wait, in seconds, between two runs while no event comes."""
 
 _LOOK_EVERY: Final = 60.0
-"""Seconds between two looks for events that have no position, if the last look found none."""
+"""Seconds between two checks for events without a position, if the last check found none."""
 
 _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
 
 class Outbox:
     """Publishes the events that were chosen when they were appended, of all tenants.
+
+    ``backend.with_outbox().outbox.run_forever(publish)``
 
     Each event is published at least once. It is published twice only if a worker dies between
     publishing it and recording that, or if a publisher takes longer than half the lease. A
@@ -62,8 +64,8 @@ class Outbox:
         strategy: keeps the position and the failed entries.
         log: holds the events.
         deserialize: makes a typed event of a record; takes ``keep_unknown``.
-        name: of the outbox; each has its own position and failed entries.
-        clock: returns seconds since the epoch. Clocks of other workers need not agree.
+        name: name of the outbox; each has its own position and failed entries.
+        clock: returns seconds since the epoch. Clocks of other workers may differ.
         new_id: returns a new unique id for each run.
         watch: the leases of other workers that this process has seen; None: none so far.
     """
@@ -144,11 +146,11 @@ class Outbox:
                 twice the one before, up to a day. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.
                 A publisher must return within half of that time.
-            keep_unknown: pass an event that no class here takes to the publisher as an
-                `UnknownEvent`, with its data as stored. Without it, that is a failed try.
+            keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
+                its data as stored. If False, such an event is a failed try.
 
         Returns:
-            What the run did: nothing, and ``busy``, if another worker has the lease.
+            What the run did. If another worker has the lease: nothing, and ``busy`` is True.
 
         Raises:
             InvalidSubscriptionError: the publisher is asynchronous or not callable, or a number
@@ -166,7 +168,7 @@ class Outbox:
         each event published after one.
         """
         terms = Terms.of(limit, attempts, retry_delay, lease)
-        return self._run(self._checked(publisher, keep_unknown=keep_unknown), terms)
+        return self._new_run(terms).go(self._checked(publisher, keep_unknown=keep_unknown))
 
     def tries(
         self,
@@ -198,9 +200,9 @@ class Outbox:
     ) -> OutboxReport:
         """Run again and again until stopped.
 
-        Without work, or while another worker has the lease, it looks again after 0.1 s, later
-        after up to 1 s. It logs errors that pass (throttling, contention, lost connections) as
-        warnings, and tries again.
+        Without work, or while another worker has the lease, it looks again after 0.1 s, later after
+        up to 1 s. It logs temporary errors (throttling, contention, lost connections) as warnings,
+        and tries again.
 
         Args:
             publisher: see `run_once`, as for the other arguments.
@@ -210,13 +212,13 @@ class Outbox:
             attempts: most tries of an event.
             retry_delay: time between the first try and the second.
             lease: time that other workers stay out after each write.
-            keep_unknown: pass on an event that no class here takes.
+            keep_unknown: pass on an event without a class.
 
         Returns:
             The work of all runs in one report; position and flags are those of the last run.
 
         Raises:
-            Exception: the errors of `run_once`, without those that pass.
+            Exception: the errors of `run_once`, except for temporary ones.
         """
         terms = Terms.of(limit, attempts, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
@@ -259,21 +261,22 @@ class Outbox:
         return self._strategy.entries(self._name)
 
     def retry(self, position: Position) -> None:
-        """Put an entry back: the next run tries it, as often as a new event.
+        """Make the next run try a failed event again, with as many tries as a new event.
 
         Raises:
             UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
                 is published by now.
-            InvalidPositionError: negative.
-            InvalidConsumerError, ServiceError: as `entries`.
+            InvalidPositionError: a negative position.
+            InvalidConsumerError: the outbox's name cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
         """
         check_position(position)
         self._strategy.retry(self._name, position, self._now_ms())
 
     def retry_all(self) -> int:
-        """Put all dead entries back and return their number. Waiting entries do not change.
+        """Make the next run try all dead entries again; return their number.
 
-        Raises: as `entries`.
+        Entries that wait for their next try do not change. The errors are those of `entries`.
         """
         dead = [entry for entry in self.entries() if entry.dead]
         for entry in dead:
@@ -286,7 +289,9 @@ class Outbox:
         Raises:
             UnknownOutboxEntryError: no entry is at that position.
             OutboxBusyError: a worker has the lease.
-            Otherwise as `retry`. Cost on DynamoDB: 5 requests.
+            EventStoreError: other errors of `retry`.
+
+        Cost on DynamoDB: 5 requests.
         """
         check_position(position)
         self._hand().skip(position)
@@ -294,12 +299,14 @@ class Outbox:
     def reset(self, position: Position) -> None:
         """Set the position back or forward: the next run publishes the events after it.
 
-        Entries stay as they are. Events between that were published are published again.
+        If you set it back, the events in between are published again. Entries do not change.
 
         Raises:
             InvalidPositionError: negative, or after the end of the log.
             OutboxBusyError: a worker has the lease.
-            Otherwise as `entries`. Cost on DynamoDB: 5 requests.
+            EventStoreError: other errors of `entries`.
+
+        Cost on DynamoDB: 5 requests.
         """
         check_position(position, self._log.last_position or 0)
         self._hand().reset(position)
@@ -313,9 +320,6 @@ class Outbox:
     ) -> Callable[[RecordedRaw], None]:
         return checked_publisher(publisher, self._deserialize, keep_unknown=keep_unknown)
 
-    def _run(self, publish: Callable[[RecordedRaw], None], terms: Terms) -> OutboxReport:
-        return self._new_run(terms).go(publish)
-
     def _run_until(
         self, stop: Event, publish: Callable[[RecordedRaw], None], terms: Terms
     ) -> OutboxReport:
@@ -323,9 +327,11 @@ class Outbox:
         wait = _SHORTEST_WAIT
         while not stop.is_set():
             try:
-                report = self._run(publish, terms)
+                report = self._new_run(terms).go(publish)
             except _PASSING as error:
-                _logger.warning("Outbox %s: %s", self._name, describe_error(error))
+                _logger.warning(
+                    "Outbox %s failed and tries again: %s", self._name, describe_error(error)
+                )
                 active, wait = False, _LONGEST_WAIT
             else:
                 total, active = total.followed_by(report), report.active
@@ -338,13 +344,11 @@ class Outbox:
         return total
 
     def _new_run(self, terms: Terms) -> Run:
-        worker = OutboxWorker(self._name, self._new_id())
-        return Run(
-            self._strategy, self._log, worker, terms, self._now_ms, self._watch, self._look_further
-        )
+        worker, look = OutboxWorker(self._name, self._new_id()), self._look_further
+        return Run(self._strategy, self._log, worker, terms, self._now_ms, self._watch, look)
 
     def _look_further(self) -> bool:
-        """Look for events after the end of the log; wait a minute if the last look found none."""
+        """Check for events after the end of the log; at most once a minute while it finds none."""
         now = self._clock()
         if now < self._look_at:
             return False

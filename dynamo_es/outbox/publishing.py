@@ -1,4 +1,4 @@
-"""Publishers, and the events they get: as they are stored, or as objects of their classes."""
+"""Publishers, which get events in their stored form or as objects of their classes."""
 
 from __future__ import annotations
 

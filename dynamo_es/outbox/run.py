@@ -34,20 +34,20 @@ _logger = logging.getLogger("dynamo_es")
 T = TypeVar("T")
 
 Tries: TypeAlias = "Generator[RecordedRaw, Exception | None, T]"
-"""A run, try by try: yields records to publish; send it the exception, or None."""
+"""A run, one try at a time: yields a record to publish; send it the exception, or None."""
 
 MAX_ERROR_CHARACTERS: Final = 500
-"""Longest error text that an entry keeps."""
+"""Most characters of an error that an entry keeps."""
 
 WORTH_A_WRITE: Final = 1000
-"""Positions without an event to publish, after which the outbox moves all the same."""
+"""Number of positions without an event to publish after which the outbox moves anyway."""
 
 _CHOSEN: Final = Selection(outbox=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxReport(WorkerReport):
-    """What a run of an outbox did. `handled` counts the events that it published.
+    """Says what a run of an outbox did. `handled` counts the events that it published.
 
     Attributes:
         dead: failed tries that were the last: those events are tried again only after
@@ -223,7 +223,7 @@ class Run:
             self._published += 1
 
     def _deliver(self, record: RecordedRaw) -> Tries[Exception | None]:
-        """Have an event published; return the exception that publishing raised."""
+        """Yield an event to publish; return the exception that publishing raised."""
         if self._leased_until_ms - self._now_ms() < self._terms.lease_ms / 2:
             self._keep(self._strategy.move(self._worker, self._recorded, self._next_lease()))
         return (yield record)
@@ -244,7 +244,7 @@ class Run:
             due_at=self._now_ms() + self._terms.delay_ms(attempts),
         )
         _logger.warning(
-            "Outbox %s: publishing the event at position %d failed (%d of %d): %s",
+            "Outbox %s: publishing the event at position %d failed (try %d of %d): %s",
             self._worker.outbox,
             entry.position,
             attempts,

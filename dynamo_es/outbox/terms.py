@@ -1,4 +1,4 @@
-"""How a run publishes: how many tries, with which waits and which lease."""
+"""The terms of a run: how many tries, how long the waits, how long the lease."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _LONGEST_DELAY_MS: Final = 24 * 60 * 60 * 1000
-"""Between two tries of an event: doubling ends there."""
+"""The longest wait between two tries of an event, where the doubling ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Read models: runners over the log, and cursors over single streams."""
+"""Keeps read models up to date: projections over the log, and projectors over single streams."""

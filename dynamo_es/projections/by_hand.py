@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import CursorStrategy, Followed
 
 _ANYWHERE: Final = 10**18
-"""Above every version."""
+"""A version above all others."""
 _LEASE_MS: Final = 60_000
 
 
 def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> bool:
-    """Move a cursor past an event, if the event is the next one; return whether it was.
+    """Move a cursor past an event if that is the next one; return whether the cursor moved.
 
     Args:
         cursors: keeps the cursor.
         followed: the stream, with the generation of the cursor.
-        version: of the event to skip.
+        version: version of the event to skip.
         now_ms: milliseconds since the epoch.
 
     Raises:
@@ -38,12 +38,12 @@ def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_
 
 
 def reset_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> None:
-    """Set a cursor back or forward. Events after it are applied again, or for the first time.
+    """Set a cursor back or forward; the read model then gets the events after it.
 
     Args:
         cursors: keeps the cursor.
         followed: the stream, with the generation of the cursor.
-        version: 0 or more.
+        version: version that the cursor gets, 0 or more.
         now_ms: milliseconds since the epoch.
 
     Raises:

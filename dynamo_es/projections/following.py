@@ -74,7 +74,7 @@ class Following:
             raise CursorBusyError(self._followed.name, self._followed.stream_id)
 
     def failed(self, error: Exception) -> None:
-        """Note that the event after the last applied one failed, unless the error passes."""
+        """Note that the event after the last applied one failed, unless the error is temporary."""
         if not isinstance(error, (CursorBusyError, ServiceError)):
             self._failure = NewFailure(self.done + 1, reason_of(error), self._now_ms())
 

@@ -1,4 +1,4 @@
-"""Projections: run a handler over every event of the log, and remember how far it is."""
+"""Projections: call a handler with every event of the log, and save how far they are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """Runs a handler over the log and keeps a checkpoint. `Backend.projection` makes one.
+    """Calls a handler with every event of the log, and keeps a checkpoint.
+
+    ``backend.projection("balances", apply).run_forever()``
 
     The handler gets every event at least once, in the order of positions, and the checkpoint
     moves after the events. If the process dies, the handler gets the events since the last
@@ -33,10 +35,10 @@ class Projection:
     every event.
 
     Args:
-        name: of the projection; its checkpoint is kept under this name.
+        name: name of the projection; its checkpoint is kept under this name.
         handler: called with each event.
         log: holds the events.
-        checkpoints: keep the position.
+        checkpoints: keeps the position.
         deserialize: makes a typed event of a raw one.
         selection: returns the events to select; called when a run begins, and again before
             each read.
@@ -101,16 +103,16 @@ class Projection:
         return self._parts.checkpoints.position(self.name)
 
     def reset(self, position: Position | None = None) -> None:
-        """Set the checkpoint back: the next run gives the handler later events again.
+        """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        Stop the projection's process first. The read model does not change, and neither do the
-        cursors of a `Projector`: it passes over the events that it applied.
+        Stop the projection's process first. The read model and the cursors of a `Projector` do not
+        change: a projector passes over the events that it has applied.
 
         Args:
             position: the next run handles the events after it; None: those after ``after``.
 
         Raises:
-            UnknownConsumerError: the projection never saved a checkpoint: it has not run.
+            UnknownConsumerError: the projection has not run, so it has no checkpoint.
             InvalidPositionError: negative, or after the end of the log.
             ServiceError: AWS refused or did not answer.
         """
@@ -129,6 +131,9 @@ class Projection:
         Args:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
+
+        Returns:
+            What the run did.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
@@ -153,7 +158,7 @@ class Projection:
         """Handle the events that the log has, and new ones as they come, until stopped.
 
         At the end of the log it asks for new events after 50 ms, later once a second. It logs
-        errors that pass (throttling, lost connections) as warnings, and tries again.
+        temporary errors (throttling, lost connections) as warnings, and tries again.
 
         Args:
             stop: set it in another thread or a signal handler to return after the current event;
@@ -161,8 +166,11 @@ class Projection:
             on_progress: called with a report after each batch, and each time the run reaches the
                 end of the log.
 
+        Returns:
+            What the run did, once ``stop`` is set.
+
         Raises:
-            Exception: the errors of `run_once`, without those that pass.
+            Exception: the errors of `run_once`, except for temporary ones.
         """
         run = Run(self._parts, Flag() if stop is None else stop, on_progress)
         run.until(None)

@@ -1,4 +1,4 @@
-"""Projectors: apply the events of single streams to a read model, each once and in order."""
+"""Projectors: apply each event of a stream to a read model, once and in order."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId, TenantId
 
 DEFAULT_LEASE: Final = 60.0
-"""Seconds that a projector has a stream to itself, unless it renews its lease."""
+"""Seconds that other processes stay out of a stream after a projector's last write."""
 
 _ROLE: Final = "read_model"
 _SHORTEST_LEASE: Final = 0.001
 _ANYWHERE: Final = 10**18
-"""Above every version: takes the lease of a cursor for an event without a version."""
+"""A version above all others, to take a cursor's lease for an event without a version."""
 _LARGEST_LOOK: Final = 1024
-"""Most events loaded at once to find an event without a version."""
+"""The most events loaded at once to find an event without a version."""
 
 
 class Step(NamedTuple):
     """An event to apply, or to pass over.
 
     Attributes:
-        uuid: of the event.
+        uuid: id of the event.
         event: the event; None: not selected, so it is passed over.
     """
 
@@ -62,7 +62,7 @@ class ReadModel(Protocol):
     """
 
     def __call__(self, wrapped_event: WrappedEvent[Any], stream_id: StreamId, /) -> object:
-        """Apply an event. An exception leaves the cursor before this event."""
+        """Apply an event. If it raises, the cursor stays before this event."""
 
 
 class Projector:
@@ -76,7 +76,7 @@ class Projector:
     idempotent, or enlist its writes (``append(…, transact_with=…)``).
 
     Args:
-        name: of the read model; its cursors are kept under this name.
+        name: name of the read model; its cursors are kept under this name.
         read_model: called with each event.
         cursors: keeps the read model's version in each stream.
         event_store: returns the event store of a tenant, to load missing events.
@@ -84,7 +84,7 @@ class Projector:
             timedelta or a number, longer than the read model takes for one event.
         keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
         clock: returns seconds since the epoch.
-        tenant_id: of events that come without one.
+        tenant_id: tenant of events that come without one.
         scoped: whether to refuse events of other tenants.
 
     Raises:
@@ -124,7 +124,7 @@ class Projector:
         self._names: Callable[[], frozenset[str] | None] = _every_name
 
     def choosing(self, names: Callable[[], frozenset[str] | None]) -> Self:
-        """Return a projector that applies the events of some names only, also when it fills a gap.
+        """Return a projector that applies only events with some names, also when it fills a gap.
 
         Args:
             names: returns the stored names of the selected events; None: all.
@@ -161,7 +161,7 @@ class Projector:
         *,
         generation: int = 0,
     ) -> int:
-        """Apply an event, and before it the earlier events of its stream that are missing.
+        """Apply an event, and before it any earlier events of its stream that are missing.
 
         You can register it as a listener:
         ``backend.listeners.register(projector.project, to="account")``. Registered for classes of
@@ -169,12 +169,12 @@ class Projector:
 
         Args:
             wrapped_event: the event, with its version.
-            stream_id: of its stream.
-            tenant_id: of its stream; None: the tenant of the backend that made the projector.
-            position: not used.
+            stream_id: id of its stream.
+            tenant_id: tenant of its stream; None: that of the backend that made the projector.
+            position: ignored; listeners get it.
             generation: generation of the stream, as the log and listeners give it. A later one
-                starts again at version 1. If 0, a loaded event's own generation is used, else the
-                cursor's.
+                starts again at version 1. If 0, the event's own generation is used or, without one,
+                the cursor's.
 
         Returns:
             The number of events applied; 0 if this event was applied before, or belongs to an
@@ -227,8 +227,8 @@ class Projector:
         Args:
             followed: the stream, under this projector's name.
             first: place of the first event in its stream, 1-based: its version, if it has one.
-                None: unknown; give one event only.
-            steps: one or more.
+                None: unknown; then give one event only.
+            steps: one step or more.
             apply: called with each event's place and the event, or None if it is not selected, in
                 the order of places; missing events before the first are included.
             stopped: called before each event; True leaves the rest to another call.
@@ -313,7 +313,7 @@ class Projector:
 def narrowed(
     function: Callable[..., Any], names: Callable[[], frozenset[str]]
 ) -> Callable[..., Any]:
-    """Return `Projector.project` of a projector for some names only; any other function as it is.
+    """Return a function; if it is a projector's method, for events with some names only.
 
     Args:
         function: a function, or the method of a projector.

@@ -32,10 +32,10 @@ _log = logging.getLogger("dynamo_es")
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
-"""Positions without a selected event, after which the checkpoint moves all the same."""
+"""Number of positions without a selected event after which the checkpoint moves anyway."""
 _PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
 _LOOK_EVERY: Final = 60.0
-"""Seconds at the end of the log between two looks for events that have no position."""
+"""Seconds at the end of the log between two checks for events that have no position."""
 HANDLER: Final = "handler"
 _ON_PROGRESS: Final = "on_progress"
 
@@ -44,17 +44,17 @@ class Handler(Protocol):
     """Applies one event to a read model."""
 
     def __call__(self, recorded: Recorded, /) -> object:
-        """Apply an event. An exception stops the projection before this event."""
+        """Apply an event. If it raises, the projection stops before this event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionReport(WorkerReport):
-    """What a run of a projection did so far. A run ends where its handler fails.
+    """Says what a run of a projection did so far. A run ends where its handler fails.
 
     Attributes:
-        last_position: end of the log when the run last looked; 0 if the log was empty.
-        overtaken: how often another process of this projection was ahead, so that the run left
-            out the events in between; each time is logged as a warning.
+        last_position: last position of the log when the run last looked; 0: the log was empty.
+        overtaken: how often another process of this projection was ahead, so that the run skipped
+            the events in between; each time is logged as a warning.
     """
 
     last_position: Position = 0
@@ -62,7 +62,7 @@ class ProjectionReport(WorkerReport):
 
     @property
     def lag(self) -> int:
-        """Positions between the projection and the end of the log, when it last looked."""
+        """Number of positions not handled when the run last looked at the end of the log."""
         return max(self.last_position - self.position, 0)
 
 
@@ -146,7 +146,11 @@ class Run:
                 except _PASSING as error:
                     if end is not None:
                         raise
-                    _log.warning("Projection %r waits: %s", self._parts.name, describe_error(error))
+                    _log.warning(
+                        "Projection %r failed and tries again: %s",
+                        self._parts.name,
+                        describe_error(error),
+                    )
                     moved = False
                 if moved:
                     pause = _FIRST_PAUSE
@@ -228,7 +232,7 @@ class Run:
         return False
 
     def _save_at_end(self) -> None:
-        """Save the checkpoint, and the failure that ended the run, as well as possible."""
+        """Try to save the checkpoint, and the failure that ended the run."""
         parts = self._parts
         try:
             if self._position > self._saved:
@@ -237,7 +241,12 @@ class Run:
                 parts.checkpoints.fail(parts.name, self._position, self._failure)
         except ServiceError as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
-            _log.error("Projection %r: its checkpoint was not saved: %s", self._parts.name, error)
+            _log.error(
+                "Projection %r: its checkpoint was not saved, so the next run handles some events "
+                "again: %s",
+                self._parts.name,
+                error,
+            )
 
     def _wait(self, pause: float) -> None:
         """Wait at the end of the log; once a minute, look for events without a position."""

@@ -42,9 +42,9 @@ class Listener(Protocol):
 
         Args:
             wrapped_event: the event.
-            stream_id: of its stream.
-            tenant_id: of its stream.
-            position: of the event in the log; None: a sequencer gives it a position later.
+            stream_id: id of its stream.
+            tenant_id: tenant of its stream.
+            position: position of the event in the log; None: a sequencer assigns it later.
         """
 
 
@@ -90,8 +90,8 @@ class Listeners:
 
     Args:
         deserialize: makes typed events of a tenant's raw ones.
-        narrowed: returns a listener that applies, of the events that it loads itself, those of
-            some classes only.
+        narrowed: returns a listener limited to events of some classes, also among the events that
+            it loads itself.
         tenant_id: limits listeners registered here to this tenant's events; None: all tenants.
     """
 
@@ -113,7 +113,9 @@ class Listeners:
         return scoped
 
     def register(self, listener: Listener, to: type[Event] | str) -> None:
-        """Call a listener with later events; registering it again changes nothing.
+        """Call a listener with the events of later appends; registering it again changes nothing.
+
+        ``backend.listeners.register(print_event, to="account")``
 
         Args:
             listener: a plain function, such as `Projector.project`. If it has a parameter
@@ -181,7 +183,7 @@ class Listeners:
     def _limited(
         self, listener: Listener, registered: Sequence[_Registration], stream_id: StreamId
     ) -> Listener:
-        """Return a listener that takes no event of a stream but those it is registered for."""
+        """Return a listener that takes only the events of a stream that it is registered for."""
         chosen = [one.to for one in registered if one.listener == listener]
         classes = [to for to in chosen if not isinstance(to, str)]
         if Event in classes or stream_id.category in chosen:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 SHORTEST_TIMELIMIT: Final = 0.1
-"""Seconds; a shorter one would only cost more requests."""
+"""The shortest time limit, in seconds: a shorter one would only cost more requests."""
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _LOOK_EVERY: Final = 60.0
-"""Seconds at the end of the log between two looks for events that have no position."""
+"""Seconds at the end of the log between two checks for events that have no position."""
 
 
 class LogSubscriptions(SubscriptionStrategy):
@@ -88,7 +88,7 @@ class LogSubscriptions(SubscriptionStrategy):
         check_kind("events", events, Collection, InvalidSubscriptionError)
         if isinstance(events, str):
             raise InvalidSubscriptionError(
-                f"events is a list of names, such as [{shown(events, str)}]."
+                f"events must be a list of names, such as [{shown(events, str)}]."
             )
         selection = Selection(event_names=frozenset(events), tenant_id=tenant_id)
         return self.subscribe(after, batch_size, timelimit, selection)
@@ -153,7 +153,7 @@ class Subscription(Iterator[list[RecordedRaw]]):
 
     @property
     def position(self) -> Position:
-        """The subscription has returned every selected event up to here."""
+        """The position up to which the subscription has returned every selected event."""
         return self._ready[0].position - 1 if self._ready else self._reader.position
 
     def __next__(self) -> list[RecordedRaw]:

@@ -88,7 +88,7 @@ class Subscriber:
         """Select the events of these classes and their subclasses, under all their names.
 
         Raises:
-            InvalidSubscriptionError: not a list of classes, or an empty one.
+            InvalidSubscriptionError: not a list of classes, or an empty list.
             EventDefinitionError: a class in it is not an event class that can be stored.
         """
         classes = classes_in(events)
@@ -161,7 +161,7 @@ class _Typed(Generic[T]):
 
     @property
     def position(self) -> Position:
-        """The subscription has returned every selected event up to here."""
+        """The position up to which the subscription has returned every selected event."""
         return self._raws[0].position - 1 if self._raws else self._subscription.position
 
     def __iter__(self) -> Self:
@@ -176,14 +176,14 @@ class _Typed(Generic[T]):
 
 
 class Batches(_Typed["list[Recorded]"]):
-    """Yields batches of typed events, and never ends. Use it in one thread."""
+    """Yields batches of typed events. It never ends. Use it in one thread."""
 
     def __next__(self) -> list[Recorded]:
         return self._next_batch()
 
 
 class Records(_Typed["Recorded | None"]):
-    """Yields typed events, or None at a time limit, and never ends. Use it in one thread."""
+    """Yields typed events, and None at a time limit. It never ends. Use it in one thread."""
 
     def __next__(self) -> Recorded | None:
         batch = self._next_batch()

@@ -1,4 +1,4 @@
-"""Faults of the network and of the server, injected below the SDK.
+"""Injects faults of the network and the server below the SDK.
 
 The code under test does not change: the client's HTTP session is wrapped. It lets each request
 through, loses it, loses its reply, and so on. The SDK's retries see what they would see on AWS.

@@ -44,8 +44,8 @@ def create_app(
 ) -> Starlette:
     """Return the stream browser of a backend, as an ASGI application.
 
-    It has no login. Whoever reaches its port sees what the backend's credentials can read, so bind
-    it to this machine, or put your own login in front.
+    It has no login. Anyone who reaches its port sees what the backend's credentials can read, so
+    bind it to this machine, or put your own login in front.
 
     Args:
         backend: any backend. Make it with ``observer=observe``, so that pages print their cost.

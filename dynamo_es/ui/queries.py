@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 8_192
 """Most characters of one value in a query."""
 
+_LONGEST_NAME: Final = 500
+
 MAX_NUMBER: Final = 10**18
 
 
@@ -42,13 +44,17 @@ def changed(request: Request, **changes: object) -> str:
 def stream_address(
     tenant_id: TenantId, stream_id: StreamId, path: str = "/stream", **query: object
 ) -> str:
-    """Return the address of a page about a stream."""
+    """Return the address of a page about a stream.
+
+    The id says which stream. The name makes the address readable, unless it is long.
+    """
+    name = stream_id.name
     return address(
         path,
         tenant=tenant_id or None,
         category=stream_id.category,
         id=str(stream_id),
-        name=stream_id.name,
+        name=name if name is not None and len(name) <= _LONGEST_NAME else None,
         **query,
     )
 

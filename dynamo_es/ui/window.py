@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.contracts import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dynamo_es.contracts import LogStrategy, Selection
     from dynamo_es.values import Position, RecordedRaw
+
+
+MOST_LOOKS: Final = 16
+"""Looks at the log for one window."""
+_FIRST_COMMITS: Final = 10
+_MOST_COMMITS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,8 @@ def read_window(
         size: most positions.
         selection: the events to read; None: every event.
 
-    Cost on DynamoDB: a few requests, and 1 for each hundred commits.
+    Cost on DynamoDB: about 2 requests for each hundred commits, and never more than 2 for each of
+    `MOST_LOOKS`; the window ends where the last one came to.
     """
     end = log.last_position or 0
     last = end if around is None else min(end, around + size // 2)
@@ -51,10 +60,18 @@ def read_window(
     records: list[RecordedRaw] = []
     if last == 0:
         return Window(1, 0, 0, records)
-    reader = log.reader(first - 1) if selection is None else log.reader(first - 1, selection)
-    while reader.position < last and (piece := reader.read()):
-        records += piece
-    return Window(first, last, end, [one for one in records if one.position <= last])
+    reader = log.reader(first - 1, selection or EVERYTHING)
+    commits = _FIRST_COMMITS
+    for _ in range(MOST_LOOKS):
+        # Not `read`: it would look for a tenant's events up to the end of the log.
+        piece = reader.read_some(commits)
+        records += piece.records
+        if piece.ended or reader.position >= last:
+            break
+        events_a_commit = max(len(piece.records) // max(len(piece.commits), 1), 1)
+        commits = min(max((last - reader.position) // events_a_commit, 1), _MOST_COMMITS)
+    until = min(last, reader.position)
+    return Window(first, until, end, [one for one in records if one.position <= until])
 
 
 def places_of(records: Iterable[RecordedRaw]) -> dict[Position, int]:

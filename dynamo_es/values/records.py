@@ -21,12 +21,13 @@ class RawEvent:
     Attributes:
         uuid: identity of the event; appending it again at the same version succeeds.
         stream_id: stream of the event.
-        created_at: naive UTC or aware time, stored to the microsecond as given.
+        created_at: when the event was made; naive UTC or aware, stored as given, to the
+            microsecond.
         name: name of the event's type, not empty.
         data: payload, a JSON object.
         context: metadata, a JSON object.
-        version: place in the stream, 1-based; None before the append (the storage numbers the
-            event) and in streams without versions.
+        version: place in the stream, 1-based. None in streams without versions, and before the
+            append, which numbers the event.
         generation: generation of the stream that the event was loaded from; None before the
             append. Equality ignores it.
 
@@ -51,7 +52,7 @@ class RecordedRaw:
         entry: the event.
         position: position in the log, 1-based.
         tenant_id: tenant of the event.
-        generation: generation of the stream; a stream that was deleted and created again has a
+        generation: generation of the stream. A stream that was deleted and created again has a
             higher one.
     """
 

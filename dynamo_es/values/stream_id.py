@@ -17,7 +17,8 @@ class StreamUUID(UUID):
         name: text that derives the UUID (``uuid5`` in ``NAMESPACE``).
         from_hex: the UUID as hexadecimal text, with or without hyphens.
 
-    Without arguments, you get a random UUID.
+    Without arguments, you get a random UUID. ``StreamUUID(name="ann")`` is the same UUID in every
+    process.
 
     Raises:
         IncompatibleUuidAndName: the name derives another UUID.
@@ -74,14 +75,16 @@ class StreamUUID(UUID):
 
 
 class StreamId(StreamUUID):
-    """Identity of a stream within its tenant: category and UUID.
+    """Identity of a stream within its tenant: ``StreamId(name="ann", category="account")``.
+
+    The category and the UUID identify the stream; the name only derives the UUID.
 
     Args:
-        uuid: see `StreamUUID`.
-        name: see `StreamUUID`.
-        from_hex: see `StreamUUID`.
-        category: group of the stream, such as the kind of aggregate; any text. None (the default)
-            is not the same category as the empty text.
+        uuid: UUID of the stream; see `StreamUUID`.
+        name: text that derives the UUID; see `StreamUUID`.
+        from_hex: the UUID as hexadecimal text; see `StreamUUID`.
+        category: the kind of aggregate that the stream is about, such as ``account``; any text.
+            None (the default): no category, which differs from the empty text.
     """
 
     __slots__ = ("category",)

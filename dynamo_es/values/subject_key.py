@@ -24,7 +24,7 @@ class SubjectKey:
         secret: 32 bytes, for AES-256; ``repr`` does not show them.
 
     Raises:
-        InputError: an id or a secret of another form.
+        InputError: an id or a secret that does not have this form.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Tenants: each has streams of its own."""
+"""Tenants: the owners of streams."""
 
 from typing import Final, TypeAlias
 

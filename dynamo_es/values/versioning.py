@@ -13,8 +13,8 @@ class StoredVersion(int):
     """The version of a stream after an append: an integer that knows its generation.
 
     Attributes:
-        generation: generation of the stream that the events are stored in.
-        repeated: whether the events were stored already, so that this append wrote nothing.
+        generation: generation of the stream that holds the events.
+        repeated: whether the events were stored before, so that this append wrote nothing.
     """
 
     generation: int
@@ -48,13 +48,12 @@ class ExplicitVersioning(Versioning):
         expected_version: version of the last stored event, 1-based; 0: the stream must not exist.
         generation: generation of that version, from a loaded event (`RawEvent.generation`) or an
             append (`StoredVersion.generation`). The append is then refused if the stream was
-            deleted and created again since, even at the same version. None: that of a
-            `StoredVersion`; with any other version, any generation.
+            deleted and created again since, even at the same version. None: the generation of
+            ``expected_version`` if that is a `StoredVersion`, else any generation.
 
     Raises:
-        InvalidVersioningError: a version that is not an integer of 0 or more, a generation that
-            is not an integer of 1 or more or not that of the `StoredVersion`, or a generation
-            with version 0.
+        InvalidVersioningError: the version is not an integer of 0 or more; or the generation is not
+            an integer of 1 or more, contradicts the `StoredVersion`, or comes with version 0.
     """
 
     expected_version: int
@@ -74,13 +73,12 @@ class ExplicitVersioning(Versioning):
         if type(generation) is not int or generation < 1:
             raise InvalidVersioningError(
                 "A generation must be an integer of 1 or more, or None, not "
-                f"{shown(generation)}: take "
-                "it from a loaded event."
+                f"{shown(generation)}: take it from a loaded event."
             )
         if version == 0:
             raise InvalidVersioningError(
-                "At expected version 0 the stream does not exist, so it has no generation: leave "
-                f"out {shown(generation)}."
+                "At expected version 0 the stream does not exist, so it has no generation: "
+                f"leave out the generation {shown(generation)}."
             )
 
     def _take_apart(self, stored: StoredVersion) -> None:

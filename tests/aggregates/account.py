@@ -1,4 +1,4 @@
-"""An account, as the tests of aggregates use it."""
+"""A bank account, for the tests of aggregates."""
 
 from __future__ import annotations
 

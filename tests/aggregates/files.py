@@ -1,4 +1,4 @@
-"""Files of a repository: the events of the real history, and what they add up to."""
+"""Files of a repository: the events of a real history, and an aggregate that adds them up."""
 
 from __future__ import annotations
 

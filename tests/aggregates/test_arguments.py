@@ -1,4 +1,4 @@
-"""Arguments of another kind are refused early, with an error of the tree."""
+"""Arguments of the wrong type are refused early, with an error of this library."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_decision_on_a_snapshot_that_has_yet_to_run_takes_none_and_is_logged(
 
     repository.transact("ann", lambda account: account.deposit(5))
 
-    assert "no snapshot at version 1" in caplog.text
+    assert "a snapshot at version 1 failed" in caplog.text
     assert re.search("snapshot_when (is a|returned an)", caplog.text)
     stream = StreamId(name="ann", category="account")
     assert [one.event for one in store.load_stream(stream)] == [Deposited(amount=5)]

@@ -1,4 +1,4 @@
-"""Every attempt at a decision is made on the stream as it is, and on nothing of the one before."""
+"""Each attempt at a decision sees the current stream, and nothing of earlier attempts."""
 
 from __future__ import annotations
 

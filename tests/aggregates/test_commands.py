@@ -1,4 +1,4 @@
-"""A command that is delivered twice is decided once, and its second run returns the same."""
+"""A command that arrives twice is decided once; the second call returns the same result."""
 
 from __future__ import annotations
 

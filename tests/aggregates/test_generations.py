@@ -1,4 +1,4 @@
-"""An aggregate is saved into the generation that it was loaded from, or not at all."""
+"""An aggregate is saved only into the generation that it was loaded from."""
 
 from __future__ import annotations
 

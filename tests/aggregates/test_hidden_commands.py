@@ -1,4 +1,4 @@
-"""A command is decided once, even if the application saved a snapshot that does not tell it."""
+"""A command is decided once, even after the application saved a snapshot without commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the `__apply__`, `__restore__` and `__snapshot__` of an aggregate may not do."""
+"""The hooks of an aggregate must not emit events, and must not be asynchronous."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real history, as it was imported, read as typed events and aggregates."""
+"""A real history, imported and read as typed events and aggregates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aggregates are loaded, decide, and are saved."""
+"""The repository loads and saves aggregates."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_snapshot_that_fails_is_no_failure_of_the_save(store, caplog, ann):
         account.deposit(3)
 
     assert account.__changes__ == []
-    assert "no snapshot at version" in caplog.text
+    assert "a snapshot at version" in caplog.text
     assert repository.load(ann).balance == 3
 
 
@@ -252,7 +252,7 @@ def test_once_events_are_stored_no_snapshot_raises(store, caplog, ann, fails):
         repository.transact(ann, lambda account: account.deposit(5))
 
     assert repository.load(ann).balance == 5
-    assert "no snapshot at version" in caplog.text
+    assert "a snapshot at version" in caplog.text
     assert "a value of the aggregate" not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Deciding again when another one was faster."""
+"""The repository decides again after another writer was faster."""
 
 from __future__ import annotations
 

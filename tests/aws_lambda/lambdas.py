@@ -1,4 +1,4 @@
-"""What the tests of Lambda functions share: records, failure records, and deliveries."""
+"""Tools of the tests of Lambda functions: records, failure records, and deliveries."""
 
 from __future__ import annotations
 

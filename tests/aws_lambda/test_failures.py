@@ -1,4 +1,4 @@
-"""Batches of EventBridge Pipes, and what Lambda says of batches that it gave up."""
+"""Batches of EventBridge Pipes, and failure records of batches that Lambda gave up on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages: what the outbox publishes of each event, and the way back into its class."""
+"""The outbox publishes each event as a message, and a message loads into its class."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_a_tenants_backend_loads_that_tenants_messages_only():
 
     assert load_message(backend.in_tenant("acme"), body).tenant_id == "acme"
     for other in ("", "acm"):
-        with pytest.raises(InvalidMessageError, match="scoped"):
+        with pytest.raises(InvalidMessageError, match="limited to"):
             load_message(backend.in_tenant(other), body)
 
 

@@ -1,4 +1,4 @@
-"""What Lambda functions log of an error holds no value of an event."""
+"""Lambda functions log no value of an event when they log an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Together with Powertools for AWS Lambda: its batch processor, data classes and models."""
+"""The handlers work with Powertools for AWS Lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishers: what is sent to EventBridge, SNS and SQS, and what is not."""
+"""Publishers send events to EventBridge, SNS and SQS, and refuse those that do not fit."""
 
 from __future__ import annotations
 

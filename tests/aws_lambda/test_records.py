@@ -1,4 +1,4 @@
-"""Payloads as Lambda hands them over, kept under ``tests/events``."""
+"""Decodes payloads as Lambda delivers them, from ``tests/events``."""
 
 from __future__ import annotations
 

@@ -123,6 +123,7 @@ def test_the_handler_without_code_is_configured_by_the_environment(monkeypatch):
     sequencer._of_environment.cache_clear()
     for name in ("EVENTS", "LOG", "KEYS"):
         monkeypatch.delenv(f"DYNAMO_ES_{name}_TABLE", raising=False)
+    monkeypatch.setenv("DYNAMO_ES_LOG_TABLE", "log")
     with pytest.raises(ConfigurationError, match="DYNAMO_ES_EVENTS_TABLE"):
         sequencer.handler({"Records": []})
     for name in ("EVENTS", "LOG", "KEYS"):

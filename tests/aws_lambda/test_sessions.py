@@ -1,4 +1,4 @@
-"""A session of one tenant: its tag, its credentials, and what it is refused."""
+"""A session of one tenant: its tag, its credentials, and the requests that it refuses."""
 
 from __future__ import annotations
 

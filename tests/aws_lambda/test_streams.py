@@ -1,4 +1,4 @@
-"""Read models of single streams: each event once and in order, whatever Lambda delivers."""
+"""Read models of single streams get each event once, in order, however Lambda delivers them."""
 
 from __future__ import annotations
 

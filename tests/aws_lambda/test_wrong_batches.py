@@ -1,4 +1,4 @@
-"""Batches that are none, and records that are none, are refused with errors of the tree."""
+"""Events that are not batches or records are refused with an error of this library."""
 
 import copy
 

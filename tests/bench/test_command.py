@@ -1,4 +1,4 @@
-"""What the command does with its figures: a page, or a verdict."""
+"""The command writes its figures to a page, or gives a verdict."""
 
 from __future__ import annotations
 

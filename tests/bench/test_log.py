@@ -1,4 +1,4 @@
-"""What giving positions and reading the log cost, counted from what is sent."""
+"""The cost of giving positions and reading the log, counted from the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures are judged and shown."""
+"""Figures are judged and formatted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each measurement gives sane figures, here on an emulator that reports constant units."""
+"""Each measurement gives plausible figures on an emulator that reports constant units."""
 
 from __future__ import annotations
 

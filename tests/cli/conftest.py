@@ -1,4 +1,4 @@
-"""What tests of the command line start from: a store in this process, and a way to run it."""
+"""Fixtures of the command line's tests: a store in this process, and a way to run commands."""
 
 from __future__ import annotations
 

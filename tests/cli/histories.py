@@ -1,4 +1,4 @@
-"""Histories for tests: as lines, as files, and as what a store should hold of them."""
+"""Makes histories for tests: lines, files, and the events that a store should then hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command but import and demo, on DynamoDB imitated in this process."""
+"""Every command except import and demo, on the emulator."""
 
 from __future__ import annotations
 

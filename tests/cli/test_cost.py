@@ -1,4 +1,4 @@
-"""``dynamo-es cost``: the arithmetic, and what it prints."""
+"""``dynamo-es cost`` calculates and prints costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dynamo-es export``, on DynamoDB imitated in this process: files, pipes, interruptions."""
+"""``dynamo-es export``, on the emulator: files, pipes, interruptions."""
 
 from __future__ import annotations
 

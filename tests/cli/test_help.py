@@ -1,4 +1,4 @@
-"""The help of every command has an example and the options of all; shells complete commands."""
+"""The help of every command has an example and the common options; shells complete commands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command_at(path: tuple[str, ...]) -> Any:
 
 
 PATHS = list(commands())
-WITHOUT_STORE = {("demo",), ("cost",)}
+WITHOUT_STORE = {("demo",), ("cost",), ("emulator",), ("template",)}
 WORDS = ["behind", "leavings", "reckon", "mended", "upto", "settle", "whatever"]
 
 

@@ -1,4 +1,4 @@
-"""Importing, on the store in memory: what is stored afterwards, whatever happened before."""
+"""Importing into the store in memory: the stored events are right after any interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dynamo-es import``, on DynamoDB imitated in this process."""
+"""``dynamo-es import``, on the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing a history with malformed lines, and again once they are repaired."""
+"""Importing a history with malformed lines, and again after a correction."""
 
 from __future__ import annotations
 

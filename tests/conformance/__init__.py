@@ -1,1 +1,1 @@
-"""What every backend keeps, on every engine."""
+"""The contract that every backend keeps, tested on every engine."""

@@ -1,4 +1,4 @@
-"""The front door: what every backend offers around its storage."""
+"""The interface that every backend offers besides its storage."""
 
 from dynamo_es import ExplicitVersioning, StorageStrategy, StreamId
 from dynamo_es.testing.conformance.language import an_event, numbered

@@ -1,4 +1,4 @@
-"""Writes to the caller's own tables that go along with an append: all of it or nothing."""
+"""Writes to the caller's own tables are carried out with an append, or not at all."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""What a caller loaded tells its generation, and what it hands back goes into no other one."""
+"""Loaded events know their generation, and appends based on them reach no other generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appending to several streams at once: to all of them or to none."""
+"""An append to several streams reaches all of them or none."""
 
 from uuid import uuid4
 

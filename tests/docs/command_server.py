@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -47,8 +48,15 @@ def _answer(caller: socket.socket) -> int:
     del os.environ[VARIABLE]  # so it is no variable of the library
     sys.path[:0] = environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.argv = ["dynamo-es", *arguments]
+    Thread(target=_end_with, args=[caller], daemon=True).start()
     caller.send(str(_status()).encode())
     return 0
+
+
+def _end_with(caller: socket.socket) -> None:
+    """End this process when its shell does, such as a server in the background of a page."""
+    caller.recv(1)
+    os._exit(1)
 
 
 def _status() -> int:

@@ -1,4 +1,4 @@
-"""A way to run a page of the documentation, in a process of its own."""
+"""Runs a page of the documentation in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from dynamo_es.dynamodb.emulator.server import serving
 from tests.docs.command_server import serve_commands
-from tests.docs.emulator import an_emulator
 from tests.docs.pages import name_of
 from tests.docs.run_page import run_page
 
@@ -65,5 +65,5 @@ def failure_of(commands: str) -> FailureOf:
 @pytest.fixture
 def emulator() -> Iterator[str]:
     """Host and port of an empty emulator."""
-    with an_emulator() as address:
+    with serving() as address:
         yield address

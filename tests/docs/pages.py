@@ -7,8 +7,9 @@ A block of Python or shell is run (`run_page`), all blocks of a page one after t
 - A block with a title, such as ``title="bank.py"``, is a file: it is written into the folder, and
   not run by itself.
 - In a shell block, http://127.0.0.1:8000 is an empty emulator, and ``dynamo-es`` works. Commands
-  that install or deploy (``pip``, ``aws``, ``sam``) have stand-ins in ``commands/``, which check
-  their arguments. What a block starts in the background ends with the page.
+  that install or deploy (``python -m venv``, ``pip``, ``aws``, ``sam``) have stand-ins in
+  ``commands/``, which check their arguments. What a block starts in the background ends with the
+  page.
 - A ``…`` in what a block prints stands for anything.
 - A comment before a block leaves it out, and says why: ``<!-- not run: needs an AWS account -->``.
 - A comment ``<!-- hidden python`` … ``-->`` (or ``sh``) has code that runs, and no reader sees.

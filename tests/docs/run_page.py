@@ -1,4 +1,4 @@
-"""Runs the blocks of a page in a process of its own, as a reader would who types them in."""
+"""Runs the blocks of a page in a process of its own, like a reader who types them in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import traceback
 import types
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ COMMANDS: Final = Path(__file__).with_name("commands")
 
 ENDPOINT: Final = "127.0.0.1:8000"
 """Where the pages say that an emulator answers."""
+
+_PORT: Final = "--port 8000"
 
 _TABLES: Final = {f"DYNAMO_ES_{name}_TABLE": name.lower() for name in ("EVENTS", "LOG", "KEYS")}
 _AWS: Final = {
@@ -84,7 +87,8 @@ class Terminal:
 
     def resolved(self, text: str) -> str:
         """Return text with the address of the emulator of this run."""
-        return text.replace(ENDPOINT, self.emulator)
+        port = self.emulator.partition(":")[2]
+        return text.replace(ENDPOINT, self.emulator).replace(_PORT, f"--port {port}")
 
     def unresolved(self, text: str) -> str:
         """Return text with the address that pages show."""
@@ -102,16 +106,16 @@ def run_page(page: Path, folder: Path, emulator: str, commands: str, result: Any
     os.chdir(folder)
     _prepare(folder, commands)
     terminal = Terminal(folder, emulator)
+    failure = None
     try:
         _run(page, terminal)
-    except BlockFailedError as failure:
-        result.send(str(failure))
+    except BlockFailedError as failed:
+        failure = str(failed)
     except BaseException:  # noqa: BLE001 - all of them fail the test of the page
-        result.send(traceback.format_exc())
-    else:
-        result.send(None)
+        failure = traceback.format_exc()
     finally:
         terminal.close()
+    result.send(failure)  # last: the process that receives it ends this one
 
 
 def _prepare(folder: Path, commands: str) -> None:
@@ -125,7 +129,16 @@ def _prepare(folder: Path, commands: str) -> None:
         _AWS, **_TABLES, PATH=path, PYTHONPATH=python_path, HOME=str(folder), COLUMNS="100"
     )
     os.environ[VARIABLE] = commands
+    # A reader has the package of today that this warning asks for.
+    os.environ["PYTHONWARNINGS"] = "ignore:Using `httpx`"
+    if not _plugin_is_installed():
+        os.environ["PYTEST_ADDOPTS"] = "-p dynamo_es.testing.plugin"
     sys.path.insert(0, str(folder))
+
+
+def _plugin_is_installed() -> bool:
+    """Whether pytest finds the plugin by itself: not in an environment of an older checkout."""
+    return bool(entry_points(group="pytest11", name="dynamo_es"))
 
 
 def _run(page: Path, terminal: Terminal) -> None:

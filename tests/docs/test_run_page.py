@@ -1,4 +1,4 @@
-"""The runner of pages runs every block, and notices each way in which a block can be wrong."""
+"""The runner of pages runs every block, and finds each kind of mistake in a block."""
 
 from __future__ import annotations
 

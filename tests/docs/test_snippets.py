@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
+from itertools import pairwise
+from socket import socket
 
 import pytest
 
@@ -22,9 +26,43 @@ def test_a_page_does_what_it_shows(page, tmp_path, emulator, failure_of):
     assert failure_of(page, tmp_path, emulator) is None
 
 
-def test_the_tutorial_goes_from_an_empty_folder_to_its_end(tmp_path, emulator, failure_of):
+@pytest.fixture
+def unused():
+    """Host and port that no program listens at: the tutorial starts its own emulator."""
+    with socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{found.getsockname()[1]}"
+
+
+@pytest.mark.ci
+def test_the_tutorial_goes_from_an_empty_folder_to_its_end(tmp_path, unused, failure_of):
     for page in STEPS:
-        assert failure_of(page, tmp_path, emulator) is None
+        assert failure_of(page, tmp_path, unused) is None
+
+
+def test_the_tutorial_has_seven_pages_and_each_leads_to_the_next():
+    names = [page.name for page in STEPS]
+
+    assert [name[0] for name in names] == list("1234567")
+    for page, following in pairwise([TUTORIAL / "index.md", *STEPS]):
+        assert page.read_text().splitlines()[-1].startswith("Next: ")
+        assert f"({following.name})" in page.read_text().splitlines()[-1]
+        assert f"({following.name})" in (TUTORIAL / "index.md").read_text()
+
+
+@pytest.mark.ci
+def test_the_templates_of_the_tutorial_have_no_warnings(tmp_path):
+    templates = [block for page in STEPS for block in blocks_of(page) if block.language == "yaml"]
+    assert templates
+    for block in templates:
+        (tmp_path / block.title).write_text(block.code)
+        subprocess.run(  # noqa: S603 - this interpreter's own
+            [
+                *(sys.executable, "-c", "from cfnlint.runner import main; main()"),
+                *("--non-zero-exit-code", "warning", str(tmp_path / block.title)),
+            ],
+            check=True,
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

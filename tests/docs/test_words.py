@@ -1,4 +1,4 @@
-"""The pages use plain words, the same as the code, and their links lead somewhere."""
+"""The pages use plain words, the same as the code, and their links work."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is DynamoDB's own: tables, the emulator, requests."""
+"""Tests of the DynamoDB backend alone: tables, the emulator, requests."""

@@ -1,4 +1,4 @@
-"""Errors of AWS, as botocore raises them."""
+"""Makes AWS errors as botocore raises them."""
 
 from __future__ import annotations
 

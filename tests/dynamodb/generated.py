@@ -1,4 +1,4 @@
-"""Strategies of hypothesis: events as a caller may give them."""
+"""Hypothesis strategies: any events that a caller may give."""
 
 from __future__ import annotations
 

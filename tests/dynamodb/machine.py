@@ -1,4 +1,4 @@
-"""A step machine: runs an algorithm against a script of what it sends and what comes back.
+"""Runs an algorithm against a script of its requests and their replies.
 
 ::
 
@@ -7,8 +7,8 @@
         (READ_HEAD, page()),
     ) is None
 
-It sends nothing: each exchange is a request that must come next, to the letter, and the
-reply, or the error raised in the place of one.
+It sends nothing. Each exchange is the exact request that must come next, and the reply or the error
+that it gets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Replies in an engine's place, and what was sent: for what engines do not do by themselves."""
+"""Replies that a test sends in place of an engine, for cases that engines do not produce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of one key attribute, for tests that are not about the event store's own tables."""
+"""A table with one key attribute, for tests that do not need the event store's tables."""
 
 from __future__ import annotations
 

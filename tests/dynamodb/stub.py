@@ -1,4 +1,4 @@
-"""A client that replies as told, and a clock that moves only while somebody sleeps."""
+"""A client with scripted replies, and a clock that moves only during a sleep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budgets: requests and units of every operation, as sent, and as billed where that is said."""
+"""Every operation keeps its budget of requests and units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configuration: checked when it is made, and read from the environment."""
+"""The configuration is checked when it is made, and can come from the environment."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Every operation, under every fault, at every request: a success or a documented error, and
-running it again ends in the right state."""
+"""Every operation, with every fault at every request, succeeds or raises a documented error.
+
+Running it again ends in the right state.
+"""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, RawEvent, StreamId
-from dynamo_es.dynamodb.log.requests import scan_marker_keys
 from dynamo_es.dynamodb.maintenance import inspection
 from dynamo_es.dynamodb.maintenance.inspection import Inspector
+from dynamo_es.dynamodb.maintenance.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import InvalidStreamIdError
 
@@ -87,17 +87,17 @@ def all_streams(store: Store, category: str | None, **options: Any) -> list[Stre
 def test_lists_every_category_once_also_in_small_replies(empty, monkeypatch):
     wanted = {("", None), ("", ""), ("a#b", "x"), ("a", "b#x"), ("%", "%"), ("T", "long " * 50)}
     for tenant, category in wanted:
-        for number in range(12):
+        for number in range(5):
             empty.append(StreamId(name=str(number), category=category), "E", tenant=tenant)
     assert set(empty.inspector.categories().items) == wanted
     # Replies of a few items each: the scan jumps over what is left of each partition.
 
-    def few(table: str, after: Any = None) -> Any:
-        request = scan_marker_keys(table, after)
-        request.params["Limit"] = 3
+    def few(*given: Any) -> Any:
+        request = scan_for_categories(*given)
+        request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_marker_keys", few)
+    monkeypatch.setattr(inspection, "scan_for_categories", few)
     assert set(empty.inspector.categories(most_requests=1_000).items) == wanted
 
 
@@ -105,12 +105,12 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
     for number in range(20):
         empty.append(StreamId(name="one", category=str(number)), "E")
 
-    def few(table: str, after: Any = None) -> Any:
-        request = scan_marker_keys(table, after)
+    def few(*given: Any) -> Any:
+        request = scan_for_categories(*given)
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_marker_keys", few)
+    monkeypatch.setattr(inspection, "scan_for_categories", few)
     found = []
     after = None
     while True:
@@ -125,7 +125,7 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
 def test_lists_every_stream_of_a_category_once(store, limit):
-    streams = {StreamId(name=f"s{number}", category="c") for number in range(40)}
+    streams = {StreamId(name=f"s{number}", category="c") for number in range(20)}
     for stream in streams:
         store.append(stream, "E")
     store.append(StreamId(name="elsewhere", category="d"), "E")
@@ -136,7 +136,7 @@ def test_lists_every_stream_of_a_category_once(store, limit):
 
 
 def test_a_page_of_streams_costs_a_bounded_number_of_requests(store):
-    for number in range(120):
+    for number in range(50):
         store.append(StreamId(name=str(number), category="c"), "E")
     assert len(store.inspector.streams("c", store.tenant, limit=10).items) == 10
     assert store.requests <= 5

@@ -1,4 +1,4 @@
-"""A lab for each probe, on the engine that the test runs on."""
+"""A lab for each probe, on the engine of the test."""
 
 from __future__ import annotations
 

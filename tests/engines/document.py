@@ -1,6 +1,6 @@
-"""The part of ``docs/reference/engines.md`` that is made of the probes.
+"""Writes the part of ``docs/reference/engines.md`` that comes from the probes.
 
-``.venv/bin/python -m tests.engines.document`` writes it anew.
+Run ``.venv/bin/python -m tests.engines.document``.
 """
 
 from __future__ import annotations

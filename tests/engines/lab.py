@@ -1,4 +1,4 @@
-"""What a probe works with: clients of one engine, and a small table that nobody else uses."""
+"""What a probe works with: clients of one engine, and a small table of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One question to an engine, what DynamoDB answers, and who is known to answer something else."""
+"""One question to an engine, DynamoDB's answer, and the engines that answer differently."""
 
 from __future__ import annotations
 

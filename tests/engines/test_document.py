@@ -1,4 +1,4 @@
-"""The document says what the probes say."""
+"""The document agrees with the probes."""
 
 from __future__ import annotations
 

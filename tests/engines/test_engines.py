@@ -1,6 +1,6 @@
-"""Where the engines of our tests differ from DynamoDB, and that it is all they differ in.
+"""The engines of our tests differ from DynamoDB exactly as the probes say.
 
-No test may rely on an answer that an engine is known to give instead of DynamoDB's.
+No test may rely on an answer that differs from DynamoDB's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events of a bank account, as the tests of typed events use them."""
+"""Events of a bank account, for the tests of typed events."""
 
 from __future__ import annotations
 

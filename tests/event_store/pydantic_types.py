@@ -1,4 +1,4 @@
-"""Draws types from the whole range of pydantic, with values of them and configurations."""
+"""Draws types from all of pydantic, with values and configurations."""
 
 # Types are made of types that are drawn.
 # mypy: disable-error-code="valid-type"

@@ -1,4 +1,4 @@
-"""Makes event classes of one field, and says what two values have not in common."""
+"""Makes event classes with one field, and finds the differences of two values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in, events out."""
+"""Appending events and loading them again."""
 
 from __future__ import annotations
 

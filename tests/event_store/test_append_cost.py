@@ -1,4 +1,4 @@
-"""What an append of typed events would cost, without a request."""
+"""Calculates the cost of an append of typed events, without a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contexts: ids of any writer are text, and what is not JSON is refused before anything is sent."""
+"""Ids in contexts load as text, and contexts that are not JSON are refused early."""
 
 from __future__ import annotations
 

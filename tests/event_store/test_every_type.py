@@ -1,4 +1,4 @@
-"""Whatever type a field is of: its value comes back as it was, or is refused."""
+"""A field of any type: its value comes back unchanged, or is refused."""
 
 from __future__ import annotations
 

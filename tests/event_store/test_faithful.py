@@ -1,4 +1,4 @@
-"""What is appended comes back equal, types included, or is refused before anything is sent."""
+"""Events come back equal, types included, or are refused before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encrypted fields, as an application sees them."""
+"""Encrypted fields, as an application uses them."""
 
 from __future__ import annotations
 

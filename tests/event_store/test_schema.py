@@ -1,4 +1,4 @@
-"""Stored events of earlier releases, and of later ones."""
+"""Loading events that earlier and later releases stored."""
 
 from __future__ import annotations
 

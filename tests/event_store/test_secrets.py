@@ -1,4 +1,4 @@
-"""Secrets (SecretStr and its like) are encrypted themselves, or refused."""
+"""Secrets such as SecretStr are stored encrypted, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two fronts of the example answer alike, and store nothing of what they refuse."""
+"""The two fronts of the example give the same answers, and store nothing that they refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each function of the example may do what it does, and nothing else."""
+"""Each function of the example may do its work and nothing else."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 import dynamo_es.fastapi
 import dynamo_es.http
 
-PAGE = (Path(__file__).parents[2] / "docs" / "fastapi.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "fastapi.md").read_text()
 BLOCKS = re.findall(r"^```(python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 USE_OF_THE_MODULE = """
 import warnings

@@ -1,1 +1,1 @@
-"""The templates that users deploy, and the package they install."""
+"""The templates that users deploy, and the package that they install."""

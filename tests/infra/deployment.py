@@ -1,6 +1,6 @@
-"""Deploys the stacks into moto, and uses them; a program of its own, run by its test.
+"""Deploys the stacks into moto and uses them; a separate program that a test runs.
 
-moto leaves files open behind it, which pytest would hold against the tests that come next.
+moto leaves files open, for which pytest would blame the tests that come next.
 """
 
 from __future__ import annotations

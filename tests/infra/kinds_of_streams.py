@@ -1,4 +1,4 @@
-"""Streams in every state that a store can be in: what is read and written depends on it."""
+"""Streams in every state, because requests depend on a stream's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs of each role do, with streams of all kinds, in good times and in bad."""
+"""Runs the operations of each role on all kinds of streams, with and without faults."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.contracts.cursors import Followed
+from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.conformance.language import a_snapshot, events
@@ -170,6 +171,9 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
     process.checkpoints.reset("other", 0)
     process.checkpoints.all()
+    for _ in range(2):
+        with suppress(RuntimeError):
+            process.projection("failing", fail, keep_unknown=True).run_once()
     follow(process)
     publish(backend)
 
@@ -181,6 +185,11 @@ def follow(process: DynamoBackend) -> None:
     for one in (Followed("y", stream, "", 0), Followed("y", stream, "", 3)):
         if cursors.take(one, 1, "a", 0, 10) is not None:
             cursors.release(one, 1, "a")
+    for attempt in range(2):
+        if cursors.take(Followed("z", stream, "", 1), 2, "a", attempt * 100, 10) is not None:
+            cursors.release(
+                Followed("z", stream, "", 1), 0, "a", NewFailure(1, "RuntimeError", attempt)
+            )
     for generation in (1, 2):
         one = Followed("x", StreamId(), "", generation)
         cursors.take(one, 1, "a", 0, 10)

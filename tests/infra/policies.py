@@ -1,4 +1,4 @@
-"""What infra/access.yaml allows, and what a backend sends, in the same terms."""
+"""Compares what infra/access.yaml allows with what a backend sends."""
 
 from __future__ import annotations
 

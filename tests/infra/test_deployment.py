@@ -1,4 +1,4 @@
-"""The stacks, deployed into moto, and used."""
+"""The stacks can be deployed into moto, and work there."""
 
 from __future__ import annotations
 

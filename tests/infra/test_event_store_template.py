@@ -1,4 +1,4 @@
-"""What a deployment of infra/event-store.yaml gives: every property that matters, by name."""
+"""infra/event-store.yaml: each property that matters, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""infra: sequencer, projection, outbox and alarms; each property that matters, by name."""
+"""The templates of sequencer, projection, outbox and alarms: each property that matters."""
 
 from __future__ import annotations
 

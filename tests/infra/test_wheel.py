@@ -1,4 +1,4 @@
-"""The wheel carries the template, so that what is installed can make tables without pyyaml."""
+"""The wheel holds the template, so an installed package can create tables without pyyaml."""
 
 from __future__ import annotations
 
@@ -64,9 +64,10 @@ def test_an_installed_package_reads_the_template_without_yaml(installed):
     assert json.loads(run.stdout) == load_template()
 
 
-def test_users_find_the_template_itself_in_the_package(installed):
-    packaged = installed / "dynamo_es" / "infra" / "event-store.yaml"
-    assert packaged.read_bytes() == CHECKOUT.read_bytes()
+def test_users_find_the_templates_in_the_package(installed):
+    packaged = (installed / "dynamo_es" / "infra").glob("*.yaml")
+    templates = {file.name: file.read_bytes() for file in CHECKOUT.parent.glob("*.yaml")}
+    assert {file.name: file.read_bytes() for file in packaged} == templates
 
 
 def test_a_build_leaves_nothing_in_the_checkout(checkout, installed):

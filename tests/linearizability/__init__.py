@@ -1,1 +1,1 @@
-"""Histories of concurrent processes on one store, recorded and checked to be linearizable."""
+"""Records histories of concurrent processes on one store, and checks that they are linearizable."""

@@ -1,4 +1,4 @@
-"""Workers on a DynamoDB that can do several things at once: threads, or processes."""
+"""Workers on a DynamoDB that serves several at once: threads or processes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Whether a history is linearizable: a search in the manner of Wing & Gong, with Lowe's memory.
+"""Checks whether a history is linearizable: Wing & Gong's search, with Lowe's memory.
 
-Each operation has to happen at one moment between its call and its return, such that a model,
-asked for one after the other, gives the same results. One whose outcome is unknown happens at any
-moment after its call, or never. Streams are independent of each other, so each is searched alone.
+A history is linearizable if each operation can have happened at one moment between its call and its
+return, so that a model that runs them one after the other gives the same results. An operation with
+an unknown outcome happens at any moment after its call, or never. Streams are independent of each
+other, so the checker searches each alone.
 
-Sources: J. Wing, C. Gong, "Testing and Verifying Concurrent Objects" (1993); G. Lowe, "Testing
-for linearizability" (2017): configurations that were met before are not searched again.
+Sources: J. Wing, C. Gong, "Testing and Verifying Concurrent Objects" (1993); G. Lowe, "Testing for
+linearizability" (2017): the search skips configurations that it has met before.
 """
 
 from __future__ import annotations

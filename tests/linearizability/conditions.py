@@ -1,4 +1,4 @@
-"""Under which circumstances a history comes about."""
+"""The conditions under which a history is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where concurrent callers meet."""
+"""Fixtures for concurrent callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheduler's requests, sent by a client of boto3."""
+"""Sends the scheduler's requests with a boto3 client."""
 
 from __future__ import annotations
 

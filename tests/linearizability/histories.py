@@ -1,7 +1,7 @@
-"""What was asked of the store, when, and what came of it.
+"""Histories: the calls to a store, their times, and their results.
 
-Events are known by labels such as ``b17a``: worker b, its 17th call, the first event. A label is
-the event's UUID in readable form, so that one can be had from the other.
+Labels such as ``b17a`` name events: worker b, its 17th call, the first event. A label is the
+event's UUID in readable form, and each can be computed from the other.
 """
 
 from __future__ import annotations

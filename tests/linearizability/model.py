@@ -1,4 +1,4 @@
-"""One stream as it should be: what each operation may do to it, one after the other."""
+"""The model of one stream: the effect of each operation, one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small histories made by hand, and what they are made with: the right ones."""
+"""Small correct histories, made by hand, and the tools to make them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Several processes in one thread, interleaved request by request, by a seed.
+"""Runs several processes in one thread, interleaved request by request, by a seed.
 
-The algorithms of the store are generators, so that the scheduler decides which goes next,
-what becomes of each attempt of a request, when late ones arrive, and where a process dies. The
-same seed makes the same history, and in a second there are more races than threads have in an
-hour.
+The store's algorithms are generators. So the scheduler decides which process goes next, whether
+each attempt of a request arrives, when late attempts arrive, and where a process dies. The same
+seed makes the same history. One second has more races than threads have in an hour.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""On the local engine, too, races find every store that lacks one of its guards.
+"""On the local engine too, races find every store without one of its guards.
 
-Threads race as they happen to. That says nothing if an engine lets them take turns; therefore each
-store is found by races that are injected as well: a seed puts the requests in an order.
+Races of threads happen by chance, and prove nothing if an engine lets threads take turns. So
+injected races must find each store too: a seed puts the requests in an order.
 """
 
 from __future__ import annotations

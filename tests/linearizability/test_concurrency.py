@@ -1,4 +1,4 @@
-"""Threads or processes race on the local engine, and lose requests and replies on the way."""
+"""Threads or processes race on the local engine while requests and replies get lost."""
 
 from __future__ import annotations
 

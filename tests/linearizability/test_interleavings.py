@@ -1,4 +1,4 @@
-"""Thousands of interleavings, request by request, and every broken store is found by some."""
+"""Thousands of interleavings, request by request: some find every broken store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tiny engine answers every request that the store builds as moto does."""
+"""The tiny engine answers every request of the store as moto does."""
 
 from __future__ import annotations
 

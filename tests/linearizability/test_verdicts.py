@@ -1,4 +1,4 @@
-"""The checker is checked: small histories, right ones and wrong ones of each kind."""
+"""Tests the checker itself, on small correct histories and wrong ones of each kind."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The part of DynamoDB that the store's requests use, in a few dictionaries.
 
-moto takes a millisecond for a request; this takes some microseconds, so that thousands of
-interleavings can be tried. It is held against moto in ``test_tiny_dynamo``.
+moto takes a millisecond for a request. This engine takes some microseconds, so a test can try
+thousands of interleavings. ``test_tiny_dynamo`` compares it with moto.
 """
 
 from __future__ import annotations

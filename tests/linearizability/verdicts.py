@@ -1,4 +1,4 @@
-"""The verdict on a history, with the shortest beginning of it that is wrong."""
+"""The verdict on a history, with the shortest part from its beginning that is wrong."""
 
 from __future__ import annotations
 

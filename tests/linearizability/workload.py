@@ -1,4 +1,4 @@
-"""What a worker asks of the store next: seeded, and mostly where it hurts."""
+"""Chooses a worker's next call, by a seed, with a preference for hard cases."""
 
 from __future__ import annotations
 

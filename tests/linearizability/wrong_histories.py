@@ -1,4 +1,4 @@
-"""Small histories made by hand: wrong ones of each kind, with what is to be said of them."""
+"""Small wrong histories of each kind, made by hand, with the verdict that each must get."""
 
 from __future__ import annotations
 

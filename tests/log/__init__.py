@@ -1,1 +1,1 @@
-"""The log: its items, its requests, and the sequencer that gives positions."""
+"""The log: its items, its requests, and the sequencer that assigns positions."""

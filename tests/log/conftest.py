@@ -1,4 +1,4 @@
-"""Stores that several files of tests use."""
+"""Stores that several test files use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writers, sequencers and subscribers at work on one log at once, all of them on a bad network."""
+"""Writers, sequencers and subscribers work on one log at once, over a bad network."""
 
 from __future__ import annotations
 

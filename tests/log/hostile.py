@@ -1,4 +1,4 @@
-"""Commits as this release writes none: by hand, by a hostile tenant, or by a newer release."""
+"""Commits that this release does not write: from a hostile tenant or a newer release."""
 
 from __future__ import annotations
 

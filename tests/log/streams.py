@@ -1,4 +1,4 @@
-"""A stream of many shards, as AWS has them and emulators do not: they close, split and expire."""
+"""A table stream whose shards close, split and expire, as on AWS but not on emulators."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Six writers, three kinds of sequencer and two subscribers at once, on the local engine.
 
-Requests and replies are lost, late and doubled, and sequencers die in the middle.
+Requests and replies are lost, late or doubled, and sequencers die between two requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The end of the log: one read of its newest page."""
+"""Finding the end of the log takes one read of its newest page."""
 
 from __future__ import annotations
 

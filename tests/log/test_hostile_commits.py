@@ -1,4 +1,4 @@
-"""One commit that cannot be read: everything else goes on, and it is reported by its name."""
+"""One commit that cannot be read stops nothing else, and is reported with its stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequencing right after an append: it gives positions, and can fail no append."""
+"""Sequencing right after an append assigns positions, and never fails the append."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A stream whose key is as long as DynamoDB takes does whatever other streams do."""
+"""A stream with the longest possible key works like any other."""
 
 from __future__ import annotations
 

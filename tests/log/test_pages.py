@@ -1,4 +1,4 @@
-"""Pages and markers: as they are stored, and back."""
+"""Pages and markers come back as stored."""
 
 from __future__ import annotations
 

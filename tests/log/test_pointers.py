@@ -1,4 +1,4 @@
-"""Hints: which items of the events table are commits, and which are nothing of this library's."""
+"""Tells commits from other items of the events table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The poller on engines: what is written to the events table gets into the log."""
+"""The poller brings the events table's commits into the log, on every engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader, request by request: what a read at half price may leave out is noticed."""
+"""The reader, request by request, notices what an eventually consistent read leaves out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a subscription reads: each page once, and no commit that it does not return."""
+"""A subscription reads each page once, and only the commits that it returns."""
 
 from datetime import timedelta
 from math import ceil

@@ -1,4 +1,4 @@
-"""The repairing scan: what no hint told of gets its positions, and what has them keeps them."""
+"""Repair gives positions to commits that no hint reported, and changes no other position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sequencer request by request: what it sends, to the letter, and what it makes of replies."""
+"""The sequencer, request by request: what it sends, and how it handles each reply."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Sequencers race each other, and die, in every order of their requests.
+"""Sequencers race and die, in every order of their requests.
 
-They are generators, so that the test decides who goes next. Each world that can be reached is
-one in which all of them may have died: from each, a sequencer that finds every commit by a scan
-has to repair the log. Four variants, each without one step of the protocol, have to be caught.
+Sequencers are generators, so the test decides which one goes next. All of them may die in any state
+that the tables can reach. From each state, a sequencer that finds every commit by a scan must
+repair the log. The test must fail on four variants that each lack one step of the protocol.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sequencer on an engine: what the storage wrote gets its positions, in few requests."""
+"""The sequencer on an engine assigns positions to stored events, with few requests."""
 
 from __future__ import annotations
 

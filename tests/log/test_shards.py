@@ -1,4 +1,4 @@
-"""Shards: parents before children, expiry, trimming, failures, and where a poller goes on."""
+"""Shards: parents before children, expiry, trimming, failures, and where a poller continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While no sequencer runs nothing comes out of the log: consumers say so, once, and in reports."""
+"""If no sequencer runs, consumers say so: once in the log, and in their reports."""
 
 import logging
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Verification: a sound log has no fault, and each way to spoil one is found."""
+"""Verification finds no fault in a sound log, and finds every kind of damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both tables as values: what requests make of them, and every world that can be reached."""
+"""Both tables as values: the effect of requests, and every state that can be reached."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The outbox: its state on every engine, and what a run makes of it."""
+"""The outbox: its stored state on every engine, and its runs."""

@@ -1,4 +1,4 @@
-"""Fixtures: the state of outboxes on each engine, and a world around it."""
+"""Fixtures: the outbox state on each engine, and a log, a receiver and a clock around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be published by, with, or from: it is refused, and nothing is sent."""
+"""Wrong events, publishers and arguments are refused, and nothing is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that dies anywhere: nothing is left out, and next to nothing comes twice."""
+"""If a worker dies anywhere, no event is left out and at most one comes twice."""
 
 from __future__ import annotations
 

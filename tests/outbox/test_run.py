@@ -1,4 +1,4 @@
-"""A run: what is published, in which order, and what becomes of what cannot be."""
+"""A run publishes events in order, and tries failed ones again."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_a_failure_is_logged(in_memory, caplog):
     in_memory.run()
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("dynamo_es", "WARNING")
-    assert "position 1 failed (1 of 3): NoMailError at worlds.py" in line.getMessage()
+    assert "position 1 failed (try 1 of 3): NoMailError at worlds.py" in line.getMessage()
     assert "no route" not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""What every engine keeps of the contract `OutboxStrategy`."""
+"""Every engine keeps the contract `OutboxStrategy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two workers at once, one stepping in at every request and at every event of the other."""
+"""Two workers at once: one steps in at every request and every event of the other."""
 
 from __future__ import annotations
 

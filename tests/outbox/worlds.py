@@ -1,4 +1,4 @@
-"""What an outbox works on: a log that tests write, a receiver, a clock, and points to step in."""
+"""The surroundings of an outbox: a log that tests write, a receiver, a clock, and breakpoints."""
 
 from __future__ import annotations
 

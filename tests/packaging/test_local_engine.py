@@ -1,4 +1,4 @@
-"""`scripts/local-engine`: built once for all checkouts, whole or not at all."""
+"""`scripts/local-engine` builds the engine once for all checkouts, completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into a function's zip, on a folder that looks like an installation."""
+"""The contents of a function's zip, from a folder that looks like an installation."""
 
 from __future__ import annotations
 

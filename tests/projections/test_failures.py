@@ -1,4 +1,4 @@
-"""What is stored about an event that a projection or a projector cannot handle."""
+"""The event that a projection or a projector cannot handle is stored, with the reason."""
 
 from __future__ import annotations
 

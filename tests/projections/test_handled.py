@@ -1,4 +1,4 @@
-"""Handled means handled: nothing is passed over, applied twice or lost without a word."""
+"""A projection skips no event, handles none twice, and loses none silently."""
 
 import logging
 import warnings

@@ -1,4 +1,4 @@
-"""Projectors: each event of a stream once and in order, whatever routes it comes by."""
+"""Projectors apply each event of a stream once and in order, by any route."""
 
 from contextlib import suppress
 from datetime import timedelta

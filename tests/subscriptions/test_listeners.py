@@ -1,4 +1,4 @@
-"""Listeners: told in the process that appended, when the events are stored."""
+"""Listeners run in the process that appended, after the events are stored."""
 
 import logging
 

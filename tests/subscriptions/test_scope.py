@@ -1,4 +1,4 @@
-"""A backend that `in_tenant` returned reads its tenant's part, whatever way is taken to it."""
+"""A backend that `in_tenant` returned reads only its tenant's part, in every way."""
 
 from datetime import timedelta
 

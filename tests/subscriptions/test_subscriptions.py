@@ -1,4 +1,4 @@
-"""Subscriptions: batches as they fill, or what has come when the time is over."""
+"""Subscriptions return a batch when it is full, or the events so far at the time limit."""
 
 from datetime import timedelta
 

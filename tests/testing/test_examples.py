@@ -1,4 +1,4 @@
-"""Every example of docs/testing.md, and of the kit's docstrings, is run."""
+"""Every example of docs/how-to/testing.md, and of the kit's docstrings, is run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.event_store.accounts import Deposited, Opened
 from tests.testing.test_upcasters import Paid
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "testing.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "testing.md").read_text()
 
 
 def test_the_examples_of_the_page_pass(run_pytest):

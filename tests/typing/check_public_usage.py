@@ -1,4 +1,4 @@
-"""Type checkers accept what applications write; scripts/types runs this, the suite does not."""
+"""Runs type checkers on what applications write; scripts/types runs this, the suite does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an application writes; type checkers must accept it at their strictest."""
+"""Code as applications write it, which type checkers must accept at their strictest."""
 
 from __future__ import annotations
 

@@ -315,3 +315,15 @@ def test_search_finds_streams_events_and_categories(backend):
         assert wanted in page.text, query
     assert client.get("/search?q=nothing").text.count("None.") == 2
     assert client.get("/search").status_code == 200
+
+
+def test_a_window_of_a_tenant_with_few_events_does_not_search_the_whole_log(dynamo, monkeypatch):
+    monkeypatch.setattr(conversation, "_POSITIONS", 4)
+    append(dynamo.in_tenant("quiet"), raw(ONE, 1, "E", correlation_id="x"))
+    for number in range(1, 41):
+        append(dynamo.in_tenant("loud"), raw(ONE, number))
+    client = browse(dynamo)
+    page = client.get(stream_address("quiet", ONE, "/conversation", of="x"))
+    assert "positions 1 to 3 of 41" in shown(page)
+    assert tree_of(page) == [("0", "E")]
+    assert costs_of(page) <= 8

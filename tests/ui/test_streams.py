@@ -267,3 +267,16 @@ def test_streams_of_any_name_can_be_looked_at(backend, text):
     assert client.get(event).status_code == 200
     assert client.get(event.replace("/event?", "/stream/as-it-was?")).status_code == 200
     assert client.get(address("/search", q=text)).status_code == 200
+
+
+def test_a_stream_with_a_very_long_name_can_be_looked_at(backend):
+    one = StreamId(name="n" * 30_000, category="c")
+    append(backend, raw(one, 1, "e" * 2_000, correlation_id="i" * 20_000))
+    client = browse(backend)
+    (found,) = [link for link in links(client.get("/streams?category=c")) if "/stream?" in link]
+    page = client.get(found)
+    assert page.status_code == 200
+    for link in links(page):
+        reply = client.get(link)
+        assert reply.status_code in {200, 303}, link
+        assert max(map(len, links(reply)), default=0) < 10_000

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvicorn
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import ThrottledError
 from dynamo_es.ui import stop, tail
+from dynamo_es.ui.serving import Server
 from tests.ui.conftest import append, browse, raw
 
 if TYPE_CHECKING:
@@ -301,3 +304,11 @@ def test_the_live_page_works_without_scripts_and_names_its_source(memory):
     assert 'data-source="/log/tail?after=1&amp;category=account"' in page
     assert "<noscript>" in page
     assert "Deposited" in page
+
+
+def test_a_signal_ends_the_tails_that_the_server_would_wait_for(memory):
+    app: Any = browse(memory).app
+    server = Server(uvicorn.Config(app), app)
+    server.handle_exit(signal.SIGINT, None)
+    assert app.state.tails.stopping
+    assert server.should_exit

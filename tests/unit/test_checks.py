@@ -1,4 +1,4 @@
-"""The checks on arguments: that messages lead to what is wrong; what each accepts."""
+"""The checks of arguments accept what they should, and their messages name the problem."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timezone

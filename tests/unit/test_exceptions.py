@@ -1,4 +1,4 @@
-"""The tree of errors, as drawn in the module; and what importing the package costs."""
+"""The tree of errors matches its drawing, and importing the package stays cheap."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Functions that would never run are refused, seen or not; and when another's lease is over."""
+"""Functions that would never run are refused, and only one's own clock ends a lease."""
 
 import asyncio
 import gc

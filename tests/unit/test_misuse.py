@@ -1,4 +1,4 @@
-"""Whatever a public call is given by mistake, the answer is an error of the tree."""
+"""A wrong argument to any public call gives an error of this library."""
 
 # Wrong types on purpose.
 # mypy: disable-error-code="arg-type,dict-item"

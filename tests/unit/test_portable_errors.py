@@ -1,4 +1,4 @@
-"""Errors keep what they carry on their way through pickle, copies and other processes."""
+"""Errors keep their attributes through pickle, copies and other processes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def an_example(kind: type[Exception]) -> Exception:
     positional, named = [], {}
     for parameter in inspect.signature(kind).parameters.values():
         value = SAMPLES.get(parameter.annotation, {"id": {"S": "x"}})
-        if parameter.kind is parameter.KEYWORD_ONLY:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            named["another"] = 1
+        elif parameter.kind is parameter.KEYWORD_ONLY:
             named[parameter.name] = value
         else:
             positional.append(value)

@@ -1,4 +1,4 @@
-"""Values: what they accept, how they compare, that they stay as they are."""
+"""Values: what they accept, how they compare, and that they never change."""
 
 import copy
 import dataclasses

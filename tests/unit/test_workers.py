@@ -1,4 +1,4 @@
-"""Workers are run, stopped and reported on in the same way, whatever they work on."""
+"""All workers run, stop and report in the same way."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_error_that_ended_a_worker_is_raised_where_the_context_ends(backend,
     ):
         assert failed.wait(10)
 
-    assert "Projection 'all' has ended: ZeroDivisionError" in caplog.text
+    assert "Projection 'all' has ended with an error: ZeroDivisionError" in caplog.text
     assert "secret" not in caplog.text
 
 

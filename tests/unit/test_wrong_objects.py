@@ -1,4 +1,4 @@
-"""Objects of another kind are refused with errors of the tree, before anything happens."""
+"""Objects of the wrong type are refused with an error of this library, before anything happens."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The backend: registers our strategies in their container."""
+"""The backend for python-event-sourcery: registers this library's strategies in its container."""
 
 from __future__ import annotations
 

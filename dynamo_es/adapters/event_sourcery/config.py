@@ -1,4 +1,4 @@
-"""The configuration of the backend, a pydantic model as their configurations are."""
+"""The configuration of the backend: a pydantic model, like python-event-sourcery's."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class DynamoDBConfig(BaseModel):
         keys_table: name of the table of encryption keys.
         outbox_attempts: most tries to publish an event.
         sequencing: ``"inline"``: the process that appends events gives them their positions, and
-            listeners get these. ``"stream"``: a sequencer on the events table's stream does; an
-            append is one request, and listeners get position 0.
+            listeners get these. ``"stream"``: a sequencer on the events table's stream gives the
+            positions; an append is one request, and listeners get position 0.
         kms_key_id: AWS KMS key that wraps the keys of a `DynamoDBKeyStorage`; None: only the
             table's own encryption protects them.
     """

@@ -47,7 +47,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         config: name of the table; ``kms_key_id`` to wrap the keys.
         tenant_id: tenant of the subjects.
         wrapping: wraps and unwraps keys; None: AWS KMS, if it is configured.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         self._gateway = Gateway(lambda: client, config.of_core())
 
     def get(self, subject_id: str) -> bytes | None:
-        """Return a subject's key; None: no key. Cost: 1 request, 1 read unit."""
+        """Return a subject's key; None if it has none. Cost: 1 request, 1 read unit."""
         subject = str(subject_id)
         if not subject:  # the library asks so for a field whose subject is unknown
             return None

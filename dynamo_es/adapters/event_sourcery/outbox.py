@@ -25,7 +25,8 @@ class DynamoDBOutboxStorageStrategy(OutboxStorageStrategy):
 
     Attributes:
         outbox: ours.
-        attempts: most tries of an event; after them it is kept, but not tried again.
+        attempts: most tries of an event; then the outbox keeps the event, but does not try it
+            again.
     """
 
     outbox: Outbox
@@ -68,7 +69,7 @@ class _Entry:
         record: the event.
         stop: ends the run, so that another worker need not wait until the lease runs out.
         over: whether the caller has asked for the next entry.
-        tried: whether it was tried, with or without success.
+        tried: whether the caller tried it, with or without success.
         failure: the exception of a failed try; None: no failure.
     """
 

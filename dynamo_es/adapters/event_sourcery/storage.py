@@ -73,12 +73,12 @@ class DynamoDBStorageStrategy(StorageStrategy):
         An exception of a listener is raised here; the events are stored all the same.
 
         Raises:
-            AnotherStreamWithThisNameButOtherIdExists: a UUID that is not the name's.
-            ExpectedVersionUsedOnVersionlessStream: versions on a stream without them, or events
-                without a version although one is expected.
-            NoExpectedVersionGivenOnVersionedStream: no versions on a stream with them.
-            ConcurrentStreamWriteError: a stream that is not at the version before the first
-                event's, or versions that do not follow each other from the expected one.
+            AnotherStreamWithThisNameButOtherIdExists: the name derives another UUID.
+            ExpectedVersionUsedOnVersionlessStream: a version, on a stream without versions; or
+                events without a version although one is expected.
+            NoExpectedVersionGivenOnVersionedStream: no version, on a stream with versions.
+            ConcurrentStreamWriteError: the stream is not at the version before the first event's,
+                or the events' versions are not consecutive from the expected one on.
         """
         if not events:
             return
@@ -109,7 +109,7 @@ class DynamoDBStorageStrategy(StorageStrategy):
 
     @property
     def current_position(self) -> Position | None:
-        """The last position in the log of all tenants; None: the log is empty."""
+        """The last position in the log of all tenants; None if the log is empty."""
         return self.storage.current_position
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:

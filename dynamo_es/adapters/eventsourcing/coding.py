@@ -1,9 +1,9 @@
-"""Stored events of ``eventsourcing`` as events of this store: pure functions.
+"""Converts stored events of ``eventsourcing`` to events of this store, and back: pure functions.
 
 A state that is a JSON object in this store's own spelling, such as the library's transcoder writes,
-is stored as that object, and every tool can read it. Any other state (compressed, encrypted, of
-another transcoder) is stored as text or, if it is not text, in base64. Each is returned byte for
-byte.
+is stored as that object, and every tool can read it. Any other state (compressed, encrypted, from
+another transcoder) is stored as text or, if it is not text, in base64. You get each state back byte
+for byte.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our errors as the errors that applications of ``eventsourcing`` handle."""
+"""Translates this library's errors into those that applications of ``eventsourcing`` handle."""
 
 from __future__ import annotations
 

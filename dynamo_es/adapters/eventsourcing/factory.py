@@ -76,7 +76,7 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
 
         Args:
             tracking_recorder_class: a subclass of `DynamoTrackingRecorder`; None: the class that
-                ``TRACKING_RECORDER_TOPIC`` names, or that one.
+                ``TRACKING_RECORDER_TOPIC`` names or, if unset, `DynamoTrackingRecorder`.
         """
         made = tracking_recorder_class or self._class(
             self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class

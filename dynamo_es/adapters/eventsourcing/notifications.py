@@ -82,7 +82,7 @@ def read_records(
 
 
 def last_selected(log_table: str, selection: Selection) -> Steps[Position | None]:
-    """Return the last position of a selected commit; None: no commit is selected.
+    """Return the last position of a selected commit; None if no commit is selected.
 
     Cost: 1 request; more only if the newest page has no such commit.
     """
@@ -112,8 +112,8 @@ def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
             raise StoredItemError(
                 PAGES_KEY,
                 str(first),
-                "no page begins there, but a later one exists: positions have no gaps. "
-                "Run `dynamo-es log verify`.",
+                "no page begins there, but a later page exists. Positions must have no gaps: "
+                "run `dynamo-es log verify`.",
             )
         first = page.following
     return pages

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class DynamoAggregateRecorder(AggregateRecorder):
-    """Events of aggregates. The events that one call stores of an originator are one item.
+    """Records events of aggregates. One call stores an originator's events as one item.
 
     Args:
         runtime: tables and client.
@@ -85,7 +85,7 @@ class DynamoAggregateRecorder(AggregateRecorder):
 
 
 class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
-    """Events of an application, each with its position in the log as its notification id.
+    """Records events of an application; an event's notification id is its position in the log.
 
     Args:
         runtime: tables and client.
@@ -103,9 +103,9 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         """Store events, all or none; return their notification ids, in the order given.
 
         Returns:
-            The ids; None without events, if a sequencer gives the ids
-            (``DYNAMO_ES_SEQUENCING=stream``), or if the events are stored but the log could not be
-            reached. A warning says so, and the next call gives them their ids.
+            The ids. None without events; if a sequencer gives the ids
+            (``DYNAMO_ES_SEQUENCING=stream``); or if the events are stored but the log could not be
+            reached. Then a warning says so, and the next call gives the events their ids.
 
         Raises:
             IntegrityError: a version that is stored already, is given twice or leaves a gap.
@@ -170,7 +170,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
 
 
 class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, ProcessRecorder):
-    """Events of an application, stored together with the notification that caused them.
+    """Records events of an application together with the notification that caused them.
 
     Args:
         runtime: tables and client.

@@ -73,12 +73,12 @@ class Runtime:
         client: returns the client.
         gateway: sends the requests.
         heads: remembers the heads of streams.
-        storage: appends events, and gives them their notification ids if so configured.
+        storage: appends events; gives them their notification ids if sequencing is inline.
         unnumbered: appends events that need no notification ids.
         tenant_id: the tenant of the streams.
         poll_interval: seconds between two reads of a subscription for other processes' events.
         initials: first versions of originators.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     config: DynamoConfig

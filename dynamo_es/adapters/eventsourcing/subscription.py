@@ -1,4 +1,4 @@
-"""Subscriptions: notifications as they come, at once from this process, by polling from others."""
+"""Subscriptions: yield notifications of this process at once, and poll for those of others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Listeners:
 
 
 class DynamoSubscription(ListenNotifySubscription[ApplicationRecorder]):
-    """Yields notifications; made by `DynamoApplicationRecorder.subscribe`.
+    """Yields notifications. `DynamoApplicationRecorder.subscribe` makes it.
 
     Args:
         recorder: reads the notifications.

@@ -26,7 +26,7 @@ _PLACE = "tracking"
 
 
 class DynamoTrackingRecorder(TrackingRecorder):
-    """Tracking records in the table of the log: one item for each upstream application.
+    """Keeps tracking records in the log table: one item for each upstream application.
 
     Args:
         runtime: tables and client.

@@ -127,7 +127,7 @@ class Writer:
             if same := self._same(chunk, self._fetch(chunk.stream, chunk.first, chunk.last)):
                 self._existing.add(chunk.stream)
                 return chunk.after(same)
-            raise _Refusal(
+            raise Refusal(
                 f"the stream is at version {conflict.actual}, so this event cannot become "
                 f"version {chunk.first}."
             ) from conflict
@@ -138,9 +138,7 @@ class Writer:
         pairs = zip(stored, chunk.events, strict=False)
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].uuid, pairs))
         if stored and not same:
-            raise _Refusal(
-                f"the stream holds another event at version {chunk.first} ({stored[0]})."
-            )
+            raise Refusal(f"the stream holds another event at version {chunk.first} ({stored[0]}).")
         self._summary.add(already_stored=same)
         return same
 
@@ -219,5 +217,5 @@ def _append_versionless(storage: StorageStrategy, chunk: Chunk) -> None:
     storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
 
 
-class _Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known
+class Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known
     """The stream cannot take an event."""

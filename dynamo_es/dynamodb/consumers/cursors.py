@@ -286,7 +286,7 @@ def _move(
 
 
 def _fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
-    """Return a release that stores a failure, too.
+    """Return a release that also stores a failure.
 
     Args:
         release: moves the cursor and releases the lease.

@@ -1,4 +1,4 @@
-"""What a consumer's item holds about the event that the consumer could not handle."""
+"""The attributes of a consumer's item that hold its failure."""
 
 from __future__ import annotations
 

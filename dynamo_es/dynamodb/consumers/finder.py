@@ -56,7 +56,9 @@ class DynamoFinder(ConsumerFinder):
                 else:
                     cursors.append(cursor_info(item))
             except (KeyError, ValueError):
-                _log.error("The item of a consumer, %s, cannot be read.", item.get("log_key"))
+                _log.error(
+                    "A consumer is left out: its item %s cannot be read.", item.get("log_key")
+                )
         scope = self._tenant_id
         last = response.get("LastEvaluatedKey")
         return FoundConsumers(
@@ -95,7 +97,7 @@ def _key_of(after: str) -> Item:
         if not (isinstance(log_key, str) and isinstance(place, str) and log_key and place):
             raise ValueError  # noqa: TRY301 - refused as the others
     except (TypeError, ValueError):
-        raise InputError("after must be what an earlier part of the consumers had.") from None
+        raise InputError("after must come from an earlier part of the consumers.") from None
     return {"log_key": {"S": log_key}, "place": {"S": place}}
 
 

@@ -1,4 +1,4 @@
-"""`DynamoOutbox`: the state of outboxes, a partition of the log table for each."""
+"""`DynamoOutbox`: the state and lease of each outbox, in a partition of the log table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""moto's tables, made cheap: a query goes through one partition, a transaction copies no item.
+"""Makes moto's tables faster: a query reads one partition, a transaction copies no item.
 
 moto sorts all items of a table for each query. Before a transaction it copies the table once for
 each of the transaction's writes, with all items and all stream records, to undo them.

@@ -170,8 +170,8 @@ class InlineSequencer:
         if len(self._waiting) <= _MOST_WAITING:
             return
         _log.error(
-            "Sequencing fails: %d commits wait for a position. The oldest are left to "
-            "`dynamo-es log repair`.",
+            "Sequencing keeps failing: %d commits of this process have no position. Run "
+            "`dynamo-es log repair`, because this process gives up on the oldest.",
             len(self._waiting),
         )
         while len(self._waiting) > _MOST_WAITING:

@@ -130,7 +130,7 @@ class DynamoLog(LogStrategy):
                     yield _category_of(log_key)
                 except ValueError:
                     _log.error(
-                        "Markers in table %s with the key %s cannot be read.",
+                        "Markers in table %s with the key %s are left out: they cannot be read.",
                         self._tables.log,
                         log_key,
                     )
@@ -166,7 +166,7 @@ class DynamoLog(LogStrategy):
                     marked = _Marked(uuid, int(generation), marked_version(item))
                 except (KeyError, ValueError):
                     _log.error(
-                        "The marker in table %s with the key %s / %s cannot be read.",
+                        "A marker is left out: table %s, key %s / %s cannot be read.",
                         self._tables.log,
                         log_key,
                         item["place"]["S"],

@@ -107,7 +107,9 @@ def read_any_page(item: Item) -> Page:
     except (AttributeError, KeyError, ValueError, TypeError):
         raise _unreadable(item, "it is not a page.") from None
     if counted != _events_of(pointers):
-        raise _unreadable(item, f"it counts {counted} events, but points to another number.")
+        raise _unreadable(
+            item, f"its count is {counted}, but its pointers have another number of events."
+        )
     return page
 
 

@@ -217,7 +217,7 @@ def units_of(pointer: Pointer, item: Item) -> int:
 
 
 def is_foreign(item: Item) -> bool:
-    """Whether this library did not write an item: no attribute and no stream's key of its own."""
+    """Whether an item has neither an attribute nor a key that this library writes."""
     if not _OWN.isdisjoint(item):
         return False
     try:
@@ -228,7 +228,7 @@ def is_foreign(item: Item) -> bool:
 
 
 def is_newer(item: Item) -> bool:
-    """Whether a newer release wrote an item, in a format of its own."""
+    """Whether a newer release wrote an item, in a format that this one cannot read."""
     return "item_format" in item
 
 

@@ -294,7 +294,7 @@ def _overlapping(commit: Pointer) -> StoredItemError:
     return StoredItemError(
         commit.stream_key,
         commit.first_version,
-        "its first version is in another commit, which is in the log.",
+        "its first version belongs to another commit, which is in the log already.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a process remembers of the log that it writes."""
+"""Facts about the log that a process remembers while it writes the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SequencerMemory:
-    """What a process remembers of the log. It may be out of date, and threads may share it.
+    """Facts about the log that a process remembers. They may be out of date. Threads may share it.
 
     Attributes:
         new_id: returns a new unique id for a page.

@@ -1,4 +1,4 @@
-"""`Inspector`: reads the tables in bounded pieces, for tools that show what is stored."""
+"""`Inspector`: reads the tables in pieces of limited size, for tools that show stored items."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from dynamo_es.contracts.stream_keys import category_prefix, stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.pages import PAGES_KEY, place_of, read_page
-from dynamo_es.dynamodb.log.requests import newest_pages, scan_marker_keys
+from dynamo_es.dynamodb.log.requests import newest_pages
 from dynamo_es.dynamodb.maintenance.listing import (
     ListedStream,
     MarkedGeneration,
@@ -17,6 +17,7 @@ from dynamo_es.dynamodb.maintenance.listing import (
     key_after_partition,
     look_up,
     marked_after,
+    scan_for_categories,
     with_name,
 )
 from dynamo_es.dynamodb.maintenance.stored_items import StoredItem, stored_item
@@ -41,7 +42,7 @@ _PAGES_A_REQUEST: Final = 250
 
 
 class FoundPosition(NamedTuple):
-    """What a search for an event's position has found.
+    """The result of a search for an event's position.
 
     Attributes:
         position: of the event; None: not found so far.
@@ -100,14 +101,17 @@ class Inspector:
             ServiceError: AWS refused or did not answer.
 
         Cost: a scan that jumps over what is left of a partition at the end of each reply, so 1
-        request for each MB, and at most 1 for each partition: 16 a category.
+        request for each MB, and at most 1 for each partition: 16 a category. The replies leave out
+        what is known already.
         """
         found: dict[tuple[TenantId, str | None], None] = {}
+        known: dict[str, None] = {}
         key = None if after is None else key_after_partition(after)
-        for _ in range(most_requests):
-            request = scan_marker_keys(self._config.log_table, key)
+        for count in range(most_requests):
+            request = scan_for_categories(self._config.log_table, key, list(known), count)
             response = self._run("list_categories", DEFAULT_TENANT, None, _one(request))
             for log_key in dict.fromkeys(item["log_key"]["S"] for item in response["Items"]):
+                known[log_key[:-1]] = None
                 if (named := category_of_markers(log_key)) is not None:
                     found[named] = None
             last = response.get("LastEvaluatedKey")
@@ -135,7 +139,7 @@ class Inspector:
             limit: most streams, up to 100.
 
         Raises:
-            InvalidStreamIdError: ``after`` is not of a piece.
+            InvalidStreamIdError: ``after`` does not come from a piece.
             ServiceError: AWS refused or did not answer.
 
         Cost: 1 request for the markers of as many streams, and 1 more for each of the 16
@@ -151,7 +155,7 @@ class Inspector:
     def existing(
         self, streams: Iterable[tuple[TenantId, StreamId]]
     ) -> list[tuple[TenantId, StreamId]]:
-        """Return those of some tenants' streams that exist, with their names.
+        """Return the given streams that exist, with their names.
 
         Raises:
             InvalidStreamIdError: a tenant and a category make a key that is too long.
@@ -216,7 +220,7 @@ class Inspector:
         below: int | None = None,
         limit: int = 50,
     ) -> list[StoredItem]:
-        """Return items of a stream from the top down: the snapshot, then commits and fences.
+        """Return items of a stream from the newest down: the snapshot, then commits and fences.
 
         Args:
             tenant_id: of the stream.

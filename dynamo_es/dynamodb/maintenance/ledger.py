@@ -82,9 +82,9 @@ class Ledger:
         self._before_last_page.setdefault(marker, entry.last)
         if pointer.first_version <= entry.last:
             self._note(
-                f"Position {position} is given to {name_commit(pointer)}, but the log is at "
-                f"version {entry.last} of that stream before it: a second time, or in "
-                "the wrong order."
+                f"Position {position} is given to {name_commit(pointer)} although the log was at "
+                f"version {entry.last} of that stream before: the commit has a second position, or "
+                "one out of order."
             )
         elif pointer.first_version > entry.last + 1:
             entry.gaps.append((entry.last + 1, pointer.first_version - 1))

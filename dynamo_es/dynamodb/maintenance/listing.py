@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
-from dynamo_es.dynamodb.log.requests import get_beginnings
+from dynamo_es.dynamodb.log.requests import get_beginnings, scan_marker_keys
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.batches import MAX_KEYS, fetch_all
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _DIGITS: Final = "0123456789abcdef"
 # After every place of a marker with the same UUID, and before those of the next UUID.
 _AFTER_GENERATIONS: Final = "$"
+_LEFT_OUT: Final = 80
+"""Categories that a filter leaves out: an expression has at most 4 KB."""
+_FIRST_ITEMS: Final = (300, 600, 1_200)
 _AFTER_ALL: Final = "\U0010ffff" * 256
 
 
@@ -60,6 +63,28 @@ class MarkedGeneration(NamedTuple):
 def key_after_partition(log_key: str) -> Item:
     """Return a key after the last item of a partition: a scan that goes on there jumps over it."""
     return {"log_key": {"S": log_key}, "place": {"S": _AFTER_ALL}}
+
+
+def scan_for_categories(
+    table: str, after: Item | None, known: Sequence[str], count: int
+) -> Request:
+    """Scan the log's table for partitions of markers, other than those of known categories.
+
+    Args:
+        table: name of the log's table.
+        after: key to go on after; None: from the beginning.
+        known: beginnings of partition keys that the reply leaves out. It leaves out the first
+            ones only, because an expression has a limit.
+        count: requests before this one. The first ones read few items, which name most
+            categories.
+    """
+    request = scan_marker_keys(table, after)
+    if count < len(_FIRST_ITEMS):
+        request.params["Limit"] = _FIRST_ITEMS[count]
+    for place, key in enumerate(known[:_LEFT_OUT]):
+        request.params["FilterExpression"] += f" AND NOT begins_with(log_key, :k{place})"
+        request.params["ExpressionAttributeValues"][f":k{place}"] = {"S": key}
+    return request
 
 
 def category_of_markers(log_key: str) -> tuple[TenantId, str | None] | None:

@@ -85,9 +85,9 @@ def repair(
 ) -> Repaired:
     """Give a position to every commit of the events table that has none.
 
-    The log so far stays the same, so you can stop a repair and run it again at any time, also
-    beside appends and sequencers. Commits get their positions in the order in which the scan finds
-    them: streams in any order, the commits of a stream in the order of their versions.
+    The existing log does not change, so you can stop a repair and run it again at any time, also
+    during appends and while sequencers run. Commits get their positions in the order in which the
+    scan finds them: streams in any order, the commits of a stream in the order of their versions.
 
     A commit that cannot be read is set aside (see `dynamo_es.dynamodb.log.set_aside`). A complete
     repair removes the entries of commits that can be read again or are gone. If every sequencer

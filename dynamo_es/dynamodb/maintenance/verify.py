@@ -122,9 +122,9 @@ def verify(
 ) -> Verified:
     """Check that the log has every commit exactly once, and every stream in order.
 
-    A verification only reads. You can run it beside appends, deletions and sequencers. It keeps a
-    few hundred bytes in memory for each stream, whatever its length, and more for the streams on
-    which the two tables differ.
+    A verification only reads. You can run it during appends and deletions, while sequencers run. It
+    keeps a few hundred bytes in memory for each stream, whatever its length, and more for the
+    streams on which the two tables differ.
 
     If the events table lacks a commit of the log, a fence or a later generation of the stream
     shows that it was deleted. Without either it is a fault: the tables were restored to different

@@ -1,8 +1,8 @@
-"""Appends events: one conditional put after the stream's head, and the reads to be sure of it.
+"""Appends events: one conditional put after the stream's head, and reads if its outcome is unclear.
 
 DynamoDB refuses the put where a commit stands, or a fence that closes the generation, and returns
-that item. Mostly the item alone decides whether the events are stored; if not, the append reads
-the stream. What stays unknown is reported as unknown.
+that item. Mostly the item alone decides whether the events are stored; if not, the append reads the
+stream. If the outcome stays unknown, the append says so.
 """
 
 from __future__ import annotations

@@ -28,15 +28,19 @@ def append_cost(
     versioning: Versioning = ANY_VERSION,
     tenant_id: TenantId = DEFAULT_TENANT,
 ) -> AppendCost:
-    """Return what DynamoDB charges for appending these events; sends nothing.
+    """Return what DynamoDB charges for appending these events, without a request.
+
+    ``append_cost(stream, [event]).write_units``; for typed events use `EventStore.append_cost`.
 
     Args:
         stream_id: the stream; its category and name are part of the item.
-        events: the events; none cost nothing.
-        versioning: the versioning of the append; higher versions take a few bytes more.
+        events: the events; without events the cost is 0.
+        versioning: the versioning of the append; a higher version takes a few bytes more.
         tenant_id: the tenant; its id is part of the key.
 
     Raises:
+        InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+        InvalidVersioningError: not one of the three ways to append.
         InvalidEventError: an event that cannot be stored.
         CommitTooLargeError: more than one append can carry.
     """

@@ -170,7 +170,7 @@ def read_commit(item: Item) -> Commit:
         StoredItemError: this release writes no such commit.
     """
     if "item_format" in item:
-        raise _unreadable(item, "a newer release wrote it, in a format of its own.")
+        raise _unreadable(item, "a newer release wrote it, in a format that this one cannot read.")
     version = _number(item, "version", 1)
     count = _number(item, "event_count", 1)
     if count > MAX_COMMIT_EVENTS:

@@ -1,4 +1,4 @@
-"""Keys of the events table, read back into identities."""
+"""Reads identities back from keys of the events table; `contracts.stream_keys` makes the keys."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
 def describe_key(key: str) -> str:
     """Return the stream of a partition key as logs name it.
 
-    Example: ``1b4e28ba-… (category 'Account') of tenant 'acme'``. A text that is no stream's key
+    Example: ``1b4e28ba-… (category 'Account') of tenant 'acme'``. Text that is not a stream's key
     is quoted.
     """
     try:

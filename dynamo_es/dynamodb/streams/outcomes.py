@@ -1,4 +1,4 @@
-"""What an append and its puts can come to: stored, overtaken, or in doubt."""
+"""The outcomes of an append and its puts: stored, overtaken, or in doubt."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Stream:
         id: identity of the stream within its tenant.
         heads: the heads that this process remembers.
         clock: returns seconds since the epoch.
-        outbox: whether an appended event is to be published; None: no event is.
+        outbox: returns whether to publish an appended event; None: publish no event.
         most_bytes: most bytes of the events of an append or of a stored commit, uncompressed.
     """
 

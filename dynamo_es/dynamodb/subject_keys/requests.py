@@ -64,11 +64,11 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
         wrapped_by = item["wrapped_by"]["S"] if "wrapped_by" in item else None
         return StoredKey(item["key_id"]["S"], item["key_bytes"]["B"], wrapped_by)
     except KeyError as error:
-        raise StoredItemError(tenant, subject, f"it is no key: {error} is missing.") from error
+        raise StoredItemError(tenant, subject, f"it is not a key: {error} is missing.") from error
 
 
 def is_shredded(item: Item) -> bool:
-    """Whether an item is what is left after `shred_key`."""
+    """Whether an item is the remainder of a shredded key."""
     return "shreds" in item and "key_id" not in item
 
 

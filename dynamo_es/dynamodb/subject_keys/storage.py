@@ -167,4 +167,4 @@ class DynamoKeyStorage(KeyStorageStrategy):
         try:
             return SubjectKey(stored.id, secret)
         except InputError as error:
-            raise StoredItemError(tenant, subject, f"it is no key: {error}") from error
+            raise StoredItemError(tenant, subject, f"it is not a key: {error}") from error

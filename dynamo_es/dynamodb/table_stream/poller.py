@@ -35,14 +35,14 @@ LONGEST_WAIT: Final = 1.0
 """Seconds between two rounds, while no record comes."""
 LONGEST_WAIT_AFTER_FAILURE: Final = 10.0
 QUIET_ROUNDS: Final = 3
-"""In a row: then everything is read. One is no proof: AWS may return empty pages before the end."""
+"""Empty rounds in a row that show the end: AWS may return a few empty pages before it."""
 QUIET_WAIT: Final = 0.5
 """Seconds between two empty rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequencerReport(WorkerReport):
-    """What a run of a sequencer did. `handled` counts the events that it gave positions.
+    """Says what a run of a sequencer did. `handled` counts the events that it gave positions.
 
     `failed` counts the records that it set aside, because they cannot be read.
 
@@ -70,21 +70,25 @@ class SequencerReport(WorkerReport):
 
 
 class StreamPoller:
-    """Polls the events table's stream. Use it in one thread; any number of pollers may run.
+    """Gives events their positions in the log, from the events table's stream.
 
-    It saves its places in the log's table, and the next poller goes on there. It moves on in a
-    shard only when everything that it read there is in the log.
+    ``backend.sequencer.run_forever()`` runs one. Use a poller in one thread; any number of pollers
+    may run at once. A poller saves its places in the shards in the log's table, and the next poller
+    goes on from them. It moves on in a shard only when everything that it read there is in the log.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
         streams: returns the client for ``dynamodbstreams``.
-        observer: called with a report of each operation; None: none.
+        observer: called with a report of each operation; None: no reports.
         memory: facts about the log that this process remembers; None: a new one.
         monotonic: returns seconds of a clock that never goes back.
-        wait: waits until an event is set, or so many seconds.
-        sleep: waits so many seconds.
+        wait: waits until an event is set, or a number of seconds.
+        sleep: waits a number of seconds.
         on_progress: called after every hundred commits of a round.
+
+    Raises:
+        InputError: an injected function is not callable, or asynchronous.
     """
 
     def __init__(  # noqa: PLR0913 - injected, each by its name
@@ -132,14 +136,18 @@ class StreamPoller:
         stop: threading.Event | None = None,
         on_progress: Callable[[SequencerReport], None] | None = None,
     ) -> SequencerReport:
-        """Poll until no record comes any more, and return: a second or two after the last one.
+        """Poll until no more records come, and return a second or two after the last one.
 
         Args:
             stop: set it to return after the current request.
             on_progress: called with a report of each round.
 
+        Returns:
+            The work of all rounds.
+
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
+            ConfigurationError: the events table has no stream, or one without new images.
+            InvalidSubscriptionError: ``stop`` cannot stop a run.
             ServiceError: AWS refused or did not answer; nothing is lost, call again.
         """
         total, quiet = Polled(), 0
@@ -163,7 +171,10 @@ class StreamPoller:
         stop: threading.Event | None = None,
         on_progress: Callable[[SequencerReport], None] | None = None,
     ) -> SequencerReport:
-        """Poll until stopped; while no record comes, after 0.1 s, later once a second.
+        """Poll until stopped.
+
+        While no record comes, it polls after 0.1 s, later once a second. It logs errors of AWS as
+        warnings and goes on, except for those below.
 
         Args:
             stop: set it in another thread or a signal handler to return within a second, or after
@@ -174,10 +185,10 @@ class StreamPoller:
             The work of all rounds.
 
         Raises:
-            ConfigurationError: the events table has no stream, or one without images.
+            ConfigurationError: the events table has no stream, or one without new images.
+            InvalidSubscriptionError: ``stop`` cannot stop a run.
             CredentialsError: AWS credentials are missing or wrong.
-            TableNotFoundError: a table is missing. Other errors of AWS are logged as warnings, and
-                polling goes on.
+            TableNotFoundError: a table is missing.
         """
         total, pause = Polled(), SHORTEST_WAIT
         stop = threading.Event() if stop is None else stop

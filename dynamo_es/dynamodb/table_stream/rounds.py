@@ -114,7 +114,7 @@ class Rounds:
         observer: receives a report of each operation. None: no reports.
         memory: what the process remembers of the log.
         monotonic: returns seconds of a clock that never goes back.
-        sleep: waits for so many seconds.
+        sleep: waits a number of seconds.
         on_progress: called after every hundred commits of a round with its progress.
 
     Attributes:

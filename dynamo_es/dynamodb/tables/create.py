@@ -52,10 +52,12 @@ def create_tables(
     Args:
         client: of boto3, for DynamoDB.
         config: names of the tables.
-        sleep: waits for so many seconds.
+        sleep: waits a number of seconds.
 
     Raises:
-        ConfigurationError: a table has another key or another expiry attribute.
+        ConfigurationError: a table has another key or another expiry attribute, or two tables
+            have the same name.
+        InputError: ``sleep`` is not callable.
         UnavailableError: a table cannot be used after two minutes.
         ServiceError: AWS refused or did not answer.
     """
@@ -84,12 +86,12 @@ def delete_tables(
 ) -> None:
     """Delete the three tables **with all their events, even if they are protected against that**.
 
-    For tests and experiments. Missing tables are no error. Returns once all are gone.
+    For tests and experiments. Missing tables are no error. It returns once all tables are gone.
 
     Args:
         client: of boto3, for DynamoDB.
         config: names of the tables.
-        sleep: waits for so many seconds.
+        sleep: waits a number of seconds.
 
     Raises:
         UnavailableError: a table still exists after two minutes.
@@ -118,7 +120,9 @@ def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
         config.keys_table: tables["KeysTable"],
     }
     if len(wanted) < len(tables):
-        raise ConfigurationError("events_table, log_table and keys_table must be three tables.")
+        raise ConfigurationError(
+            "events_table, log_table and keys_table must be three different tables."
+        )
     return wanted
 
 

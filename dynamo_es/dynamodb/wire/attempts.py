@@ -1,4 +1,4 @@
-"""Watches the HTTP attempts of a request, which the SDK retries without a word.
+"""Watches the HTTP attempts of a request, which the SDK retries silently.
 
 A write that is refused at its second attempt may have been carried out at its first. That decides
 between a conflict and an unknown outcome. The SDK also takes any reply with status 200 for a
@@ -64,7 +64,7 @@ class Attempts(threading.local):
 
 def _make_failure(http: Any, parsed: dict[str, Any], flaw: str) -> None:
     metadata = {**parsed.get("ResponseMetadata", {}), "HTTPStatusCode": _BAD_GATEWAY}
-    message = f"DynamoDB did not send the reply with status {http.status_code}: {flaw}."
+    message = f"The reply with status {http.status_code} did not come from DynamoDB: {flaw}."
     parsed.clear()
     parsed["Error"] = {"Code": BAD_REPLY, "Message": message}
     parsed["ResponseMetadata"] = metadata

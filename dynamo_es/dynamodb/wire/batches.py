@@ -47,7 +47,7 @@ def fetch_all(
                 raise ThrottledError(
                     "BatchGetItem",
                     "UnprocessedKeys",
-                    f"keys were left out {fruitless} times in a row.",
+                    f"DynamoDB left out keys {fruitless} times in a row.",
                     table,
                 )
     return items

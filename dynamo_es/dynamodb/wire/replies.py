@@ -116,7 +116,7 @@ def _is_table_endpoint_of_aws(endpoint: str) -> bool:
 def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
     """Return what a reply to a read is about, if it answers another request; else None.
 
-    A page that names itself as the next one is such a reply, too: it would never end.
+    A page that names itself as the next one is also refused: reading would never end.
     """
     operation, params = request
     if operation == "get_item":

@@ -120,7 +120,7 @@ class Retries:
             return ThrottledError(
                 "BatchGetItem",
                 "UnprocessedKeys",
-                f"keys were left out {pause.attempt} times, until the deadline.",
+                f"DynamoDB left out keys {pause.attempt} times, until the deadline.",
                 subject,
             )
         return ContentionError(

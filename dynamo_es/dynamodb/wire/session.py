@@ -1,4 +1,4 @@
-"""The boto3 session of a client, and what a local engine gets where nothing is configured."""
+"""The boto3 session of a client, and default settings for a local engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _METADATA_SERVICE: Final = "iam-role"
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """The settings that a local engine needs, that are not configured, and that do not matter.
+    """The settings that a local engine needs but that are not configured; any value does.
 
     Attributes:
         region: whether `LOCAL_REGION` stands in for the region.
@@ -58,7 +58,7 @@ def stand_ins(config: DynamoConfig) -> StandIns:
 
 
 def make_session(config: DynamoConfig) -> Session:
-    """Return a new session; on a local engine with a region and credentials in any case."""
+    """Return a new session; for a local engine it always has a region and credentials."""
     from boto3.session import Session
 
     if not is_local(config):
@@ -76,8 +76,7 @@ def _core_session(config: DynamoConfig) -> CoreSession:
     from botocore.session import Session
 
     core = Session(profile=config.profile)
-    # The metadata service of EC2 is not asked for the sake of a local engine: elsewhere it takes
-    # seconds until it does not answer.
+    # Do not ask EC2's metadata service for a local engine: outside of EC2 it takes seconds to fail.
     core.get_component("credential_provider").remove(_METADATA_SERVICE)
     return core
 

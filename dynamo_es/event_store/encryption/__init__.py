@@ -1,1 +1,1 @@
-"""Encrypted fields of events, and keys whose deletion makes them unreadable."""
+"""Encrypts fields of events; deleting a person's key makes that person's fields unreadable."""

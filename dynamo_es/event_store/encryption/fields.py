@@ -49,6 +49,7 @@ _PLAN: Final = "__dynamo_es_encryption_plan__"
 # Classes, or instances of them, that give a value another JSON form than its type has.
 _RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
 
+_NESTED: Final = "it has an encrypted value inside another one: mark only one of them."
 _UNSEEN: Final = (
     "pydantic's schema has a mark of encryption that its annotations do not show, so the value "
     "could not be encrypted: mark the field itself."
@@ -122,11 +123,13 @@ class _Reading:
         plan.subject = _subject_of(model)
         if Holds.MARKS in search(type_of_extras(model)):
             raise EncryptedFieldError(
-                name, "__pydantic_extra__", "fields without a name cannot be encrypted."
+                name, "__pydantic_extra__", "extra fields cannot be encrypted: declare the field."
             )
         for computed, details in model.model_computed_fields.items():
             if Holds.MARKS in search(details.return_type):
-                raise EncryptedFieldError(name, computed, "a computed field cannot be encrypted.")
+                raise EncryptedFieldError(
+                    name, computed, "a computed field cannot be encrypted: remove the mark."
+                )
         reshaped = {
             target
             for entry in decorators.field_serializers.values()
@@ -141,7 +144,9 @@ class _Reading:
                 continue
             if not isinstance(node, Leaf | Open) and (field in reshaped or "*" in reshaped):
                 raise EncryptedFieldError(
-                    *label, "a field_serializer hides where the encrypted values in it are."
+                    *label,
+                    "a field_serializer hides where the encrypted values in it are: remove it, or "
+                    "encrypt the whole field.",
                 )
             key = info.serialization_alias or info.alias or field
             plan.steps.append(
@@ -166,13 +171,15 @@ class _Reading:
         holds = search(kind, found)
         if marks:
             if len(marks) > 1 or Holds.MARKS in holds:
-                raise EncryptedFieldError(*label, "it has an encrypted value inside another one.")
+                raise EncryptedFieldError(*label, _NESTED)
             return _leaf(marks[0], whole, label, model)
         if Holds.MARKS not in holds:
             return _unmarked(label, holds, metadata, found)
         if says(metadata, *_RESHAPING):
             raise EncryptedFieldError(
-                *label, "a serializer hides where the encrypted values in it are."
+                *label,
+                "a serializer hides where the encrypted values in it are: remove it, or "
+                "encrypt the whole field.",
             )
         return self._inside(kind, whole, label, model)
 
@@ -189,7 +196,9 @@ class _Reading:
         if origin in DICTS:
             key, value = arguments
             if Holds.MARKS in search(key):
-                raise EncryptedFieldError(*label, "the keys of a dict cannot be encrypted.")
+                raise EncryptedFieldError(
+                    *label, "the keys of a dict cannot be encrypted: encrypt the whole field."
+                )
             keys = self._node(key, [], label, model)
             return Values(
                 label,
@@ -219,7 +228,7 @@ class _Reading:
         kind, metadata = peel(marked[0])
         if marks := _marks(metadata, label):
             if len(marks) > 1 or Holds.MARKS in search(kind):
-                raise EncryptedFieldError(*label, "it has an encrypted value inside another one.")
+                raise EncryptedFieldError(*label, _NESTED)
             return _leaf(marks[0], whole, label, model, nullable=NoneType in branches)
         branch = self._known(marked[0], label, model)
         if isinstance(branch, Choice | Leaf):

@@ -11,7 +11,7 @@ SCHEMA_MARK: Final = "dynamo_es_encrypted"
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Marks a field whose value is stored encrypted, with the key of its data subject.
+    """Marks a field whose value is stored encrypted, with its data subject's key.
 
     ::
 

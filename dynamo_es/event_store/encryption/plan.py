@@ -1,7 +1,7 @@
 """Where encrypted values are in the JSON of a class, and the walk that replaces them.
 
-A plan mirrors the JSON of an event as pydantic writes it. The event itself is walked beside it:
-only it says which branch of a union a value is of.
+A plan mirrors the JSON of an event as pydantic writes it. The walk visits the event and its JSON
+side by side, because only the event says which branch of a union a value is of.
 """
 
 from __future__ import annotations

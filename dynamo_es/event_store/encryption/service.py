@@ -38,7 +38,7 @@ Keys: TypeAlias = dict[str, Cipher | None]
 
 
 class Encryption:
-    """The encrypted fields of one tenant's events. Safe to share between threads.
+    """Encrypts and decrypts fields of one tenant's events, and shreds keys. Threads can share it.
 
     Args:
         key_storage: the storage of the subjects' keys.
@@ -83,7 +83,7 @@ class Encryption:
         )
 
     def with_throwaway_keys(self) -> Self:
-        """Return an encryption that makes its own keys, and neither reads nor stores any."""
+        """Return an encryption that makes keys for itself, and neither reads nor stores keys."""
         return type(self)(ThrowawayKeys(), new_key=self._new_key, tenant_id=self._tenant_id)
 
     def reading(self) -> Keys:
@@ -95,8 +95,8 @@ class Encryption:
     ) -> tuple[Json, list[Any]]:
         """Return an event's JSON with its marked fields encrypted, and notes for `decrypt`.
 
-        The first use of a subject makes its key. The subject of a field is the one that its mark
-        names, else the `DataSubject` of its model, else that of the model around it, else the
+        The first value of a subject makes the subject's key. A field's subject is the one that its
+        mark names, else the `DataSubject` of its model, else that of the model around it, else the
         stream's name.
 
         Args:
@@ -193,7 +193,7 @@ class Encryption:
             MissingExtraError: cryptography is not installed.
             ServiceError: the key could not be read.
 
-        Cost: 1 request a load for each subject whose key is not in the cache.
+        Cost: 1 request for each subject of a load whose key is not in the cache.
         """
         keys = {} if keys is None else keys
         document = _Document(data)
@@ -216,11 +216,13 @@ class Encryption:
         return changed
 
     def shred(self, subject: str) -> None:
-        """Delete a subject's key, so that its encrypted fields can never be read again.
+        """Delete a subject's key, so that nobody can read the subject's encrypted fields again.
+
+        ``backend.encryption.shred("ann")``
 
         This process forgets the key at once. Other processes may use it for up to 300 s; fields
         that they encrypt meanwhile load as masks afterwards. Backups of the table keep a copy of
-        the key until they expire. Idempotent: if it fails, call it again.
+        the key until they expire. You can safely repeat the call: do so if it fails.
 
         Raises:
             UnknownSubjectError: the subject never had a key in this tenant, so no field was

@@ -1,4 +1,4 @@
-"""``ANY_VERSION``: at the head, whatever its version is."""
+"""``ANY_VERSION`` appends at the end of a stream, at any version."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Appending with an expected version: what is accepted, and what is then there."""
+"""Appending with an expected version: which appends succeed, and what they store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an append tells its caller: the new version, or the events that were faster."""
+"""An append returns the new version, or the events of the faster writer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Arguments that no backend takes: refused as what they are, before anything is written."""
+"""Wrong arguments are refused with the right error, before anything is written."""
 
 from collections.abc import Callable
 from dataclasses import replace

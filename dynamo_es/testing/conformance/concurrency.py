@@ -1,4 +1,4 @@
-"""Threads that write at the same time: one winner a version, and no event lost."""
+"""Threads write at the same time: each version has one winner, and no event is lost."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

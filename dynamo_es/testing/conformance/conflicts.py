@@ -1,4 +1,4 @@
-"""Every wrong expected version is refused, says so exactly, and writes nothing."""
+"""An append with a wrong expected version is refused, names both versions, and writes nothing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A process that dies between its requests leaves nothing that others cannot live with."""
+"""After a process dies between two requests, other processes can go on."""
 
 from itertools import count
 

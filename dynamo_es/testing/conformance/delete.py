@@ -1,4 +1,4 @@
-"""Deleting streams, creating them again, and what late writers of the earlier generation may do."""
+"""Deleting streams, creating them again, and refusing late writers of an earlier generation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Appending again what is stored at exactly these versions is a success that writes nothing."""
+"""An append of events stored at exactly these versions succeeds and writes nothing."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which stream is which: UUIDs, names, categories and tenants of any text."""
+"""UUIDs, names, categories and tenants of any text identify streams."""
 
 from dataclasses import replace
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Keys of data subjects: one per subject and tenant, the first writer's, until it is deleted."""
+"""Each subject of a tenant has one key, the first writer's, until it is deleted."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -11,13 +11,12 @@
         then.it_is_refused(ConcurrentStreamWriteError, stream_id=str(stream), actual=3)
         then.stream(stream).is_(stored)
 
-``when`` keeps an error for ``then``. One that no ``then.it_is_refused`` claims is raised by
-the next step or at the end of the test. A claimed refusal must have left the stream as it
-was: `Then.it_is_refused` compares what another process saw before and after.
+``when`` keeps an error for ``then``. If no ``then.it_is_refused`` claims the error, the next step
+or the end of the test raises it. A refused call must not change the stream: `Then.it_is_refused`
+compares what another process saw before and after.
 
-``in_tenant`` and ``in_process`` go in front of a step: ``when.in_process("late").appending``.
-Processes share the tables and nothing else; a name stands for the same process throughout
-a test.
+Put ``in_tenant`` and ``in_process`` in front of a step: ``when.in_process("late").appending``.
+Processes share only the tables. A name stands for the same process throughout a test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The log, read: every event once, in the order of positions, and only what is selected."""
+"""The log returns every selected event once, in the order of positions."""
 
 from dataclasses import replace
 

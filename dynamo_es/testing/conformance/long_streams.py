@@ -1,4 +1,4 @@
-"""Streams and commits past one page, one item, one request."""
+"""Streams and commits that are longer than a page, an item or a request."""
 
 from dataclasses import replace
 

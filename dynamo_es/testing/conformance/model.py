@@ -1,4 +1,4 @@
-"""Any history, by several processes: every outcome is the one of the store in memory."""
+"""Several processes do anything, and every result equals that of the store in memory."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Payloads and metadata come back equal, and of the same types."""
+"""Payloads and metadata come back equal, with the same types."""
 
 # ruff: noqa: DTZ001, DTZ901 - naive times are among what is stored
 

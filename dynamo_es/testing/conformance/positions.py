@@ -1,4 +1,4 @@
-"""``current_position``: the end of the log of all tenants."""
+"""``current_position`` is the end of the log of all tenants."""
 
 import pytest
 

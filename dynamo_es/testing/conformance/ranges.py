@@ -1,4 +1,4 @@
-"""Ranges: ``start`` inclusive, ``stop`` exclusive, over commits of any size."""
+"""Ranges include ``start`` and exclude ``stop``, over commits of any size."""
 
 import pytest
 

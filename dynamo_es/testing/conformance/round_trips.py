@@ -1,4 +1,4 @@
-"""Arbitrary JSON, text and times come back as they went in."""
+"""Any JSON, text and time comes back unchanged."""
 
 from datetime import timedelta, timezone
 from typing import Any

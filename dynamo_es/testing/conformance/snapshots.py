@@ -1,4 +1,4 @@
-"""Snapshots: one per stream, never ahead of it, never replaced by an older one."""
+"""A stream has one snapshot, never ahead of the stream, never replaced by an older one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""``NO_VERSIONING``: streams whose events have an order but no versions."""
+"""``NO_VERSIONING``: events of a stream have an order but no versions."""
 
 import pytest
 

@@ -10,7 +10,14 @@ from starlette.routing import Route
 from dynamo_es.exceptions import CredentialsError, InvalidPositionError
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.decoding import is_encrypted, masked, revealed, schema_version, upcast
-from dynamo_es.ui.queries import address, event_address, number_of, stream_of, tenant_of
+from dynamo_es.ui.queries import (
+    MAX_TEXT,
+    event_address,
+    number_of,
+    stream_address,
+    stream_of,
+    tenant_of,
+)
 from dynamo_es.ui.rendering import render
 
 if TYPE_CHECKING:
@@ -113,13 +120,11 @@ def _conversation(
     tenant_id: TenantId, event: RawEvent, version: int, position: FoundPosition | None
 ) -> str:
     correlation: Any = event.context.get("correlation_id")
-    return address(
+    return stream_address(
+        tenant_id,
+        event.stream_id,
         "/conversation",
-        tenant=tenant_id or None,
-        of=event.uuid if correlation is None else correlation,
-        category=event.stream_id.category,
-        id=event.stream_id,
-        name=event.stream_id.name,
+        of=str(event.uuid if correlation is None else correlation)[:MAX_TEXT],
         version=version,
         around=None if position is None else position.position,
     )

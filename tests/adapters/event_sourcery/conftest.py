@@ -1,6 +1,7 @@
-"""Each test on ours, and on theirs in memory, to see that it is theirs that it describes.
+"""Runs each test on this library's backend, and on theirs in memory to prove the test itself.
 
-What only ours does (or theirs does in another way in memory than in SQL) is marked ``ours``.
+Tests of behaviour that only this library has (or that theirs has in SQL but not in memory) are
+marked ``ours``.
 """
 
 from __future__ import annotations

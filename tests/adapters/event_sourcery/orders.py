@@ -1,4 +1,4 @@
-"""Events of an application that knows python-event-sourcery only."""
+"""Events of an application that uses python-event-sourcery alone."""
 
 from __future__ import annotations
 

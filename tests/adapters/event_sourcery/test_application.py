@@ -1,4 +1,4 @@
-"""An application of theirs, unchanged but for its settings."""
+"""An application of python-event-sourcery runs with no change but its settings."""
 
 from __future__ import annotations
 

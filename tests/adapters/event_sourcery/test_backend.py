@@ -1,4 +1,4 @@
-"""The backend as the container of what an application uses, or replaces."""
+"""The backend is the container of everything that an application uses or replaces."""
 
 from __future__ import annotations
 

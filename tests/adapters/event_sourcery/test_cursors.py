@@ -1,4 +1,4 @@
-"""Cursors, and their `Projector` over them."""
+"""Cursors, and python-event-sourcery's `Projector` on top of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page on moving from SQLAlchemy names exists. `tests/docs/test_snippets.py` runs it."""
+"""Names on the page about moving from SQLAlchemy exist; `tests/docs/test_snippets.py` runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stream it is: name, UUID, category and tenant."""
+"""Name, UUID, category and tenant identify a stream."""
 
 from __future__ import annotations
 

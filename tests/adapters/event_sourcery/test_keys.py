@@ -1,4 +1,4 @@
-"""Keys of data subjects, and the encryption of fields with them."""
+"""Keys of data subjects encrypt fields."""
 
 from __future__ import annotations
 

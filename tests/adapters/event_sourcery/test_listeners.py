@@ -1,4 +1,4 @@
-"""In-transaction listeners: told after the write, with the position."""
+"""In-transaction listeners run after the write, and get the position."""
 
 from __future__ import annotations
 

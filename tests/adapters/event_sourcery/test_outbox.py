@@ -1,4 +1,4 @@
-"""The outbox: what was chosen when it was appended, published at least once."""
+"""The outbox publishes events chosen at the append, at least once."""
 
 from __future__ import annotations
 

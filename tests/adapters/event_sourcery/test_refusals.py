@@ -1,4 +1,4 @@
-"""What their `EventStore` refuses: versions that do not fit, and mixing."""
+"""Their `EventStore` refuses wrong versions, and mixing versions with none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams through their `EventStore`."""
+"""Streams through python-event-sourcery's `EventStore`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of a test, on every engine at hand."""
+"""Makes a test's tables, on every engine that is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A read model of an application: counters in a table of its own, atomic with the tracking."""
+"""A read model of an application: counters in its own table, updated with the tracking record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fresh tables on an engine with DynamoDB's API, as an application's environment names them."""
+"""Makes new tables on an engine with DynamoDB's API, named by an application's environment."""
 
 from __future__ import annotations
 

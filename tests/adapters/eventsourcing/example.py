@@ -1,4 +1,4 @@
-"""An application of the library `eventsourcing`: nothing in it knows where events are stored."""
+"""An application of `eventsourcing`. Nothing in it knows where events are stored."""
 
 from __future__ import annotations
 

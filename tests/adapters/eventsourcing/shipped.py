@@ -1,6 +1,6 @@
-"""The cases that ``eventsourcing`` ships for libraries that store its events: all that apply.
+"""The test cases that ``eventsourcing`` ships for libraries that store its events.
 
-Each is run on an engine by a class in ``test_shipped.py`` that says how to get at one.
+A class in ``test_shipped.py`` runs each case on an engine, and says how to make the engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""States come back byte for byte; those of the library's transcoder can be read as stored."""
+"""States come back byte for byte, and JSON states are stored as readable JSON."""
 
 from __future__ import annotations
 

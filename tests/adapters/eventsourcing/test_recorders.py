@@ -1,4 +1,4 @@
-"""What the library's own cases leave open; requests are counted where they are promised."""
+"""Cases that the library's own tests leave out, and the number of requests that we promise."""
 
 from __future__ import annotations
 

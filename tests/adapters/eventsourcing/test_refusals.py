@@ -1,4 +1,4 @@
-"""Insertions whose replies are lost, or that are refused for no reason that can be seen."""
+"""Insertions whose replies are lost, or that DynamoDB refuses for no visible reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the library's own cases on moto and, where there is one, on the local engine."""
+"""Runs the library's own test cases on moto and, if available, on the local engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator answers its own clients, keeps its tables to itself, and is safe for threads."""
+"""The emulator answers only its own clients, keeps its own tables, and is safe for threads."""
 
 from __future__ import annotations
 

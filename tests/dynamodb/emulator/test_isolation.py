@@ -1,4 +1,4 @@
-"""An emulator and the other clients of its process know nothing of each other."""
+"""An emulator does not affect other AWS clients in its process, nor they the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appending: the exact requests of every way to an outcome that is certain."""
+"""Appending: the exact requests up to every certain outcome."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_an_append_to_a_generation_that_is_over_says_so(above, actual):
 
 def test_a_later_generation_of_the_same_version_is_another_stream():
     stream = a_stream(at(2))
-    with pytest.raises(ConcurrentStreamWriteError, match="of an earlier generation") as caught:
+    with pytest.raises(ConcurrentStreamWriteError, match="an earlier generation") as caught:
         play(
             append(stream, 2),
             (put(a_commit(NEW, 3)), refused(a_fence(3))),

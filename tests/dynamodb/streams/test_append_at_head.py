@@ -1,4 +1,4 @@
-"""Appending at the head, whatever it is, and mixing versions with none."""
+"""Appending at the end of a stream, and refusing to mix versions with none."""
 
 from __future__ import annotations
 

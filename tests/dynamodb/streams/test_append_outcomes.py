@@ -1,4 +1,4 @@
-"""Appending when a reply is lost: success and conflict only where they are certain."""
+"""After a lost reply, an append reports success or conflict only if that is certain."""
 
 from __future__ import annotations
 

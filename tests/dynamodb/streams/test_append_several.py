@@ -1,4 +1,4 @@
-"""Appending to several streams when the reply is lost: what stays unknown is not tried again."""
+"""After a lost reply, an append to several streams does not repeat writes that may be stored."""
 
 from __future__ import annotations
 

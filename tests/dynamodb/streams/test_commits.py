@@ -1,4 +1,4 @@
-"""Planning an append: one item where it fits, halves where it does not, and an error past that."""
+"""Planning an append: one item if the events fit, else halves, else an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pricing: what an append would cost is what is sent, and nothing is sent to find out."""
+"""The calculated cost of an append equals the real one, and calculating sends no request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting: one fence ends a generation, then a sweep clears it, however many delete it at once."""
+"""One fence ends a generation, then a sweep clears it, with any number of deleters at once."""
 
 from __future__ import annotations
 

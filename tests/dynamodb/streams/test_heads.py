@@ -1,4 +1,4 @@
-"""Remembered heads: bounded, soon forgotten, and never older than what was known before."""
+"""Remembered heads: limited in number and age, and never replaced by older ones."""
 
 from __future__ import annotations
 

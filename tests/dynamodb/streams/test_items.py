@@ -1,4 +1,4 @@
-"""Items: what is stored comes back as it was and is priced right; what is not ours is refused."""
+"""Items come back as stored and have the right size; foreign items are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: every identity has its own, and it can be read back."""
+"""Every stream identity has a key of its own, from which it can be read back."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ def test_a_key_takes_2048_bytes_and_not_one_more(letter, part):
         return key_of(text, None) if part == "tenant" else key_of("", text)
 
     assert len(key_with(longest).encode()) == 2048
-    with pytest.raises(InvalidStreamIdError, match="make a key of 2049 bytes"):
+    with pytest.raises(InvalidStreamIdError, match="make a key of 2,049 bytes"):
         key_with(longest + "x")
 
 
 def test_what_escaping_adds_counts():
     escaped, rest = divmod(ROOM, 3)
     assert len(key_of("#" * escaped + "x" * rest, None)) == 2048
-    with pytest.raises(InvalidStreamIdError, match="2049 bytes"):
+    with pytest.raises(InvalidStreamIdError, match="2,049 bytes"):
         key_of("#" * escaped + "x" * (rest + 1), None)
 
 
@@ -136,4 +136,4 @@ def test_a_refused_key_names_stream_and_limit():
     with pytest.raises(InvalidStreamIdError) as caught:
         stream_key("#", stream_id)
     assert str(stream_id) in str(caught.value)
-    assert "DynamoDB takes 2048: use shorter ones." in str(caught.value)
+    assert "DynamoDB takes 2,048: use shorter ones." in str(caught.value)

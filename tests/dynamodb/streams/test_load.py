@@ -1,4 +1,4 @@
-"""Reading: from the newest item down, page by page, and never a stream with a hole."""
+"""Loading reads from the newest item down, page by page, and never returns a stream with a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a range: what lies above it is skipped, not read."""
+"""Loading a range skips the commits above it without reading them."""
 
 from __future__ import annotations
 

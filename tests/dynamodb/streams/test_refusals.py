@@ -1,4 +1,4 @@
-"""What an error means for what was sent: refused, worth another try, or maybe carried out."""
+"""Each AWS error means that a write was refused, can be tried again, or may be carried out."""
 
 from __future__ import annotations
 

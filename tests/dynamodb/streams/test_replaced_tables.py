@@ -1,4 +1,4 @@
-"""A table that was deleted and restored under its name: what was remembered is not of it."""
+"""Heads that a process remembers do no harm after a table is restored under its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests: to the letter, as the service's model has them, and as a run of the store sends."""
+"""Requests match golden copies, DynamoDB's service model, and what a running store sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting what a crash has left, and every write of it conditional."""
+"""A deletion finishes what a crashed one left, and every write of it is conditional."""
 
 from __future__ import annotations
 

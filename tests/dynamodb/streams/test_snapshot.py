@@ -1,4 +1,4 @@
-"""Saving a snapshot: one put where the version is known, and no error where it comes late."""
+"""Saving a snapshot takes one put if the version is known; a late snapshot is no error."""
 
 from __future__ import annotations
 

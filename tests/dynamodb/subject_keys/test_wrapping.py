@@ -1,4 +1,4 @@
-"""Keys wrapped by AWS KMS, on moto's."""
+"""AWS KMS wraps keys (moto imitates it)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables are made as the template says, by any number of processes, any number of times."""
+"""Tables match the template, however often and by however many processes they are created."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_a_refusal_of_aws_is_translated_and_keeps_its_cause(emulated, config):
 def test_one_table_for_two_purposes_is_refused(emulated):
     config = DynamoConfig(events_table="a", log_table="a", keys_table="b")
     sent = requests_of(emulated)
-    with pytest.raises(ConfigurationError, match="three tables"):
+    with pytest.raises(ConfigurationError, match="three different tables"):
         create_tables(emulated, config)
     assert not sent
 

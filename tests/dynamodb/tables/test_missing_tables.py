@@ -1,4 +1,4 @@
-"""A table that is not there: named at the first request, before anything is written."""
+"""The first request names a missing table, before anything is written."""
 
 from __future__ import annotations
 

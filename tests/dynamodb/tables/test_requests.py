@@ -1,4 +1,4 @@
-"""What is sent to make a table that the template describes."""
+"""The request that creates a table of the template."""
 
 from __future__ import annotations
 

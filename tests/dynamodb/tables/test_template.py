@@ -1,4 +1,4 @@
-"""Reading a template, and resolving it as CloudFormation would."""
+"""Reads a template and resolves it as CloudFormation does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client: made at the first request, its time-outs and retries stated, or the caller's."""
+"""The client has the configured time-outs and retries, or is the caller's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compression: what comes back, and that small texts lose nothing by a small window."""
+"""Compressed texts come back unchanged, and small texts compress as well as with a large window."""
 
 from __future__ import annotations
 

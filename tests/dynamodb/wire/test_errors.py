@@ -1,4 +1,4 @@
-"""AWS's errors: each becomes the one that a handler can act on, and nothing of it is lost."""
+"""Each AWS error becomes one that a handler can act on, and keeps its details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend that was used before a fork works on in both processes, each with its connections."""
+"""A backend used before a fork works in both processes, each with its own connections."""
 
 from __future__ import annotations
 

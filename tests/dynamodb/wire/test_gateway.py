@@ -1,4 +1,4 @@
-"""Sending: what is tried again and for how long, and what the algorithm is told."""
+"""Sending: what the gateway retries, for how long, and what it reports to the algorithm."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_a_pause_past_the_deadline_is_contention():
 
 def test_a_pause_for_what_was_left_undone_is_longer_and_past_the_deadline_throttling():
     wiring = Wiring(retry_deadline=30)
-    with pytest.raises(ThrottledError, match=r"left out \d+ times") as caught:
+    with pytest.raises(ThrottledError, match=r"left out keys \d+ times") as caught:
         wiring.run(iter_pauses(10_000, throttled=True))
     assert caught.value.code == "UnprocessedKeys"
     assert 0.5 < max(wiring.time.waits) <= 1

@@ -1,4 +1,4 @@
-"""A reply that is none of DynamoDB's is no success: what was sent may have been carried out."""
+"""A reply that did not come from DynamoDB is never a success: the request may have arrived."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_it_is_asked_for_again_and_the_message_says_what_came(fresh, name):
     )
     with (
         answering(fresh, REPLIES[name]),
-        pytest.raises(UnavailableError, match="DynamoDB did not send the reply"),
+        pytest.raises(UnavailableError, match="did not come from DynamoDB"),
     ):
         fresh.storage.fetch_events(StreamId())
     assert len(sent) == fresh.config.max_attempts

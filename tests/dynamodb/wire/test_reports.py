@@ -1,4 +1,4 @@
-"""What an observer is told of each operation, and that it can do no harm."""
+"""An observer gets a report of each operation, and cannot disturb it."""
 
 from __future__ import annotations
 

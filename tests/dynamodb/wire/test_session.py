@@ -1,4 +1,4 @@
-"""Sessions: the profile, and what a local engine gets where nothing is configured."""
+"""Sessions use the configured profile; a local engine gets default settings."""
 
 from __future__ import annotations
 

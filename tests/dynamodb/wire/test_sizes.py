@@ -1,4 +1,4 @@
-"""Sizes: as DynamoDB counts them, checked against what it bills wherever it is at hand."""
+"""Sizes are those that DynamoDB counts, compared with its bill where an engine reports one."""
 
 from __future__ import annotations
 

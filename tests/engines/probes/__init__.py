@@ -1,4 +1,4 @@
-"""All probes, by what they ask about."""
+"""All probes, by subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReturnConsumedCapacity: what the engine says it would bill."""
+"""ReturnConsumedCapacity: the units that the engine reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes under conditions: the one thing the store's locking rests on."""
+"""Conditional writes, which all of the store's locking rests on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What expressions may say."""
+"""What DynamoDB accepts in expressions."""
 
 from __future__ import annotations
 

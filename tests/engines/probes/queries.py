@@ -1,4 +1,4 @@
-"""Query and GetItem: order, pages, where to begin."""
+"""Query and GetItem: order, pages, starting points."""
 
 from __future__ import annotations
 

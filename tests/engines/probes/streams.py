@@ -1,4 +1,4 @@
-"""DynamoDB Streams: the records of a table's changes."""
+"""DynamoDB Streams: records of a table's changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making tables and changing their settings."""
+"""Creating tables and changing their settings."""
 
 from __future__ import annotations
 

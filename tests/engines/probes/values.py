@@ -1,4 +1,4 @@
-"""What values can be stored, and how they come back."""
+"""Which values can be stored, and how they come back."""
 
 from __future__ import annotations
 

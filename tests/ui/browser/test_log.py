@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,9 +15,8 @@ from playwright.sync_api import expect
 from dynamo_es import ANY_VERSION, RawEvent, StreamId
 from dynamo_es.dynamodb.maintenance.repair import repair
 from tests.ui.browser.history import HOSTILE_TEXT
+from tests.ui.browser.picturing import picture
 from tests.ui.browser.views import VIEWS, WIDTHS
-
-PICTURES = Path(__file__).parents[3] / "docs" / "screenshots"
 
 
 def append(store, name, category="live", tenant=""):
@@ -86,8 +84,7 @@ def test_the_live_log_is_pictured(visit, address, width):
     expect(page.locator("#tail-state")).to_have_text("Live")
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, "the page is wider than the screen"
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"log-live-{width}.png", full_page=width > min(WIDTHS))
+    picture(page, "log-live", width)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -120,8 +117,7 @@ def test_a_projection_is_set_back_and_pictured(visit, writable_address, store):
     store.checkpoints.move("set back", 7)
     page = visit(writable_address).open("/consumers/projection?name=set+back")
     page.get_by_role("link", name="Set the position").click()
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / "consumer-reset-1280.png", full_page=True)
+    picture(page, "consumer-reset", 1280)
     page.get_by_label("Position").fill("3")
     page.get_by_role("button", name="Set it").click()
     expect(page.locator("h1")).to_have_text("set back")
@@ -141,8 +137,7 @@ def test_a_finished_verification_is_pictured(visit, address, width):
     if page.get_by_text("Nothing is wrong").count() == 0:
         page.get_by_role("button", name="Verify").click()
         expect(page.get_by_text("Nothing is wrong")).to_be_visible(timeout=60_000)
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"verify-finished-{width}.png", full_page=width > min(WIDTHS))
+    picture(page, "verify-finished", width)
 
 
 def test_ctrl_c_ends_a_server_that_is_being_followed(visit):

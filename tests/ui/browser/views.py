@@ -58,4 +58,10 @@ VIEWS: Final = {
 }
 """Paths of pages, by name. Each has a picture at two widths in docs/screenshots."""
 
+NOT_PICTURED: Final = frozenset(
+    {name for name in VIEWS if "hostile" in name and name != "hostile-event"}
+    | {"search-empty", "streams-filtered", "log-empty"}
+)
+"""Names of the pages that have no picture."""
+
 WIDTHS: Final = (360, 1280)

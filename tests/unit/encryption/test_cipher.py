@@ -1,4 +1,4 @@
-"""Sealing: what was sealed comes back, and only with its key and in its place."""
+"""A sealed value comes back only with its key and in its place."""
 
 import sys
 from base64 import b64decode, b64encode

@@ -1,4 +1,4 @@
-"""Plans: which values of a class are encrypted, and that none is silently left in clear."""
+"""Plans find every encrypted value of a class, and leave none in clear."""
 
 # ruff: noqa: S106 - a field is called secret because it is encrypted
 

@@ -1,4 +1,4 @@
-"""The cache: keys for a while, and none that was deleted."""
+"""The cache keeps keys for a time, and never a deleted one."""
 
 import gc
 from concurrent.futures import ThreadPoolExecutor

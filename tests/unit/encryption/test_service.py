@@ -1,4 +1,4 @@
-"""Encryption of events: round trips, masks, shredding, and what it costs."""
+"""Encryption of events: round trips, masks, shredding and cost."""
 
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Whatever the shape of a class, what is marked is stored encrypted, or nothing is stored."""
+"""A class of any shape: marked values are stored encrypted, or nothing is stored."""
 
 import typing
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque

@@ -1,1 +1,1 @@
-"""An application of python-event-sourcery. What it runs on is chosen in `settings`, only there."""
+"""An application of python-event-sourcery. Only `settings` says what it runs on."""

@@ -1,4 +1,4 @@
-"""What the library does: lends books, keeps a shelf list, sends letters, counts, forgets."""
+"""A library that lends books, keeps a shelf list, sends letters, counts and forgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Books that are lent and come back: events and their aggregate."""
+"""Books that readers borrow and return: events and their aggregate."""
 
 from __future__ import annotations
 

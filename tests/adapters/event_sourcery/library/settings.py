@@ -1,4 +1,4 @@
-"""What the library runs on: the one place that knows."""
+"""Says what the library application runs on; no other module does."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""DynamoDB on a port of this machine, answered by the emulator in this process."""
+"""Serves the emulator at a port of this machine, so that several processes can use it."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.awsrequest import AWSRequest
 
@@ -14,14 +14,16 @@ from dynamo_es.dynamodb.emulator.moto_engine import MotoEngine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HOST: Final = "127.0.0.1"
+
 
 class _Handler(BaseHTTPRequestHandler):
     engine: MotoEngine
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        streams = self.headers["X-Amz-Target"].startswith("DynamoDBStreams")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        streams = self.headers.get("X-Amz-Target", "").startswith("DynamoDBStreams")
         service = "streams.dynamodb" if streams else "dynamodb"
         headers = {name: value for name, value in self.headers.items() if name != "Host"}
         url = f"https://{service}.us-east-1.amazonaws.com/"
@@ -39,15 +41,25 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def an_emulator() -> Iterator[str]:
-    """Answer requests on a free port, from empty; yields host and port."""
+def serving(port: int = 0) -> Iterator[str]:
+    """Answer DynamoDB's requests from empty tables until the context is left.
+
+    Args:
+        port: of the loopback address; 0: any free one.
+
+    Yields:
+        Host and port, such as ``127.0.0.1:8000``.
+
+    Raises:
+        OSError: the port is taken.
+    """
     handler = type("Handler", (_Handler,), {"engine": MotoEngine()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((_HOST, port), handler) as server:
         server.daemon_threads = True
         thread = Thread(target=server.serve_forever, args=[0.05], daemon=True)
         thread.start()
         try:
-            yield f"127.0.0.1:{server.server_port}"
+            yield f"{_HOST}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

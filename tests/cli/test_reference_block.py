@@ -1,4 +1,4 @@
-"""The README's commands run as printed, on an empty machine with a local engine."""
+"""The commands of the reference run as printed, on an empty machine with a local engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dynamo_es.dynamodb.wire.client import make_client
 
 ROOT = Path(__file__).parents[2]
 ENDPOINT = os.environ.get("DYNAMO_ES_TEST_ENDPOINT")
-SECTION = (ROOT / "README.md").read_text().split("## Command line\n")[1].split("\n## ")[0]
-(BLOCK,) = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
+(BLOCK,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""``dynamo-es template``."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from dynamo_es.cli.terminal import results
+from dynamo_es.exceptions import ConfigurationError
+
+TEMPLATES: Final = {
+    "event-store": "the tables",
+    "access": "a managed policy for each role of a program",
+    "sequencer": "the function that gives events their positions in the log",
+    "projection": "a read model of yours as a function",
+    "outbox": "the function that publishes events",
+    "alarms": "alarms for the tables",
+}
+"""The templates, in the order of their deployment, and what each one deploys."""
+
+_CHECKOUT: Final = Path(__file__).parents[2] / "infra"
+
+
+def template(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Which one. Without it: list the templates."),
+    ] = None,
+) -> None:
+    """Print a CloudFormation template, to deploy tables and functions on AWS.
+
+    The comments in each template say how to deploy it and what costs money.
+    """
+    if name is None:
+        for known, what in TEMPLATES.items():
+            results().print(f"{known:<12} {what}", markup=False, highlight=False)
+        return
+    if name not in TEMPLATES:
+        raise typer.BadParameter(f"There is no template {name!r}. Names: {', '.join(TEMPLATES)}.")
+    sys.stdout.write(text_of(name))
+
+
+def text_of(name: str) -> str:
+    """Return a template, from the installed package or the checkout.
+
+    Raises:
+        ConfigurationError: the template is missing, because the installation is damaged.
+    """
+    packaged = files("dynamo_es").joinpath(f"infra/{name}.yaml")
+    checkout = _CHECKOUT / f"{name}.yaml"
+    for file in (packaged, checkout):
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    raise ConfigurationError(f"The template {name!r} is missing: install dynamo_es again.")
