@@ -1,6 +1,7 @@
 """``dynamo-es cost``."""
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -81,9 +82,15 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
         months,
     )
     prices = Prices(write_price, read_price, storage_price)
-    lines = list(bill(load))
+    too_large = typer.BadParameter("These figures are too large: give smaller ones.")
+    try:
+        lines, usual = list(bill(load)), textbook(load)
+    except OverflowError:
+        raise too_large from None
     total = sum(prices.of(line) for line in lines)
-    usual = textbook(load)
+    # Any other infinite figure makes a cost infinite, and JSON has no such number.
+    if not all(map(isfinite, (total, prices.of(usual), window))):
+        raise too_large
     if as_json:
         print_json(
             {

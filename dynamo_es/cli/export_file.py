@@ -14,6 +14,7 @@ from dynamo_es.cli.exporting import Exporter, Wanted, Written, open_target
 from dynamo_es.cli.options import AsJson, Chosen, Place
 from dynamo_es.cli.progress import watched
 from dynamo_es.cli.rendering import count
+from dynamo_es.cli.streams import StreamNotFoundError, exists
 from dynamo_es.cli.terminal import INTERRUPTED, print_json, tell, tell_interrupted
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import DEFAULT_TENANT
@@ -73,18 +74,20 @@ def export_file(  # noqa: PLR0913 - each argument is an option
     """
     if as_json and str(file) == "-":
         raise typer.BadParameter("--json prints to standard output: give a file, not -.")
-    stream_id = None
+    chosen = None
     if stream is not None:
-        stream_id = Chosen(stream=stream, category=category).id
         tenant = tenant or DEFAULT_TENANT
+        chosen = Chosen(stream=stream, category=category, tenant=tenant)
     wanted = Wanted(
         tenant_id=tenant,
         category=category,
-        stream_id=stream_id,
+        stream_id=None if chosen is None else chosen.id,
         snapshots=snapshots,
         encrypted=encrypted,
     )
     backend = DynamoBackend(place.config())
+    if chosen is not None and not exists(backend.in_tenant(chosen.tenant).storage, chosen.id):
+        raise StreamNotFoundError(chosen)
     with open_target(file, wanted) as (written, write):
         before, done = written.events, _in_words(written)
         exporter = Exporter(backend, wanted, written)

@@ -45,7 +45,7 @@ class Commands(TyperGroup):
             with _interruptible():
                 return super().invoke(ctx)
         except Exception as error:
-            message = _message(error)
+            message = message_of(error)
             if message is None or wants_traceback(ctx):
                 raise
             fail(message)
@@ -69,7 +69,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _message(error: Exception) -> str | None:
+def message_of(error: Exception) -> str | None:
     """Return the message for an error; None if only a traceback explains it."""
     if isinstance(error, UnknownOutboxEntryError):
         return (
@@ -88,7 +88,7 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, BotoCoreError):  # no client could be made, such as without a region
         from dynamo_es.dynamodb.wire.errors import translate
 
-        return _message(translate(error, "connect"))
+        return message_of(translate(error, "connect"))
     return None
 
 

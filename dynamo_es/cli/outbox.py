@@ -77,6 +77,7 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Retry all dead events.")] = False,
     outbox: Named = DEFAULT_NAME,
     tenant: Tenant = None,
+    as_json: AsJson = False,
 ) -> None:
     """Retry events that could not be published, with as many attempts as new events get."""
     if bool(positions) == everything:
@@ -85,7 +86,9 @@ def retry(
     chosen = positions or [entry.position for entry in found.entries() if entry.dead]
     for position in chosen:
         found.retry(position)
-    if chosen:
+    if as_json:
+        print_json({"outbox": outbox, "tenant": tenant, "positions": chosen})
+    elif chosen:
         tell(f"{count(len(chosen), 'event')} will be tried again.")
     else:
         tell("The outbox has no dead events to retry.")

@@ -1,6 +1,8 @@
 """``dynamo-es shell``."""
 
 import code
+import sys
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dynamo_es.cli.failures import message_of
 from dynamo_es.cli.options import Place
 from dynamo_es.cli.references import load_module, your_program
 from dynamo_es.cli.terminal import tell
@@ -54,11 +57,26 @@ def shell(
             names |= _public_names(module)
         names |= {"backend": backend, "event_store": backend.event_store, "StreamId": StreamId}
         if command is not None:
-            exec(compile(command, "<command>", "exec"), names)  # noqa: S102 - the user's own code
+            _execute(command, names)
             return
         for line in _banner(config, tenant, modules or []):
             tell(line)
         _interact(names)
+
+
+def _execute(command: str, names: dict[str, Any]) -> None:
+    """Run Python code; an error that has no message for users ends it with its traceback.
+
+    The traceback begins in the code, as that of ``python -c`` does.
+    """
+    try:
+        exec(compile(command, "<command>", "exec"), names)  # noqa: S102 - the user's own code
+    except Exception as error:
+        if message_of(error) is not None or isinstance(error, BrokenPipeError):
+            raise
+        own = error.__traceback__.tb_next if error.__traceback__ is not None else None
+        sys.stderr.write("".join(traceback.format_exception(error.with_traceback(own))))
+        raise typer.Exit(1) from error
 
 
 def _public_names(module: ModuleType) -> dict[str, Any]:

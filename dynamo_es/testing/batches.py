@@ -6,7 +6,9 @@ in the AWS Lambda Developer Guide.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.exceptions import InputError
@@ -65,6 +67,18 @@ class Batch:
     error: BaseException | None = None
 
 
+def answer_error(answer: object) -> Exception | None:
+    """Return the error of a call whose answer Lambda cannot write as JSON; None: it can.
+
+    Lambda takes such a call for failed, with ``Runtime.MarshalError``.
+    """
+    try:
+        json.dumps(answer, default=_number)
+    except (TypeError, ValueError, RecursionError) as error:
+        return error
+    return None
+
+
 def failed_from(rules: Rules, batch: Batch, answer: object) -> int | None:
     """Return the index of the lowest record that a function reports as failed; None: all done.
 
@@ -86,6 +100,8 @@ def failed_from(rules: Rules, batch: Batch, answer: object) -> int | None:
     failures = answer.get("batchItemFailures")
     if not failures:
         return None
+    if not isinstance(failures, list):
+        raise InputError(f"batchItemFailures must be a list, not {shown(failures)}.")
     numbers = [one.number for one in batch.records]
     try:
         return min(numbers.index(_identifier(failure)) for failure in failures)
@@ -157,6 +173,20 @@ def failure_record(batch: Batch, reason: str) -> dict[str, Any]:
 def numbers_of(records: Sequence[ShardRecord]) -> tuple[str, ...]:
     """Return the sequence numbers of records."""
     return tuple(one.number for one in records)
+
+
+def _number(value: object) -> float:
+    """Return a decimal number as Lambda writes it.
+
+    Raises:
+        TypeError: something else, which is not JSON.
+    """
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(
+        f"The function returned a value of the class {type(value).__qualname__}, which Lambda "
+        "cannot write as JSON (Runtime.MarshalError): return None, or the batch item failures."
+    )
 
 
 def _identifier(failure: object) -> str:

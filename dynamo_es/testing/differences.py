@@ -17,6 +17,7 @@ WIDTH: Final = 48
 """Characters of each of the two columns."""
 
 _NOTHING: Final = "-"
+_NUMBERS: Final = (int, float, bool)
 
 
 def matches(expected: Event | type[Event], actual: Event) -> bool:
@@ -29,6 +30,20 @@ def matches(expected: Event | type[Event], actual: Event) -> bool:
     if isinstance(expected, type):
         return type(actual) is expected
     return find_difference(expected, actual) is None
+
+
+def are_same(expected: object, actual: object) -> bool:
+    """Return whether two values are equal and have numbers of the same types, at every depth."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return expected.keys() == actual.keys() and all(
+            are_same(value, actual[name]) for name, value in expected.items()
+        )
+    if isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
+        # The lists are compared too: a list is no tuple, and a class may compare otherwise.
+        return expected == actual and all(map(are_same, expected, actual))
+    if type(expected) in _NUMBERS and type(actual) in _NUMBERS:
+        return type(expected) is type(actual) and expected == actual
+    return bool(expected == actual)
 
 
 def all_match(expected: Sequence[Event | type[Event]], actual: Sequence[Event]) -> bool:

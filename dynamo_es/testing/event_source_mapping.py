@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 from threading import Lock
@@ -18,6 +20,7 @@ from dynamo_es.testing.batches import (
     Rules,
     after_failure,
     after_success,
+    answer_error,
     failed_from,
     failure_record,
     numbers_of,
@@ -36,7 +39,7 @@ from dynamo_es.testing.stream_records import (
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 Result: TypeAlias = Literal["done", "partly", "failed"]
 
@@ -203,10 +206,16 @@ class EventSourceMapping:
 
         Raises:
             AssertionError: a batch was given up, and there is no on-failure destination.
-            InputError: the function returned something that Lambda does not read.
+            InputError: the source has no stream, or the function returned something that Lambda
+                does not read.
         """
         delivery = Delivery()
         if not isinstance(source, DynamoBackend):
+            if not isinstance(source, Iterable):
+                raise InputError(
+                    "deliver needs a DynamoBackend, whose tables have streams, or records, not "
+                    f"{shown(source)}: use the fixture dynamo_backend, or DynamoBackend.local()."
+                )
             self._take_given(list(source))
             self._drain(delivery)
             return delivery
@@ -281,7 +290,7 @@ class EventSourceMapping:
             self._give_up(batch, reason, delivery)
             lane.failures = 0
             return
-        event = {"Records": [one.record for one in batch.records]}
+        event = {"Records": [deepcopy(one.record) for one in batch.records]}
         error: BaseException | None = None
         answer: object = None
         try:
@@ -289,6 +298,7 @@ class EventSourceMapping:
         except (Exception, Killed) as raised:  # noqa: BLE001 - Lambda does not ask which
             error = raised
         refuse_unfinished(answer, self._handler, "handler")
+        error = error or answer_error(answer)
         self._settle(lane, batch, answer, error, delivery)
 
     def _settle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import ismethod
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
@@ -27,14 +28,13 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 unclaimed: Final[list[Outcome[Any, Any]]] = []
-"""Outcomes with an error that no step has looked at; the pytest plugin fails the test for them."""
+"""Outcomes that no step has looked at; the pytest plugin fails the test for them."""
 
 
 class Outcome(Generic[TAggregate, R]):
     """What a command led to. `GivenAggregate.when` makes one.
 
-    Attributes:
-        events: the events that it stored, as they load; none after an error.
+    In pytest, an outcome that no step looks at fails its test: it would have asserted nothing.
     """
 
     def __init__(
@@ -51,9 +51,15 @@ class Outcome(Generic[TAggregate, R]):
         self._stream = stream
         self._result = result
         self._error = error
-        self.events = events
-        if error is not None:
-            unclaimed.append(self)
+        self._events = events
+        unclaimed.append(self)
+
+    @property
+    def events(self) -> list[Event]:
+        """The events that the command stored, as they load; none after an error."""
+        if self._error is None:
+            self._forget()
+        return self._events
 
     def then(self, *expected: Event | type[Event]) -> Self:
         """Assert that the command stored exactly these events, in this order; no events: none.
@@ -67,12 +73,12 @@ class Outcome(Generic[TAggregate, R]):
             InputError: something that is no event.
             Exception: the error that the command raised.
         """
+        self._claim()
         for one in expected:
             if not isinstance(one, Event) and not (
                 isinstance(one, type) and issubclass(one, Event)
             ):
                 raise InputError(f"then needs events or classes of events, not {shown(one)}.")
-        self._claim()
         if not all_match(expected, self.events):
             raise AssertionError(
                 f"The command stored other events.\n\n{describe(expected, self.events)}"
@@ -94,6 +100,7 @@ class Outcome(Generic[TAggregate, R]):
             raise InputError(f"raises needs a class of exceptions, not {shown(error)}.")
         raised = self._error
         if raised is None:
+            self._forget()
             raise AssertionError(
                 f"The command raised no {error.__qualname__}. It stored these events:\n\n"
                 + describe((), self.events)
@@ -155,15 +162,27 @@ class Outcome(Generic[TAggregate, R]):
         return decide(self._repository, self._store, self._stream, command, command_id)
 
     def raise_error(self) -> None:
-        """Raise the error of the command, if it raised one that no step has looked at."""
-        if self in unclaimed:
-            self._claim()
+        """Raise an error if no step has looked: the command's own, or that nothing is asserted.
+
+        Raises:
+            AssertionError: the command raised no error.
+            Exception: the error that the command raised.
+        """
+        if self not in unclaimed:
+            return
+        self._claim()
+        raise AssertionError(
+            "The test asserts nothing about a command. End it with a step, such as "
+            ".then(Withdrawn(amount=5)), or .then() if the command stores nothing. It stored these "
+            f"events:\n\n{describe((), self._events)}"
+        )
 
     def _claim(self) -> None:
         """Raise the command's error, unless `raises` expected it."""
-        if self in unclaimed and self._error is not None:
+        if self in unclaimed:
             self._forget()
-            raise self._error
+            if self._error is not None:
+                raise self._error
 
     def _forget(self) -> None:
         if self in unclaimed:
@@ -187,8 +206,18 @@ def decide(
         result = repository.transact(stream, command, command_id=command_id)
     except Exception as raised:  # noqa: BLE001 - each error waits for the next step
         error = raised
+    _refuse_method(result)
     stored = store.load_stream(stream, before + 1)
     return Outcome(repository, store, stream, [wrapped.event for wrapped in stored], result, error)
+
+
+def _refuse_method(result: object) -> None:
+    """Refuse the result of a command that names a method of the aggregate and does not call it."""
+    if ismethod(result) and isinstance(result.__self__, Aggregate):
+        raise InputError(
+            f"The command returned the method {result.__name__} instead of calling it: write "
+            f"{result.__name__}(…)."
+        )
 
 
 def assert_state(aggregate: TAggregate, check: Callable[[TAggregate], bool]) -> None:

@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    """Fail a test for the error of a command that no step of `given` has looked at."""
+    """Fail a test for a command that no step of `given` has looked at."""
     result = yield
     if (module := sys.modules.get(_OUTCOMES)) is not None:
         for outcome in list(module.unclaimed):
@@ -47,7 +47,7 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """Keep the errors of one test from the next one."""
+    """Keep the commands of one test from the next one."""
     if (module := sys.modules.get(_OUTCOMES)) is not None:
         module.unclaimed.clear()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.projections.projector import Projector
-from dynamo_es.testing.differences import side_by_side
+from dynamo_es.testing.differences import are_same, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ class ProjectedEvents:
         self._rows = rows
 
     def then(self, *expected: object) -> Self:
-        """Assert the rows of the read model.
+        """Assert the rows of the read model; ``1``, ``1.0`` and ``True`` differ.
 
         ``.then([("ann", 5)])``, or each row as an argument: ``.then(("ann", 5), ("bob", 0))``.
 
@@ -41,7 +41,7 @@ class ProjectedEvents:
             wanted = expected[0]
         elif isinstance(actual, tuple):
             actual = list(actual)
-        if actual != wanted:
+        if not are_same(wanted, actual):
             raise AssertionError(f"The read model has other rows.\n\n{_table(wanted, actual)}")
         return self
 
@@ -99,5 +99,5 @@ def _table(expected: object, actual: object) -> str:
     else:
         left = list(expected) if isinstance(expected, list | tuple) else [expected]
         right = list(actual) if isinstance(actual, list | tuple) else [actual]
-    same = [one == other for one, other in zip(left, right, strict=False)]
+    same = [are_same(one, other) for one, other in zip(left, right, strict=False)]
     return side_by_side(left, right, same)

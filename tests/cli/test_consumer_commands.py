@@ -272,6 +272,8 @@ def test_outbox_lists_and_puts_back(run, stored):
     assert "NumberDrawn" in run("outbox", "list").out
 
     assert "1 event will be tried again." in run("outbox", "retry", 2).err
+    (document,) = lines(run("outbox", "retry", 2, "--json"))
+    assert document == {"outbox": "outbox", "tenant": None, "positions": [2]}
     assert [entry["dead"] for entry in lines(run("outbox", "list", "--json"))].count(True) == 3
     assert "3 events will be tried again." in run("outbox", "retry", "--all").err
     assert "no dead events to retry" in run("outbox", "retry", "--all").err

@@ -122,7 +122,17 @@ def test_or_json():
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--size", "1"), ("--compression", "2"), ("--events-per-second", "0")]
+    "wrong",
+    [
+        ("--size", "1"),
+        ("--compression", "2"),
+        ("--events-per-second", "0"),
+        ("--events-per-second", "inf"),
+        ("--events-per-second", "1e308"),
+        ("--window", "inf"),
+        ("--read-price", "nan"),
+        ("--size", "1" + "0" * 400),
+    ],
 )
 def test_what_cannot_be_is_wrong_usage(wrong):
     given = {"--events-per-second": "1", "--size": "100", **dict([wrong])}

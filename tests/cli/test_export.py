@@ -23,7 +23,6 @@ from dynamo_es import (
 from dynamo_es.cli.exporting import Exporter, ExportError, Wanted, Written
 from dynamo_es.cli.importing import Importer, Settings, open_source
 from dynamo_es.event_store.serde import ENCRYPTED
-from dynamo_es.exceptions import InvalidPositionError
 from tests.cli.histories import SAMPLE, import_lines
 
 if TYPE_CHECKING:
@@ -273,10 +272,9 @@ def test_another_store_is_not_exported_into_the_same_file(store):
     other, shorter = MemoryBackend(), MemoryBackend()
     fill(other, "", StreamId(name="other"), 30)
 
-    with pytest.raises(ExportError, match="the file is of another store"):
-        lines_of(other, written)
-    with pytest.raises(InvalidPositionError):
-        lines_of(shorter, written)
+    for another in (other, shorter):
+        with pytest.raises(ExportError, match="the file is of another store"):
+            lines_of(another, written)
 
 
 def test_encrypted_fields_are_copied_as_stored_on_request_only(store):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,6 @@ from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.event_store.serde import ENCRYPTED
 from tests.cli.histories import a_line, history
 from tests.cli.test_export import an_event, content, fill
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -104,6 +102,28 @@ def test_a_damaged_gzip_file_is_left_alone(store, tmp_path):
     assert path.read_bytes() == b"not gzip"
 
 
+@pytest.mark.parametrize("name", ["copy", "copy.gz"])
+def test_two_exports_never_write_to_one_file(store, tmp_path, name):
+    path = tmp_path / name
+    with (
+        open_target(path, Wanted()) as (_, write),
+        pytest.raises(ExportError, match="Another export writes to"),
+    ):
+        write(b"")
+        export(store, path)
+
+    export(store, path)
+    assert lines_in(path).count(b"\n") == 8
+
+
+def test_a_device_or_a_named_pipe_is_refused(store, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (Path(os.devnull), pipe):
+        with pytest.raises(ExportError, match="is not a file: to write to a pipe"):
+            export(store, path)
+
+
 @pytest.fixture
 def imported(run, backend, tmp_path):
     """A store with a small history, whose events have positions."""
@@ -140,11 +160,18 @@ def test_a_part_is_chosen_by_options(run, imported, tmp_path):
         (["--category", "file"], 7),
         (["--stream", "b", "--tenant", "acme", "--category", "file"], 3),
         (["--stream", StreamId(name="b"), "--tenant", "acme", "--category", "file"], 3),
-        (["--stream", "b"], 0),
     ]
     for number, (options, events) in enumerate(parts):
         ended = run("export", tmp_path / str(number), "--json", *options)
         assert json.loads(ended.out)["events"] == events
+
+
+def test_a_stream_that_does_not_exist_is_an_error_and_makes_no_file(run, imported, tmp_path):
+    ended = run("export", tmp_path / "copy", "--stream", "b", "--tenant", "acme")
+
+    assert ended.status == 1
+    assert ended.err.startswith("dynamo-es: There is no stream b, tenant acme. ")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_encrypted_fields_end_the_export_and_the_message_says_what_to_do(run, imported, tmp_path):

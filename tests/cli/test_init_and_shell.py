@@ -174,6 +174,18 @@ def test_an_error_of_the_store_in_the_code_is_one_line(run, backend):
     assert ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("wrong", "last"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("1 +", "SyntaxError: invalid syntax")],
+)
+def test_an_error_of_the_code_itself_has_the_traceback_of_the_code(run, backend, wrong, last):
+    ended = run("shell", "-c", wrong)
+    assert ended.status == 1
+    assert ended.err.splitlines()[-1] == last
+    assert 'File "<command>", line 1' in ended.err
+    assert ended.err.count("File ") == 1
+
+
 def test_a_module_that_the_shell_cannot_import_is_named(run, backend):
     ended = run("shell", "--import", "no_such_module", "-c", "")
     assert ended.status == 1

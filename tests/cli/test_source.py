@@ -117,3 +117,22 @@ def test_what_trickles_out_of_a_pipe_is_read_as_it_comes():
 
     assert source.total is None
     assert list(source) == [b"one\n", b"two\n"]
+
+
+def test_no_line_of_a_gzip_file_with_a_wrong_checksum_is_read(write):
+    packed = bytearray(gzip.compress(b'{"amount": 1}\n' * 3, compresslevel=0))
+    packed[packed.index(b"1")] = ord("9")  # still JSON, so only the checksum tells
+    with (
+        open_source(write("history.gz", bytes(packed))) as source,
+        pytest.raises(SourceError, match=r"history.gz is damaged \(CRC .* Nothing of the file was"),
+    ):
+        next(iter(source))
+
+
+def test_a_gzip_file_is_read_from_where_its_stream_is(tmp_path):
+    path = tmp_path / "history"
+    path.write_bytes(b"before" + gzip.compress(b"one\ntwo\n"))
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(6)
+        source = Source(stream, "history")
+        assert list(source) == [b"one\n", b"two\n"]

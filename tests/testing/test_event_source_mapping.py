@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es import StreamId
+from dynamo_es import MemoryBackend, StreamId
 from dynamo_es.aws_lambda import project_streams, sequence_events
 from dynamo_es.exceptions import AsynchronousFunctionError, InputError
 from dynamo_es.testing import (
@@ -484,3 +485,46 @@ def test_the_log_table_has_a_stream_too(dynamo_backend):
 def test_a_backend_in_memory_has_no_stream(memory_backend):
     with pytest.raises(InputError, match="must be a DynamoBackend, not MemoryBackend"):
         lambda_events(memory_backend)
+
+
+def test_an_answer_that_is_not_json_is_an_error():
+    function = Function({"seen": {1}}, {"seen": 1})
+
+    delivery = EventSourceMapping(function).deliver(RECORDS[:2])
+
+    assert [call.result for call in delivery.invocations] == ["failed", "done"]
+    assert isinstance(delivery.invocations[0].error, TypeError)
+    assert function.batches == [[1, 2], [1, 2]]
+
+
+def test_a_decimal_number_is_an_answer():
+    delivery = EventSourceMapping(Function({"total": Decimal("1.5")})).deliver(RECORDS[:1])
+
+    assert [call.result for call in delivery.invocations] == ["done"]
+
+
+def test_each_call_gets_records_of_its_own():
+    seen: list[dict[str, Any]] = []
+
+    def emptying(event: dict[str, Any], _context: object) -> None:
+        (record,) = event["Records"]
+        seen.append(dict(record["dynamodb"]))
+        record["dynamodb"].clear()
+        if len(seen) == 1:
+            raise ERROR
+
+    EventSourceMapping(emptying).deliver([a_record(1)])
+
+    assert seen == [a_record(1)["dynamodb"]] * 2
+
+
+def test_failures_are_a_list():
+    mapping = EventSourceMapping(Function({"batchItemFailures": 5}))
+
+    with pytest.raises(InputError, match="batchItemFailures must be a list, not 5"):
+        mapping.deliver(RECORDS[:1])
+
+
+def test_a_backend_without_streams_is_refused():
+    with pytest.raises(InputError, match="deliver needs a DynamoBackend"):
+        EventSourceMapping(Function()).deliver(MemoryBackend())  # type: ignore[arg-type]

@@ -97,8 +97,14 @@ def refuse(account):
 def test_forgets_to_look():
     given(make).when(refuse)
 
-def test_next():
+def test_forgets_then():
     given(make).when(lambda account: None)
+
+def test_next():
+    given(make).when(lambda account: None).when(lambda account: None).then()
+
+def test_looks_at_the_events():
+    assert given(make).when(lambda account: None).events == []
 
 def test_looks():
     given(make).when(refuse).raises(ValueError)
@@ -113,9 +119,11 @@ def test_a_project_s_tests(run_pytest):
 
     # An error that no step looks at fails its test, and no other.
     assert "FAILED test_it.py::test_forgets_to_look - ValueError: refused" in output
+    # So does a command about which a test asserts nothing.
+    assert "FAILED test_it.py::test_forgets_then - AssertionError: The test asserts no" in output
     # Without a local engine a test is skipped, and says what to do.
     assert "--dynamo-es-endpoint" in output
-    assert "1 failed, 2 passed, 1 skipped" in output
+    assert "2 failed, 3 passed, 1 skipped" in output
 
 
 def test_an_engine_that_does_not_answer_fails():

@@ -76,3 +76,21 @@ def test_a_coroutine_is_refused():
 
     with pytest.raises(AsynchronousFunctionError):
         given(Opened(owner="ann")).project(handler)
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        (1, 1.0),
+        (1, True),
+        (("ann", 1), ("ann", 1.0)),
+        ({"ann": 1}, {"ann": True}),
+        (["ann", [1]], ["ann", [1.0]]),
+    ],
+)
+def test_a_number_of_another_type_is_another_row(row, wrong):
+    projected = given(Opened(owner="ann")).project(lambda _: row)
+
+    projected.then([row])
+    with pytest.raises(AssertionError, match="other rows"):
+        projected.then([wrong])

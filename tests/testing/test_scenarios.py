@@ -306,3 +306,8 @@ def test_a_coroutine_is_refused():
 
     with pytest.raises(AsynchronousFunctionError):
         given(Account).when(command)
+
+
+def test_a_method_that_is_not_called_is_refused():
+    with pytest.raises(InputError, match=r"returned the method deposit .* write deposit\(…\)"):
+        given(Account, OPENED).when(lambda account: account.deposit)

@@ -125,6 +125,11 @@ class Exporter:
 
     def _check_last(self, chosen: Selection) -> None:
         position, last_id = self._written.position, self._written.last_id
+        if position > self.end:
+            raise ExportError(
+                f"The file ends with event {last_id} at position {position:,}, but the log ends at "
+                f"{self.end:,}: the file is of another store. Export into a new file."
+            )
         records = self._backend.log.reader(position - 1, chosen).read()
         if records and records[0].position == position and str(records[0].entry.uuid) != last_id:
             raise ExportError(

@@ -28,14 +28,19 @@ def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[
     What an interrupted export left in the middle of a line, or of a gzip member, is cut off.
 
     Raises:
-        ExportError: The file holds something else than a part of this export.
+        ExportError: The file holds something else than a part of this export, or another export
+            writes to it.
         OSError: The file cannot be opened.
     """
     if str(path) == "-":
         yield Written(), lambda lines: _write(sys.stdout.buffer, lines)
         return
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Its content would be read to the end, which a device or a named pipe may not have.
+        raise ExportError(f"{path} is not a file: to write to a pipe or a device, give - as FILE.")
     packed = path.suffix == ".gz"
     with path.open("a+b") as stream:
+        _lock(stream, path)
         stream.seek(0)
         written, end = Written(), 0
         for lines, offset in _members(stream, path) if packed else _lines(stream):
@@ -49,6 +54,22 @@ def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[
             _write(stream, gzip.compress(lines, mtime=0) if packed else lines)
 
         yield written, write
+
+
+def _lock(stream: IO[bytes], path: Path) -> None:
+    """Keep other exports out of a file until it is closed, where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ExportError(
+            f"Another export writes to {path}: wait until it ends, or give another file."
+        ) from None
+    except OSError:  # a file system without locks
+        return
 
 
 def _write(stream: IO[bytes], content: bytes) -> None:

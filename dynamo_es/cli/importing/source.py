@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 _GZIP: Final = b"\x1f"  # no JSON begins with it
 _READ_BYTES: Final = 32 * 1024  # small, because progress is computed from the bytes read
+_CHECKED_BYTES: Final = 1024 * 1024
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class SourceError(EventStoreError):
-    """The input ends early or is damaged; the lines before the damage were read."""
+    """The input ends early or is damaged; the message says which lines were read."""
 
 
 class Source:
@@ -59,11 +60,17 @@ class Source:
     def __iter__(self) -> Iterator[bytes]:
         """Yield each line, cut to `MAX_LINE_BYTES` and one more if it is too long.
 
+        A gzip file is checked first, so that no damaged line is taken for an event: its checksum
+        comes after the lines. A pipe cannot be read twice.
+
         Raises:
             SourceError: The gzip data end early or are damaged.
         """
         lines: io.BufferedReader | gzip.GzipFile = self._buffered
+        begin = 0 if self.total is None else self._raw.tell()
         if self._buffered.peek(1)[:1] == _GZIP:
+            if self.total is not None:
+                self._check(begin)
             lines = gzip.GzipFile(fileobj=self._buffered)
         number = 0
         try:
@@ -78,6 +85,25 @@ class Source:
                 f"{self._name} is damaged after line {number:,} ({error}). "
                 "The lines before the damage were read; get the whole file and run this again."
             ) from error
+
+    def _check(self, begin: int) -> None:
+        """Read a gzip file from a byte, compare its checksums, and go back to that byte.
+
+        Raises:
+            SourceError: They differ. A file that ends early is none: its lines are right.
+        """
+        try:
+            with gzip.GzipFile(fileobj=self._buffered) as unpacked:
+                while unpacked.read(_CHECKED_BYTES):
+                    pass
+        except EOFError:
+            pass
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise SourceError(
+                f"{self._name} is damaged ({error}). Nothing of the file was read; get the whole "
+                "file and run this again."
+            ) from error
+        self._buffered.seek(begin)
 
 
 @contextmanager
