@@ -81,10 +81,8 @@ def ui(  # noqa: PLR0913 - options, each by its name
     all that your credentials can read.
     """
     try:
-        import uvicorn
-
         from dynamo_es.ui import create_app
-        from dynamo_es.ui.serving import Server
+        from dynamo_es.ui.serving import Server, configure
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
     hosts = _hosts(host, allow_host or ())
@@ -102,15 +100,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
             hosts=hosts,
             title=title,
         )
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+        config = configure(app, host, port)
         listener = config.bind_socket()
         address = _address(host, listener.getsockname()[1])
         tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
