@@ -1,4 +1,4 @@
-"""`Server` and its configuration: uvicorn's server, which ends live tails when it is told to stop."""
+"""The server: uvicorn's, which ends live tails when it is told to stop."""
 
 from __future__ import annotations
 

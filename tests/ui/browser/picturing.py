@@ -14,11 +14,31 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "screenshots"
 _COLOURS: Final = 128
 
+# Writes fixed texts over what differs each time, so that the same page has the same picture: what
+# looking cost, times of the run, generations (its time in microseconds), lags, and random ids.
+_FREEZE: Final = r"""() => {
+  document.getElementById("cost").textContent = "This page cost …";
+  const days = [0, 1].map((day) => new Date(Date.now() - day * 864e5).toISOString().slice(0, 10));
+  const uuid4 = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+  const fixed = [
+    [new RegExp(`(${days.join("|")}) \d\d:\d\d:\d\d`, "g"), "2026-03-03 12:00:00"],
+    [/1[67]\d{14}/g, "1772539200000000"],
+    [/[\d,]+ (d \d+ h|h \d+ min|min \d+ s|s)/g, "2 h 15 min"],
+    [/[\d,]+ requests, [\d.,]+ read units/g, "123 requests, 456 read units"],
+    [uuid4, "00000000-0000-4000-8000-000000000000"],
+  ];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const [pattern, text] of fixed) {
+      texts.currentNode.data = texts.currentNode.data.replace(pattern, text);
+    }
+  }
+}"""
+
 
 def picture(page: Page, name: str, width: int) -> None:
     """Save what the screen shows as ``docs/screenshots/NAME-WIDTH.png``, in few colours."""
-    # What a page cost differs each time.
-    page.evaluate("document.getElementById('cost').textContent = 'This page cost …'")
+    page.evaluate(_FREEZE)
     FOLDER.mkdir(exist_ok=True)
     with Image.open(BytesIO(page.screenshot())) as shot:
         few = shot.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
