@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from dynamo_es.ui.security import ANY_ADDRESS
 from tests.ui.conftest import TestClient, append, raw
 
 if TYPE_CHECKING:
-    import socket
-
     import httpx
 
 TABLES = {
@@ -90,6 +89,30 @@ def test_a_missing_table_is_told_at_once(run, tables, monkeypatch):
     served = run()
     assert served.status == 1
     assert "create-tables" in served.err
+
+
+def test_a_missing_table_of_the_log_is_told_at_once(run, tables, monkeypatch):
+    monkeypatch.setenv("DYNAMO_ES_LOG_TABLE", "nowhere")
+    served = run()
+    assert served.status == 1
+    assert "nowhere" in served.err
+    assert "create-tables" in served.err
+
+
+def test_a_port_in_use_is_told_with_what_to_do(run, tables):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        served = run("--port", str(port))
+    assert served.status == 1
+    assert f"Port {port} of 127.0.0.1 is in use" in served.err
+    assert "--port 0" in served.err
+
+
+def test_an_address_of_another_machine_is_told(run, tables):
+    served = run("--host", "192.0.2.1")
+    assert served.status == 1
+    assert "cannot listen on 192.0.2.1" in served.err
+    assert "--host" in served.err
 
 
 def test_the_demonstration_needs_no_tables(run, monkeypatch):

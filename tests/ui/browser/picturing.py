@@ -21,9 +21,9 @@ _FREEZE: Final = r"""() => {
   const days = [0, 1].map((day) => new Date(Date.now() - day * 864e5).toISOString().slice(0, 10));
   const uuid4 = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
   const fixed = [
-    [new RegExp(`(${days.join("|")}) \d\d:\d\d:\d\d`, "g"), "2026-03-03 12:00:00"],
-    [/1[67]\d{14}/g, "1772539200000000"],
-    [/[\d,]+ (d \d+ h|h \d+ min|min \d+ s|s)/g, "2 h 15 min"],
+    [new RegExp(`(${days.join("|")}) [0-9:]{8}`, "g"), "2026-03-03 12:00:00"],
+    [/\b1[67]\d{14}\b/g, "1772539200000000"],
+    [/\b[\d,]+ (d \d+ h|h \d+ min|min \d+ s|s)\b/g, "2 h 15 min"],
     [/[\d,]+ requests, [\d.,]+ read units/g, "123 requests, 456 read units"],
     [uuid4, "00000000-0000-4000-8000-000000000000"],
   ];
