@@ -89,6 +89,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
         raise MissingExtraError("ui", "The stream browser") from None
     hosts = _hosts(host, allow_host or ())
     with (
+        _dated_log(),
         your_program(place.variables),
         _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title),
     ):
@@ -109,6 +110,19 @@ def ui(  # noqa: PLR0913 - options, each by its name
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         Server(config, app).run(sockets=[listener])
+
+
+@contextmanager
+def _dated_log() -> Iterator[None]:
+    """Print what the pages log with its time, such as who looked at encrypted fields and when."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("dynamo_es.ui")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

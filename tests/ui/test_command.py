@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,17 @@ def test_options_reach_the_pages(run, tables):
     assert "Writes are allowed." in served.pages["/"].text
     assert "Encrypted fields are revealed." in served.pages["/"].text
     assert "tests.ui.bank" in sys.modules
+
+
+def test_a_look_at_encrypted_fields_is_printed_with_its_time(run, tables):
+    fill_bank(tables)
+    path = f"/event?tenant={BANK}&category=account&name=account/ann&version=1"
+    served = run("--reveal", ask=(path,))
+    assert "ann@example.com" in served.pages[path].text
+    looks = re.findall(r"^\d{4}-\d\d-\d\d [\d:,]+ WARNING .*", served.err, re.MULTILINE)
+    assert len(looks) >= 1
+    assert f"tenant '{BANK}'" in looks[0]
+    assert not logging.getLogger("dynamo_es.ui").handlers
 
 
 def test_a_module_that_is_missing_is_told(run, tables):

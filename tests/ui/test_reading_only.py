@@ -68,9 +68,8 @@ def sent(dynamo):
 
 
 def test_every_page_is_among_them():
-    pages = {
-        route.path for route in _routes() if "POST" not in (getattr(route, "methods", None) or ())
-    }
+    routes: list[Any] = list(_routes())
+    pages = {one.path for one in routes if "POST" not in (getattr(one, "methods", None) or ())}
     assert pages - {"/static"} == {*PAGES, *FOLLOWED}
 
 
