@@ -1,6 +1,8 @@
 """``dynamo-es ui``."""
 
+import errno
 import logging
+import socket
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
@@ -81,14 +83,13 @@ def ui(  # noqa: PLR0913 - options, each by its name
     all that your credentials can read.
     """
     try:
-        import uvicorn
-
         from dynamo_es.ui import create_app
-        from dynamo_es.ui.serving import Server
+        from dynamo_es.ui.serving import Server, configure
     except ImportError:
         raise MissingExtraError("ui", "The stream browser") from None
     hosts = _hosts(host, allow_host or ())
     with (
+        _dated_log(),
         your_program(place.variables),
         _backend(place, demo=demo, tenant=tenant, role=tenant_role) as (backend, title),
     ):
@@ -102,21 +103,44 @@ def ui(  # noqa: PLR0913 - options, each by its name
             hosts=hosts,
             title=title,
         )
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        listener = config.bind_socket()
+        config = configure(app, host, port)
+        listener = _listen(host, port)
         address = _address(host, listener.getsockname()[1])
         tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         Server(config, app).run(sockets=[listener])
+
+
+@contextmanager
+def _dated_log() -> Iterator[None]:
+    """Print what the pages log with its time, such as who looked at encrypted fields and when."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("dynamo_es.ui")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"Port {port} of {host} is in use, maybe by another dynamo-es ui. Choose another "
+                "one, such as --port 0 for any free one."
+            ) from error
+        raise ConfigurationError(
+            f"dynamo-es ui cannot listen on {host} port {port}: {error.strerror}. Choose an "
+            "address of this machine with --host, or another --port."
+        ) from error
 
 
 def _hosts(host: str, allowed: Sequence[str]) -> list[str]:
@@ -189,6 +213,7 @@ def _backend(
         raise ConfigurationError("--tenant-role is for --tenant: give both.")
     backend = DynamoBackend(config, observer=observe)
     _check(backend, tenant or "")
+    _ = backend.log.last_position  # fails now if the log's table is missing
     yield backend, title
 
 

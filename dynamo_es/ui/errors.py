@@ -20,6 +20,7 @@ from dynamo_es.exceptions import (
     UnknownConsumerError,
     UnknownOutboxEntryError,
 )
+from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.rendering import render
 from dynamo_es.ui.security import HEADERS
 
@@ -55,6 +56,8 @@ def refused(request: Request, error: Any) -> Response:
 def failed(request: Request, error: Any) -> Response:
     """Return the page for an error of the library, whose message says what to do."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    if isinstance(error, CredentialsError) and _is_kept_from_the_log(request, error):
+        return _page(request, status, _NOT_FOR_ONE_TENANT, cause=str(error))
     return _page(request, status, str(error))
 
 
@@ -70,13 +73,26 @@ def unexpected(request: Request, error: Exception) -> Response:
     )
 
 
+def _is_kept_from_the_log(request: Request, error: CredentialsError) -> bool:
+    return browser_of(request).tenant is not None and error.code == "AccessDeniedException"
+
+
+_NOT_FOR_ONE_TENANT: Final = (
+    "This page reads the table of the log. The log holds the events of all tenants, so a session "
+    "of one tenant may not read it. You can open each stream of the tenant from the first page, by "
+    "its name or its id. To see this page, start dynamo-es ui without --tenant-role, with "
+    "credentials that may read the log."
+)
+
 _WORDS: Final = {
     404: "There is no such page.",
     405: "This page does not take such a request.",
 }
 
 
-def _page(request: Request, status: int, message: str, headers: Any = None) -> Response:
+def _page(
+    request: Request, status: int, message: str, headers: Any = None, cause: str = ""
+) -> Response:
     return render(
         request,
         "error.html",
@@ -85,4 +101,5 @@ def _page(request: Request, status: int, message: str, headers: Any = None) -> R
         phrase=HTTPStatus(status).phrase,
         code=status,
         message=message,
+        cause=cause,
     )

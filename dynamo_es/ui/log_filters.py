@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 
 from dynamo_es.contracts import Selection
 from dynamo_es.ui.browser import browser_of
+from dynamo_es.ui.escaping import on_one_line
 from dynamo_es.ui.queries import event_address, stream_address, text_of
-from dynamo_es.ui.rendering import exactly, visible, when
+from dynamo_es.ui.rendering import exactly, when
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def row_of(record: RecordedRaw) -> Row:
 
 def short(text: str) -> str:
     """Return a text for a row: what does not print is escaped, and the middle of a long one cut."""
-    shown = visible(text).replace("\n", "\\n")
+    shown = on_one_line(text)
     if len(shown) <= _LONGEST:
         return shown
     half = _LONGEST // 2 - 1

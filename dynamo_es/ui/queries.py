@@ -13,6 +13,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
+from dynamo_es.ui.escaping import value_of
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
@@ -79,12 +80,18 @@ def text_of(request: Request, name: str, default: str = "") -> str:
     Raises:
         HTTPException: 400, the text is too long.
     """
-    value = request.query_params.get(name, default)
+    found = value_of(request.query_params, name)
+    value = default if found is None else found
     if len(value) > MAX_TEXT:
         raise HTTPException(
             400, f"{name} has {len(value):,} characters: give at most {MAX_TEXT:,}."
         )
     return value
+
+
+def optional_text_of(request: Request, name: str) -> str | None:
+    """Return a text in the query, or None if it is absent; raises what `text_of` does."""
+    return None if value_of(request.query_params, name) is None else text_of(request, name)
 
 
 def number_of(
@@ -114,7 +121,7 @@ def tenant_of(request: Request) -> TenantId:
 
 def category_of(request: Request) -> str | None:
     """Return the category in the query; None if it is absent."""
-    return text_of(request, "category") if "category" in request.query_params else None
+    return optional_text_of(request, "category")
 
 
 def stream_of(request: Request) -> StreamId:
@@ -124,7 +131,7 @@ def stream_of(request: Request) -> StreamId:
         HTTPException: 400, neither is there, or the id is not a UUID.
     """
     text = text_of(request, "id")
-    name = text_of(request, "name") if "name" in request.query_params else None
+    name = optional_text_of(request, "name")
     category = category_of(request)
     if not text:
         if name is None:

@@ -12,6 +12,13 @@ from starlette.responses import HTMLResponse
 from dynamo_es import __version__
 from dynamo_es.ui import costs
 from dynamo_es.ui.browser import browser_of
+from dynamo_es.ui.escaping import (
+    encoded,
+    is_changed_by_forms,
+    on_one_line,
+    value_of,
+    visible,
+)
 from dynamo_es.ui.navigation import NAVIGATION
 from dynamo_es.ui.queries import address, changed, event_address, stream_address
 from dynamo_es.ui.security import CSRF_FIELD
@@ -21,6 +28,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+
+SEARCH: Final = "/search"
+"""Address of the page whose search box holds what was searched."""
 
 _KILO: Final = 1024
 _PREVIEW: Final = 140
@@ -53,19 +63,12 @@ def render(
         "cost": costs.current(),
         "navigation": NAVIGATION,
         "section": _section_of(request.url.path),
+        "searched": _searched(request),
         "csrf_field": CSRF_FIELD,
         "library_version": __version__,
     }
     page = _environment.get_template(template).render({**shared, **context})
     return HTMLResponse(page.encode("utf-8", "replace"), status, headers)
-
-
-def visible(text: object) -> str:
-    """Return text with control characters and lone surrogates written as escapes."""
-    shown = str(text)
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in shown)
 
 
 def pretty(document: Any) -> str:
@@ -130,8 +133,10 @@ def grouped(number: float) -> str:
     return f"{int(number):,}"
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+def _searched(request: Request) -> str:
+    if request.url.path != SEARCH:
+        return ""
+    return value_of(request.query_params, "q") or ""
 
 
 def _section_of(path: str) -> str:
@@ -150,6 +155,8 @@ def _make_environment() -> Environment:
     )
     environment.filters.update(
         visible=visible,
+        on_one_line=on_one_line,
+        encoded=encoded,
         pretty=pretty,
         when=when,
         epoch=epoch,
@@ -162,6 +169,7 @@ def _make_environment() -> Environment:
     environment.globals.update(
         address=address,
         category_label=category_label,
+        is_changed_by_forms=is_changed_by_forms,
         changed=changed,
         stream_address=stream_address,
         event_address=event_address,

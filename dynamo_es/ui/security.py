@@ -53,6 +53,9 @@ MAX_FORM_BYTES: Final = 64 * 1024
 
 CSRF_FIELD: Final = "csrf"
 
+_OWN_SITES: Final = ("same-origin", "none")
+"""Who asks, as a browser says it: a page of this server, or its user, such as by a bookmark."""
+
 
 class Guard:
     """Refuses unknown host names, sets the headers of every reply, and counts what pages cost.
@@ -80,16 +83,34 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        host = Headers(scope=scope).get("host", "").lower()
-        if is_among(host, self._hosts):
-            await self._app(scope, receive, send_with_headers)
-            return
-        refusal = PlainTextResponse(
-            "This server does not answer to that host name. Use the address that dynamo-es ui "
-            "printed, or start it with --allow-host NAME.\n",
-            421,
-        )
-        await refusal(scope, receive, send_with_headers)
+        refusal = self._refusal(Headers(scope=scope))
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+        """Return the reply to a request that may not come in; None: it may."""
+        if not is_among(headers.get("host", "").lower(), self._hosts):
+            return PlainTextResponse(
+                "This server does not answer to that host name. Use the address that dynamo-es ui "
+                "printed, or start it with --allow-host NAME.\n",
+                421,
+            )
+        if is_for_another_site(headers):
+            return PlainTextResponse(
+                "A page of another site asks for this page. It may only link to it.\n", 403
+            )
+        return None
+
+
+def is_for_another_site(headers: Headers) -> bool:
+    """Whether a page of another site loads something here that its user did not open.
+
+    Such a page sees no reply, but each look at the tables costs their owner money. A link that the
+    user follows is let in, and a browser that sends no such headers is too.
+    """
+    if headers.get("sec-fetch-site", "same-origin") in _OWN_SITES:
+        return False
+    opened = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return opened != ("navigate", "document") or "sec-purpose" in headers
 
 
 def is_among(host: str, hosts: Iterable[str]) -> bool:

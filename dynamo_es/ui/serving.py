@@ -1,4 +1,4 @@
-"""`Server`: uvicorn's server, which ends live tails when it is told to stop."""
+"""The server: uvicorn's, which ends live tails when it is told to stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,27 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.applications import Starlette
+
+
+def configure(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    """Return the configuration of a server of the stream browser.
+
+    Args:
+        app: from `create_app`.
+        host: address to listen on.
+        port: port to listen on; 0: any free one.
+    """
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        # What a client gets wrong, such as a request for a WebSocket, is no warning to an operator.
+        log_level="error",
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
 
 
 class Server(uvicorn.Server):

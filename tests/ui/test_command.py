@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,6 @@ from dynamo_es.ui.security import ANY_ADDRESS
 from tests.ui.conftest import TestClient, append, raw
 
 if TYPE_CHECKING:
-    import socket
-
     import httpx
 
 TABLES = {
@@ -92,6 +92,30 @@ def test_a_missing_table_is_told_at_once(run, tables, monkeypatch):
     assert "create-tables" in served.err
 
 
+def test_a_missing_table_of_the_log_is_told_at_once(run, tables, monkeypatch):
+    monkeypatch.setenv("DYNAMO_ES_LOG_TABLE", "nowhere")
+    served = run()
+    assert served.status == 1
+    assert "nowhere" in served.err
+    assert "create-tables" in served.err
+
+
+def test_a_port_in_use_is_told_with_what_to_do(run, tables):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        served = run("--port", str(port))
+    assert served.status == 1
+    assert f"Port {port} of 127.0.0.1 is in use" in served.err
+    assert "--port 0" in served.err
+
+
+def test_an_address_of_another_machine_is_told(run, tables):
+    served = run("--host", "192.0.2.1")
+    assert served.status == 1
+    assert "cannot listen on 192.0.2.1" in served.err
+    assert "--host" in served.err
+
+
 def test_the_demonstration_needs_no_tables(run, monkeypatch):
     for variable in TABLES:
         monkeypatch.delenv(variable, raising=False)
@@ -121,6 +145,17 @@ def test_options_reach_the_pages(run, tables):
     assert "Writes are allowed." in served.pages["/"].text
     assert "Encrypted fields are revealed." in served.pages["/"].text
     assert "tests.ui.bank" in sys.modules
+
+
+def test_a_look_at_encrypted_fields_is_printed_with_its_time(run, tables):
+    fill_bank(tables)
+    path = f"/event?tenant={BANK}&category=account&name=account/ann&version=1"
+    served = run("--reveal", ask=(path,))
+    assert "ann@example.com" in served.pages[path].text
+    looks = re.findall(r"^\d{4}-\d\d-\d\d [\d:,]+ WARNING .*", served.err, re.MULTILINE)
+    assert len(looks) >= 1
+    assert f"tenant '{BANK}'" in looks[0]
+    assert not logging.getLogger("dynamo_es.ui").handlers
 
 
 def test_a_module_that_is_missing_is_told(run, tables):

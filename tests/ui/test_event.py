@@ -43,8 +43,8 @@ def test_an_event_on_dynamodb_shows_its_commit(dynamo):
     client = browse(dynamo)
     page = client.get(event_address("", ONE, 2))
     assert "versions 1\N{EN DASH}2" in page.text
-    assert "publishes it" in page.text
-    assert "not chosen" in client.get(event_address("", ONE, 1)).text
+    assert "publishes this event" in page.text
+    assert "does not publish this event" in client.get(event_address("", ONE, 1)).text
     assert costs_of(page) == 3
 
 

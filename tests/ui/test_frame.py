@@ -69,6 +69,37 @@ def test_any_address_is_no_name(memory):
     assert client.get("/", headers={"host": "rebound.example:8000"}).status_code == 421
 
 
+LOADED = [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("no-cors", "script")]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(("mode", "kind"), LOADED)
+def test_a_page_of_another_site_loads_nothing(memory, site, mode, kind):
+    sent = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": kind}
+    refused = browse(memory).get("/consumers", headers=sent)
+    assert refused.status_code == 403
+    assert "another site" in refused.text
+    assert refused.headers["cache-control"] == "no-store"
+
+
+def test_a_link_of_another_site_can_be_followed_but_not_in_advance(memory):
+    client = browse(memory)
+    sent = {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    assert client.get("/consumers", headers=sent).status_code == 200
+    early = {**sent, "sec-purpose": "prefetch;prerender"}
+    assert client.get("/consumers", headers=early).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_pages_of_this_server_load_what_they_need(memory, site):
+    sent = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "style"}
+    assert browse(memory).get("/static/ui.css", headers=sent).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/static/ui.css", "/static/../errors.py"])
 def test_every_reply_has_the_headers(memory, path):
     headers = browse(memory).get(path).headers

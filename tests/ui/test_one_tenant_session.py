@@ -64,3 +64,38 @@ def test_a_conversation_is_looked_for_in_the_stream_alone(client):
 def test_a_search_and_a_list_say_what_they_cannot_read(client):
     assert client.get("/search?q=one").status_code == 200
     assert client.get("/streams?tenant=acme&category=c").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/log",
+        "/log/live",
+        "/log/tail",
+        "/plots",
+        "/consumers",
+        "/consumers/outbox?name=outbox",
+        "/consumers/projection?name=balances",
+        f"/consumers/projector?name=x&tenant={TENANT}&category=c&id={ONE}",
+        f"/streams?tenant={TENANT}&category=c",
+    ],
+)
+def test_a_page_of_the_log_says_why_it_is_kept_back_and_what_to_do(client, path):
+    page = client.get(path)
+    assert page.status_code == 403
+    assert "a session of one tenant may not read it" in page.text
+    assert "without --tenant-role" in page.text
+    assert "AccessDeniedException" in page.text
+
+
+def test_credentials_that_ended_are_not_taken_for_that(dynamo):
+    def refuse(model: Any, **_: Any) -> None:
+        error = {"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}
+        raise ClientError(error, model.name)  # type: ignore[arg-type]
+
+    dynamo.client.meta.events.register("before-call.dynamodb", refuse)
+    page = browse(dynamo.in_tenant(TENANT), tenant=TENANT).get("/log")
+    dynamo.client.meta.events.unregister("before-call.dynamodb", refuse)
+    assert page.status_code == 403
+    assert "ExpiredTokenException" in page.text
+    assert "--tenant-role" not in page.text

@@ -7,7 +7,7 @@ the event, and at the event's own stream, and says which part.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -119,9 +119,20 @@ def _position_of(
 
 
 def members(nodes: Iterable[Node], wanted: str) -> list[Node]:
-    """Return the events with a correlation id, the event with that id, and what they caused."""
+    """Return the events of a conversation, and the events that they caused.
+
+    Args:
+        nodes: the events to look at.
+        wanted: a correlation id, or the id of an event. Its conversation is that of the event's
+            correlation id, if it has one.
+    """
     nodes = list(nodes)
     ids = {wanted.lower()}
+    correlations = {wanted}
+    for node in nodes:
+        correlation = _text(node.event.context.get("correlation_id"))
+        if str(node.event.uuid) == wanted.lower() and correlation is not None:
+            correlations.add(correlation)
     found: dict[str, Node] = {}
     while True:
         new = [
@@ -129,7 +140,7 @@ def members(nodes: Iterable[Node], wanted: str) -> list[Node]:
             for node in nodes
             if str(node.event.uuid) not in found
             and (
-                str(node.event.context.get("correlation_id")) == wanted
+                _text(node.event.context.get("correlation_id")) in correlations
                 or str(node.event.uuid) in ids
                 or (node.cause is not None and node.cause.lower() in ids)
             )
@@ -183,8 +194,11 @@ def _nodes(
 
 
 def _cause(event: RawEvent) -> str | None:
-    cause = event.context.get("causation_id")
-    return None if cause is None else str(cause)
+    return _text(event.context.get("causation_id"))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _when(node: Node) -> tuple[int, float]:

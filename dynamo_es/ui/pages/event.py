@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -11,7 +11,6 @@ from dynamo_es.exceptions import CredentialsError, InvalidPositionError
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.decoding import is_encrypted, masked, revealed, schema_version, upcast
 from dynamo_es.ui.queries import (
-    MAX_TEXT,
     event_address,
     number_of,
     stream_address,
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.maintenance.inspection import FoundPosition
     from dynamo_es.dynamodb.maintenance.stored_items import StoredItem
     from dynamo_es.values import RawEvent, StreamId, TenantId
+
+
+_LONGEST_IN_A_LINK: Final = 500
+"""Characters of a correlation id in an address. A browser asks with at most 64 KB in all."""
 
 
 class _Found(NamedTuple):
@@ -119,15 +122,20 @@ def _position(
 def _conversation(
     tenant_id: TenantId, event: RawEvent, version: int, position: FoundPosition | None
 ) -> str:
-    correlation: Any = event.context.get("correlation_id")
+    correlation = event.context.get("correlation_id")
     return stream_address(
         tenant_id,
         event.stream_id,
         "/conversation",
-        of=str(event.uuid if correlation is None else correlation)[:MAX_TEXT],
+        of=correlation if _fits_a_query(correlation) else event.uuid,
         version=version,
         around=None if position is None else position.position,
     )
+
+
+def _fits_a_query(correlation: Any) -> bool:
+    """Whether an address can hold a correlation id, which may be any JSON."""
+    return isinstance(correlation, str) and 0 < len(correlation) <= _LONGEST_IN_A_LINK
 
 
 routes = [Route("/event", event)]
