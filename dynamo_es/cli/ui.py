@@ -182,6 +182,10 @@ def _backend(
     from dynamo_es.ui import observe
 
     if demo:
+        if tenant is not None or role is not None:
+            raise ConfigurationError(
+                "--tenant and --tenant-role are for your own tables, not --demo."
+            )
         with _demonstration() as backend:
             yield backend, "a sample history on an emulator in this process"
         return

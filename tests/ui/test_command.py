@@ -129,6 +129,12 @@ def test_the_demonstration_needs_no_tables(run, monkeypatch):
     assert served.pages["/streams?tenant=bank&category=account"].status_code == 200
 
 
+def test_the_demonstration_is_of_all_tenants(run):
+    served = run("--demo", "--tenant", "bank")
+    assert served.status == 1
+    assert "not --demo" in served.err
+
+
 def test_the_demonstration_has_something_of_everything(dynamo):
     fill_bank(dynamo)
     bank = dynamo.in_tenant(BANK)
