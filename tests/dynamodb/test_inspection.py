@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, RawEvent, StreamId
+from dynamo_es.dynamodb.log import listing
+from dynamo_es.dynamodb.log.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance import inspection
 from dynamo_es.dynamodb.maintenance.inspection import Inspector
-from dynamo_es.dynamodb.maintenance.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import InvalidStreamIdError
 
@@ -97,7 +98,7 @@ def test_lists_every_category_once_also_in_small_replies(empty, monkeypatch):
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_for_categories", few)
+    monkeypatch.setattr(listing, "scan_for_categories", few)
     assert set(empty.inspector.categories(most_requests=1_000).items) == wanted
 
 
@@ -110,7 +111,7 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_for_categories", few)
+    monkeypatch.setattr(listing, "scan_for_categories", few)
     found = []
     after = None
     while True:

@@ -217,8 +217,8 @@ def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
 
 
 OPERATORS = {
-    *("maintenance/comparison", "maintenance/verify", "maintenance/listing"),
-    *("maintenance/inspection", "consumers/finder"),
+    *("maintenance/comparison", "maintenance/verify", "maintenance/inspection"),
+    "consumers/finder",
     "wire/steps",
 }
 """`dynamo-es log repair`, `log verify` and `ui` read whole tables: no role's policy allows that.
