@@ -275,7 +275,7 @@ def check_snapshot(snapshot: RawEvent) -> int:
     """
     if not isinstance(snapshot, RawEvent):
         kind = type(snapshot).__name__
-        raise InvalidEventError("?", f"a snapshot must be a RawEvent, not {kind}.")
+        raise InvalidEventError(None, f"A snapshot must be a RawEvent, not {kind}.")
     check_stream(snapshot.stream_id)
     check_event(snapshot.stream_id, snapshot, None)
     if type(snapshot.version) is not int or snapshot.version < 1:

@@ -120,8 +120,11 @@ def test_refused_version_of_a_snapshot(version):
 
 
 def test_what_is_no_snapshot_is_refused():
-    with pytest.raises(InvalidEventError, match="a snapshot must be a RawEvent"):
+    with pytest.raises(InvalidEventError) as refused:
         check_snapshot({"version": 1})  # type: ignore[arg-type]
+
+    assert str(refused.value) == "A snapshot must be a RawEvent, not dict. Nothing was written."
+    assert refused.value.stream_id is None
 
 
 def test_event_of_an_equal_stream_id_is_of_the_stream():
