@@ -226,7 +226,7 @@ def test_a_projector_of_a_stream_whose_key_is_past_the_limit_is_refused(engine):
     projector = engine.fresh_process().projector("long", lambda event, stream_id: None)
     event = WrappedEvent(UnknownEvent("x", {}), 1)
 
-    with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2048"):
+    with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2,048"):
         projector.project(event, stream)
 
 
