@@ -180,6 +180,18 @@ def test_many_generations_are_one_stream(store):
     assert sorted(all_streams(store, "c", limit=1)) == sorted([stream, other])
 
 
+def test_a_part_of_a_list_has_the_newest_generation_also_after_many_others(store):
+    stream = StreamId(name="many", category="c")
+    for count in range(1, 7):
+        store.append(stream, *["E"] * count)
+        if count < 6:
+            store.backend.storage.delete_stream(stream)
+    newest = store.inspector.generations(store.tenant, stream)[0]
+    (listed,) = store.inspector.streams("c", store.tenant, limit=1).items
+    assert (listed.version, listed.generation, listed.exists) == (6, newest.generation, True)
+    assert [one.version for one in store.backend.log.streams("c", store.tenant)] == [6]
+
+
 def test_refuses_a_place_that_is_no_id(store):
     for after in ("", "x", "A" * 32, str(UUID(int=1)).upper() + "x"):
         with pytest.raises(InvalidStreamIdError):
