@@ -140,12 +140,14 @@ class InvalidEventError(InputError):
     """An event or a snapshot that cannot be stored.
 
     Attributes:
-        stream_id: the stream of the refused append or snapshot, as text.
+        stream_id: the stream of the refused append or snapshot, as text; None if what was given
+            as a snapshot names no stream.
     """
 
-    def __init__(self, stream_id: object, reason: str) -> None:
-        self.stream_id = str(stream_id)
-        super().__init__(f"Stream {describe_stream(stream_id)}: {reason} Nothing was written.")
+    def __init__(self, stream_id: object | None, reason: str) -> None:
+        self.stream_id = None if stream_id is None else str(stream_id)
+        stream = "" if stream_id is None else f"Stream {describe_stream(stream_id)}: "
+        super().__init__(f"{stream}{reason} Nothing was written.")
 
 
 class CommitTooLargeError(InputError):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks import check_callable, check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
-from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError
+from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError, InputError
 from dynamo_es.values import ExplicitVersioning, StoredVersion
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.values import RawEvent, StreamId
+
+T = TypeVar("T")
 
 _APPLY: Final = "__apply__"
 _RESTORE: Final = "__restore__"
@@ -196,6 +198,33 @@ def category_of(kind: type[Aggregate]) -> str:
             "streams. Define a base class without streams with abstract=True."
         )
     return category
+
+
+def made_by(factory: Callable[[], T] | None) -> T:
+    """Return what a factory makes.
+
+    Raises:
+        InputError: no factory, or one that is not callable.
+    """
+    if factory is None:
+        raise InputError(
+            "No factory for new aggregates: pass one here or to Repository(store, Account)."
+        )
+    check_callable("factory", factory)
+    return factory()
+
+
+def check_new(aggregate: Aggregate) -> None:
+    """Raise `InputError` unless a value is an aggregate before its first event."""
+    if not isinstance(aggregate, Aggregate):
+        raise InputError(
+            f"aggregate must be an object of an Aggregate class, not {type(aggregate).__name__}."
+        )
+    if not aggregate._is_new():  # noqa: SLF001 - of its own package
+        raise InputError(
+            f"This {type(aggregate).__qualname__} was loaded before, or has emitted events: "
+            "give a new one. A factory must return a new aggregate at each call."
+        )
 
 
 def _check_hooks(kind: type[Aggregate]) -> None:

@@ -6,11 +6,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from dynamo_es.aggregates.aggregate import Aggregate, category_of, replay
+from dynamo_es.aggregates.aggregate import Aggregate, category_of, check_new, made_by, replay
 from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import (
     append,
+    append_surely,
     has_emitted,
     kept,
     take_as_decided,
@@ -24,20 +25,18 @@ from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import (
-    AppendOutcomeUnknownError,
     CommandDecidedError,
     ConcurrentStreamWriteError,
     InputError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from dynamo_es.aggregates.commands import Command, CommandId, Decided
     from dynamo_es.aggregates.saving import TransactWith
     from dynamo_es.aggregates.streams import AggregateId
-    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.event_store.wrapped import Context
     from dynamo_es.values import RawEvent
 
@@ -250,7 +249,7 @@ class Repository(Generic[TAggregate]):
             refuse_unfinished(result, decide, _DECIDE)
             writes = writes_of(transact_with, aggregate)
             try:
-                stored = self._append_surely(stream, aggregate, context, writes, command, retries)
+                stored = append_surely(stream, aggregate, context, writes, command, retries)
             except ConcurrentStreamWriteError as refused:
                 waited = retries.wait_or_raise(refused)
                 raws = stream.follow(raws, () if waited else refused.winning, command)
@@ -305,45 +304,16 @@ class Repository(Generic[TAggregate]):
             raise ConcurrentStreamWriteError(stream.id, expected, None, ANOTHER_GENERATION)
         take_as_decided(aggregate, stream, raws, decided)
 
-    def _append_surely(
-        self,
-        stream: AggregateStream,
-        aggregate: TAggregate,
-        context: Context | None,
-        writes: Sequence[EnlistedWrite],
-        command: Command | None,
-        retries: Retries,
-    ) -> bool:
-        while True:
-            try:
-                return append(stream, aggregate, context, writes, command)
-            except AppendOutcomeUnknownError as unknown:
-                retries.wait_or_raise(unknown)
-
     def _replay(self, stream: AggregateStream, aggregate: TAggregate, raws: list[RawEvent]) -> None:
         aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
         replay(aggregate, stream.commands_in(raws), raws, self._store.read(raws))
 
     def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
-        if factory is None:
-            raise InputError(
-                "No factory for new aggregates: pass one here or to Repository(store, Account)."
-            )
-        check_callable("factory", factory)
-        return self._fresh(factory())
+        return self._fresh(made_by(factory))
 
     def _fresh(self, aggregate: TAggregate) -> TAggregate:
-        """Return the aggregate, or raise if it is not new."""
-        if not isinstance(aggregate, Aggregate):
-            raise InputError(
-                "aggregate must be an object of an Aggregate class, not "
-                f"{type(aggregate).__name__}."
-            )
-        if not aggregate._is_new():  # noqa: SLF001
-            raise InputError(
-                f"This {type(aggregate).__qualname__} was loaded before, or has emitted events: "
-                "give a new one. A factory must return a new aggregate at each call."
-            )
+        """Return the aggregate, or raise if it is not new, or its class takes no snapshots."""
+        check_new(aggregate)
         self._snapshots.check(type(aggregate))
         return aggregate
 

@@ -1,39 +1,25 @@
-"""Checks of a call's arguments, which every backend makes before it writes anything."""
+"""Checks of a call's arguments; `event_checks` has those of events and snapshots."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
-from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.contracts.storage import StreamAppend
 from dynamo_es.exceptions import (
     InputError,
     InvalidConsumerError,
-    InvalidEventError,
     InvalidPositionError,
     InvalidRangeError,
     InvalidStreamIdError,
     InvalidSubjectError,
     InvalidSubscriptionError,
-    InvalidVersioningError,
-    describe_stream,
 )
-from dynamo_es.values import (
-    ANY_VERSION,
-    NO_VERSIONING,
-    ExplicitVersioning,
-    RawEvent,
-    StreamId,
-)
+from dynamo_es.values import StreamId
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dynamo_es.exceptions import EventStoreError
-    from dynamo_es.values import Position, Versioning
+    from dynamo_es.values import Position
 
 MAX_SUBJECT_BYTES: Final = 1024
 """DynamoDB's limit for a sort key, such as a subject; every key storage keeps it."""
@@ -183,159 +169,6 @@ def check_consumer(name: str) -> None:
             f"The name {name[:40]!r}… is {size:,} bytes long; a consumer's name has at most "
             f"{MAX_CONSUMER_BYTES}: use a shorter one."
         )
-
-
-def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]) -> None:
-    """Raise unless a storage can append the events to the stream.
-
-    Raises:
-        InvalidStreamIdError: not a stream id.
-        InvalidVersioningError: not one of the three ways to append.
-        InvalidEventError: the first event that cannot be stored, and why.
-    """
-    check_stream(stream_id)
-    if isinstance(versioning, ExplicitVersioning):
-        first = versioning.expected_version + 1
-    elif versioning is ANY_VERSION or versioning is NO_VERSIONING:
-        first = None
-    else:
-        raise InvalidVersioningError(
-            "versioning must be ExplicitVersioning(n), ANY_VERSION or NO_VERSIONING, "
-            f"not {shown(versioning)}."
-        )
-    if not isinstance(events, list | tuple):
-        raise InvalidEventError(
-            stream_id,
-            f"events must be a list or a tuple, not {type(events).__name__}: a retry reads them "
-            "again.",
-        )
-    if not events:
-        return
-    aware = None
-    for index, event in enumerate(events):
-        check_event(stream_id, event, index)
-        version = event.version
-        if version is not None and (first is None or version != first + index):
-            raise InvalidEventError(
-                stream_id,
-                f"event {index} has version {shown(version)}, but "
-                + (
-                    f"{versioning!r} takes events without versions: leave it None."
-                    if first is None
-                    else f"after expected version {first - 1} it must be {first + index} or None."
-                ),
-            )
-        if aware is None:
-            aware = event.created_at.tzinfo is not None
-        elif aware is not (event.created_at.tzinfo is not None):
-            raise InvalidEventError(
-                stream_id,
-                f"event {index} mixes naive and aware created_at in one append: "
-                "give all events a time zone, or none.",
-            )
-    if len(events) > 1 and len({event.uuid for event in events}) < len(events):
-        raise InvalidEventError(
-            stream_id, "two events have the same uuid: give each event a uuid of its own."
-        )
-
-
-def check_appends(appends: Sequence[StreamAppend]) -> None:
-    """Raise unless a storage can append the events of several streams, each stream given once.
-
-    Raises:
-        InputError: not a list of `StreamAppend`.
-        InvalidVersioningError: a stream without an explicit version.
-        InvalidEventError: a stream without events, or given twice, or an event that is wrong.
-    """
-    check_kind("appends", appends, (list, tuple))
-    streams = set()
-    for index, append in enumerate(appends):
-        check_kind(f"append {index}", append, StreamAppend)
-        stream_id, versioning = append.stream_id, append.versioning
-        check_append(stream_id, versioning, append.events)
-        if not isinstance(versioning, ExplicitVersioning):
-            raise InvalidVersioningError(
-                "An append to several streams needs ExplicitVersioning(n) for each, "
-                f"not {versioning!r}."
-            )
-        if not append.events:
-            raise InvalidEventError(stream_id, "no events to append: leave the stream out.")
-        if stream_id in streams:
-            raise InvalidEventError(
-                stream_id, "the stream is given twice: put all its events into one."
-            )
-        streams.add(stream_id)
-
-
-def check_snapshot(snapshot: RawEvent) -> int:
-    """Return the version of a snapshot that can be stored.
-
-    Raises:
-        InvalidEventError: the snapshot cannot be stored; the message says why.
-    """
-    if not isinstance(snapshot, RawEvent):
-        kind = type(snapshot).__name__
-        raise InvalidEventError("?", f"a snapshot must be a RawEvent, not {kind}.")
-    check_stream(snapshot.stream_id)
-    check_event(snapshot.stream_id, snapshot, None)
-    if type(snapshot.version) is not int or snapshot.version < 1:
-        raise InvalidEventError(
-            snapshot.stream_id,
-            "a snapshot must have the version of the last event in it, 1 or more, "
-            f"not {shown(snapshot.version)}.",
-        )
-    return snapshot.version
-
-
-def check_event(stream_id: StreamId, event: RawEvent, index: int | None) -> None:
-    """Raise `InvalidEventError` unless one event, or a snapshot, can be stored in the stream."""
-    label = "the snapshot" if index is None else f"event {index}"
-    if not isinstance(event, RawEvent):
-        kind = type(event).__name__
-        raise InvalidEventError(stream_id, f"{label} must be a RawEvent, not {kind}.")
-    if event.stream_id is not stream_id and event.stream_id != stream_id:
-        other = event.stream_id
-        named = describe_stream(other) if isinstance(other, StreamId) else shown(other)
-        raise InvalidEventError(stream_id, f"{label} belongs to another stream, {named}.")
-    if not isinstance(event.uuid, UUID):
-        raise InvalidEventError(
-            stream_id, f"{label} has the uuid {shown(event.uuid)}: give a UUID."
-        )
-    if not isinstance(event.created_at, datetime):
-        raise InvalidEventError(
-            stream_id, f"{label} has the created_at {shown(event.created_at)}: give a datetime."
-        )
-    if event.created_at.tzinfo is not None and event.created_at.tzinfo is not UTC:
-        offset = event.created_at.utcoffset() or timedelta()
-        if offset and abs(offset) < timedelta(seconds=1):
-            raise InvalidEventError(
-                stream_id,
-                f"{label} has a created_at {offset!r} off UTC, which ISO 8601 cannot express: "
-                "use UTC.",
-            )
-    name = event.name
-    if not isinstance(name, str) or not name:
-        raise InvalidEventError(
-            stream_id, f"{label} has the name {shown(name, str)}: give text, not empty."
-        )
-    part = "name"
-    try:
-        if not name.isascii():
-            check_text(name)
-        part = "data"
-        _check_object(event.data)
-        part = "context"
-        _check_object(event.context)
-    except NotJsonError as error:
-        raise InvalidEventError(
-            stream_id, f"{label} ({shown(name, str)}): {error.describe(part)}"
-        ) from None
-
-
-def _check_object(value: object) -> None:
-    if type(value) is not dict:
-        raise NotJsonError(f"must be a JSON object (a dict), not {type(value).__name__}.")
-    check_json(value)
 
 
 def _check_identity(text: str, label: str) -> None:

@@ -6,14 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
-from dynamo_es.contracts.checks import (
-    check_append,
-    check_appends,
-    check_range,
-    check_snapshot,
-    check_stream,
-    check_tenant,
-)
+from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
+from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer

@@ -6,8 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts.checks import check_kind, check_scope
-from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.facade.consumers import (
+    choose_for_outbox,
+    listeners_of,
+    outbox_of,
+    subscriptions_of,
+)
 from dynamo_es.facade.log import selection_of
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
@@ -229,13 +234,7 @@ class Backend:
             InvalidSubscriptionError: ``wanted`` is asynchronous or not callable, or this backend
                 is limited to one tenant.
         """
-        if self._log_tenant is not None:
-            raise InvalidSubscriptionError(
-                "with_outbox chooses events for all tenants: call with_outbox on the backend of "
-                f"all tenants, not on the one limited to {self._log_tenant!r}."
-            )
-        hooks = self._shared_log().hooks
-        hooks.outbox_filter = _everything if wanted is None else checked_filter(wanted)
+        choose_for_outbox(self._shared_log().hooks, wanted, self._log_tenant)
         return self
 
     @property
@@ -244,24 +243,12 @@ class Backend:
 
         Each tenant's outbox has its own position and failed entries.
         """
-        from dynamo_es.outbox import Outbox
-
-        found = self._access
-        return Outbox(
-            found.outbox, found.log, self.deserialize, clock=found.clock, watch=found.watch
-        )
+        return outbox_of(self._access, self.deserialize)
 
     @property
     def listeners(self) -> Listeners:
         """Calls functions with events that this process appends; the tenant's if limited to one."""
-        from dynamo_es.subscriptions.listeners import Listeners
-
-        hooks = self._shared_log().hooks
-        if not isinstance(hooks.listener, Listeners):
-            hooks.listener = Listeners(self._typed.deserialize_all, self._typed.narrowed)
-        if self._log_tenant is None:
-            return hooks.listener
-        return hooks.listener.scoped_for_tenant(self._log_tenant)
+        return listeners_of(self._shared_log().hooks, self._typed, self._log_tenant)
 
     def select(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
@@ -340,14 +327,7 @@ class Backend:
         return self._shared_log().limited(self._log_tenant)
 
     def _subscriptions(self) -> LogSubscriptions:
-        from dynamo_es.subscriptions.strategy import LogSubscriptions
-
-        shared = self._shared_log()
-        return LogSubscriptions(self.log, monotonic=shared.monotonic, sleep=shared.sleep)
+        return subscriptions_of(self._access)
 
     def _event_store_of(self, tenant_id: TenantId) -> EventStore:
         return self._typed.event_store(self._storage.scoped_for_tenant(tenant_id), tenant_id)
-
-
-def _everything(_event: object) -> bool:
-    return True

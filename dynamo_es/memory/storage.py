@@ -15,14 +15,8 @@ from dynamo_es.contracts import (
     StreamAppend,
     StreamHead,
 )
-from dynamo_es.contracts.checks import (
-    check_append,
-    check_appends,
-    check_range,
-    check_snapshot,
-    check_stream,
-    check_tenant,
-)
+from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
+from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
 from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import contextmanager
 from threading import Event as Flag
@@ -10,18 +9,13 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from dynamo_es.contracts.checks import check_consumer, check_position
-from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import check_injected, check_stop
 from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import OutboxWorker
 from dynamo_es.contracts.workers import in_thread
-from dynamo_es.exceptions import (
-    ContentionError,
-    ThrottledError,
-    UnavailableError,
-)
 from dynamo_es.outbox.by_hand import Hand
 from dynamo_es.outbox.publishing import checked_publisher
+from dynamo_es.outbox.repeating import run_until
 from dynamo_es.outbox.run import OutboxReport, Run
 from dynamo_es.outbox.terms import Terms
 
@@ -37,18 +31,10 @@ if TYPE_CHECKING:
     from dynamo_es.outbox.run import Tries
     from dynamo_es.values import Position, RecordedRaw
 
-_logger = logging.getLogger("dynamo_es")
-
 DEFAULT_NAME: Final = "outbox"
-
-_SHORTEST_WAIT: Final = 0.1
-_LONGEST_WAIT: Final = 1.0
-"""Shortest and longest wait, in seconds, between two runs while no event comes."""
 
 _LOOK_EVERY: Final = 60.0
 """Seconds between two checks for events without a position, if the last check found none."""
-
-_PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
 
 class Outbox:
@@ -323,25 +309,7 @@ class Outbox:
     def _run_until(
         self, stop: Event, publish: Callable[[RecordedRaw], None], terms: Terms
     ) -> OutboxReport:
-        total = OutboxReport(name=self._name)
-        wait = _SHORTEST_WAIT
-        while not stop.is_set():
-            try:
-                report = self._new_run(terms).go(publish)
-            except _PASSING as error:
-                _logger.warning(
-                    "Outbox %s failed and tries again: %s", self._name, describe_error(error)
-                )
-                active, wait = False, _LONGEST_WAIT
-            else:
-                total, active = total.followed_by(report), report.active
-            if active:
-                wait = _SHORTEST_WAIT
-            elif stop.wait(wait):
-                break
-            else:
-                wait = min(wait * 2, _LONGEST_WAIT)
-        return total
+        return run_until(stop, self._name, lambda: self._new_run(terms).go(publish))
 
     def _new_run(self, terms: Terms) -> Run:
         worker, look = OutboxWorker(self._name, self._new_id()), self._look_further

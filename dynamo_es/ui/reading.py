@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
+from dynamo_es.dynamodb.log.listing import ListedStream
+from dynamo_es.dynamodb.log.markers import MarkedGeneration
 from dynamo_es.dynamodb.maintenance.inspection import FoundPosition, Inspector
-from dynamo_es.dynamodb.maintenance.listing import ListedStream, MarkedGeneration
 from dynamo_es.dynamodb.maintenance.stored_items import StoredItem
 from dynamo_es.ui.paging import Page
 

@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, RawEvent, StreamId
+from dynamo_es.dynamodb.log import listing
+from dynamo_es.dynamodb.log.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance import inspection
 from dynamo_es.dynamodb.maintenance.inspection import Inspector
-from dynamo_es.dynamodb.maintenance.listing import scan_for_categories
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import InvalidStreamIdError
 
@@ -97,7 +98,7 @@ def test_lists_every_category_once_also_in_small_replies(empty, monkeypatch):
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_for_categories", few)
+    monkeypatch.setattr(listing, "scan_for_categories", few)
     assert set(empty.inspector.categories(most_requests=1_000).items) == wanted
 
 
@@ -110,7 +111,7 @@ def test_a_list_of_categories_is_bounded_and_goes_on(empty, monkeypatch):
         request.params["Limit"] = 2
         return request
 
-    monkeypatch.setattr(inspection, "scan_for_categories", few)
+    monkeypatch.setattr(listing, "scan_for_categories", few)
     found = []
     after = None
     while True:
@@ -177,6 +178,18 @@ def test_many_generations_are_one_stream(store):
         store.backend.storage.delete_stream(stream)
     store.append(other, "E")
     assert sorted(all_streams(store, "c", limit=1)) == sorted([stream, other])
+
+
+def test_a_part_of_a_list_has_the_newest_generation_also_after_many_others(store):
+    stream = StreamId(name="many", category="c")
+    for count in range(1, 7):
+        store.append(stream, *["E"] * count)
+        if count < 6:
+            store.backend.storage.delete_stream(stream)
+    newest = store.inspector.generations(store.tenant, stream)[0]
+    (listed,) = store.inspector.streams("c", store.tenant, limit=1).items
+    assert (listed.version, listed.generation, listed.exists) == (6, newest.generation, True)
+    assert [one.version for one in store.backend.log.streams("c", store.tenant)] == [6]
 
 
 def test_refuses_a_place_that_is_no_id(store):

@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
-from dynamo_es.contracts.checks import (
-    check_append,
-    check_event,
-    check_range,
-    check_snapshot,
-    check_stream,
-    check_tenant,
-)
+from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
+from dynamo_es.contracts.event_checks import check_append, check_event, check_snapshot
 from dynamo_es.contracts.payload import MAX_DEPTH, MAX_INTEGER_BITS, NotJsonError, check_json
 from dynamo_es.exceptions import (
     InvalidEventError,
@@ -120,8 +114,11 @@ def test_refused_version_of_a_snapshot(version):
 
 
 def test_what_is_no_snapshot_is_refused():
-    with pytest.raises(InvalidEventError, match="a snapshot must be a RawEvent"):
+    with pytest.raises(InvalidEventError) as refused:
         check_snapshot({"version": 1})  # type: ignore[arg-type]
+
+    assert str(refused.value) == "A snapshot must be a RawEvent, not dict. Nothing was written."
+    assert refused.value.stream_id is None
 
 
 def test_event_of_an_equal_stream_id_is_of_the_stream():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
+
+from dynamo_es.dynamodb.streams.keys import parse_stream_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import TenantId
 
 PLACE_DIGITS: Final = 20
 """Digits of a number in a sort key. Zeros in front make text order number order."""
@@ -42,6 +49,20 @@ class Marker(NamedTuple):
         return {"log_key": {"S": self.log_key}, "place": {"S": self.place}}
 
 
+class MarkedGeneration(NamedTuple):
+    """A generation of a stream that the log knows.
+
+    Attributes:
+        uuid: the stream's UUID.
+        generation: number of the generation.
+        version: of its last event that has a position.
+    """
+
+    uuid: str
+    generation: int
+    version: int
+
+
 def marked_version(item: Item) -> int:
     """Return the last version that the log holds, from a marker's item.
 
@@ -49,3 +70,39 @@ def marked_version(item: Item) -> int:
         KeyError, TypeError, ValueError: the item has no such version.
     """
     return int(item["last_version"]["N"])
+
+
+def read_marker(item: Item) -> MarkedGeneration | None:
+    """Return the generation that a marker is of; None if the marker is damaged."""
+    uuid, _, generation = item["place"]["S"].partition("#")
+    try:
+        marked = MarkedGeneration(uuid, int(generation), marked_version(item))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return marked if is_uuid(uuid) else None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID in the form that keys have."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def newest_of(marked: Iterable[MarkedGeneration]) -> Iterator[MarkedGeneration]:
+    """Yield the newest generation of each stream of a partition."""
+    for _, generations in groupby(marked, key=lambda one: one.uuid):
+        # They come in order, so the last one is the newest.
+        *_, newest = generations
+        yield newest
+
+
+def category_of(log_key: str) -> tuple[TenantId, str | None] | None:
+    """Return tenant and category of the markers in a partition; None if the key is damaged."""
+    try:
+        # Before its last hex digit, it is a stream's key without the UUID.
+        tenant_id, category, _ = parse_stream_key(f"{log_key[len('streams#') : -1]}{UUID(int=0)}")
+    except ValueError:
+        return None
+    return tenant_id, category

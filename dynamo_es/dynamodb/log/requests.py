@@ -131,13 +131,34 @@ def get_beginnings(table: str, keys: Iterable[Item]) -> Request:
     )
 
 
-def markers_of(table: str, log_key: str, after: Item | None = None) -> Request:
-    """Query the markers of one partition, in the order of the streams' UUIDs."""
+def markers_of(
+    table: str,
+    log_key: str,
+    after: Item | None = None,
+    *,
+    span: tuple[str, str] | None = None,
+    limit: int | None = None,
+) -> Request:
+    """Query the markers of one partition, in the order of the streams' UUIDs.
+
+    Args:
+        table: name of the log table.
+        log_key: key of the partition.
+        after: ``LastEvaluatedKey`` of the reply before.
+        span: first and last ``place``, both inclusive. None: the whole partition.
+        limit: number of markers at most. None: as many as one reply holds (1 MB).
+    """
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "log_key = :markers",
         "ExpressionAttributeValues": {":markers": {"S": log_key}},
     }
+    if span is not None:
+        params["KeyConditionExpression"] += " AND place BETWEEN :low AND :high"
+        # DynamoDB refuses a span whose end comes before its beginning.
+        params["ExpressionAttributeValues"] |= {":low": {"S": span[0]}, ":high": {"S": max(span)}}
+    if limit is not None:
+        params["Limit"] = limit
     if after is not None:
         params["ExclusiveStartKey"] = after
     return Request("query", params)

@@ -1,25 +1,20 @@
-"""`Inspector`: reads the tables in pieces of limited size, for tools that show stored items."""
+"""`Inspector`: reads the tables in parts of limited size, for tools that show stored items."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from dynamo_es.contracts.stream_keys import category_prefix, stream_key, tenant_prefix
-from dynamo_es.dynamodb.log.pages import PAGES_KEY, place_of, read_page
-from dynamo_es.dynamodb.log.requests import newest_pages
-from dynamo_es.dynamodb.maintenance.listing import (
-    ListedStream,
-    MarkedGeneration,
+from dynamo_es.dynamodb.log.listing import (
     beginnings,
-    category_of_markers,
     generations_of,
-    key_after_partition,
-    look_up,
-    marked_after,
-    scan_for_categories,
+    some_categories,
+    some_streams,
     with_name,
 )
+from dynamo_es.dynamodb.log.pages import PAGES_KEY, place_of, read_page
+from dynamo_es.dynamodb.log.requests import newest_pages
+from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.dynamodb.maintenance.stored_items import StoredItem, stored_item
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -32,6 +27,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.log.listing import ListedStream, PartOfList
+    from dynamo_es.dynamodb.log.markers import MarkedGeneration
     from dynamo_es.dynamodb.wire.steps import Response, Steps
     from dynamo_es.values import Position, StreamId, TenantId
 
@@ -53,21 +50,8 @@ class FoundPosition(NamedTuple):
     looked_back_to: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Piece(Generic[T]):
-    """A piece of a list.
-
-    Attributes:
-        items: the items.
-        next: where the next piece begins, for the argument ``after``; None: the list ends here.
-    """
-
-    items: list[T]
-    next: str | None
-
-
 class Inspector:
-    """Reads lists of streams and the items of a stream, a piece at a time.
+    """Reads lists of streams and the items of a stream, a part at a time.
 
     Each method sends a bounded number of requests, however large the tables are.
 
@@ -84,41 +68,28 @@ class Inspector:
         observer: Observer | None = None,
     ) -> None:
         self._config = config
+        self._tables = Tables(config.events_table, config.log_table)
         self._gateway = Gateway(client, config, observer)
 
     def categories(
         self, after: str | None = None, *, most_requests: int = 20
-    ) -> Piece[tuple[TenantId, str | None]]:
+    ) -> PartOfList[tuple[TenantId, str | None]]:
         """Return tenants with their categories, from the log's table, in any order.
 
         A tenant or category whose streams are all deleted may be among them.
 
         Args:
-            after: ``next`` of the piece before; None: from the beginning.
-            most_requests: requests of this piece.
+            after: ``next`` of the part before; None: from the beginning.
+            most_requests: requests to send at most.
 
         Raises:
             ServiceError: AWS refused or did not answer.
 
-        Cost: a scan that jumps over what is left of a partition at the end of each reply, so 1
+        Cost: a scan that jumps over the rest of a partition at the end of each reply, so 1
         request for each MB, and at most 1 for each partition: 16 a category. The replies leave out
         what is known already.
         """
-        found: dict[tuple[TenantId, str | None], None] = {}
-        known: dict[str, None] = {}
-        key = None if after is None else key_after_partition(after)
-        for count in range(most_requests):
-            request = scan_for_categories(self._config.log_table, key, list(known), count)
-            response = self._run("list_categories", DEFAULT_TENANT, None, _one(request))
-            for log_key in dict.fromkeys(item["log_key"]["S"] for item in response["Items"]):
-                known[log_key[:-1]] = None
-                if (named := category_of_markers(log_key)) is not None:
-                    found[named] = None
-            last = response.get("LastEvaluatedKey")
-            if last is None:
-                return Piece(list(found), None)
-            key = key_after_partition(last["log_key"]["S"])
-        return Piece(list(found), None if key is None else key["log_key"]["S"])
+        return some_categories(self._gateway, self._tables.log, after, most_requests)
 
     def streams(
         self,
@@ -128,29 +99,32 @@ class Inspector:
         after: str | None = None,
         id_prefix: str = "",
         limit: int = 50,
-    ) -> Piece[ListedStream]:
+    ) -> PartOfList[ListedStream]:
         """Return streams of a category, also deleted ones, in the order of their last hex digit.
 
         Args:
             category: of the streams; None: streams without one.
             tenant_id: of the streams.
-            after: ``next`` of the piece before; None: from the beginning.
+            after: ``next`` of the part before; None: from the beginning.
             id_prefix: first characters of the UUIDs.
             limit: most streams, up to 100.
 
         Raises:
-            InvalidStreamIdError: ``after`` does not come from a piece.
+            InvalidStreamIdError: ``after`` does not come from a part of the list.
             ServiceError: AWS refused or did not answer.
 
         Cost: 1 request for the markers of as many streams, and 1 more for each of the 16
         partitions that it gets to; 1 request for their names.
         """
-        category_key = category_prefix(tenant_prefix(tenant_id), category)
-        steps = marked_after(self._config.log_table, category_key, after, id_prefix, limit)
-        marked, following = self._run("streams", tenant_id, None, steps)
-        looked_up = look_up(self._config.events_table, category_key, category, marked)
-        listed = self._run("streams", tenant_id, None, looked_up)
-        return Piece(listed, following)
+        return some_streams(
+            self._gateway,
+            self._tables,
+            category,
+            tenant_id,
+            after=after,
+            id_prefix=id_prefix,
+            limit=limit,
+        )
 
     def existing(
         self, streams: Iterable[tuple[TenantId, StreamId]]
@@ -164,7 +138,7 @@ class Inspector:
         Cost: 1 request for each hundred.
         """
         keys = {stream_key(tenant_prefix(tenant), one): (tenant, one) for tenant, one in streams}
-        steps = beginnings(self._config.events_table, list(keys))
+        steps = beginnings(self._tables.events, list(keys))
         found = self._run("streams", DEFAULT_TENANT, None, steps)
         return [
             (tenant, with_name(one, found[key].get("stream_name", {}).get("S")))
@@ -181,7 +155,7 @@ class Inspector:
         Cost: 1 request.
         """
         category_key = category_prefix(tenant_prefix(tenant_id), stream_id.category)
-        steps = generations_of(self._config.log_table, category_key, str(stream_id))
+        steps = generations_of(self._tables.log, category_key, str(stream_id))
         return self._run("streams", tenant_id, stream_id, steps)
 
     def find_position(
@@ -209,7 +183,7 @@ class Inspector:
             StoredItemError: a page of the log cannot be read.
         """
         wanted = stream_key(tenant_prefix(tenant_id), stream_id), generation, version
-        steps = _look_back(self._config.log_table, wanted, before, most_requests)
+        steps = _look_back(self._tables.log, wanted, before, most_requests)
         return self._run("read_log", tenant_id, stream_id, steps)
 
     def items(
@@ -235,7 +209,7 @@ class Inspector:
         Cost: 1 request, a read unit for each 4 KB.
         """
         key = stream_key(tenant_prefix(tenant_id), stream_id)
-        request = _query_items(self._config.events_table, key, below, limit)
+        request = _query_items(self._tables.events, key, below, limit)
         response = self._run("inspect", tenant_id, stream_id, _one(request))
         most = self._config.max_uncompressed_bytes
         return [stored_item(item, stream_id, most) for item in response["Items"]]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.encryption.plan import Leaf
     from dynamo_es.values import StreamId, TenantId
 
+__all__ = ["Encryption"]
+
 Json: TypeAlias = dict[str, Any]
 Keys: TypeAlias = dict[str, Cipher | None]
 """The keys that one load has read, by subject; None for a subject without a key."""

@@ -36,6 +36,7 @@ MODULES: Final = (
     "append",
     "append_results",
     "bad_input",
+    "bad_payloads",
     "concurrency",
     "conflicts",
     "crashes",

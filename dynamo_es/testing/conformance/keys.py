@@ -146,7 +146,7 @@ def test_a_tenant_that_is_no_text_is_refused(keys, tenant):
 
 @pytest.mark.parametrize("tenant", ["t" * 2048, "é" * 1024, "%" * 700])
 def test_a_tenant_past_the_limit_of_a_key_is_refused(keys, tenant):
-    with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2048"):
+    with pytest.raises(InvalidStreamIdError, match="DynamoDB takes 2,048"):
         keys.scoped_for_tenant(tenant).get("ann")
     longest = keys.scoped_for_tenant("t" * 2047)
     assert longest.get("ann") is None

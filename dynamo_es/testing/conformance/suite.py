@@ -10,6 +10,7 @@ from dynamo_es.testing.conformance import (
     append,
     append_results,
     bad_input,
+    bad_payloads,
     concurrency,
     conflicts,
     crashes,
@@ -37,6 +38,7 @@ __all__ = [
     "TestAppend",
     "TestAppendResults",
     "TestBadInput",
+    "TestBadPayloads",
     "TestConcurrency",
     "TestConflicts",
     "TestCrashes",
@@ -99,6 +101,7 @@ TestAnyVersion = tests_of(any_version, "TestAnyVersion")
 TestAppend = tests_of(append, "TestAppend")
 TestAppendResults = tests_of(append_results, "TestAppendResults")
 TestBadInput = tests_of(bad_input, "TestBadInput")
+TestBadPayloads = tests_of(bad_payloads, "TestBadPayloads")
 TestConcurrency = tests_of(concurrency, "TestConcurrency")
 TestConflicts = tests_of(conflicts, "TestConflicts")
 TestCrashes = tests_of(crashes, "TestCrashes")

@@ -1,0 +1,66 @@
+"""Makes the outbox, the listeners and the subscriptions of a backend.
+
+The modules of each are loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts.hooks import checked_filter
+from dynamo_es.exceptions import InvalidSubscriptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import AppendHooks, OutboxFilter
+    from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.facade.event_store import EventStoreAccess
+    from dynamo_es.facade.log import LogAccess
+    from dynamo_es.outbox import Outbox
+    from dynamo_es.subscriptions.listeners import Listeners
+    from dynamo_es.subscriptions.strategy import LogSubscriptions
+    from dynamo_es.values import TenantId
+
+
+def choose_for_outbox(
+    hooks: AppendHooks, wanted: OutboxFilter | None, limited_to: TenantId | None
+) -> None:
+    """Choose the events of later appends that the outbox publishes; see `Backend.with_outbox`."""
+    if limited_to is not None:
+        raise InvalidSubscriptionError(
+            "with_outbox chooses events for all tenants: call with_outbox on the backend of "
+            f"all tenants, not on the one limited to {limited_to!r}."
+        )
+    hooks.outbox_filter = _everything if wanted is None else checked_filter(wanted)
+
+
+def outbox_of(access: LogAccess, deserialize: Callable[..., Recorded]) -> Outbox:
+    """Return the outbox over the parts of the log."""
+    from dynamo_es.outbox import Outbox
+
+    return Outbox(access.outbox, access.log, deserialize, clock=access.clock, watch=access.watch)
+
+
+def listeners_of(
+    hooks: AppendHooks, typed: EventStoreAccess, limited_to: TenantId | None
+) -> Listeners:
+    """Return the listeners to this process's appends: of all tenants, or of the one given."""
+    from dynamo_es.subscriptions.listeners import Listeners
+
+    if not isinstance(hooks.listener, Listeners):
+        hooks.listener = Listeners(typed.deserialize_all, typed.narrowed)
+    if limited_to is None:
+        return hooks.listener
+    return hooks.listener.scoped_for_tenant(limited_to)
+
+
+def subscriptions_of(access: LogAccess) -> LogSubscriptions:
+    """Return the subscriptions to the log."""
+    from dynamo_es.subscriptions.strategy import LogSubscriptions
+
+    return LogSubscriptions(access.log, monotonic=access.monotonic, sleep=access.sleep)
+
+
+def _everything(_event: object) -> bool:
+    return True
