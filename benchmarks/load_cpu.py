@@ -17,7 +17,7 @@ from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import decode_events, version_of
-from dynamo_es.dynamodb.streams.load import FIRST_PAGE
+from dynamo_es.dynamodb.streams.load import SEEN_PAGE
 from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.dynamodb.wire.compression import unpack
@@ -142,7 +142,7 @@ def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
     items: list[Item] = []
     after: Any = None
     while True:
-        limit = None if after else FIRST_PAGE
+        limit = None if after else SEEN_PAGE
         page: Any = client.query(**query_down(table, key, limit=limit, after=after).params)
         items += page["Items"]
         after = page.get("LastEvaluatedKey")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
-from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams import walk as walking
 from dynamo_es.dynamodb.wire import steps
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 
@@ -91,13 +91,13 @@ def expected_zero_unchecked(patch: pytest.MonkeyPatch) -> None:
 
 def one_page_only(patch: pytest.MonkeyPatch) -> None:
     """A query's first page is taken for all there is."""
-    next_page = reading._Walk._next_page
+    next_page = walking.Walk._next_page
 
-    def only_page(walk: reading._Walk) -> Any:
+    def only_page(walk: walking.Walk) -> Any:
         yield from next_page(walk)
         walk._more = False
 
-    patch.setattr(reading._Walk, "_next_page", only_page)
+    patch.setattr(walking.Walk, "_next_page", only_page)
 
 
 def tenant_forgotten_in_delete(patch: pytest.MonkeyPatch) -> None:
