@@ -100,6 +100,18 @@ def one_page_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(walking.Walk, "_next_page", only_page)
 
 
+def lower_bound_taken_for_the_end(patch: pytest.MonkeyPatch) -> None:
+    """Where the lower bound of a query ends, the stream is taken to end."""
+    next_page = walking.Walk._next_page
+
+    def last_page(walk: walking.Walk) -> Any:
+        bounded = walk._next.lowest > 1
+        yield from next_page(walk)
+        walk._more = walk._more and not bounded
+
+    patch.setattr(walking.Walk, "_next_page", last_page)
+
+
 def tenant_forgotten_in_delete(patch: pytest.MonkeyPatch) -> None:
     """A deletion looks for the stream in the default tenant."""
     delete = storage.DynamoStorage.delete_stream
@@ -156,6 +168,7 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         leftovers_refuse_a_creation,
         expected_zero_unchecked,
         one_page_only,
+        lower_bound_taken_for_the_end,
         tenant_forgotten_in_delete,
         conflict_at_face_value,
         unconditional_put,
