@@ -90,6 +90,10 @@ def test_leftovers_below_a_fence_are_not_taken_for_alive_however_many_pages():
     )
 
 
+def test_a_page_that_ends_at_version_1_is_the_last():
+    assert play(newest_commit(a_stream()), (READ_HEAD, page(a_fence(1), more=True))) is None
+
+
 # All of a stream
 
 
