@@ -17,7 +17,7 @@ from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import decode_events, version_of
-from dynamo_es.dynamodb.streams.load import FIRST_PAGE
+from dynamo_es.dynamodb.streams.load import SEEN_PAGE
 from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.dynamodb.wire.compression import unpack
@@ -142,7 +142,7 @@ def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
     items: list[Item] = []
     after: Any = None
     while True:
-        limit = None if after else FIRST_PAGE
+        limit = None if after else SEEN_PAGE
         page: Any = client.query(**query_down(table, key, limit=limit, after=after).params)
         items += page["Items"]
         after = page.get("LastEvaluatedKey")
@@ -192,9 +192,7 @@ def section(found: Sequence[Found]) -> Section:
         f"engine's own replies. `fetch_events` reads commits of {EVENTS_PER_COMMIT} and returns "
         "`RawEvent`s. The bare client queries one item per event, its payload a map, and turns "
         "every attribute into Python by boto3's `TypeDeserializer`, as its resource layer does; "
-        "no events are made of them. Decoding is in the time of both. dynamo_es needs two "
-        "requests, because its first page is short: enough for a snapshot and what usually "
-        "follows it.\n\n"
+        "no events are made of them. Decoding is in the time of both.\n\n"
         "Measured twice: with the events as they are, and with a context of two ids, for "
         "correlation and causation, different for each event; one item per event then has eight "
         "attributes. The last row of each table is the floor: a bare client that sends the very "

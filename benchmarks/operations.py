@@ -75,8 +75,7 @@ def _load_budget() -> dict[str, tuple[int, float, float]]:
         replace(snapshot, version=version),
         generation=time.time_ns() // 1000,
     )
-    # The first page holds the snapshot and commits, 32 items in all.
-    page = snapshot_size + sum(sizes[1:])
+    page = snapshot_size + sum(sizes[-COMMITS_AFTER_SNAPSHOT:])
     return {
         f"load {len(events)} events, {LOADED_COMMITS} commits": (1, 0, read_units(sum(sizes))),
         "save a snapshot": (1, math.ceil(snapshot_size / 1024), 0),

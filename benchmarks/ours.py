@@ -94,6 +94,14 @@ class Ours:
         """Fetch all events."""
         return len(self.storage.fetch_events(stream_id(stream)))
 
+    def load_cold(self, stream: str) -> int:
+        """Fetch all events by another process, which never saw the stream."""
+        return len(self._new_process().fetch_events(stream_id(stream)))
+
+    def load_range(self, stream: str, start: int, stop: int) -> int:
+        """Fetch the events of a range of versions."""
+        return len(self.storage.fetch_events(stream_id(stream), start, stop))
+
     def save_snapshot(self, stream: str, version: int, state: dict[str, Any]) -> None:
         """Save a snapshot."""
         now = datetime.now().astimezone()

@@ -15,6 +15,7 @@ from benchmarks import (
     log_costs,
     log_section,
     operations,
+    read_costs,
     stream_length,
     threads,
     typed_cpu,
@@ -59,6 +60,13 @@ def sections(
             "length of streams",
             lambda: stream_length.section(
                 stream_length.measure(engine, scale.lengths, scale.length_rounds)
+            ),
+        ),
+        (
+            "reads",
+            lambda: read_costs.section(
+                read_costs.measure(engine, max(scale.lengths), scale.priced_appends),
+                max(scale.lengths),
             ),
         ),
         (

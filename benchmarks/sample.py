@@ -80,8 +80,8 @@ class Sample:
 def snapshot_of(events: list[SampleEvent]) -> dict[str, Any]:
     """Return a state such as a snapshot would hold: totals, and the commits seen last."""
     return {
-        "lines_added": sum(event.data.get("lines_added", 0) for event in events),
-        "lines_deleted": sum(event.data.get("lines_deleted", 0) for event in events),
+        "lines_added": sum(event.data.get("lines_added") or 0 for event in events),
+        "lines_deleted": sum(event.data.get("lines_deleted") or 0 for event in events),
         "latest_commits": [event.data.get("commit") for event in events[-10:]],
     }
 

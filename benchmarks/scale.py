@@ -18,6 +18,7 @@ class Scale:
         log_events: of the history to give positions and read by the log; None: all of them.
         lengths: of streams, in events.
         length_rounds: of what is timed at each length.
+        priced_appends: appends from which the price of a million events is derived.
         commit_sizes: events of one commit.
         threads: numbers of threads on one client.
         thread_rounds: of each number of threads.
@@ -33,6 +34,7 @@ class Scale:
     log_events: int | None
     lengths: tuple[int, ...]
     length_rounds: int
+    priced_appends: int
     commit_sizes: tuple[int, ...]
     threads: tuple[int, ...]
     thread_rounds: int
@@ -49,6 +51,7 @@ FULL: Final = Scale(
     log_events=None,
     lengths=(10, 100, 1_000, 10_000, 100_000),
     length_rounds=15,
+    priced_appends=300,
     commit_sizes=(1, 2, 3, 5, 10, 25, 50, 100, 250),
     threads=(1, 2, 4, 8, 16),
     thread_rounds=5,
@@ -65,6 +68,7 @@ QUICK: Final = Scale(
     log_events=2200,
     lengths=(10, 100, 1_000),
     length_rounds=5,
+    priced_appends=60,
     commit_sizes=(1, 3, 10, 50),
     threads=(1, 4),
     thread_rounds=2,

@@ -24,6 +24,7 @@ CAUGHT_BY: Final = {
     "test_creation_right_after_the_crash",
     "expected_zero_unchecked": "test_suite.py::TestConflicts",
     "one_page_only": "test_suite.py::TestLongStreams::test_stream_of_many_commits",
+    "lower_bound_taken_for_the_end": "test_suite.py::TestRanges::test_every_range",
     "tenant_forgotten_in_delete": "test_suite.py::TestIdentity",
     "conflict_at_face_value": "test_suite.py::TestIdempotency::test_whole_stream_again",
     "unconditional_put": "test_suite.py::TestConflicts",

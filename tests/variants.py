@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
-from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams import walk as walking
 from dynamo_es.dynamodb.wire import steps
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 
@@ -91,13 +91,25 @@ def expected_zero_unchecked(patch: pytest.MonkeyPatch) -> None:
 
 def one_page_only(patch: pytest.MonkeyPatch) -> None:
     """A query's first page is taken for all there is."""
-    next_page = reading._Walk._next_page
+    next_page = walking.Walk._next_page
 
-    def only_page(walk: reading._Walk) -> Any:
+    def only_page(walk: walking.Walk) -> Any:
         yield from next_page(walk)
         walk._more = False
 
-    patch.setattr(reading._Walk, "_next_page", only_page)
+    patch.setattr(walking.Walk, "_next_page", only_page)
+
+
+def lower_bound_taken_for_the_end(patch: pytest.MonkeyPatch) -> None:
+    """Where the lower bound of a query ends, the stream is taken to end."""
+    next_page = walking.Walk._next_page
+
+    def last_page(walk: walking.Walk) -> Any:
+        bounded = walk._next.lowest > 1
+        yield from next_page(walk)
+        walk._more = walk._more and not bounded
+
+    patch.setattr(walking.Walk, "_next_page", last_page)
 
 
 def tenant_forgotten_in_delete(patch: pytest.MonkeyPatch) -> None:
@@ -156,6 +168,7 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         leftovers_refuse_a_creation,
         expected_zero_unchecked,
         one_page_only,
+        lower_bound_taken_for_the_end,
         tenant_forgotten_in_delete,
         conflict_at_face_value,
         unconditional_put,

@@ -137,7 +137,9 @@ class StorageStrategy(ABC):
             StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request for up to 32 commits, then 1 per MB; 1 read unit per 4 KB.
+        Cost on DynamoDB: 1 request for a snapshot and what follows, or for up to 127 commits;
+        1 or 2 more for a stream that this process has not seen, for a range in the middle, and for
+        each MB. 1 read unit for each 4 KB.
         """
 
     @abstractmethod

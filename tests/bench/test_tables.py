@@ -14,6 +14,7 @@ from benchmarks import (
     eventsourcing_rival,
     load_cpu,
     operations,
+    read_costs,
     stream_length,
     threads,
     whole_history,
@@ -78,7 +79,7 @@ def test_a_load_takes_less_cpu_than_a_query_of_one_item_per_event(emulator, tiny
     found = load_cpu.measure(emulator, tiny)
 
     plain, with_ids = found
-    assert plain.requests == with_ids.requests == (2, 1)
+    assert plain.requests == with_ids.requests == (1, 1)
     assert plain.reply_bytes[0] < plain.reply_bytes[1]
     assert plain.reply_bytes < with_ids.reply_bytes
     goals = load_cpu.section(found).goals
@@ -100,8 +101,19 @@ def test_an_append_costs_the_same_at_every_length(emulator) -> None:
     assert [goal.met for goal in section.goals] == [True]
     assert [one.append.requests for one in found.values()] == [1, 1]
     assert [one.cold.requests for one in found.values()] == [2, 2]
-    assert [one.load.requests for one in found.values()] == [1, 2]
+    assert [one.load.requests for one in found.values()] == [1, 1]
     assert [one.snapshot_load.requests for one in found.values()] == [1, 1]
+
+
+def test_reads_take_few_requests(emulator) -> None:
+    found = read_costs.measure(emulator, 600, 3)
+
+    limits = {**read_costs.LIMITS, read_costs.middle_of(600): read_costs.Row(2, 3)}
+    assert found.rows.keys() == limits.keys()
+    assert all(row.requests <= limits[name].requests for name, row in found.rows.items())
+    section = read_costs.section(found, 600)
+    assert "A million events cost" in section.remarks
+    assert len(section.goals) == 2
 
 
 def test_more_events_a_commit_are_fewer_units_an_event(emulator) -> None:

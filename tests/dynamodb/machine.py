@@ -27,6 +27,7 @@ from dynamo_es.dynamodb.streams.items import (
     is_fence,
     read_commit,
     snapshot_item,
+    version_of,
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import (
@@ -65,9 +66,14 @@ EXPIRY: Final = int(NOW) + FENCE_SECONDS
 
 READ_HEAD: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, limit=1)
 SURVEY: Final = query_down(TABLE, KEY, outline=True)
-LOAD: Final = query_down(TABLE, KEY, limit=32)
-RANGE: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, limit=32)
-"""The first page of a range, when no head is remembered that is far above it."""
+LOAD: Final = query_down(TABLE, KEY, limit=8)
+"""The first page of a load by a process that never saw the stream."""
+LOAD_SEEN: Final = query_down(TABLE, KEY, limit=128)
+"""The same by a process that saw the stream, and no snapshot."""
+RANGE: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, limit=4)
+"""The first page of a range, near the head or of a stream that the process never saw."""
+REPLAY: Final = query_down(TABLE, KEY, below=SNAPSHOT_VERSION)
+"""The first page of all events, without the snapshot: nothing in it is unwanted."""
 NEW: Final = events(STREAM, 2)
 """What is appended, mostly."""
 OTHERS: Final = events(STREAM, 2)
@@ -208,9 +214,14 @@ def survey_after(last: Item) -> Request:
     return query_down(TABLE, KEY, after=place_of(last), outline=True)
 
 
-def ranging(limit: int | None = 32, below: int = SNAPSHOT_VERSION) -> Request:
-    """Return the request for a page of a range, below a version."""
-    return query_down(TABLE, KEY, below=below, limit=limit)
+def load_from(lowest: int) -> Request:
+    """Return the first page of a load by a process that remembers a snapshot."""
+    return query_down(TABLE, KEY, lowest=lowest, limit=32)
+
+
+def ranging(limit: int | None = 4, below: int = SNAPSHOT_VERSION, lowest: int = 1) -> Request:
+    """Return the request for a page of a range, between two versions."""
+    return query_down(TABLE, KEY, below=below, lowest=lowest, limit=limit)
 
 
 def page(*items: Item, more: bool = False) -> Response:
@@ -225,7 +236,7 @@ def reading_head(*items: Item) -> list[tuple[Request, Response]]:
     first = (READ_HEAD, page(items[0], more=True))
     if not is_fence(items[0]):
         return [first]
-    rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(items[0]))
+    rest = query_down(TABLE, KEY, below=version_of(items[0]), limit=8)
     exchanges: list[tuple[Request, Response]] = [first, (rest, page(*items[1:]))]
     newest = next((item for item in items if not is_fence(item)), None)
     if newest is not None and generation_of(newest) > max(

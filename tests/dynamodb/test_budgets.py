@@ -159,23 +159,55 @@ def test_load_of_up_to_32_commits_is_one_query(budget: Budget, commits: int) -> 
     budget.billed(read=read_units(stored))
 
 
-def test_load_with_a_snapshot_and_ten_commits_after_it_is_one_query(budget: Budget) -> None:
+@pytest.mark.parametrize("after", [0, 10])
+def test_load_with_a_snapshot_known_reads_it_and_what_follows(budget: Budget, after: int) -> None:
+    with recording(budget.engine.client) as sent:
+        for number in range(50 + after):
+            budget.storage.insert_events(
+                budget.stream, ExplicitVersioning(number), [an_event(budget.stream)]
+            )
+        budget.storage.save_snapshot(a_snapshot(budget.stream, 50))
+    # Without events after it, the newest commit shows that the stream exists.
+    read = sum(map(item_size, sent.items[-(max(after, 1) + 1) :]))
+
+    for _ in range(2):
+        with budget.counted() as sent:
+            loaded = budget.storage.fetch_events(budget.stream)
+
+        assert [event.version for event in loaded] == [50, *range(51, 51 + after)]
+        assert sent.operations == ["Query"]
+        budget.billed(read=read_units(read))
+
+
+def test_cold_load_with_a_snapshot_reads_eight_items(budget: Budget) -> None:
     for number in range(60):
         budget.storage.insert_events(
             budget.stream, ExplicitVersioning(number), [an_event(budget.stream)]
         )
-    budget.storage.save_snapshot(a_snapshot(budget.stream, 50))
+    budget.storage.save_snapshot(a_snapshot(budget.stream, 55))
+    cold = Budget(budget.engine)
 
-    with budget.counted() as sent:
-        loaded = budget.storage.fetch_events(budget.stream)
+    with cold.counted() as sent:
+        loaded = cold.storage.fetch_events(budget.stream)
 
-    assert [event.version for event in loaded] == [50, *range(51, 61)]
+    assert [event.version for event in loaded] == [*range(55, 61)]
     assert sent.operations == ["Query"]
-    assert sent.calls[0][1]["Limit"] == 32
-    first_page = 32 * 400  # bytes, generously: 31 commits of one small event and the snapshot
-    (report,) = budget.reports
-    assert report.read_units is not None
-    assert Capability.BILLS in budget.engine.lacks or report.read_units <= read_units(first_page)
+    assert sent.calls[0][1]["Limit"] == 8
+    cold.billed(read=1)
+
+
+def test_conflict_below_the_version_known_is_one_query(budget: Budget) -> None:
+    for number in range(10):
+        budget.storage.insert_events(
+            budget.stream, ExplicitVersioning(number), [an_event(budget.stream)]
+        )
+
+    with budget.counted() as sent, pytest.raises(ConcurrentStreamWriteError) as caught:
+        budget.storage.insert_events(budget.stream, ExplicitVersioning(5), events(budget.stream, 1))
+
+    assert (caught.value.expected, caught.value.actual) == (5, 10)
+    assert sent.operations == ["Query"]
+    budget.billed(read=1)
 
 
 def test_snapshot_with_the_head_remembered_is_one_put(budget: Budget) -> None:

@@ -31,6 +31,7 @@ RACES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
     variants.unconditional_sweep,
     variants.sweep_from_the_bottom_up,
     variants.one_page_only,
+    variants.lower_bound_taken_for_the_end,
     variants.leftovers_refuse_a_creation,
     variants.no_fence,
 ]

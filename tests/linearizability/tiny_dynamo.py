@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _Values: TypeAlias = "Mapping[str, Any]"
 
 _COMPARISON: Final = re.compile(r"(\w+) (=|<=|<|>=|>) (:\w+)")
+_BETWEEN: Final = re.compile(r"(\w+) BETWEEN (:\w+) AND (:\w+)")
 _EXISTENCE: Final = re.compile(r"attribute_(not_)?exists\((\w+)\)")
 _ASSIGNMENT: Final = re.compile(r"(\w+) = (:\w+)")
 _IGNORED: Final = {"ReturnConsumedCapacity", "ConsistentRead", "TableName"}
@@ -136,6 +137,7 @@ class TinyDynamo:
         ProjectionExpression: str | None = None,  # noqa: N803
     ) -> Response:
         assert not ScanIndexForward
+        _check_key_condition(KeyConditionExpression, ExpressionAttributeValues)
         partition = self._partitions.get(ExpressionAttributeValues[":key"]["S"], {})
         found = [
             partition[version]
@@ -156,6 +158,16 @@ class TinyDynamo:
         return response
 
 
+def _check_key_condition(expression: str, values: _Values) -> None:
+    """Refuse what DynamoDB refuses: two conditions on the sort key, bounds that are reversed."""
+    sort_key = expression.removeprefix("stream_key = :key").removeprefix(" AND ")
+    between = _BETWEEN.fullmatch(sort_key)
+    if between is not None:
+        assert int(values[between[2]]["N"]) <= int(values[between[3]]["N"]), values
+    else:
+        assert " AND " not in sort_key, expression
+
+
 def holds(expression: str, item: Mapping[str, Any], values: _Values) -> bool:
     """Whether a condition holds for an item; AND binds closer than OR.
 
@@ -172,7 +184,8 @@ def holds(expression: str, item: Mapping[str, Any], values: _Values) -> bool:
 
 def _outside_calls(expression: str) -> str:
     # So that the parentheses of functions are not taken for grouping.
-    return _EXISTENCE.sub(lambda found: f"{found[1] or ''}exists {found[2]}", expression)
+    both = _BETWEEN.sub(r"\1 >= \2 AND \1 <= \3", expression)
+    return _EXISTENCE.sub(lambda found: f"{found[1] or ''}exists {found[2]}", both)
 
 
 def _holds_one(term: str, item: Mapping[str, Any], values: _Values) -> bool:

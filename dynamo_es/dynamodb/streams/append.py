@@ -17,12 +17,11 @@ from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import (
     Commit,
     Head,
-    decode_events,
     event_uuids,
     generation_of,
     is_fence,
 )
-from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.load import load_with_newest, newest_commit
 from dynamo_es.dynamodb.streams.outcomes import Collision, Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
@@ -111,22 +110,28 @@ class Append:
         outcome = yield from self._create()
         if isinstance(outcome, Stored):
             return outcome
-        raise self._conflict(0, outcome.head, outcome)
+        raise outcomes.conflict(self.stream, 0, outcome.head, outcome)
 
     def _at_version(self, expected: int) -> Steps[Stored]:
-        head, generation = self._known_at(expected)
+        head, generation = self.stream.heads.known_at(self.stream.key, expected, self.generation)
         if head is None:
-            newest = yield from newest_commit(self.stream)
+            newest, stored = yield from self._newest_above(expected)
             if newest is None:
-                raise self._conflict(expected) if generation is None else self._other_generation(0)
+                raise (
+                    outcomes.conflict(self.stream, expected)
+                    if generation is None
+                    else self._other_generation(0)
+                )
             head = newest.head
             self._check_mixing(head)
             if generation not in (None, head.generation):
                 raise self._other_generation(head.version)
             if head.version != expected:
-                if (yield from self._is_stored_after(expected, newest)):
+                if stored is None:
+                    stored = yield from self._is_stored_after(expected, newest)
+                if stored:
                     return Stored(expected)
-                raise self._conflict(expected, head, newest)
+                raise outcomes.conflict(self.stream, expected, head, newest)
         outcome = yield from self._put_after(head)
         if isinstance(outcome, Stored):
             return outcome
@@ -135,35 +140,10 @@ class Append:
             self._check_mixing(found)
         if found is None or found.generation != head.generation:
             raise self._other_generation(0 if found is None else found.version)
-        raise self._conflict(expected, found, outcome.commit)
-
-    def _known_at(self, expected: int) -> tuple[Head | None, int | None]:
-        """Return the head if it can be used unread, and the generation that it must have.
-
-        Without one from the caller: that in which this process last saw the expected version.
-        """
-        generation = self.generation
-        seen = self.stream.heads.recall(self.stream.key)
-        if seen is None or seen.head.versionless or seen.head.version != expected:
-            return None, generation
-        if generation is None:
-            generation = seen.head.generation
-        known = seen.trusted and seen.head.generation == generation
-        return (seen.head if known else None), generation
+        raise outcomes.conflict(self.stream, expected, found, outcome.commit)
 
     def _other_generation(self, actual: int) -> ConcurrentStreamWriteError:
         return ConcurrentStreamWriteError(self.stream.id, self.expected, actual, ANOTHER_GENERATION)
-
-    def _conflict(
-        self, expected: int, found: Head | None = None, commit: Commit | None = None
-    ) -> ConcurrentStreamWriteError:
-        """Return the error, with the events after ``expected`` if the commit has all of them."""
-        winning: list[RawEvent] = []
-        if commit is not None and commit.version == expected + 1 and commit.head == found:
-            most = self.stream.most_bytes
-            winning = decode_events(commit.item, self.stream.id, commit.version, most)
-        actual = 0 if found is None else found.version
-        return ConcurrentStreamWriteError(self.stream.id, expected, actual, winning=tuple(winning))
 
     def _at_head(self) -> Steps[Stored]:
         head = self._remembered()
@@ -247,7 +227,7 @@ class Append:
         except OutcomeUnknown as unknown:
             return (yield from self._look_up(head, outcomes.unconfirmed(stream.table, unknown)))
         else:
-            stream.heads.remember(stream.key, plan.head)
+            stream.heads.remember(stream.key, plan.head, plan.commits[-1].version)
             self.commits = plan.commits
             self.stored_in = plan.head.generation
             return Stored(head.version)
@@ -279,7 +259,8 @@ class Append:
         commit = collision.commit_of(head.generation)
         if commit is not None and not self._agrees(commit, head.version):
             # A version is written once in a generation: our events never get there.
-            return Overtaken(stream.heads.remember(stream.key, commit.head), commit)
+            seen = stream.heads.remember(stream.key, commit.head, commit.version)
+            return Overtaken(seen, commit)
         stream.heads.forget(stream.key)
         if commit is not None:
             # The same events: if the read that follows fails, they may still be stored.
@@ -317,15 +298,34 @@ class Append:
         if version + 1 == newest.version:
             return self._agrees(newest, version)
         try:
-            stored = yield from load(self.stream, version + 1, version + 1 + len(self.events))
+            again, stored = yield from self._stored_after(version)
         except StreamGapError as error:
             raise StreamChanged from error
-        if [event.uuid for event in stored] == [event.uuid for event in self.events]:
-            return True
-        again = yield from newest_commit(self.stream)
-        if again is None or again.generation != newest.generation:
-            raise StreamChanged
-        return False
+        if stored or (again is not None and again.generation == newest.generation):
+            return stored
+        raise StreamChanged
+
+    def _newest_above(self, expected: int) -> Steps[tuple[Commit | None, bool | None]]:
+        """Return the newest commit, and whether the events are stored; None: not looked for.
+
+        A process that saw the stream above the expected version expects a conflict, unless the
+        events are stored. One load shows both.
+        """
+        seen = self.stream.heads.recall(self.stream.key)
+        if seen is None or seen.head.version <= expected:
+            return (yield from newest_commit(self.stream)), None
+        try:
+            return (yield from self._stored_after(expected))
+        except StreamGapError as error:
+            raise StreamChanged from error
+
+    def _stored_after(self, version: int) -> Steps[tuple[Commit | None, bool]]:
+        """Return the newest commit, and whether the events are stored right after ``version``."""
+        stop = version + 1 + len(self.events)
+        newest, found = yield from load_with_newest(self.stream, version + 1, stop)
+        if newest is not None:
+            self.stored_in = newest.generation
+        return newest, [event.uuid for event in found] == [event.uuid for event in self.events]
 
     def _agrees(self, commit: Commit, version: int) -> bool:
         """Whether a commit has the events put after ``version``, as far as both go."""

@@ -11,6 +11,7 @@ from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import Head, generation_of, is_fence
 from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.dynamodb.streams.outcomes import NO_REPLY, UNREAD, StreamChanged, unconfirmed
+from dynamo_es.dynamodb.streams.outcomes import conflict as conflict_of
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -69,20 +70,26 @@ class PartAppend(Append):
         expected = cast("int", self.expected)
         if expected == 0:
             return Head(max(self.stream.now_in_microseconds(), least), 0, versionless=False)
-        head, generation = self._known_at(expected)
+        head, generation = self.stream.heads.known_at(self.stream.key, expected, self.generation)
         if head is not None:
             return head
-        newest = yield from newest_commit(self.stream)
+        newest, stored = yield from self._newest_above(expected)
         if newest is None:
-            raise self._conflict(expected) if generation is None else self._other_generation(0)
+            raise (
+                conflict_of(self.stream, expected)
+                if generation is None
+                else self._other_generation(0)
+            )
         self._check_mixing(newest.head)
         if generation not in (None, newest.generation):
             raise self._other_generation(newest.last)
         if newest.last == expected:
             return newest.head
-        if (yield from self._is_stored_after(expected, newest)):
+        if stored is None:
+            stored = yield from self._is_stored_after(expected, newest)
+        if stored:
             return None
-        raise self._conflict(expected, newest.head, newest)
+        raise conflict_of(self.stream, expected, newest.head, newest)
 
     def look(self) -> Steps[Found]:
         """Read where the stream stands.
@@ -103,7 +110,7 @@ class PartAppend(Append):
             return Found(stored=True, conflict=None, generation=newest.generation)
         conflict = None
         if newest.last != expected:
-            conflict = self._conflict(expected, newest.head, newest)
+            conflict = conflict_of(self.stream, expected, newest.head, newest)
         return Found(stored=False, conflict=conflict, generation=newest.generation)
 
     def stored(self) -> StoredVersion:
@@ -173,7 +180,7 @@ def _append(
         reason = unconfirmed(parts[0].stream.table, unknown)
         return (yield from _are_stored(parts, generations, certain=False, reason=reason))
     for part, plan in zip(parts, plans, strict=True):
-        part.stream.heads.remember(part.stream.key, plan.head)
+        part.stream.heads.remember(part.stream.key, plan.head, plan.commits[-1].version)
         part.commits = plan.commits
         part.stored_in = plan.head.generation
     return True

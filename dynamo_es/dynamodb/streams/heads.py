@@ -1,4 +1,4 @@
-"""Remembers the heads of streams, which saves an append its read.
+"""Remembers the heads of streams, which saves an append its read, and where their snapshots are.
 
 A stale head is safe to use as long as the table is the same. Within a generation versions only
 grow, so an append after a stale head collides. After a deletion, a fence stands at every version
@@ -38,10 +38,12 @@ class Seen(NamedTuple):
     Attributes:
         head: the head.
         trusted: whether the table is surely the same, so that the head can be used unread.
+        begins: version of the first event of the commit that ends there; None: not known.
     """
 
     head: Head
     trusted: bool
+    begins: int | None = None
 
 
 class RememberedHeads:
@@ -56,7 +58,8 @@ class RememberedHeads:
         self._capacity = capacity
         self._clock = clock
         self._lock = new_lock()
-        self._heads: OrderedDict[str, tuple[Head, float, int]] = OrderedDict()
+        self._heads: OrderedDict[str, tuple[Head, float, int, int | None]] = OrderedDict()
+        self._snapshots: OrderedDict[str, int] = OrderedDict()
         self._replied_at = clock()
         self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
@@ -71,18 +74,43 @@ class RememberedHeads:
             entry = self._heads.get(key)
             if entry is None:
                 return None
-            head, seen_at, silences = entry
+            head, seen_at, silences, begins = entry
             now = self._clock()
             if not 0 <= now - seen_at < HEAD_SECONDS:
                 del self._heads[key]
                 return None
             self._heads.move_to_end(key)
-            return Seen(head, silences == self._silences and self._is_recent(now))
+            trusted = silences == self._silences and self._is_recent(now)
+            return Seen(head, trusted, begins)
 
-    def remember(self, key: str, head: Head) -> Head:
+    def known_at(
+        self, key: str, expected: int, generation: int | None
+    ) -> tuple[Head | None, int | None]:
+        """Return the head if it can be used unread, and the generation that it must have.
+
+        Args:
+            key: partition key of the stream.
+            expected: version that the stream must have.
+            generation: generation in which it must have it; None: that in which this process last
+                saw the expected version, if it did.
+        """
+        seen = self.recall(key)
+        if seen is None or seen.head.versionless or seen.head.version != expected:
+            return None, generation
+        if generation is None:
+            generation = seen.head.generation
+        known = seen.trusted and seen.head.generation == generation
+        return (seen.head if known else None), generation
+
+    def remember(self, key: str, head: Head, begins: int | None = None) -> Head:
         """Remember a head, unless a later one is remembered: threads finish in any order.
 
         A head that is no longer trusted gives way to any: the table may be another.
+
+        Args:
+            key: partition key of the stream.
+            head: its head.
+            begins: version of the first event of the newest commit; None: not known.
 
         Returns:
             The later of the two heads.
@@ -95,11 +123,49 @@ class RememberedHeads:
             entry = self._heads.get(key)
             if entry is not None and entry[0] > head and entry[2] == self._silences:
                 return entry[0]
-            self._heads[key] = (head, now, self._silences)
+            self._heads[key] = (head, now, self._silences, begins)
             self._heads.move_to_end(key)
             if len(self._heads) > self._capacity:
                 self._heads.popitem(last=False)
             return head
+
+    def snapshot_from(self, key: str) -> int | None:
+        """Return the sort key from which to load a stream with its snapshot; None: not known.
+
+        It may be out of date, which costs a load a request or some items, and never correctness.
+        """
+        with self._lock:
+            lowest = self._snapshots.get(key)
+            if lowest is not None:
+                self._snapshots.move_to_end(key)
+            return lowest
+
+    def remember_snapshot(self, key: str, lowest: int) -> None:
+        """Remember from which sort key to load a stream with its snapshot."""
+        if not self._capacity:
+            return
+        with self._lock:
+            self._snapshots[key] = lowest
+            self._snapshots.move_to_end(key)
+            if len(self._snapshots) > self._capacity:
+                self._snapshots.popitem(last=False)
+
+    def remember_saved(self, key: str, version: int) -> None:
+        """Remember that a snapshot of a version was saved, if the newest commit is known.
+
+        A load needs the events after the version, and the newest commit: it proves that the stream
+        exists.
+        """
+        with self._lock:
+            entry = self._heads.get(key)
+        begins = None if entry is None else entry[3]
+        if begins is not None:
+            self.remember_snapshot(key, min(begins, version + 1))
+
+    def forget_snapshot(self, key: str) -> None:
+        """Forget the snapshot of a stream that has none, or of a stream that is gone."""
+        with self._lock:
+            self._snapshots.pop(key, None)
 
     def forget(self, key: str) -> None:
         """Forget the head of a stream that proved stale, or of a stream that is gone."""
@@ -110,6 +176,7 @@ class RememberedHeads:
         """Forget every head: the table is gone, and the next one with its name is another."""
         with self._lock:
             self._heads.clear()
+            self._snapshots.clear()
 
     def _take_reply(self, now: float) -> None:
         """Record that the table has just replied: every head comes from a reply."""

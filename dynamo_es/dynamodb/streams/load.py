@@ -1,7 +1,8 @@
 """Loads streams: reads from the newest item down, along the chain of live commits.
 
 A load of any range begins at the newest item. If a deletion has just begun, its fence stands
-there, and everything below is deleted.
+there, and everything below is deleted. What this process remembers about the stream decides how
+much the first page asks for, never what the load returns (ADR 13).
 """
 
 from __future__ import annotations
@@ -10,17 +11,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.streams.items import (
-    decode_events,
-    generation_of,
-    is_fence,
-    is_snapshot,
-    read_commit,
-    snapshot_version,
-    version_of,
-)
-from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.streams.requests import get_item, query_down
+from dynamo_es.dynamodb.streams.items import decode_events, generation_of, snapshot_version
+from dynamo_es.dynamodb.streams.requests import get_item
+from dynamo_es.dynamodb.streams.walk import FEW, Page, Walk
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (
     InvalidStreamIdError,
@@ -31,17 +24,24 @@ from dynamo_es.exceptions import (
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
-    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
 
 _log = logging.getLogger("dynamo_es")
 
-FIRST_PAGE: Final = 32
-"""Items of the first page: usually enough for a snapshot and the commits after it."""
+COLD_PAGE: Final = 8
+"""Items of the first page, in a process that never saw the stream: 2 read units for most streams.
+
+It holds a snapshot and what policies usually leave after it.
+"""
+
+SNAPSHOT_PAGE: Final = 32
+"""Items of the first page if a snapshot is remembered: a newer one may stand there by now."""
+
+SEEN_PAGE: Final = 128
+"""Items of the first page of a stream that the process saw, and no snapshot: all are wanted."""
 
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
@@ -50,7 +50,7 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
     tries = 1
     while True:
         try:
-            commit = yield from _newest(_Walk(stream, with_snapshot=False, first_page=1))
+            commit = yield from _newest(Walk(stream, Page(1), with_snapshot=False))
             break
         except StreamGapError:  # an append of several items came in between: read again
             if tries > 1:  # the first time at once; the pauses end it on a damaged stream
@@ -59,7 +59,7 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
     if commit is None:
         stream.heads.forget(stream.key)
     else:
-        stream.heads.remember(stream.key, commit.head)
+        stream.heads.remember(stream.key, commit.head, commit.version)
     return commit
 
 
@@ -69,31 +69,59 @@ def load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawE
     See `StorageStrategy.fetch_events`. A gap between commits, as a deletion during the load makes,
     is read again once; the second time it is an error.
     """
+    return (yield from load_with_newest(stream, start, stop))[1]
+
+
+def load_with_newest(
+    stream: Stream, start: int | None, stop: int | None
+) -> Steps[tuple[Commit | None, list[RawEvent]]]:
+    """Return the newest commit, or None if there is no stream, and the events as `load` does.
+
+    Both are of one moment: the events are live events of the newest commit's generation.
+    """
     try:
         return (yield from _load(stream, start, stop))
     except StreamGapError:
+        stream.heads.forget_snapshot(stream.key)
         return (yield from _load(stream, start, stop))
 
 
-def _load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawEvent]]:
-    walk = _Walk(stream, with_snapshot=start is None, first_page=_first_page(stream, start, stop))
+def _load(
+    stream: Stream, start: int | None, stop: int | None
+) -> Steps[tuple[Commit | None, list[RawEvent]]]:
+    walk = Walk(stream, _first_page(stream, start, stop), with_snapshot=start is None)
     newest = yield from _newest(walk)
     if newest is None:
         stream.heads.forget(stream.key)
-        return []
-    stream.heads.remember(stream.key, newest.head)
-    snapshot = _readable_snapshot(stream, walk, newest, stop)
+        stream.heads.forget_snapshot(stream.key)
+        return None, []
+    stream.heads.remember(stream.key, newest.head, newest.version)
+    snapshot = _readable_snapshot(stream, walk, newest, stop) if start is None else None
     floor = start or 1
     if snapshot is not None and snapshot.version is not None:
         floor = snapshot.version + 1
-    if stop is not None and floor >= stop:
-        return _decode(stream, newest, [], snapshot, floor, stop)
-    chain = yield from _chain(stream, walk, newest, floor, stop)
-    return _decode(stream, newest, chain, snapshot, floor, stop)
+    chain: list[Commit] = []
+    if stop is None or floor < stop:
+        chain = yield from _chain(stream, walk, newest, floor, stop)
+    if start is None and stop is None:
+        _remember_snapshot(stream, snapshot, [newest, *chain])
+    return newest, _decode(stream, newest, chain, snapshot, floor, stop)
+
+
+def _remember_snapshot(stream: Stream, snapshot: RawEvent | None, needed: list[Commit]) -> None:
+    """Remember from which sort key the next load from the snapshot has to read.
+
+    The newest commit is always needed: it proves that the stream exists, even if the snapshot holds
+    all of its events.
+    """
+    if snapshot is None:
+        stream.heads.forget_snapshot(stream.key)
+    else:
+        stream.heads.remember_snapshot(stream.key, min(commit.version for commit in needed))
 
 
 def _readable_snapshot(
-    stream: Stream, walk: _Walk, newest: Commit, stop: int | None
+    stream: Stream, walk: Walk, newest: Commit, stop: int | None
 ) -> RawEvent | None:
     """Return the snapshot to begin with; None without one, or if it cannot be read."""
     try:
@@ -111,7 +139,7 @@ def _readable_snapshot(
     return None
 
 
-def _newest(walk: _Walk) -> Steps[Commit | None]:
+def _newest(walk: Walk) -> Steps[Commit | None]:
     """Return the newest commit of the live stream.
 
     Raises:
@@ -128,7 +156,7 @@ def _newest(walk: _Walk) -> Steps[Commit | None]:
 
 
 def _chain(
-    stream: Stream, walk: _Walk, newest: Commit, floor: int, stop: int | None
+    stream: Stream, walk: Walk, newest: Commit, floor: int, stop: int | None
 ) -> Steps[list[Commit]]:
     """Return the live commits with versions from ``floor`` to before ``stop``, newest first."""
     chain: list[Commit] = []
@@ -148,8 +176,7 @@ def _chain(
         if stop is not None and wanted >= stop:
             walk.skip_to(stop)
             wanted = stop - 1
-        if floor > 1:
-            walk.at_most(wanted - floor + 1)  # a commit holds one event or more
+        walk.want(floor, wanted)
         commit = yield from walk.next_commit(newest.generation)
 
 
@@ -180,12 +207,25 @@ def _decode(
     return events
 
 
-def _first_page(stream: Stream, start: int | None, stop: int | None) -> int:
-    if start is None or stop is None:
-        return FIRST_PAGE
-    head = stream.heads.get(stream.key)
-    # Far below the head, the first page only shows whether the stream still exists.
-    return 1 if head is not None and head.version - stop > FIRST_PAGE else FIRST_PAGE
+def _first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
+    """Return what to ask for first, by what this process remembers: the newest item at least."""
+    seen = stream.heads.recall(stream.key)
+    if start is None:
+        lowest = stream.heads.snapshot_from(stream.key)
+        if stop is None and lowest is not None:
+            return Page(SNAPSHOT_PAGE, lowest)
+        return Page(COLD_PAGE if stop is not None or seen is None else SEEN_PAGE)
+    if seen is None:
+        return Page(None) if start == 1 and stop is None else Page(FEW)
+    head = seen.head.version
+    if stop is not None and head - stop > COLD_PAGE:
+        return Page(1)  # Far below the head, it only shows whether the stream still exists.
+    wanted = head - start + 1
+    if wanted <= FEW:
+        return Page(FEW)
+    # The newest commit may have begun below: without it, nothing shows that the stream exists.
+    lowest = start if seen.begins is None else min(start, seen.begins)
+    return Page(None if stop is None else wanted + FEW, lowest)
 
 
 def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
@@ -199,82 +239,3 @@ def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
                 key, version = commit.item["stream_key"]["S"], commit.version
                 raise StoredItemError(key, version, "its name is not the stream's.") from None
     return stream_id
-
-
-class _Walk:
-    """A walk down a stream, page by page, past fences and commits of closed generations.
-
-    Attributes:
-        stream: the stream.
-        pages: number of pages read.
-    """
-
-    def __init__(self, stream: Stream, *, with_snapshot: bool, first_page: int) -> None:
-        self.stream = stream
-        self.pages = 0
-        self._limit: int | None = first_page
-        self._below = None if with_snapshot else SNAPSHOT_VERSION
-        self._after: Item | None = None
-        self._more = True
-        self._items: list[Item] = []
-        self._closed = 0
-        self._snapshot: Item | None = None
-
-    def next_commit(self, generation: int | None = None) -> Steps[Commit | None]:
-        """Return the next commit down; None at the end, or where a closed generation begins.
-
-        Args:
-            generation: only commits of this generation; None: of any that is not closed.
-        """
-        while True:
-            while self._items:
-                item = self._items.pop()
-                if is_fence(item):
-                    self._closed = max(self._closed, generation_of(item))
-                elif is_snapshot(item):
-                    self._snapshot = item
-                else:
-                    commit = read_commit(item)
-                    if generation is None:
-                        return None if commit.generation <= self._closed else commit
-                    if commit.generation == generation:
-                        return commit
-            if not self._more:
-                return None
-            yield from self._next_page()
-
-    def snapshot_for(self, newest: Commit, stop: int | None) -> Item | None:
-        """Return the snapshot, if it is of the same generation and below ``stop``."""
-        snapshot = self._snapshot
-        if (
-            snapshot is None
-            or generation_of(snapshot) != newest.generation
-            or (stop is not None and snapshot_version(snapshot) >= stop)
-        ):
-            return None
-        return snapshot
-
-    def skip_to(self, version: int) -> None:
-        """Continue below a version, without reading the commits in between."""
-        while self._items and version_of(self._items[-1]) >= version:
-            self._items.pop()
-        if not self._items:
-            self._below, self._after = version, None
-
-    def at_most(self, commits: int) -> None:
-        """Ask for no more commits than these in the next page."""
-        self._limit = commits
-
-    def _next_page(self) -> Generator[Request | Pause, Response, None]:
-        response = yield query_down(
-            self.stream.table,
-            self.stream.key,
-            below=self._below,
-            limit=self._limit,
-            after=self._after,
-        )
-        self.pages += 1
-        self._items = response.get("Items", [])[::-1]
-        self._after = response.get("LastEvaluatedKey")
-        self._more = self._after is not None
-        self._limit = None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.dynamodb.streams.items import is_fence, read_commit
-from dynamo_es.exceptions import ServiceError
+from dynamo_es.dynamodb.streams.items import decode_events, is_fence, read_commit
+from dynamo_es.exceptions import ConcurrentStreamWriteError, ServiceError
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Commit, Head
+    from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
     from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import RawEvent
 
 NO_REPLY: Final = "an attempt of the append got no reply"
 MAY_ARRIVE: Final = "an attempt of the append may still arrive"
@@ -72,6 +74,17 @@ class Collision(NamedTuple):
             return None
         commit = read_commit(self.item)
         return commit if commit.generation == generation else None
+
+
+def conflict(
+    stream: Stream, expected: int, found: Head | None = None, commit: Commit | None = None
+) -> ConcurrentStreamWriteError:
+    """Return the error, with the events after ``expected`` if the commit has all of them."""
+    winning: list[RawEvent] = []
+    if commit is not None and commit.version == expected + 1 and commit.head == found:
+        winning = decode_events(commit.item, stream.id, commit.version, stream.most_bytes)
+    actual = 0 if found is None else found.version
+    return ConcurrentStreamWriteError(stream.id, expected, actual, winning=tuple(winning))
 
 
 class StreamChanged(Exception):  # noqa: N818 - nothing is wrong

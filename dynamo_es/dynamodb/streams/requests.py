@@ -66,11 +66,12 @@ def get_item(table: str, key: str, version: int) -> Request:
     )
 
 
-def query_down(
+def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
     table: str,
     key: str,
     *,
     below: int | None = None,
+    lowest: int = 1,
     limit: int | None = None,
     after: Item | None = None,
     outline: bool = False,
@@ -83,6 +84,7 @@ def query_down(
         table: the events table.
         key: partition key of the stream.
         below: only sort keys below this one; None: from the top, the snapshot included.
+        lowest: only sort keys from this one up; it is below ``below``. 1: all.
         limit: most items of the page; None: as many as fit into 1 MB.
         after: ``LastEvaluatedKey`` of the previous page.
         outline: whether to leave out the events.
@@ -95,9 +97,17 @@ def query_down(
         "ScanIndexForward": False,
         "ConsistentRead": True,
     }
-    if below is not None:
+    # DynamoDB takes one condition on the sort key: two bounds are one BETWEEN, which includes both.
+    values = params["ExpressionAttributeValues"]
+    if lowest > 1 and below is not None:
+        params["KeyConditionExpression"] += " AND version BETWEEN :lowest AND :highest"
+        values |= {":lowest": number(lowest), ":highest": number(below - 1)}
+    elif lowest > 1:
+        params["KeyConditionExpression"] += " AND version >= :lowest"
+        values[":lowest"] = number(lowest)
+    elif below is not None:
         params["KeyConditionExpression"] += " AND version < :below"
-        params["ExpressionAttributeValues"][":below"] = number(below)
+        values[":below"] = number(below)
     if limit is not None:
         params["Limit"] = limit
     if after is not None:

@@ -56,3 +56,5 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
         # A snapshot as new, or of a later generation, is stored: no error. The head used here may
         # be of an earlier generation, so it is read again next time.
         stream.heads.forget(stream.key)
+    else:
+        stream.heads.remember_saved(stream.key, version)

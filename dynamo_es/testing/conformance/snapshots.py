@@ -164,6 +164,41 @@ def test_snapshot_of_an_earlier_generation_is_not_in_the_next(given, when, then,
     then.stream(stream).loads(snapshot, *stored[1:])
 
 
+@pytest.mark.parametrize("sizes", [(1,), (2, 2), (3, 3, 3)])
+@pytest.mark.parametrize("version", [2, 4])
+def test_process_that_loaded_a_snapshot_reads_the_next_generation(
+    given, when, then, stream, sizes, version
+):
+    given.stream(stream).with_commits_of(1, 3)
+    given.stream(stream).with_snapshot(version)
+    given.in_process("stale").stream(stream).loaded()
+    given.stream(stream).deleted()
+    then.in_process("stale").stream(stream).is_missing()
+
+    stored = given.stream(stream).with_commits_of(*sizes)
+    then.in_process("stale").stream(stream).loads(*stored)
+    snapshot = a_snapshot(stream, 1)
+    when.saving(snapshot)
+
+    then.in_process("stale").stream(stream).loads(snapshot, *stored[1:]).is_(stored)
+
+
+@pytest.mark.parametrize("newer", [5, 6, 7, 8])
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_process_that_loaded_a_snapshot_loads_a_newer_one(
+    given, when, then, stream, version, newer
+):
+    stored = given.stream(stream).with_commits_of(1, 3)
+    given.stream(stream).with_snapshot(version)
+    given.in_process("stale").stream(stream).loaded()
+    stored += given.stream(stream).with_commits_of(2, 2)
+    snapshot = a_snapshot(stream, newer)
+
+    when.saving(snapshot)
+
+    then.in_process("stale").stream(stream).loads(snapshot, *stored[newer:]).is_(stored)
+
+
 def test_snapshot_keeps_its_payload_and_metadata(given, when, then, stream):
     given.stream(stream).with_commits_of(1)
     snapshot = a_snapshot(

@@ -7,16 +7,17 @@ from random import Random
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING
-from dynamo_es.dynamodb.streams.requests import put_commits
+from dynamo_es.dynamodb.streams.requests import get_item, put_commits
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Response
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
     ServiceError,
 )
-from dynamo_es.testing.conformance.language import an_event, events
+from dynamo_es.testing.conformance.language import an_event, events, numbered
 from tests.dynamodb.machine import (
     DONE,
     GENERATION,
+    KEY,
     NEW,
     NEXT_GENERATION,
     OTHERS,
@@ -37,6 +38,7 @@ from tests.dynamodb.machine import (
     page,
     play,
     put,
+    ranging,
     reading_head,
     refused,
     timed_out,
@@ -117,9 +119,8 @@ def test_a_stream_that_is_not_there_has_version_0():
 @pytest.mark.parametrize("expected", [1, 3, 5])
 def test_a_wrong_version_is_refused_after_the_read(expected):
     stream, head = a_stream(), reading_head(a_commit(OTHERS, 3))
-    looked_for = [*RANGES[expected], *head] if RANGES[expected] else []
     with pytest.raises(ConcurrentStreamWriteError, match=r"at 4\. Load the stream") as caught:
-        play(append(stream, expected), *head, *looked_for)
+        play(append(stream, expected), *head, *RANGES[expected])
     assert (caught.value.expected, caught.value.actual) == (expected, 4)
     assert head_of(stream) == at(4)
 
@@ -130,6 +131,54 @@ RANGES: dict[int, list[tuple[Request, Response]]] = {
     3: [],
     5: [],
 }
+
+ONES = numbered(events(STREAM, 10))
+TEN = [a_commit(ONES[n : n + 1], n + 1) for n in range(9, -1, -1)]
+"""Ten commits of one event, newest first."""
+
+
+def test_a_version_below_the_head_that_this_process_saw_is_refused_by_one_read():
+    stream = a_stream(at(10))
+    with pytest.raises(ConcurrentStreamWriteError, match=r"at 10\. Load the stream") as caught:
+        play(append(stream, 5), (ranging(9, lowest=6), page(*TEN[:5])))
+    assert (caught.value.expected, caught.value.actual) == (5, 10)
+    assert head_of(stream) == at(10)
+
+
+def test_the_same_read_finds_events_that_are_stored_there_already():
+    ours = [a_commit(NEW[1:], 7), a_commit(NEW[:1], 6)]
+    done = play(append(a_stream(at(10)), 5), (ranging(9, lowest=6), page(*TEN[:3], *ours)))
+    assert (done, done.generation, done.repeated) == (7, GENERATION, True)
+
+
+def test_the_same_read_shows_that_the_stream_is_gone():
+    stream = a_stream(at(10))
+    with pytest.raises(ConcurrentStreamWriteError) as caught:
+        play(
+            append(stream, 5),
+            (ranging(9, lowest=6), page(a_fence(11, GENERATION, None), *TEN[:5])),
+        )
+    assert (caught.value.actual, head_of(stream)) == (0, None)
+
+
+def test_a_stream_that_began_again_at_the_expected_version_is_appended_to():
+    # The process saw version 5 in no generation, so the caller may have seen this one.
+    reborn = a_commit(events(STREAM, 5), 1, NEXT_GENERATION)
+    done = play(
+        append(a_stream(at(10)), 5),
+        (ranging(9, lowest=6), page()),
+        (ranging(9, below=6), page(reborn)),
+        (get_item(TABLE, KEY, 6), {}),
+        (put(a_commit(NEW, 6, NEXT_GENERATION)), DONE),
+    )
+    assert (done, done.generation) == (7, NEXT_GENERATION)
+
+
+def test_a_hole_below_the_head_that_this_process_saw_is_read_again():
+    gap = (ranging(9, lowest=6), page(*TEN[:3], TEN[4]))
+    whole = (ranging(9, lowest=6), page(*TEN[:5]))
+    with pytest.raises(ConcurrentStreamWriteError):
+        play(append(a_stream(at(10)), 5), gap, gap, (Pause(1), DONE), whole)
 
 
 def test_a_commit_in_the_way_is_a_conflict_without_a_read():

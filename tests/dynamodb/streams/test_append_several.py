@@ -38,7 +38,6 @@ def test_a_stream_that_is_deleted_during_the_search_leaves_a_lost_append_open():
             (put(OURS), lost()),
             *reading_head(a_commit(OTHERS, 6)),
             (RANGE, page(reborn)),
-            *reading_head(reborn),
         )
 
 

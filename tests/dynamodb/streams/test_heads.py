@@ -264,3 +264,53 @@ def test_threads_never_find_an_older_head_nor_pass_the_bound(clock):
             list(threads.map(work, range(8)))
     finally:
         sys.setswitchinterval(interval)
+
+
+# Snapshots
+
+
+def test_where_a_snapshot_is_loaded_from_is_remembered_until_it_is_forgotten(heads):
+    assert heads.snapshot_from("a") is None
+    heads.remember_snapshot("a", 5)
+    heads.remember_snapshot("b", 7)
+    heads.forget("a")
+    assert (heads.snapshot_from("a"), heads.snapshot_from("b")) == (5, 7)
+    heads.forget_snapshot("a")
+    assert (heads.snapshot_from("a"), heads.snapshot_from("b")) == (None, 7)
+
+
+def test_a_table_that_is_gone_takes_its_snapshots_with_it(heads):
+    heads.remember_snapshot("a", 5)
+    heads.clear()
+    assert heads.snapshot_from("a") is None
+
+
+def test_the_snapshot_not_used_for_longest_is_forgotten_first(heads):
+    for key in "abc":
+        heads.remember_snapshot(key, 5)
+    heads.snapshot_from("a")
+    heads.remember_snapshot("d", 5)
+    assert [heads.snapshot_from(key) for key in "abcd"] == [5, None, 5, 5]
+
+
+def test_without_a_memory_no_snapshot_is_remembered(clock):
+    heads = RememberedHeads(0, clock)
+    heads.remember_snapshot("a", 5)
+    heads.remember_saved("a", 5)
+    assert heads.snapshot_from("a") is None
+
+
+@pytest.mark.parametrize(
+    ("begins", "version", "lowest"), [(None, 4, None), (5, 4, 5), (5, 6, 5), (5, 3, 4), (4, 4, 4)]
+)
+def test_a_saved_snapshot_is_loaded_from_the_version_after_it_or_the_newest_commit(
+    heads, begins, version, lowest
+):
+    heads.remember("a", at(6), begins)
+    heads.remember_saved("a", version)
+    assert heads.snapshot_from("a") == lowest
+
+
+def test_a_saved_snapshot_of_a_stream_without_a_head_is_not_remembered(heads):
+    heads.remember_saved("a", 3)
+    assert heads.snapshot_from("a") is None

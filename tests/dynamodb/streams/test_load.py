@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.streams.items import read_commit
-from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.items import read_commit, version_of
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
@@ -19,10 +18,12 @@ from tests.dynamodb.machine import (
     KEY,
     LAST_GENERATION,
     LOAD,
+    LOAD_SEEN,
     LOW,
     MIDDLE,
     NEXT_GENERATION,
     READ_HEAD,
+    REPLAY,
     STREAM,
     TABLE,
     a_commit,
@@ -46,8 +47,8 @@ def snapshot_at(version, generation=GENERATION):
     return a_snapshot_item(a_snapshot(STREAM, version), generation)
 
 
-def next_page(last, *, below=None):
-    return query_down(TABLE, KEY, below=below, after=place_of(last))
+def next_page(last, limit=None):
+    return query_down(TABLE, KEY, below=version_of(last), limit=limit)
 
 
 # The newest commit
@@ -78,16 +79,19 @@ def test_the_newest_commit_is_looked_for_below_fences_of_generations_before():
 
 
 def test_leftovers_below_a_fence_are_not_taken_for_alive_however_many_pages():
-    rest = query_down(TABLE, KEY, below=SNAPSHOT_VERSION, after=place_of(a_fence(7)))
     assert (
         play(
             newest_commit(a_stream()),
             (READ_HEAD, page(a_fence(7, GENERATION, None), more=True)),
-            (rest, page(a_fence(5), more=True)),
-            (next_page(a_fence(5), below=SNAPSHOT_VERSION), page(MIDDLE, LOW)),
+            (next_page(a_fence(7), 8), page(a_fence(5), more=True)),
+            (next_page(a_fence(5), 64), page(MIDDLE, LOW)),
         )
         is None
     )
+
+
+def test_a_page_that_ends_at_version_1_is_the_last():
+    assert play(newest_commit(a_stream()), (READ_HEAD, page(a_fence(1), more=True))) is None
 
 
 # All of a stream
@@ -96,15 +100,14 @@ def test_leftovers_below_a_fence_are_not_taken_for_alive_however_many_pages():
 @pytest.mark.parametrize("start", [None, 1])
 def test_a_stream_of_a_page_is_one_read(start):
     stream = a_stream()
-    found = play(load(stream, start, None), (LOAD if start is None else ranging(), page(*ALL)))
+    found = play(load(stream, start, None), (LOAD if start is None else REPLAY, page(*ALL)))
     assert_same(found, EVENTS)
     assert head_of(stream) == at(6)
 
 
-@pytest.mark.parametrize("start", [None, 1, 5])
-def test_a_stream_that_is_not_there_is_empty(start):
+@pytest.mark.parametrize(("start", "query"), [(None, LOAD_SEEN), (1, REPLAY), (5, ranging())])
+def test_a_stream_that_is_not_there_is_empty(start, query):
     stream = a_stream(at(6))
-    query = LOAD if start is None else ranging()
     assert play(load(stream, start, None), (query, page())) == []
     assert head_of(stream) is None
 
@@ -124,7 +127,7 @@ def test_an_empty_page_is_followed_too():
     found = play(
         load(a_stream(), None, None),
         (LOAD, empty),
-        (next_page(HIGH), page(*ALL)),
+        (next_page(HIGH, 64), page(*ALL)),
         (get_item(TABLE, KEY, read_commit(HIGH).last + 1), {}),
     )
     assert_same(found, EVENTS)
@@ -178,10 +181,9 @@ def test_leftovers_on_top_end_the_reading_for_no_generation_begins_below_them():
     assert play(load(a_stream(), None, None), (LOAD, page(*items))) == []
 
 
-@pytest.mark.parametrize("start", [None, 1, 3])
-def test_what_is_below_the_fence_of_its_generation_is_gone(start):
+@pytest.mark.parametrize(("start", "query"), [(None, LOAD_SEEN), (1, REPLAY), (3, ranging())])
+def test_what_is_below_the_fence_of_its_generation_is_gone(start, query):
     stream = a_stream(at(6))
-    query = LOAD if start is None else ranging()
     items = [a_fence(7, GENERATION, None), *ALL]
     assert play(load(stream, start, None), (query, page(*items))) == []
     assert head_of(stream) is None
@@ -196,7 +198,7 @@ def test_a_hole_is_read_again_once_for_it_may_have_been_a_deletion():
         load(a_stream(), None, None),
         (LOAD, page(HIGH, more=True)),
         (next_page(HIGH), page(a_fence(3), later)),
-        (LOAD, page(a_fence(7), a_fence(5), a_fence(3), later)),
+        (LOAD_SEEN, page(a_fence(7), a_fence(5), a_fence(3), later)),
     )
     assert_same(found, EVENTS[:2])
 
@@ -214,11 +216,10 @@ def test_a_hole_is_read_again_once_for_it_may_have_been_a_deletion():
         ([HIGH, a_commit(EVENTS[2:4], 3, NEXT_GENERATION), LOW], 4),
     ],
 )
-@pytest.mark.parametrize("start", [None, 1])
-def test_a_hole_that_stays_is_an_error(items, missing, start):
-    query = LOAD if start is None else ranging()
+@pytest.mark.parametrize(("start", "queries"), [(None, (LOAD, LOAD_SEEN)), (1, (REPLAY, REPLAY))])
+def test_a_hole_that_stays_is_an_error(items, missing, start, queries):
     with pytest.raises(StreamGapError) as caught:
-        play(load(a_stream(), start, None), (query, page(*items)), (query, page(*items)))
+        play(load(a_stream(), start, None), *[(query, page(*items)) for query in queries])
     assert caught.value.version == missing
 
 
@@ -227,7 +228,10 @@ def test_a_commit_with_fewer_events_than_it_says_is_a_hole():
     low = a_commit(EVENTS[:2], 1)
     high = a_commit(EVENTS[4:], 6)
     with pytest.raises(StreamGapError) as caught:
-        play(load(a_stream(), None, None), *[(LOAD, page(high, short, low))] * 2)
+        play(
+            load(a_stream(), None, None),
+            *[(query, page(high, short, low)) for query in (LOAD, LOAD_SEEN)],
+        )
     assert caught.value.version == 5
 
 

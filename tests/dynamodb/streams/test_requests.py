@@ -77,6 +77,29 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
             "Limit": 1,
         },
     ),
+    "query down to a version, the snapshot included": (
+        requests.query_down(TABLE, KEY, lowest=5, limit=32),
+        "query",
+        QUERY_DOWN
+        | {
+            "KeyConditionExpression": "stream_key = :key AND version >= :lowest",
+            "ExpressionAttributeValues": {":key": {"S": KEY}, ":lowest": {"N": "5"}},
+            "Limit": 32,
+        },
+    ),
+    "query down between two versions": (
+        requests.query_down(TABLE, KEY, below=9, lowest=5),
+        "query",
+        QUERY_DOWN
+        | {
+            "KeyConditionExpression": "stream_key = :key AND version BETWEEN :lowest AND :highest",
+            "ExpressionAttributeValues": {
+                ":key": {"S": KEY},
+                ":lowest": {"N": "5"},
+                ":highest": {"N": "8"},
+            },
+        },
+    ),
     "query the next page of outlines": (
         requests.query_down(TABLE, KEY, after=PLACE, outline=True),
         "query",
@@ -177,7 +200,7 @@ def test_every_builder_has_its_request_here():
         and not name.startswith("_")
     }
     assert len(builders) == 9
-    assert len(GOLDEN) == len(builders) + 2 + 1  # three ways to query, and the log's own
+    assert len(GOLDEN) == len(builders) + 4 + 1  # five ways to query, and the log's own
 
 
 # As the service's model has them: the store's own client does not validate what it sends
@@ -205,7 +228,7 @@ def test_an_invalid_one_would_be_noticed():
 
 # What stands bare in an expression
 
-FUNCTIONS = {"attribute_not_exists", "AND", "OR", "SET"}
+FUNCTIONS = {"attribute_not_exists", "AND", "BETWEEN", "OR", "SET"}
 
 
 def expressions(params: Any) -> list[str]:
