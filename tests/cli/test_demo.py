@@ -191,3 +191,14 @@ def test_the_sample_is_made_by_its_script(tmp_path, lines):
 
     made = tmp_path / "dynamo_es" / "cli" / "sample" / "history.jsonl.gz"
     assert gzip.decompress(made.read_bytes()) == b"".join(lines)
+
+
+def test_the_classes_of_the_demo_are_not_among_those_of_other_commands():
+    code = (
+        "import dynamo_es.cli.application; from dynamo_es import Aggregate; "
+        "print(Aggregate.__subclasses__())"
+    )
+    ended = subprocess.run(  # noqa: S603 - its own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "[]\n"
