@@ -26,7 +26,8 @@ STEPS = [page for page in WITH_CODE if TUTORIAL in page.parents]
 
 @pytest.mark.parametrize("page", ALONE, ids=name_of)
 def test_a_page_does_what_it_shows(page, tmp_path, emulator, failure_of):
-    assert failure_of(page, tmp_path, emulator) is None
+    if failure := failure_of(page, tmp_path, emulator):
+        pytest.fail(failure, pytrace=False)
 
 
 @pytest.fixture
