@@ -479,7 +479,7 @@ def once(amounts: list[int], deaths: int) -> list[int]:
     return sorted(set(amounts)) if deaths else amounts
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_after_redelivery_until_success_every_event_was_applied_once_in_order(data):
     """Commits of three streams, deleted and made again now and then; any failures, any batches."""

@@ -22,6 +22,7 @@ class Deposited(Event):
     amount: int
 
 
+@pytest.mark.ci
 def test_the_emulator_serves_other_processes_until_it_is_ended(tmp_path):
     served = subprocess.Popen(
         [sys.executable, "-c", "from dynamo_es.cli import main; main()", "emulator", "--port", "0"],

@@ -8,6 +8,9 @@ import pytest
 
 from tests.docs.pages import blocks_in
 
+# Each runs a page in a process of its own.
+pytestmark = pytest.mark.ci
+
 
 def fenced(language: str, *lines: str) -> str:
     return "\n".join([f"```{language}", *lines, "```", ""])
