@@ -27,6 +27,9 @@ from tests.cli.conftest import TABLES
 from tests.log.hostile import VICTIM_KEY, a_victim
 from tests.log.stores import emulated, new_commits
 
+# Each test sequences a store on the emulator.
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture
 def store(monkeypatch):

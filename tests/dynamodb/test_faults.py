@@ -40,6 +40,9 @@ from dynamo_es.testing.faults import Fault, Network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Every fault at every request of every operation: half a minute.
+pytestmark = pytest.mark.ci
+
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
 
 DOCUMENTED = (AppendOutcomeUnknownError, ContentionError, ThrottledError, UnavailableError)

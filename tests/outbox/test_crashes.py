@@ -14,6 +14,9 @@ from tests.outbox.worlds import LEASE, Hooked, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A crash at every request.
+pytestmark = pytest.mark.ci
+
 GOOD = [2, 3, 5, 6, 7]
 """What the receiver takes, of the eight events of `a_world`; 8 is deleted when it has failed."""
 
