@@ -28,6 +28,9 @@ from tests.log.hostile import (
 )
 from tests.log.stores import emulated, hints_of
 
+# Each damaged commit meets every reader, on the emulator.
+pytestmark = pytest.mark.ci
+
 
 class Paid(Event):
     __event_name__ = NAME
