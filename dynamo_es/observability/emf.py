@@ -74,21 +74,18 @@ class _Sums:
 class EmfMetrics:
     """An observer that turns reports into CloudWatch metrics. Safe to share between threads.
 
-    ===============  ================  =====================================================
-    metric           dimensions        of each line
-    ===============  ================  =====================================================
-    ``Duration``     service,          milliseconds of each operation; its sample count is
-                     operation         the number of operations
-    ``Requests``     the same          API calls
-    ``WriteUnits``   the same          consumed units, if DynamoDB reports them
-    ``ReadUnits``    the same          (``DYNAMO_ES_REPORT_CAPACITY=true``)
-    ``Retries``      the same          HTTP attempts beyond the first of a request
-    ``Conflicts``    the same          appends that lost to another writer
-    ``Throttles``    the same          operations that failed for lack of capacity
-    ``Errors``       the same          operations that failed for other reasons
-    ``Lag``          service,          positions that a projection lags
-                     consumer
-    ===============  ================  =====================================================
+    | metric | dimensions | of each line |
+    |---|---|---|
+    | ``Duration`` | service, operation | milliseconds; the sample count is the operations |
+    | ``Requests`` | the same | API calls |
+    | ``WriteUnits``, ``ReadUnits`` | the same | consumed units, if DynamoDB reports them |
+    | ``Retries`` | the same | HTTP attempts beyond the first of a request |
+    | ``Conflicts`` | the same | appends that lost to another writer |
+    | ``Throttles`` | the same | operations that failed for lack of capacity |
+    | ``Errors`` | the same | operations that failed for other reasons |
+    | ``Lag`` | service, consumer | positions that a projection lags |
+
+    DynamoDB reports units with ``DYNAMO_ES_REPORT_CAPACITY=true``.
 
     The lines also have the bytes written and read, for queries of the log; these are not metrics.
     Zeros are left out, because every metric costs money: let alarms treat missing data as good.
