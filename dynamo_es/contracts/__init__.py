@@ -23,18 +23,19 @@ from dynamo_es.contracts.log import (
 from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
+    PAGE_SIZE,
     STORED_IN_ONE_STREAM,
-    AppendCost,
     EnlistedWrite,
     StorageStrategy,
     StreamAppend,
-    StreamHead,
 )
+from dynamo_es.contracts.streams import AppendCost, StreamHead
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [
     "ANOTHER_GENERATION",
     "EVERYTHING",
+    "PAGE_SIZE",
     "STORED_IN_ONE_STREAM",
     "AppendCost",
     "AppendHooks",
