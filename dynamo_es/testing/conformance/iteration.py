@@ -38,9 +38,7 @@ def test_a_range_is_the_one_that_a_load_returns(given, storage, stream, page_siz
 
             up = storage.iter_events(stream, start, stop, page_size=page_size)
             assert_same(list(up), loaded)
-            down = storage.iter_events(
-                stream, start, stop, page_size=page_size, newest_first=True
-            )
+            down = storage.iter_events(stream, start, stop, page_size=page_size, newest_first=True)
             assert_same(list(down), loaded[::-1])
 
 
@@ -128,9 +126,7 @@ def test_a_generation_after_a_deletion_is_read_past_its_fences(
     stored = given.stream(stream).with_commits_of(4, 1, 9, 2)
 
     for page_size in (1, 2, 500):
-        found = list(
-            storage.iter_events(stream, page_size=page_size, newest_first=newest_first)
-        )
+        found = list(storage.iter_events(stream, page_size=page_size, newest_first=newest_first))
         assert_same(found[::-1] if newest_first else found, stored)
 
 
