@@ -140,7 +140,13 @@ class DynamoStorage(StorageStrategy):
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> AppendCost:
         """Return the price of an append; see `StorageStrategy.append_cost`."""
-        return append_cost(stream_id, events, versioning=versioning, tenant_id=self._tenant_id)
+        return append_cost(
+            stream_id,
+            events,
+            versioning=versioning,
+            tenant_id=self._tenant_id,
+            compression=self._config.compression,
+        )
 
     def insert_events(
         self,
@@ -259,6 +265,7 @@ class DynamoStorage(StorageStrategy):
             clock=self._clock,
             outbox=self._announcer.hooks.outbox_filter,
             most_bytes=self._config.max_uncompressed_bytes,
+            compression=self._config.compression,
         )
 
 

@@ -107,7 +107,7 @@ class StreamReader:
         `Encryption.decrypt`. A snapshot that is passed over costs one more load.
         """
         classes = None if events is None else classes_of(events)
-        consistent = self._is_consistent(consistent)
+        consistent = self.is_consistent(consistent)
         raws = self.load_raw(stream_id, start, stop, consistent=consistent)
         found = self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
         if classes is not None:
@@ -181,7 +181,7 @@ class StreamReader:
         check_iteration(start, stop, page_size, newest_first=newest_first)
         classes = None if events is None else classes_of(events)
         options: dict[str, Any] = {"newest_first": newest_first, "page_size": page_size}
-        if not self._is_consistent(consistent):
+        if not self.is_consistent(consistent):
             options["consistent"] = False
         raws = self._storage.iter_events(stream_id, start, stop, **options)
         if start is None:
@@ -215,7 +215,8 @@ class StreamReader:
                 check_classes([wrapped], classes, raw.stream_id)
             yield wrapped
 
-    def _is_consistent(self, asked: bool | None) -> bool:  # noqa: FBT001 - None: the default
+    def is_consistent(self, asked: bool | None) -> bool:  # noqa: FBT001 - None: the default
+        """Return whether a read must be consistent that asked for it, or left it to the default."""
         if asked is not None and type(asked) is not bool:
             raise InputError(f"consistent must be True, False or None, not {shown(asked)}.")
         return self._consistent if asked is None else asked

@@ -98,7 +98,7 @@ def test_later_appends_are_left_out(given, when, storage, stream, newest_first):
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("read", [0, 1, 9, LENGTH - 1])
 @pytest.mark.parametrize("again", [(), SIZES, (LENGTH + 5,)])
-def test_a_deletion_meanwhile_never_mixes_generations(  # noqa: PLR0913 - the cases
+def test_a_deletion_meanwhile_never_mixes_generations(
     given, storage, stream, newest_first, read, again
 ):
     stored = given.stream(stream).with_commits_of(*SIZES)
