@@ -135,6 +135,8 @@ def begin(
     if not walk.consistent:
         _check_date(stream, walk, newest)
     if newest is None:
+        if stream.heads.recall(stream.key) is not None:
+            stream.heads.doubt(stream.key)  # An older state may still show what was deleted.
         stream.heads.forget(stream.key)
         stream.heads.forget_snapshot(stream.key)
         return None
