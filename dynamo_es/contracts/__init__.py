@@ -23,7 +23,6 @@ from dynamo_es.contracts.log import (
 from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
-    PAGE_SIZE,
     STORED_IN_ONE_STREAM,
     EnlistedWrite,
     StorageStrategy,
@@ -35,7 +34,6 @@ from dynamo_es.contracts.subscription import SubscriptionStrategy
 __all__ = [
     "ANOTHER_GENERATION",
     "EVERYTHING",
-    "PAGE_SIZE",
     "STORED_IN_ONE_STREAM",
     "AppendCost",
     "AppendHooks",

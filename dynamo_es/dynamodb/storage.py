@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts import PAGE_SIZE, StorageStrategy, StreamAppend, StreamHead
+from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.checks import (
     check_iteration,
     check_range,
@@ -14,6 +14,7 @@ from dynamo_es.contracts.checks import (
 )
 from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
+from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.sequencer import last_position

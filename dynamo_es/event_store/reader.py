@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from dynamo_es.contracts import PAGE_SIZE
 from dynamo_es.contracts.checks import check_iteration, check_kind, check_stream
+from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.event_store.reading import check_classes, classes_of
 from dynamo_es.exceptions import InputError
 from dynamo_es.values import DEFAULT_TENANT, RawEvent

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from dynamo_es.contracts import (
     ANOTHER_GENERATION,
-    PAGE_SIZE,
     STORED_IN_ONE_STREAM,
     AppendCost,
     AppendHooks,
@@ -23,6 +22,7 @@ from dynamo_es.contracts.checks import (
     check_tenant,
 )
 from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
+from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,

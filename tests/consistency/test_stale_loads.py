@@ -134,17 +134,17 @@ def race(world: World, process: int, amount: int) -> None:
 
 def command(world: World, process: int, amount: int) -> None:
     """Send a command that may have been decided before, by any process."""
-    id = f"{amount} after {world.states.count(NOTHING)} deletions"
+    command_id = f"{amount} after {world.states.count(NOTHING)} deletions"
     decide = _depositing(amount)
-    if id in world.commands:
-        known = world.commands[id]
-        assert world.repositories[process].transact(NAME, decide, command_id=id) == known
+    if command_id in world.commands:
+        known = world.commands[command_id]
+        assert world.repositories[process].transact(NAME, decide, command_id=command_id) == known
         world.unchanged()
         return
     expected = world.balance + amount
-    assert world.repositories[process].transact(NAME, decide, command_id=id) == expected
+    assert world.repositories[process].transact(NAME, decide, command_id=command_id) == expected
     world.wrote(process, expected)
-    world.commands[id] = expected
+    world.commands[command_id] = expected
 
 
 def save(world: World, process: int, amount: int) -> None:

@@ -34,9 +34,7 @@ def test_a_stream_written_by_both_is_read_by_both(processes):
         storage = processes[number % 2].storage
         storage.insert_events(stream, ExplicitVersioning(version), commit)
         # Once more, by the other process: the same events are found in either form.
-        processes[1 - number % 2].storage.insert_events(
-            stream, ExplicitVersioning(version), commit
-        )
+        processes[1 - number % 2].storage.insert_events(stream, ExplicitVersioning(version), commit)
         version += size
     snapshot = a_snapshot(stream, 5, data={"text": "again " * 50})
     processes[1].storage.save_snapshot(snapshot)

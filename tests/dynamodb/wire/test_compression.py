@@ -38,7 +38,9 @@ def test_the_window_changes_where_the_text_outgrows_it(size):
 
 TEXTS = st.one_of(
     st.text(max_size=200),
-    st.builds(lambda text, times: text * times, st.text(min_size=1, max_size=30), st.integers(1, 99)),
+    st.builds(
+        lambda text, times: text * times, st.text(min_size=1, max_size=30), st.integers(1, 99)
+    ),
 )
 
 
