@@ -90,7 +90,7 @@ class Direct:
             try:
                 request = steps.send(answer) if failure is None else steps.throw(failure)
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+                return end.value
             except OutcomeUnknown as unknown:
                 raise unknown.error from unknown
             answer, failure = None, None

@@ -40,8 +40,8 @@ def processes(table):
 def other(processes):
     """A process that has deposited 1 and 2, of which no other process knows."""
     repository = Repository(processes.event_store(processes.storage()), Account)
-    for amount in (1, 2):
-        repository.transact("ann", lambda account, amount=amount: account.deposit(amount))
+    repository.transact("ann", lambda account: account.deposit(1))
+    repository.transact("ann", lambda account: account.deposit(2))
     return repository
 
 
