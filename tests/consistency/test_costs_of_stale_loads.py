@@ -88,6 +88,13 @@ def test_a_decision_that_raises_on_an_old_state_is_made_again(table, repository)
     assert table.requests == [STALE, READ, READ, PUT]
 
 
+def test_after_a_refusal_the_state_is_known_to_be_new(table, repository):
+    table.shown = 1
+    # The second decision emits nothing, and needs no look at the end of the stream.
+    repository.transact("ann", lambda account: account.deposit(1) if account.balance < 3 else None)
+    assert table.requests == [STALE, PUT]
+
+
 def test_a_decision_that_raises_on_the_newest_state_costs_a_look_at_its_end(table, repository):
     table.shown = -1
     with pytest.raises(ValueError, match="only 3 left"):

@@ -166,6 +166,7 @@ CHANGED = {
     "a fence in the place of a commit": [*COMMITS[5:7], a_fence(15)],
     "nothing there": [],
     "a commit is missing": [COMMITS[5], COMMITS[7]],
+    "a commit is missing, and all above it are there": [COMMITS[5], *COMMITS[7:10]],
     "the last one is missing": COMMITS[5:9],
     "another generation": [a_commit(EVENTS[n : n + 2], n + 1, NEXT_GENERATION) for n in (10, 12)],
     "another generation after this one": [
