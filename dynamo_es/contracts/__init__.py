@@ -1,5 +1,6 @@
 """Contracts between the packages. They need the standard library only."""
 
+from dynamo_es.contracts.appends import AppendCost, StreamAppend
 from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.consumers import (
     ConsumerFinder,
@@ -24,10 +25,8 @@ from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
     STORED_IN_ONE_STREAM,
-    AppendCost,
     EnlistedWrite,
     StorageStrategy,
-    StreamAppend,
     StreamHead,
 )
 from dynamo_es.contracts.subscription import SubscriptionStrategy

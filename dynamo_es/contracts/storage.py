@@ -6,9 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
+from dynamo_es.contracts.appends import one_by_one, versions_of
+from dynamo_es.contracts.event_checks import check_many
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.contracts.appends import AppendCost, StreamAppend
     from dynamo_es.values import (
         Position,
         RawEvent,
@@ -25,21 +29,6 @@ EnlistedWrite: TypeAlias = dict[str, Any]
 It is an entry of ``TransactItems`` as boto3's client takes it, such as
 ``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StreamAppend:
-    """Events to append to one stream, for `StorageStrategy.insert_events_of_several`.
-
-    Attributes:
-        stream_id: the stream.
-        versioning: the version that the stream must have.
-        events: one event or more, in order.
-    """
-
-    stream_id: StreamId
-    versioning: Versioning
-    events: Sequence[RawEvent]
 
 
 ANOTHER_GENERATION: Final = (
@@ -69,39 +58,6 @@ class StreamHead:
     length: int
     generation: int
     versioned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AppendCost:
-    """The price of one append, if the process already knows the stream's version.
-
-    Attributes:
-        events: events appended.
-        items: items written, in one request.
-        size: bytes of these items, by DynamoDB's rules.
-        compressed: whether the events of an item are compressed.
-        write_units: write units charged.
-    """
-
-    events: int
-    items: int
-    size: int
-    compressed: bool
-    write_units: int
-
-    @property
-    def write_units_per_event(self) -> float:
-        """Write units divided by events; 0.0 without events."""
-        return self.write_units / self.events if self.events else 0.0
-
-    def price(self, per_million_write_units: float) -> float:
-        """Return the price of one such append, in the currency of the argument.
-
-        Args:
-            per_million_write_units: the price of a million write request units in your
-                region and table class.
-        """
-        return self.write_units * per_million_write_units / 1_000_000
 
 
 class StorageStrategy(ABC):
@@ -256,6 +212,35 @@ class StorageStrategy(ABC):
         Cost on DynamoDB: 1 request and twice the write units of the items. 1 request and 1 read
         unit more for each stream whose version this process does not know.
         """
+
+    def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
+        """Append events to many streams, each on its own: some may fail while others succeed.
+
+        It does what `insert_events` does for one append after the other, in fewer requests. Appends
+        to the same stream keep their order. Different streams are appended to in any order.
+
+        Args:
+            appends: the appends. The rules of `insert_events` hold for each. Arguments that are
+                wrong are refused before anything is written.
+
+        Returns:
+            What `insert_events` returns for each append, in the order given.
+
+        Raises:
+            AppendsFailedError: an append failed. The error has the result of each; an append after
+                a `ServiceError` may not have been tried, and then has the same error.
+            InputError: an append that `insert_events` would refuse without a request.
+
+        Cost on DynamoDB: 1 request for up to 25 appends, and 1 write unit per KB of each item. An
+        append that finds something in its way costs a refused write (its write units once more) and
+        the requests of `insert_events`. 1 request and 1 read unit more for each existing stream
+        whose version this process does not know.
+        """
+        check_many(appends)
+        results = one_by_one(
+            appends, lambda a: self.insert_events(a.stream_id, a.versioning, a.events)
+        )
+        return versions_of(appends, results)
 
     @abstractmethod
     def save_snapshot(self, snapshot: RawEvent) -> None:

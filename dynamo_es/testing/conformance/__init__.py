@@ -46,6 +46,7 @@ MODULES: Final = (
     "keys",
     "log",
     "long_streams",
+    "many",
     "model",
     "payloads",
     "positions",
