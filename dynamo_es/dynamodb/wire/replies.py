@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from dynamo_es.dynamodb.wire.statements import target_of
+from dynamo_es.dynamodb.wire.steps import Request
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from dynamo_es.dynamodb.wire.steps import Request
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1."
 _CHECKSUM: Final = "x-amz-crc32"
@@ -147,6 +148,30 @@ def misdirected_refusal(
         if item and write.get("TableName") in keys:
             target = write.get("Item") or write.get("Key") or {}
             key = {name: target[name] for name in keys[write["TableName"]] if name in target}
+            if other := _first_other(key, (item,)):
+                return other
+    return None
+
+
+def misdirected_batch(
+    request: Request, response: Mapping[str, Any], keys: Mapping[str, Sequence[str]]
+) -> str | None:
+    """Return what a reply to a batch of statements is about, if it answers another; else None.
+
+    Args:
+        request: the batch.
+        response: the reply.
+        keys: names of the key attributes, by table; items of other tables are not checked.
+    """
+    statements = request.params["Statements"]
+    answers = response.get("Responses", ())
+    if len(answers) != len(statements):
+        return f"{len(answers)} statements instead of {len(statements)}"
+    for statement, answer in zip(statements, answers, strict=True):
+        item = answer.get("Error", {}).get("Item")
+        if item:
+            (table,) = Request(request.operation, {"Statements": [statement]}).tables or ("",)
+            key = target_of(statement, keys.get(table, ()))
             if other := _first_other(key, (item,)):
                 return other
     return None
