@@ -155,7 +155,13 @@ class DynamoStorage(StorageStrategy):
         results = [next(found) if part.events else None for part in parts]
         if any(isinstance(result, TableNotFoundError) for result in results):
             self._heads.clear()
-        self._announce([p for p, r in zip(parts, results, strict=True) if p.events and not isinstance(r, Exception)])
+        self._announce(
+            [
+                p
+                for p, r in zip(parts, results, strict=True)
+                if p.events and not isinstance(r, Exception)
+            ]
+        )
         return versions_of(appends, results)
 
     def append(

@@ -39,9 +39,12 @@ from dynamo_es.dynamodb.streams.requests import (
     put_fence_over,
     put_snapshot,
     query_down,
+    turn_into_fence,
 )
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.conformance.language import events, numbered
 
@@ -55,7 +58,6 @@ if TYPE_CHECKING:
         Request,
         Response,
         Steps,
-        Together,
     )
 
 TABLE: Final = "events"
@@ -208,6 +210,21 @@ def fence_over(commit: Item) -> Request:
     """Return the request that puts a fence in the place of a commit."""
     old = read_commit(commit)
     return put_fence_over(TABLE, old, a_fence(old.version, old.generation))
+
+
+def fence_all(*commits: Item) -> Together:
+    """Return the requests that turn commits into fences, in batches."""
+    statements = [turn_into_fence(TABLE, KEY, read_commit(commit), EXPIRY) for commit in commits]
+    batches = [statements[begin : begin + 25] for begin in range(0, len(statements), 25)]
+    return Together(tuple(execute(batch) for batch in batches))
+
+
+def carried_out(number: int, **refusals: str) -> Response:
+    """Return the reply to a batch of so many statements; ``_2="Code"`` refuses the third."""
+    replies: list[dict[str, Any]] = [{"TableName": TABLE} for _ in range(number)]
+    for place, code in refusals.items():
+        replies[int(place[1:])]["Error"] = {"Code": code}
+    return {"Responses": replies}
 
 
 def expire(version: int, closed: int = GENERATION) -> Request:

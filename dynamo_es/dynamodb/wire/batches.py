@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from dynamo_es.dynamodb.wire.errors import OutcomeUnknown, statement_outcome
+from dynamo_es.dynamodb.wire.errors import (
+    MAYBE_LANDED,
+    ConditionRefused,
+    OutcomeUnknown,
+    statement_outcome,
+)
 from dynamo_es.dynamodb.wire.sizes import value_size
 from dynamo_es.dynamodb.wire.statements import MAX_STATEMENTS, execute
 from dynamo_es.dynamodb.wire.steps import Pause, together
@@ -13,7 +18,6 @@ from dynamo_es.exceptions import ContentionError, EventStoreError, ThrottledErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from dynamo_es.dynamodb.wire.errors import ConditionRefused
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 StatementOutcome: TypeAlias = "ConditionRefused | OutcomeUnknown | Exception | None"
@@ -76,9 +80,8 @@ def execute_all(
 
     Returns:
         What came of each statement, in their order. `ConditionRefused`: another item is in the way,
-        or an earlier attempt of the SDK has carried out this very statement, which the reply does
-        not tell apart. `OutcomeUnknown`: it may have been carried out, or may be later. An
-        `EventStoreError`: it was not carried out.
+        or (``maybe_landed``) that of an earlier attempt of this very statement. `OutcomeUnknown`:
+        it may have been carried out, or may be later. An `EventStoreError`: it was not carried out.
 
     Cost: 1 request for 25 statements, or for 1 MB, and the write units of each statement.
     """
@@ -98,7 +101,7 @@ def execute_all(
                     outcomes[place] = _after(outcomes[place], reply)
                 continue
             for place, answer in zip(batch, reply["Responses"], strict=True):
-                outcome = statement_outcome(answer, subject)
+                outcome = statement_outcome(answer, subject, maybe_landed=MAYBE_LANDED in reply)
                 if isinstance(outcome, _PASSING):
                     left.append(place)
                     throttled = throttled or isinstance(outcome, ThrottledError)
@@ -132,6 +135,9 @@ def _batches(places: Sequence[int], statements: Sequence[Mapping[str, Any]]) -> 
 
 def _after(before: StatementOutcome, outcome: StatementOutcome) -> StatementOutcome:
     """Return the outcome of a statement, given that of its attempt before."""
-    if isinstance(before, OutcomeUnknown) and isinstance(outcome, EventStoreError):
-        return OutcomeUnknown(outcome)  # the attempt before may have been carried out
+    if isinstance(before, OutcomeUnknown):  # the attempt before may have been carried out
+        if isinstance(outcome, EventStoreError):
+            return OutcomeUnknown(outcome)
+        if isinstance(outcome, ConditionRefused):
+            return ConditionRefused(outcome.items, maybe_landed=True)
     return outcome

@@ -85,6 +85,9 @@ _SERVER_ERROR: Final = 500
 BAD_REPLY: Final = "BadReply"
 """The code, of this library, for a reply that DynamoDB did not send to this request."""
 
+MAYBE_LANDED: Final = "MaybeLanded"
+"""The gateway's mark in the reply to a batch of which an earlier attempt may have landed."""
+
 _FIRST: Final = frozenset({0})
 
 
@@ -156,23 +159,21 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
 
 
 def statement_outcome(
-    answer: Mapping[str, Any], subject: str
+    answer: Mapping[str, Any], subject: str, *, maybe_landed: bool
 ) -> ConditionRefused | OutcomeUnknown | EventStoreError | None:
     """Return why a statement of a batch was not carried out; None if it was.
-
-    A refusal does not say whether an earlier attempt of the same batch was carried out, so the
-    stored item may be the statement's own.
 
     Args:
         answer: the statement's entry in the reply.
         subject: stream or table of the request, for the error.
+        maybe_landed: whether an earlier attempt of the batch may have been carried out.
     """
     error = answer.get("Error")
     if error is None:
         return None
     code = str(error.get("Code")).removesuffix("Exception")
     if code in _REFUSED_STATEMENT:
-        return ConditionRefused([error.get("Item") or None], maybe_landed=True)
+        return ConditionRefused([error.get("Item") or None], maybe_landed=maybe_landed)
     kind: type[ServiceError] = ServiceError
     if code == "ResourceNotFound":
         kind = TableNotFoundError
@@ -186,7 +187,7 @@ def statement_outcome(
         kind = UnavailableError
     detail = _sentence(error.get("Message") or "no message")
     translated = kind("BatchExecuteStatement", code, detail, subject)
-    return OutcomeUnknown(translated) if kind is UnavailableError else translated
+    return OutcomeUnknown(translated) if kind is UnavailableError or maybe_landed else translated
 
 
 def came_as_reply(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.dynamodb.wire.attempts import attempts, watch
 from dynamo_es.dynamodb.wire.errors import (
+    MAYBE_LANDED,
     OutcomeUnknown,
     bad_reply,
     came_as_reply,
@@ -260,6 +261,8 @@ class Gateway:
                 tally.requests += calls
                 tally.attempts += max(attempts.count, calls)
                 tally.count(request, response)
+        if attempts.maybe_landed and request.operation == "batch_execute_statement":
+            response[MAYBE_LANDED] = True
         return response
 
     def _failure(self, error: Exception, request: Request, stream_id: StreamId | None) -> Exception:

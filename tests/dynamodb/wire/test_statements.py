@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dynamo_es.dynamodb.wire.batches import MAX_BATCH_BYTES, execute_all
-from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute, insert, inserted_items, target_of, update
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import (
@@ -129,13 +129,36 @@ def test_a_conflict_is_sent_again_and_is_no_throttling():
     assert run([one], *script) == [None]
 
 
+@pytest.mark.parametrize("maybe", [{}, {MAYBE_LANDED: True}], ids=["told", "lost before"])
 @pytest.mark.parametrize("code", ["DuplicateItem", "ConditionalCheckFailed"])
-def test_a_refusal_may_be_of_an_attempt_that_landed(code):
+def test_a_refusal_may_be_by_an_attempt_that_landed(code, maybe):
     (one,) = raises(1)
     error = {"Code": code, "Item": KEY}
-    (outcome,) = run([one], (sends([one]), [{"Responses": [{"Error": error}]}]))
+    (outcome,) = run([one], (sends([one]), [{"Responses": [{"Error": error}], **maybe}]))
     assert isinstance(outcome, ConditionRefused)
-    assert (outcome.items, outcome.maybe_landed) == ([KEY], True)
+    assert (outcome.items, outcome.maybe_landed) == ([KEY], bool(maybe))
+
+
+def test_a_statement_that_is_throttled_after_a_lost_reply_may_be_carried_out():
+    (one,) = raises(1)
+    script = [
+        (sends([one]), [{"Responses": told("ThrottlingError")["Responses"], MAYBE_LANDED: True}]),
+        (Pause(1), ThrottledError("BatchExecuteStatement", "ThrottlingError", "Slow.")),
+    ]
+    (outcome,) = run([one], *script)
+    assert isinstance(outcome, OutcomeUnknown)
+
+
+def test_a_refusal_after_an_internal_error_may_be_by_the_attempt_before():
+    (one,) = raises(1)
+    script = [
+        (sends([one]), [told("InternalServerError")]),
+        (Pause(1), {}),
+        (sends([one]), [told("DuplicateItem")]),
+    ]
+    (outcome,) = run([one], *script)
+    assert isinstance(outcome, ConditionRefused)
+    assert outcome.maybe_landed
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute, insert, update
 from dynamo_es.dynamodb.wire.steps import Request, together
 from dynamo_es.exceptions import ContentionError, ThrottledError, UnavailableError
@@ -158,6 +158,12 @@ def test_a_reply_with_the_item_of_another_key_leaves_the_outcome_unknown():
     wiring = Wiring(batch({}, {"Error": {"Code": "ConditionalCheckFailed", "Item": other}}))
     with pytest.raises(UnavailableError, match="version"):
         wiring.run(one(TWO))
+
+
+@pytest.mark.parametrize(("attempts", "maybe"), [((TIMEOUT, 200), True), ((400, 200), False)])
+def test_a_reply_says_whether_an_attempt_before_it_may_have_been_carried_out(attempts, maybe):
+    wiring = Wiring(Call(batch({}, {}), *attempts))
+    assert (MAYBE_LANDED in wiring.run(one(TWO))) is maybe
 
 
 def test_a_batch_names_its_tables():
