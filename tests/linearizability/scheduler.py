@@ -13,15 +13,16 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dynamo_es import ANY_VERSION, ExplicitVersioning
+from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import snapshot as snapshots
+from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
@@ -83,13 +84,26 @@ class _Process:
             case Append(expected, labels):
                 versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
                 events = [histories.event(number, label) for label in labels]
-                return appending.Append.of(stream, versioning, events).run()
+                append = appending.Append.of(stream, versioning, events)
+                return self._with_another(append) if self._schedule.chance(0.3) else append.run()
             case Load(start, stop):
                 return reading.load(stream, start, stop)
             case Save(version, _):
                 return snapshots.save_snapshot(stream, histories.snapshot(number, call), version)
             case Delete():
                 return deletion.delete_stream(stream)
+
+    def _with_another(self, append: appending.Append) -> Steps[Any]:
+        """Append, in one call with an append to a stream that nobody else uses."""
+        name = f"another {self._schedule.moment()}"
+        other = StreamId(name=name)
+        stream = Stream("events", stream_key("", other), other, self._heads, self.clock)
+        event = replace(histories.event(1, name), stream_id=other)
+        both = [append, appending.Append.of(stream, ExplicitVersioning(0), [event])]
+        result = (yield from append_to_many(both))[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 class Schedule:
@@ -181,9 +195,14 @@ class Schedule:
     def _tick(self) -> None:
         self.now += self.conditions.tick
 
-    def _moment(self) -> int:
+    def moment(self) -> int:
+        """Return the next of the numbers that stand for times."""
         self._moments += 1
         return self._moments
+
+    def chance(self, likely: float) -> bool:
+        """Return True this often."""
+        return self._random.random() < likely
 
     def _leap(self) -> None:
         if self._random.random() >= self.conditions.leap_rate:
@@ -201,7 +220,7 @@ class Schedule:
             self._dynamo.answer(request, token)
 
     def _invoke(self, process: _Process, stream: int, call: Call) -> None:
-        operation = Operation(process.name, stream, call, self._moment())
+        operation = Operation(process.name, stream, call, self.moment())
         steps = process.steps(stream, call)
         process.run = Run(operation, steps, Pause(0))
         self._go_on(process, process.run, None)
@@ -223,12 +242,12 @@ class Schedule:
             sending = run.sending
             requests = () if isinstance(sending, Pause) else requests_of(sending)
             run.parts = [
-                Part(request, self._random.choice((1, 2, 4)), f"token {self._moment()}")
+                Part(request, self._random.choice((1, 2, 4)), f"token {self.moment()}")
                 for request in requests
             ]
 
     def _end(self, process: _Process, run: Run, result: object) -> None:
-        operation = run.operation.told(self._moment(), result)
+        operation = run.operation.told(self.moment(), result)
         self.history.append(operation)
         process.worker.learn(operation)
         process.run = None
@@ -254,7 +273,7 @@ class Schedule:
             if self._random.random() < 0.5:
                 self._put_off(part)
         process.restart()
-        lost = replace(run.operation, returned=self._moment())
+        lost = replace(run.operation, returned=self.moment())
         is_read = isinstance(lost.call, Load)
         outcome = Outcome.FAILED if is_read else Outcome.UNKNOWN
         self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
@@ -283,9 +302,7 @@ class Schedule:
         if fault is Fault.PAST_THE_DEADLINE:
             run.in_time = False
         if fault in (None, Fault.DELIVERED_TWICE, Fault.PAST_THE_DEADLINE):
-            if isinstance(reply, ConditionRefused):
-                reply = ConditionRefused(reply.items, maybe_landed=part.maybe_landed)
-            part.outcome = reply
+            part.outcome = _as_told(part, reply)
             return
         part.maybe_landed = part.maybe_landed or fault is not Fault.THROTTLED
         part.attempts_left -= 1
@@ -320,3 +337,12 @@ class Schedule:
         place = int(self._random.random() / self.conditions.fault_rate)
         kinds: list[Fault] = list(Fault)
         return kinds[place] if place < len(kinds) else None
+
+
+def _as_told(part: Part, reply: Any) -> Any:
+    """Return a reply as the gateway gives it: with what is known of the attempts before."""
+    if isinstance(reply, ConditionRefused):
+        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed)
+    if part.maybe_landed and part.request.operation == "batch_execute_statement":
+        return {**reply, MAYBE_LANDED: True}
+    return reply
