@@ -106,7 +106,8 @@ class _Sender:
         others = [place for place in range(len(requests)) if place not in answers]
         replies = yield from together(requests[place] for place in others)
         for place, reply in zip(others, replies, strict=True):
-            answers[place] = _after_insert(reply) if again.get(place) else reply
+            maybe_landed = again.get(place)
+            answers[place] = reply if maybe_landed is None else _after_insert(reply, maybe_landed)
         return [answers[place] for place in range(len(requests))]
 
     def _can_be_inserted(self, request: Request) -> bool:
@@ -118,8 +119,15 @@ def _place_of(request: Request) -> tuple[str, str]:
     return item["stream_key"]["S"], item["version"]["N"]
 
 
-def _after_insert(reply: Response | Exception) -> Response | Exception:
-    """Return the outcome of a put whose ``INSERT`` may have been carried out, or may still be."""
+def _after_insert(
+    reply: Response | Exception,
+    maybe_landed: bool,  # noqa: FBT001 - one of two facts
+) -> Response | Exception:
+    """Return the outcome of a put, given that something refused its ``INSERT`` before.
+
+    If the put shows that item, the append decides. If not, it may be the append's own: the network
+    may have delivered the ``INSERT`` twice.
+    """
     if isinstance(reply, ConditionRefused):
-        return ConditionRefused(reply.items, maybe_landed=True)
+        return ConditionRefused(reply.items, maybe_landed=maybe_landed or reply.maybe_landed)
     return OutcomeUnknown(reply) if isinstance(reply, EventStoreError) else reply

@@ -63,13 +63,17 @@ class _Survey:
         self.lasting_fences = [f for f in self.lasting_fences if f[0] != version]
         self.lasting_fences.append((version, self.closed))
 
-    def doomed_commits(self) -> list[Commit]:
-        """Return the commits to clear, newest first.
+    def rounds(self) -> list[list[Commit]]:
+        """Return the commits to clear: those of a round in any order, but round after round.
+
+        While a commit of the closed generation is at version 1, no new one can begin. So it is
+        alone in the last round.
 
         These are not always all commits. During a survey of several pages, another process may
         have finished the deletion and begun a generation, whose commits came with a later page.
         """
-        return [commit for commit in self.commits if commit.generation <= self.closed]
+        doomed = [commit for commit in self.commits if commit.generation <= self.closed]
+        return [[c for c in doomed if c.version > 1], [c for c in doomed if c.version == 1]]
 
     def take(self, item: Item) -> None:
         """Record the next item, from the newest down."""
@@ -137,11 +141,8 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     if survey.snapshot_generation is not None:
         yield from _if_met(requests.delete_snapshot(table, key, survey.snapshot_generation))
     expires_at = int(stream.clock()) + FENCE_SECONDS
-    doomed = survey.doomed_commits()
-    first = [commit for commit in doomed if commit.version == 1]
-    # While a commit of the old generation is at version 1, no new one can begin.
-    yield from _fence_all(stream, [c for c in doomed if c.version > 1], expires_at)
-    yield from _fence_all(stream, first, expires_at)
+    for commits in survey.rounds():
+        yield from _fence_all(stream, commits, expires_at)
     # Last: if a closing fence expired earlier, the commits below it would count again.
     for version, closed in survey.lasting_fences:
         yield from _if_met(

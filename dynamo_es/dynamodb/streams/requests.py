@@ -48,7 +48,7 @@ def is_commit_put(request: Request) -> bool:
     params = request.params
     return (
         request.operation == "put_item"
-        and params["ConditionExpression"] is _FREE_FOR_GENERATION
+        and params.get("ConditionExpression") is _FREE_FOR_GENERATION
         and "events" in params["Item"]
     )
 
