@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, place_of
+from dynamo_es.dynamodb.wire.statements import insert, update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
@@ -246,6 +247,18 @@ def raise_marker(table: str, marker: Marker, version: int) -> Request:
             "ExpressionAttributeValues": {":version": number(version)},
         },
     )
+
+
+def raise_by_statement(table: str, marker: Marker, version: int) -> dict[str, Any]:
+    """Return the statement that raises a marker that exists, if it is at an earlier version."""
+    high = number(version)
+    conditions = [("last_version", "<", high)]
+    return update(table, marker.key, {"last_version": high}, conditions, all_old=True)
+
+
+def insert_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
+    """Return the statement that makes a marker where none is."""
+    return insert(table, {**marker.key, "last_version": number(version)})
 
 
 def commit_at(table: str, stream_key: str, version: int) -> Request:
