@@ -17,7 +17,6 @@ from dynamo_es.dynamodb.log.requests import (
     newest_page,
     pages_from,
     put_page,
-    raise_by_statement,
     raise_marker,
 )
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
@@ -79,7 +78,7 @@ def new(hint, version):
 
 def higher(hint, version):
     """The statement that raises a stream's marker."""
-    return raise_by_statement("log", hint.marker, version)
+    return raise_marker("log", hint.marker, version)
 
 
 def marking(*statements, refused=()):
@@ -216,9 +215,8 @@ def test_a_refused_marker_that_is_high_enough_is_done():
     assert memory.marked_below == 10
 
 
-def test_other_refused_markers_are_read_and_raised_one_by_one_where_they_are_lower():
+def test_other_refused_markers_are_read_and_raised_where_they_are_lower():
     page, memory = a_page(8, A2, B1, C1), remembering(marked_below=8, alone=True)
-    each = [raise_marker("log", hint.marker, hint.last_version) for hint in (A2, C1)]
     assert play(
         sequencing(A2, B1, C1, memory=memory),
         markers(A2, B1, C1, found=[marked(A1, 1)]),
@@ -226,7 +224,20 @@ def test_other_refused_markers_are_read_and_raised_one_by_one_where_they_are_low
         marking(higher(A2, 3), new(B1, 3), new(C1, 1), refused=[(0, None), (1, None), (2, None)]),
         # B was a retry of the SDK: the marker is there. A is gone, and C is lower.
         markers(A2, B1, C1, found=[marked(B1, 3), marked(C1, 0)]),
-        (Together(tuple(each)), [DONE, refused()]),
+        (Pause(1), {}),
+        marking(new(A2, 3), higher(C1, 1)),
+    ) == [page]
+
+
+def test_a_marker_that_cannot_be_read_is_not_raised_for_ever():
+    page, memory = a_page(8, A2), remembering(marked_below=8, alone=True)
+    damaged = {**A1.marker.key, "last_version": {"S": "x"}}
+    assert play(
+        sequencing(A2, memory=memory),
+        markers(A2, found=[marked(A1, 1)]),
+        putting(page),
+        marking(higher(A2, 3), refused=[(0, damaged)]),
+        markers(A2, found=[damaged]),
     ) == [page]
 
 
@@ -470,12 +481,17 @@ def test_the_requests_to_the_letter():
         "put_item",
         {"TableName": "log", "Item": key, "ConditionExpression": "attribute_not_exists(place)"},
     )
-    assert raise_marker("log", Marker("l", "p"), 4).params == {
-        "TableName": "log",
-        "Key": key,
-        "UpdateExpression": "SET last_version = :version",
-        "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
-        "ExpressionAttributeValues": {":version": {"N": "4"}},
+    assert raise_marker("log", Marker("l", "p"), 4) == {
+        "Statement": (
+            'UPDATE "log" SET "last_version" = ? '
+            'WHERE "log_key" = ? AND "place" = ? AND "last_version" < ?'
+        ),
+        "Parameters": [{"N": "4"}, {"S": "l"}, {"S": "p"}, {"N": "4"}],
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    assert insert_marker("log", Marker("l", "p"), 4) == {
+        "Statement": "INSERT INTO \"log\" VALUE {'log_key': ?, 'place': ?, 'last_version': ?}",
+        "Parameters": [{"S": "l"}, {"S": "p"}, {"N": "4"}],
     }
     assert get_markers("log", [key]).params == {
         "RequestItems": {"log": {"Keys": [key], "ConsistentRead": True}}

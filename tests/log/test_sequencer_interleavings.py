@@ -153,8 +153,7 @@ def no_statement_condition(table: str, marker: Marker, version: int) -> dict[str
 def refused_is_done(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
     """A marker that was there is taken to be there still."""
     statements = [
-        log_requests.raise_by_statement(table, marker, version)
-        for marker, version in versions.items()
+        log_requests.raise_marker(table, marker, version) for marker, version in versions.items()
     ]
     yield from execute_all(statements, table)
 
@@ -184,7 +183,7 @@ def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]
     [
         (end_of_log, "finish_page", no_markers_again),
         (log_requests, "put_page", no_condition),
-        (log_requests, "raise_by_statement", no_statement_condition),
+        (log_requests, "raise_marker", no_statement_condition),
         (sequencing, "apply_markers", refused_is_done),
         (sequencing, "look_at_end", no_markers),
         (sequencing, "_between", no_gap_filling),

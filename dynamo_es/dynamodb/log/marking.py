@@ -3,7 +3,8 @@
 A marker that was just read, and existed, is raised by an ``UPDATE`` under the condition that it is
 lower; one that did not exist is made by an ``INSERT``. DynamoDB carries out each by itself. If one
 is refused, another sequencer was faster, or an earlier attempt of this very statement was carried
-out. Either way the marker is read again, and raised if it has to be.
+out. The item that comes back with a refused ``UPDATE`` says so. Without one, the marker is read,
+and raised if it is lower.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
 from dynamo_es.dynamodb.wire.batches import execute_all, fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.steps import Pause, together
+from dynamo_es.dynamodb.wire.steps import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dynamo_es.dynamodb.log.pages import Page
-    from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 Stored: TypeAlias = "dict[Marker, int | None]"
 """The version of each marker that exists; None: no version can be read from it."""
@@ -58,30 +59,47 @@ def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) ->
 
     Raises:
         ServiceError: AWS refused or did not answer. Some markers may be raised.
+        ContentionError: markers kept changing until the deadline.
+    """
+    left = dict(versions)
+    attempt = 0
+    while left:
+        refused = yield from _apply_some(table, left, stored)
+        if not refused:
+            return
+        stored = yield from read_markers(table, refused)
+        left = _lower(refused, stored)
+        if left:
+            attempt += 1
+            yield Pause(attempt)
+
+
+def _apply_some(
+    table: str, versions: Mapping[Marker, int], stored: Stored
+) -> Steps[dict[Marker, int]]:
+    """Send a statement for each marker; return the versions of those that it did not raise.
+
+    Raises:
+        ServiceError: a statement failed, rather than being refused.
     """
     outcomes = yield from execute_all(
         [
-            requests.raise_by_statement(table, marker, version)
+            requests.raise_marker(table, marker, version)
             if marker in stored
             else requests.insert_marker(table, marker, version)
             for marker, version in versions.items()
         ],
         table,
     )
-    doubtful: dict[Marker, int] = {}
-    failure: Exception | None = None
+    refused: dict[Marker, int] = {}
     for (marker, version), outcome in zip(versions.items(), outcomes, strict=True):
         if isinstance(outcome, ConditionRefused):
             (item,) = outcome.items
-            if item is None or not _reaches(_version_in(item), version):
-                doubtful[marker] = version
+            if item is None or _version_in(item) is None:
+                refused[marker] = version
         elif outcome is not None:
-            failure = failure or outcome
-    if failure is not None:
-        raise failure
-    if doubtful:
-        found = yield from read_markers(table, doubtful)
-        yield from _raise_each(table, _lower(doubtful, found))
+            raise outcome
+    return refused
 
 
 def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
@@ -111,28 +129,18 @@ def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[N
     yield from apply_markers(table, left, stored or {})
 
 
-def _raise_each(table: str, versions: Mapping[Marker, int]) -> Steps[None]:
-    """Raise markers whatever is there, by a request each."""
-    asked: list[Request] = [
-        requests.raise_marker(table, marker, version) for marker, version in versions.items()
-    ]
-    for outcome in (yield from together(asked)):
-        # Refused: it is at this version by now.
-        if isinstance(outcome, Exception) and not isinstance(outcome, ConditionRefused):
-            raise outcome
-
-
 def _lower(versions: Mapping[Marker, int], stored: Stored) -> dict[Marker, int]:
-    """Return the versions that the stored markers do not reach."""
-    return {
-        marker: version
-        for marker, version in versions.items()
-        if not _reaches(stored.get(marker), version)
-    }
+    """Return the versions that the stored markers do not reach.
 
-
-def _reaches(stored: int | None, version: int) -> bool:
-    return stored is not None and stored >= version
+    A marker without a readable version cannot be raised. The next sequencer that reads it sets its
+    stream aside.
+    """
+    lower: dict[Marker, int] = {}
+    for marker, version in versions.items():
+        found = stored.get(marker, 0)
+        if found is not None and found < version:
+            lower[marker] = version
+    return lower
 
 
 def _version_in(item: Item) -> int | None:

@@ -235,21 +235,7 @@ def get_marker(table: str, marker: Marker) -> Request:
     return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
 
 
-def raise_marker(table: str, marker: Marker, version: int) -> Request:
-    """Raise a marker to a version, unless it is at that version or a later one."""
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": marker.key,
-            "UpdateExpression": "SET last_version = :version",
-            "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
-            "ExpressionAttributeValues": {":version": number(version)},
-        },
-    )
-
-
-def raise_by_statement(table: str, marker: Marker, version: int) -> dict[str, Any]:
+def raise_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
     """Return the statement that raises a marker that exists, if it is at an earlier version."""
     high = number(version)
     conditions = [("last_version", "<", high)]
