@@ -18,7 +18,7 @@ from dynamo_es.exceptions import ContentionError, EventStoreError, ThrottledErro
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
 
 StatementOutcome: TypeAlias = "ConditionRefused | OutcomeUnknown | Exception | None"
 """What came of a statement; None: it was carried out."""
@@ -44,26 +44,49 @@ def fetch_all(
         ThrottledError: DynamoDB left keys out ten times in a row.
     """
     items: list[Item] = []
-    for start in range(0, len(keys), MAX_KEYS):
-        left = keys[start : start + MAX_KEYS]
-        attempt = fruitless = 0
-        while left:
-            response = yield request(left)
-            found = response["Responses"].get(table, [])
-            items += found
-            left = response.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-            if left:
-                attempt += 1
-                fruitless = 0 if found else fruitless + 1
-                yield Pause(attempt, throttled=True)
-            if fruitless == _MOST_READS:
-                raise ThrottledError(
-                    "BatchGetItem",
-                    "UnprocessedKeys",
-                    f"DynamoDB left out keys {fruitless} times in a row.",
-                    table,
-                )
+    left = list(keys)
+    attempt = fruitless = 0
+    while left:
+        replies = yield from _read_at_once(left, request)
+        found = [item for reply in replies for item in reply["Responses"].get(table, [])]
+        items += found
+        left = [
+            key
+            for reply in replies
+            for key in reply.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        ]
+        if left:
+            attempt += 1
+            fruitless = 0 if found else fruitless + 1
+            yield Pause(attempt, throttled=True)
+        if fruitless == _MOST_READS:
+            raise ThrottledError(
+                "BatchGetItem",
+                "UnprocessedKeys",
+                f"DynamoDB left out keys {fruitless} times in a row.",
+                table,
+            )
     return items
+
+
+def _read_at_once(
+    keys: Sequence[Item], request: Callable[[Sequence[Item]], Request]
+) -> Steps[list[Response]]:
+    """Send the requests for these keys, and return their replies.
+
+    Raises:
+        ServiceError: one of them failed.
+    """
+    if len(keys) <= MAX_KEYS:
+        return [(yield request(keys))]
+    starts = range(0, len(keys), MAX_KEYS)
+    outcomes = yield from together(request(keys[start : start + MAX_KEYS]) for start in starts)
+    replies: list[Response] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+        replies.append(outcome)
+    return replies
 
 
 def execute_all(

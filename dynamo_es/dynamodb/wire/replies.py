@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from dynamo_es.dynamodb.wire.statements import target_of
-from dynamo_es.dynamodb.wire.steps import Request
+from dynamo_es.dynamodb.wire.statements import table_of, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from dynamo_es.dynamodb.wire.steps import Request
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1."
 _CHECKSUM: Final = "x-amz-crc32"
@@ -170,8 +171,7 @@ def misdirected_batch(
     for statement, answer in zip(statements, answers, strict=True):
         item = answer.get("Error", {}).get("Item")
         if item:
-            (table,) = Request(request.operation, {"Statements": [statement]}).tables or ("",)
-            key = target_of(statement, keys.get(table, ()))
+            key = target_of(statement, keys.get(table_of(statement), ()))
             if other := _first_other(key, (item,)):
                 return other
     return None

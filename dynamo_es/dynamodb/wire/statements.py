@@ -72,6 +72,12 @@ def execute(statements: Sequence[Mapping[str, Any]]) -> Request:
     return Request("batch_execute_statement", {"Statements": list(statements)})
 
 
+def table_of(statement: Mapping[str, Any]) -> str:
+    """Return the name of the table that a statement is about; empty if it names none."""
+    tables = execute([statement]).tables
+    return tables[0] if tables else ""
+
+
 def inserted_items(statements: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
     """Yield the items of the statements that insert one."""
     for statement in statements:

@@ -57,10 +57,13 @@ class Pause(NamedTuple):
         attempt: tries so far, 1 or more.
         throttled: True if DynamoDB left a part of the request undone; False if another writer
             was faster.
+        within: the wait takes a random time up to so many seconds; None: a time that grows with
+            the tries.
     """
 
     attempt: int
     throttled: bool = False
+    within: float | None = None
 
 
 class Together(NamedTuple):
