@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import (
     append_cpu,
+    batch_costs,
     codec_cpu,
     cold_start,
     commit_size,
@@ -77,6 +78,7 @@ def sections(
             "threads",
             lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
         ),
+        ("batches", lambda: batch_costs.section(batch_costs.measure(engine, scale))),
         ("cold start", lambda: cold_start.section(cold_start.measure(scale.cold_starts))),
     ]
     if scale.installs:

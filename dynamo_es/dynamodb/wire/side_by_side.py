@@ -43,12 +43,9 @@ class _Branch(Generic[T]):
 
     def requests(self) -> Sequence[Request]:
         """Return the requests that it waits for; none while it pauses."""
-        match self.asked:
-            case Together(requests):
-                return requests
-            case Request():
-                return (self.asked,)
-        return ()
+        if isinstance(self.asked, Together):
+            return self.asked.requests
+        return (self.asked,) if isinstance(self.asked, Request) else ()
 
 
 def side_by_side(
