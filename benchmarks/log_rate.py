@@ -250,7 +250,7 @@ def _inline(engine: Engine) -> int:
 def section(found: Found) -> Section:
     """Return the tables."""
     how = (
-        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns, and each of "
+        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns. Each of "
         f"its requests takes {LATENCY * 1000:g} ms at least. In series it sends a page's markers "
         "one batch of 25 after the other (`max_parallel=1`), else four at once. The rate by "
         "its parts is that of the round trips and of the CPU that it used: what a quiet machine "
