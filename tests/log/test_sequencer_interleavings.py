@@ -169,7 +169,7 @@ def no_markers(
     """What is in the log already is not looked up; nor is what is missing before it."""
     end = yield from look_at_end(table, list(hints), memory, last)
     stored = {hint.marker: hint.first_version - 1 for hint in reversed(list(hints))}
-    return EndOfLog(end.position, {**stored})
+    return EndOfLog(end.position, {**stored}, {})
 
 
 def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:

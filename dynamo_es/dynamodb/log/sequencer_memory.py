@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.values import Position
+
+_MOST_SEEN: Final = 5_000
+"""Markers that a process remembers."""
 
 
 @dataclass(slots=True)
@@ -33,3 +38,22 @@ class SequencerMemory:
     clock: Callable[[], float] = time.time
     set_aside: set[str] = field(default_factory=set)
     waiting: int = 0
+    _seen: list[tuple[Position, dict[Marker, int]]] = field(default_factory=list)
+
+    def take_seen(self, position: Position | None) -> dict[Marker, int]:
+        """Return the markers that this process knows as they are below a position.
+
+        They are the caller's alone, until it keeps them again: two threads never change them.
+        """
+        try:
+            known, seen = self._seen.pop()
+        except IndexError:
+            return {}
+        return seen if known == position else {}
+
+    def keep_seen(self, position: Position, seen: dict[Marker, int]) -> None:
+        """Keep markers as they are below a position, if every page below was seen or put."""
+        if len(seen) > _MOST_SEEN:
+            for marker in list(islice(seen, len(seen) // 2)):
+                del seen[marker]
+        self._seen[:] = [(position, seen)]
