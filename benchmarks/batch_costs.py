@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 STREAMS: Final = 1_000
 EVENTS_PER_COMMIT: Final = 3
+LINES: Final = 2_000
 DOOMED: Final = 10_000
 LATENCY: Final = 0.004
 """Seconds until a request is answered, where latency counts."""
@@ -73,7 +74,8 @@ def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _R
     """Return the costs; the CPU times with replies made here, so that no engine is in the way."""
     streams = min(STREAMS, scale.history_events)
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
-    lines = [*_lines(Sample(), scale.history_events)]
+    lines = [*_lines(Sample(), LINES)]
+    _import_cpu(config, lines)  # loads what an import needs
     timed = [(_append_cpu(config), _import_cpu(config, lines)) for _ in range(rounds)]
     return Found(
         streams,

@@ -280,9 +280,9 @@ class AppendsFailedError(EventStoreError):
         failed = len([result for result in results if isinstance(result, Exception)])
         first = next(iter(self.errors.values()), None)
         super().__init__(
-            f"{failed} of {len(results)} appends failed; the other {len(results) - failed} are "
-            "stored. `errors` has the error of each stream: handle it as if the append had been "
-            f"alone, and do not repeat the appends in `stored`. The first error is: {first}"
+            f"{failed} of {len(results)} appends failed; the others are stored. `errors` has the "
+            "error of each stream: handle it as if the append had been alone. Do not repeat the "
+            f"appends in `stored`. The first error is: {first}"
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from dynamo_es.cli.importing.counts import Meter
     from dynamo_es.cli.importing.lines import Line
     from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.values import TenantId
 
-QUEUE_CHUNKS: Final = 64
+QUEUE_CHUNKS: Final = 128
 """Chunks that wait for each request at a time. Then the reader waits, so that memory stays flat."""
 
 _BATCH: Final = 25
@@ -40,21 +41,22 @@ class _Waiting:
     """Chunks that wait, of each stream in order; the stream that waits longest first."""
 
     def __init__(self) -> None:
-        self._of: dict[StreamOf, deque[Chunk]] = {}
+        self._of: defaultdict[TenantId, dict[StreamOf, deque[Chunk]]] = defaultdict(dict)
         self.chunks = 0
 
     def add(self, chunk: Chunk) -> None:
-        self._of.setdefault(chunk.stream, deque()).append(chunk)
+        self._of[chunk.stream.tenant_id].setdefault(chunk.stream, deque()).append(chunk)
         self.chunks += 1
 
     def take(self, most: int) -> list[Chunk]:
-        """Return the next chunk of each stream, up to so many."""
+        """Return the next chunk of each stream, up to so many, of the tenant with most streams."""
+        streams = max(self._of.values(), key=len)
         taken = []
-        for stream in list(islice(self._of, most)):
-            of_stream = self._of.pop(stream)
+        for stream in list(islice(streams, most)):
+            of_stream = streams.pop(stream)
             taken.append(of_stream.popleft())
             if of_stream:
-                self._of[stream] = of_stream
+                streams[stream] = of_stream
         self.chunks -= len(taken)
         return taken
 
@@ -153,7 +155,7 @@ class Importer:
         self.summary.add(lines=1)
         try:
             line = self._parse(text, number)
-            if self._stopped.isdisjoint((None, line.stream)):
+            if not self._stopped or self._stopped.isdisjoint((None, line.stream)):
                 yield from self._cutter.add(line)
             else:
                 self.summary.add(skipped=1)

@@ -114,6 +114,8 @@ class Writer:
     def _unstored(self, chunk: Chunk) -> Chunk | None:
         """Return the part of a chunk that has to be appended; None: nothing."""
         stream, rest = chunk.stream, chunk
+        if not self._refused and not self._existing:
+            return chunk
         if stream in self._refused:
             self._summary.add(skipped=len(chunk.events))
             return None
