@@ -276,7 +276,8 @@ class StorageStrategy(ABC):
             StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
-        Cost on DynamoDB: 1 read of the stream, 3 requests, and 1 more per commit.
+        Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
+        units of every commit.
         """
 
     @property

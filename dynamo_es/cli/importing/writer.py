@@ -167,9 +167,11 @@ class Writer:
                 batches.setdefault(chunk.stream.tenant_id, []).append(chunk)
                 continue
             try:
-                yield chunk, _append_alone(self._scoped(chunk.stream.tenant_id), chunk)
+                _append_alone(self._scoped(chunk.stream.tenant_id), chunk)
             except EventStoreError as error:
                 yield chunk, error
+            else:
+                yield chunk, None
         for tenant_id, batch in batches.items():
             appends = [
                 StreamAppend(chunk.stream.id, ExplicitVersioning(chunk.first - 1), chunk.events)
