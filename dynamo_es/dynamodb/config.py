@@ -76,7 +76,7 @@ class DynamoConfig:
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
-            4 more requests; for small deployments, local work and tests.
+            2 to 4 more requests; for small deployments, local work and tests.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.

@@ -381,6 +381,25 @@ def test_what_a_process_remembers_is_lost_with_a_request_that_failed():
     ) == [page]
 
 
+@pytest.mark.parametrize("seconds", [10, -1])
+def test_after_a_silence_in_which_the_table_may_have_been_replaced_it_remembers_nothing(seconds):
+    now = [1000.0]
+    memory = remembering(marked_below=8, alone=True, clock=lambda: now[0])
+    first = markers(A1), putting(a_page(8, A1)), marking(new(A1, 1))
+    play(sequencing(A1, memory=memory), *first)
+    now[0] += 9.9
+    assert play(sequencing(A1, memory=memory)) == [], "it still knows"
+    now[0] += seconds
+    restored, page = a_page(1, B1, writer="other"), a_page(4, A1)
+    assert play(
+        sequencing(A1, memory=memory),
+        reading(restored),
+        markers(A1, B1, found=[marked(B1, 3)]),
+        putting(page),
+        marking(new(A1, 1)),
+    ) == [page]
+
+
 def test_it_remembers_so_many_markers_and_forgets_the_oldest(monkeypatch):
     monkeypatch.setattr("dynamo_es.dynamodb.log.sequencer_memory._MOST_SEEN", 10)
     memory = remembering()

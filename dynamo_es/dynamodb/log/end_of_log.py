@@ -84,6 +84,7 @@ def look_at_end(
         end = yield from _look_from(table, last, [])
         known: Position | None = last.position
     else:
+        memory.begin()
         known = memory.marked_below
         seen = memory.take_seen(known)
         stored: Stored = {marker: seen[marker] for marker in markers if marker in seen}

@@ -8,6 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from dynamo_es.dynamodb.streams.heads import TRUSTED_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,7 +40,23 @@ class SequencerMemory:
     clock: Callable[[], float] = time.time
     set_aside: set[str] = field(default_factory=set)
     waiting: int = 0
+    _at: float = 0.0
     _seen: list[tuple[Position, dict[Marker, int]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Take what it is given for what was true right now."""
+        self._at = self.clock()
+
+    def begin(self) -> None:
+        """Forget what may be of another table: one that was restored, say, while it was silent.
+
+        Replacing a table takes longer than so many seconds without a reply (ADR 12).
+        """
+        now = self.clock()
+        if not 0 <= now - self._at < TRUSTED_SECONDS:
+            self.marked_below, self.alone = None, False
+            self._seen.clear()
+        self._at = now
 
     def take_seen(self, position: Position | None) -> dict[Marker, int]:
         """Return the markers that this process knows as they are below a position.
@@ -57,3 +75,4 @@ class SequencerMemory:
             for marker in list(islice(seen, len(seen) // 2)):
                 del seen[marker]
         self._seen[:] = [(position, seen)]
+        self._at = self.clock()
