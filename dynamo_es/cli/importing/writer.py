@@ -95,7 +95,7 @@ class Writer:
         self._answered = False
 
     def write(self, chunks: Iterable[Chunk]) -> list[Problem]:
-        """Store chunks, each of another stream, except what is stored already.
+        """Store chunks, each of another stream of one tenant, except what is stored already.
 
         Returns:
             The first event of each stream that cannot be stored. Later chunks of these streams are
@@ -145,7 +145,7 @@ class Writer:
             nonlocal waiting
             again = retrying.statistics["attempt_number"] > 1
             failed, errors = [], []
-            for chunk, result in [*self._results(waiting)]:
+            for chunk, result in self._results(waiting):
                 if isinstance(result, _OF_THE_STORE):
                     failed.append(chunk)
                     errors.append(result)
@@ -159,30 +159,26 @@ class Writer:
         retrying(attempt)
         return rests
 
-    def _results(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, AppendResult]]:
+    def _results(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, AppendResult]]:
         """Append chunks, each on its own, and yield the result or the error of each."""
-        batches: dict[str, list[Chunk]] = {}
+        if not chunks:
+            return
+        storage = self._scoped(chunks[0].stream.tenant_id)
+        batch = [chunk for chunk in chunks if not chunk.snapshot and not chunk.versionless]
         for chunk in chunks:
-            if not chunk.snapshot and not chunk.versionless:
-                batches.setdefault(chunk.stream.tenant_id, []).append(chunk)
-                continue
-            try:
-                _append_alone(self._scoped(chunk.stream.tenant_id), chunk)
-            except EventStoreError as error:
-                yield chunk, error
-            else:
-                yield chunk, None
-        for tenant_id, batch in batches.items():
-            appends = [
-                StreamAppend(chunk.stream.id, ExplicitVersioning(chunk.first - 1), chunk.events)
-                for chunk in batch
-            ]
-            results: Sequence[AppendResult]
-            try:
-                results = self._scoped(tenant_id).insert_many(appends)
-            except AppendsFailedError as failed:
-                results = failed.results
-            yield from zip(batch, results, strict=True)
+            if chunk.snapshot or chunk.versionless:
+                yield chunk, _append_alone(storage, chunk)
+        results: Sequence[AppendResult]
+        try:
+            results = storage.insert_many(
+                [
+                    StreamAppend(c.stream.id, ExplicitVersioning(c.first - 1), c.events)
+                    for c in batch
+                ]
+            )
+        except AppendsFailedError as failed:
+            results = failed.results
+        yield from zip(batch, results, strict=True)
 
     def _take(self, chunk: Chunk, result: AppendResult, *, again: bool) -> Chunk | None:
         """Take the result of an append; return what is left to append."""
@@ -269,22 +265,26 @@ class Writer:
         return isinstance(error, _PASSING)
 
 
-def _append_alone(storage: StorageStrategy, chunk: Chunk) -> None:
-    """Save a snapshot, or append events without versions after the number of those before them.
+def _append_alone(storage: StorageStrategy, chunk: Chunk) -> EventStoreError | None:
+    """Save a snapshot, or append events without versions; return the error if that fails.
 
-    Such an append is not idempotent, so the number is checked before each try.
+    Such an append is not idempotent, so the number of stored events is checked before each try.
     """
-    if chunk.snapshot:
-        storage.save_snapshot(chunk.events[0])
-        return
     stream_id, expected = chunk.stream.id, chunk.first - 1
-    head = storage.head(stream_id)
-    if head is not None and head.versioned:
-        raise NoExpectedVersionGivenOnVersionedStream(stream_id)
-    length = 0 if head is None else head.length
-    if length != expected:
-        raise ConcurrentStreamWriteError(stream_id, expected, length)
-    storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
+    try:
+        if chunk.snapshot:
+            storage.save_snapshot(chunk.events[0])
+            return None
+        head = storage.head(stream_id)
+        if head is not None and head.versioned:
+            return NoExpectedVersionGivenOnVersionedStream(stream_id)
+        length = 0 if head is None else head.length
+        if length != expected:
+            return ConcurrentStreamWriteError(stream_id, expected, length)
+        storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
+    except EventStoreError as error:
+        return error
+    return None
 
 
 class Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known

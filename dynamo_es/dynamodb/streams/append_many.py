@@ -18,7 +18,12 @@ from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.side_by_side import side_by_side
 from dynamo_es.dynamodb.wire.statements import insert
 from dynamo_es.dynamodb.wire.steps import together
-from dynamo_es.exceptions import EventStoreError, ServiceError
+from dynamo_es.exceptions import (
+    ContentionError,
+    EventStoreError,
+    ServiceError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,20 +98,20 @@ class _Sender:
         if len(inserts) < 2:  # noqa: PLR2004 - a put alone shows what is in its way
             return (yield from together(requests))
         answers: dict[int, Response | Exception] = {}
-        again: dict[int, bool] = {}
+        refused: dict[int, bool] = {}
         params = [requests[place].params for place in inserts]
         statements = [insert(each["TableName"], each["Item"]) for each in params]
         outcomes = yield from execute_all(statements, f"table {params[0]['TableName']!r}")
         for place, outcome in zip(inserts, outcomes, strict=True):
             if isinstance(outcome, ConditionRefused):
                 self.taken.add(_place_of(requests[place]))
-                again[place] = outcome.maybe_landed
-            else:
+                refused[place] = outcome.maybe_landed
+            elif not isinstance(outcome, (ThrottledError, ContentionError)):  # the SDK tries longer
                 answers[place] = {} if outcome is None else outcome
         others = [place for place in range(len(requests)) if place not in answers]
         replies = yield from together(requests[place] for place in others)
         for place, reply in zip(others, replies, strict=True):
-            maybe_landed = again.get(place)
+            maybe_landed = refused.get(place)
             answers[place] = reply if maybe_landed is None else _after_insert(reply, maybe_landed)
         return [answers[place] for place in range(len(requests))]
 

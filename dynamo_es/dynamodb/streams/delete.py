@@ -24,8 +24,9 @@ from dynamo_es.dynamodb.streams.items import (
     version_of,
 )
 from dynamo_es.dynamodb.wire.batches import execute_all
-from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
+from dynamo_es.exceptions import ContentionError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 1_000
 """Commits that are turned into fences before an error ends the deletion."""
+_PASSING: Final = (ThrottledError, ContentionError, OutcomeUnknown)
+"""Outcomes of a statement that the SDK's retries of a single put may change."""
 
 
 @dataclass(slots=True)
@@ -154,20 +157,26 @@ def _fence_all(stream: Stream, commits: Sequence[Commit], expires_at: int) -> St
     """Turn commits into fences, in any order; those that another process has turned stay."""
     table, key = stream.table, stream.key
     if len(commits) == 1:
-        (commit,) = commits
-        fence = fence_item(
-            key, version=commit.version, closed=commit.generation, expires_at=expires_at
-        )
-        yield from _if_met(requests.put_fence_over(table, commit, fence))
+        yield from _fence(stream, commits[0], expires_at)
         return
     for begin in range(0, len(commits), _AT_ONCE):
-        statements = [
-            requests.turn_into_fence(table, key, commit, expires_at)
-            for commit in commits[begin : begin + _AT_ONCE]
-        ]
-        for outcome in (yield from execute_all(statements, f"table {table!r}")):
-            if outcome is not None and not isinstance(outcome, ConditionRefused):
+        some = commits[begin : begin + _AT_ONCE]
+        statements = [requests.turn_into_fence(table, key, c, expires_at) for c in some]
+        outcomes = yield from execute_all(statements, f"table {table!r}")
+        for commit, outcome in zip(some, outcomes, strict=True):
+            if isinstance(outcome, _PASSING):
+                # One partition takes 1,000 write units a second. One by one, they wait for it.
+                yield from _fence(stream, commit, expires_at)
+            elif outcome is not None and not isinstance(outcome, ConditionRefused):
                 raise outcome
+
+
+def _fence(stream: Stream, commit: Commit, expires_at: int) -> Steps[None]:
+    """Put a fence in the place of a commit, unless another process has done so."""
+    fence = fence_item(
+        stream.key, version=commit.version, closed=commit.generation, expires_at=expires_at
+    )
+    yield from _if_met(requests.put_fence_over(stream.table, commit, fence))
 
 
 def _if_met(request: Request) -> Steps[bool]:

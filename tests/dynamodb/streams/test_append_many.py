@@ -253,6 +253,19 @@ def test_a_throttled_statement_is_sent_again_after_a_pause():
     ) == [2, 2, 2]
 
 
+@pytest.mark.parametrize("end", [DONE, ThrottledError("PutItem", "Throttling", "Slow.")])
+def test_one_that_is_throttled_until_the_deadline_is_put_as_if_alone(end):
+    a, b = One(1), One(2)
+    first, second = run(
+        [a, b],
+        (inserts(a, b), [carried_out(2, _1="ThrottlingError")]),
+        (Pause(1, throttled=True), ThrottledError("BatchGetItem", "UnprocessedKeys", "Slow.")),
+        (together(b.put), [end]),
+    )
+    assert first == 2
+    assert second == (2 if end is DONE else end)
+
+
 def test_appends_to_one_stream_go_one_after_the_other():
     a, b, c = One(1), One(2), One(3)
     a_next, b_next = One(1, 2), One(2, 2)

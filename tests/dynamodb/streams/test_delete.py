@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream
-from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
-from dynamo_es.exceptions import ServiceError, StoredItemError, UnavailableError
+from dynamo_es.exceptions import (
+    ServiceError,
+    StoredItemError,
+    ThrottledError,
+    UnavailableError,
+)
 from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
     ALL,
@@ -239,7 +243,6 @@ def test_the_commits_of_a_long_stream_are_fenced_25_a_request_all_at_once():
 
 
 FAILURES = {
-    "a batch without a reply": lost(),
     "a batch that is not sent": UnavailableError("BatchExecuteStatement", "Down", "no way."),
     "a statement that is refused for another reason": carried_out(2, _1="ValidationError"),
     "a statement that may not be sent": carried_out(2, _0="AccessDenied"),
@@ -248,7 +251,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_version_1_stays_until_all_other_commits_are_fences(failure):
-    with pytest.raises((ServiceError, OutcomeUnknown)):
+    with pytest.raises(ServiceError):
         play(
             delete_stream(a_stream()),
             survey(*ALL),
@@ -256,6 +259,34 @@ def test_version_1_stays_until_all_other_commits_are_fences(failure):
             (CLEAR_SNAPSHOT, REFUSED),
             (fence_all(HIGH, MIDDLE), [failure]),
         )
+
+
+def test_commits_whose_batch_got_no_reply_are_fenced_one_by_one():
+    play(
+        delete_stream(a_stream()),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_all(HIGH, MIDDLE), [lost()]),
+        (fence_over(HIGH), REFUSED),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
+
+
+def test_a_commit_that_is_throttled_until_the_deadline_is_fenced_at_the_pace_of_the_sdk():
+    play(
+        delete_stream(a_stream()),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_all(HIGH, MIDDLE), [carried_out(2, _0="ThrottlingError")]),
+        (Pause(1, throttled=True), ThrottledError("BatchExecuteStatement", "Throttling", "Slow.")),
+        (fence_over(HIGH), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
 
 
 def test_a_throttled_commit_is_fenced_before_version_1():
