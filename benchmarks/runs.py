@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import (
     append_cpu,
+    batch_costs,
     choices,
     codec_cpu,
     cold_start,
@@ -14,6 +15,7 @@ from benchmarks import (
     footprint,
     load_cpu,
     log_costs,
+    log_rate,
     log_section,
     long_reads,
     operations,
@@ -54,6 +56,10 @@ def sections(
                 log_costs.measure(engine, Sample(history), scale.log_events), given=bool(history)
             ),
         ),
+        (
+            "rate of the log",
+            lambda: log_rate.section(log_rate.measure(engine, scale.log_pages, scale.log_rounds)),
+        ),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
         ("typed events, CPU", lambda: typed_cpu.section(typed_cpu.measure(engine, scale))),
@@ -84,6 +90,7 @@ def sections(
             "threads",
             lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
         ),
+        ("batches", lambda: batch_costs.section(batch_costs.measure(engine, scale))),
         ("cold start", lambda: cold_start.section(cold_start.measure(scale.cold_starts))),
     ]
     if scale.installs:

@@ -19,6 +19,7 @@
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
+    ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
@@ -262,6 +263,43 @@ class EnlistedWriteRefusedError(EventStoreError):
             f"Stream {describe_stream(stream_id)}: the condition of the enlisted write {index} "
             "was not met. Nothing was written, neither the events nor the other writes."
         )
+
+
+class AppendsFailedError(EventStoreError):
+    """Some of the appends of one call failed; the other ones are stored.
+
+    Attributes:
+        streams: the `StreamId` of each append, in the order of the call.
+        results: of each append, what it would have returned alone, or the error that it would have
+            raised.
+    """
+
+    def __init__(self, streams: tuple[Any, ...], results: tuple[Any, ...]) -> None:
+        self.streams = streams
+        self.results = results
+        failed = len([result for result in results if isinstance(result, Exception)])
+        first = next(iter(self.errors.values()), None)
+        super().__init__(
+            f"{failed} of {len(results)} appends failed; the others are stored. `errors` has the "
+            "error of each stream: handle it as if the append had been alone. Do not repeat the "
+            f"appends in `stored`. The first error is: {first}"
+        )
+
+    @property
+    def errors(self) -> dict[Any, Exception]:
+        """The error of each stream with a failed append, by its `StreamId`; the first one."""
+        errors: dict[Any, Exception] = {}
+        for stream, result in zip(self.streams, self.results, strict=True):
+            if isinstance(result, Exception):
+                errors.setdefault(stream, result)
+        return errors
+
+    @property
+    def stored(self) -> dict[Any, Any]:
+        """The new version of each stream whose appends all succeeded, by its `StreamId`."""
+        errors = self.errors
+        pairs = zip(self.streams, self.results, strict=True)
+        return {stream: result for stream, result in pairs if stream not in errors}
 
 
 class UnknownConsumerError(EventStoreError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
+from dynamo_es.dynamodb.wire.statements import inserted_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Recording:
             if "Item" in params:
                 found.append(params["Item"])
             found += [entry["Put"]["Item"] for entry in params.get("TransactItems", ())]
+            found += inserted_items(params.get("Statements", ()))
         return found
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.streams import append as appending
+from dynamo_es.dynamodb.streams import append_many as many
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams import walk as walking
@@ -50,10 +51,25 @@ def plain_deletes(patch: pytest.MonkeyPatch) -> None:
 
 def sweep_from_the_bottom_up(patch: pytest.MonkeyPatch) -> None:
     """A deletion fences version 1 first, and the newest commit last."""
-    top_down = deletion._Survey.doomed_commits
+    rounds = deletion._Survey.rounds
+    patch.setattr(deletion._Survey, "rounds", lambda survey: list(reversed(rounds(survey))))
+
+
+def version_1_among_the_others(patch: pytest.MonkeyPatch) -> None:
+    """A deletion fences version 1 with the other commits, in any order."""
+    rounds = deletion._Survey.rounds
     patch.setattr(
-        deletion._Survey, "doomed_commits", lambda survey: list(reversed(top_down(survey)))
+        deletion._Survey, "rounds", lambda survey: [[c for each in rounds(survey) for c in each]]
     )
+
+
+def insert_refused_for_others(patch: pytest.MonkeyPatch) -> None:
+    """What is in the way of an append among many is taken for another's, unseen."""
+
+    def at_face_value(reply: Any, maybe_landed: bool) -> Any:
+        return reply
+
+    patch.setattr(many, "_after_insert", at_face_value)
 
 
 def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
@@ -64,7 +80,15 @@ def unconditional_sweep(patch: pytest.MonkeyPatch) -> None:
         params = conditional(table, commit, fence).params
         return steps.Request("put_item", {"TableName": table, "Item": params["Item"]})
 
+    def turn(table: str, key: str, commit: Commit, expires_at: int) -> dict[str, Any]:
+        statement = turned(table, key, commit, expires_at)
+        text = statement["Statement"].removesuffix(' AND "generation" = ?')
+        assert text != statement["Statement"]
+        return {"Statement": text, "Parameters": statement["Parameters"][:-1]}
+
+    turned = requests.turn_into_fence
     patch.setattr(requests, "put_fence_over", overwrite)
+    patch.setattr(requests, "turn_into_fence", turn)
 
 
 def leftovers_refuse_a_creation(patch: pytest.MonkeyPatch) -> None:

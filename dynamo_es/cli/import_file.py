@@ -62,7 +62,7 @@ class ImportOptions:
     ] = None
     workers: Annotated[
         int,
-        typer.Option(min=1, max=64, metavar="N", help="Threads that append; each stream has one."),
+        typer.Option(min=1, max=64, metavar="N", help="Requests at a time."),
     ] = 4
 
     encrypted: Annotated[
@@ -112,8 +112,9 @@ def import_file(
     "stream". Tenant and category may be missing or null. The lines of dynamo-es export hold more
     (ids, context, versions, snapshots), which is stored as it was. Other fields are ignored.
 
-    The events of each stream keep their order. With --workers 1, the order between streams is kept
-    too; with more workers it is kept roughly, and with --group-by-stream it is not kept.
+    The events of each stream keep their order. With --workers 1, one commit is appended after the
+    other, and the order between streams is kept too. With more workers, a request holds commits of
+    25 streams, and that order is not kept; nor is it with --group-by-stream.
 
     Event ids are derived from the file if it holds none. After a crash, or when the file has
     grown, import it again: stored events are skipped. A stream that holds other events is left
@@ -132,7 +133,9 @@ def import_file(
             tell(_describe(problem), style="yellow")
 
     heads = max((config := place.config()).remembered_heads, REMEMBERED_HEADS)
-    config = replace(config, report_capacity=True, remembered_heads=heads)
+    config = replace(
+        config, report_capacity=True, remembered_heads=heads, max_parallel=options.workers
+    )
     storage = DynamoBackend(config, observer=meter).storage
     settings = options.settings()
     with open_source(file) as source:

@@ -1,5 +1,6 @@
 """Contracts between the packages. They need the standard library only."""
 
+from dynamo_es.contracts.appends import AppendCost, StreamAppend
 from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.consumers import (
     ConsumerFinder,
@@ -26,9 +27,8 @@ from dynamo_es.contracts.storage import (
     STORED_IN_ONE_STREAM,
     EnlistedWrite,
     StorageStrategy,
-    StreamAppend,
+    StreamHead,
 )
-from dynamo_es.contracts.streams import AppendCost, StreamHead
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [

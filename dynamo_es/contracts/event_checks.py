@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from dynamo_es.contracts.appends import StreamAppend
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.contracts.storage import StreamAppend
 from dynamo_es.exceptions import InvalidEventError, InvalidVersioningError, describe_stream
 from dynamo_es.values import (
     ANY_VERSION,
@@ -105,6 +105,18 @@ def check_appends(appends: Sequence[StreamAppend]) -> None:
                 stream_id, "the stream is given twice: put all its events into one."
             )
         streams.add(stream_id)
+
+
+def check_many(appends: Sequence[StreamAppend]) -> None:
+    """Raise unless a storage can carry out each of the appends.
+
+    Raises:
+        InputError: not a list of `StreamAppend`, or an append that `check_append` refuses.
+    """
+    check_kind("appends", appends, (list, tuple))
+    for index, append in enumerate(appends):
+        check_kind(f"append {index}", append, StreamAppend)
+        check_append(append.stream_id, append.versioning, append.events)
 
 
 def check_snapshot(snapshot: RawEvent) -> int:

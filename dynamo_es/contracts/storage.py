@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
+from dynamo_es.contracts.appends import one_by_one, versions_of
+from dynamo_es.contracts.event_checks import check_many
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynamo_es.contracts.streams import AppendCost, StreamHead
+    from dynamo_es.contracts.appends import AppendCost, StreamAppend
     from dynamo_es.values import (
         Position,
         RawEvent,
@@ -31,21 +34,6 @@ PAGE_SIZE: Final = 500
 """Commits of a page of a long read, unless the caller says otherwise; a page has at most 1 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamAppend:
-    """Events to append to one stream, for `StorageStrategy.insert_events_of_several`.
-
-    Attributes:
-        stream_id: the stream.
-        versioning: the version that the stream must have.
-        events: one event or more, in order.
-    """
-
-    stream_id: StreamId
-    versioning: Versioning
-    events: Sequence[RawEvent]
-
-
 ANOTHER_GENERATION: Final = (
     "The stream was deleted (and maybe created again) since the caller last saw it, "
     "so the expected version belongs to an earlier generation. "
@@ -58,6 +46,21 @@ STORED_IN_ONE_STREAM: Final = (
     "call does not. Append to the other streams in a call without this stream."
 )
 """The advice of the error when one of several streams has its events already."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """Where a stream ends.
+
+    Attributes:
+        length: number of events in the stream, 1 or more; also its version, if it has versions.
+        generation: generation of the stream; a later one has a higher number.
+        versioned: whether the events have versions.
+    """
+
+    length: int
+    generation: int
+    versioned: bool
 
 
 class StorageStrategy(ABC):
@@ -258,6 +261,35 @@ class StorageStrategy(ABC):
         unit more for each stream whose version this process does not know.
         """
 
+    def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
+        """Append events to many streams, each on its own: some may fail while others succeed.
+
+        It does what `insert_events` does for one append after the other, in fewer requests. Appends
+        to the same stream keep their order. Different streams are appended to in any order.
+
+        Args:
+            appends: the appends. The rules of `insert_events` hold for each. Arguments that are
+                wrong are refused before anything is written.
+
+        Returns:
+            What `insert_events` returns for each append, in the order given.
+
+        Raises:
+            AppendsFailedError: an append failed. The error has the result of each; an append after
+                a `ServiceError` may not have been tried, and then has the same error.
+            InputError: an append that `insert_events` would refuse without a request.
+
+        Cost on DynamoDB: 1 request for up to 25 appends, and 1 write unit per KB of each item. An
+        append that finds something in its way costs a refused write (its write units once more) and
+        the requests of `insert_events`. 1 request and 1 read unit more for each existing stream
+        whose version this process does not know.
+        """
+        check_many(appends)
+        results = one_by_one(
+            appends, lambda a: self.insert_events(a.stream_id, a.versioning, a.events)
+        )
+        return versions_of(appends, results)
+
     @abstractmethod
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save the snapshot of a stream at ``snapshot.version``; a stream keeps the newest one.
@@ -292,7 +324,8 @@ class StorageStrategy(ABC):
             StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
-        Cost on DynamoDB: 1 read of the stream, 3 requests, and 1 more per commit.
+        Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
+        units of every commit.
         """
 
     @property

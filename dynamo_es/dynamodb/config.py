@@ -66,6 +66,9 @@ class DynamoConfig:
         max_pool_connections: connections that stay open. Set at least the number of threads that
             use the backend (web frameworks often run 40). Each request beyond it opens a connection
             and closes it again.
+        max_parallel: requests of one operation that run at once, where the operation has several
+            that do not depend on each other: the markers of a page of the log, batches of appends.
+            They run on threads, which all operations of a backend share. 1: one after the other.
         retry_deadline: how long an operation tries again while other writers are in its way, a
             timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
@@ -78,7 +81,7 @@ class DynamoConfig:
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
-            4 more requests; for small deployments, local work and tests.
+            2 to 4 more requests; for small deployments, local work and tests.
         consistent_loads: whether `EventStore.load_stream`, `EventStore.iter_stream` and the loads
             of a `Repository` see every append that was answered before, unless the call or the
             repository says otherwise. False halves their read units: other processes' appends of
@@ -102,6 +105,7 @@ class DynamoConfig:
     read_timeout: timedelta | float = 3.0
     max_attempts: int = 4
     max_pool_connections: int = 50
+    max_parallel: int = 4
     retry_deadline: timedelta | float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
@@ -133,6 +137,7 @@ class DynamoConfig:
         for name, least in (
             ("max_attempts", 1),
             ("max_pool_connections", 1),
+            ("max_parallel", 1),
             ("remembered_heads", 0),
             ("max_uncompressed_bytes", 1),
         ):

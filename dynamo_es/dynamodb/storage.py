@@ -6,18 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
+from dynamo_es.contracts.appends import versions_of
 from dynamo_es.contracts.checks import (
     check_iteration,
     check_range,
     check_stream,
     check_tenant,
 )
-from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
+from dynamo_es.contracts.event_checks import (
+    check_append,
+    check_appends,
+    check_many,
+    check_snapshot,
+)
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.sequencer import last_position
+from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
@@ -182,6 +190,27 @@ class DynamoStorage(StorageStrategy):
             return []
         return [version for version in self.append(appends, transact_with) if version is not None]
 
+    def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
+        """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
+        check_many(appends)
+        parts = [Append.of(self._stream(a.stream_id), a.versioning, a.events) for a in appends]
+        wanted = [part for part in parts if part.events]
+        if not wanted:
+            return [None] * len(parts)
+        steps = append_to_many(wanted)
+        found = iter(self._gateway.run("append_many", self._tenant_id, None, steps))
+        results = [next(found) if part.events else None for part in parts]
+        if any(isinstance(result, TableNotFoundError) for result in results):
+            self._heads.clear()
+        self._announce(
+            [
+                p
+                for p, r in zip(parts, results, strict=True)
+                if p.events and not isinstance(r, Exception)
+            ]
+        )
+        return versions_of(appends, results)
+
     def append(
         self, appends: Sequence[StreamAppend], writes: Sequence[EnlistedWrite]
     ) -> list[StoredVersion | None]:
@@ -198,15 +227,19 @@ class DynamoStorage(StorageStrategy):
         if writes:
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
-        for part in parts:
+        self._announce(parts)
+        return versions
+
+    def _announce(self, stored: Sequence[Append]) -> None:
+        """Tell of appends whose events are stored."""
+        for part in stored:
             if part.commits:
                 last = part.commits[-1]
                 self.hooks.last_commit = AppendedCommit(
                     part.stream.key, last.generation, last.version
                 )
-        if self._announcer:
-            self._announcer.announce(self._tenant_id, parts)
-        return versions
+        if stored and self._announcer:
+            self._announcer.announce(self._tenant_id, stored)
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""

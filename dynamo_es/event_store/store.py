@@ -6,20 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.event_store.appends import Appends
 from dynamo_es.event_store.reader import StreamReader
-from dynamo_es.event_store.wrapped import WrappedEvent, wrap_all
+from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.values import RawEvent, StoredVersion
-from dynamo_es.values.versioning import versioning_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dynamo_es.contracts import AppendCost, EnlistedWrite
-    from dynamo_es.event_store.event import Event
-    from dynamo_es.values import Position, StreamId, Versioning
+    from dynamo_es.values import Position, StreamId
 
 
-class EventStore(StreamReader):
+class EventStore(Appends, StreamReader):
     """Appends and loads one tenant's typed events. A backend makes it; threads can share it.
 
     Args:
@@ -29,57 +25,6 @@ class EventStore(StreamReader):
         consistent: whether loads see every append that was answered before, unless a call says
             otherwise.
     """
-
-    def append(
-        self,
-        *events: Event | WrappedEvent[Any],
-        stream_id: StreamId,
-        expected_version: int | Versioning = 0,
-        transact_with: Sequence[EnlistedWrite] = (),
-    ) -> StoredVersion | None:
-        """Append events to a stream: all of them or none.
-
-        Args:
-            events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
-            stream_id: the stream.
-            expected_version: version that the stream must have; 0 (the default): it must not exist.
-                The result of an append or of `version`, or ``ExplicitVersioning`` with a
-                generation, is also refused if the stream was deleted and created again since.
-                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
-            transact_with: up to 99 writes to your own tables, in the form of boto3's
-                ``TransactItems``; carried out with the events, or not at all.
-
-        Returns:
-            The version of the last event, with its generation. None: no events, or no versions.
-
-        Raises:
-            ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that would load with other values or types.
-            EventDefinitionError: a class whose events another process could not load.
-            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
-
-        Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
-        """
-        versioning = versioning_of(expected_version)
-        raws = self._serde.serialize_all(wrap_all(events), stream_id)
-        if not transact_with:
-            return self._storage.insert_events(stream_id, versioning, raws)
-        return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
-
-    def append_cost(
-        self,
-        *events: Event | WrappedEvent[Any],
-        stream_id: StreamId,
-        expected_version: int | Versioning = 0,
-    ) -> AppendCost:
-        """Return what `append` would be charged for these events, without a request.
-
-        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and
-        errors are those of `append`. Encrypted fields count with the size of their ciphertext. In
-        memory nothing is charged: the result counts the events, and its units are 0.
-        """
-        raws = self._serde.for_estimates().serialize_all(wrap_all(events), stream_id)
-        return self._storage.append_cost(stream_id, versioning_of(expected_version), raws)
 
     def version(self, stream_id: StreamId) -> StoredVersion | None:
         """Return the version of a stream, 0 if it does not exist; None without versions.

@@ -21,7 +21,12 @@ from dynamo_es.contracts.checks import (
     check_stream,
     check_tenant,
 )
-from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
+from dynamo_es.contracts.event_checks import (
+    check_append,
+    check_appends,
+    check_many,
+    check_snapshot,
+)
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
@@ -170,6 +175,13 @@ class MemoryStorage(StorageStrategy):
         check_appends(appends)
         _refuse_enlisted(transact_with)
         return [version for version in self._insert(appends) if version is not None]
+
+    def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
+        """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
+        check_many(appends)
+        for append in appends:
+            self._identify(append.stream_id)
+        return super().insert_many(appends)
 
     def _insert(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to all streams or to none, and tell the listener; return the new versions."""

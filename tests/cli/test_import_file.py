@@ -63,7 +63,8 @@ def test_a_file_is_imported(run, backend, file):
     summary = json.loads(ended.out)
     assert ended.out.count("\n") == 1
     assert summary["events"] == len(LINES)
-    assert summary["commits"] == summary["requests"] == 13
+    assert summary["commits"] == 13
+    assert summary["requests"] < 13, "commits of different streams share requests"
     assert (summary["streams"], summary["tenants"]) == (4, 1)
     assert summary["write_units"] == 13
     assert summary["write_units_per_event"] == 13 / 16

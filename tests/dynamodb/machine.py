@@ -39,9 +39,12 @@ from dynamo_es.dynamodb.streams.requests import (
     put_fence_over,
     put_snapshot,
     query_down,
+    turn_into_fence,
 )
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.conformance.language import events, numbered
 
@@ -49,7 +52,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es import RawEvent, Versioning
-    from dynamo_es.dynamodb.wire.steps import Item, Pause, Request, Response, Steps
+    from dynamo_es.dynamodb.wire.steps import (
+        Item,
+        Pause,
+        Request,
+        Response,
+        Steps,
+    )
 
 TABLE: Final = "events"
 STREAM: Final = StreamId(UUID(int=7), category="order")
@@ -84,12 +93,16 @@ DONE: Final[Response] = {}
 """The reply to a write that was carried out."""
 
 
-def play(steps: Steps[Any], *script: tuple[Request | Pause, Response | Exception]) -> Any:
+def play(
+    steps: Steps[Any],
+    *script: tuple[Request | Pause | Together, Response | list[Any] | Exception],
+) -> Any:
     """Run an algorithm through exactly these exchanges, and return or raise what it ends with.
 
-    An end before the last exchange, of whatever kind, is an `AssertionError`.
+    The answer to requests at once is a list: for each its reply or its failure. An end before the
+    last exchange, of whatever kind, is an `AssertionError`.
     """
-    answer: Response | Exception | None = None
+    answer: Any = None
     for number, (expected, reply) in enumerate(script):
         try:
             sent = _step(steps, answer)
@@ -106,7 +119,7 @@ def play(steps: Steps[Any], *script: tuple[Request | Pause, Response | Exception
     raise AssertionError(f"went on with {more}")
 
 
-def _step(steps: Steps[Any], answer: Response | Exception | None) -> Request | Pause:
+def _step(steps: Steps[Any], answer: Any) -> Request | Pause | Together:
     if isinstance(answer, Exception):
         return steps.throw(answer)
     return next(steps) if answer is None else steps.send(answer)
@@ -197,6 +210,21 @@ def fence_over(commit: Item) -> Request:
     """Return the request that puts a fence in the place of a commit."""
     old = read_commit(commit)
     return put_fence_over(TABLE, old, a_fence(old.version, old.generation))
+
+
+def fence_all(*commits: Item) -> Together:
+    """Return the requests that turn commits into fences, in batches."""
+    statements = [turn_into_fence(TABLE, KEY, read_commit(commit), EXPIRY) for commit in commits]
+    batches = [statements[begin : begin + 25] for begin in range(0, len(statements), 25)]
+    return Together(tuple(execute(batch) for batch in batches))
+
+
+def carried_out(number: int, **refusals: str) -> Response:
+    """Return the reply to a batch of so many statements; ``_2="Code"`` refuses the third."""
+    replies: list[dict[str, Any]] = [{"TableName": TABLE} for _ in range(number)]
+    for place, code in refusals.items():
+        replies[int(place[1:])]["Error"] = {"Code": code}
+    return {"Responses": replies}
 
 
 def expire(version: int, closed: int = GENERATION) -> Request:

@@ -16,8 +16,9 @@ from dynamo_es import (
     OperationReport,
     StreamId,
 )
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.wire.sizes import item_size, read_units
-from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.exceptions import AppendsFailedError, ConcurrentStreamWriteError
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from tests.engine import Capability, DynamoEngine, needs
 from tests.recording import Recording, recording
@@ -220,10 +221,10 @@ def test_snapshot_with_the_head_remembered_is_one_put(budget: Budget) -> None:
     budget.billed(write=math.ceil(item_size(sent.items[0]) / 1024))
 
 
-def test_deletion_is_a_read_a_fence_a_snapshot_an_expiry_and_one_put_per_commit(
+def test_deletion_is_a_read_a_fence_a_snapshot_an_expiry_and_a_batch_for_25_commits(
     budget: Budget,
 ) -> None:
-    for number in range(5):
+    for number in range(52):
         budget.storage.insert_events(
             budget.stream, ExplicitVersioning(number), [an_event(budget.stream)]
         )
@@ -231,7 +232,47 @@ def test_deletion_is_a_read_a_fence_a_snapshot_an_expiry_and_one_put_per_commit(
     with budget.counted() as sent:
         budget.storage.delete_stream(budget.stream)
 
-    assert sent.operations == ["Query", "PutItem", "DeleteItem", *["PutItem"] * 5, "UpdateItem"]
+    assert sent.operations == [
+        *("Query", "PutItem", "DeleteItem"),
+        *["BatchExecuteStatement"] * 3,  # of 25, 25 and 1, at once
+        "PutItem",  # at version 1, which is the last
+        "UpdateItem",
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("streams", [2, 25, 60])
+def test_appends_to_many_streams_are_one_request_for_25(
+    budget: Budget, streams: int, known: bool
+) -> None:
+    ids = [StreamId(category="Order") for _ in range(streams)]
+    parts = [StreamAppend(each, ExplicitVersioning(0), events(each, 3)) for each in ids]
+    batches = math.ceil(streams / 25)
+    with budget.counted() as sent:
+        budget.storage.insert_many(parts)
+    assert sent.operations == ["BatchExecuteStatement"] * batches
+    budget.billed(write=streams)
+
+    after = [StreamAppend(each, ExplicitVersioning(3), events(each, 1)) for each in ids]
+    process = budget if known else Budget(budget.engine)
+    with process.counted() as sent:
+        process.storage.insert_many(after)
+    reads = [] if known else ["Query"] * streams
+    assert sent.operations == [*reads, *["BatchExecuteStatement"] * batches]
+    process.billed(write=streams, read=None if known else streams)
+
+
+def test_an_append_among_many_that_loses_costs_its_own_requests(budget: Budget) -> None:
+    ids = [StreamId(category="Order") for _ in range(3)]
+    budget.storage.insert_events(ids[0], ExplicitVersioning(0), events(ids[0], 1))
+    other = Budget(budget.engine)
+    parts = [StreamAppend(each, ExplicitVersioning(0), events(each, 1)) for each in ids]
+
+    with other.counted() as sent, pytest.raises(AppendsFailedError):
+        other.storage.insert_many(parts)
+
+    # Like a conflict on creation, once the INSERT is refused.
+    assert sent.operations == ["BatchExecuteStatement", "PutItem", "Query"]
 
 
 def test_no_events_send_nothing(budget: Budget) -> None:

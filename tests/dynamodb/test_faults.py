@@ -21,9 +21,11 @@ from dynamo_es import (
     StreamId,
     Versioning,
 )
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    AppendsFailedError,
     ContentionError,
     ThrottledError,
     UnavailableError,
@@ -140,6 +142,41 @@ class SplitCommit(WarmAppend):
         self.appended = heavy_events(self.stream, 4, 260_000)
 
 
+class AppendsToMany(Operation):
+    """A new stream, one that was deleted, one known and one not, and two appends to one."""
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 1, 2)
+        new, again, unknown = (StreamId(category="Order") for _ in range(3))
+        storage.insert_events(again, ExplicitVersioning(0), events(again, 1))
+        storage.delete_stream(again)
+        storage.insert_events(unknown, ExplicitVersioning(0), events(unknown, 1))
+        storage._heads.forget(next(reversed(storage._heads._heads)))  # type: ignore[attr-defined]
+        self.appended = events(self.stream, 2)
+        self.parts = [
+            StreamAppend(self.stream, ExplicitVersioning(3), self.appended[:1]),
+            StreamAppend(new, ExplicitVersioning(0), events(new, 1)),
+            StreamAppend(again, ExplicitVersioning(0), events(again, 2)),
+            StreamAppend(unknown, ExplicitVersioning(1), events(unknown, 1)),
+            StreamAppend(self.stream, ExplicitVersioning(4), self.appended[1:]),
+        ]
+
+    def run(self, storage: StorageStrategy) -> None:
+        try:
+            storage.insert_many(self.parts)
+        except AppendsFailedError as failed:
+            assert all(isinstance(error, DOCUMENTED) for error in failed.errors.values()), failed
+            raise
+
+    def check(self, storage: StorageStrategy) -> None:
+        super().check(storage)
+        for part in self.parts[1:4]:
+            stored = storage.fetch_events(part.stream_id, 1)
+            assert [event.uuid for event in stored[-len(part.events) :]] == [
+                event.uuid for event in part.events
+            ]
+
+
 class Snapshot(Operation):
     def prepare(self, storage: StorageStrategy) -> None:
         self.store(storage, 2, 1, 1)
@@ -191,6 +228,7 @@ OPERATIONS = [
     ColdAppendAnywhere,
     VersionlessAppend,
     SplitCommit,
+    AppendsToMany,
     Snapshot,
     LoadOfSeveralPages,
     BoundedRange,
@@ -246,7 +284,7 @@ def test_operation_survives_or_says_so(
         with network.between():
             try:
                 operation.run(storage)
-            except DOCUMENTED as error:
+            except (*DOCUMENTED, AppendsFailedError) as error:
                 failed = error
         hit = network.sent > position
         network.deliver_late()

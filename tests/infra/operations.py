@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
@@ -46,6 +47,8 @@ def write(backend: DynamoBackend, stream: StreamId) -> None:
     for versioning in (ExplicitVersioning(0), ExplicitVersioning(2), NO_VERSIONING, ANY_VERSION):
         with suppress(EventStoreError):
             another_process(backend).storage.insert_events(stream, versioning, events(stream, 2))
+    with suppress(EventStoreError):
+        write_many(another_process(backend), stream)
     warm = another_process(backend)
     with suppress(EventStoreError):
         head = warm.storage.insert_events(stream, ANY_VERSION, events(stream, 1)) or 0
@@ -56,6 +59,13 @@ def write(backend: DynamoBackend, stream: StreamId) -> None:
     load(backend, stream, [(2, 5)])
 
 
+def write_many(backend: DynamoBackend, stream: StreamId) -> None:
+    """Append to a stream and to new ones in one call."""
+    new = [StreamId(category="order") for _ in range(2)]
+    parts = [StreamAppend(each, ExplicitVersioning(0), events(each, 1)) for each in new]
+    backend.storage.insert_many([StreamAppend(stream, ANY_VERSION, events(stream, 1)), *parts])
+
+
 def write_in_bad_times(backend: DynamoBackend, stream: StreamId) -> None:
     """Append and save snapshots while replies are lost."""
     process = another_process(backend)
@@ -63,6 +73,7 @@ def write_in_bad_times(backend: DynamoBackend, stream: StreamId) -> None:
     for writing in (
         lambda: storage.insert_events(stream, ANY_VERSION, events(stream, 1)),
         lambda: cold.insert_events(stream, ExplicitVersioning(0), events(stream, 1)),
+        lambda: write_many(process, stream),
         lambda: storage.save_snapshot(a_snapshot(stream, 1)),
         lambda: process.event_store.append(
             Joined(member=f"{stream} m", email="m@x"), stream_id=StreamId(category="order")

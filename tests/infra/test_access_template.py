@@ -220,10 +220,11 @@ OPERATORS = {
     *("maintenance/comparison", "maintenance/verify", "maintenance/inspection"),
     "consumers/finder",
     "wire/steps",
+    "wire/statements",
 }
 """`dynamo-es log repair`, `log verify` and `ui` read whole tables: no role's policy allows that.
 
-``wire/steps`` defines what a request is.
+``wire/steps`` defines what a request is, and ``wire/statements`` puts statements into one.
 """
 
 

@@ -30,6 +30,8 @@ RACES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
     variants.plain_deletes,
     variants.unconditional_sweep,
     variants.sweep_from_the_bottom_up,
+    variants.version_1_among_the_others,
+    variants.insert_refused_for_others,
     variants.one_page_only,
     variants.lower_bound_taken_for_the_end,
     variants.leftovers_refuse_a_creation,

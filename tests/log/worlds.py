@@ -12,10 +12,12 @@ from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.streams.items import fence_item, is_fence
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.steps import Pause, Request
+from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
+from tests.linearizability.tiny_dynamo import holds
+from tests.parts import answer_batch, parts_of, reply_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
@@ -56,8 +58,7 @@ class World(NamedTuple):
                 item = params["Item"]
                 return self._replace(events={**self.events, _event_key(item): item}), {}
             case "query" if params["TableName"] == TABLES.log:
-                keys = sorted(key for key in self.log if key[0] == "log")
-                return self, {"Items": [self.log[key] for key in keys[-1:]]}
+                return self, self._pages(params)
             case "query":
                 return self, self._commits(**params["ExpressionAttributeValues"])
             case "get_item":
@@ -73,16 +74,39 @@ class World(NamedTuple):
                     raise ConditionRefused([None], maybe_landed=False)
                 return self._replace(log={**self.log, key: params["Item"]}), {}
             case "update_item":
-                key, version = (
-                    log_key(params["Key"]),
-                    params["ExpressionAttributeValues"][":version"],
-                )
-                if key in self.log and int(self.log[key]["last_version"]["N"]) >= int(version["N"]):
-                    raise ConditionRefused([None], maybe_landed=False)
-                return self._replace(
-                    log={**self.log, key: {**params["Key"], "last_version": version}}
-                ), {}
+                return self._updated(params), {}
+            case "batch_execute_statement":
+                return self._executed(request)
         raise NotImplementedError(request.operation)
+
+    def _pages(self, params: Mapping[str, Any]) -> Response:
+        keys = sorted(key for key in self.log if key[0] == "log")
+        if not params.get("ScanIndexForward", True):
+            return {"Items": [self.log[key] for key in keys[-1:]]}
+        start, limit = params["ExpressionAttributeValues"][":place"]["S"], params["Limit"]
+        found = [self.log[key] for key in keys if key[1] >= start]
+        more = {} if len(found) <= limit else {"LastEvaluatedKey": {}}
+        return {"Items": found[:limit], **more}
+
+    def _updated(self, params: Mapping[str, Any]) -> World:
+        key, values = log_key(params["Key"]), params["ExpressionAttributeValues"]
+        stored = self.log.get(key)
+        if not holds(params["ConditionExpression"], stored or {}, values):
+            all_old = "ReturnValuesOnConditionCheckFailure" in params
+            raise ConditionRefused([stored if all_old else None], maybe_landed=False)
+        # Only the version of a marker is ever changed.
+        (version,) = (values[name] for name in values if name in {":version", ":set0"})
+        return self._replace(log={**self.log, key: {**params["Key"], "last_version": version}})
+
+    def _executed(self, request: Request) -> tuple[World, Response]:
+        world = self
+
+        def write(one: Request) -> None:
+            nonlocal world
+            world, _ = world.answer(one)
+
+        reply = answer_batch(request, write)
+        return world, reply
 
     def _commits(self, **values: Any) -> Response:
         start, end = int(values[":start"]["N"]), int(values[":end"]["N"])
@@ -131,7 +155,9 @@ def fence(item: Item) -> Item:
     )
 
 
-def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | None:
+def advance(
+    steps: Steps[Any], reply: Response | list[Any] | Exception | None
+) -> Request | Together | None:
     """Hand on a reply; return what is sent next, None at the end. A pause takes no time here."""
     with suppress(StopIteration):
         while True:
@@ -140,7 +166,7 @@ def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | 
                 if isinstance(reply, Exception)
                 else next(steps)
                 if reply is None
-                else steps.send(reply)
+                else steps.send(reply)  # type: ignore[arg-type]
             )
             if not isinstance(sent, Pause):
                 return sent
@@ -157,11 +183,19 @@ def send(world: World, request: Request) -> tuple[World, Response | Exception]:
 
 def repaired(world: World) -> World:
     """The world after a scan has found every commit, and a sequencer was given them."""
-    steps = a_sequencer("repair", world.hints[::-1])
-    request = advance(steps, None)
-    while request is not None:
-        world, reply = send(world, request)
-        request = advance(steps, reply)
+    return sequenced(world, world.hints[::-1])
+
+
+def sequenced(world: World, hints: Iterable[Item | Pointer]) -> World:
+    """The world after a sequencer was given hints, with no other at work."""
+    steps = a_sequencer("repair", hints)
+    sent = advance(steps, None)
+    while sent is not None:
+        answers = []
+        for part in parts_of(sent):
+            world, answer = send(world, part)
+            answers.append(answer)
+        sent = advance(steps, reply_to(sent, answers))
     return world
 
 
@@ -190,46 +224,134 @@ def check_repaired(world: World) -> None:
     assert pointed >= set(after.hints), "every commit has a position"
 
 
-def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa: C901 - with its memory inside
-    """Check each world that any order of requests leads to; return how many states there are."""
-    worlds: dict[tuple[Any, ...], int] = {}
-    known: list[World] = []
-    requests: dict[tuple[int, tuple[str, ...]], Request | None] = {}
-    replies: dict[str, Response | Exception] = {}
-    outcomes: dict[tuple[int, int, tuple[str, ...]], tuple[int, str]] = {}
+class _Process:
+    """A process that may be at any of its steps: each step has a number, by what led there."""
 
-    def number_of(world: World) -> int:
-        number = worlds.setdefault(world.print, len(worlds))
-        if number == len(known):
-            known.append(world)
-            check_repaired(world)
+    def __init__(self, begin: Callable[[], Steps[None]]) -> None:
+        self._begin = begin
+        self._told: list[tuple[Any, ...]] = [()]
+        self._after: dict[tuple[int, str], int] = {}
+        self._parts: list[list[Request]] = []
+        self._sent: list[Request | Together | None] = []
+        self._replies: list[Any] = []
+        self._numbers: dict[str, int] = {}
+        self._reach(0)
+
+    def parts(self, step: int) -> list[Request]:
+        """Return the parts of a step; none at the end."""
+        return self._parts[step]
+
+    def keep(self, reply: Any) -> int:
+        """Return the number of a reply."""
+        number = self._numbers.setdefault(repr(reply), len(self._replies))
+        if number == len(self._replies):
+            self._replies.append(reply)
         return number
 
-    def request_of(process: int, heard: tuple[str, ...]) -> Request | None:
-        if (process, heard) not in requests:
-            steps = processes[process]()
-            request = advance(steps, None)
-            for reply in heard:
-                request = advance(steps, replies[reply])
-            requests[process, heard] = request
-        return requests[process, heard]
+    def next(self, step: int, answers: list[int]) -> int:
+        """Return the step after one, given the numbers of the replies to its parts."""
+        sent = self._sent[step]
+        assert sent is not None
+        reply = reply_to(sent, [self._replies[number] for number in answers])
+        key = step, repr(reply)
+        if key not in self._after:
+            self._after[key] = len(self._told)
+            self._told.append((*self._told[step], reply))
+            self._reach(self._after[key])
+        return self._after[key]
 
-    first: tuple[int, tuple[tuple[str, ...], ...]] = (number_of(start), ((),) * len(processes))
+    def _reach(self, step: int) -> None:
+        steps = self._begin()
+        sent = advance(steps, None)
+        for reply in self._told[step]:
+            sent = advance(steps, reply)
+        self._sent.append(sent)
+        self._parts.append([] if sent is None else parts_of(sent))
+
+
+class _State(NamedTuple):
+    """Where everything is.
+
+    Attributes:
+        world: number of the tables' state.
+        steps: where each process is.
+        done: the parts of each process's step that are carried out, with the replies' numbers.
+    """
+
+    world: int
+    steps: tuple[int, ...]
+    done: tuple[tuple[tuple[int, int], ...], ...]
+
+
+def explore(start: World, *begins: Callable[[], Steps[None]]) -> int:
+    """Check each world that any order of requests leads to; return how many states there are.
+
+    Requests that run at once, and the statements of a batch, are carried out one by one in every
+    order. A process that dies leaves the world as it is then, so every crash is covered.
+    """
+    processes = [_Process(begin) for begin in begins]
+    worlds = _Worlds()
+    number = len(processes)
+    first = _State(worlds.number_of(start), (0,) * number, ((),) * number)
     seen = {first}
     stack = [first]
     while stack:
-        world, histories = stack.pop()
-        for process, heard in enumerate(histories):
-            request = request_of(process, heard)
-            if request is None:
-                continue
-            if (world, process, heard) not in outcomes:
-                after, reply = send(known[world], request)
-                replies[repr(reply)] = reply
-                outcomes[world, process, heard] = number_of(after), repr(reply)
-            number, text = outcomes[world, process, heard]
-            state = (number, (*histories[:process], (*heard, text), *histories[process + 1 :]))
-            if state not in seen:
-                seen.add(state)
-                stack.append(state)
+        state = stack.pop()
+        for place, process in enumerate(processes):
+            for after in _next_states(state, place, process, worlds):
+                if after not in seen:
+                    seen.add(after)
+                    stack.append(after)
     return len(seen)
+
+
+class _Worlds:
+    """The states of the tables that were reached, each checked once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._known: list[World] = []
+        self._after: dict[tuple[int, int], tuple[int, Response | Exception]] = {}
+        self._parts: dict[int, tuple[Request, int]] = {}
+        self._texts: dict[str, int] = {}
+
+    def number_of(self, world: World) -> int:
+        number = self._numbers.setdefault(world.print, len(self._numbers))
+        if number == len(self._known):
+            self._known.append(world)
+            check_repaired(world)
+        return number
+
+    def after(self, number: int, part: Request) -> tuple[int, Response | Exception]:
+        """Return the world after a request, and the reply."""
+        key = number, self._number_of_part(part)
+        if key not in self._after:
+            world, reply = send(self._known[number], part)
+            self._after[key] = self.number_of(world), reply
+        return self._after[key]
+
+    def _number_of_part(self, part: Request) -> int:
+        # Parts are kept for as long as their processes, so their ids are theirs alone.
+        if id(part) not in self._parts:
+            number = self._texts.setdefault(repr(part), len(self._texts))
+            self._parts[id(part)] = part, number
+        return self._parts[id(part)][1]
+
+
+def _next_states(state: _State, place: int, process: _Process, worlds: _Worlds) -> Iterator[_State]:
+    step = state.steps[place]
+    done = dict(state.done[place])
+    parts = process.parts(step)
+    for number, part in enumerate(parts):
+        if number in done:
+            continue
+        world, answer = worlds.after(state.world, part)
+        now = {**done, number: process.keep(answer)}
+        after = step
+        if len(now) == len(parts):
+            after, now = process.next(step, [now[each] for each in range(len(parts))]), {}
+        yield _State(
+            world,
+            (*state.steps[:place], after, *state.steps[place + 1 :]),
+            (*state.done[:place], tuple(sorted(now.items())), *state.done[place + 1 :]),
+        )

@@ -77,7 +77,8 @@ def test_package_raises_no_bare_exception():
     assert not {"Exception", "RuntimeError", "BaseException"} & raised_anywhere()
 
 
-STREAM = uuid4()
+STREAM, OTHER = uuid4(), uuid4()
+CONFLICT = exceptions.ConcurrentStreamWriteError(OTHER, 2, 0)
 EXAMPLES = {
     exceptions.ConcurrentStreamWriteError(STREAM, 2, 0): {
         "stream_id": str(STREAM),
@@ -96,6 +97,11 @@ EXAMPLES = {
         "expected": 4,
     },
     exceptions.AppendOutcomeUnknownError(STREAM, None, "Lost."): {"expected": None},
+    exceptions.AppendsFailedError((STREAM, OTHER), (3, CONFLICT)): {
+        "results": (3, CONFLICT),
+        "errors": {OTHER: CONFLICT},
+        "stored": {STREAM: 3},
+    },
     exceptions.InvalidEventError(STREAM, "wrong."): {"stream_id": str(STREAM)},
     exceptions.CommitTooLargeError(STREAM, 9, 5, "too large."): {"size": 9, "limit": 5},
     exceptions.StreamGapError(STREAM, 5): {"stream_id": str(STREAM), "version": 5},
@@ -128,6 +134,13 @@ def test_error_carries_what_a_handler_needs_and_says_it(error, attributes):
     for name, value in attributes.items():
         if isinstance(value, (str, int)) and name not in {"limit", "size"}:
             assert str(value) in str(error)
+
+
+def test_a_call_that_failed_in_part_says_how_many_failed_and_why():
+    text = str(exceptions.AppendsFailedError((STREAM, OTHER, STREAM), (3, CONFLICT, CONFLICT)))
+
+    assert text.startswith("2 of 3 appends failed; the others are stored.")
+    assert text.endswith(str(CONFLICT))
 
 
 def test_version_0_is_a_version_in_messages():

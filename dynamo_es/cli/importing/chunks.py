@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 EVENT_NAMESPACE: Final = UUID("d777914d-e1a4-4773-aea2-b3710d444742")
 """The namespace of event ids. If you change it, every history is imported a second time."""
 
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 MAX_CHUNK_BYTES: Final = 256 * 1024
 """Bytes of lines in one chunk: more might need two items, and two cost twice as much.
 
@@ -142,7 +144,6 @@ def _event(line: Line, version: int) -> RawEvent:
         named = str(stream.id) if stream.id.name is None else stream.id.name
         identity = [stream.tenant_id, stream.id.category, named, version]
         content = [name, at.isoformat(), line.data]
-        text = json.dumps([identity, content], sort_keys=True, separators=(",", ":"))
-        uuid = uuid5(EVENT_NAMESPACE, text)
+        uuid = uuid5(EVENT_NAMESPACE, _canonical([identity, content]))
     place = None if line.versionless else version
     return RawEvent(uuid, stream.id, at, name, line.data, line.context, place)

@@ -1,14 +1,14 @@
-"""Runs an import: one reader, several writers, and every chunk of a stream to the same writer."""
+"""Runs an import: reads and cuts lines, while a thread appends chunks of many streams at once."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
-from zlib import crc32
 
 from dynamo_es.cli.importing.chunks import Cutter
 from dynamo_es.cli.importing.counts import Summary
@@ -25,19 +25,47 @@ if TYPE_CHECKING:
     from dynamo_es.cli.importing.counts import Meter
     from dynamo_es.cli.importing.lines import Line
     from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.values import TenantId
 
-QUEUE_CHUNKS: Final = 64
-"""Chunks that wait for one worker. Then the reader waits, so that memory stays flat."""
+QUEUE_CHUNKS: Final = 128
+"""Chunks that wait for each request at a time. Then the reader waits, so that memory stays flat."""
+
+_BATCH: Final = 25
+"""Chunks that fit into one request."""
 
 _TICK: Final = 0.1
 """Seconds after which the reader shows progress, also while it waits."""
+
+
+class _Waiting:
+    """Chunks that wait, of each stream in order; the stream that waits longest first."""
+
+    def __init__(self) -> None:
+        self._of: defaultdict[TenantId, dict[StreamOf, deque[Chunk]]] = defaultdict(dict)
+        self.chunks = 0
+
+    def add(self, chunk: Chunk) -> None:
+        self._of[chunk.stream.tenant_id].setdefault(chunk.stream, deque()).append(chunk)
+        self.chunks += 1
+
+    def take(self, most: int) -> list[Chunk]:
+        """Return the next chunk of each stream, up to so many, of the tenant with most streams."""
+        streams = max(self._of.values(), key=len)
+        taken = []
+        for stream in list(islice(streams, most)):
+            of_stream = streams.pop(stream)
+            taken.append(of_stream.popleft())
+            if of_stream:
+                streams[stream] = of_stream
+        self.chunks -= len(taken)
+        return taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Options of an import."""
 
-    workers: int = 4  # threads that append
+    workers: int = 4  # requests at a time; 1: one commit after the other, in the order of the lines
     events_per_commit: int = 100  # at most
     gather: bool = False  # whether to gather a stream's events from all over the input
     defaults: Defaults = field(default_factory=Defaults)  # for lines without tenant or category
@@ -85,6 +113,9 @@ class Importer:
         self._stop = threading.Event()
         self._cutter = Cutter(settings.events_per_commit, gather=settings.gather)
         self._writer = Writer(storage, self.summary, meter, self._stop)
+        self._waiting = _Waiting()
+        self._thread = ThreadPoolExecutor(1)
+        self._round: Future[list[Problem]] | None = None
 
     def run(self, lines: Iterable[bytes]) -> Summary:
         """Store every line up to the first malformed one of its stream.
@@ -96,21 +127,20 @@ class Importer:
         Raises:
             EventStoreError: The store failed, or the lines could not be read.
         """
-        workers = [ThreadPoolExecutor(1) for _ in range(self._settings.workers)]
-        waiting: deque[Future[Problem | None]] = deque()
         self._source = lines if isinstance(lines, Source) else None
+        most = self._settings.workers * QUEUE_CHUNKS if self._settings.workers > 1 else 1
         try:
             for chunk in self._chunks(lines):
-                # Not hash(), which differs in each process: a rerun should spread alike.
-                worker = workers[crc32(repr(chunk.stream).encode()) % len(workers)]
-                waiting.append(worker.submit(self._write, chunk))
-                self._await(waiting, QUEUE_CHUNKS * len(workers))
-            self._await(waiting, 0)
+                self._waiting.add(chunk)
+                if self._waiting.chunks >= most:
+                    self._write_round()
+            while self._waiting.chunks:
+                self._write_round()
+            self._await_round()
             self.summary.complete = True
         finally:
             self._stop.set()
-            for worker in workers:
-                worker.shutdown(cancel_futures=True)
+            self._thread.shutdown()
             self._sum_up()
         return self.summary
 
@@ -125,7 +155,7 @@ class Importer:
         self.summary.add(lines=1)
         try:
             line = self._parse(text, number)
-            if self._stopped.isdisjoint((None, line.stream)):
+            if not self._stopped or self._stopped.isdisjoint((None, line.stream)):
                 yield from self._cutter.add(line)
             else:
                 self.summary.add(skipped=1)
@@ -144,23 +174,22 @@ class Importer:
             )
         return line
 
-    def _write(self, chunk: Chunk) -> Problem | None:
-        """Write a chunk, in the thread of its stream, unless another chunk failed."""
-        if self._stop.is_set():
-            return None
-        try:
-            return self._writer.write(chunk)
-        except BaseException:
-            self._stop.set()
-            raise
+    def _write_round(self) -> None:
+        """Begin to append the next chunks of many streams, once those before them are stored."""
+        self._await_round()
+        workers = self._settings.workers
+        chunks = self._waiting.take(workers * _BATCH if workers > 1 else 1)
+        self._round = self._thread.submit(self._writer.write, chunks)
 
-    def _await(self, waiting: deque[Future[Problem | None]], most: int) -> None:
-        """Wait until at most so many chunks wait; raise the error of one that failed."""
-        while len(waiting) > most or (waiting and self._stop.is_set()):
-            done, _ = wait([waiting[0]], timeout=_TICK)
+    def _await_round(self) -> None:
+        """Wait for the chunks under way; raise the error if they failed."""
+        while self._round is not None:
+            done, _ = wait([self._round], timeout=_TICK)
             self._show_progress()
-            if done and (problem := waiting.popleft().result()):
-                self._on_problem(problem)
+            if done:
+                problems, self._round = self._round.result(), None
+                for problem in problems:
+                    self._on_problem(problem)
 
     def _show_progress(self) -> None:
         now = self._clock()

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
@@ -179,7 +180,7 @@ def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
     tenant_id = _given(fields, "tenant", str, defaults.tenant_id)
     category = _given(fields, "category", str, defaults.category)
     if fields.get("stream_id") is None:
-        return StreamOf.named(tenant_id, category, _filled(fields, "stream"))
+        return _named(tenant_id, category, _filled(fields, "stream"))
     uuid, name = _uuid(fields, "stream_id"), _given(fields, "stream", str)
     try:
         return StreamOf(tenant_id, StreamId(uuid, name, category=category))
@@ -187,6 +188,10 @@ def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
         raise MalformedLineError(
             "the field 'stream_id' is not the UUID that the name in 'stream' derives: leave one out"
         ) from None
+
+
+# Many lines are of the same streams, and a UUID takes a hash.
+_named: Final = lru_cache(10_000)(StreamOf.named)
 
 
 def _line(fields: dict[str, Any], number: int, size: int, stream: StreamOf) -> Line:

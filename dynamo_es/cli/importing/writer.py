@@ -20,8 +20,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from dynamo_es.contracts.appends import StreamAppend
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    AppendsFailedError,
     ConcurrentStreamWriteError,
     ContentionError,
     EventStoreError,
@@ -34,16 +36,17 @@ from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
     from dynamo_es.cli.importing.chunks import Chunk
     from dynamo_es.cli.importing.counts import Meter, Summary
     from dynamo_es.cli.importing.lines import StreamOf
     from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.contracts.appends import AppendResult
 
 TRIES: Final = 7
-"""Attempts to append a chunk when the store is busy or unreachable: about ten seconds in all."""
+"""Attempts to append while the store is busy or unreachable: about ten seconds in all."""
 
 WINDOW: Final = 500
 """Events read ahead in a stream that existed before this run."""
@@ -65,7 +68,7 @@ class Problem:
 
 
 class Writer:
-    """Appends chunks. Threads may share it if each stream belongs to one of them.
+    """Appends chunks; one thread at a time may use it.
 
     Args:
         storage: the storage of any tenant.
@@ -88,50 +91,132 @@ class Writer:
         self._window = lru_cache(MOST_WINDOWS)(self._read_window)
         self._existing: set[StreamOf] = set()
         self._refused: set[StreamOf] = set()
+        self._problems: list[Problem] = []
         self._answered = False
 
-    def write(self, chunk: Chunk) -> Problem | None:
-        """Store a chunk, unless it is stored already.
+    def write(self, chunks: Iterable[Chunk]) -> list[Problem]:
+        """Store chunks, each of another stream of one tenant, except what is stored already.
 
         Returns:
-            The first event that cannot be stored. The stream's later chunks are skipped, too.
+            The first event of each stream that cannot be stored. Later chunks of these streams are
+            skipped, too.
 
         Raises:
             EventStoreError: The store cannot store anything at present.
         """
-        if chunk.stream in self._refused:
+        self._problems = []
+        left = list(chunks)
+        while left:
+            wanted = [rest for chunk in left if (rest := self._unstored(chunk)) is not None]
+            left = self._append(wanted)
+        return self._problems
+
+    def _unstored(self, chunk: Chunk) -> Chunk | None:
+        """Return the part of a chunk that has to be appended; None: nothing."""
+        stream, rest = chunk.stream, chunk
+        if not self._refused and not self._existing:
+            return chunk
+        if stream in self._refused:
             self._summary.add(skipped=len(chunk.events))
             return None
-        rest: Chunk | None = chunk
+        while stream in self._existing and not chunk.snapshot:
+            try:
+                same = self._same(rest, self._remembered(rest))
+            except Refusal as error:
+                self._refuse(rest, error)
+                return None
+            if not same:
+                self._existing.discard(stream)  # it ends here: from here on it is new
+            elif (more := rest.after(same)) is None:
+                return None
+            else:
+                rest = more
+        return rest
+
+    def _append(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """Append chunks; return what is left of those whose beginning was stored already.
+
+        Each is tried again while its failure passes.
+        """
+        rests: list[Chunk] = []
+        waiting = chunks
+
+        def attempt() -> None:
+            nonlocal waiting
+            again = retrying.statistics["attempt_number"] > 1
+            failed, errors = [], []
+            for chunk, result in self._results(waiting):
+                if isinstance(result, _OF_THE_STORE):
+                    failed.append(chunk)
+                    errors.append(result)
+                elif rest := self._take(chunk, result, again=again):
+                    rests.append(rest)
+            waiting = failed
+            if errors:
+                raise next((e for e in errors if not isinstance(e, _PASSING)), errors[0])
+
+        retrying = self._retrying()
+        retrying(attempt)
+        return rests
+
+    def _results(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, AppendResult]]:
+        """Append chunks, each on its own, and yield the result or the error of each."""
+        if not chunks:
+            return
+        storage = self._scoped(chunks[0].stream.tenant_id)
+        batch = [chunk for chunk in chunks if not chunk.snapshot and not chunk.versionless]
+        for chunk in chunks:
+            if chunk.snapshot or chunk.versionless:
+                yield chunk, _append_alone(storage, chunk)
+        results: Sequence[AppendResult]
         try:
-            while rest is not None:
-                chunk = rest
-                rest = self._store(chunk)
+            results = storage.insert_many(
+                [
+                    StreamAppend(c.stream.id, ExplicitVersioning(c.first - 1), c.events)
+                    for c in batch
+                ]
+            )
+        except AppendsFailedError as failed:
+            results = failed.results
+        yield from zip(batch, results, strict=True)
+
+    def _take(self, chunk: Chunk, result: AppendResult, *, again: bool) -> Chunk | None:
+        """Take the result of an append; return what is left to append."""
+        self._answered = True
+        count = len(chunk.events)
+        try:
+            if isinstance(result, ConcurrentStreamWriteError):
+                return self._after_conflict(chunk, result)
+            if isinstance(result, Exception):
+                raise result
         except _OF_THE_STORE:
             raise
         except EventStoreError as error:
-            self._refused.add(chunk.stream)
-            self._summary.add(refused_streams=1, skipped=len(chunk.events))
-            return Problem(chunk.lines[0], str(error), chunk.stream)
+            self._refuse(chunk, error)
+            return None
+        if chunk.snapshot:
+            self._summary.add(snapshots=1)
+        elif result is not None and result.repeated and not (again or self._sent_twice()):
+            self._existing.add(chunk.stream)
+            self._summary.add(already_stored=count)
+        else:
+            self._summary.add(events=count, commits=1)
         return None
 
-    def _store(self, chunk: Chunk) -> Chunk | None:
-        """Store a chunk, or skip its stored beginning and return the rest."""
-        if chunk.stream in self._existing and not chunk.snapshot:
-            if same := self._same(chunk, self._remembered(chunk)):
-                return chunk.after(same)
-            self._existing.discard(chunk.stream)  # it ends here: from here on it is new
-        try:
-            self._append(chunk)
-        except ConcurrentStreamWriteError as conflict:
-            if same := self._same(chunk, self._fetch(chunk.stream, chunk.first, chunk.last)):
-                self._existing.add(chunk.stream)
-                return chunk.after(same)
+    def _after_conflict(self, chunk: Chunk, conflict: ConcurrentStreamWriteError) -> Chunk | None:
+        same = self._same(chunk, self._fetch(chunk.stream, chunk.first, chunk.last))
+        if not same:
             raise Refusal(
                 f"the stream is at version {conflict.actual}, so this event cannot become "
                 f"version {chunk.first}."
             ) from conflict
-        return None
+        self._existing.add(chunk.stream)
+        return chunk.after(same)
+
+    def _refuse(self, chunk: Chunk, error: EventStoreError) -> None:
+        self._refused.add(chunk.stream)
+        self._summary.add(refused_streams=1, skipped=len(chunk.events))
+        self._problems.append(Problem(chunk.lines[0], str(error), chunk.stream))
 
     def _same(self, chunk: Chunk, stored: Sequence[UUID]) -> int:
         """Return how many events at the chunk's beginning are stored."""
@@ -142,31 +227,9 @@ class Writer:
         self._summary.add(already_stored=same)
         return same
 
-    def _append(self, chunk: Chunk) -> None:
-        stream_id, storage = chunk.stream.id, self._scoped(chunk.stream.tenant_id)
-        retrying = self._retrying()
-        if chunk.snapshot:
-            retrying(storage.save_snapshot, chunk.events[0])
-            self._summary.add(snapshots=1)
-            return
-        expected = ExplicitVersioning(chunk.first - 1)
-        if chunk.versionless:
-            retrying(_append_versionless, storage, chunk)
-            version = None
-        else:
-            version = retrying(storage.insert_events, stream_id, expected, chunk.events)
-        self._answered = True
-        if version is not None and version.repeated and not self._sent_twice(retrying):
-            self._existing.add(chunk.stream)
-            self._summary.add(already_stored=len(chunk.events))
-            return
-        self._summary.add(events=len(chunk.events), commits=1)
-
-    def _sent_twice(self, retrying: Retrying) -> bool:
-        """Whether a lost reply explains why the events of the last append were stored already."""
-        if self._meter is not None and self._meter.last.attempts > self._meter.last.requests:
-            return True
-        return bool(retrying.statistics["attempt_number"] > 1)
+    def _sent_twice(self) -> bool:
+        """Whether a lost reply explains why events of the last appends were stored already."""
+        return self._meter is not None and self._meter.last.attempts > self._meter.last.requests
 
     def _remembered(self, chunk: Chunk) -> Sequence[UUID]:
         """Return the ids stored at the chunk's versions, from windows of the stream."""
@@ -202,19 +265,26 @@ class Writer:
         return isinstance(error, _PASSING)
 
 
-def _append_versionless(storage: StorageStrategy, chunk: Chunk) -> None:
-    """Append events without versions, if the stream has the number of events before them.
+def _append_alone(storage: StorageStrategy, chunk: Chunk) -> EventStoreError | None:
+    """Save a snapshot, or append events without versions; return the error if that fails.
 
-    Such an append is not idempotent, so the number is checked before each try.
+    Such an append is not idempotent, so the number of stored events is checked before each try.
     """
     stream_id, expected = chunk.stream.id, chunk.first - 1
-    head = storage.head(stream_id)
-    if head is not None and head.versioned:
-        raise NoExpectedVersionGivenOnVersionedStream(stream_id)
-    length = 0 if head is None else head.length
-    if length != expected:
-        raise ConcurrentStreamWriteError(stream_id, expected, length)
-    storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
+    try:
+        if chunk.snapshot:
+            storage.save_snapshot(chunk.events[0])
+            return None
+        head = storage.head(stream_id)
+        if head is not None and head.versioned:
+            return NoExpectedVersionGivenOnVersionedStream(stream_id)
+        length = 0 if head is None else head.length
+        if length != expected:
+            return ConcurrentStreamWriteError(stream_id, expected, length)
+        storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
+    except EventStoreError as error:
+        return error
+    return None
 
 
 class Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from dynamo_es.contracts import AppendCost
 from dynamo_es.contracts.event_checks import check_append
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.contracts.streams import AppendCost
 from dynamo_es.dynamodb.streams.commits import plan_commits
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.items import Head

@@ -1,16 +1,17 @@
 """Deletes streams: one fence ends the generation at once, then a sweep clears its commits.
 
 The deletion takes effect when a fence stands one version after the last event. The sweep then
-overwrites every commit of the closed generation with a fence, from the newest down. Version 1 is
-the last: the next generation begins there, and by then nothing of the old one is in its way.
-Every write is conditional on the generation, so a retry, or a second or slow deletion, never
-touches the next generation. After a crash, the next deletion or creation finishes the work.
+turns every commit of the closed generation into a fence, many at once, in any order. Only version 1
+waits until all others are fences: the next generation begins there, and by then nothing of the old
+one is in its way. Every write is conditional on the generation, so a retry, or a second or slow
+deletion, never touches the next generation. After a crash, which leaves any of the commits, the
+next deletion or creation finishes the work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
@@ -22,13 +23,22 @@ from dynamo_es.dynamodb.streams.items import (
     read_commit,
     version_of,
 )
-from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.batches import execute_all
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
+from dynamo_es.exceptions import ContentionError, ThrottledError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
+
+_AT_ONCE: Final = 1_000
+"""Commits that are turned into fences before an error ends the deletion."""
+_PASSING: Final = (ThrottledError, ContentionError, OutcomeUnknown)
+"""Outcomes of a statement that the SDK's retries of a single put may change."""
 
 
 @dataclass(slots=True)
@@ -56,13 +66,17 @@ class _Survey:
         self.lasting_fences = [f for f in self.lasting_fences if f[0] != version]
         self.lasting_fences.append((version, self.closed))
 
-    def doomed_commits(self) -> list[Commit]:
-        """Return the commits to clear, newest first.
+    def rounds(self) -> list[list[Commit]]:
+        """Return the commits to clear: those of a round in any order, but round after round.
+
+        While a commit of the closed generation is at version 1, no new one can begin. So it is
+        alone in the last round.
 
         These are not always all commits. During a survey of several pages, another process may
         have finished the deletion and begun a generation, whose commits came with a later page.
         """
-        return [commit for commit in self.commits if commit.generation <= self.closed]
+        doomed = [commit for commit in self.commits if commit.generation <= self.closed]
+        return [[c for c in doomed if c.version > 1], [c for c in doomed if c.version == 1]]
 
     def take(self, item: Item) -> None:
         """Record the next item, from the newest down."""
@@ -130,16 +144,39 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     if survey.snapshot_generation is not None:
         yield from _if_met(requests.delete_snapshot(table, key, survey.snapshot_generation))
     expires_at = int(stream.clock()) + FENCE_SECONDS
-    for commit in survey.doomed_commits():
-        fence = fence_item(
-            key, version=commit.version, closed=commit.generation, expires_at=expires_at
-        )
-        yield from _if_met(requests.put_fence_over(table, commit, fence))
+    for commits in survey.rounds():
+        yield from _fence_all(stream, commits, expires_at)
     # Last: if a closing fence expired earlier, the commits below it would count again.
     for version, closed in survey.lasting_fences:
         yield from _if_met(
             requests.expire_fence(table, key, version=version, closed=closed, expires_at=expires_at)
         )
+
+
+def _fence_all(stream: Stream, commits: Sequence[Commit], expires_at: int) -> Steps[None]:
+    """Turn commits into fences, in any order; those that another process has turned stay."""
+    table, key = stream.table, stream.key
+    if len(commits) == 1:
+        yield from _fence(stream, commits[0], expires_at)
+        return
+    for begin in range(0, len(commits), _AT_ONCE):
+        some = commits[begin : begin + _AT_ONCE]
+        statements = [requests.turn_into_fence(table, key, c, expires_at) for c in some]
+        outcomes = yield from execute_all(statements, f"table {table!r}")
+        for commit, outcome in zip(some, outcomes, strict=True):
+            if isinstance(outcome, _PASSING):
+                # One partition takes 1,000 write units a second. One by one, they wait for it.
+                yield from _fence(stream, commit, expires_at)
+            elif outcome is not None and not isinstance(outcome, ConditionRefused):
+                raise outcome
+
+
+def _fence(stream: Stream, commit: Commit, expires_at: int) -> Steps[None]:
+    """Put a fence in the place of a commit, unless another process has done so."""
+    fence = fence_item(
+        stream.key, version=commit.version, closed=commit.generation, expires_at=expires_at
+    )
+    yield from _if_met(requests.put_fence_over(stream.table, commit, fence))
 
 
 def _if_met(request: Request) -> Steps[bool]:

@@ -25,6 +25,13 @@ MAX_COMMIT_EVENTS: Final = 1_000_000
 """Most events of one commit: each takes a position in the log."""
 
 
+OF_COMMITS: Final = (
+    *("generation", "event_count", "event_names", "stream_name", "versionless", "outbox"),
+    "events",
+)
+"""Attributes of commits that fences do not have."""
+
+
 class Head(NamedTuple):
     """The end of a stream.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.dynamodb.streams.items import OF_COMMITS
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.wire.statements import update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
@@ -39,6 +41,16 @@ _CONTENT: Final = (
 def put_commit(table: str, item: Item) -> Request:
     """Put one commit, unless a commit or a fence of its generation or a later one is there."""
     return Request("put_item", _commit_put(table, item))
+
+
+def is_commit_put(request: Request) -> bool:
+    """Whether a request is one of `put_commit`."""
+    params = request.params
+    return (
+        request.operation == "put_item"
+        and params.get("ConditionExpression") is _FREE_FOR_GENERATION
+        and "events" in params["Item"]
+    )
 
 
 def put_commits(
@@ -178,6 +190,18 @@ def put_fence_over(table: str, commit: Commit, fence: Item) -> Request:
             "ConditionExpression": "generation = :generation",
             "ExpressionAttributeValues": {":generation": number(commit.generation)},
         },
+    )
+
+
+def turn_into_fence(table: str, key: str, commit: Commit, expires_at: int) -> dict[str, Any]:
+    """Return the statement that does what `put_fence_over` does, for a batch of them."""
+    generation = number(commit.generation)
+    return update(
+        table,
+        _key(key, commit.version),
+        {"closed": generation, "expires_at": number(expires_at)},
+        [("generation", "=", generation)],
+        remove=OF_COMMITS,
     )
 
 

@@ -47,6 +47,7 @@ MODULES: Final = (
     "keys",
     "log",
     "long_streams",
+    "many",
     "model",
     "payloads",
     "positions",

@@ -21,6 +21,7 @@ from dynamo_es.testing.conformance import (
     keys,
     log,
     long_streams,
+    many,
     model,
     payloads,
     positions,
@@ -50,6 +51,7 @@ __all__ = [
     "TestKeys",
     "TestLog",
     "TestLongStreams",
+    "TestMany",
     "TestModel",
     "TestPayloads",
     "TestPositions",
@@ -114,6 +116,7 @@ TestIteration = tests_of(iteration, "TestIteration")
 TestKeys = tests_of(keys, "TestKeys")
 TestLog = tests_of(log, "TestLog")
 TestLongStreams = tests_of(long_streams, "TestLongStreams")
+TestMany = tests_of(many, "TestMany")
 TestModel = tests_of(model, "TestModel")
 TestPayloads = tests_of(payloads, "TestPayloads")
 TestPositions = tests_of(positions, "TestPositions")

@@ -6,7 +6,12 @@ import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.wire.steps import Pause
-from dynamo_es.exceptions import StoredItemError
+from dynamo_es.exceptions import (
+    ServiceError,
+    StoredItemError,
+    ThrottledError,
+    UnavailableError,
+)
 from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
     ALL,
@@ -25,10 +30,13 @@ from tests.dynamodb.machine import (
     a_snapshot_item,
     a_stream,
     at,
+    carried_out,
     close,
     expire,
+    fence_all,
     fence_over,
     head_of,
+    lost,
     outline,
     page,
     play,
@@ -44,15 +52,14 @@ REFUSED = refused()
 # A generation that is live
 
 
-def test_a_stream_is_fenced_after_its_head_and_cleared_from_the_top_down():
+def test_a_stream_is_fenced_after_its_head_and_cleared_with_version_1_last():
     stream = a_stream(at(6))
     play(
         delete_stream(stream),
         survey(*ALL),
         (close(7), DONE),
         (CLEAR_SNAPSHOT, REFUSED),  # there is none, but one may have come since the survey
-        (fence_over(HIGH), DONE),
-        (fence_over(MIDDLE), DONE),
+        (fence_all(HIGH, MIDDLE), [carried_out(2)]),
         (fence_over(LOW), DONE),
         (expire(7), DONE),
     )
@@ -99,8 +106,7 @@ def test_the_pages_of_a_long_stream_are_all_read_before_anything_is_written():
         (survey_after(MIDDLE), page(outline(LOW))),
         (close(7), DONE),
         (CLEAR_SNAPSHOT, REFUSED),
-        (fence_over(HIGH), DONE),
-        (fence_over(MIDDLE), DONE),
+        (fence_all(HIGH, MIDDLE), [carried_out(2)]),
         (fence_over(LOW), DONE),
         (expire(7), DONE),
     )
@@ -207,10 +213,93 @@ def test_whatever_another_has_done_already_is_passed_over():
         survey(SNAPSHOT, *ALL),
         (close(7), DONE),
         (CLEAR_SNAPSHOT, REFUSED),
-        (fence_over(HIGH), REFUSED),
-        (fence_over(MIDDLE), REFUSED),
+        (
+            fence_all(HIGH, MIDDLE),
+            [carried_out(2, _0="ConditionalCheckFailed", _1="ConditionalCheckFailed")],
+        ),
         (fence_over(LOW), REFUSED),
         (expire(7), REFUSED),
+    )
+
+
+def a_long_stream(commits):
+    """Return the commits of a stream with one event each, newest first."""
+    return [a_commit(events(STREAM, 1), version) for version in range(commits, 0, -1)]
+
+
+def test_the_commits_of_a_long_stream_are_fenced_25_a_request_all_at_once():
+    items = a_long_stream(61)
+    batches = fence_all(*items[:-1])
+    assert [len(each.params["Statements"]) for each in batches.requests] == [25, 25, 10]
+    play(
+        delete_stream(a_stream()),
+        survey(*items),
+        (close(62), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (batches, [carried_out(25), carried_out(25), carried_out(10)]),
+        (fence_over(items[-1]), DONE),
+        (expire(62), DONE),
+    )
+
+
+FAILURES = {
+    "a batch that is not sent": UnavailableError("BatchExecuteStatement", "Down", "no way."),
+    "a statement that is refused for another reason": carried_out(2, _1="ValidationError"),
+    "a statement that may not be sent": carried_out(2, _0="AccessDenied"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_version_1_stays_until_all_other_commits_are_fences(failure):
+    with pytest.raises(ServiceError):
+        play(
+            delete_stream(a_stream()),
+            survey(*ALL),
+            (close(7), DONE),
+            (CLEAR_SNAPSHOT, REFUSED),
+            (fence_all(HIGH, MIDDLE), [failure]),
+        )
+
+
+def test_commits_whose_batch_got_no_reply_are_fenced_one_by_one():
+    play(
+        delete_stream(a_stream()),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_all(HIGH, MIDDLE), [lost()]),
+        (fence_over(HIGH), REFUSED),
+        (fence_over(MIDDLE), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
+
+
+def test_a_commit_that_is_throttled_until_the_deadline_is_fenced_at_the_pace_of_the_sdk():
+    play(
+        delete_stream(a_stream()),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_all(HIGH, MIDDLE), [carried_out(2, _0="ThrottlingError")]),
+        (Pause(1, throttled=True), ThrottledError("BatchExecuteStatement", "Throttling", "Slow.")),
+        (fence_over(HIGH), DONE),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
+    )
+
+
+def test_a_throttled_commit_is_fenced_before_version_1():
+    play(
+        delete_stream(a_stream()),
+        survey(*ALL),
+        (close(7), DONE),
+        (CLEAR_SNAPSHOT, REFUSED),
+        (fence_all(HIGH, MIDDLE), [carried_out(2, _0="ThrottlingError")]),
+        (Pause(1, throttled=True), {}),
+        (fence_all(HIGH), [carried_out(1)]),
+        (fence_over(LOW), DONE),
+        (expire(7), DONE),
     )
 
 

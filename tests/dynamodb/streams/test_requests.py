@@ -12,6 +12,7 @@ from botocore.validate import ParamValidator
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import read_commit
@@ -309,6 +310,8 @@ def test_every_request_of_a_run_is_valid(sent):
     assert len(storage.fetch_events(stream)) == 1 + len(large) - 1
     assert len(storage.fetch_events(stream, 2, 4)) == 2
     assert storage.current_position is None
+    news = [StreamId(name=f"order {number}", category="order") for number in (2, 3)]
+    storage.insert_many([StreamAppend(n, ExplicitVersioning(0), events(n, 2)) for n in news])
     for stream_id in (stream, other):
         storage.delete_stream(stream_id)
     storage.insert_events(stream, ExplicitVersioning(0), events(stream, 1))
@@ -318,6 +321,7 @@ def test_every_request_of_a_run_is_valid(sent):
         "query",
         "update_item",
         "delete_item",
+        "batch_execute_statement",
     }
     for operation, params in seen:
         assert not problems(operation, params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es.dynamodb.streams.delete import delete_stream, finish_deletion
-from dynamo_es.dynamodb.wire.steps import Request
+from dynamo_es.dynamodb.wire.steps import Request, Together
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.conformance.language import a_snapshot, events
 from tests.dynamodb.machine import (
@@ -22,6 +22,7 @@ from tests.dynamodb.machine import (
     a_fence,
     a_snapshot_item,
     a_stream,
+    carried_out,
     close,
     expire,
     fence_over,
@@ -130,6 +131,12 @@ def test_every_write_is_conditional(items):
             request = steps.send(reply)
         except StopIteration:
             break
+        if isinstance(request, Together):
+            (batch,) = request.requests
+            statements = batch.params["Statements"]
+            assert all('"generation" = ?' in each["Statement"] for each in statements)
+            reply = [carried_out(len(statements))]
+            continue
         assert isinstance(request, Request)
         writes.append(request)
         reply = DONE

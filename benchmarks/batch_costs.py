@@ -1,0 +1,283 @@
+"""What batches cost: appends to many streams, an import, the deletion of a long stream."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from io import BytesIO
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
+
+from botocore.awsrequest import AWSResponse
+
+from benchmarks.engine import bare_client
+from benchmarks.ours import ObserverMeter, raw_events, stream_id
+from benchmarks.report import Goal, Section, Table
+from benchmarks.sample import Sample
+from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.cli.importing import Importer, Settings
+from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.requests import put_commit
+from dynamo_es.dynamodb.wire.client import make_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.engine import Engine
+    from benchmarks.metering import Cost
+    from benchmarks.scale import Scale
+    from dynamo_es import DynamoConfig
+
+STREAMS: Final = 1_000
+EVENTS_PER_COMMIT: Final = 3
+LINES: Final = 2_000
+DOOMED: Final = 10_000
+LATENCY: Final = 0.004
+"""Seconds until a request is answered, where latency counts."""
+_PAGE: Final = 3_500
+"""Commits of one event in a page of 1 MB."""
+_PUTS: Final = 400
+_ROUNDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        streams: number of streams appended to.
+        many: cost of appending to them in one call.
+        alone: cost of the same appends, one by one.
+        append_cpu: CPU seconds of an append among many, and of a bare put of its item; by round.
+        import_cpu: CPU seconds of an event of an import, and of a bare put of its item; by round.
+        imported: number of events imported.
+        deletion: seconds to delete a stream.
+        doomed: number of its commits.
+    """
+
+    streams: int
+    many: Cost
+    alone: Cost
+    append_cpu: list[tuple[float, float]]
+    import_cpu: list[tuple[float, float]]
+    imported: int
+    deletion: float
+    doomed: int
+
+
+def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _ROUNDS) -> Found:
+    """Return the costs; the CPU times with replies made here, so that no engine is in the way."""
+    streams = min(STREAMS, scale.history_events)
+    config = replace(engine.config, report_capacity=False, endpoint_url=None)
+    lines = [*_lines(Sample(), LINES)]
+    _import_cpu(config, lines)  # loads what an import needs
+    timed = [(_append_cpu(config), _import_cpu(config, lines)) for _ in range(rounds)]
+    return Found(
+        streams,
+        _append(engine, streams, at_once=True),
+        _append(engine, streams, at_once=False),
+        [append for append, _ in timed],
+        [imported for _, imported in timed],
+        len(lines),
+        _deletion(config, doomed),
+        doomed,
+    )
+
+
+def _append(engine: Engine, streams: int, *, at_once: bool) -> Cost:
+    """Return what it costs to begin streams, in one call or in one for each."""
+    meter, sample = ObserverMeter(), Sample()
+    backend = DynamoBackend(engine.config, engine.connect(), meter.reports.append)
+    appends = [*_appends(sample, streams, EVENTS_PER_COMMIT)]
+    if at_once:
+        backend.storage.insert_many(appends)
+    else:
+        for one in appends:
+            backend.storage.insert_events(one.stream_id, one.versioning, one.events)
+    return meter.take()
+
+
+def _appends(sample: Sample, streams: int, size: int) -> Iterator[StreamAppend]:
+    for _ in range(streams):
+        stream = StreamId(category="file")
+        events = raw_events(stream, sample.take(size))
+        yield StreamAppend(stream, ExplicitVersioning(0), events)
+
+
+def _lines(sample: Sample, events: int) -> Iterator[bytes]:
+    """Yield lines of a history, each of another stream than the one before."""
+    for event in sample.take(events):
+        tenant, _, name = event.stream.partition("/")
+        line = {"tenant": tenant, "category": "file", "stream": name, "type": event.name}
+        yield json.dumps(line | {"at": event.created_at, "data": event.data}).encode() + b"\n"
+
+
+def _append_cpu(config: DynamoConfig) -> tuple[float, float]:
+    storage = DynamoBackend(config, _answered(make_client(config))).storage
+    appends = [*_appends(Sample(), _PUTS, 1)]
+    seconds = _cpu(lambda: storage.insert_many(appends))
+    return seconds / _PUTS, _bare_put(config)
+
+
+def _import_cpu(config: DynamoConfig, lines: list[bytes]) -> tuple[float, float]:
+    storage = DynamoBackend(config, _answered(make_client(config))).storage
+    storage.head(StreamId())
+    seconds = _cpu(lambda: Importer(storage, Settings()).run(lines))
+    return seconds / len(lines), _bare_put(config)
+
+
+def _bare_put(config: DynamoConfig) -> float:
+    """Return the CPU seconds of a bare put of a commit with one event."""
+    stream = stream_id("README.md")
+    client = _answered(bare_client())
+    (event,) = raw_events(stream, Sample().take(1))
+    backend = DynamoBackend(config, client)
+    item: dict[str, Any] = {}
+    client.meta.events.register_first(
+        "provide-client-params.dynamodb.PutItem", lambda params, **_: item.update(params["Item"])
+    )
+    backend.storage.insert_events(stream, ExplicitVersioning(0), [event])
+    client = _answered(bare_client())
+    params: dict[str, Any] = put_commit(config.events_table, item).params
+    client.put_item(**params)
+    return _cpu(lambda: [client.put_item(**params) for _ in range(_PUTS)]) / _PUTS
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of some work, of all threads."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def _deletion(config: DynamoConfig, doomed: int) -> float:
+    """Return the seconds that the deletion of a stream of so many commits takes."""
+    stream = StreamId()
+    client = _answered(make_client(config), _survey(stream, doomed), LATENCY)
+    storage = DynamoBackend(config, client).storage
+    begin = time.perf_counter()
+    storage.delete_stream(stream)
+    return time.perf_counter() - begin
+
+
+def _survey(stream: StreamId, commits: int) -> Iterator[bytes]:
+    """Yield the pages of a stream with commits of one event, from the newest down."""
+    key = {"S": stream_key(tenant_prefix(""), stream)}
+    for top in range(commits, 0, -_PAGE):
+        items = [
+            {
+                "stream_key": key,
+                "version": {"N": str(version)},
+                "generation": {"N": "1763920000123456"},
+                "event_count": {"N": "1"},
+            }
+            for version in range(top, max(top - _PAGE, 0), -1)
+        ]
+        page: dict[str, Any] = {"Items": items, "Count": len(items)}
+        if top > _PAGE:
+            page["LastEvaluatedKey"] = {name: items[-1][name] for name in ("stream_key", "version")}
+        yield json.dumps(page).encode()
+
+
+def _answered(
+    client: DynamoDBClient, pages: Iterable[bytes] = (), seconds: float = 0.0
+) -> DynamoDBClient:
+    """Answer every request of a client after so many seconds: each write succeeds."""
+    following = iter(pages)
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        if seconds:
+            time.sleep(seconds)
+        operation = request.headers["X-Amz-Target"].rpartition(b".")[2]
+        body = b"{}"
+        if operation == b"BatchExecuteStatement":
+            statements = request.body.count(b'"Statement":')
+            body = json.dumps({"Responses": [{"TableName": "events"}] * statements}).encode()
+        elif operation == b"Query":
+            body = next(following, b'{"Items": [], "Count": 0}')
+        headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
+        headers["x-amz-crc32"] = str(crc32(body))
+        return AWSResponse(request.url, 200, headers, _Raw(body))  # type: ignore[arg-type]
+
+    # A handler that returns a reply takes the place of the connection; the stubs do not know.
+    client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
+    return client
+
+
+class _Raw(BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def section(found: Found) -> Section:
+    """Return the tables."""
+    appended, imported = (
+        (median(ours for ours, _ in timed), median(ours / bare for ours, bare in timed))
+        for timed in (found.append_cpu, found.import_cpu)
+    )
+    events = found.streams * EVENTS_PER_COMMIT
+    how = (
+        f"`insert_many` (which `append_many` calls) begins {found.streams:,} streams with commits "
+        f"of {EVENTS_PER_COMMIT} events, in one call and then one by one. The CPU times are those "
+        "of all threads, with every request answered in the process, beside a bare `put_item` of "
+        "a commit of one event that is answered likewise: an append of one event among "
+        f"{_PUTS}, and an event of an import of {found.imported:,} lines, of which hardly two "
+        f"of a stream are next to each other. The stream to delete has {found.doomed:,} commits, "
+        f"and every request is answered after {LATENCY * 1000:g} ms."
+    )
+    costs = Table(
+        ["append", "requests", "write units", "write units an event"],
+        [
+            [
+                name,
+                f"{cost.requests:,}",
+                f"{cost.write_units:,g}",
+                f"{cost.write_units / events:.3f}",
+            ]
+            for name, cost in (("in one call", found.many), ("one by one", found.alone))
+        ],
+    )
+    times = Table(
+        ["", "CPU, µs", "in bare puts"],
+        [
+            ["append among many", f"{appended[0] * 1e6:.0f}", f"{appended[1]:.2f}"],
+            ["event of an import", f"{imported[0] * 1e6:.0f}", f"{imported[1]:.2f}"],
+        ],
+    )
+    goals = [
+        Goal(
+            "requests of an append to many streams, in batches of 25",
+            found.many.requests / -(-found.streams // 25),
+            1.0,
+            exact=True,
+        ),
+        Goal(
+            "write units of it, in those of the same appends alone",
+            found.many.write_units / found.alone.write_units,
+            1.0,
+            exact=True,
+        ),
+        Goal("CPU of an append among many, in bare puts", appended[1], 0.45),
+        Goal(
+            "CPU of an event of an import, in µs",
+            imported[0] * 1e6,
+            150,
+            f"{imported[0] * 1e6:.0f}",
+        ),
+        Goal(
+            f"seconds to delete {found.doomed:,} commits at {LATENCY * 1000:g} ms a request",
+            found.deletion,
+            3.0,
+        ),
+    ]
+    remarks = (
+        "The floor of the CPU is botocore's: it validates and serializes every parameter of every "
+        "statement, which is half of the time of an append among many. The floor of the deletion "
+        "is that of its requests, at four at a time: 0.4 s."
+    )
+    return Section("Batches", how, [costs, times], remarks, goals=goals)

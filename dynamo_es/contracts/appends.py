@@ -1,0 +1,102 @@
+"""Appends as values: what to append, what it costs, and the results of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from dynamo_es.exceptions import AppendsFailedError, ServiceError
+from dynamo_es.values import StoredVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from dynamo_es.values import RawEvent, StreamId, Versioning
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAppend:
+    """Events to append to one stream, for a call that appends to several.
+
+    Attributes:
+        stream_id: the stream.
+        versioning: the version that the stream must have.
+        events: the events, in order.
+    """
+
+    stream_id: StreamId
+    versioning: Versioning
+    events: Sequence[RawEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class AppendCost:
+    """The price of one append, if the process already knows the stream's version.
+
+    Attributes:
+        events: events appended.
+        items: items written, in one request.
+        size: bytes of these items, by DynamoDB's rules.
+        compressed: whether the events of an item are compressed.
+        write_units: write units charged.
+    """
+
+    events: int
+    items: int
+    size: int
+    compressed: bool
+    write_units: int
+
+    @property
+    def write_units_per_event(self) -> float:
+        """Write units divided by events; 0.0 without events."""
+        return self.write_units / self.events if self.events else 0.0
+
+    def price(self, per_million_write_units: float) -> float:
+        """Return the price of one such append, in the currency of the argument.
+
+        Args:
+            per_million_write_units: the price of a million write request units in your
+                region and table class.
+        """
+        return self.write_units * per_million_write_units / 1_000_000
+
+
+AppendResult: TypeAlias = StoredVersion | Exception | None
+"""What an append returns, or the error that it raises."""
+
+
+def one_by_one(
+    appends: Iterable[StreamAppend], insert: Callable[[StreamAppend], StoredVersion | None]
+) -> list[AppendResult]:
+    """Carry out appends one after the other; return the result of each.
+
+    After a `ServiceError` the others are not tried: they would fail in the same way, each after
+    all its retries.
+    """
+    results: list[AppendResult] = []
+    down: ServiceError | None = None
+    for append in appends:
+        if down is not None:
+            results.append(down)
+            continue
+        try:
+            results.append(insert(append))
+        except Exception as error:  # noqa: BLE001 - the others go on, and the caller gets it
+            results.append(error)
+            if isinstance(error, ServiceError):
+                down = error
+    return results
+
+
+def versions_of(
+    appends: Sequence[StreamAppend], results: Sequence[AppendResult]
+) -> list[StoredVersion | None]:
+    """Return the new versions, if every append succeeded.
+
+    Raises:
+        AppendsFailedError: one did not.
+    """
+    if any(isinstance(result, Exception) for result in results):
+        raise AppendsFailedError(tuple(append.stream_id for append in appends), tuple(results))
+    return cast("list[StoredVersion | None]", list(results))

@@ -1,0 +1,192 @@
+"""`look_at_end`: the end of the log, and how far it has hinted streams.
+
+The first look reads the markers of the hinted streams. After a lost race, the pages that others
+have put since say what changed, so no marker is read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.marking import (
+    Stored,
+    finish_page,
+    read_markers,
+    stored_in,
+    versions_of,
+)
+from dynamo_es.dynamodb.log.pages import PAGES_KEY, Page, place_of, read_page
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.steps import together
+from dynamo_es.exceptions import StoredItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
+    from dynamo_es.values import Position
+
+_MOST_NEW_PAGES: Final = 8
+"""New pages that a process reads. After more, it begins anew with the newest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfLog:
+    """The end of the log as a process sees it.
+
+    Attributes:
+        position: the position after the last one. The markers of all pages below are applied.
+        stored: the marker of each hinted stream that exists.
+        seen: all markers that the process knows as they are below the position.
+    """
+
+    position: Position
+    stored: Stored
+    seen: dict[Marker, int]
+
+    def keep(self, memory: SequencerMemory, page: Page | None = None) -> None:
+        """Remember the markers, once those of the page that was put after this are applied."""
+        for marker, version in self.stored.items():
+            if version is not None:
+                self.seen[marker] = version
+        if page is None:
+            memory.keep_seen(self.position, self.seen)
+        else:
+            self.seen.update(versions_of(page))
+            memory.keep_seen(page.following, self.seen)
+
+
+def look_at_end(
+    table: str, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
+) -> Steps[EndOfLog]:
+    """Return the end of the log, once the markers of all pages are applied.
+
+    Args:
+        table: name of the log table.
+        hints: pointers to commits, at most 100.
+        memory: of this process.
+        last: what this returned before the race that was lost; None: no race was lost.
+
+    Raises:
+        StoredItemError: the newest page is unreadable.
+        ServiceError: AWS refused or did not answer.
+
+    Cost: a request for the markers that this process does not know. If it did not put the last
+    page, one more for new pages, and if there are any, one for the markers of the newest.
+    """
+    markers = dict.fromkeys(hint.marker for hint in hints)
+    if last is not None:
+        end = yield from _look_from(table, last, [])
+        known: Position | None = last.position
+    else:
+        memory.begin()
+        known = memory.marked_below
+        seen = memory.take_seen(known)
+        stored: Stored = {marker: seen[marker] for marker in markers if marker in seen}
+        missing = [marker for marker in markers if marker not in seen]
+        end = None
+        if known is not None and memory.alone:
+            # If the log goes on there, the put of the next page is refused.
+            stored |= yield from read_markers(table, missing)
+            return EndOfLog(known, stored, seen)
+        if known is not None:
+            end = yield from _look_from(table, EndOfLog(known, stored, seen), missing)
+    if end is None:
+        end = yield from _look_at_newest(table, list(markers), known)
+    memory.marked_below = end.position
+    return end
+
+
+def _look_from(table: str, last: EndOfLog, missing: Sequence[Marker]) -> Steps[EndOfLog | None]:
+    """Read the pages after an earlier end, and markers that are not known; None: too many pages.
+
+    The reads may be carried out in any order. Pages below the earlier end do not change any marker
+    any more; of those after it, all are read, or the put of the next page fails.
+    """
+    known = last.position
+    asked = requests.pages_from(table, known, limit=_MOST_NEW_PAGES, consistent=True)
+    stored = dict(last.stored)
+    if missing:
+        response, read = yield from _read_with_markers(table, asked, missing)
+        stored |= read
+    else:
+        response = yield asked
+    try:
+        pages = [read_page(item) for item in response["Items"]]
+    except StoredItemError:
+        return None  # the newest page may be sound
+    if "LastEvaluatedKey" in response or not _follow(known, pages):
+        return None
+    if pages:
+        # Its writer may have died before it applied the markers.
+        _check_markers(pages[-1])
+        yield from finish_page(table, pages[-1])
+    for page in pages:
+        stored.update(versions_of(page))
+    return EndOfLog(pages[-1].following if pages else known, stored, last.seen)
+
+
+def _look_at_newest(
+    table: str, markers: Sequence[Marker], known: Position | None
+) -> Steps[EndOfLog]:
+    response = yield requests.newest_page(table)
+    # Markers are read after the newest page: an earlier look could miss what pages before changed.
+    for item in response["Items"]:
+        page = read_page(item)
+        if page.following == known:
+            break
+        _check_markers(page)
+        versions = versions_of(page)
+        stored = yield from read_markers(table, dict.fromkeys([*markers, *versions]))
+        yield from finish_page(table, page, stored)
+        stored.update(versions)
+        return EndOfLog(page.following, stored, {})
+    else:
+        known = 1
+    return EndOfLog(known, (yield from read_markers(table, markers)), {})
+
+
+def _read_with_markers(
+    table: str, asked: Request, markers: Sequence[Marker]
+) -> Steps[tuple[Response, Stored]]:
+    """Send a request and read markers, at once."""
+    keys: list[Item] = [marker.key for marker in markers]
+    replies = yield from together([asked, requests.get_markers(table, keys)])
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    response, read = replies
+    assert isinstance(response, dict)  # noqa: S101 - failures are raised above
+    assert isinstance(read, dict)  # noqa: S101
+    items = list(read["Responses"].get(table, ()))
+    left = read.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    items += yield from fetch_all(table, left, lambda keys: requests.get_markers(table, keys))
+    return response, stored_in(items)
+
+
+def _follow(known: Position, pages: Iterable[Page]) -> bool:
+    """Whether pages follow each other from a position on."""
+    for page in pages:
+        if page.first != known:
+            return False
+        known = page.following
+    return True
+
+
+def _check_markers(page: Page) -> None:
+    """Check that every commit of a page can have a marker: else no sequencer can go on after it.
+
+    Raises:
+        StoredItemError: one cannot.
+    """
+    if not all(pointer.can_have_marker for pointer in page.pointers):
+        raise StoredItemError(
+            PAGES_KEY,
+            place_of(page.first),
+            "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
+        )

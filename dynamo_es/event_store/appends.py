@@ -1,0 +1,137 @@
+"""`Appends`: the part of `EventStore` that appends typed events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.event_store.wrapped import wrap_all
+from dynamo_es.exceptions import InputError, describe_stream
+from dynamo_es.values.versioning import versioning_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StorageStrategy
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.values import StoredVersion, StreamId, Versioning
+
+
+class Appends:
+    """Appends one tenant's typed events; see `EventStore`, which reads them too."""
+
+    _storage: StorageStrategy
+    _serde: Serde
+
+    def append(
+        self,
+        *events: Event | WrappedEvent[Any],
+        stream_id: StreamId,
+        expected_version: int | Versioning = 0,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> StoredVersion | None:
+        """Append events to a stream: all of them or none.
+
+        Args:
+            events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
+            stream_id: the stream.
+            expected_version: version that the stream must have; 0 (the default): it must not exist.
+                The result of an append or of `version`, or ``ExplicitVersioning`` with a
+                generation, is also refused if the stream was deleted and created again since.
+                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
+            transact_with: up to 99 writes to your own tables, in the form of boto3's
+                ``TransactItems``; carried out with the events, or not at all.
+
+        Returns:
+            The version of the last event, with its generation. None: no events, or no versions.
+
+        Raises:
+            ConcurrentStreamWriteError: the stream has another version. Nothing was written.
+            InvalidEventError: an event that would load with other values or types.
+            EventDefinitionError: a class whose events another process could not load.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+
+        Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
+        """
+        versioning = versioning_of(expected_version)
+        raws = self._serde.serialize_all(wrap_all(events), stream_id)
+        if not transact_with:
+            return self._storage.insert_events(stream_id, versioning, raws)
+        return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
+
+    def append_cost(
+        self,
+        *events: Event | WrappedEvent[Any],
+        stream_id: StreamId,
+        expected_version: int | Versioning = 0,
+    ) -> AppendCost:
+        """Return what `append` would be charged for these events, without a request.
+
+        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and
+        errors are those of `append`. Encrypted fields count with the size of their ciphertext. In
+        memory nothing is charged: the result counts the events, and its units are 0.
+        """
+        raws = self._serde.for_estimates().serialize_all(wrap_all(events), stream_id)
+        return self._storage.append_cost(stream_id, versioning_of(expected_version), raws)
+
+    def append_many(
+        self,
+        streams: Mapping[StreamId, Sequence[Event | WrappedEvent[Any]]],
+        *,
+        expected_version: int | Versioning | Mapping[StreamId, int | Versioning] = 0,
+    ) -> dict[StreamId, StoredVersion | None]:
+        """Append to many streams, each on its own, in few requests: for imports and fan-out.
+
+        ``append_many({ann: [Opened()], bob: [Opened()]})``. Each stream gets all its events or
+        none, as with `append`, but some streams may fail while others succeed. For all streams or
+        none, see `StorageStrategy.insert_events_of_several`.
+
+        Args:
+            streams: the events of each stream, in order.
+            expected_version: version that each stream must have, as in `append`; or a mapping with
+                the version of each stream, where a stream without an entry must not exist.
+
+        Returns:
+            The new version of each stream, as `append` returns it.
+
+        Raises:
+            AppendsFailedError: an append failed; its ``errors`` has the error of each stream, its
+                ``stored`` the new versions of the others. To try again, append the failed events
+                again, in the same `WrappedEvent` objects.
+            InputError: a wrong argument; nothing was written.
+
+        Other errors: those of the events themselves, as in `append`; then nothing was written. Cost
+        on DynamoDB: see `StorageStrategy.insert_many`.
+        """
+        check_kind("streams", streams, Mapping)
+        versions = _versions(streams, expected_version)
+        appends = []
+        for stream_id, events in streams.items():
+            check_kind(f"The events of stream {describe_stream(stream_id)}", events, (list, tuple))
+            raws = self._serde.serialize_all(wrap_all(events), stream_id)
+            appends.append(StreamAppend(stream_id, versions[stream_id], raws))
+        stored = self._storage.insert_many(appends)
+        return dict(zip(streams, stored, strict=True))
+
+
+def _versions(
+    streams: Mapping[StreamId, object],
+    expected: int | Versioning | Mapping[StreamId, int | Versioning],
+) -> dict[StreamId, Versioning]:
+    """Return the version that each stream must have."""
+    for stream_id in streams:
+        check_stream(stream_id)
+    if not isinstance(expected, Mapping):
+        return dict.fromkeys(streams, versioning_of(expected))
+    for stream_id in expected:
+        if stream_id not in streams:
+            check_stream(stream_id)
+            raise InputError(
+                f"expected_version has the stream {describe_stream(stream_id)}, but streams has "
+                "no events for it: add them, or leave the stream out."
+            )
+    return {stream_id: versioning_of(expected.get(stream_id, 0)) for stream_id in streams}
