@@ -64,7 +64,8 @@ def parse_yaml(text: str) -> dict[str, Any]:
     except ImportError as error:
         raise MissingExtraError("local", "Reading the template of a checkout") from error
 
-    class Loader(yaml.SafeLoader):
+    # In C where libyaml is installed: ten times as fast.
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         """Reads CloudFormation's tags. A class of its own, to leave yaml's loaders unchanged."""
 
     def construct(loader: Loader, name: str, node: yaml.Node) -> dict[str, Any]:
