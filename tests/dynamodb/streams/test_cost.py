@@ -50,20 +50,20 @@ def recorded():
             items.extend([params["Item"]] if "Item" in params else [])
 
         local.client.meta.events.register("before-parameter-build.dynamodb", keep)
-        # A generation takes a byte less for every other zero it ends with.
+        # At this time the generation takes as many bytes as one can.
         yield items, DynamoBackend(local.config, local.client, clock=lambda: NOW)
 
 
 @pytest.fixture
-def sent(recorded, monkeypatch):
-    """The items that a backend puts in a test, and the backend; it and pricing have one clock."""
-    monkeypatch.setattr(pricing, "time", SimpleNamespace(time=lambda: NOW))
+def sent(recorded):
+    """The items that a backend puts in a test, and the backend."""
     recorded[0].clear()
     return recorded
 
 
 NAMED = StreamId(name="order 1", category="order")
 PLAIN = StreamId()
+SOME = events(PLAIN, 2)
 
 
 @pytest.mark.parametrize("tenant", [DEFAULT_TENANT, "acme #1"])
@@ -111,6 +111,13 @@ def test_a_higher_version_takes_a_few_bytes_more(sent):
     costs = [append_cost(PLAIN, [event], versioning=ExplicitVersioning(n)) for n in (0, 123)]
     backend.storage.insert_events(PLAIN, ExplicitVersioning(123), [event])
     assert costs[1].size == item_size(put[0]) == costs[0].size + 1
+
+
+@pytest.mark.parametrize("now", [1_700_000_000.0, 1_700_000_000.5, NOW])
+def test_a_cost_does_not_depend_on_the_time(monkeypatch, now):
+    expected = append_cost(PLAIN, SOME)
+    monkeypatch.setattr(pricing, "time", SimpleNamespace(time=lambda: now))
+    assert append_cost(PLAIN, SOME) == expected
 
 
 def test_nothing_is_sent(monkeypatch):
