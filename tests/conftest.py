@@ -10,6 +10,7 @@ pytest -m ci                              what scripts/test leaves to .ci/run
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are there: little of what they are made of becomes garbage
     # pyproject.toml says why its entry point does not load it.
     config.pluginmanager.register(plugin, "dynamo_es_testing")
     config.pluginmanager.register(fixtures, "dynamo_es_conformance")
@@ -82,6 +84,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if lacking:
         config.hook.pytest_deselected(items=lacking)
         items[:] = [item for item in items if item not in set(lacking)]
+
+
+def pytest_collection_finish() -> None:
+    # Whatever collects garbage would search the thousands of tests for it, for half a second.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
