@@ -101,16 +101,15 @@ def _make_client(
     service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
 ) -> Any:
     from botocore import UNSIGNED
-    from botocore.config import Config
 
-    # A signature that nobody checks takes a tenth of the time of a request.
-    settings = client_config(config).merge(Config(signature_version=UNSIGNED))
     with _making:
         client: Any = _session().client(
             service,  # type: ignore[call-overload]
             endpoint_url=_ENDPOINT,
-            config=settings,
+            config=client_config(config),
         )
+    # A signature that nobody checks takes a tenth of the time of a request.
+    client.meta.events.register("choose-signer", lambda **_: UNSIGNED)
     # It replaces the connections, and is no handler of `before-send`: botocore calls every handler
     # even if one has replied, so if a test replied with an error, the request would still be
     # carried out.
