@@ -66,23 +66,29 @@ PLAIN = StreamId()
 SOME = events(PLAIN, 2)
 
 
-@pytest.mark.parametrize("tenant", [DEFAULT_TENANT, "acme #1"])
+WHERE = [(DEFAULT_TENANT, True), ("acme #1", False), ("acme #1", True), (DEFAULT_TENANT, False)]
+"""Tenants, and whether the stream has a name."""
+
+
 @pytest.mark.parametrize(
     "versioning", [ExplicitVersioning(0), ANY_VERSION, NO_VERSIONING], ids=repr
 )
 @pytest.mark.parametrize(
-    ("some", "items", "compressed"),
+    ("some", "items", "compressed", "tenant", "named"),
     [
-        (partial(events, number=1), 1, False),
-        (partial(events, number=3), 1, False),
-        (partial(events, number=100), 1, True),
-        (partial(noise, number=1, size=3000), 1, True),
-        (partial(noise, number=6, size=100_000), 2, True),
-        (mixed, 3, True),
+        pytest.param(some, items, compressed, *where, id=f"{name}-{'-'.join(map(str, where))}")
+        for name, some, items, compressed, places in [
+            ("one", partial(events, number=1), 1, False, WHERE),
+            ("three", partial(events, number=3), 1, False, WHERE),
+            ("a hundred", partial(events, number=100), 1, True, WHERE),
+            ("noise", partial(noise, number=1, size=3000), 1, True, WHERE),
+            # Large ones take long, and their keys are no other.
+            ("split", partial(noise, number=6, size=100_000), 2, True, WHERE[:2]),
+            ("mixed", mixed, 3, True, WHERE[2:]),
+        ]
+        for where in places
     ],
-    ids=["one", "three", "a hundred", "noise", "split", "mixed"],
 )
-@pytest.mark.parametrize("named", [True, False])
 def test_the_cost_of_an_append_is_that_of_what_is_sent(
     sent, tenant, versioning, some, items, compressed, named
 ):
