@@ -36,7 +36,7 @@ _making: Final = new_lock()
 class Emulator:
     """A DynamoDB in the region us-east-1. Its tables are in memory until you close or drop it.
 
-    Safe to share between threads. It serves one request at a time, in 1 to 4 ms. It shows neither
+    Safe to share between threads. It serves one request at a time, in about 1 ms. It shows neither
     the speed nor the throttling of DynamoDB.
 
     Raises:

@@ -183,8 +183,7 @@ def _action(request: AWSPreparedRequest) -> str:
 def _parameters(action: str, body: Any) -> dict[str, Any]:
     """Return the parameters of an operation, with binary values as bytes."""
     if b'"B"' not in body and b'"BS"' not in body:
-        parameters: dict[str, Any] = json.loads(body)
-        return parameters
+        return {name: value for name, value in json.loads(body).items() if value is not None}
     parser: Any = JSONParser(get_service_model("dynamodb").operation_model(action), map_type=dict)
     read: dict[str, Any] = parser.parse({"body": body})
     return read
