@@ -23,7 +23,7 @@ from tests.engine import Engine, engines
 from tests.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
 
@@ -56,7 +56,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    gc.disable()  # until all tests are there: little of what they are made of becomes garbage
     # pyproject.toml says why its entry point does not load it.
     config.pluginmanager.register(plugin, "dynamo_es_testing")
     config.pluginmanager.register(fixtures, "dynamo_es_conformance")
@@ -79,18 +78,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", list(at_hand), indirect=True, scope="session")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # little of what tests are made of becomes garbage
+    try:
+        return (yield)
+    finally:
+        # A test that collects garbage would search thousands of tests for it, for half a second.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lacking = [item for item in items if _lacks(config, item)]
     if lacking:
         config.hook.pytest_deselected(items=lacking)
         items[:] = [item for item in items if item not in set(lacking)]
-
-
-def pytest_collection_finish() -> None:
-    # Whatever collects garbage would search the thousands of tests for it, for half a second.
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
