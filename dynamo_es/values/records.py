@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from dynamo_es.values.stream_id import StreamId
-from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
+
+TenantId: TypeAlias = str
+"""Id of a tenant, any text. Tenants never see each other's streams."""
+
+DEFAULT_TENANT: Final[TenantId] = ""
+"""The tenant of a storage until you choose another one."""
 
 Position: TypeAlias = int
 """Position in the log of all streams and tenants: 1-based, without gaps, never reused."""
