@@ -1,14 +1,9 @@
 """Values: stream ids, versioning, events. They need the standard library only."""
 
-from dynamo_es.values.records import (
-    DEFAULT_TENANT,
-    Position,
-    RawEvent,
-    RecordedRaw,
-    TenantId,
-)
+from dynamo_es.values.records import Position, RawEvent, RecordedRaw
 from dynamo_es.values.stream_id import StreamId, StreamUUID
 from dynamo_es.values.subject_key import SubjectKey
+from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
 from dynamo_es.values.versioning import (
     ANY_VERSION,
     NO_VERSIONING,

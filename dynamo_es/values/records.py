@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from dynamo_es.values.stream_id import StreamId
-
-TenantId: TypeAlias = str
-"""Id of a tenant, any text. Tenants never see each other's streams."""
-
-DEFAULT_TENANT: Final[TenantId] = ""
-"""The tenant of a storage until you choose another one."""
+from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
 
 Position: TypeAlias = int
 """Position in the log of all streams and tenants: 1-based, without gaps, never reused."""
