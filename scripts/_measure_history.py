@@ -55,7 +55,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One way to import the history, and what came of it."""
+    """One way to import the history, and the figures of that import."""
 
     summary: Summary
     priced_units: int

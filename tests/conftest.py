@@ -10,6 +10,7 @@ pytest -m ci                              what scripts/test leaves to .ci/run
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ from tests.engine import Engine, engines
 from tests.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
 
@@ -75,6 +76,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         at_hand = metafunc.config.stash[_engines]
         metafunc.parametrize("engine", list(at_hand), indirect=True, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # little of what tests are made of becomes garbage
+    try:
+        return (yield)
+    finally:
+        # A test that collects garbage would search thousands of tests for it, for half a second.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

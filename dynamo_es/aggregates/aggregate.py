@@ -130,7 +130,7 @@ class Aggregate:
         self._pending_events().append(WrappedEvent(kept))
 
     def _take_snapshot(self) -> Snapshot:
-        """Return the state as the aggregate's class makes a snapshot of it."""
+        """Return the aggregate's state as a snapshot, made by its class."""
         state: Snapshot = self._run(_SNAPSHOT)
         return state
 

@@ -7,9 +7,8 @@ import typer
 from rich.text import Text
 
 from dynamo_es.cli.options import AsJson, Place, Yes
-from dynamo_es.cli.questions import refuse_unless_confirmed
 from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
-from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, results, tell
 from dynamo_es.contracts import Checkpoint
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InvalidPositionError

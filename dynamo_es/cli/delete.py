@@ -1,10 +1,9 @@
 """``dynamo-es delete``."""
 
 from dynamo_es.cli.options import AsJson, Chosen, Place, Yes
-from dynamo_es.cli.questions import refuse_unless_confirmed
 from dynamo_es.cli.rendering import count
 from dynamo_es.cli.streams import find_head
-from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, results, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 
 

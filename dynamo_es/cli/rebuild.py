@@ -7,10 +7,9 @@ from dynamo_es.cli.catching_up import describe_end, report_document, run_project
 from dynamo_es.cli.chosen_projection import find_projection
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.projections import Reference, Tenant
-from dynamo_es.cli.questions import refuse_unless_confirmed
 from dynamo_es.cli.references import WrongReferenceError, your_program
 from dynamo_es.cli.rendering import count
-from dynamo_es.cli.terminal import print_json, tell
+from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, tell
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import Text
@@ -68,15 +69,23 @@ def fail(message: str) -> None:
     tell(f"dynamo-es: {message}", style="red")
 
 
-def confirmed(question: str) -> bool:
-    """Ask a question on stderr; return whether the answer is yes. No answer is no."""
+def refuse_unless_confirmed(question: str, refused: str) -> None:
+    """Ask a question on stderr, and end the command with status 1 unless the answer is yes.
+
+    Args:
+        question: says what the command is about to do.
+        refused: says that nothing was done, if the answer is no. No answer is no.
+    """
     console = messages()
     console.print(Text(printable(question)), soft_wrap=not console.is_terminal)
     try:
-        return Confirm.ask("Go on?", console=console, default=False)
+        confirmed = Confirm.ask("Go on?", console=console, default=False)
     except EOFError:
         console.print()  # ends the line of the question
-        return False
+        confirmed = False
+    if not confirmed:
+        tell(f"{refused} To go on without a question: --yes")
+        raise typer.Exit(1)
 
 
 def print_json(document: Any) -> None:

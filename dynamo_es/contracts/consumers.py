@@ -21,7 +21,7 @@ class CursorInfo:
         generation: generation of the stream; 0: unknown.
         tenant_id: tenant of the stream; None: unknown.
         stream_id: the stream, without its name; None: unknown, because its key is too long for
-            the cursor's key, which has a hash of it.
+            the cursor's key, which has its hash instead.
         failure: the event after the cursor that could not be applied; None: none failed.
         busy: whether a process holds the cursor's lease, or died with it.
     """

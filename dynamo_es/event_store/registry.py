@@ -24,7 +24,7 @@ _T = TypeVar("_T", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """An event class and the parts of it that the store needs.
+    """An event class, with the parts that the store needs.
 
     Attributes:
         event_class: the class.

@@ -176,7 +176,8 @@ class Recorded:
     Attributes:
         wrapped_event: the event with its metadata.
         stream_id: its stream.
-        position: place in the log of all streams and tenants, 1-based.
+        position: place in the log of all streams and tenants, 1-based; 0: unknown, because the
+            event comes from the events table's stream.
         tenant_id: its tenant.
         generation: generation of the stream that the event belongs to. A stream that was deleted
             and created again has a higher one.

@@ -59,7 +59,7 @@ class Following:
         return at is not None
 
     def renew_in_time(self) -> None:
-        """Renew the lease if half of it is over.
+        """Renew the lease once half its time is over.
 
         Raises:
             CursorBusyError: another process has taken over, and goes on from here.

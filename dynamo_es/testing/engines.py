@@ -19,6 +19,7 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import Sequencing
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -59,7 +60,12 @@ class Emulation:
 
 @contextmanager
 def backend_at(
-    endpoint_url: str, clock: Callable[[], float] | None = None
+    endpoint_url: str,
+    clock: Callable[[], float] | None = None,
+    *,
+    prefix: str = "test",
+    observer: Observer | None = None,
+    **settings: Any,
 ) -> Iterator[DynamoBackend]:
     """Return a backend with new tables at an endpoint; they are deleted at the end.
 
@@ -67,6 +73,9 @@ def backend_at(
         endpoint_url: where DynamoDB's API answers. An endpoint of this machine needs no
             credentials.
         clock: returns seconds since the epoch; None: the wall clock.
+        prefix: what the names of the tables begin with.
+        observer: of the backend.
+        settings: of its `DynamoConfig`, where they differ from those of a test.
 
     Raises:
         ConfigurationError: no URL.
@@ -79,19 +88,18 @@ def backend_at(
             "The endpoint must be a URL such as http://127.0.0.1:8000, "
             f"not {shown(endpoint_url, str)}."
         )
-    prefix = f"test-{uuid4().hex}"
+    name = f"{prefix}-{uuid4().hex}"
     config = DynamoConfig(
-        events_table=f"{prefix}-events",
-        log_table=f"{prefix}-log",
-        keys_table=f"{prefix}-keys",
+        events_table=f"{name}-events",
+        log_table=f"{name}-log",
+        keys_table=f"{name}-keys",
         endpoint_url=endpoint_url,
-        region="us-east-1",
-        read_timeout=30.0,
-        sequencing="inline",
+        **{"region": "us-east-1", "read_timeout": 30.0, "sequencing": "inline", **settings},
     )
     with DynamoBackend(
         config,
         _client("dynamodb", config),
+        observer,
         clock=clock or time.time,
         streams_client=_client("dynamodbstreams", config),
     ) as backend:

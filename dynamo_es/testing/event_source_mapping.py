@@ -299,9 +299,9 @@ class EventSourceMapping:
             error = raised
         refuse_unfinished(answer, self._handler, "handler")
         error = error or answer_error(answer)
-        self._settle(lane, batch, answer, error, delivery)
+        self._record(lane, batch, answer, error, delivery)
 
-    def _settle(
+    def _record(
         self,
         lane: _Lane,
         batch: Batch,
@@ -309,7 +309,7 @@ class EventSourceMapping:
         error: BaseException | None,
         delivery: Delivery,
     ) -> None:
-        """Note a call, and put what is tried next in front of the lane's other batches."""
+        """Record a call, and put what is tried next before the lane's other batches."""
         first_failed = 0 if error is not None else failed_from(self._rules, batch, answer)
         result: Result = "done"
         again: list[Batch] = []

@@ -19,7 +19,6 @@ from dynamo_es.ui.escaping import (
     value_of,
     visible,
 )
-from dynamo_es.ui.navigation import NAVIGATION
 from dynamo_es.ui.queries import address, changed, event_address, stream_address
 from dynamo_es.ui.security import CSRF_FIELD
 
@@ -31,6 +30,14 @@ if TYPE_CHECKING:
 
 SEARCH: Final = "/search"
 """Address of the page whose search box holds what was searched."""
+
+_SECTIONS: Final = (
+    ("Streams", "/"),
+    ("Log", "/log"),
+    ("Consumers", "/consumers"),
+    ("Verify", "/verify"),
+)
+"""Titles and addresses of the sections at the top of every page, in order."""
 
 _KILO: Final = 1024
 _PREVIEW: Final = 140
@@ -61,7 +68,7 @@ def render(
         "request": request,
         "browser": browser_of(request),
         "cost": costs.current(),
-        "navigation": NAVIGATION,
+        "navigation": _SECTIONS,
         "section": _section_of(request.url.path),
         "searched": _searched(request),
         "csrf_field": CSRF_FIELD,
@@ -141,7 +148,7 @@ def _searched(request: Request) -> str:
 
 def _section_of(path: str) -> str:
     """Return the longest address of the navigation that a path begins with."""
-    found = [link for _, link in NAVIGATION if path == link or path.startswith(f"{link}/")]
+    found = [link for _, link in _SECTIONS if path == link or path.startswith(f"{link}/")]
     return max(found, key=len, default="/")
 
 

@@ -34,7 +34,7 @@ _COMMITS: Final = 50
 _SHORTEST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 1.0
 _BEAT: Final = 10.0
-"""Seconds without an event after which a sign of life is sent."""
+"""Seconds without an event after which the cost is sent, which keeps the connection open."""
 _SLOWEST: Final = 30.0
 """Seconds that a client may take to receive a message; then it is given up."""
 _MOST_ERRORS: Final = 5

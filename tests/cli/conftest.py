@@ -7,13 +7,15 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from typer.main import get_command
 
 from dynamo_es import DynamoBackend
-from dynamo_es.cli import main
+from dynamo_es.cli import application, main
 from dynamo_es.dynamodb.wire import client as client_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
 
 TABLES = {
     "DYNAMO_ES_EVENTS_TABLE": "events",
@@ -44,20 +46,31 @@ def backend(emulator: DynamoBackend, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(client_module, "make_client", lambda _: client)
     for variable, table in TABLES.items():
         monkeypatch.setenv(variable, table)
-    emulator.create_tables()
     yield DynamoBackend(emulator.config, client=client)
-    for table in client.list_tables()["TableNames"]:
-        client.update_table(TableName=table, DeletionProtectionEnabled=False)
-        client.delete_table(TableName=table)
+    emulator.clear()
+    if set(left := client.list_tables()["TableNames"]) != set(TABLES.values()):
+        for table in left:
+            client.update_table(TableName=table, DeletionProtectionEnabled=False)
+            client.delete_table(TableName=table)
+        emulator.create_tables()
+
+
+@pytest.fixture(scope="session")
+def command_line() -> Callable[..., object]:
+    """All commands; for all tests, because typer takes long to make them, each time."""
+    return get_command(application.application)
 
 
 @pytest.fixture
 def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command_line: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Ended]:
     """Run the command line in this process, as `dynamo-es` would, with bytes as its input."""
 
     def run_main(*arguments: object, stdin: bytes = b"") -> Ended:
+        monkeypatch.setattr(application, "application", command_line)
         monkeypatch.setattr(sys, "argv", ["dynamo-es", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()

@@ -87,7 +87,7 @@ def test_the_demo_tells_what_it_saw(run, lines):
     assert len(tenants["before"]) >= 2
     assert tenants["after"] == {**tenants["before"], tenants["deleted"]: 0}
     assert seen["lost_reply"] == {
-        "lost": [200],
+        "lost": 1,
         "requests": 2,
         "attempts": 3,
         "stored": 1,

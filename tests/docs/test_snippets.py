@@ -26,12 +26,8 @@ STEPS = [page for page in WITH_CODE if TUTORIAL in page.parents]
 
 @pytest.mark.parametrize("page", ALONE, ids=name_of)
 def test_a_page_does_what_it_shows(page, tmp_path, emulator, failure_of):
-    failure = failure_of(page, tmp_path, emulator)
-    if failure is not None:
-        # Its programs share the machine with those of other tests: once more, in a new folder.
-        (again := tmp_path / "again").mkdir()
-        if failure_of(page, again, emulator) is not None:
-            pytest.fail(failure, pytrace=False)
+    if failure := failure_of(page, tmp_path, emulator):
+        pytest.fail(failure, pytrace=False)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The pages use plain words, the same as the code, and their links work."""
+"""Pages and code use plain words, and the same ones, and the links of pages work."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")],
     key=lambda page: page.as_posix(),
 )
+SOURCES = {"", ".py", ".html", ".yaml"}
 GENERATED = {"docs/explanation/benchmarks.md"}
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 
@@ -21,6 +22,12 @@ UNWANTED = [
     *("come what may", "of it", "as it is", "a while", "has to be", "is to be", "whoever"),
     *("the former", "whatever", "nobody", "told", "tells", "there is none"),
 ]
+
+PRIVATE = [
+    *("behind", "anyhow", "leavings", "namesake", "reckon", "mended", "upto", "_settle", "settle"),
+    *("settles", "settled", "room", "rooms", "life", "lives", "whoever", "by himself", "in vain"),
+]
+"""Words that neither a page nor the code may use."""
 
 
 def name_of(page: Path) -> str:
@@ -42,6 +49,21 @@ def prose_of(page: Path) -> str:
 def test_a_page_has_none_of_the_unwanted_words(page):
     words = " ".join(prose_of(page).split()).lower()
     found = [word for word in UNWANTED if re.search(rf"\b{re.escape(word)}\b", words)]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["dynamo_es", "scripts", "benchmarks", "infra", "docs/examples"])
+def test_code_has_no_private_words(folder):
+    word = re.compile(rf"\b(?:{'|'.join(PRIVATE)})\b", re.IGNORECASE)
+    files = (path for path in (ROOT / folder).rglob("*") if path.is_file())
+    sources = [path for path in files if path.suffix in SOURCES]
+    assert sources
+    found = [
+        f"{name_of(path)}:{number}: {line.strip()}"
+        for path in sources
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if word.search(line)
+    ]
     assert found == []
 
 

@@ -11,16 +11,8 @@ from inspect import getdoc
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from dynamo_es.cli.importing import (
-    Defaults,
-    Line,
-    Meter,
-    Source,
-    StreamOf,
-    parse_line,
-)
+from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
 from dynamo_es.dynamodb.backend import DynamoBackend
-from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.environment import AWS_DEFAULT_REGION, AWS_REGION
 from dynamo_es.values import RawEvent
 
@@ -73,24 +65,19 @@ def set_stage(
         with DynamoBackend.local(meter, sequencing="stream") as backend:
             yield Stage(backend, meter, "an emulator of DynamoDB in this process", streams)
         return
-    from dynamo_es.dynamodb.tables.create import delete_tables
+    from dynamo_es.testing.engines import backend_at
 
-    prefix = f"dynamo-es-demo-{uuid4().hex[:12]}"
     region = AWS_REGION.read() or AWS_DEFAULT_REGION.read() or "us-east-1"
-    config = DynamoConfig(
-        events_table=f"{prefix}-events",
-        log_table=f"{prefix}-log",
-        keys_table=f"{prefix}-keys",
-        endpoint_url=endpoint_url,
+    with backend_at(
+        endpoint_url,
+        prefix="dynamo-es-demo",
+        observer=meter,
         region=region,
+        sequencing="stream",
         report_capacity=True,
-    )
-    backend = DynamoBackend(config, observer=meter)
-    try:
-        backend.create_tables()
-        yield Stage(backend, meter, f"{endpoint_url}, tables {prefix}-…", streams)
-    finally:
-        delete_tables(backend.client, config)
+    ) as backend:
+        prefix = backend.config.events_table.removesuffix("events")
+        yield Stage(backend, meter, f"{endpoint_url}, tables {prefix}…", streams)
 
 
 @contextmanager

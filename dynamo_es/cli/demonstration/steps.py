@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +13,12 @@ from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
 from dynamo_es.cli.rendering import count, facts, figures
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
+from dynamo_es.testing import Fault, Network
 from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from mypy_boto3_dynamodb import DynamoDBClient
     from rich.table import Table
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
@@ -142,18 +141,20 @@ def lose_a_reply(stage: Stage) -> Seen:
     """
     stream_id, storage = StreamId(category="order"), stage.backend.storage
     event = an_event(stream_id, "OrderPlaced", {"total": 1200})
-    with _first_reply_lost(stage.backend.client) as lost:
+    network = Network(stage.backend.client)
+    network.plan(lambda sent: Fault.LOST_REPLY if sent == 0 else None)
+    with network.between():
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
     report = stage.meter.last
     seen: dict[str, Any] = {
-        "lost": lost,
+        "lost": network.injected[Fault.LOST_REPLY],
         "requests": report.requests,
         "attempts": report.attempts,
         "stored": len(storage.fetch_events(stream_id, start=1)),
         "error": None if report.error is None else str(report.error),
     }
     return seen, facts(
-        ("reply lost", ", ".join(f"HTTP {status}" for status in lost)),
+        ("reply lost", count(seen["lost"], "time")),
         ("sent", f"{count(report.attempts, 'time')}, in {count(report.requests, 'request')}"),
         ("append", seen["error"] or "success"),
         ("stored", count(seen["stored"], "time")),
@@ -226,29 +227,6 @@ def _loaded(stage: Stage, events: list[RawEvent]) -> dict[str, Any]:
     report = stage.meter.last  # of the call that returned these events
     cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
     return {"events": len(events), **cost, "state": fold(events)}
-
-
-@contextmanager
-def _first_reply_lost(client: DynamoDBClient) -> Iterator[list[int]]:
-    """Let the SDK miss the reply to the first PutItem, which DynamoDB carries out.
-
-    Yields:
-        The HTTP statuses of the missed replies.
-    """
-    lost: list[int] = []
-
-    def lose(response: tuple[Any, Any], **_: object) -> int | None:
-        if lost:
-            return None
-        lost.append(response[0].status_code)
-        return 0  # seconds until the SDK sends the request again
-
-    hooks: Any = client.meta.events
-    hooks.register_first("needs-retry.dynamodb.PutItem", lose)
-    try:
-        yield lost
-    finally:
-        hooks.unregister("needs-retry.dynamodb.PutItem", lose)
 
 
 def _side_by_side(

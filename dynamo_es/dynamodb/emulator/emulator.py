@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.dynamodb.wire.client import checking_parameters, client_config
 from dynamo_es.exceptions import MissingExtraError
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 # AWS, so no `mock_aws` answers in the emulator's place.
 _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 
+_making: Final = new_lock()
+"""Held while a client is made: a session of boto3 makes one at a time."""
+
 
 class Emulator:
     """A DynamoDB in the region us-east-1. Its tables are in memory until you close or drop it.
 
-    Safe to share between threads. It serves one request at a time, in 1 to 4 ms. It shows neither
+    Safe to share between threads. It serves one request at a time, in about 1 ms. It shows neither
     the speed nor the throttling of DynamoDB.
 
     Raises:
@@ -96,12 +100,16 @@ def emulated_client(config: DynamoConfig) -> DynamoDBClient:
 def _make_client(
     service: str, config: DynamoConfig, answer: Callable[[AWSPreparedRequest], AWSResponse]
 ) -> Any:
-    session = isolated_session("emulator", "emulator", "us-east-1")
-    client: Any = session.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=_ENDPOINT,
-        config=client_config(config),
-    )
+    from botocore import UNSIGNED
+
+    with _making:
+        client: Any = _session().client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=_ENDPOINT,
+            config=client_config(config),
+        )
+    # A signature that nobody checks takes a tenth of the time of a request.
+    client.meta.events.register("choose-signer", lambda **_: UNSIGNED)
     # It replaces the connections, and is no handler of `before-send`: botocore calls every handler
     # even if one has replied, so if a test replied with an error, the request would still be
     # carried out.
@@ -134,6 +142,12 @@ def isolated_session(
         region_name=region,
         botocore_session=core,
     )
+
+
+@cache
+def _session() -> Session:
+    """Return the session of all emulators. It takes as long to make as a client."""
+    return isolated_session("emulator", "emulator", "us-east-1")
 
 
 @cache

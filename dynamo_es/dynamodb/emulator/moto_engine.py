@@ -12,14 +12,21 @@ from __future__ import annotations
 import base64
 import json
 import os
+from binascii import crc32
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from botocore.awsrequest import AWSResponse
 from moto.core.base_backend import backend_lock
 from moto.core.botocore_stubber import MockRawResponse
+from moto.core.exceptions import JsonRESTError
 from moto.core.model_instances import model_data
+from moto.core.parse import JSONParser
 from moto.core.request import normalize_request
+from moto.core.responses import BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.dynamodbstreams.models import DynamoDBStreamsBackend
 from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
@@ -38,11 +45,14 @@ _ACCOUNT: Final = "123456789012"
 _ITERATORS_KEPT: Final = 1000
 _ON_ITEMS: Final = frozenset(
     {
-        *("GetItem", "PutItem", "UpdateItem", "Query", "Scan"),
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
         "BatchExecuteStatement",
     }
 )
+"""Operations whose result moto has in the form of the wire."""
+
+_method: Final = cache(camelcase_to_underscores)
 
 # A child process that is forked during a request of another thread would wait for that thread for
 # ever, and see half of its request.
@@ -111,8 +121,14 @@ class _Streams(DynamoDBStreamsBackend):
         return iterator.get(limit)
 
 
-class _Standalone:
+class _Standalone(BaseResponse):
     """Answers both handlers without moto's accounts."""
+
+    def answer(self, request: AWSPreparedRequest) -> TYPE_RESPONSE:
+        """Return status, headers and body."""
+        normal = normalize_request(request)
+        self.setup_class(normal, request.url, normal.headers)
+        return self.call_action()
 
     def get_current_account(self) -> str:
         return _ACCOUNT
@@ -132,6 +148,28 @@ class _TablesHandler(_Standalone, DynamoHandler):
     def dynamodb_backend(self) -> DynamoDBBackend:
         return self._tables
 
+    def answer(self, request: AWSPreparedRequest) -> TYPE_RESPONSE:
+        """Answer as moto does, but an operation on items in half the time.
+
+        moto makes a request of werkzeug, looks for parameters in forms and queries, lists the
+        methods of this class, and looks for each member of each attribute under five names.
+        """
+        action = _action(request)
+        if action not in _ON_ITEMS:
+            return super().answer(request)
+        self.body = self.params = _parameters(action, request.body)
+        status, headers = 200, {"Content-Type": "application/x-amz-json-1.0"}
+        try:
+            result = getattr(self, _method(action))().result
+        except JsonRESTError as error:
+            status, headers, body = error.code, dict(error.get_headers()), error.description
+        else:
+            result.pop("ConsumedCapacityUnits", None)  # DeleteItem's, and of no reply
+            body = json.dumps(result, default=_in_base64)
+        headers["x-amzn-requestid"] = uuid4().hex
+        headers["x-amz-crc32"] = str(crc32(body.encode()))
+        return status, headers, body
+
     def batch_execute_statement(self) -> ActionResult:
         # moto's own cannot put parameters into statements.
         statements = self.body["Statements"]
@@ -150,15 +188,6 @@ class _TablesHandler(_Standalone, DynamoHandler):
         handler.body = params
         getattr(handler, operation)()
 
-    def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
-        # moto looks for each member of each attribute under five names, which takes a third of
-        # the time of a request. What these operations return is in the form of the wire; what
-        # DeleteItem returns has a member that is none of its reply.
-        if self._get_action() not in _ON_ITEMS or not isinstance(action_result, DynamoResult):
-            return super().serialized(action_result)
-        headers = {"Content-Type": "application/x-amz-json-1.0", **self.response_headers}
-        return 200, headers, json.dumps(action_result.result, default=_in_base64)
-
 
 class _StreamsHandler(_Standalone, DynamoDBStreamsHandler):
     def __init__(self, streams: _Streams) -> None:
@@ -170,6 +199,20 @@ class _StreamsHandler(_Standalone, DynamoDBStreamsHandler):
         return self._streams
 
 
+def _action(request: AWSPreparedRequest) -> str:
+    target: str | bytes = request.headers.get("X-Amz-Target", "")  # bytes from a client
+    return (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
+
+
+def _parameters(action: str, body: Any) -> dict[str, Any]:
+    """Return the parameters of an operation, with binary values as bytes."""
+    if b'"B"' not in body and b'"BS"' not in body:
+        return {name: value for name, value in json.loads(body).items() if value is not None}
+    parser: Any = JSONParser(get_service_model("dynamodb").operation_model(action), map_type=dict)
+    read: dict[str, Any] = parser.parse({"body": body})
+    return read
+
+
 def _in_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
@@ -178,9 +221,7 @@ def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedReque
     # moto is not safe for threads: two transactions can win the same condition. This takes moto's
     # own lock, under which a `mock_aws` that begins or ends empties moto's registry.
     with backend_lock:
-        normal = normalize_request(request)
-        handler.setup_class(normal, request.url, normal.headers)
-        status, headers, body = handler.call_action()
+        status, headers, body = handler.answer(request)
         # moto keeps every object that it ever made, and each copy of a table, for its server's
         # dashboard. A long-running process would run out of memory.
         for service in ("dynamodb", "dynamodbstreams"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import AppendCost
 from dynamo_es.contracts.event_checks import check_append
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import Compression
     from dynamo_es.values import RawEvent, StreamId, TenantId, Versioning
 
+_GENERATION: Final = 1_999_999_999_999_999
+"""Microseconds since the epoch, as a generation has. A number that ends with zeros takes less, so
+the time of day would change a cost by some bytes."""
+
 
 def append_cost(
     stream_id: StreamId,
@@ -33,6 +37,9 @@ def append_cost(
     """Return what DynamoDB charges for appending these events, without a request.
 
     ``append_cost(stream, [event]).write_units``; for typed events use `EventStore.append_cost`.
+
+    The size is the most that the append takes: a generation that ends with zeros takes a few
+    bytes less.
 
     Args:
         stream_id: the stream; its category and name are part of the item.
@@ -54,7 +61,7 @@ def append_cost(
     heads = RememberedHeads(0, time.time)
     stream = Stream("", key, stream_id, heads, time.time, compression=compression)
     version = versioning.expected_version if isinstance(versioning, ExplicitVersioning) else 0
-    head = Head(stream.now_in_microseconds(), version, versioning is NO_VERSIONING)
+    head = Head(_GENERATION, version, versioning is NO_VERSIONING)
     commits, sizes, _ = plan_commits(stream, head, events)
     return AppendCost(
         events=len(events),

@@ -64,7 +64,8 @@ def parse_yaml(text: str) -> dict[str, Any]:
     except ImportError as error:
         raise MissingExtraError("local", "Reading the template of a checkout") from error
 
-    class Loader(yaml.SafeLoader):
+    # In C where libyaml is installed: ten times as fast.
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         """Reads CloudFormation's tags. A class of its own, to leave yaml's loaders unchanged."""
 
     def construct(loader: Loader, name: str, node: yaml.Node) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
         elif isinstance(node, yaml.SequenceNode):
             argument = loader.construct_sequence(node, deep=True)
         else:
-            argument = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+            argument = loader.construct_mapping(node, deep=True)
         return {name if name in ("Ref", "Condition") else f"Fn::{name}": argument}
 
     Loader.add_multi_constructor("!", construct)

@@ -312,7 +312,7 @@ class ModelPlan(Node):
         return self.is_open or have_subclasses(self.classes)
 
     def has(self, key: str) -> bool:
-        """Return whether a field with this key is to be encrypted or checked."""
+        """Return whether a field with this key must be encrypted or checked."""
         return any(step.key == key for step in self.steps)
 
     def fits(self, value: Any) -> bool:

@@ -252,7 +252,7 @@ class When(_Step):
     def loading(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> None:
-        """Fetch events, for the error or for what the process remembers of it."""
+        """Fetch events, for the error or for what the process remembers afterwards."""
         self._do(stream_id, lambda storage: storage.fetch_events(stream_id, start, stop))
 
     def _do(self, stream_id: StreamId, action: Callable[[StorageStrategy], object]) -> None:
@@ -318,7 +318,7 @@ class ThenStream:
     def gives(
         self, expected: Sequence[RawEvent], start: int | None = None, stop: int | None = None
     ) -> Self:
-        """A range of it is these events, with the versions they carry."""
+        """A range of the stream is these events, with the versions that they carry."""
         assert_same(self.then.storage.fetch_events(self.stream_id, start, stop), expected)
         return self
 

@@ -93,7 +93,7 @@ def show_projector(request: Request) -> Response:
         followed=followed,
         cursor=cursor,
         head=head,
-        behind_in_time=in_words(_time_between(backend, followed, cursor.version, head)),
+        lag_time=in_words(_time_between(backend, followed, cursor.version, head)),
         stream_link=stream_address(tenant, followed.stream_id),
         confirm=_confirm(
             "projector",
@@ -120,8 +120,8 @@ def show_outbox(request: Request) -> Response:
         name=name,
         tenant=tenant,
         position=position,
-        behind=lags.events(position),
-        behind_in_time=in_words(lags.time(position)),
+        lag_events=lags.events(position),
+        lag_time=in_words(lags.time(position)),
         entries=outbox.entries(),
         last=lags.last,
         confirm=_confirm("outbox", name=name, tenant=tenant),
@@ -177,8 +177,8 @@ def _projection(one: Checkpoint, lags: Lags) -> dict[str, Any]:
     return {
         "checkpoint": one,
         "link": projection_address(one),
-        "behind": lags.events(one.position),
-        "behind_in_time": in_words(lags.time(one.position)),
+        "lag_events": lags.events(one.position),
+        "lag_time": in_words(lags.time(one.position)),
         "failure": one.failure,
     }
 

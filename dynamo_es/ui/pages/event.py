@@ -1,4 +1,4 @@
-"""An event: what is stored, and what its class makes of it."""
+"""An event: what is stored, and the object that its class makes."""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import Barrier
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -20,8 +22,12 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.model_instances import model_data
 from moto.dynamodb.models import DynamoDBBackend
 
+from dynamo_es.dynamodb.emulator import moto_engine, moto_tables
 from dynamo_es.dynamodb.emulator.emulator import Emulator, emulated_client
 from tests.dynamodb.small_table import CONFIG, keys_of, make_table, put, tables_of, transact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 THREADS = 8
 
@@ -116,6 +122,84 @@ def test_every_kind_of_attribute_comes_back_as_it_was_stored(client):
     found = client.get_item(TableName="events", Key={"id": {"S": "a"}})
     assert found["Item"] == item
     assert client.scan(TableName="events")["Items"] == [item]
+
+
+# Its replies
+
+
+def of_replies(request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a reply or a refusal, without what differs between two of them."""
+    try:
+        reply = request()
+    except ClientError as error:
+        reply = dict(error.response)
+    headers = reply.pop("ResponseMetadata")["HTTPHeaders"]
+    assert {"content-type", "x-amz-crc32", "x-amzn-requestid"} <= headers.keys()
+    return reply
+
+
+def requests_on_items(client) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Yield requests of each operation on items, some of which are refused."""
+    on_table: dict[str, Any] = {"TableName": "events"}
+    item = {"id": {"S": "a"}, "n": {"N": "1.50"}, "b": {"B": b"\x00\xff"}, "s": {"BS": [b"\xfe"]}}
+    item["map"] = {"M": {"list": {"L": [{"S": '"B"'}, {"BOOL": True}, {"NULL": True}]}}}
+    unless_there = {"ConditionExpression": "attribute_not_exists(id)"}
+    old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    key = {"id": {"S": "a"}}
+    put = {**on_table, "Item": item, **unless_there, **old}
+    update = {**on_table, "Key": key, "UpdateExpression": "SET m = :m"}
+    values = {"ExpressionAttributeValues": {":m": {"B": b"new"}}}
+    of_key = {
+        "KeyConditionExpression": "id = :a",
+        "ExpressionAttributeValues": {":a": {"S": "a"}},
+    }
+    yield partial(client.put_item, **put)
+    yield partial(client.put_item, **put)
+    yield partial(client.put_item, TableName="missing", Item=item)
+    yield partial(client.get_item, **on_table, Key=key, ProjectionExpression="n, b")
+    yield partial(client.get_item, **on_table, Key={"other": {"S": "a"}})
+    yield partial(client.update_item, **update, **values, ReturnValues="ALL_NEW")
+    yield partial(client.update_item, **update)
+    yield partial(client.query, **on_table, **of_key)
+    yield partial(client.query, **on_table, **of_key, ReturnConsumedCapacity="TOTAL")
+    yield partial(client.query, **on_table, **of_key, ProjectionExpression="b, n, nothing")
+    yield partial(client.query, **on_table, **of_key, ProjectionExpression="map.list[1], n")
+    yield partial(client.query, **on_table, **of_key, Select="COUNT")
+    yield partial(client.query, **on_table, KeyConditionExpression="wrong")
+    yield partial(client.scan, **on_table, Limit=1)
+    yield partial(client.batch_get_item, RequestItems={"events": {"Keys": [key]}})
+    yield partial(
+        client.batch_write_item, RequestItems={"events": [{"PutRequest": {"Item": item}}]}
+    )
+    yield partial(client.transact_get_items, TransactItems=[{"Get": {**on_table, "Key": key}}])
+    yield partial(client.transact_write_items, TransactItems=[{"Put": put}])
+    yield partial(client.delete_item, **on_table, Key=key, ReturnValues="ALL_OLD")
+    yield partial(client.delete_item, **on_table, Key=key)
+    yield partial(client.transact_write_items, TransactItems=[{"Put": put}])
+
+
+def test_requests_on_items_get_the_replies_that_moto_gives_at_length(client, monkeypatch):
+    short = [of_replies(request) for request in requests_on_items(client)]
+
+    monkeypatch.setattr(moto_engine, "_ON_ITEMS", frozenset())
+    monkeypatch.setattr(moto_tables, "_without_names", lambda args: (None, args))
+    other = emulated_client(CONFIG)
+    make_table(other)
+    long = [of_replies(request) for request in requests_on_items(other)]
+
+    assert short == long
+    assert sum("Error" in reply for reply in short) == 6
+
+
+def test_a_query_for_some_attributes_has_numbers_as_they_were_stored(client):
+    client.put_item(TableName="events", Item={"id": {"S": "a"}, "n": {"N": "100"}})
+    (found,) = client.query(
+        TableName="events",
+        KeyConditionExpression="id = :a",
+        ExpressionAttributeValues={":a": {"S": "a"}},
+        ProjectionExpression="n",
+    )["Items"]
+    assert found == {"n": {"N": "100"}}
 
 
 # As a connection
