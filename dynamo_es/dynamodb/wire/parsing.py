@@ -103,17 +103,17 @@ _is_list: Final = _is(list)
 
 def _item(item: Any) -> None:
     for attribute in item.values():
-        _attribute(attribute)
+        ((kind, content),) = attribute.items()
+        if type(content) is not str:
+            _OTHER_KINDS[kind](content)
+        elif kind == "B":
+            attribute[kind] = a2b_base64(content)
+        elif kind not in {"S", "N"}:
+            raise TypeError
 
 
 def _attribute(attribute: Any) -> None:
-    ((kind, content),) = attribute.items()
-    if type(content) is not str:
-        _OTHER_KINDS[kind](content)
-    elif kind == "B":
-        attribute[kind] = a2b_base64(content)
-    elif kind not in {"S", "N"}:
-        raise TypeError
+    _item({"": attribute})
 
 
 def _binary_set(values: Any) -> None:
