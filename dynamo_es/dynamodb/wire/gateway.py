@@ -19,7 +19,6 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.parsing import own
 from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
@@ -201,7 +200,6 @@ class Gateway:
         if self._config.report_capacity:
             params = {**params, "ReturnConsumedCapacity": "TOTAL"}
         attempts.reset()
-        own.sending = True
         retrying: Retrying | None = None
         response: Response = {}
         try:
@@ -215,7 +213,7 @@ class Gateway:
         except Exception as error:
             raise self._failure(error, request, stream_id) from error
         finally:
-            own.sending = False
+            attempts.sending = False
             if tally is not None:
                 calls = 1 if retrying is None else retrying.statistics["attempt_number"]
                 tally.requests += calls

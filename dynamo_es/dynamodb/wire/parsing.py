@@ -11,12 +11,13 @@ members, new kinds of values, and all that DynamoDB cannot have sent.
 from __future__ import annotations
 
 import logging
-import threading
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic_core import from_json
+
+from dynamo_es.dynamodb.wire.attempts import attempts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,17 +51,6 @@ def parse_reply(operation: str, body: bytes) -> dict[str, Any] | None:
     return reply
 
 
-class _Own(threading.local):
-    """Whether this thread sends a request of the library."""
-
-    def __init__(self) -> None:
-        self.sending = False
-
-
-own: Final = _Own()
-"""The gateway says here when it sends. Other requests of the same client are of users."""
-
-
 def parse_own_replies(client: DynamoDBClient) -> None:
     """Parse the replies to the library's requests here, on a client that the library made.
 
@@ -77,7 +67,7 @@ def _parse(
 ) -> None:
     """Give botocore the members of a reply, and an empty object to parse, in ``before-parse``."""
     if (
-        not own.sending
+        not attempts.sending
         or response_dict["status_code"] != _OK
         or customized_response_dict  # from a hook of a user
         or _parser_log.isEnabledFor(logging.DEBUG)  # botocore logs the body that it parses
