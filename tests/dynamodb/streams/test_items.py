@@ -252,6 +252,8 @@ UNREADABLE = {
     "a number": {"S": "5"},
     "null": {"S": "null"},
     "an object": {"S": '{"abcde": 1}'},
+    "an empty object": {"S": "{}"},
+    "an empty text": {"S": '""'},
     "a row that is no list": rows(5),
     "a row that is too short": rows(ROW[:4]),
     "a row that is too long": rows([*ROW, 1]),

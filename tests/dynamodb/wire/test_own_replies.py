@@ -82,6 +82,15 @@ def test_the_reply_to_a_request_of_the_store_is_parsed_here(backend, parsed):
     }
 
 
+def test_botocore_is_left_nothing_to_parse(backend):
+    left = []
+    backend.client.meta.events.register_last(
+        "before-parse", lambda response_dict, **_: left.append(response_dict["body"])
+    )
+    page_of(backend)
+    assert left == [b"{}"]
+
+
 def test_the_reply_to_a_request_of_the_user_is_botocores(backend, parsed):
     assert backend.client.query(**QUERY.params)["Items"] == FOUND
     page_of(backend)
