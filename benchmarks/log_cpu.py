@@ -181,11 +181,13 @@ def section(found: dict[int, Found]) -> Section:
         ],
         rows,
     )
-    largest = found[max(found)]
-    goal = Goal(
-        f"µs of CPU for an event of the log, {max(found)} in a commit",
-        1e6 / largest.rate,
-        1e6 / EVENTS_A_SECOND,
-        f"{1e6 / largest.rate:.1f}",
-    )
-    return Section("Client CPU: the log", how, [table], goals=[goal])
+    goals = [
+        Goal(
+            f"µs of CPU for an event of the log, {size} in a commit",
+            1e6 / one.rate,
+            1e6 / EVENTS_A_SECOND,
+            f"{1e6 / one.rate:.1f}",
+        )
+        for size, one in found.items()
+    ]
+    return Section("Client CPU: the log", how, [table], goals=goals)
