@@ -218,7 +218,7 @@ def section(found: Sequence[Found]) -> Section:
         "correlation and causation, different for each event; one item per event then has eight "
         "attributes. The last row of each table is a bare client that sends the very requests of "
         "dynamo_es and gets the very replies, and does nothing with what botocore makes of them: "
-        "dynamo_es parses the replies itself (ADR 14), and loads in less than twice that time."
+        "dynamo_es parses the replies itself, and loads in less than twice that time."
     )
     goals = [_goal(one) for one in found]
     tables = [*(_loads(one) for one in found), _parts(found)]
