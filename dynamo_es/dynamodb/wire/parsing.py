@@ -4,7 +4,7 @@ Botocore parses the JSON, and then builds all of it again by the model of the op
 value. A reply with items needs that for one thing only: binary values, which are base64 text in
 JSON. So `parse_reply` parses the JSON, checks its form, and decodes the binary values in place.
 
-It refuses whatever it does not know, and botocore parses that: errors, other operations, new
+It refuses everything that it does not know, and botocore parses that: errors, other operations, new
 members, new kinds of values, and all that DynamoDB cannot have sent.
 """
 
