@@ -23,7 +23,7 @@ from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.dynamodb.wire.compression import unpack
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.dynamodb.wire.parsing import parse_reply
-from dynamo_es.values.records import new_raw_event
+from dynamo_es.values.new_records import new_raw_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

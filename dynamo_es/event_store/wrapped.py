@@ -189,7 +189,7 @@ class Recorded:
     generation: int = 0
 
 
-# As in `values.records`: made without the frozen constructors, which set each field by a call.
+# As in `values.new_records`: made without the frozen constructors, which set each field by a call.
 
 
 class _NewWrappedEvent(Generic[TEvent]):

@@ -14,7 +14,7 @@ import pytest
 from dynamo_es import Context, Event, Recorded, StreamId, WrappedEvent
 from dynamo_es.event_store.wrapped import new_recorded, new_wrapped_event
 from dynamo_es.values import RawEvent, RecordedRaw
-from dynamo_es.values.records import new_raw_event, new_recorded_raw
+from dynamo_es.values.new_records import new_raw_event, new_recorded_raw
 
 
 class Counted(Event):

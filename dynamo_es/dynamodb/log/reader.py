@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidPositionError, StoredItemError
 from dynamo_es.values import DEFAULT_TENANT
-from dynamo_es.values.records import new_recorded_raw
+from dynamo_es.values.new_records import new_recorded_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,7 +13,7 @@ from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES, pack, unpack
 from dynamo_es.dynamodb.wire.sizes import text_size
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId
-from dynamo_es.values.records import new_raw_event
+from dynamo_es.values.new_records import new_raw_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
