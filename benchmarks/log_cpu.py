@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from dynamo_es import DynamoConfig
     from dynamo_es.dynamodb.log.pointers import Pointer
 
-COMMIT_SIZES: Final = (3, 10)
+TIMES_BARE: Final = {3: 1.5, 10: 2.5}
+"""The goals, by events of a commit: a reading in bare requests for the same items."""
 EVENTS_A_SECOND: Final = 100_000
+"""The goal for the larger commits, of CPU time on a machine with nothing else to do."""
 _STREAMS: Final = 100
 _TIMES_MORE: Final = 10
 """Events of the log for each event of the load: the log is read in pieces of a hundred commits."""
@@ -66,7 +68,7 @@ class Found:
 
 def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
     """Return CPU times of reading a log, by events of a commit."""
-    return {size: _measure(engine, scale, size) for size in COMMIT_SIZES}
+    return {size: _measure(engine, scale, size) for size in TIMES_BARE}
 
 
 def _measure(engine: Engine, scale: Scale, size: int) -> Found:
@@ -183,11 +185,18 @@ def section(found: dict[int, Found]) -> Section:
     )
     goals = [
         Goal(
-            f"µs of CPU for an event of the log, {size} in a commit",
-            1e6 / one.rate,
-            1e6 / EVENTS_A_SECOND,
-            f"{1e6 / one.rate:.1f}",
+            f"CPU of reading the log, {size} events in a commit, in bare requests",
+            one.samples.ratio(_OURS, _FLOOR).median,
+            TIMES_BARE[size],
         )
         for size, one in found.items()
     ]
-    return Section("Client CPU: the log", how, [table], goals=goals)
+    largest = max(found)
+    micros = 1e6 / found[largest].rate
+    rate = Goal(
+        f"µs of CPU for an event of the log, {largest} in a commit",
+        micros,
+        1e6 / EVENTS_A_SECOND,
+        f"{micros:.1f}",
+    )
+    return Section("Client CPU: the log", how, [table], goals=[*goals, rate])
