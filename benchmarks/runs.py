@@ -15,6 +15,7 @@ from benchmarks import (
     footprint,
     load_cpu,
     log_costs,
+    log_cpu,
     log_rate,
     log_section,
     long_reads,
@@ -62,6 +63,7 @@ def sections(
         ),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),
+        ("log, CPU", lambda: log_cpu.section(log_cpu.measure(engine, scale))),
         ("typed events, CPU", lambda: typed_cpu.section(typed_cpu.measure(engine, scale))),
         ("coding, CPU", lambda: codec_cpu.section(codec_cpu.measure(scale))),
         (

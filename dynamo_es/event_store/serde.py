@@ -20,6 +20,8 @@ from dynamo_es.event_store.wrapped import (
     UnknownEvent,
     WrappedEvent,
     context_of,
+    new_recorded,
+    new_wrapped_event,
 )
 from dynamo_es.exceptions import (
     InvalidEventError,
@@ -174,7 +176,7 @@ class Serde:
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
             found.append(
-                WrappedEvent(
+                new_wrapped_event(
                     event,
                     raw.version,
                     raw.uuid,
@@ -187,7 +189,7 @@ class Serde:
 
     def deserialize_record(self, record: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
         """Return an event of the log as an object of its class; see `deserialize_all`."""
-        return Recorded(
+        return new_recorded(
             self.deserialize(record.entry, keep_unknown=keep_unknown),
             record.entry.stream_id,
             record.position,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -13,6 +14,7 @@ from benchmarks import (
     commit_size,
     eventsourcing_rival,
     load_cpu,
+    log_cpu,
     operations,
     read_costs,
     stream_length,
@@ -85,6 +87,16 @@ def test_a_load_takes_less_cpu_than_a_query_of_one_item_per_event(emulator, tiny
     goals = load_cpu.section(found).goals
     assert len(goals) == 2
     assert all(0.01 < goal.figure < 1 for goal in goals)
+
+
+def test_a_log_is_read_to_its_end(emulator, tiny) -> None:
+    found = log_cpu.measure(emulator, replace(tiny, loaded_events=33))
+
+    # For each hundred of the 110 and the 33 commits, one for the pages and one for the commits;
+    # and one at the end.
+    requests = {size: (one.events, one.requests) for size, one in found.items()}
+    assert requests == {3: (330, 5), 10: (330, 3)}
+    assert all(0 < goal.figure < 1000 for goal in log_cpu.section(found).goals)
 
 
 def test_coding_takes_microseconds(tiny) -> None:

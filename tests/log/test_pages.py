@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from random import Random
 
 import pytest
@@ -132,3 +133,24 @@ def test_a_page_takes_no_more_than_an_item_carries():
 def test_a_page_that_cannot_be_read_says_so(change):
     with pytest.raises(StoredItemError):
         read_page(page_item(Page(1, (POINTER,), "w")) | change)
+
+
+ROW = [KEY, None, GENERATION, 1, 2, ["A"], 0]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(0, 7), (0, None), (2, "7"), (2, True), (3, 1.5), (3, None), (4, "2"), (5, 7), (6, "x")],
+)
+def test_a_pointer_of_other_types_is_no_pointer(place, value):
+    row = [*ROW[:place], value, *ROW[place + 1 :]]
+    item = page_item(Page(8, (POINTER,), "w1")) | {"pointers": {"S": json.dumps([row])}}
+    with pytest.raises(StoredItemError, match="it is not a page"):
+        read_page(item)
+
+
+def test_a_pointer_has_as_many_parts_as_this_release_writes():
+    for row in (ROW[:6], [*ROW, 1], {}, 7):
+        item = page_item(Page(8, (POINTER,), "w1")) | {"pointers": {"S": json.dumps([row])}}
+        with pytest.raises(StoredItemError, match="it is not a page"):
+            read_page(item)

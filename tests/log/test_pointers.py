@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es import StreamId
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES
+from dynamo_es.dynamodb.log.markers import MAX_PLACE_BYTES
 from dynamo_es.dynamodb.log.pointers import find_pointer, find_pointers, pointer_to
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import a_snapshot, events
@@ -51,3 +53,33 @@ def test_what_has_nothing_of_the_librarys_is_foreign_and_all_else_is_damaged():
     assert found.pointers == [pointer_to(fine)]
     assert found.foreign == ["'mine' at 1"]
     assert [error.stream_key for error in found.damaged] == [damaged["stream_key"]["S"]] * 2
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{SNAKE}"])
+@pytest.mark.parametrize("length", [36, 190, 200, 250, 251, 500, 1000, 1003, 1004, 2000, 2100])
+@pytest.mark.parametrize("category", ["#", f"#{'y' * 1000}"])
+def test_a_marker_fits_if_both_parts_of_its_key_do(category, letter, length):
+    key = f"{category}#{letter * length}"
+    pointer = pointer_to(a_commit_of(StreamId()))._replace(stream_key=key)
+    fits = (
+        len(pointer.marker.log_key.encode()) <= MAX_KEY_BYTES
+        and len(pointer.marker.place.encode()) <= MAX_PLACE_BYTES
+    )
+    assert pointer.can_have_marker is fits
+
+
+@pytest.mark.parametrize(
+    ("figures", "fits"),
+    [
+        ({"first_version": 10**18 - 1, "event_count": 1}, True),
+        ({"first_version": 10**18 - 1, "event_count": 2}, False),
+        ({"first_version": 0}, False),
+        ({"event_count": 0}, False),
+        ({"event_count": 1_000_001}, False),
+        ({"generation": -1}, False),
+        ({"generation": 10**18 + 1}, False),
+    ],
+)
+def test_a_marker_needs_figures_that_a_stream_can_have(figures, fits):
+    pointer = pointer_to(a_commit_of(StreamId()))._replace(**figures)
+    assert pointer.can_have_marker is fits

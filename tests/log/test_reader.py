@@ -11,8 +11,8 @@ from dynamo_es.dynamodb.log.reader import DynamoLogReader, records_of
 from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import events
+from tests.dynamodb.machine import GENERATION, STREAM, a_commit, a_fence
 from tests.dynamodb.machine import KEY as STREAM_KEY
-from tests.dynamodb.machine import STREAM, a_commit
 
 KEY = "#account#00000000-0000-0000-0000-000000000001"
 
@@ -72,3 +72,62 @@ def test_a_commit_of_fewer_events_than_positions_is_an_error():
     pointer = Pointer(STREAM_KEY, None, 1, 1, 3, ("N",), False, False)
     with pytest.raises(StoredItemError, match="has 2 events, but 3 positions"):
         records_of(pointer, item, 1)
+
+
+# Commits
+
+
+def run(steps, *responses):
+    """Send replies; return the requests and the result."""
+    asked = [next(steps)]
+    for response in responses:
+        try:
+            asked.append(steps.send(response))
+        except StopIteration as end:
+            return asked, end.value
+    raise AssertionError(f"one more request: {asked[-1]}")
+
+
+def reading_after(position, *commits):
+    """A reader that begins after a position within a page of commits of one stream."""
+    nowhere: Any = None
+    reader = DynamoLogReader(Tables("events", "log"), nowhere, position, Selection())
+    version, pointers = 1, []
+    for commit in commits:
+        pointers.append(
+            Pointer(STREAM_KEY, None, GENERATION, version, len(commit), ("N",), False, False)
+        )
+        version += len(commit)
+    page = page_item(Page(1, tuple(pointers), "w"))
+    if position:
+        run(reader.begin(), {"Items": [page]})
+    pages = [] if position else [page]
+    return reader, {"Items": pages}
+
+
+def test_it_begins_in_the_middle_of_a_commit():
+    commit = events(STREAM, 3)
+    reader, pages = reading_after(2, commit)
+    _, found = run(reader._read(), pages, {"Responses": {"events": [a_commit(commit, 1)]}})
+    assert [(record.position, record.entry.uuid) for record in found] == [(3, commit[2].uuid)]
+
+
+@pytest.mark.parametrize(("after", "versions"), [(0, ["1", "3"]), (1, ["1", "3"]), (2, ["3"])])
+def test_commits_before_its_position_are_not_read(after, versions):
+    commits = events(STREAM, 2), events(STREAM, 2)
+    reader, pages = reading_after(after, *commits)
+    items = [a_commit(commit, version) for commit, version in zip(commits, (1, 3), strict=True)]
+    asked, found = run(reader._read(), pages, {"Responses": {"events": items}})
+    keys = asked[-1].params["RequestItems"]["events"]["Keys"]
+    assert [key["version"]["N"] for key in keys] == versions
+    assert [record.position for record in found] == list(range(after + 1, 5))
+
+
+@pytest.mark.parametrize("left", [[], [a_fence(1)]], ids=["nothing", "a fence"])
+def test_a_commit_that_was_deleted_is_left_out_without_a_word(left, caplog):
+    reader, pages = reading_after(0, events(STREAM, 2))
+    nothing: dict[str, Any] = {"Responses": {}}
+    asked, found = run(reader._read(), pages, nothing, {"Responses": {"events": left}})
+    consistent = [one.params["RequestItems"]["events"]["ConsistentRead"] for one in asked[1:]]
+    assert consistent == [False, True]
+    assert (found, reader.position, reader.passed_over, caplog.text) == ([], 2, 0, "")

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.dynamodb.wire.client import checking_parameters, client_config
+from dynamo_es.dynamodb.wire.parsing import parse_own_replies
 from dynamo_es.exceptions import MissingExtraError
 from dynamo_es.forking import new_lock
 
@@ -57,6 +58,7 @@ class Emulator:
             config: time-outs and attempts; endpoint and region are the emulator's own.
         """
         client: DynamoDBClient = _make_client("dynamodb", config, self._engine.answer_tables)
+        parse_own_replies(client)
         return client
 
     def streams_client(self, config: DynamoConfig) -> DynamoDBStreamsClient:

@@ -101,7 +101,7 @@ def read_any_page(item: Item) -> Page:
         StoredItemError: the item is not a page.
     """
     try:
-        pointers = tuple(_pointer(*row) for row in from_json(unpack(item["pointers"])))
+        pointers = tuple(map(_pointer, from_json(unpack(item["pointers"]))))
         page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
         counted = int(item["count"]["N"])
     except (AttributeError, KeyError, ValueError, TypeError):
@@ -118,22 +118,13 @@ def _row(pointer: Pointer) -> list[Any]:
     return [*pointer[:6], flags]
 
 
-def _pointer(
-    key: str, name: str | None, generation: int, first: int, count: int, *rest: Any
-) -> Pointer:
-    names, flags = rest
-    if not isinstance(key, str) or not all(type(n) is int for n in (generation, first, count)):
+def _pointer(row: Any) -> Pointer:
+    key, name, generation, first, count, names, flags = row
+    if not (type(key) is str and type(generation) is type(first) is type(count) is int):
         raise TypeError
-    return Pointer(
-        key,
-        name,
-        generation,
-        first,
-        count,
-        tuple(names),
-        outbox=bool(flags & _OUTBOX),
-        versionless=bool(flags & _VERSIONLESS),
-    )
+    outbox, versionless = bool(flags & _OUTBOX), bool(flags & _VERSIONLESS)
+    # In a third of the time that `Pointer(…)` takes.
+    return Pointer._make((key, name, generation, first, count, tuple(names), outbox, versionless))
 
 
 def _events_of(pointers: Sequence[Pointer]) -> int:

@@ -52,6 +52,9 @@ _OWN: Final = frozenset(
 _COMMITS: Final = frozenset({"event_count", "event_names"})
 """Attributes that only commits have."""
 
+_SHORT_KEY: Final = 200
+"""Characters of a key whose marker always fits: a character takes 4 bytes at most."""
+
 
 class Pointer(NamedTuple):
     """Says where a commit is, with all that consumers select by before they fetch it.
@@ -91,13 +94,19 @@ class Pointer(NamedTuple):
     @property
     def can_have_marker(self) -> bool:
         """Whether the figures and keys are within the limits of a stream, so that a marker fits."""
-        marker = self.marker
         return (
             self.first_version >= 1
             and 1 <= self.event_count <= MAX_COMMIT_EVENTS
-            and self.last_version < SNAPSHOT_VERSION
+            and self.first_version + self.event_count <= SNAPSHOT_VERSION
             and 0 <= self.generation <= SNAPSHOT_VERSION
-            and len(marker.log_key.encode()) <= MAX_KEY_BYTES
+            and (len(self.stream_key) <= _SHORT_KEY or self._has_short_marker)
+        )
+
+    @property
+    def _has_short_marker(self) -> bool:
+        marker = self.marker
+        return (
+            len(marker.log_key.encode()) <= MAX_KEY_BYTES
             and len(marker.place.encode()) <= MAX_PLACE_BYTES
         )
 

@@ -12,12 +12,13 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
-from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
+from dynamo_es.dynamodb.streams.keys import describe_key, stream_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidPositionError, StoredItemError
-from dynamo_es.values import DEFAULT_TENANT, RecordedRaw, StreamId
+from dynamo_es.values import DEFAULT_TENANT
+from dynamo_es.values.new_records import new_recorded_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
 
@@ -43,10 +44,6 @@ class _Placed(NamedTuple):
 
     pointer: Pointer
     position: Position
-
-    @property
-    def last(self) -> Position:
-        return self.position + self.pointer.event_count - 1
 
     @property
     def key(self) -> tuple[str, int]:
@@ -196,31 +193,33 @@ class DynamoLogReader(LogReader):
     def _take(self, page: Page) -> None:
         position = page.first
         for pointer in page.pointers:
-            placed = _Placed(pointer, position)
-            if placed.last > self._after and self._chooses(pointer):
+            following = position + pointer.event_count
+            if following - 1 > self._after and self._chooses(pointer):
+                placed = _Placed(pointer, position)
                 # DynamoDB would refuse the whole request for a key that no stream can have.
                 if pointer.can_have_marker and pointer.stream_key:
                     self._pending.append(placed)
                 else:
                     self._pass_over(placed, "no stream can have such a commit.")
-            position = placed.last + 1
+            position = following
 
     def _read_commits(self, chosen: list[_Placed]) -> Steps[_Read]:
         found = yield from self._fetch(chosen, consistent=False)
         missing = [placed for placed in chosen if not _is_there(placed, found)]
+        there = chosen
         if missing:
             found |= yield from self._fetch(missing, consistent=True)
+            there = [placed for placed in chosen if _is_there(placed, found)]
         records: list[RecordedRaw] = []
         read: list[tuple[_Placed, Item]] = []
         unreadable: list[tuple[_Placed, str]] = []
-        for placed in chosen:
-            if _is_there(placed, found):
-                try:
-                    item = found[placed.key]
-                    records += self._records(placed, item)
-                    read.append((placed, item))
-                except StoredItemError as error:
-                    unreadable.append((placed, error.reason))
+        for placed in there:
+            try:
+                item = found[placed.key]
+                records += self._records(placed, item)
+                read.append((placed, item))
+            except StoredItemError as error:
+                unreadable.append((placed, error.reason))
         # Only now: after a failed read above, this piece is read, and would be counted, again.
         for placed, reason in unreadable:
             self._pass_over(placed, reason)
@@ -256,8 +255,10 @@ class DynamoLogReader(LogReader):
 
     def _records(self, placed: _Placed, item: Item) -> list[RecordedRaw]:
         names, only_outbox = self._selection.event_names, self._selection.outbox
-        chosen: list[RecordedRaw] = []
         records = records_of(placed.pointer, item, placed.position, self._most_bytes)
+        if names is None and not only_outbox and placed.position > self._after:
+            return records
+        chosen: list[RecordedRaw] = []
         for index, record in enumerate(records):
             if (
                 record.position > self._after
@@ -287,8 +288,7 @@ def records_of(
             pointer, "a newer release wrote it, in a format that this one cannot read."
         )
     try:
-        tenant_id, category, uuid = parse_stream_key(pointer.stream_key)
-        stream_id = StreamId(uuid, pointer.stream_name, category=category)
+        tenant_id, stream_id = stream_of(pointer.stream_key, pointer.stream_name)
     except ValueError:  # an InvalidStreamIdError is one, too
         raise _unreadable(
             pointer, "its key is not a stream's, or its name is not that stream's."
@@ -299,8 +299,9 @@ def records_of(
         raise _unreadable(
             pointer, f"it has {len(events)} events, but {pointer.event_count} positions."
         )
+    generation = pointer.generation
     return [
-        RecordedRaw(event, position, tenant_id, pointer.generation)
+        new_recorded_raw(event, position, tenant_id, generation)
         for position, event in enumerate(events, first)
     ]
 
@@ -344,5 +345,5 @@ def stream_chooser(selection: Selection) -> Callable[[str], bool]:
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:
     # After a deletion, a fence (without generation) or another generation's commit is there.
-    generation = found.get(placed.key, {}).get("generation")
-    return generation == number(placed.pointer.generation)
+    item = found.get(placed.key)
+    return item is not None and item.get("generation") == number(placed.pointer.generation)

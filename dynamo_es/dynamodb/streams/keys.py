@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -42,6 +43,19 @@ def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
     if f"{category_prefix(escape(tenant) + SEPARATOR, category)}{SEPARATOR}{uuid}" != key:
         raise ValueError("The key is not a stream's.")
     return tenant, category, uuid
+
+
+# A reader of the log meets a stream again and again, and its id takes as long as a commit's events.
+@lru_cache(maxsize=1024)
+def stream_of(key: str, name: str | None) -> tuple[TenantId, StreamId]:
+    """Return the tenant and the id of the stream with a partition key and a name.
+
+    Raises:
+        ValueError: the text is not a key of `stream_key`; or the name derives another id, which is
+            an `IncompatibleUuidAndName`.
+    """
+    tenant_id, category, uuid = parse_stream_key(key)
+    return tenant_id, StreamId(uuid, name, category=category)
 
 
 def describe_key(key: str) -> str:

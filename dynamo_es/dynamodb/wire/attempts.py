@@ -26,16 +26,19 @@ class Attempts(threading.local):
     Attributes:
         count: attempts so far.
         maybe_landed: whether DynamoDB may have carried out an attempt that failed.
+        sending: whether a request of the library is on its way. Users send others with its client.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.maybe_landed = False
+        self.sending = False
 
     def reset(self) -> None:
         """Begin a new request."""
         self.count = 0
         self.maybe_landed = False
+        self.sending = True
 
     def note(
         self,

@@ -256,6 +256,7 @@ class Gateway:
         except Exception as error:
             raise self._failure(error, request, stream_id) from error
         finally:
+            attempts.sending = False
             if tally is not None:
                 calls = 1 if retrying is None else retrying.statistics["attempt_number"]
                 tally.requests += calls

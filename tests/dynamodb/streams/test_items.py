@@ -252,9 +252,15 @@ UNREADABLE = {
     "a number": {"S": "5"},
     "null": {"S": "null"},
     "an object": {"S": '{"abcde": 1}'},
+    "an empty object": {"S": "{}"},
+    "an empty text": {"S": '""'},
     "a row that is no list": rows(5),
     "a row that is too short": rows(ROW[:4]),
     "a row that is too long": rows([*ROW, 1]),
+    "a row that is an object": {"S": '[{"0": 1, "1": 2, "2": 3, "3": 4, "4": 5}]'},
+    "a row that is a text": rows("abcde"),
+    "a row that is empty": rows([]),
+    "a name that is a number": rows([*ROW[:2], 5, {}, {}]),
     "a uuid that is none": rows(["x", *ROW[1:]]),
     "a uuid that is null": rows([None, *ROW[1:]]),
     "a time that is none": rows([ROW[0], "yesterday", *ROW[2:]]),
@@ -276,6 +282,33 @@ def test_events_that_this_release_did_not_write_are_an_error_of_the_item(events)
     # Neither quotes what is stored.
     assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
     assert "yesterday" not in str(caught.value)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", *ROW[:3]]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.just("a"), inner),
+)
+
+
+@given(st.lists(st.tuples(*(st.just(part) | ANY_JSON for part in ROW)) | ANY_JSON) | ANY_JSON)
+def test_any_json_makes_events_or_is_an_error_of_the_item(found):
+    try:
+        made = decode_events(stored(events={"S": json.dumps(found)}), STREAM, 1)
+    except StoredItemError:
+        return
+    assert [
+        [event.uuid.hex, event.created_at.isoformat(), event.name, event.data, event.context]
+        for event in made
+    ] == [list(row) for row in found]
+    assert [event.version for event in made] == list(range(1, len(made) + 1))
+
+
+@pytest.mark.parametrize("form", ["{0.hex}", "{0}", "urn:uuid:{0}", "{{{0}}}"])
+def test_a_uuid_is_read_in_any_form(form):
+    uuid = UUID(int=0xABC << 96)
+    (made,) = decode_events(stored(events=rows([form.format(uuid), *ROW[1:]])), STREAM, 1)
+    assert made.uuid == uuid
+    assert type(made.uuid) is UUID
 
 
 @pytest.mark.parametrize("uuid", [5, [], {}, True])

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from dynamo_es import StreamId
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
-from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION, describe_key, parse_stream_key
+from dynamo_es.dynamodb.streams.keys import (
+    SNAPSHOT_VERSION,
+    describe_key,
+    parse_stream_key,
+    stream_of,
+)
 from dynamo_es.exceptions import InvalidStreamIdError
 
 UUID_TEXT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -137,3 +142,20 @@ def test_a_refused_key_names_stream_and_limit():
         stream_key("#", stream_id)
     assert str(stream_id) in str(caught.value)
     assert "DynamoDB takes 2,048: use shorter ones." in str(caught.value)
+
+
+def test_a_key_and_a_name_are_a_stream_however_often_they_are_met():
+    named = StreamId(name="order 1", category="order")
+    key = stream_key(tenant_prefix("acme"), named)
+    for _ in range(2):
+        tenant, stream = stream_of(key, "order 1")
+        assert (tenant, stream, stream.name) == ("acme", named, "order 1")
+    assert stream_of(key, None)[1].name is None
+
+
+def test_a_name_of_another_stream_is_refused_each_time():
+    for _ in range(2):
+        with pytest.raises(InvalidStreamIdError):
+            stream_of(key_of("", "order"), "order 1")
+        with pytest.raises(ValueError, match="not a stream's"):
+            stream_of("order", "order 1")
