@@ -28,6 +28,9 @@ DEFAULT_TABLES: Final[Mapping[str, str]] = {
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
 
+Transport: TypeAlias = Literal["default", "botocore"]
+"""How requests travel; see `DynamoConfig.transport`."""
+
 _SHORTEST: Final[Mapping[_Duration, float]] = {
     "connect_timeout": 0.001,
     "read_timeout": 0.001,
@@ -35,6 +38,7 @@ _SHORTEST: Final[Mapping[_Duration, float]] = {
 }
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
+TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,10 @@ class DynamoConfig:
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
             4 more requests; for small deployments, local work and tests.
+        transport: how requests travel. ``"default"``: boto3 signs, retries and reads the replies,
+            and its connections are used without the layers in between, for half of the CPU time;
+            a client of yours, a proxy or a tool that hooks into requests gets everything as boto3
+            does it. ``"botocore"``: always everything as boto3 does it.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -95,6 +103,7 @@ class DynamoConfig:
     kms_key_id: str | None = None
     sequencing: Sequencing = "stream"
     max_uncompressed_bytes: int = 32 * 1024 * 1024
+    transport: Transport = "default"
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -110,11 +119,17 @@ class DynamoConfig:
             raise ConfigurationError(
                 "DynamoConfig.kms_key_id must be the id, ARN or alias of a KMS key, or None."
             )
-        if self.sequencing not in SEQUENCING:
-            raise ConfigurationError(
-                f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
-                f"not {shown(self.sequencing, str)}."
-            )
+        choices: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("sequencing", SEQUENCING),
+            ("transport", TRANSPORTS),
+        )
+        for name, choice in choices:
+            value = getattr(self, name)
+            if value not in choice:
+                raise ConfigurationError(
+                    f"DynamoConfig.{name} must be one of {', '.join(choice)}, "
+                    f"not {shown(value, str)}."
+                )
         for name in _SHORTEST:
             self.seconds(name)
         for name, least in (

@@ -36,6 +36,7 @@ def test_all_but_the_tables_has_a_default():
         "kms_key_id": None,
         "sequencing": "stream",
         "max_uncompressed_bytes": 32 * 1024 * 1024,
+        "transport": "default",
     }
 
 
@@ -109,6 +110,12 @@ def test_only_two_give_positions(value):
         DynamoConfig(**NAMES, sequencing=value)
 
 
+@pytest.mark.parametrize("value", ["", "http", None, True])
+def test_requests_travel_in_a_known_way(value):
+    with pytest.raises(ConfigurationError, match="transport must be one of default, botocore"):
+        DynamoConfig(**NAMES, transport=value)
+
+
 # From the environment
 
 
@@ -131,6 +138,7 @@ def test_every_field_has_its_variable():
         "kms_key_id": "alias/subjects",
         "sequencing": "inline",
         "max_uncompressed_bytes": 1_000_000,
+        "transport": "botocore",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}
