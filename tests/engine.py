@@ -157,12 +157,20 @@ class LocalEngine(DynamoEngine):
         os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
         backend = DynamoBackend(self._config)
+        _unhook_moto(backend.client)
         backend.create_tables()
         turn_off_streams(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:
         delete_tables(self._client, self._config)
+
+
+def _unhook_moto(client: DynamoDBClient) -> None:
+    """Have a client send as in production: the default transport steps back for moto's handler."""
+    from moto.core.models import botocore_stubber
+
+    client.meta.events.unregister("before-send", botocore_stubber)
 
 
 def engines(endpoint_url: str | None) -> dict[str, Engine]:
