@@ -82,8 +82,6 @@ class _Direct(HTTPConnection):
             body = reply.fp.read(head.length)
         finally:
             reply.close()
-        if len(body) < head.length:
-            self.close()
         return _Answer(head.status, head.headers, body)
 
     def _answer_of(self, reply: HTTPResponse) -> _Answer:
@@ -91,7 +89,7 @@ class _Direct(HTTPConnection):
         length = reply.length
         # As botocore reads it: a body that is shorter than announced is no error here.
         body = reply.read() if length is None else reply.read(length)
-        if reply.will_close or len(body) < (length or 0):
+        if reply.will_close:
             self.close()
         # A value may go on in the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
