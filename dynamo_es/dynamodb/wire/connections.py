@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _USUAL_REPLY: Final = re.compile(
     rb"HTTP/1\.1 ([245]\d\d) [^\r\n]*\r\n((?:[A-Za-z0-9-]+:[^\r\n]*\r\n)+)\r\n"
 )
+_FIELD: Final = re.compile(r"([^:]+):[ \t]*([^\r\n]*)\r\n")
 _NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
 _NO_CONTENT: Final = 204
 
@@ -124,12 +125,12 @@ def _usual_head(start: bytes) -> _Head | None:
     found = _USUAL_REPLY.match(start)
     if found is None or int(found[1]) == _NO_CONTENT:
         return None
-    lines = found[2].decode("latin-1").split("\r\n")[:-1]
-    headers = {name: value.lstrip(" \t") for name, _, value in (x.partition(":") for x in lines)}
-    lowered = {name.lower(): value for name, value in headers.items()}
+    fields = _FIELD.findall(found[2].decode("latin-1"))
+    headers = dict(fields)
+    lowered = {name.lower(): value for name, value in fields}
     length = lowered.get("content-length", "")
     if (
-        len(lowered) < len(lines)
+        len(lowered) < len(fields)
         or not (length.isascii() and length.isdigit())
         or "transfer-encoding" in lowered
         or lowered.get("connection", "keep-alive") != "keep-alive"

@@ -206,7 +206,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced_without_a_retry() -
         with serving(says_and_closes(message()), GOOD) as server:
             client = client_at(server.port, transport)
             client.list_tables()
-            socket.create_connection(("127.0.0.1", server.port)).close()  # it has gone around
+            server.wait_for_a_close()
 
             reply = client.list_tables()
 
