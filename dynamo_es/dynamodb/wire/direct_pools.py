@@ -10,7 +10,8 @@ import re
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager, Retry
+import urllib3
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Direct(HTTPConnection):
             self.close()
         # A value may go on in the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
-        return _Answer(reply.status, HTTPHeaderDict(headers), body)
+        return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
 
 
 class _DirectTls(_Direct, HTTPSConnection):

@@ -218,16 +218,14 @@ def _plain(headers: Any) -> Mapping[str, Any]:
 def _is_usual(request: AWSPreparedRequest, headers: Mapping[str, object]) -> bool:
     """Whether a request is one of JSON, sent with the client's own time-outs."""
     names = {name.lower() for name in headers}
+    context: Mapping[str, object] = getattr(request, "context", None) or {}
     return (
         type(request.body) is bytes
         and len(names) == len(headers)
         and "content-length" in names
         and names.isdisjoint(_UNUSUAL)
         and not request.stream_output
-        and request.context.get(  # type: ignore[attr-defined]
-            "read_timeout"
-        )
-        is None
+        and context.get("read_timeout") is None
     )
 
 
