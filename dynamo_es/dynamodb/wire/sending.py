@@ -29,7 +29,7 @@ from urllib3 import HTTPConnectionPool, Retry
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, port_by_scheme
 
-from dynamo_es.dynamodb.wire.direct_pools import direct_pools
+from dynamo_es.dynamodb.wire.connections import direct_pools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
