@@ -117,7 +117,7 @@ class Sender:
         self._session = session = self._endpoint.http_session
         self._certify = partial(session._setup_ssl_cert, verify=session._verify)  # noqa: SLF001
         # Certificates, time-outs and limits are those that botocore gives its own connections.
-        self._manager = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
+        self._pools = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
         self._targets: dict[str, _Target] = {}
 
     def register(self, client: Any) -> None:
@@ -183,7 +183,7 @@ class Sender:
         parts = urlsplit(url)
         if len(self._targets) == _MOST_ENDPOINTS or parts.query or parts.username is not None:
             return None
-        pool = self._manager.connection_from_url(url)
+        pool = self._pools.connection_from_url(url)
         self._certify(pool, url)
         name = f"[{parts.hostname}]" if ":" in pool.host else parts.hostname
         host = name if pool.port == port_by_scheme[pool.scheme] else f"{name}:{pool.port}"
