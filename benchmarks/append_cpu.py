@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from benchmarks.engine import bare_client
 from benchmarks.ours import raw_events, stream_id
@@ -69,14 +70,15 @@ def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
         _UNCHECKED: bare_client(validating=False),
         _SAME_CONFIG: make_client(config),
     }
-    replies = _recorded_put(engine)
+    replies = recorded_put(engine)
     for client in clients.values():
         replay(client, replies)
     return {size: _measure(config, clients, size, scale) for size in COMMIT_SIZES}
 
 
-def _recorded_put(engine: Engine) -> list[Reply]:
-    stream = stream_id("recorded put")
+def recorded_put(engine: Engine) -> list[Reply]:
+    """Return the engine's reply to an append to a new stream."""
+    stream = stream_id(f"recorded put {uuid4()}")
     client = engine.connect()
     with recorded(client) as replies:
         backend = DynamoBackend(replace(engine.config, report_capacity=False), client)

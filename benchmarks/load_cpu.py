@@ -86,8 +86,8 @@ def measure(engine: Engine, scale: Scale) -> list[Found]:
 
 def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent]) -> Found:
     name, number = f"loaded, {kind}", len(events)
-    ours = _record_ours(engine, name, events)
-    table, bare = _record_bare(engine, name, events)
+    ours = record_ours(engine, name, events)
+    table, bare = record_bare(engine, name, events)
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
     client = make_client(config)
     replay(client, ours)
@@ -99,7 +99,7 @@ def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent])
     stream = stream_id(name)
     rows = [_fields(event) for event in raw_events(stream, events)]
     subjects = {
-        _OURS: lambda: _fetch(storage, name, number),
+        _OURS: lambda: fetch(storage, name, number),
         _BARE: _querying(table, name, bare, number, validating=True),
         _UNCHECKED: _querying(table, name, bare, number, validating=False),
         _BARE_PAGES: lambda: _read_pages(bare_pages, config.events_table, name),
@@ -118,7 +118,8 @@ def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent])
     )
 
 
-def _record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Reply]:
+def record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Reply]:
+    """Append events to a stream of its own, and return the replies to a load."""
     stream = stream_id(name)
     client = engine.connect()
     storage = DynamoBackend(replace(engine.config, report_capacity=False), client).storage
@@ -126,11 +127,12 @@ def _record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[R
         commit = raw_events(stream, events[at : at + EVENTS_PER_COMMIT])
         storage.insert_events(stream, ExplicitVersioning(at), commit)
     with recorded(client) as replies:
-        _fetch(storage, name, len(events))
+        fetch(storage, name, len(events))
     return replies
 
 
-def _record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[str, list[Reply]]:
+def record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[str, list[Reply]]:
+    """Put an item per event, and return their table and the replies to a query."""
     client = engine.connect()
     table = engine.layout_table()
     items = [event_item(name, number, event) for number, event in enumerate(events, 1)]
@@ -138,11 +140,12 @@ def _record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[
         puts: Any = [{"PutRequest": {"Item": item}} for item in items[at : at + _BATCH]]
         client.batch_write_item(RequestItems={table: puts})
     with recorded(client) as replies:
-        _query(client, table, name, len(events))
+        query(client, table, name, len(events))
     return table, replies
 
 
-def _fetch(storage: StorageStrategy, name: str, number: int) -> None:
+def fetch(storage: StorageStrategy, name: str, number: int) -> None:
+    """Load a stream of so many events."""
     _check(len(storage.fetch_events(stream_id(name))), number)
 
 
@@ -180,10 +183,11 @@ def _querying(
 ) -> Callable[[], object]:
     client = bare_client(validating=validating)
     replay(client, replies)
-    return lambda: _query(client, table, name, number)
+    return lambda: query(client, table, name, number)
 
 
-def _query(client: DynamoDBClient, table: str, name: str, number: int) -> None:
+def query(client: DynamoDBClient, table: str, name: str, number: int) -> None:
+    """Query so many items of one event, and turn them into Python's values."""
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key",

@@ -23,6 +23,7 @@ from benchmarks import (
     read_costs,
     stream_length,
     threads,
+    tls_cpu,
     typed_cpu,
     whole_history,
 )
@@ -49,6 +50,10 @@ def sections(
     """
     rival = _Rival(engine, scale)
     runs: list[tuple[str, Callable[[], Section]]] = [
+        (
+            "appends and loads over TLS, CPU",
+            lambda: tls_cpu.section(tls_cpu.measure(engine, scale)),
+        ),
         ("operations", lambda: _operations(engine, rival)),
         ("whole history", lambda: _whole_history(engine, scale, rival)),
         (

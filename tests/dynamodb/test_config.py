@@ -39,6 +39,7 @@ def test_all_but_the_tables_has_a_default():
         "max_uncompressed_bytes": 32 * 1024 * 1024,
         "consistent_loads": True,
         "compression": "units",
+        "transport": "default",
     }
 
 
@@ -125,6 +126,12 @@ def test_loads_are_consistent_or_not(value):
         DynamoConfig(**NAMES, consistent_loads=value)
 
 
+@pytest.mark.parametrize("value", ["", "http", None, True])
+def test_requests_travel_in_a_known_way(value):
+    with pytest.raises(ConfigurationError, match="transport must be one of default, botocore"):
+        DynamoConfig(**NAMES, transport=value)
+
+
 # From the environment
 
 
@@ -150,6 +157,7 @@ def test_every_field_has_its_variable():
         "max_uncompressed_bytes": 1_000_000,
         "consistent_loads": False,
         "compression": "always",
+        "transport": "botocore",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

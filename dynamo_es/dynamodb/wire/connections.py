@@ -1,0 +1,153 @@
+"""Connections of urllib3 for requests with a body of bytes, whose replies are read to the end.
+
+A request is written at once. A reply is read in the form that DynamoDB gives it; Python's HTTP
+client reads every other form.
+"""
+
+from __future__ import annotations
+
+import re
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import urllib3
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_USUAL_REPLY: Final = re.compile(
+    rb"HTTP/1\.1 ([245]\d\d) [^\r\n]*\r\n((?:[A-Za-z0-9-]+:[^\r\n]*\r\n)+)\r\n"
+)
+_NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
+_NO_CONTENT: Final = 204
+
+
+class _Answer:
+    """A reply that was read to its end, with what urllib3's pools ask of a response."""
+
+    version = 11
+    version_string = "HTTP/1.1"
+    length_remaining = 0
+    retries: Retry | None = None
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.data = body
+
+    def stream(self) -> Iterator[bytes]:
+        """Return the body in one piece."""
+        yield self.data
+
+
+class _Head(NamedTuple):
+    """Status and headers of a reply in the usual form.
+
+    Attributes:
+        size: its bytes.
+        status: the HTTP status.
+        headers: the headers, by their names as they came.
+        length: bytes of the body.
+    """
+
+    size: int
+    status: int
+    headers: dict[str, str]
+    length: int
+
+
+class _Direct(HTTPConnection):
+    """A connection for requests with a body of bytes, whose replies are read to the end."""
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str | bytes], **_: Any
+    ) -> None:
+        """Send a request, its head and its body at once."""
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)  # that of connecting, as urllib3 has it
+        self.send(_request_head(method, url, headers) + body)
+
+    def getresponse(self) -> Any:
+        """Read the reply."""
+        self.sock.settimeout(self.timeout)
+        reply = HTTPResponse(self.sock, method="POST")
+        try:
+            # Python's HTTP client reads headers with its parser of e-mails, which takes as long
+            # as TLS does. It begins at the first byte if the reply has another form.
+            head = _usual_head(reply.fp.peek())
+            if head is None:
+                return self._answer_of(reply)
+            reply.fp.read(head.size)
+            body = reply.fp.read(head.length)
+        finally:
+            reply.close()
+        return _Answer(head.status, head.headers, body)
+
+    def _answer_of(self, reply: HTTPResponse) -> _Answer:
+        reply.begin()
+        length = reply.length
+        # As botocore reads it: a body that is shorter than announced is no error here.
+        body = reply.read() if length is None else reply.read(length)
+        if reply.will_close:
+            self.close()
+        # A value may go on in the next line, and a header may come more than once.
+        headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
+        return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
+
+
+class _DirectTls(_Direct, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Direct  # type: ignore[assignment]
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _DirectTls  # type: ignore[assignment]
+
+
+def _request_head(method: str, url: str, headers: Mapping[str, str | bytes]) -> bytes:
+    fields = [
+        f"{name}: {value if isinstance(value, str) else value.decode('latin-1')}\r\n"
+        for name, value in headers.items()
+    ]
+    head = f"{method} {url} HTTP/1.1\r\n{''.join(fields)}\r\n"
+    if not head.count("\r") == head.count("\n") == len(fields) + 2:
+        raise ValueError("A header of the request has a line break.")
+    return head.encode("latin-1")
+
+
+def _usual_head(start: bytes) -> _Head | None:
+    """Return status and headers of a reply; None if they are incomplete, or not as usual."""
+    found = _USUAL_REPLY.match(start)
+    if found is None or int(found[1]) == _NO_CONTENT:
+        return None
+    headers: dict[str, str] = {}
+    lowered: dict[str, str] = {}
+    lines = found[2].decode("latin-1").split("\r\n")[:-1]
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name] = lowered[name.lower()] = value.lstrip(" \t")
+    length = lowered.get("content-length", "")
+    if (
+        len(lowered) < len(lines)
+        or not (length.isascii() and length.isdigit())
+        or "transfer-encoding" in lowered
+        or lowered.get("connection", "keep-alive") != "keep-alive"
+    ):
+        return None
+    return _Head(found.end(), int(found[1]), headers, int(length))
+
+
+def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
+    """Return pools of such connections.
+
+    Args:
+        settings: what `PoolManager` is to give its pools: certificates, time-outs, sizes.
+    """
+    manager = PoolManager(**settings)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return manager
