@@ -14,10 +14,11 @@ from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
-from dynamo_es.dynamodb.wire.steps import Pause
+from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.values import DEFAULT_TENANT
 from tests.linearizability.tiny_dynamo import TinyDynamo
+from tests.parts import requests_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -97,10 +98,19 @@ class Direct:
             if isinstance(request, Pause):
                 answer = {}
                 continue
-            try:
-                answer = self._table.answer(request)
-            except Exception as error:  # noqa: BLE001 - the algorithm decides
-                failure = error
+            answers = [self._answer(part) for part in requests_of(request)]
+            if isinstance(request, Together):
+                answer = answers
+            elif isinstance(answers[0], Exception):
+                failure = answers[0]
+            else:
+                answer = answers[0]
+
+    def _answer(self, request: Request) -> Response | Exception:
+        try:
+            return self._table.answer(request)
+        except Exception as error:  # noqa: BLE001 - the algorithm decides
+            return error
 
 
 class Processes:
