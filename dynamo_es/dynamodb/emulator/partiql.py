@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.portable import reduce_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -36,6 +38,8 @@ _AND: Final = re.compile(r"""\s+AND\s+""", re.IGNORECASE)
 
 class UnknownStatementError(Exception):
     """The emulator does not understand a statement."""
+
+    __reduce__ = reduce_error
 
     def __init__(self, text: str) -> None:
         super().__init__(
