@@ -70,7 +70,7 @@ def test_a_sequencer_that_is_called_again_leaves_one_log(fault, parallel, lastin
             process.sequence(first)
             network.plan(_at(position, fault, lasting))
             with network.between():
-                failed = _try(lambda process=process, second=second: process.sequence(second))
+                failed = _fails(process, second)
             # Every other time a process goes on that knows nothing.
             after = process if position % 2 else Process(store, network, parallel)
             network.heal()
@@ -88,10 +88,9 @@ def _at(position: int, fault: Fault, lasting: bool) -> Callable[[int], Fault | N
     return choose
 
 
-def _try(action: Callable[[], None]) -> bool:
-    """Return whether it failed."""
+def _fails(process: Process, hints: Sequence[Pointer]) -> bool:
     try:
-        action()
+        process.sequence(hints)
     except ServiceError:
         return True
     return False
