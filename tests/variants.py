@@ -57,8 +57,13 @@ def plain_deletes(patch: pytest.MonkeyPatch) -> None:
         params["Key"] = {name: fence[name] for name in ("stream_key", "version")}
         return steps.Request("delete_item", params)
 
+    def one_by_one(stream: Stream, commits: Sequence[Commit], expires_at: int) -> Steps[None]:
+        for commit in commits:
+            yield from deletion._fence(stream, commit, expires_at)
+
     requests_put_fence_over = requests.put_fence_over
     patch.setattr(requests, "put_fence_over", delete)
+    patch.setattr(deletion, "_fence_all", one_by_one)
 
 
 def sweep_from_the_bottom_up(patch: pytest.MonkeyPatch) -> None:
