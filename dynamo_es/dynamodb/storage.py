@@ -35,13 +35,18 @@ from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
 from dynamo_es.dynamodb.wire.ahead import reading_ahead
-from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
+from dynamo_es.exceptions import (
+    AppendsFailedError,
+    InvalidEnlistedWriteError,
+    TableNotFoundError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite
+    from dynamo_es.contracts.appends import AppendResult
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.dynamodb.streams.pages import Part
@@ -197,18 +202,18 @@ class DynamoStorage(StorageStrategy):
         wanted = [part for part in parts if part.events]
         if not wanted:
             return [None] * len(parts)
-        steps = append_to_many(wanted)
-        found = iter(self._gateway.run("append_many", self._tenant_id, None, steps))
-        results = [next(found) if part.events else None for part in parts]
-        if any(isinstance(result, TableNotFoundError) for result in results):
+        found: Sequence[AppendResult]
+        try:
+            steps = _append_to_all([append for append in appends if append.events], wanted)
+            found = self._gateway.run("append_many", self._tenant_id, None, steps)
+        except AppendsFailedError as failed:
+            found = failed.results
+        if any(isinstance(result, TableNotFoundError) for result in found):
             self._heads.clear()
-        self._announce(
-            [
-                p
-                for p, r in zip(parts, results, strict=True)
-                if p.events and not isinstance(r, Exception)
-            ]
-        )
+        stored = [p for p, r in zip(wanted, found, strict=True) if not isinstance(r, Exception)]
+        self._announce(stored)
+        following = iter(found)
+        results = [next(following) if part.events else None for part in parts]
         return versions_of(appends, results)
 
     def append(
@@ -310,6 +315,12 @@ def _append_together(
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
     return [*(yield from append_to_several(parts, writes))]
+
+
+def _append_to_all(
+    appends: Sequence[StreamAppend], parts: Sequence[Append]
+) -> Steps[list[StoredVersion | None]]:
+    return versions_of(appends, (yield from append_to_many(parts)))
 
 
 def _refuse_alone(writes: Sequence[EnlistedWrite]) -> None:

@@ -177,6 +177,14 @@ def _read_update(found: re.Match[str], text: str, left: Iterator[Any]) -> Update
     return update
 
 
+def _unknown(text: str) -> UnknownStatementError:
+    return UnknownStatementError(
+        f"The emulator does not understand the statement {text!r:.200}. It understands INSERT and "
+        "UPDATE of one item with parameters, as dynamo_es.dynamodb.emulator.partiql says. Use a "
+        "local engine for others."
+    )
+
+
 def _matched(pattern: re.Pattern[str], part: str, text: str) -> re.Match[str]:
     found = pattern.fullmatch(part)
     if found is None:
