@@ -92,6 +92,7 @@ def load(
     for start, stop in ranges:
         process = another_process(backend)
         process.storage.fetch_events(stream, start, stop)
+    list(process.storage.iter_events(stream))
     another_process(backend).event_store.load_stream(stream, keep_unknown=True)
 
 

@@ -21,6 +21,7 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
+from dynamo_es.dynamodb.wire.mocked import executing
 from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_batch, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
@@ -287,6 +288,8 @@ class Gateway:
         client = self._make_client()
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)
+        if operation == "batch_execute_statement":
+            method = executing(client, self._keys)
         self._methods[operation] = method
         return method
 

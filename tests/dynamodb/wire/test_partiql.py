@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
-from dynamo_es.dynamodb.emulator.partiql import (
+from dynamo_es.dynamodb.wire.partiql import (
     Insert,
     InvalidStatementError,
     UnknownStatementError,
