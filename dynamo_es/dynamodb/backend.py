@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
-from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
+from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient, sender_of
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
@@ -75,10 +75,11 @@ class DynamoBackend(Backend):
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
+        self._sender = sender_of(config, self._client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
-        gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        gateway = Gateway(self._sender, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear

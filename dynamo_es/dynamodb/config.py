@@ -28,7 +28,7 @@ DEFAULT_TABLES: Final[Mapping[str, str]] = {
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
 
-Transport: TypeAlias = Literal["default", "botocore"]
+Transport: TypeAlias = Literal["default", "botocore", "lean"]
 """How requests travel; see `DynamoConfig.transport`."""
 
 _SHORTEST: Final[Mapping[_Duration, float]] = {
@@ -81,7 +81,10 @@ class DynamoConfig:
         transport: how requests travel. ``"default"``: boto3 signs, retries and reads the replies,
             and its connections are used without the layers in between, for half of the CPU time;
             a client of yours, a proxy or a tool that hooks into requests gets everything as boto3
-            does it. ``"botocore"``: always everything as boto3 does it.
+            does it. ``"botocore"``: always everything as boto3 does it. ``"lean"``: only boto3's
+            signer and rules of retries are loaded, for a faster start and less CPU time; it needs
+            static credentials and a region in the environment and no AWS configuration besides,
+            and where it finds any, it does as ``"default"``.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.wire.lean import LeanClient
 
 ClientT = TypeVar("ClientT")
 
@@ -56,6 +57,11 @@ class Lazy(Generic[ClientT]):
                     self._prepare(client)
                     self._client = client
         return self._client
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the client is made here, and not the caller's."""
+        return self._given is None
 
     def for_users(self) -> ClientT:
         """Return the client for users, which also checks the parameters of each call.
@@ -101,6 +107,18 @@ class LazyClient(Lazy["DynamoDBClient"]):
 
     def _prepare(self, client: DynamoDBClient) -> None:
         watch(client)
+
+
+class LazySender(Lazy[Any]):
+    """Returns what sends the store's own requests: the lean transport if chosen, or the client.
+
+    Args:
+        config: names the transport.
+        client: the client for the tables.
+    """
+
+    def __init__(self, config: DynamoConfig, client: LazyClient) -> None:
+        super().__init__(lambda: _lean_client(config) or client(), None)
 
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
@@ -177,6 +195,27 @@ def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
     """Create a client for ``dynamodbstreams`` in a session of its own."""
     client: DynamoDBStreamsClient = _make("dynamodbstreams", config)
     return client
+
+
+def sender_of(config: DynamoConfig, client: LazyClient) -> Callable[[], DynamoDBClient]:
+    """Return what a gateway asks for its client.
+
+    Args:
+        config: names the transport.
+        client: the client for the tables; one that the caller gave sends everything.
+    """
+    return LazySender(config, client) if config.transport == "lean" and client.is_own else client
+
+
+def _lean_client(config: DynamoConfig) -> LeanClient | None:
+    from dynamo_es.dynamodb.wire.lean_terms import terms_of
+
+    terms = terms_of(config)
+    if terms is None:
+        return None
+    from dynamo_es.dynamodb.wire.lean import LeanClient
+
+    return LeanClient(terms, config)
 
 
 def _make(service: str, config: DynamoConfig) -> Any:
