@@ -11,7 +11,8 @@ import logging
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local
@@ -131,11 +132,10 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    for name, value in environ.items():
-        if not value or not name.startswith(_OF_BOTOCORE):
+    for name in environ:
+        if not name.startswith(_OF_BOTOCORE) or name in _UNDERSTOOD or name in _WITHOUT_EFFECT:
             continue
-        if name in _UNDERSTOOD or name in _WITHOUT_EFFECT:
-            continue
+        # Even if it is empty: an empty `AWS_PROFILE` is a profile that does not exist.
         if not name.startswith(_PREFIXES_WITHOUT_EFFECT):
             raise _Unfit(f"{name} is set")
 
@@ -160,14 +160,22 @@ def _check_process() -> None:
     if set(getproxies()) - {"no"}:
         raise _Unfit("a proxy is configured")
     client = sys.modules.get("botocore.client")
-    if client is not None and hasattr(client.BaseClient._make_api_call, "__wrapped__"):  # noqa: SLF001
-        raise _Unfit("botocore is instrumented")
+    if client is not None and _is_replaced(client.BaseClient._make_api_call):  # noqa: SLF001
+        raise _Unfit("a tool hooks into botocore")
     moto = sys.modules.get("moto.core.models")
     if moto is not None and getattr(moto.botocore_stubber, "enabled", True):
         raise _Unfit("moto answers for AWS")
     urllib3 = sys.modules.get("urllib3")
     if urllib3 is not None and urllib3.__version__.startswith("1."):
         raise _Unfit("urllib3 is older than 2")
+
+
+def _is_replaced(method: Any) -> bool:
+    """Whether a method of botocore is a function of another package, or a proxy of one."""
+    # Not `isinstance`: a proxy claims to be what it wraps.
+    if type(method) is not FunctionType:
+        return True
+    return not str(method.__globals__["__name__"]).startswith("botocore.")
 
 
 def _credentials(environ: Mapping[str, str]) -> Credentials:
@@ -200,7 +208,7 @@ def _endpoint(config: DynamoConfig, environ: Mapping[str, str], region: str) -> 
 
 
 def _ca_bundle(environ: Mapping[str, str]) -> str | None:
-    bundle = _first(environ, _CA_BUNDLES)
+    bundle = next((environ[name] for name in _CA_BUNDLES if name in environ), None)
     if bundle is not None and not Path(bundle).is_file():
         raise _Unfit("the bundle of certificates is not a file")
     return bundle
