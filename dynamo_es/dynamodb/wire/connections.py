@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import weakref
 from collections import deque
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -94,15 +95,15 @@ class Connections:
             self._tls.load_verify_locations(ca_bundle or get_cert_path(verify=True))
         self._connect_timeout = config.seconds("connect_timeout")
         self._read_timeout = config.seconds("read_timeout")
-        self._idle: deque[HTTPConnection] = deque()
         self._most_idle = config.max_pool_connections
         self._inherited: list[object] = []
+        self._begin_pool()
         tell_of_forks(self)
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone: closing them would end its TLS sessions."""
         self._inherited.append(self._idle)
-        self._idle = deque()
+        self._begin_pool()
 
     def send(self, request: Signed) -> Reply:
         """Send a request, and return the reply.
@@ -119,9 +120,7 @@ class Connections:
         try:
             connection = self._connected()
             connection.sock.sendall(message)
-            response = HTTPResponse(connection.sock, method="POST")
-            response.begin()
-            content = response.read()
+            reply, closing = _read(HTTPResponse(connection.sock, method="POST"))
         except BaseException as error:
             # Nobody may read the rest of a reply from this connection.
             if connection is not None:
@@ -129,13 +128,16 @@ class Connections:
             if not isinstance(error, Exception):
                 raise
             raise self._as_botocore_raises(error) from error
-        self._keep(connection, closing=response.will_close)
-        return Reply(response.status, response.headers, content)
+        self._keep(connection, closing=closing)
+        return reply
 
     def close(self) -> None:
         """Close the connections that no request uses."""
-        while self._idle:
-            self._idle.pop().close()
+        _close(self._idle)
+
+    def _begin_pool(self) -> None:
+        self._idle: deque[HTTPConnection] = deque()
+        weakref.finalize(self, _close, self._idle).atexit = False
 
     def _connected(self) -> HTTPConnection:
         while True:
@@ -194,3 +196,17 @@ class Connections:
             return ConnectionClosedError(endpoint_url=url, error=error)
         return HTTPClientError(error=error)
 
+
+def _read(response: HTTPResponse) -> tuple[Reply, bool]:
+    """Return the reply, and whether the server ends the connection after it."""
+    try:
+        response.begin()
+        reply = Reply(response.status, response.headers, response.read())
+    finally:
+        response.close()
+    return reply, response.will_close
+
+
+def _close(idle: deque[HTTPConnection]) -> None:
+    while idle:
+        idle.pop().close()

@@ -76,12 +76,15 @@ class _Raw(io.BytesIO):
 
 
 def of_botocore(connections: Any, config: DynamoConfig = CONFIG) -> Any:
-    """Return a client of botocore over these connections."""
+    """Return a client of botocore over these connections; None: over its own."""
     region = config.region or ""
     key, secret, token = CREDENTIALS
     session = isolated_session(key, secret, region, token)  # makes clients fast
-    client: Any = session.client("dynamodb", config=client_config(config))
-    client._endpoint.http_session = connections
+    client: Any = session.client(
+        "dynamodb", endpoint_url=config.endpoint_url, config=client_config(config)
+    )
+    if connections is not None:
+        client._endpoint.http_session = connections
     watch(client)
     return client
 
