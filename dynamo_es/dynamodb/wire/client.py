@@ -221,9 +221,14 @@ def _lean_client(config: DynamoConfig) -> LeanClient | None:
 def _make(service: str, config: DynamoConfig) -> Any:
     # boto3 takes most of a cold start, so it is loaded for the first request.
     session = make_session(config)
-    return session.client(
+    client: Any = session.client(
         service,  # type: ignore[call-overload]
         region_name=region_of(config, session),
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )
+    if config.transport == "default":
+        from dynamo_es.dynamodb.wire.sending import send_directly
+
+        send_directly(client)
+    return client
