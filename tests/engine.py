@@ -18,6 +18,7 @@ from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
 from dynamo_es.dynamodb.tables.create import delete_tables
 from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.environment import TRANSPORT
 from dynamo_es.testing.conformance.engine import (
     Backend,
     Capability,
@@ -26,6 +27,7 @@ from dynamo_es.testing.conformance.engine import (
     MemoryEngine,
     needs,
 )
+from tests.grafting import graft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +152,7 @@ class LocalEngine(DynamoEngine):
             # Threads race on machines that are busy with other things, too.
             read_timeout=30.0,
             retry_deadline=120.0,
+            transport=TRANSPORT.read(),
         )
 
     def start(self) -> None:
@@ -159,6 +162,7 @@ class LocalEngine(DynamoEngine):
         backend = DynamoBackend(self._config)
         backend.create_tables()
         turn_off_streams(backend.client, self._config)
+        graft(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:

@@ -227,7 +227,7 @@ def _make(service: str, config: DynamoConfig) -> Any:
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )
-    if config.transport == "default":
+    if config.transport != "botocore":
         from dynamo_es.dynamodb.wire.sending import send_directly
 
         send_directly(client)
