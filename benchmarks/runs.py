@@ -10,6 +10,7 @@ from benchmarks import (
     cold_start,
     commit_size,
     eventsourcing_rival,
+    first_append,
     footprint,
     load_cpu,
     log_costs,
@@ -81,6 +82,10 @@ def sections(
         (
             "threads",
             lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
+        ),
+        (
+            "first append of a process",
+            lambda: first_append.section(first_append.measure(scale.cold_starts)),
         ),
         ("cold start", lambda: cold_start.section(cold_start.measure(scale.cold_starts))),
     ]
