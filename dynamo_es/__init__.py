@@ -56,6 +56,42 @@ if TYPE_CHECKING:
     from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.subscriber import Subscriber
+else:
+    from dynamo_es.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Aggregate": ".aggregates.aggregate",
+            "Backend": ".facade.backend",
+            "Context": ".event_store.wrapped",
+            "DataSubject": ".event_store.encryption.marks",
+            "DynamoBackend": ".dynamodb.backend",
+            "DynamoConfig": ".dynamodb.config",
+            "Encrypted": ".event_store.encryption.marks",
+            "Event": ".event_store.event",
+            "EventRegistry": ".event_store.registry",
+            "EventStore": ".event_store.store",
+            "Listeners": ".subscriptions.listeners",
+            "MemoryBackend": ".memory",
+            "Outbox": ".outbox",
+            "OutboxReport": ".outbox",
+            "Projection": ".projections.projection",
+            "ProjectionReport": ".projections.run",
+            "Projector": ".projections.projector",
+            "Recorded": ".event_store.wrapped",
+            "Repository": ".aggregates.repository",
+            "SequencerReport": ".dynamodb.table_stream.poller",
+            "Serde": ".event_store.serde",
+            "Snapshot": ".event_store.event",
+            "StreamPoller": ".dynamodb.table_stream.poller",
+            "Subscriber": ".subscriptions.subscriber",
+            "UnknownEvent": ".event_store.wrapped",
+            "WrappedEvent": ".event_store.wrapped",
+            "append_cost": ".dynamodb.streams.cost",
+            "upcaster": ".event_store.upcasting",
+        },
+    )
 
 __version__ = "0.1.0"
 
@@ -110,48 +146,3 @@ __all__ = [
     "append_cost",
     "upcaster",
 ]
-
-_LAZY = {
-    "Aggregate": "dynamo_es.aggregates.aggregate",
-    "Backend": "dynamo_es.facade.backend",
-    "Context": "dynamo_es.event_store.wrapped",
-    "DataSubject": "dynamo_es.event_store.encryption.marks",
-    "DynamoBackend": "dynamo_es.dynamodb.backend",
-    "DynamoConfig": "dynamo_es.dynamodb.config",
-    "Encrypted": "dynamo_es.event_store.encryption.marks",
-    "Event": "dynamo_es.event_store.event",
-    "EventRegistry": "dynamo_es.event_store.registry",
-    "EventStore": "dynamo_es.event_store.store",
-    "Listeners": "dynamo_es.subscriptions.listeners",
-    "MemoryBackend": "dynamo_es.memory",
-    "Outbox": "dynamo_es.outbox",
-    "OutboxReport": "dynamo_es.outbox",
-    "Projection": "dynamo_es.projections.projection",
-    "ProjectionReport": "dynamo_es.projections.run",
-    "Projector": "dynamo_es.projections.projector",
-    "Recorded": "dynamo_es.event_store.wrapped",
-    "Repository": "dynamo_es.aggregates.repository",
-    "SequencerReport": "dynamo_es.dynamodb.table_stream.poller",
-    "Serde": "dynamo_es.event_store.serde",
-    "Snapshot": "dynamo_es.event_store.event",
-    "StreamPoller": "dynamo_es.dynamodb.table_stream.poller",
-    "Subscriber": "dynamo_es.subscriptions.subscriber",
-    "UnknownEvent": "dynamo_es.event_store.wrapped",
-    "WrappedEvent": "dynamo_es.event_store.wrapped",
-    "append_cost": "dynamo_es.dynamodb.streams.cost",
-    "upcaster": "dynamo_es.event_store.upcasting",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))

@@ -26,6 +26,23 @@ if TYPE_CHECKING:
     from dynamo_es.aws_lambda.publishers import EventBridgePublisher, SnsPublisher, SqsPublisher
     from dynamo_es.aws_lambda.sequencer import sequence_events
     from dynamo_es.aws_lambda.streams import project_streams
+else:
+    from dynamo_es.lazy import lazy_names
+
+    # Each handler is a function of its own: its cold start loads only what it needs.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "EventBridgePublisher": ".publishers",
+            "SnsPublisher": ".publishers",
+            "SqsPublisher": ".publishers",
+            "load_message": ".messages",
+            "project_log": ".log",
+            "project_streams": ".streams",
+            "publish_outbox": ".outbox",
+            "sequence_events": ".sequencer",
+        },
+    )
 
 __all__ = [
     "EventBridgePublisher",
@@ -37,25 +54,3 @@ __all__ = [
     "publish_outbox",
     "sequence_events",
 ]
-
-_HOMES = {
-    "EventBridgePublisher": "publishers",
-    "SnsPublisher": "publishers",
-    "SqsPublisher": "publishers",
-    "load_message": "messages",
-    "project_log": "log",
-    "project_streams": "streams",
-    "publish_outbox": "outbox",
-    "sequence_events": "sequencer",
-}
-
-
-def __getattr__(name: str) -> object:
-    # Each handler is a function of its own: its cold start loads only what it needs.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value

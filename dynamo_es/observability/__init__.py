@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from dynamo_es.observability.emf import EmfMetrics
     from dynamo_es.observability.reports import observers
     from dynamo_es.observability.tracing import OpenTelemetry
+else:
+    from dynamo_es.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "EmfMetrics": ".emf",
+            "OpenTelemetry": ".tracing",
+            "observers": ".reports",
+        },
+    )
 
 __all__ = ["EmfMetrics", "OpenTelemetry", "observers"]
-
-_HOMES = {"EmfMetrics": "emf", "OpenTelemetry": "tracing", "observers": "reports"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value

@@ -32,6 +32,32 @@ if TYPE_CHECKING:
     from dynamo_es.testing.stream_records import lambda_events
     from dynamo_es.testing.unreliable import Faulty, faulty
     from dynamo_es.testing.upcasters import check_upcasters
+else:
+    from dynamo_es.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Delivery": ".event_source_mapping",
+            "EventSourceMapping": ".event_source_mapping",
+            "Fault": ".faults",
+            "Faulty": ".unreliable",
+            "FrozenClock": ".clock",
+            "GivenAggregate": ".scenarios",
+            "GivenEvents": ".scenarios",
+            "Invocation": ".event_source_mapping",
+            "Killed": ".lambda_context",
+            "LambdaContext": ".lambda_context",
+            "Network": ".faults",
+            "Outcome": ".outcome",
+            "ProjectedEvents": ".projecting",
+            "RandomNetwork": ".faults",
+            "check_upcasters": ".upcasters",
+            "faulty": ".unreliable",
+            "given": ".scenarios",
+            "lambda_events": ".stream_records",
+        },
+    )
 
 __all__ = [
     "Delivery",
@@ -53,38 +79,3 @@ __all__ = [
     "given",
     "lambda_events",
 ]
-
-_LAZY = {
-    "Delivery": "dynamo_es.testing.event_source_mapping",
-    "EventSourceMapping": "dynamo_es.testing.event_source_mapping",
-    "Fault": "dynamo_es.testing.faults",
-    "Faulty": "dynamo_es.testing.unreliable",
-    "FrozenClock": "dynamo_es.testing.clock",
-    "GivenAggregate": "dynamo_es.testing.scenarios",
-    "GivenEvents": "dynamo_es.testing.scenarios",
-    "Invocation": "dynamo_es.testing.event_source_mapping",
-    "Killed": "dynamo_es.testing.lambda_context",
-    "LambdaContext": "dynamo_es.testing.lambda_context",
-    "Network": "dynamo_es.testing.faults",
-    "Outcome": "dynamo_es.testing.outcome",
-    "ProjectedEvents": "dynamo_es.testing.projecting",
-    "RandomNetwork": "dynamo_es.testing.faults",
-    "check_upcasters": "dynamo_es.testing.upcasters",
-    "faulty": "dynamo_es.testing.unreliable",
-    "given": "dynamo_es.testing.scenarios",
-    "lambda_events": "dynamo_es.testing.stream_records",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
