@@ -11,7 +11,6 @@ from dynamo_es.contracts.event_checks import check_append, check_appends, check_
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
@@ -175,6 +174,8 @@ class DynamoStorage(StorageStrategy):
     @property
     def current_position(self) -> Position | None:
         """The last position assigned; see `StorageStrategy.current_position`."""
+        from dynamo_es.dynamodb.log.sequencer import last_position
+
         steps = last_position(self._config.log_table)
         return self._gateway.run("position", self._tenant_id, None, steps)
 
