@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import CancelledError
+from functools import partial
 from hashlib import sha256
 from http.client import HTTPResponse
 from operator import is_
@@ -236,9 +237,11 @@ class Sender:
         self._event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
         # botocore has no public way to its connections and its handlers.
         self._emitter = client.meta.events._emitter  # noqa: SLF001
-        self._session = client._endpoint.http_session  # noqa: SLF001
+        self._endpoint = client._endpoint  # noqa: SLF001
+        self._session = session = self._endpoint.http_session
+        self._certify = partial(session._setup_ssl_cert, verify=session._verify)  # noqa: SLF001
         # Certificates, time-outs and limits are those that botocore gives its own connections.
-        self._manager = PoolManager(**self._session._manager.connection_pool_kw)  # noqa: SLF001
+        self._manager = PoolManager(**session._manager.connection_pool_kw)  # noqa: SLF001
         self._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._targets: dict[str, _Target] = {}
 
@@ -291,16 +294,22 @@ class Sender:
         return AWSResponse(request.url, answer.status, answer.headers, answer)  # type: ignore[arg-type]
 
     def _is_in_charge(self, operation: str) -> bool:
-        """Whether no other handler and no patch is to see the request."""
+        """Whether nobody else wants to see the request: no handler, no patch, no stand-in."""
+        # botocore keeps the handlers of an event from its first emission on.
         handlers = self._emitter._lookup_cache.get(f"{self._event}.{operation}")  # noqa: SLF001
-        return handlers is not None and len(handlers) == 1 and not _is_patched()
+        return (
+            handlers is not None
+            and len(handlers) == 1
+            and self._endpoint.http_session is self._session
+            and not _is_patched()
+        )
 
     def _target(self, url: str) -> _Target | None:
         parts = urlsplit(url)
         if len(self._targets) == _MOST_ENDPOINTS or parts.query or parts.username is not None:
             return None
         pool = self._manager.connection_from_url(url)
-        self._session._setup_ssl_cert(pool, url, self._session._verify)  # noqa: SLF001
+        self._certify(pool, url)
         name = f"[{parts.hostname}]" if ":" in pool.host else parts.hostname
         host = name if pool.port == port_by_scheme[pool.scheme] else f"{name}:{pool.port}"
         return self._targets.setdefault(url, _Target(pool, parts.path or "/", str(host)))

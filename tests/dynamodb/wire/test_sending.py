@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-import botocore.endpoint
-import botocore.handlers
-import botocore.loaders
-import botocore.session
 import pytest
+from botocore.exceptions import HTTPClientError, SSLError
 
-from dynamo_es import DynamoConfig
-from dynamo_es.dynamodb.wire.attempts import attempts, watch
-from dynamo_es.dynamodb.wire.client import make_client
+from benchmarks.canned import CA_BUNDLE, canned
+from benchmarks.replaying import Reply
+from dynamo_es.dynamodb.wire.attempts import attempts
+from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from tests.dynamodb.wire.scripted import (
     BODY,
     Step,
@@ -26,9 +27,12 @@ from tests.dynamodb.wire.scripted import (
     says_and_resets,
     serving,
 )
+from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in, sent_by_botocore
 
-# A client takes long to make when it reads the descriptions of the services itself.
-_LOADER = botocore.loaders.create_loader()
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.config import Transport
+
+TRANSPORTS: tuple[Transport, ...] = ("default", "botocore")
 GOOD = says(message())
 HEAD, _, _ = message().partition(b"\r\n\r\n")
 ERROR = b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "Oh"}'
@@ -38,35 +42,10 @@ REFUSED = (
 )
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch) -> None:
-    """Leave out the handler that moto gives to every client once it is imported; never wait."""
-    handlers = [entry for entry in botocore.handlers.BUILTIN_HANDLERS if entry[0] != "before-send"]
-    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
-    for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+# The fixture, by its name.
+__all__ = ["nothing_hooked_in"]
 
-
-def client_at(port: int, transport: Any = "default", **settings: Any) -> Any:
-    config = DynamoConfig(
-        events_table="events",
-        log_table="log",
-        keys_table="keys",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region="eu-central-1",
-        transport=transport,
-        **{"read_timeout": 0.3, "max_attempts": 3, **settings},
-    )
-    client = make_client(config)
-    watch(client)
-    return client
-
-
-def sent_by_botocore(client: Any) -> bool:
-    """Whether botocore used connections of its own."""
-    return len(client._endpoint.http_session._manager.pools) > 0
+pytestmark = pytest.mark.usefixtures("nothing_hooked_in")
 
 
 @dataclass
@@ -79,7 +58,7 @@ class Seen:
     maybe_landed: list[bool]
 
 
-def run(transport: str, steps: list[Step], calls: int) -> Seen:
+def run(transport: Transport, steps: list[Step], calls: int) -> Seen:
     outcomes, landed = [], []
     with serving(*steps) as server:
         client = client_at(server.port, transport)
@@ -140,7 +119,7 @@ FAULTS: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("steps", FAULTS.values(), ids=FAULTS)
 def test_a_failure_is_what_it_is_with_botocore(steps) -> None:
-    ours, theirs = (run(transport, list(steps), 1) for transport in ("default", "botocore"))
+    ours, theirs = (run(transport, list(steps), 1) for transport in TRANSPORTS)
 
     assert ours == theirs
 
@@ -190,14 +169,14 @@ REPLIES: dict[str, Step] = {
 def test_a_reply_is_what_it_is_with_botocore_and_so_is_the_next(step) -> None:
     steps = [step, GOOD, GOOD]
 
-    ours, theirs = (run(transport, list(steps), 3) for transport in ("default", "botocore"))
+    ours, theirs = (run(transport, list(steps), 3) for transport in TRANSPORTS)
 
     assert ours == theirs
     assert ours.outcomes[1]["TableNames"] == ["events", "log"]
 
 
 def test_a_connection_that_the_server_has_closed_is_replaced_without_a_retry() -> None:
-    for transport in ("default", "botocore"):
+    for transport in TRANSPORTS:
         with serving(says_and_closes(message()), GOOD) as server:
             client = client_at(server.port, transport)
             client.list_tables()
@@ -208,11 +187,150 @@ def test_a_connection_that_the_server_has_closed_is_replaced_without_a_retry() -
             assert reply["ResponseMetadata"]["RetryAttempts"] == 0
 
 
+def test_connections_stay_open_and_are_shared_by_threads() -> None:
+    with serving() as server:
+        client = client_at(server.port, max_pool_connections=4)
+        with ThreadPoolExecutor(4) as pool:
+            replies = list(pool.map(lambda _: client.list_tables(), range(40)))
+
+        assert [reply["TableNames"] for reply in replies] == [["events", "log"]] * 40
+        assert server.connections <= 4
+        assert not sent_by_botocore(client)
+
+
+def test_no_more_connections_stay_open_than_configured() -> None:
+    with serving() as server:
+        client = client_at(server.port, max_pool_connections=1)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: client.list_tables(), range(40)))
+        before = server.connections
+
+        for _ in range(3):
+            client.list_tables()
+
+        assert server.connections == before
+
+
+def fields_of(request: bytes) -> dict[str, str]:
+    lines = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def test_a_request_has_the_headers_of_botocore_and_two_that_are_signed_sooner() -> None:
+    changing = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "host"}
+    seen = {}
+    for transport in TRANSPORTS:
+        with serving() as server:
+            client = client_at(server.port, transport)
+            for _ in range(2):
+                client.list_tables(ExclusiveStartTableName="ä" * 100)
+            seen[transport] = [fields_of(request) for request in server.requests]
+            bodies = {request.partition(b"\r\n\r\n")[2] for request in server.requests}
+            assert len(bodies) == 1
+            assert all(one["host"] == f"127.0.0.1:{server.port}" for one in seen[transport])
+
+    for ours, theirs in zip(seen["default"], seen["botocore"], strict=True):
+        more = ours.keys() - theirs.keys()
+        assert more <= {"x-amz-content-sha256"}
+        kept = theirs.keys() - changing
+        assert {name: ours[name] for name in kept} == {name: theirs[name] for name in kept}
+    assert "x-amz-content-sha256" in seen["default"][1]
+
+
+def test_a_request_is_signed_as_it_is_sent(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token/+=")
+    with serving() as server:
+        client = client_at(server.port)
+        for text in ("", "ä" * 100, "b"):
+            client.list_tables(ExclusiveStartTableName=text)
+
+        assert not sent_by_botocore(client)
+        for request in server.requests:
+            assert fields_of(request)["authorization"].endswith(signature_of(request, "secret"))
+
+
+def signature_of(request: bytes, secret: str) -> str:
+    """Return what AWS works out from the request as it came."""
+    fields, body = fields_of(request), request.partition(b"\r\n\r\n")[2]
+    credential, names, _ = fields["authorization"].partition(" ")[2].split(", ")
+    scope = credential.partition("/")[2]
+    signed = names.partition("=")[2].split(";")
+    lines = [f"{name}:{fields[name]}" for name in signed]
+    canonical = ["POST", "/", "", *lines, "", ";".join(signed), sha256(body).hexdigest()]
+    digest = sha256("\n".join(canonical).encode()).hexdigest()
+    key = f"AWS4{secret}".encode()
+    for part in (*scope.split("/"),):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join(["AWS4-HMAC-SHA256", fields["x-amz-date"], scope, digest])
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def test_a_path_of_the_endpoint_is_kept() -> None:
+    for transport in TRANSPORTS:
+        with serving() as server:
+            endpoint = f"http://127.0.0.1:{server.port}/stage/x"
+            client = make_client(config_at(endpoint, transport))
+            client.list_tables()
+            client.list_tables()
+
+            assert {one.partition(b" HTTP")[0] for one in server.requests} == {b"POST /stage/x"}
+
+
+def test_a_line_break_in_a_header_is_refused_as_by_botocore() -> None:
+    for transport in TRANSPORTS:
+        with serving() as server:
+            client = client_at(server.port, transport)
+
+            def smuggle(request, **_):
+                request.headers["X-Trace"] = "a\r\nX-Other: b"
+
+            client.meta.events.register("before-sign.dynamodb", smuggle)
+            with pytest.raises(HTTPClientError):
+                client.list_tables()
+
+            assert server.requests == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_connections_of_its_own() -> None:
+    with serving() as server:
+        client = LazyClient(config_at(f"http://127.0.0.1:{server.port}"), None)
+        client().list_tables()
+        before = server.connections
+
+        child = os.fork()
+        if not child:
+            try:
+                client().list_tables()
+                os._exit(int(sent_by_botocore(client())))
+            finally:
+                os._exit(9)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        client().list_tables()
+
+        assert status == 0
+        assert (before, server.connections) == (1, 2)
+
+
+def test_over_tls_a_certificate_is_checked(monkeypatch) -> None:
+    with canned([Reply(200, {}, BODY)]) as (endpoint,):
+        trusting = make_client(config_at(endpoint))
+        assert trusting.list_tables()["TableNames"] == ["events", "log"]
+        assert not sent_by_botocore(trusting)
+        monkeypatch.delenv(CA_BUNDLE)
+        for transport in TRANSPORTS:
+            with pytest.raises(SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+                make_client(config_at(endpoint, transport)).list_tables()
+
+
 def test_a_server_that_does_not_listen_cannot_have_carried_out_a_request() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     found = []
-    for transport in ("default", "botocore"):
+    for transport in TRANSPORTS:
         attempts.reset()
         with pytest.raises(Exception, match="connect to the endpoint") as raised:
             client_at(port, transport).list_tables()
