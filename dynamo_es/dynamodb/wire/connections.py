@@ -201,7 +201,8 @@ def _read(response: HTTPResponse) -> tuple[Reply, bool]:
     """Return the reply, and whether the server ends the connection after it."""
     try:
         response.begin()
-        reply = Reply(response.status, response.headers, response.read())
+        headers = dict(response.headers.items())
+        reply = Reply(response.status, headers, response.read())
     finally:
         response.close()
     return reply, response.will_close

@@ -185,7 +185,8 @@ class Requests:
 
     def __init__(self, terms: Terms, max_attempts: int) -> None:
         self._url = f"{terms.endpoint}/"
-        self._signer = SigV4Auth(terms.credentials, "dynamodb", terms.region)
+        # It reads the names that `Credentials` and `_Unsigned` have, and loads no class for them.
+        self._signer: Any = SigV4Auth(terms.credentials, "dynamodb", terms.region)  # type: ignore[arg-type]
         self._most = max_attempts
         self._traced = FUNCTION_NAME.read() is not None
 
@@ -263,7 +264,8 @@ def _failed(reply: Reply, headers: dict[str, str]) -> dict[str, Any]:
     from botocore.parsers import create_parser
 
     response = {"status_code": reply.status_code, "headers": headers, "body": reply.content}
-    members: dict[str, Any] = create_parser("json").parse(response, None)
+    parser: Any = create_parser("json")
+    members: dict[str, Any] = parser.parse(response, None)
     stored = _members(reply.content)
     members.update({name: stored[name] for name in _OF_ERRORS if name in stored})
     return members
@@ -320,7 +322,7 @@ class LeanRetries:
         from botocore.retries.standard import register_retry_handler
 
         events = _Events()
-        client = SimpleNamespace(meta=SimpleNamespace(events=events, service_model=_SERVICE))
+        client: Any = SimpleNamespace(meta=SimpleNamespace(events=events, service_model=_SERVICE))
         register_retry_handler(client, self._most)
         self._of_botocore = events
 

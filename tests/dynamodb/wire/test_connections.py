@@ -56,7 +56,7 @@ def test_a_connection_is_used_again():
         for _ in range(5):
             reply = connections.send(REQUEST)
             assert (reply.status_code, reply.content) == (200, b"{}")
-            assert reply.headers["x-amzn-requestid"] == "ABCDEF"
+            assert reply.headers["x-amzn-RequestId"] == "ABCDEF"
     assert server.accepted == 1
 
 
@@ -160,7 +160,7 @@ def test_a_connection_whose_reply_did_not_come_is_not_used_again():
         with pytest.raises(ReadTimeoutError):
             connections.send(REQUEST)
         late.set()
-        assert connections.send(REQUEST).headers["x-amzn-requestid"] == "000001"
+        assert connections.send(REQUEST).headers["x-amzn-RequestId"] == "000001"
 
 
 def test_an_interrupt_during_a_reply_does_not_leave_the_connection_to_another_request(monkeypatch):
