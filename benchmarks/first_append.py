@@ -98,6 +98,7 @@ def section(found: Found) -> Section:
 
 def _row(found: Found, text: str, name: str, factor: float) -> list[str]:
     cells = [
-        f"{found.median(kind, name) * factor:.0f} · {found.ratio(kind, name)}" for kind in KINDS[:-1]
+        f"{found.median(kind, name) * factor:.0f} · {found.ratio(kind, name)}"
+        for kind in KINDS[:-1]
     ]
     return [text, f"{found.median('bare', name) * factor:.0f}", *cells]

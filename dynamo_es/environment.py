@@ -154,6 +154,8 @@ COLUMNS: Final = _text("COLUMNS")
 TRANSPORT: Final[Variable[Any]] = Variable("DYNAMO_ES_TRANSPORT", str, "text", "default")
 """The field of `DynamoConfig`, for programs that have no other variable of it."""
 
+HANDLER: Final = _text("_HANDLER")
+INITIALIZATION_TYPE: Final = _text("AWS_LAMBDA_INITIALIZATION_TYPE")
 TRACE: Final = _text("_X_AMZN_TRACE_ID")
 
 TEST_ENDPOINT: Final = _text("DYNAMO_ES_TEST_ENDPOINT")
@@ -164,6 +166,7 @@ OTHERS: Final[tuple[Variable[object], ...]] = (
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
     *(TENANT_ROLE, DEBUG, COLUMNS),
-    *(TRACE, TEST_ENDPOINT),
+    *(HANDLER, INITIALIZATION_TYPE, TRACE),
+    TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -74,11 +74,11 @@ class DynamoBackend(Backend):
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
-        self._sender = sender_of(config, self._client)
+        self.sender = sender_of(config, self._client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
-        gateway = Gateway(self._sender, config, observer, sleep=sleep, monotonic=monotonic)
+        gateway = Gateway(self.sender, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear
@@ -190,6 +190,13 @@ class DynamoBackend(Backend):
         backend._empty = emulator.empty
         backend.create_tables()
         return backend
+
+    def prepare(self) -> None:
+        """Make what sends the requests now, and not at the first one; nothing is sent.
+
+        A Lambda function that does so while its module is imported answers its first call faster.
+        """
+        self.sender()
 
     @property
     def client(self) -> DynamoDBClient:

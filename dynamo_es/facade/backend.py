@@ -310,6 +310,9 @@ class Backend:
         scoped._tenant_id = scoped._log_tenant = tenant_id
         return scoped
 
+    def prepare(self) -> None:
+        """Make now what the first request would make."""
+
     def create_tables(self) -> None:
         """Create the tables that are missing."""
         raise NotImplementedError

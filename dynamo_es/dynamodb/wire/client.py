@@ -8,7 +8,7 @@ from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import make_session
-from dynamo_es.forking import new_lock, tell_of_forks
+from dynamo_es.forking import new_lock, tell_of_forks, tell_of_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ class Lazy(Generic[ClientT]):
         self._inherited: list[object] = []
         self._lock = new_lock()
         tell_of_forks(self)
+        tell_of_snapshots(self)
 
     def __call__(self) -> ClientT:
         """Return the client.
@@ -83,6 +84,12 @@ class Lazy(Generic[ClientT]):
         if self._given is not None:
             self._inherited.append(leave_connections(self._given))
         self._client = self._checking = None
+
+    def before_snapshot(self) -> None:
+        """Close the connections; the client opens new ones when it is used again."""
+        client: Any = self._client
+        if client is not None:
+            client.close()
 
     def _prepare(self, client: ClientT) -> None:
         """Prepare a client for its first request."""

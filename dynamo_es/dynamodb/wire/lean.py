@@ -92,6 +92,10 @@ class LeanClient:
 
         return method
 
+    def close(self) -> None:
+        """Close the connections that no request uses; later requests open new ones."""
+        self._endpoint.http_session.close()
+
     def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         if operation == "TransactWriteItems":
             # As botocore does: with it, a repeated attempt does not write again.

@@ -33,6 +33,8 @@ from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, Poo
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 
+from dynamo_es.forking import tell_of_snapshots
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -244,6 +246,12 @@ class Sender:
         self._manager = PoolManager(**session._manager.connection_pool_kw)  # noqa: SLF001
         self._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._targets: dict[str, _Target] = {}
+        tell_of_snapshots(self)
+
+    def before_snapshot(self) -> None:
+        """Close the connections; later requests open new ones."""
+        self._targets.clear()
+        self._manager.clear()
 
     def register(self, client: Any) -> None:
         """Send the requests of the client from now on."""

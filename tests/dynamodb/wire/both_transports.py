@@ -22,7 +22,9 @@ from dynamo_es.dynamodb.wire.lean import LeanClient
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
 
 ENDPOINT: Final = "https://dynamodb.eu-central-1.amazonaws.com"
-CREDENTIALS: Final = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a+tok/en")
+CREDENTIALS: Final = Credentials(
+    "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a+tok/en"
+)
 CONFIG: Final = DynamoConfig(
     events_table="events", log_table="log", keys_table="keys", region="eu-central-1"
 )

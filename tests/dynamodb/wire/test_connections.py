@@ -30,7 +30,8 @@ from tests.dynamodb.wire.both_transports import CONFIG, of_botocore, of_lean, ou
 from tests.dynamodb.wire.socket_server import OK, Connected, Server, answering, serving
 
 PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}}
-QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=0.4, max_attempts=1)
+QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=3.0, max_attempts=1)
+HASTY = replace(QUICK, read_timeout=0.3)
 REQUEST = Signed("http://x/", {"X-Amz-Target": "DynamoDB_20120810.PutItem"}, b'{"a": 1}')
 
 
@@ -38,12 +39,12 @@ def connections_to(server: Server, config: DynamoConfig = QUICK, **given: Any) -
     return Connections(server.url, config, **given)
 
 
-def by_both(url: str, monkeypatch: Any) -> list[dict[str, Any]]:
+def by_both(url: str, monkeypatch: Any, config: DynamoConfig = QUICK) -> list[dict[str, Any]]:
     """Return what a put comes to, by botocore and by the lean transport."""
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    ordinary = of_botocore(None, replace(QUICK, endpoint_url=url))
-    lean = of_lean(Connections(url, QUICK), QUICK)
+    ordinary = of_botocore(None, replace(config, endpoint_url=url))
+    lean = of_lean(Connections(url, config), config)
     return [outcome(client, "put_item", PUT) for client in (ordinary, lean)]
 
 
@@ -132,9 +133,7 @@ def test_a_reply_that_ends_the_connection_is_the_last_on_it():
 
 
 def test_a_reply_in_chunks_is_put_together():
-    chunked = (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
-    )
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
 
     def chunks(connected: Connected, _: int) -> None:
         while connected.request():
@@ -156,7 +155,7 @@ def test_a_connection_whose_reply_did_not_come_is_not_used_again():
         connected.reply(OK.replace(b"ABCDEF", b"%06d" % number))
 
     with serving(slow) as server:
-        connections = connections_to(server)
+        connections = connections_to(server, HASTY)
         with pytest.raises(ReadTimeoutError):
             connections.send(REQUEST)
         late.set()
@@ -233,7 +232,9 @@ def speaks_another_language(connected: Connected, _: int) -> None:
 )
 def test_a_failure_is_the_one_of_botocore(monkeypatch, handle: Callable[[Connected, int], None]):
     with serving(handle) as server:
-        theirs, ours = by_both(server.url, monkeypatch)
+        waits_in_vain = handle in {says_nothing, stops_in_the_body}
+        config = HASTY if waits_in_vain else QUICK
+        theirs, ours = by_both(server.url, monkeypatch, config)
     assert ours["raised"] == theirs["raised"]
     assert ours["attempts"] == theirs["attempts"] == (1, True)
 

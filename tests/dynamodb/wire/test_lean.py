@@ -49,8 +49,10 @@ _SCALARS = (
 _NAMES = st.text(min_size=1, max_size=6) | st.sampled_from(["B", "BS", "S", "L", "M", "Item"])
 _VALUES = st.recursive(
     _SCALARS,
-    lambda values: st.fixed_dictionaries({"L": st.lists(values, max_size=3)})
-    | st.fixed_dictionaries({"M": st.dictionaries(_NAMES, values, max_size=3)}),
+    lambda values: (
+        st.fixed_dictionaries({"L": st.lists(values, max_size=3)})
+        | st.fixed_dictionaries({"M": st.dictionaries(_NAMES, values, max_size=3)})
+    ),
     max_leaves=6,
 )
 ITEMS = st.dictionaries(_NAMES, _VALUES, min_size=1, max_size=4)
@@ -190,9 +192,7 @@ SCRIPTS: dict[str, list[Any]] = {
     "success": [OK],
     "refused condition": [failure("ConditionalCheckFailedException", Item={"a": {"B": "YWJj"}})],
     "refused condition without the item": [failure("ConditionalCheckFailedException")],
-    "cancelled transaction": [
-        failure("TransactionCanceledException", CancellationReasons=REASONS)
-    ],
+    "cancelled transaction": [failure("TransactionCanceledException", CancellationReasons=REASONS)],
     "validation": [failure("ValidationException")],
     "no table": [failure("ResourceNotFoundException")],
     "expired token": [failure("ExpiredTokenException")],

@@ -54,7 +54,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 
 def sender(config: DynamoConfig = CONFIG, **given: Any) -> Any:
     """Return what sends the requests of a backend."""
-    return DynamoBackend(config, **given)._sender()
+    return DynamoBackend(config, **given).sender()
 
 
 # --- what it serves
@@ -246,8 +246,8 @@ def test_an_older_urllib3_is_left_to_botocore(monkeypatch):
 
 def test_a_backend_sends_by_it_and_users_get_a_client_of_botocore():
     backend = DynamoBackend(CONFIG)
-    assert isinstance(backend._sender(), LeanClient)
-    assert backend._sender() is backend._sender()
+    assert isinstance(backend.sender(), LeanClient)
+    assert backend.sender() is backend.sender()
     assert not isinstance(backend.client, LeanClient)
     assert backend.client.meta.service_model.service_name == "dynamodb"
 
@@ -255,7 +255,7 @@ def test_a_backend_sends_by_it_and_users_get_a_client_of_botocore():
 def test_a_backend_that_it_cannot_serve_sends_by_its_client(environment):
     environment.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     backend = DynamoBackend(CONFIG)
-    assert backend._sender() is backend._client()
+    assert backend.sender() is backend._client()
 
 
 def test_a_client_that_is_given_sends_everything():
