@@ -1,4 +1,4 @@
-"""The first append of a fresh process over TLS, by transport, beside the first put of bare boto3."""
+"""The first append of a process over TLS, by transport, beside the first put of bare boto3."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Found:
 
     def median(self, kind: str, name: str) -> float:
         """Return the median of something."""
-        return median(getattr(one, name) for one in self.starts[kind])
+        return float(median(getattr(one, name) for one in self.starts[kind]))
 
 
 def measure(runs: int) -> Found:

@@ -126,7 +126,9 @@ def measure(code: Path, scratch: Path, client: Path | None, runs: int) -> dict[s
 def lines(starts: dict[str, list[Started]], *, with_client: bool) -> list[str]:
     """Return what was measured, in words."""
     runtime = "AWS's runtime interface client" if with_client else "plain Python"
-    told = [f"start of a function under {runtime} (in brackets: of boto3 alone, from the same zip):"]
+    told = [
+        f"start of a function under {runtime} (in brackets: of boto3 alone, from the same zip):"
+    ]
     for kind in KINDS:
         name = "boto3 alone" if kind == "bare" else f"transport {kind}"
         told.append(

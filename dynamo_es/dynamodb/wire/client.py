@@ -8,7 +8,8 @@ from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import make_session
-from dynamo_es.forking import new_lock, tell_of_forks, tell_of_snapshots
+from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.forking import new_lock, tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

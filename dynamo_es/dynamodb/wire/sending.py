@@ -33,7 +33,7 @@ from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, Poo
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 
-from dynamo_es.forking import tell_of_snapshots
+from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

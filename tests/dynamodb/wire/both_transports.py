@@ -6,8 +6,7 @@ import io
 import json
 import random
 from binascii import crc32
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from botocore.awsrequest import AWSResponse
@@ -20,6 +19,9 @@ from dynamo_es.dynamodb.wire.attempts import attempts, watch
 from dynamo_es.dynamodb.wire.client import client_config
 from dynamo_es.dynamodb.wire.lean import LeanClient
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 ENDPOINT: Final = "https://dynamodb.eu-central-1.amazonaws.com"
 CREDENTIALS: Final = Credentials(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ class Connected:
     def close(self) -> None:
         """Close the connection."""
         self._file.close()
-        try:
+        with suppress(OSError):  # the client was faster
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was faster
         self.socket.close()
 
 

@@ -6,11 +6,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
@@ -23,11 +21,16 @@ from botocore.exceptions import (
 )
 
 from benchmarks.canned import _certify as certify
-from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.wire import connections as module
 from dynamo_es.dynamodb.wire.connections import Connections, Signed
 from tests.dynamodb.wire.both_transports import CONFIG, of_botocore, of_lean, outcome
 from tests.dynamodb.wire.socket_server import OK, Connected, Server, answering, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dynamo_es import DynamoConfig
 
 PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}}
 QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=3.0, max_attempts=1)

@@ -7,9 +7,8 @@ import logging
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
@@ -21,6 +20,9 @@ from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.dynamodb.wire.lean import LeanClient
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, terms_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = DynamoConfig(
     events_table="events", log_table="log", keys_table="keys", region="eu-west-1", transport="lean"
@@ -189,8 +191,11 @@ def test_whatever_else_is_set_is_left_to_botocore(environment, set_to, caplog):
 
 @pytest.mark.parametrize(
     "region",
-    ["cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1", "eu-isoe-west-1", "local"]
-    + ["aws-global", "fips-us-east-1", "us-east-1-fips", "EU-WEST-1", "eu-west-1.evil.com", "x"],
+    [
+        *("cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1", "eu-isoe-west-1"),
+        *("local", "aws-global", "fips-us-east-1", "us-east-1-fips", "EU-WEST-1", "x"),
+        "eu-west-1.evil.com",
+    ],
 )
 def test_other_partitions_are_left_to_botocore(region):
     assert terms_of(replace(CONFIG, region=region)) is None
@@ -229,7 +234,7 @@ def test_a_mock_of_moto_is_left_to_botocore():
 def test_an_instrumented_botocore_is_left_to_botocore(monkeypatch, by):
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
     assert terms_of(CONFIG) is not None
-    wrapped: Any = functools.wraps(original)(lambda *given, **named: original(*given, **named))
+    wrapped: Any = functools.wraps(original)(lambda *given: original(*given))
     if by == "a proxy":
         wrapped = Mock(wraps=original, __globals__=original.__globals__)
     monkeypatch.setattr(BaseClient, "_make_api_call", wrapped)

@@ -1,4 +1,4 @@
-"""A process that SnapStart saves has no open connections, and opens new ones when it is restored."""
+"""A process that SnapStart saves has no open connections; restored, it opens new ones."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.wire.client import LazyClient, sender_of
-from dynamo_es.forking import _before_snapshot
+from dynamo_es.dynamodb.wire.snapshots import close_connections
 from tests.dynamodb.wire.socket_server import answering, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}}
 
@@ -39,7 +41,7 @@ def test_connections_are_closed_before_a_snapshot_and_the_client_is_kept(monkeyp
             client.put_item(**PUT)
         assert server.accepted == 1
 
-        _before_snapshot()
+        close_connections()
         send().put_item(**PUT)
 
         assert send() is client, "making it takes most of the start"
@@ -53,7 +55,7 @@ register_after_restore = after.append
 """
 PROGRAM = """
 import json, random
-import dynamo_es.forking
+import dynamo_es.dynamodb.wire.snapshots
 import snapshot_restore_py as hooks
 random.seed(1)
 first = random.random()
@@ -61,7 +63,8 @@ for hook in hooks.before + hooks.after:
     hook()
 random_after = random.random()
 random.seed(1)
-print(json.dumps([len(hooks.before), len(hooks.after), [random.random(), random.random()][1] != random_after]))
+drawn = [random.random(), random.random()]
+print(json.dumps([len(hooks.before), len(hooks.after), random_after not in drawn]))
 """
 
 
@@ -91,4 +94,7 @@ def test_a_function_without_snapshots_has_no_hooks(tmp_path):
 
 
 def test_a_runtime_without_hooks_is_taken_as_it_is(tmp_path):
-    assert run(tmp_path, "snap-start", None, "import dynamo_es.forking; print([])") == []
+    assert (
+        run(tmp_path, "snap-start", None, "import dynamo_es.dynamodb.wire.snapshots; print([])")
+        == []
+    )
