@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.dynamodb.wire.attempts import watch
-from dynamo_es.dynamodb.wire.connections import Connections, Signed
+from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
 from dynamo_es.dynamodb.wire.lean import OPERATIONS, LeanClient
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.wire.connections import Reply
+    from dynamo_es.dynamodb.wire.lean_connections import Reply
 
 
 def graft(client: Any, config: DynamoConfig) -> None:

@@ -78,13 +78,13 @@ class DynamoConfig:
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
             4 more requests; for small deployments, local work and tests.
-        transport: how requests travel. ``"default"``: boto3 signs, retries and reads the replies,
-            and its connections are used without the layers in between, for half of the CPU time;
-            a client of yours, a proxy or a tool that hooks into requests gets everything as boto3
-            does it. ``"botocore"``: always everything as boto3 does it. ``"lean"``: only boto3's
-            signer and rules of retries are loaded, for a faster start and less CPU time; it needs
-            static credentials and a region in the environment and no AWS configuration besides,
-            and where it finds any, it does as ``"default"``.
+        transport: how requests travel. ``"default"``: boto3 signs, retries and parses, and requests
+            use its kind of connections without the layers in between, for a third less CPU time.
+            It steps back, so that boto3 does everything, where the client is yours, a proxy is
+            configured, or a tool that traces or mocks requests is there. ``"botocore"``: boto3
+            always does everything. ``"lean"``: only boto3's signer and its rules of retries are
+            loaded, for a faster start and a third of the CPU time. It needs static credentials and
+            a region in the environment, and otherwise does as ``"default"``.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.wire.connections import Signed
+    from dynamo_es.dynamodb.wire.lean_connections import Signed
 
 
 def lean_client(emulated: Any, config: DynamoConfig) -> Any:

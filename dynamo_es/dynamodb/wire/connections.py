@@ -1,213 +1,169 @@
-"""Open connections to one endpoint: sends a signed request, and returns the reply as it came.
+"""Connections of urllib3 for requests with a body of bytes, whose replies are read to the end.
 
-urllib3 opens the connections, with TLS and time-outs, and the standard library reads the replies.
-Failures are raised as botocore raises them, so the rest of the library knows them already.
+A request is written at once. A reply is read in the form that DynamoDB gives it; Python's HTTP
+client reads every other form.
 """
 
 from __future__ import annotations
 
-import socket
-import ssl
-import weakref
-from collections import deque
-from http.client import HTTPException, HTTPResponse
+import re
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    ReadTimeoutError,
-    SSLError,
-)
-from botocore.httpsession import get_cert_path
+from botocore import exceptions as botocore_errors
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager, Retry
+from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError as SlowToConnect
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import SSLError as BadCertificate
-from urllib3.util.ssl_ import create_urllib3_context
-
-from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from dynamo_es.dynamodb.config import DynamoConfig
-
-_OPTIONS: Final = (
-    *HTTPConnection.default_socket_options,
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+_USUAL_REPLY: Final = re.compile(
+    rb"HTTP/1\.1 ([245]\d\d) [^\r\n]*\r\n((?:[A-Za-z0-9-]+:[^\r\n]*\r\n)+)\r\n"
 )
+_FIELD: Final = re.compile(r"([^:]+):[ \t]*([^\r\n]*)\r\n")
+_NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
+_NO_CONTENT: Final = 204
+
+_ERRORS: Final = (
+    (urllib3_errors.SSLError, botocore_errors.SSLError),
+    (urllib3_errors.NewConnectionError, botocore_errors.EndpointConnectionError),
+    (urllib3_errors.ConnectTimeoutError, botocore_errors.ConnectTimeoutError),
+    (urllib3_errors.ReadTimeoutError, botocore_errors.ReadTimeoutError),
+    (urllib3_errors.ProtocolError, botocore_errors.ConnectionClosedError),
+)
+"""What botocore raises for an error of urllib3, in the order in which it looks."""
 
 
-class Signed(NamedTuple):
-    """A request that is ready to be sent.
+class _Answer:
+    """A reply that was read to its end, with what urllib3's pools ask of a response."""
 
-    Attributes:
-        url: where it goes, with the path.
-        headers: all but those that depend on the connection: ``Host``, ``Content-Length``.
-        body: the body.
-    """
+    version = 11
+    version_string = "HTTP/1.1"
+    length_remaining = 0
+    retries: Retry | None = None
 
-    url: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Reply:
-    """A reply as it came. `attempts` may turn its status into that of a failure.
-
-    Attributes:
-        status_code: HTTP status.
-        headers: by their names as received.
-        content: the whole body.
-    """
-
-    __slots__ = ("content", "headers", "status_code")
-
-    def __init__(self, status_code: int, headers: Mapping[str, str], content: bytes) -> None:
-        self.status_code = status_code
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
         self.headers = headers
-        self.content = content
+        self.data = body
+
+    def stream(self) -> Iterator[bytes]:
+        """Return the body in one piece."""
+        yield self.data
 
 
-class Connections:
-    """Connections to an endpoint. Safe to share between threads; a forked child opens its own.
+class _Head(NamedTuple):
+    """Status and headers of a reply in the usual form.
+
+    Attributes:
+        size: its bytes.
+        status: the HTTP status.
+        headers: the headers, by their names as they came.
+        length: bytes of the body.
+    """
+
+    size: int
+    status: int
+    headers: dict[str, str]
+    length: int
+
+
+class _Direct(HTTPConnection):
+    """A connection for requests with a body of bytes, whose replies are read to the end."""
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str | bytes], **_: Any
+    ) -> None:
+        """Send a request, its head and its body at once."""
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)  # that of connecting, as urllib3 has it
+        self.send(_request_head(method, url, headers) + body)
+
+    def getresponse(self) -> Any:
+        """Read the reply."""
+        self.sock.settimeout(self.timeout)
+        reply = HTTPResponse(self.sock, method="POST")
+        try:
+            # Python's HTTP client reads headers with its parser of e-mails, which takes as long
+            # as TLS does. It begins at the first byte if the reply has another form.
+            head = _usual_head(reply.fp.peek())
+            if head is None:
+                return self._answer_of(reply)
+            reply.fp.read(head.size)
+            body = reply.fp.read(head.length)
+        finally:
+            reply.close()
+        return _Answer(head.status, head.headers, body)
+
+    def _answer_of(self, reply: HTTPResponse) -> _Answer:
+        reply.begin()
+        length = reply.length
+        # As botocore reads it: a body that is shorter than announced is no error here.
+        body = reply.read() if length is None else reply.read(length)
+        if reply.will_close:
+            self.close()
+        # A value may go on in the next line, and a header may come more than once.
+        headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
+        return _Answer(reply.status, HTTPHeaderDict(headers), body)
+
+
+class _DirectTls(_Direct, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Direct  # type: ignore[assignment]
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _DirectTls  # type: ignore[assignment]
+
+
+def _request_head(method: str, url: str, headers: Mapping[str, str | bytes]) -> bytes:
+    lines = [f"{method} {url} HTTP/1.1"]
+    for name, value in headers.items():
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        lines.append(f"{name}: {text}")
+    head = "\r\n".join([*lines, "", ""])
+    if not head.count("\r") == head.count("\n") == len(lines) + 1:
+        raise ValueError("A header of the request has a line break.")
+    return head.encode("latin-1")
+
+
+def _usual_head(start: bytes) -> _Head | None:
+    """Return status and headers of a reply; None if they are incomplete, or not as usual."""
+    found = _USUAL_REPLY.match(start)
+    if found is None or int(found[1]) == _NO_CONTENT:
+        return None
+    fields = _FIELD.findall(found[2].decode("latin-1"))
+    headers = dict(fields)
+    lowered = {name.lower(): value for name, value in fields}
+    length = lowered.get("content-length", "")
+    if (
+        len(lowered) < len(fields)
+        or not (length.isascii() and length.isdigit())
+        or "transfer-encoding" in lowered
+        or lowered.get("connection", "keep-alive") != "keep-alive"
+    ):
+        return None
+    return _Head(found.end(), int(found[1]), headers, int(length))
+
+
+def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
+    """Return pools of such connections.
 
     Args:
-        url: the endpoint, without a path.
-        config: the time-outs, and how many connections stay open.
-        ca_bundle: file of the certificates to trust; None: those that botocore trusts.
+        settings: what `PoolManager` is to give its pools: certificates, time-outs, sizes.
     """
-
-    def __init__(self, url: str, config: DynamoConfig, ca_bundle: str | None = None) -> None:
-        parts = urlsplit(url)
-        self._url = url
-        self._host = parts.hostname or ""
-        self._port = parts.port
-        self._begin = f"POST / HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept-Encoding: identity"
-        self._tls: ssl.SSLContext | None = None
-        if parts.scheme == "https":
-            self._tls = create_urllib3_context()
-            # Read once, and not for each connection: it takes longer than a handshake.
-            self._tls.load_verify_locations(ca_bundle or get_cert_path(verify=True))
-        self._connect_timeout = config.seconds("connect_timeout")
-        self._read_timeout = config.seconds("read_timeout")
-        self._most_idle = config.max_pool_connections
-        self._inherited: list[object] = []
-        self._begin_pool()
-        tell_of_forks(self)
-
-    def after_fork(self) -> None:
-        """Leave the parent's connections alone: closing them would end its TLS sessions."""
-        self._inherited.append(self._idle)
-        self._begin_pool()
-
-    def send(self, request: Signed) -> Reply:
-        """Send a request, and return the reply.
-
-        Raises:
-            ConnectTimeoutError, EndpointConnectionError: no connection, so nothing was sent.
-            HTTPClientError: any other failure of the connection, such as `ReadTimeoutError`. The
-                server may have carried out the request.
-
-        The errors are botocore's.
-        """
-        message = self._message(request)
-        connection: HTTPConnection | None = None
-        try:
-            connection = self._connected()
-            connection.sock.sendall(message)
-            reply, closing = _read(HTTPResponse(connection.sock, method="POST"))
-        except BaseException as error:
-            # Nobody may read the rest of a reply from this connection.
-            if connection is not None:
-                connection.close()
-            if not isinstance(error, Exception):
-                raise
-            raise self._as_botocore_raises(error) from error
-        self._keep(connection, closing=closing)
-        return reply
-
-    def close(self) -> None:
-        """Close the connections that no request uses."""
-        _close(self._idle)
-
-    def _begin_pool(self) -> None:
-        self._idle: deque[HTTPConnection] = deque()
-        weakref.finalize(self, _close, self._idle).atexit = False
-
-    def _connected(self) -> HTTPConnection:
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break
-            # A socket that can be read from before the request was closed by the server, or holds
-            # what belongs to no request.
-            if connection.is_connected:
-                return connection
-            connection.close()
-        connection = self._new()
-        try:
-            connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        connection.sock.settimeout(self._read_timeout)
-        return connection
-
-    def _new(self) -> HTTPConnection:
-        options: Any = {"timeout": self._connect_timeout, "socket_options": _OPTIONS}
-        if self._tls is None:
-            return HTTPConnection(self._host, self._port, **options)
-        return HTTPSConnection(
-            self._host, self._port, ssl_context=self._tls, cert_reqs="CERT_REQUIRED", **options
-        )
-
-    def _keep(self, connection: HTTPConnection, *, closing: bool) -> None:
-        if closing or len(self._idle) >= self._most_idle:
-            connection.close()
-        else:
-            self._idle.append(connection)
-
-    def _message(self, request: Signed) -> bytes:
-        """Return a request as it is sent, in one piece: each piece would be a TLS record."""
-        body = request.body
-        lines = [f"{name}: {value}" for name, value in request.headers.items()]
-        head = "\r\n".join([self._begin, *lines, f"Content-Length: {len(body)}", "", ""])
-        if not head.count("\r") == head.count("\n") == len(lines) + 5:
-            raise ValueError("A header of the request holds a line break: look at the credentials.")
-        return head.encode("latin-1") + body
-
-    def _as_botocore_raises(self, error: Exception) -> Exception:
-        url = self._url
-        if isinstance(error, BadCertificate | ssl.SSLError | ssl.CertificateError):
-            return SSLError(endpoint_url=url, error=error)
-        if isinstance(error, NewConnectionError | socket.gaierror):
-            return EndpointConnectionError(endpoint_url=url, error=error)
-        if isinstance(error, SlowToConnect):  # of which NewConnectionError is a kind
-            return ConnectTimeoutError(endpoint_url=url, error=error)
-        if isinstance(error, TimeoutError):
-            return ReadTimeoutError(endpoint_url=url, error=error)
-        if isinstance(error, HTTPException | OSError | HTTPError):
-            return ConnectionClosedError(endpoint_url=url, error=error)
-        return HTTPClientError(error=error)
+    manager = PoolManager(**settings)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return manager
 
 
-def _read(response: HTTPResponse) -> tuple[Reply, bool]:
-    """Return the reply, and whether the server ends the connection after it."""
-    try:
-        response.begin()
-        headers = dict(response.headers.items())
-        reply = Reply(response.status, headers, response.read())
-    finally:
-        response.close()
-    return reply, response.will_close
-
-
-def _close(idle: deque[HTTPConnection]) -> None:
-    while idle:
-        idle.pop().close()
+def as_botocore(error: Exception, url: str) -> botocore_errors.BotoCoreError:
+    """Return what botocore raises for an error of urllib3."""
+    for kind, theirs in _ERRORS:
+        if isinstance(error, kind):
+            return theirs(endpoint_url=url, error=error)
+    return botocore_errors.HTTPClientError(error=error)

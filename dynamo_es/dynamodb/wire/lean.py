@@ -26,7 +26,7 @@ from botocore.auth import SigV4Auth
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
-from dynamo_es.dynamodb.wire.connections import Connections, Reply, Signed
+from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.environment import FUNCTION_NAME, TRACE
 
 if TYPE_CHECKING:

@@ -100,11 +100,16 @@ class Server:
     def __init__(self, steps: Sequence[Step]) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
+        self._closed = threading.Semaphore(0)
         self._steps = list(steps)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def wait_for_a_close(self) -> None:
+        """Wait until a connection was closed."""
+        assert self._closed.acquire(timeout=_LONGEST), "no connection was closed"
 
     def close(self) -> None:
         """Stop listening, and close all connections."""
@@ -134,6 +139,7 @@ class Server:
             pass
         finally:
             connection.close()
+            self._closed.release()
 
 
 def _read_request(connection: socket.socket) -> bytes:

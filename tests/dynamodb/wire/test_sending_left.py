@@ -19,10 +19,10 @@ from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
 
 from dynamo_es import DynamoBackend
-from dynamo_es.dynamodb.wire import client as client_module
 from dynamo_es.dynamodb.wire import sending
+from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
 from dynamo_es.dynamodb.wire.session import make_session
-from tests.dynamodb.wire.scripted import BODY, Server, serving
+from tests.dynamodb.wire.scripted import BODY, Server, message, says, serving
 from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in, sent_by_botocore
 
 if TYPE_CHECKING:
@@ -264,14 +264,14 @@ def test_the_emulator_of_moto_answers_instead_of_the_network(monkeypatch) -> Non
     handlers = [*botocore.handlers.BUILTIN_HANDLERS, ("before-send", stubber)]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
     with moto.mock_aws():
-        client = client_module.make_client(config_at("https://dynamodb.eu-central-1.amazonaws.com"))
+        client = make_client(config_at("https://dynamodb.eu-central-1.amazonaws.com"))
         assert client.list_tables()["TableNames"] == []
 
 
 def test_the_emulator_of_moto_answers_a_client_that_was_there_before() -> None:
     moto = pytest.importorskip("moto")
     patch_client = pytest.importorskip("moto.core").patch_client
-    client = client_module.make_client(config_at("https://dynamodb.eu-central-1.amazonaws.com"))
+    client = make_client(config_at("https://dynamodb.eu-central-1.amazonaws.com"))
     with moto.mock_aws():
         patch_client(client)
         assert client.list_tables()["TableNames"] == []
@@ -288,11 +288,19 @@ def test_a_stubber_answers_instead_of_the_network(server) -> None:
 # Clients and settings
 
 
+def test_a_client_of_the_tables_streams_sends_in_the_same_way() -> None:
+    with serving(says(message(b'{"Streams": []}'))) as server:
+        client = make_streams_client(config_at(f"http://127.0.0.1:{server.port}"))
+
+        assert client.list_streams()["Streams"] == []
+        assert not sent_by_botocore(client)
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
 def test_a_proxy_gets_the_requests(server, monkeypatch, variable) -> None:
     monkeypatch.setenv(variable, f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("NO_PROXY", "")
-    client = client_module.make_client(config_at("http://tables.example:8000"))
+    client = make_client(config_at("http://tables.example:8000"))
 
     assert client.list_tables()["TableNames"] == ["events", "log"]
     assert server.requests[0].startswith(b"POST http://tables.example:8000/ HTTP/1.1\r\n")
