@@ -1,6 +1,7 @@
 """A fresh process until its first append is answered: ``first_append ENDPOINT TRANSPORT``.
 
-The transport is one of dynamo_es, or ``bare``: boto3 alone puts an item.
+The transport is one of dynamo_es, or ``bare``: boto3 alone puts an item, with pydantic and tenacity
+loaded, which dynamo_es needs, too.
 """
 
 import time
@@ -12,6 +13,8 @@ import sys  # noqa: E402
 endpoint, transport = sys.argv[1:]
 if transport == "bare":
     import boto3
+    import pydantic  # noqa: F401
+    import tenacity  # noqa: F401
 
     client = boto3.client("dynamodb", region_name="us-east-1", endpoint_url=endpoint)
     client.put_item(
