@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from dynamo_es.exceptions import ConfigurationError
 
@@ -150,9 +150,6 @@ TENANT_ROLE: Final = _text("DYNAMO_ES_TENANT_ROLE")
 
 DEBUG: Final = Variable("DYNAMO_ES_DEBUG", _switch, "true or false", default=False)
 COLUMNS: Final = _text("COLUMNS")
-
-TRANSPORT: Final[Variable[Any]] = Variable("DYNAMO_ES_TRANSPORT", str, "text", "default")
-"""The field of `DynamoConfig`, for programs that have no other variable of it."""
 
 HANDLER: Final = _text("_HANDLER")
 INITIALIZATION_TYPE: Final = _text("AWS_LAMBDA_INITIALIZATION_TYPE")

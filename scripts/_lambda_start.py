@@ -33,7 +33,7 @@ _EVENT: Final = {
     "Content-Type": "application/json",
     "Lambda-Runtime-Aws-Request-Id": "1",
     "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
-    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:123456789012:function:measured",
+    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:1:function:measured",
     "Lambda-Runtime-Client-Context": "{}",
     "Lambda-Runtime-Cognito-Identity": "{}",
     "Lambda-Runtime-Aws-Tenant-Id": "measured",
@@ -143,12 +143,12 @@ def lines(starts: dict[str, list[Started]], *, with_client: bool) -> list[str]:
 
 
 def _middle(starts: dict[str, list[Started]], kind: str, name: str) -> float:
-    return median(getattr(start, name) for start in starts[kind])
+    return float(median(getattr(start, name) for start in starts[kind]))
 
 
 def _ratio(starts: dict[str, list[Started]], kind: str, name: str) -> float:
     pairs = zip(starts[kind], starts["bare"], strict=True)
-    return median(getattr(one, name) / getattr(two, name) for one, two in pairs)
+    return float(median(getattr(one, name) / getattr(two, name) for one, two in pairs))
 
 
 def _start(kind: str, code: Path, scratch: Path, client: Path | None) -> Started:

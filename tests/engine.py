@@ -21,7 +21,6 @@ from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
 from dynamo_es.dynamodb.tables.create import delete_tables
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.environment import TRANSPORT
 from dynamo_es.testing.conformance.engine import (
     Backend,
     Capability,
@@ -30,7 +29,7 @@ from dynamo_es.testing.conformance.engine import (
     MemoryEngine,
     needs,
 )
-from tests.grafting import graft
+from tests.grafting import chosen_transport, graft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +154,7 @@ class LocalEngine(DynamoEngine):
             # Threads race on machines that are busy with other things, too.
             read_timeout=30.0,
             retry_deadline=120.0,
-            transport=TRANSPORT.read(),
+            transport=chosen_transport(),
         )
 
     def start(self) -> None:

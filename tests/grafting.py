@@ -10,15 +10,23 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.dynamodb.wire.attempts import watch
-from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
 from dynamo_es.dynamodb.wire.lean import OPERATIONS, LeanClient
+from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.environment import of_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es import DynamoConfig
+    from dynamo_es.dynamodb.config import Transport
     from dynamo_es.dynamodb.wire.lean_connections import Reply
+
+
+def chosen_transport() -> Transport:
+    """Return the transport that the environment chooses."""
+    chosen: Any = of_field("transport", "Transport").read() or "default"
+    return chosen
 
 
 def graft(client: Any, config: DynamoConfig) -> None:
@@ -67,5 +75,5 @@ class _Connections:
         event = f"before-send.dynamodb.{operation}"
         for _, answer in self._client.meta.events.emit(event, request=request):
             if answer is not None:
-                return answer  # type: ignore[no-any-return]
-        return self._client._endpoint.http_session.send(request)  # type: ignore[no-any-return]
+                return answer
+        return self._client._endpoint.http_session.send(request)

@@ -17,7 +17,7 @@ import platform
 import time
 from base64 import b64decode, b64encode
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
+from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
 from dynamo_es.environment import FUNCTION_NAME, TRACE
 
 if TYPE_CHECKING:
@@ -55,12 +56,6 @@ _CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 _USER_AGENT: Final = (
     f"dynamo_es Botocore/{botocore_version} lang/python#{platform.python_version()}"
 )
-RETRIED_BY_MODEL: Final = SimpleNamespace(
-    name="ReplicatedWriteConflictException", metadata={"retryable": {"throttling": False}}
-)
-"""The one error that botocore retries because of its models, which are those of `WRITES`."""
-
-WRITES: Final = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem"})
 
 
 class LeanClient:
@@ -75,12 +70,12 @@ class LeanClient:
     def __init__(
         self, terms: Terms, config: DynamoConfig, connections: Connections | None = None
     ) -> None:
-        self.meta = SimpleNamespace(events=_Events(), service_model=_SERVICE)
+        self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
         # Under botocore's names, for those that look below the retries: fault injection does.
         self._endpoint = SimpleNamespace(host=terms.endpoint, http_session=session)
         self._requests = Requests(terms, config.max_attempts)
-        self._retries = LeanRetries(self, config.max_attempts)
+        self._retries = LeanRetries(self.meta.events, config.max_attempts)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         operation = OPERATIONS.get(name)
@@ -100,7 +95,7 @@ class LeanClient:
         if operation == "TransactWriteItems":
             # As botocore does: with it, a repeated attempt does not write again.
             params.setdefault("ClientRequestToken", str(uuid4()))
-        call = _Call(operation, body_of(params))
+        call = Call(operation, body_of(params))
         while True:
             reply, members, failure = self._attempt(call)
             delay = self._retries.delay(call, self._endpoint, reply, members, failure)
@@ -115,7 +110,7 @@ class LeanClient:
             raise ClientError(members, operation)  # type: ignore[arg-type]
         return members
 
-    def _attempt(self, call: _Call) -> tuple[Reply | None, dict[str, Any], Exception | None]:
+    def _attempt(self, call: Call) -> tuple[Reply | None, dict[str, Any], Exception | None]:
         call.attempt += 1
         request = self._requests.signed(call)
         try:
@@ -125,25 +120,6 @@ class LeanClient:
         except Exception as error:  # noqa: BLE001 - the rules of retries decide
             return None, {}, error
         return reply, parsed(reply), None
-
-
-class _Call:
-    """One call of an operation, over all its attempts.
-
-    Attributes:
-        attempt: number of the current attempt, 1-based.
-        context: what botocore's rules of retries remember of the call.
-    """
-
-    __slots__ = ("attempt", "body", "context", "id", "model", "operation")
-
-    def __init__(self, operation: str, body: bytes) -> None:
-        self.operation = operation
-        self.body = body
-        self.attempt = 0
-        self.id = str(uuid4())
-        self.context: dict[str, Any] = {}
-        self.model = _MODELS[operation]
 
 
 # --- requests
@@ -194,7 +170,7 @@ class Requests:
         self._most = max_attempts
         self._traced = FUNCTION_NAME.read() is not None
 
-    def signed(self, call: _Call) -> Signed:
+    def signed(self, call: Call) -> Signed:
         """Return the request for an attempt of a call; each attempt has a signature of its own."""
         headers = {
             "X-Amz-Target": f"DynamoDB_20120810.{call.operation}",
@@ -277,98 +253,3 @@ def _failed(reply: Reply, headers: dict[str, str]) -> dict[str, Any]:
 
 _OF_ERRORS: Final = ("CancellationReasons", "Item")
 """Members of errors that the library reads."""
-
-
-# --- retries
-
-
-class LeanRetries:
-    """Decides on another attempt, by the hooks of the client and botocore's standard mode.
-
-    Args:
-        client: its ``needs-retry`` hooks are asked first, as botocore does.
-        max_attempts: most attempts of a call.
-    """
-
-    def __init__(self, client: LeanClient, max_attempts: int) -> None:
-        self._events: _Events = client.meta.events
-        self._of_botocore = _Events()
-        self._most = max_attempts
-
-    def delay(
-        self,
-        call: _Call,
-        endpoint: Any,
-        reply: Reply | None,
-        members: dict[str, Any],
-        failure: Exception | None,
-    ) -> float | None:
-        """Return the seconds until the next attempt; None: the call is over."""
-        told = {
-            "response": None if reply is None else (reply, members),
-            "caught_exception": failure,
-            "operation": call.model,
-            "endpoint": endpoint,
-            "attempts": call.attempt,
-            "request_dict": {"context": call.context},
-        }
-        self._events.emit("needs-retry.dynamodb", **told)
-        succeeded = reply is not None and reply.status_code < _FIRST_ERROR
-        if not succeeded:
-            self._load()
-        # After a success, they only give back what failures took of the quota.
-        self._of_botocore.emit("after-call.dynamodb", context=call.context, http_response=reply)
-        return None if succeeded else self._of_botocore.emit("needs-retry.dynamodb", **told)
-
-    def _load(self) -> None:
-        if self._of_botocore.handlers:
-            return
-        from botocore.retries.standard import register_retry_handler
-
-        events = _Events()
-        client: Any = SimpleNamespace(meta=SimpleNamespace(events=events, service_model=_SERVICE))
-        register_retry_handler(client, self._most)
-        self._of_botocore = events
-
-
-class _Events:
-    """The part of botocore's events that hooks of this library and botocore's retries use."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[str, dict[object, Callable[..., Any]]] = {}
-
-    def register(
-        self, event: str, handler: Callable[..., Any], unique_id: str | None = None
-    ) -> None:
-        """Call the handler at each such event; once for each id."""
-        self.handlers.setdefault(event, {}).setdefault(unique_id or handler, handler)
-
-    register_first = register
-
-    def emit(self, event: str, **told: Any) -> Any:
-        """Call the handlers of an event, and return the first answer that is not None."""
-        handlers = self.handlers.get(event)
-        if not handlers:
-            return None
-        answers = [handler(**told) for handler in list(handlers.values())]
-        return next((answer for answer in answers if answer is not None), None)
-
-
-_SERVICE: Final = SimpleNamespace(
-    service_name="dynamodb", service_id=SimpleNamespace(hyphenize=lambda: "dynamodb")
-)
-
-
-class _Model(NamedTuple):
-    """What is read of botocore's model of an operation."""
-
-    name: str
-    error_shapes: tuple[Any, ...]
-    output_shape: object = True
-    service_model: Any = _SERVICE
-
-
-_MODELS: Final = {
-    name: _Model(name, (RETRIED_BY_MODEL,) if name in WRITES else ())
-    for name in OPERATIONS.values()
-}

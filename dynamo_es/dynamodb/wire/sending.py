@@ -28,7 +28,6 @@ from urllib3 import HTTPConnectionPool, Retry
 from urllib3.connection import HTTPConnection, port_by_scheme
 
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
-
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 
 if TYPE_CHECKING:

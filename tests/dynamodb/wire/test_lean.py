@@ -21,7 +21,8 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire.lean import OPERATIONS, RETRIED_BY_MODEL, WRITES
+from dynamo_es.dynamodb.wire.lean import OPERATIONS
+from dynamo_es.dynamodb.wire.lean_retries import RETRIED_BY_MODEL, WRITES
 from tests.dynamodb.wire.both_transports import (
     CONFIG,
     ENDPOINT,
@@ -89,6 +90,9 @@ def test_a_request_is_signed_as_botocore_signs_it(shared, item, condition):
     connections, ordinary, lean = shared
     connections.replies = [OK]
     params = {"TableName": "events", "Item": item, "ConditionExpression": condition}
+    theirs = ours = None
+    expected: dict[str, str] = {}
+    sent: dict[str, str] = {}
     for _ in range(3):  # the signature has the second in it
         connections.sent.clear()
         ordinary.put_item(**params)
@@ -97,6 +101,8 @@ def test_a_request_is_signed_as_botocore_signs_it(shared, item, condition):
         expected, sent = as_text(theirs.headers), as_text(ours.headers)
         if expected["x-amz-date"] == sent["x-amz-date"]:
             break
+    assert theirs is not None
+    assert ours is not None
     assert (ours.url, ours.body) == (theirs.url, theirs.body)
     of_each = {"user-agent", "amz-sdk-invocation-id"}
     without = {"content-length"}  # which the connection adds
@@ -261,6 +267,7 @@ def test_the_quota_of_retries_is_that_of_botocore():
     script = [failure("InternalServerError", 500)]
     ordinary, lean = Scripted(*script), Scripted(*script)
     clients = of_botocore(ordinary), of_lean(lean)
+    ours: dict[str, Any] = {}
     for _ in range(20):
         theirs, ours = (outcome(client, "put_item", PUT) for client in clients)
         assert ours["attempts"] == theirs["attempts"]
@@ -284,7 +291,8 @@ def test_attempts_are_as_many_as_configured():
 def model() -> dict[str, Any]:
     """Return botocore's model of DynamoDB."""
     path = Path(botocore.__file__).parent / "data/dynamodb/2012-08-10/service-2.json.gz"
-    return json.loads(gzip.decompress(path.read_bytes()))  # type: ignore[no-any-return]
+    described: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return described
 
 
 def test_it_knows_each_error_that_botocore_retries_because_of_its_models():

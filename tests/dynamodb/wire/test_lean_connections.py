@@ -86,9 +86,8 @@ def test_a_request_is_sent_whole_with_host_and_length():
 
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb"])
 def test_a_header_with_a_line_break_is_not_sent(value):
-    with serving(answering) as server:
-        with pytest.raises(HTTPClientError, match="line break"):
-            connections_to(server).send(Signed("", {"X-Amz-Security-Token": value}, b""))
+    with serving(answering) as server, pytest.raises(HTTPClientError, match="line break"):
+        connections_to(server).send(Signed("", {"X-Amz-Security-Token": value}, b""))
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced():

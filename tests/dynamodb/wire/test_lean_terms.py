@@ -230,11 +230,15 @@ def test_a_mock_of_moto_is_left_to_botocore():
     assert terms_of(CONFIG) is not None
 
 
+def _instrumented(*_: Any) -> None:
+    """Stands in for the function of a tool."""
+
+
 @pytest.mark.parametrize("by", ["a function", "a proxy"])
 def test_an_instrumented_botocore_is_left_to_botocore(monkeypatch, by):
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
     assert terms_of(CONFIG) is not None
-    wrapped: Any = functools.wraps(original)(lambda *given: original(*given))
+    wrapped: Any = functools.wraps(original)(_instrumented)
     if by == "a proxy":
         wrapped = Mock(wraps=original, __globals__=original.__globals__)
     monkeypatch.setattr(BaseClient, "_make_api_call", wrapped)
