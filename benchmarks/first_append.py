@@ -80,8 +80,8 @@ def section(found: Found) -> Section:
         "environment, as a Lambda function has them: from the first line of the program until the "
         "first append is answered by a server in another process, over TLS; all the certificates "
         "that clients trust are read. Bare: boto3, pydantic and tenacity imported, and a client "
-        "puts an item. Medians, and the median of the ratios of the rounds, with quartiles. The interpreter's "
-        "own start is in none, but its memory is."
+        "puts an item. Medians, and the median of the ratios of the rounds, with quartiles. The "
+        "interpreter's own start is in none, but its memory is."
     )
     heads = ["", "bare boto3", *(f"transport `{kind}`" for kind in KINDS[:-1])]
     cpu, memory = found.ratio("lean", "cpu_seconds"), found.ratio("lean", "peak_kilobytes")

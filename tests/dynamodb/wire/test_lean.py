@@ -7,6 +7,7 @@ import gzip
 import json
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,9 @@ def test_a_request_is_signed_as_botocore_signs_it(shared, item, condition):
     assert theirs is not None
     assert ours is not None
     assert (ours.url, ours.body) == (theirs.url, theirs.body)
-    of_each = {"user-agent", "amz-sdk-invocation-id"}
+    # Older releases of botocore do not say the most attempts in the first one.
+    assert sent["amz-sdk-request"].startswith(expected["amz-sdk-request"])
+    of_each = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request"}
     without = {"content-length"}  # which the connection adds
     assert sent.keys() == expected.keys() - without
     assert {name: sent[name] for name in sent.keys() - of_each} == {
@@ -245,6 +248,8 @@ SCRIPTS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("operation", ["put_item", "transact_write_items", "query"])
 def test_an_outcome_is_that_of_botocore(operation, script):
     ordinary, lean = Scripted(*script), Scripted(*script)
+    if script is SCRIPTS["conflict of regions"] and not retried_by_model():
+        pytest.skip("this release of botocore knows no such error yet")
     expected = outcome(of_botocore(ordinary), operation, PARAMS[operation])
     found = outcome(of_lean(lean), operation, PARAMS[operation])
     modelled = {"message", "Message"}  # beside "Error", which has the text, too
@@ -268,7 +273,7 @@ def test_the_quota_of_retries_is_that_of_botocore():
     ordinary, lean = Scripted(*script), Scripted(*script)
     clients = of_botocore(ordinary), of_lean(lean)
     ours: dict[str, Any] = {}
-    for _ in range(20):
+    for _ in range(40):
         theirs, ours = (outcome(client, "put_item", PUT) for client in clients)
         assert ours["attempts"] == theirs["attempts"]
     assert ours["attempts"][0] == 1, "the quota is used up"
@@ -279,7 +284,8 @@ def test_the_quota_of_retries_is_that_of_botocore():
     for connections in (ordinary, lean):
         connections.replies = [*script]
     theirs, ours = (outcome(client, "put_item", PUT) for client in clients)
-    assert ours["attempts"] == theirs["attempts"] == (2, True), "successes give some of it back"
+    assert ours["attempts"] == theirs["attempts"]
+    assert ours["attempts"][0] > 1, "successes give some of it back"
 
 
 def test_attempts_are_as_many_as_configured():
@@ -288,6 +294,7 @@ def test_attempts_are_as_many_as_configured():
     assert len(connections.sent) == 2
 
 
+@cache
 def model() -> dict[str, Any]:
     """Return botocore's model of DynamoDB."""
     path = Path(botocore.__file__).parent / "data/dynamodb/2012-08-10/service-2.json.gz"
@@ -295,9 +302,16 @@ def model() -> dict[str, Any]:
     return described
 
 
-def test_it_knows_each_error_that_botocore_retries_because_of_its_models():
+def retried_by_model() -> dict[str, Any]:
+    """Return the errors that the model says to retry."""
     shapes = model()["shapes"]
-    retried = {name: shape["retryable"] for name, shape in shapes.items() if "retryable" in shape}
+    return {name: shape["retryable"] for name, shape in shapes.items() if "retryable" in shape}
+
+
+def test_it_knows_each_error_that_botocore_retries_because_of_its_models():
+    retried = retried_by_model()
+    if not retried:
+        pytest.skip("this release of botocore knows no such error yet")
     assert retried == {RETRIED_BY_MODEL.name: RETRIED_BY_MODEL.metadata["retryable"]}
     of = {
         name
