@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from pydantic_core import SchemaValidator, to_json
-
+from dynamo_es.dynamodb.streams.event_json import to_json
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES, pack, unpack
 from dynamo_es.dynamodb.wire.sizes import text_size
@@ -16,6 +16,8 @@ from dynamo_es.values import RawEvent, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pydantic_core import SchemaValidator
 
     from dynamo_es.dynamodb.wire.steps import Item
 
@@ -215,7 +217,7 @@ def decode_events(
     except ValueError as error:
         raise _unreadable(item, f"its events: {error}") from None
     try:
-        rows = _ROWS.validate_json(text)
+        rows = _rows().validate_json(text)
         if any(type(row[3]) is not dict or type(row[4]) is not dict for row in rows):
             raise TypeError  # noqa: TRY301 - one error for every flaw
         generation = int(item["generation"]["N"])
@@ -254,22 +256,28 @@ def _unreadable(item: Item, reason: str) -> StoredItemError:
     return StoredItemError(key, item.get("version", {}).get("N"), reason)
 
 
-# Parses a commit's events and their UUIDs: in Python, UUIDs cost as much as all the rest.
-_ROWS: Final = SchemaValidator(
-    {
-        "type": "list",
-        "items_schema": {
-            "type": "tuple",
-            "items_schema": [
-                {"type": "uuid"},
-                {"type": "str"},
-                {"type": "str", "min_length": 1},
-                {"type": "any"},
-                {"type": "any"},
-            ],
-        },
-    }
-)
+@cache
+def _rows() -> SchemaValidator:
+    """Return the parser of a commit's events; in Python, UUIDs cost as much as all the rest."""
+    # Loaded when events are read: a process that only appends starts without it.
+    from pydantic_core import SchemaValidator
+
+    return SchemaValidator(
+        {
+            "type": "list",
+            "items_schema": {
+                "type": "tuple",
+                "items_schema": [
+                    {"type": "uuid"},
+                    {"type": "str"},
+                    {"type": "str", "min_length": 1},
+                    {"type": "any"},
+                    {"type": "any"},
+                ],
+            },
+        }
+    )
+
 
 _NO_STREAM: Final = StreamId(UUID(int=0))
 _SNAPSHOT_PLACE: Final = {"N": str(SNAPSHOT_VERSION)}

@@ -24,7 +24,6 @@ from uuid import uuid4
 from botocore import __version__ as botocore_version
 from botocore.auth import SigV4Auth
 from botocore.exceptions import ClientError
-from pydantic_core import from_json
 
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
@@ -52,6 +51,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
 """The API operations that it sends, by the name of a client's method."""
 
 _FIRST_ERROR: Final = 300
+_NOTHING: Final = b"{}"
 _CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 _USER_AGENT: Final = (
     f"dynamo_es Botocore/{botocore_version} lang/python#{platform.python_version()}"
@@ -207,6 +207,11 @@ def parsed(reply: Reply) -> dict[str, Any]:
 
 def _members(body: bytes) -> dict[str, Any]:
     """Return a JSON object with its binary values decoded; nothing if it is none."""
+    if body == _NOTHING:
+        return {}
+    # Loaded when there is something to parse: most writes are answered by nothing.
+    from pydantic_core import from_json
+
     try:
         members = from_json(body)
     except ValueError:
