@@ -53,7 +53,7 @@ def test_both_ways_give_the_same_bytes(value):
         (1, 2),
         {"a": Color.RED, "b": Size.SMALL},
         {"a": UUID(int=1), "b": b"bytes", "c": {1}},
-        "\x00\x1f\x7f\u2028\ud7ff\ue000\U0010ffff\"\\/\b\f\n\r\t",
+        '\x00\x1f\x7f\u2028\ud7ff\ue000\U0010ffff"\\/\b\f\n\r\t',
         [[[[0]]]],
         10**40,
         1e16,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.wire.client import LazyClient, sender_of
 from dynamo_es.dynamodb.wire.snapshots import close_connections
-from tests.dynamodb.wire.socket_server import answering, serving
+from tests.dynamodb.wire.socket_server import Connected, answering, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,14 @@ PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}
 def test_connections_are_closed_before_a_snapshot_and_the_client_is_kept(monkeypatch, transport):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with serving(answering) as server:
+    closed = threading.Event()
+
+    def until_closed(connected: Connected, number: int) -> None:
+        answering(connected)
+        if number == 0:
+            closed.set()
+
+    with serving(until_closed) as server:
         config = DynamoConfig(
             events_table="events",
             log_table="log",
@@ -42,6 +50,7 @@ def test_connections_are_closed_before_a_snapshot_and_the_client_is_kept(monkeyp
         assert server.accepted == 1
 
         close_connections()
+        assert closed.wait(10)
         send().put_item(**PUT)
 
         assert send() is client, "making it takes most of the start"
