@@ -1,7 +1,7 @@
 """The JSON text of events, by pydantic's core or, while nobody has loaded that, without it.
 
-A process that appends a few raw events and ends, as a Lambda function may, needs no pydantic. Loading
-its core takes a tenth of the CPU time of such a start. Both ways give the same bytes.
+A process that appends a few raw events and ends, as a Lambda function may, needs no pydantic.
+Loading its core takes a tenth of the CPU time of such a start. Both ways give the same bytes.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import re
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import urllib3
 from botocore import exceptions as botocore_errors
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager, Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _USUAL_REPLY: Final = re.compile(
     rb"HTTP/1\.1 ([245]\d\d) [^\r\n]*\r\n((?:[A-Za-z0-9-]+:[^\r\n]*\r\n)+)\r\n"
 )
-_FIELD: Final = re.compile(r"([^:]+):[ \t]*([^\r\n]*)\r\n")
 _NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
 _NO_CONTENT: Final = 204
 
@@ -105,7 +105,7 @@ class _Direct(HTTPConnection):
             self.close()
         # A value may go on in the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
-        return _Answer(reply.status, HTTPHeaderDict(headers), body)
+        return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
 
 
 class _DirectTls(_Direct, HTTPSConnection):
@@ -121,12 +121,12 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 def _request_head(method: str, url: str, headers: Mapping[str, str | bytes]) -> bytes:
-    lines = [f"{method} {url} HTTP/1.1"]
-    for name, value in headers.items():
-        text = value if isinstance(value, str) else value.decode("latin-1")
-        lines.append(f"{name}: {text}")
-    head = "\r\n".join([*lines, "", ""])
-    if not head.count("\r") == head.count("\n") == len(lines) + 1:
+    fields = [
+        f"{name}: {value if isinstance(value, str) else value.decode('latin-1')}\r\n"
+        for name, value in headers.items()
+    ]
+    head = f"{method} {url} HTTP/1.1\r\n{''.join(fields)}\r\n"
+    if not head.count("\r") == head.count("\n") == len(fields) + 2:
         raise ValueError("A header of the request has a line break.")
     return head.encode("latin-1")
 
@@ -136,12 +136,15 @@ def _usual_head(start: bytes) -> _Head | None:
     found = _USUAL_REPLY.match(start)
     if found is None or int(found[1]) == _NO_CONTENT:
         return None
-    fields = _FIELD.findall(found[2].decode("latin-1"))
-    headers = dict(fields)
-    lowered = {name.lower(): value for name, value in fields}
+    headers: dict[str, str] = {}
+    lowered: dict[str, str] = {}
+    lines = found[2].decode("latin-1").split("\r\n")[:-1]
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name] = lowered[name.lower()] = value.lstrip(" \t")
     length = lowered.get("content-length", "")
     if (
-        len(lowered) < len(fields)
+        len(lowered) < len(lines)
         or not (length.isascii() and length.isdigit())
         or "transfer-encoding" in lowered
         or lowered.get("connection", "keep-alive") != "keep-alive"

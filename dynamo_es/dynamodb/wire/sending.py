@@ -142,7 +142,7 @@ class Sender:
         if target is None or not self._is_in_charge(event_name.rpartition(".")[2]):
             return None
         headers = {"Host": target.host, "Accept-Encoding": "identity"}
-        headers.update(request.headers.items())
+        headers.update(_plain(request.headers))
         if not _is_usual(request, headers):
             return None
         try:
@@ -203,17 +203,23 @@ def send_directly(client: Any) -> None:
         return
 
 
+def _plain(headers: Any) -> Mapping[str, Any]:
+    """Return botocore's headers as a dict; to go through them its way takes six times as long."""
+    by_key = getattr(headers, "_dict", None)
+    if by_key is None:
+        return dict(headers.items())
+    return {str(key): value for key, value in by_key.items()}
+
+
 def _is_usual(request: AWSPreparedRequest, headers: Mapping[str, object]) -> bool:
     """Whether a request is one of JSON, sent with the client's own time-outs."""
     names = {name.lower() for name in headers}
+    context: Mapping[str, object] = getattr(request, "context", None) or {}
     return (
         type(request.body) is bytes
         and len(names) == len(headers)
         and "content-length" in names
         and names.isdisjoint(_UNUSUAL)
         and not request.stream_output
-        and request.context.get(  # type: ignore[attr-defined]
-            "read_timeout"
-        )
-        is None
+        and context.get("read_timeout") is None
     )

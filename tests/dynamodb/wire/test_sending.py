@@ -119,19 +119,23 @@ FAULTS: dict[str, list[Step]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        # Each of these waits for time-outs, twice.
-        pytest.param(
-            steps, id=name, marks=[pytest.mark.ci] if "ever" in name or "each" in name else []
-        )
-        for name, steps in FAULTS.items()
-    ],
-)
-def test_a_failure_is_what_it_is_with_botocore(steps) -> None:
-    ours, theirs = (run(transport, list(steps), 1) for transport in TRANSPORTS)
+SLOW = {"nothing, ever", "half of each body"}
+"""Each waits for time-outs, again and again."""
 
+CUT = {"closed within every head", "closed within every body"}
+"""Earlier releases of botocore call these a closed connection, not a reply that is too short."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.ci] if name in SLOW else []) for name in FAULTS],
+)
+def test_a_failure_is_what_it_is_with_botocore(name) -> None:
+    ours, theirs = (run(transport, list(FAULTS[name]), 1) for transport in TRANSPORTS)
+
+    if name in CUT and theirs.outcomes[0][0] == "ConnectionClosedError":
+        assert ours.outcomes[0][1]["ResponseMetadata"]["HTTPStatusCode"] == 502
+        ours.outcomes = theirs.outcomes
     assert ours == theirs
 
 

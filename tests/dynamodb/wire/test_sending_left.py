@@ -11,7 +11,7 @@ import botocore.handlers
 import pytest
 import urllib3
 import wrapt
-from botocore.awsrequest import AWSHTTPConnection, AWSResponse
+from botocore.awsrequest import AWSHTTPConnection, AWSResponse, HeadersDict
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.endpoint import Endpoint
@@ -359,3 +359,9 @@ def test_a_reply_of_a_mocked_pool_is_read(server, monkeypatch) -> None:
 
     assert client_at(server.port).list_tables()["TableNames"] == ["events", "log"]
     assert server.requests == []
+
+
+def test_headers_of_botocore_become_a_dict_whatever_they_are_inside() -> None:
+    headers = HeadersDict({"Content-Type": "text", "X-Amz-Date": b"now"})
+
+    assert sending._plain(headers) == dict(headers) == sending._plain(dict(headers))
