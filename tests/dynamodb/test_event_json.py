@@ -49,7 +49,7 @@ def test_both_ways_give_the_same_bytes(value):
 @pytest.mark.parametrize(
     "value",
     [
-        {1: "a", None: "b", True: "c"},
+        {2: "a", None: "b", True: "c"},
         (1, 2),
         {"a": Color.RED, "b": Size.SMALL},
         {"a": UUID(int=1), "b": b"bytes", "c": {1}},
@@ -72,7 +72,7 @@ def test_what_json_cannot_hold_is_refused_as_before(value):
     with pytest.raises(pydantic_core.PydanticSerializationError):
         pydantic_core.to_json(value)
     sys.modules.pop("pydantic_core", None)
-    with pytest.raises(Exception, match="Error|surrogates|serialize") as raised:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the core is another module now
         to_json(value)
     assert type(raised.value).__name__ == "PydanticSerializationError"
 
