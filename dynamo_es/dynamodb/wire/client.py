@@ -126,7 +126,7 @@ class LazySender(Lazy[Any]):
     """
 
     def __init__(self, config: DynamoConfig, client: LazyClient) -> None:
-        super().__init__(lambda: _lean_client(config) or client(), None)
+        super().__init__(lambda: _lean_client(config, client) or client(), None)
 
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
@@ -215,7 +215,7 @@ def sender_of(config: DynamoConfig, client: LazyClient) -> Callable[[], DynamoDB
     return LazySender(config, client) if config.transport == "lean" and client.is_own else client
 
 
-def _lean_client(config: DynamoConfig) -> LeanClient | None:
+def _lean_client(config: DynamoConfig, client: LazyClient) -> LeanClient | None:
     from dynamo_es.dynamodb.wire.lean_terms import terms_of
 
     terms = terms_of(config)
@@ -223,7 +223,7 @@ def _lean_client(config: DynamoConfig) -> LeanClient | None:
         return None
     from dynamo_es.dynamodb.wire.lean import LeanClient
 
-    return LeanClient(terms, config)
+    return LeanClient(terms, config, otherwise=client)
 
 
 def _make(service: str, config: DynamoConfig) -> Any:

@@ -65,11 +65,17 @@ class LeanClient:
         terms: endpoint, region and credentials.
         config: time-outs, attempts, number of connections.
         connections: sends the requests; None: over new connections to the endpoint.
+        otherwise: returns a boto3 client for all other operations; None: there are none.
     """
 
     def __init__(
-        self, terms: Terms, config: DynamoConfig, connections: Connections | None = None
+        self,
+        terms: Terms,
+        config: DynamoConfig,
+        connections: Connections | None = None,
+        otherwise: Callable[[], Any] | None = None,
     ) -> None:
+        self._otherwise = otherwise
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
         # Under botocore's names, for those that look below the retries: fault injection does.
@@ -77,10 +83,12 @@ class LeanClient:
         self._requests = Requests(terms, config.max_attempts)
         self._retries = LeanRetries(self.meta.events, config.max_attempts)
 
-    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+    def __getattr__(self, name: str) -> Any:
         operation = OPERATIONS.get(name)
         if operation is None:
-            raise AttributeError(f"The lean transport does not send {name}.")
+            if name.startswith("_") or self._otherwise is None:
+                raise AttributeError(f"The lean transport does not send {name}.")
+            return getattr(self._otherwise(), name)
 
         def method(**params: Any) -> dict[str, Any]:
             return self._call(operation, params)

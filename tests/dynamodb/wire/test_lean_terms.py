@@ -261,6 +261,14 @@ def test_a_backend_sends_by_it_and_users_get_a_client_of_botocore():
     assert backend.client.meta.service_model.service_name == "dynamodb"
 
 
+def test_operations_that_it_does_not_know_are_the_clients():
+    backend = DynamoBackend(CONFIG)
+    lean: Any = backend.sender()
+    assert lean.describe_table == backend._client().describe_table
+    with pytest.raises(AttributeError):
+        _ = lean._private
+
+
 def test_a_backend_that_it_cannot_serve_sends_by_its_client(environment):
     environment.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     backend = DynamoBackend(CONFIG)
