@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts import (
-    AppendCost,
-    Checkpoint,
-    EnlistedWrite,
-    Observer,
-    OperationReport,
-    Selection,
-    StorageStrategy,
-    StreamHead,
-)
-from dynamo_es.contracts.workers import WorkerReport
+from dynamo_es.contracts import AppendCost, EnlistedWrite, StorageStrategy, StreamHead
 from dynamo_es.values import (
     ANY_VERSION,
     DEFAULT_TENANT,
@@ -37,6 +27,8 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.repository import Repository
+    from dynamo_es.contracts import Checkpoint, Observer, OperationReport, Selection
+    from dynamo_es.contracts.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.cost import append_cost
@@ -64,6 +56,7 @@ else:
         {
             "Aggregate": ".aggregates.aggregate",
             "Backend": ".facade.backend",
+            "Checkpoint": ".contracts.checkpoints",
             "Context": ".event_store.wrapped",
             "DataSubject": ".event_store.encryption.marks",
             "DynamoBackend": ".dynamodb.backend",
@@ -74,6 +67,8 @@ else:
             "EventStore": ".event_store.store",
             "Listeners": ".subscriptions.listeners",
             "MemoryBackend": ".memory",
+            "Observer": ".contracts.observer",
+            "OperationReport": ".contracts.observer",
             "Outbox": ".outbox",
             "OutboxReport": ".outbox",
             "Projection": ".projections.projection",
@@ -81,12 +76,14 @@ else:
             "Projector": ".projections.projector",
             "Recorded": ".event_store.wrapped",
             "Repository": ".aggregates.repository",
+            "Selection": ".contracts.log",
             "SequencerReport": ".dynamodb.table_stream.poller",
             "Serde": ".event_store.serde",
             "Snapshot": ".event_store.event",
             "StreamPoller": ".dynamodb.table_stream.poller",
             "Subscriber": ".subscriptions.subscriber",
             "UnknownEvent": ".event_store.wrapped",
+            "WorkerReport": ".contracts.workers",
             "WrappedEvent": ".event_store.wrapped",
             "append_cost": ".dynamodb.streams.cost",
             "upcaster": ".event_store.upcasting",

@@ -29,6 +29,7 @@ from dynamo_es.testing.conformance.engine import (
     MemoryEngine,
     needs,
 )
+from tests.grafting import chosen_transport, graft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +146,7 @@ class LocalEngine(DynamoEngine):
             # Threads race on machines that are busy with other things, too.
             read_timeout=30.0,
             retry_deadline=120.0,
+            transport=chosen_transport(),
         )
 
     def start(self) -> None:
@@ -155,6 +157,7 @@ class LocalEngine(DynamoEngine):
         with _without_moto():
             backend.create_tables()
         turn_off_streams(backend.client, self._config)
+        graft(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
+from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.pages import PAGES_KEY
@@ -88,6 +89,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             batch_size=batch_size,
             keep_unknown=keep_unknown,
         )
+        prepare_in_function(backend)
         return LogHandler(function, projection, margin, on_progress)
 
     return decorate

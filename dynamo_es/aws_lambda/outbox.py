@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.log import pages_in
 from dynamo_es.aws_lambda.settings import OutboxSettings
+from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.functions import refuse_asynchronous
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     The handler raises the errors of `Outbox.run_once`, also for the other arguments.
     """
     refuse_asynchronous(publisher, "A publisher")
+    prepare_in_function(backend)
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
     def run() -> OutboxReport:
@@ -143,3 +145,7 @@ def _of_environment() -> OutboxHandler:
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Publish the events of an outbox; the environment names the outbox and the target."""
     return _of_environment()(event, context)
+
+
+if is_handler_of_function(__name__):
+    _of_environment()

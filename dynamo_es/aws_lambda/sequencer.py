@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
@@ -51,6 +52,7 @@ def sequence_events(
     Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
     other sequencer writes.
     """
+    prepare_in_function(backend)
     return SequencerHandler(backend, backend.observer, margin)
 
 
@@ -69,7 +71,7 @@ class SequencerHandler:
         self, backend: DynamoBackend, observer: Observer | None, margin: timedelta | float | None
     ) -> None:
         self._backend = backend
-        self._gateway = Gateway(lambda: backend.client, backend.config, observer)
+        self._gateway = Gateway(backend.sender, backend.config, observer)
         self._tables = Tables(backend.config.events_table, backend.config.log_table)
         self._memory = SequencerMemory()
         self._margin_s = margin_of(margin)
@@ -132,3 +134,7 @@ def _of_environment() -> SequencerHandler:
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Sequence a batch of the events table's stream; the environment names the tables."""
     return _of_environment()(event, context)
+
+
+if is_handler_of_function(__name__):
+    _of_environment()

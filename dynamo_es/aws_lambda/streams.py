@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
@@ -93,6 +94,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         refuse_asynchronous(function, _ROLE)
         projector = backend.projector(name, _never, lease=lease, keep_unknown=keep_unknown)
         projector = projector.choosing(lambda: selection().event_names)
+        prepare_in_function(backend)
         return StreamsHandler(function, backend, projector, selection, keep_unknown, margin)
 
     return decorate

@@ -10,13 +10,11 @@ from dynamo_es.contracts.functions import check_injected, refuse_asynchronous
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
-from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
-from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
+from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient, sender_of
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
-from dynamo_es.facade.log import LogAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +22,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
-    from dynamo_es.contracts import Observer
+    from dynamo_es.contracts import KeyStorageStrategy, Observer
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.facade.log import LogAccess
     from dynamo_es.values import TenantId
 
 
@@ -75,10 +74,11 @@ class DynamoBackend(Backend):
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
+        self.sender = sender_of(config, self._client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
-        gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        gateway = Gateway(self.sender, config, observer, sleep=sleep, monotonic=monotonic)
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear
@@ -92,6 +92,7 @@ class DynamoBackend(Backend):
             from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
             from dynamo_es.dynamodb.log.log import DynamoLog
             from dynamo_es.dynamodb.log.sequencer import Tables
+            from dynamo_es.facade.log import LogAccess
 
             return LogAccess(
                 DynamoLog(
@@ -111,14 +112,14 @@ class DynamoBackend(Backend):
                 sleep,
             )
 
+        def key_storage() -> KeyStorageStrategy:
+            from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
+
+            return DynamoKeyStorage(config, gateway, clock)
+
         super().__init__(
             storage,
-            EventStoreAccess(
-                lambda: DynamoKeyStorage(config, gateway, clock),
-                registry,
-                clock,
-                consistent=config.consistent_loads,
-            ),
+            EventStoreAccess(key_storage, registry, clock, consistent=config.consistent_loads),
             shared_log,
         )
 
@@ -189,6 +190,13 @@ class DynamoBackend(Backend):
         backend._empty = emulator.empty
         backend.create_tables()
         return backend
+
+    def prepare(self) -> None:
+        """Make what sends the requests now, and not at the first one; nothing is sent.
+
+        A Lambda function that does so while its module is imported answers its first call faster.
+        """
+        self.sender()
 
     @property
     def client(self) -> DynamoDBClient:

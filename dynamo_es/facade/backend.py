@@ -13,7 +13,6 @@ from dynamo_es.facade.consumers import (
     outbox_of,
     subscriptions_of,
 )
-from dynamo_es.facade.log import selection_of
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
 
@@ -265,6 +264,8 @@ class Backend:
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
+        from dynamo_es.facade.log import selection_of
+
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
 
     def chooser(
@@ -308,6 +309,9 @@ class Backend:
         scoped._storage = self._storage.scoped_for_tenant(tenant_id)
         scoped._tenant_id = scoped._log_tenant = tenant_id
         return scoped
+
+    def prepare(self) -> None:
+        """Make now what the first request would make."""
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""

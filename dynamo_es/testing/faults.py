@@ -66,6 +66,7 @@ class Network:
         client: the client whose requests it carries.
 
     Attributes:
+        client: that client.
         sent: HTTP requests seen since the last `plan`.
         injected: how often each fault happened.
         late: requests that have not arrived yet.
@@ -73,6 +74,7 @@ class Network:
     """
 
     def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
         # There is no public way below the SDK's retries.
         self._endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001
         self._session = self._endpoint.http_session

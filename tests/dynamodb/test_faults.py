@@ -39,6 +39,7 @@ from dynamo_es.testing.conformance.language import (
     numbered,
 )
 from dynamo_es.testing.faults import Fault, Network
+from tests.dynamodb.lean_emulated import lean_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,15 +239,16 @@ def emulated() -> Iterator[DynamoBackend]:
         yield backend
 
 
-@pytest.fixture
-def network(emulated: DynamoBackend) -> Network:
-    return Network(emulated.client)
+@pytest.fixture(params=["botocore", "lean"])
+def network(emulated: DynamoBackend, request: pytest.FixtureRequest) -> Network:
+    client = emulated.client
+    return Network(client if request.param == "botocore" else lean_client(client, CONFIG))
 
 
 def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
     """A process that remembers nothing yet, on the network's clock."""
     return DynamoBackend(
-        emulated.config, emulated.client, monotonic=network.monotonic, sleep=network.sleep
+        emulated.config, network.client, monotonic=network.monotonic, sleep=network.sleep
     ).storage
 
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.testing.faults import Fault, RandomNetwork
+from tests.grafting import graft
 from tests.linearizability import histories
 from tests.linearizability.histories import Append, Delete, Load, Operation, Save
 from tests.linearizability.workload import Worker
@@ -93,6 +94,7 @@ def _never_sleep() -> None:
 
 def _process(task: Task, random: Random) -> tuple[RandomNetwork, StorageStrategy]:
     client = make_client(task.config)
+    graft(client, task.config)
     network = RandomNetwork(client, random, dict.fromkeys(Fault, task.fault_rate))
     backend = DynamoBackend(task.config, client, monotonic=network.monotonic, sleep=network.sleep)
     return network, backend.storage
