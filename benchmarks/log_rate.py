@@ -36,6 +36,7 @@ STREAMS: Final = 400
 PARALLEL: Final = {1: 1_800.0, 4: 4_000.0}
 """Requests at once, and the goal in commits a second."""
 SHARDS: Final = (1, 2, 4, 8)
+_PATIENCE: Final = 600.0
 _CPU_GOAL: Final = 110.0
 _REFUSED: Final = (b'"DuplicateItem"', b'"ConditionalCheckFailed"')
 
@@ -168,7 +169,12 @@ class _Sequencer:
     def __init__(self, engine: Engine, log_table: str, parallel: int) -> None:
         client: DynamoDBClient = engine.connect()
         config = replace(
-            engine.config, log_table=log_table, max_parallel=parallel, report_capacity=False
+            engine.config,
+            log_table=log_table,
+            max_parallel=parallel,
+            report_capacity=False,
+            # All work at once until the end, on one machine: a loser may wait for long.
+            retry_deadline=_PATIENCE,
         )
         self.distant = Distant(client)
         self._gateway = Gateway(lambda: client, config)
