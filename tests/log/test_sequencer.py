@@ -159,7 +159,8 @@ def test_after_its_own_page_it_reads_no_page():
 
 
 WAIT = Pause(1, within=0.008), {}
-AGAIN = Pause(2, within=0.008), {}
+AGAIN = Pause(2, within=0.016), {}
+AT_LAST = Pause(3, within=0.032), {}
 
 
 def test_the_markers_of_a_page_not_known_are_read_and_those_that_are_there_not_written():
@@ -173,7 +174,7 @@ def test_the_markers_of_a_page_not_known_are_read_and_those_that_are_there_not_w
     ) == [page]
 
 
-def test_the_markers_of_a_page_whose_writer_died_are_applied_after_two_more_looks():
+def test_the_markers_of_a_page_whose_writer_died_are_applied_after_three_more_looks():
     newest, page = a_page(5, A1, B1, writer="other"), a_page(9, A2)
     assert play(
         sequencing(A2),
@@ -182,6 +183,8 @@ def test_the_markers_of_a_page_whose_writer_died_are_applied_after_two_more_look
         WAIT,
         markers(B1),
         AGAIN,
+        markers(B1),
+        AT_LAST,
         markers(B1),
         marking(new(B1, 3)),
         putting(page),
@@ -291,6 +294,8 @@ def test_after_a_throttling_that_lasts_another_call_goes_on_there():
             WAIT,
             markers(B1),
             AGAIN,
+            markers(B1),
+            AT_LAST,
             markers(B1),
             marking(new(B1, 3)),
         )

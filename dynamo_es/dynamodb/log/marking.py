@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 Stored: TypeAlias = "dict[Marker, int | None]"
 """The version of each marker that exists; None: no version can be read from it."""
 
-_LOOKS: Final = 3
+_LOOKS: Final = 4
 """Times that the markers of another's new page are read before this process raises them."""
 _WAIT: Final = 0.008
-"""Seconds to wait at most between two such looks: about the time of two requests."""
+"""Seconds to wait at most after the first look: the time of two requests. Then twice as long."""
 
 
 def versions_of(page: Page) -> dict[Marker, int]:
@@ -126,7 +126,7 @@ def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[N
         if not left:
             return
         if look < _LOOKS - 1:
-            yield Pause(look + 1, within=_WAIT)
+            yield Pause(look + 1, within=_WAIT * 2**look)
             stored = None
     yield from apply_markers(table, left, stored or {})
 
