@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.emulator.server import serving
 from dynamo_es.dynamodb.wire.partiql import (
     Insert,
     InvalidStatementError,
@@ -16,7 +17,6 @@ from dynamo_es.dynamodb.wire.partiql import (
     Update,
     read_statement,
 )
-from dynamo_es.dynamodb.emulator.server import serving
 from dynamo_es.dynamodb.wire.statements import insert, update
 
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
