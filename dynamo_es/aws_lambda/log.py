@@ -11,7 +11,7 @@ from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
-from dynamo_es.dynamodb.log.pages import PAGES_KEY
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     for record in records_in(event):
         change = change_of(record)
         image = image_in(change, "NewImage") or image_in(change, "Keys") or {}
-        if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": PAGES_KEY}:
+        if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": LogKeys("").pages}:
             continue
         try:
             first, count = int(image["place"]["S"]), int(image.get("count", {"N": "1"})["N"])

@@ -102,7 +102,7 @@ class SequencerHandler:
         unreadable = [*decoded.damaged, *(record.error for record in decoded.newer)]
         if unreadable:
             self.set_aside += len(unreadable)
-            steps = set_aside(self._tables.log, unreadable, self._memory)
+            steps = set_aside(self._tables.keys, unreadable, self._memory)
             self._gateway.run("set_aside", DEFAULT_TENANT, None, steps)
         left = decoded.commits
         while left and not deadline.is_set():

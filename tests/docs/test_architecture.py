@@ -24,6 +24,7 @@ from dynamo_es import (
     StreamId,
 )
 from dynamo_es.contracts import NewFailure
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
@@ -100,6 +101,18 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
+WORDS = {
+    "log": "page",
+    "streams": "marker",
+    "set-aside": "commit set aside",
+    "consumers": "name of a consumer",
+    "checkpoint": "checkpoint",
+    "cursor": "cursor of a stream",
+    "outbox": "outbox",
+    "tracking": "tracking record of `eventsourcing`",
+}
+
+
 def kind_of(item) -> str:
     """Return what the page calls an item, by its key."""
     if "stream_key" in item and "version" in item:
@@ -110,18 +123,11 @@ def kind_of(item) -> str:
         return "snapshot" if item["version"]["N"] == str(10**18) else "commit"
     if "tenant" in item:
         return "key" if "key_id" in item else "shredded key"
-    key, place = item["log_key"]["S"].partition("#")[0], item["place"]["S"]
+    words, place = item["log_key"]["S"].split("#"), item["place"]["S"]
+    key = next(word for word in words[:2] if word in WORDS)
     if key == "outbox":
         return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
-    return {
-        "log": "page",
-        "streams": "marker",
-        "set-aside": "commit set aside",
-        "consumers": "name of a consumer",
-        "checkpoint": "checkpoint",
-        "cursor": "cursor of a stream",
-        "tracking": "tracking record of `eventsourcing`",
-    }[key]
+    return WORDS[key]
 
 
 class Items:
@@ -164,7 +170,7 @@ def fill(backend: DynamoBackend, items: Items) -> None:
             publishing.send(ValueError())
         publishing.close()
     entry = SetAside("key", "7", "reason", datetime.now(UTC))
-    backend.client.put_item(**put_entry(backend.config.log_table, entry).params)
+    backend.client.put_item(**put_entry(LogKeys(backend.config.log_table), entry).params)
     closing = fence_item("key", version=3, closed=1, expires_at=None)
     backend.client.put_item(TableName=backend.config.events_table, Item=closing)
     wrapped = key_item("acme#", "bob", StoredKey("id", b"key", "alias/key"), created_at=1)

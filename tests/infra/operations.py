@@ -174,6 +174,9 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     for _ in range(2):
         with suppress(RuntimeError):
             process.projection("failing", fail, keep_unknown=True).run_once()
+    of_tenant = process.in_tenant("acme")
+    of_tenant.projection("log", lambda _: None, keep_unknown=True).run_once()
+    of_tenant.outbox.run_once(lambda _: None, keep_unknown=True)
     follow(process)
     publish(backend)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es.dynamodb.log.markers import Marker
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.log.requests import (
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Response
 
 TABLES = Tables("events", "log")
-NEWEST = newest_page("log")
+LOG = LogKeys("log")
+NEWEST = newest_page(LOG)
 EMPTY = (NEWEST, {"Items": []})
 
 
@@ -64,7 +66,7 @@ def markers(*hints, found=(), left=()):
 
 
 def putting(page, reply=None):
-    return put_page("log", page_item(page)), DONE if reply is None else reply
+    return put_page(LOG, page_item(page)), DONE if reply is None else reply
 
 
 def raising(hint, version, reply=None):
@@ -72,7 +74,7 @@ def raising(hint, version, reply=None):
 
 
 def looking(page, found):
-    return get_page("log", page.first), {} if found is None else {"Item": page_item(found)}
+    return get_page(LOG, page.first), {} if found is None else {"Item": page_item(found)}
 
 
 def stored(*versions):
@@ -292,7 +294,7 @@ def test_markers_left_out_for_ever_are_throttling():
 def test_the_requests_to_the_letter():
     item = a_commit(events(STREAM, 1), 3)
     hint, key = pointer_to(item), {"log_key": {"S": "l"}, "place": {"S": "p"}}
-    assert put_page("log", key) == Request(
+    assert put_page(LOG, key) == Request(
         "put_item",
         {"TableName": "log", "Item": key, "ConditionExpression": "attribute_not_exists(place)"},
     )

@@ -139,7 +139,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
     def max_notification_id(self) -> int | None:
         """Return the id of the last notification. Cost: usually 1 request."""
         with translated():
-            steps = last_selected(self._tables.log, self._selection(()))
+            steps = last_selected(self._tables.keys, self._selection(()))
             return self.runtime.run("max_notification_id", steps)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> DynamoSubscription:

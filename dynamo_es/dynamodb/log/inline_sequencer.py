@@ -19,6 +19,7 @@ from dynamo_es.forking import tell_of_forks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
@@ -130,7 +131,9 @@ class InlineSequencer:
         if known is not None:
             return known
         try:
-            return self._gateway.run("position", tenant_id, stream_id, _find(self._tables.log, key))
+            return self._gateway.run(
+                "position", tenant_id, stream_id, _find(self._tables.keys, key)
+            )
         except EventStoreError:
             _log.warning(
                 "Stream %s: the events are stored, but reading their position failed.",
@@ -185,11 +188,11 @@ def _positions(page: Page) -> Iterable[tuple[CommitKey, Position]]:
         position += pointer.event_count
 
 
-def _find(log_table: str, key: CommitKey) -> Steps[Position | None]:
+def _find(log: LogKeys, key: CommitKey) -> Steps[Position | None]:
     """Look for a commit in the newest pages: another sequencer has just put it there."""
     after: Item | None = None
     for _ in range(_MOST_QUERIES):
-        response = yield requests.newest_pages(log_table, _PAGES_A_QUERY, after)
+        response = yield requests.newest_pages(log, _PAGES_A_QUERY, after)
         for item in response["Items"]:
             for found, position in _positions(read_page(item)):
                 if found == key:

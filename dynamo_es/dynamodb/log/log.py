@@ -58,7 +58,7 @@ class DynamoLog(LogStrategy):
     @property
     def last_position(self) -> Position | None:
         """The last position assigned; see `LogStrategy.last_position`."""
-        steps = last_position(self._tables.log)
+        steps = last_position(self._tables.keys)
         return self._gateway.run("position", DEFAULT_TENANT, None, steps)
 
     def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from dynamo_es.contracts import CommitInLog, LogReader, Piece
 from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
@@ -121,7 +121,7 @@ class DynamoLogReader(LogReader):
         """
         if self._after == 0:
             return
-        response = yield requests.page_at(self._tables.log, self._after)
+        response = yield requests.page_at(self._tables.keys, self._after)
         page = read_page(response["Items"][0]) if response["Items"] else None
         last = 0 if page is None else page.following - 1
         if page is None or self._after > last:
@@ -169,14 +169,14 @@ class DynamoLogReader(LogReader):
         limit = self._pages if self._pages <= _MOST_PAGES else None
         for consistent in (False, True):
             response = yield requests.pages_from(
-                self._tables.log, self._next, limit=limit, consistent=consistent
+                self._tables.keys, self._next, limit=limit, consistent=consistent
             )
             pages = [read_page(item) for item in response["Items"]]
             if self._take_all(pages):
                 break
         else:
             raise StoredItemError(
-                PAGES_KEY,
+                self._tables.keys.pages,
                 str(self._next),
                 f"no page begins at position {self._next}, but a later page exists. Positions "
                 "must have no gaps: run `dynamo-es log verify`.",

@@ -16,10 +16,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
 from dynamo_es.dynamodb.log.pages import (
     MAX_POINTERS,
-    PAGES_KEY,
     Page,
     fill_page,
     place_of,
@@ -82,15 +82,22 @@ class _Fresh(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Names of the tables.
+    """A log, and the table of the commits that it points to.
 
     Attributes:
         events: the table of the commits.
         log: the table of pages and markers.
+        prefix: what the keys of the log's pages begin with; see `LogKeys`.
     """
 
     events: str
     log: str
+    prefix: str = ""
+
+    @property
+    def keys(self) -> LogKeys:
+        """The log."""
+        return LogKeys(self.log, self.prefix)
 
 
 def sequence(
@@ -130,9 +137,9 @@ def sequence(
     return pages
 
 
-def last_position(log_table: str) -> Steps[Position | None]:
+def last_position(log: LogKeys) -> Steps[Position | None]:
     """Return the last position that a page holds; None before the first page."""
-    response = yield requests.newest_page(log_table)
+    response = yield requests.newest_page(log)
     for item in response["Items"]:
         return int(item["place"]["S"]) + int(item["count"]["N"]) - 1
     return None
@@ -161,7 +168,7 @@ def _sequence_some(
         if not fresh.commits:
             memory.waiting += fresh.waiting
             return _Step([], [])
-        page, item = fill_page(first, fresh.commits, memory.new_id())
+        page, item = fill_page(first, fresh.commits, memory.new_id(), tables.prefix)
         if (yield from _put(tables, page, item)):
             yield from _apply_markers(tables, page)
             memory.marked_below, memory.alone = page.following, not lost
@@ -178,7 +185,7 @@ def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
     # next page is refused.
     if memory.alone and memory.marked_below is not None:
         return memory.marked_below
-    response = yield requests.newest_page(tables.log)
+    response = yield requests.newest_page(tables.keys)
     end = 1
     for item in response["Items"]:
         page = read_page(item)
@@ -197,7 +204,7 @@ def _apply_markers_again(tables: Tables, page: Page) -> Steps[None]:
     """
     if not all(pointer.can_have_marker for pointer in page.pointers):
         raise StoredItemError(
-            PAGES_KEY,
+            tables.keys.pages,
             place_of(page.first),
             "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
         )
@@ -250,7 +257,7 @@ def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemor
             else:
                 damaged.append(_overlapping(commit))
         last_versions[marker] = known
-    yield from set_aside(tables.log, damaged, memory)
+    yield from set_aside(tables.keys, damaged, memory)
     return _Fresh(fresh, waiting)
 
 
@@ -307,7 +314,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
     unknown: OutcomeUnknown | None = None
     for attempt in range(1, _MOST_PUTS + 1):
         try:
-            yield requests.put_page(tables.log, item)
+            yield requests.put_page(tables.keys, item)
         except ConditionRefused as refused:
             if unknown is None and not refused.maybe_landed:
                 return False
@@ -315,7 +322,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
             unknown = error
         else:
             return True
-        response = yield requests.get_page(tables.log, page.first)
+        response = yield requests.get_page(tables.keys, page.first)
         if "Item" in response:
             return read_page(response["Item"]).writer == page.writer
         yield Pause(attempt)

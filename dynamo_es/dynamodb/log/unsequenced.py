@@ -63,7 +63,7 @@ def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequ
 
     Cost: 2 requests; up to 4 if this process has appended.
     """
-    response = yield requests.newest_page(tables.log)
+    response = yield requests.newest_page(tables.keys)
     if not response["Items"]:
         return _MISSED if (yield from _is_anything_stored(tables.events)) else _NOTHING
     if own is not None and (yield from _is_left_out(tables, own)):

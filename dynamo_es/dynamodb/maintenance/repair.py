@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, page_item, read_any_page
 from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
@@ -113,10 +114,10 @@ def repair(
     memory = memory or SequencerMemory()
     done = Repaired(expected=count_items(config, client, observer))
     pending: list[Pointer] = []
-    steps = repair_newest_page(tables.log, memory.new_id)
+    steps = repair_newest_page(tables.keys, memory.new_id)
     done = replace(done, removed=gateway.run("repair_page", DEFAULT_TENANT, None, steps))
     run = partial(gateway.run, "set_aside", DEFAULT_TENANT, None)
-    before = run(list_set_aside(tables.log))
+    before = run(list_set_aside(tables.keys))
     waiting = memory.waiting
 
     def give(hints: list[Pointer]) -> None:
@@ -131,7 +132,7 @@ def repair(
 
     for items, found in scan_commits(gateway, tables.events):
         if found.damaged:
-            run(set_aside(tables.log, found.damaged, memory))
+            run(set_aside(tables.keys, found.damaged, memory))
         done = replace(
             done,
             scanned=done.scanned + len(items),
@@ -153,12 +154,12 @@ def repair(
         give(pending)
     readable = [entry for entry in before if entry.place not in memory.set_aside]
     if done.complete and readable:
-        run(forget(tables.log, readable))
+        run(forget(tables.keys, readable))
     on_progress(done)
     return done
 
 
-def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
+def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
     """Remove from the newest page the commits that no stream can have; return their number.
 
     Such a commit (with figures of 38 digits, say) can have no marker. No page follows one whose
@@ -168,7 +169,7 @@ def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
     deleted. A sound page stays the same.
 
     Args:
-        log_table: name of the log table.
+        log: the log.
         new_id: returns a new unique id for a page.
 
     Raises:
@@ -177,16 +178,16 @@ def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
 
     Cost: 1 request, and 1 for a page that is repaired.
     """
-    response = yield requests.newest_page(log_table)
+    response = yield requests.newest_page(log)
     for item in response["Items"]:
         page = read_any_page(item)
         kept = tuple(pointer for pointer in page.pointers if pointer.can_have_marker)
         if page.pointers and len(kept) == len(page.pointers):
             return 0
-        request = requests.delete_page(log_table, page.first, page.writer)
+        request = requests.delete_page(log, page.first, page.writer)
         if kept:
-            repaired = page_item(Page(page.first, kept, new_id()))
-            request = requests.replace_page(log_table, repaired, page.writer)
+            repaired = page_item(Page(page.first, kept, new_id()), log.prefix)
+            request = requests.replace_page(log, repaired, page.writer)
         try:
             yield request
         except ConditionRefused:  # another repair was faster
@@ -210,7 +211,7 @@ def read_set_aside(
         ServiceError: AWS refused or did not answer.
     """
     gateway = Gateway(client, config, observer)
-    return gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(config.log_table))
+    return gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(LogKeys(config.log_table)))
 
 
 def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:

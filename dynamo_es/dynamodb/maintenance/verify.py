@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.functions import check_injected
+from dynamo_es.dynamodb.log.keys import MARKERS, LogKeys, is_markers_key
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
@@ -102,9 +103,9 @@ def scan_markers(table: str, after: Item | None = None) -> Request:
     """Scan the log table for its markers, consistently."""
     params: dict[str, Any] = {
         "TableName": table,
-        "FilterExpression": "begins_with(log_key, :streams)",
+        "FilterExpression": "contains(log_key, :streams)",
         "ProjectionExpression": "log_key, place, last_version",
-        "ExpressionAttributeValues": {":streams": {"S": "streams#"}},
+        "ExpressionAttributeValues": {":streams": {"S": f"#{MARKERS}#"}},
         "ConsistentRead": True,
     }
     if after is not None:
@@ -152,7 +153,7 @@ def verify(
     # pages, so it must not be ahead of pages that are read later. A commit is stored before its
     # hint exists, so the events table, read last, has every commit of the log.
     versions = _read_markers(gateway, config.log_table, report)
-    for item in _pages(gateway, config.log_table):
+    for item in _pages(gateway, LogKeys(config.log_table)):
         report.pages += 1
         try:
             page = read_page(item)
@@ -173,7 +174,7 @@ def verify(
         on_progress(report)
     if doubtful := ledger.doubtful():
         comparison = Comparison(gateway, config.events_table, doubtful, report.note, clock())
-        for item in _pages(gateway, config.log_table):
+        for item in _pages(gateway, LogKeys(config.log_table)):
             comparison.add(item)
         comparison.finish()
     return report
@@ -207,10 +208,10 @@ def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int
             report.note_unreadable(error)
 
 
-def _pages(gateway: Gateway, table: str) -> Iterator[Item]:
+def _pages(gateway: Gateway, log: LogKeys) -> Iterator[Item]:
     def request(after: Item | None) -> Request:
         # From 0: a page below position 1 is a fault to be noted.
-        first = pages_from(table, 0, limit=None, consistent=True)
+        first = pages_from(log, 0, limit=None, consistent=True)
         if after is None:
             return first
         return Request(first.operation, {**first.params, "ExclusiveStartKey": after})
@@ -224,6 +225,8 @@ def _read_markers(gateway: Gateway, table: str, report: Verified) -> dict[Marker
     for items in fetch_pages(gateway, "read_markers", lambda after: scan_markers(table, after)):
         for item in items:
             marker = Marker(item["log_key"]["S"], item["place"]["S"])
+            if not is_markers_key(marker.log_key):
+                continue
             try:
                 versions[marker] = marked_version(item)
             except (KeyError, TypeError, ValueError):

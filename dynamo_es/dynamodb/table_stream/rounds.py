@@ -251,7 +251,7 @@ class Rounds:
         hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
         if damaged:
-            steps = set_aside(self._tables.log, damaged, self._memory)
+            steps = set_aside(self._tables.keys, damaged, self._memory)
             self._run(self._gateway, "set_aside", steps)
         left = list(readings)
         undone = len(hints)  # commits of the readings in `left`
