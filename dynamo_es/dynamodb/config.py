@@ -34,6 +34,11 @@ _SHORTEST: Final[Mapping[_Duration, float]] = {
     "retry_deadline": 0,
 }
 
+LogScope: TypeAlias = Literal["table", "tenant"]
+"""Whose events a log holds: all tenants', or one tenant's; see `DynamoConfig.log_scope`."""
+
+LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
+
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
 
@@ -74,6 +79,9 @@ class DynamoConfig:
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
             4 more requests; for small deployments, local work and tests.
+        log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
+            has a log of its own, with its own positions; every key of it begins with the tenant,
+            so that an IAM policy can limit a session to one. All programs of a table need the same.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -94,6 +102,7 @@ class DynamoConfig:
     report_capacity: bool = False
     kms_key_id: str | None = None
     sequencing: Sequencing = "stream"
+    log_scope: LogScope = "table"
     max_uncompressed_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -109,6 +118,11 @@ class DynamoConfig:
         ):
             raise ConfigurationError(
                 "DynamoConfig.kms_key_id must be the id, ARN or alias of a KMS key, or None."
+            )
+        if self.log_scope not in LOG_SCOPES:
+            raise ConfigurationError(
+                f"DynamoConfig.log_scope must be one of {', '.join(LOG_SCOPES)}, "
+                f"not {shown(self.log_scope)}."
             )
         if self.sequencing not in SEQUENCING:
             raise ConfigurationError(

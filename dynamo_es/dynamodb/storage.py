@@ -11,7 +11,7 @@ from dynamo_es.contracts.event_checks import check_append, check_appends, check_
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.log.keys import LogKeys
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
 from dynamo_es.dynamodb.streams.cost import append_cost
@@ -176,7 +176,7 @@ class DynamoStorage(StorageStrategy):
     @property
     def current_position(self) -> Position | None:
         """The last position assigned; see `StorageStrategy.current_position`."""
-        steps = last_position(LogKeys(self._config.log_table))
+        steps = last_position(Logs.of(self._config).of_tenant(self._tenant_id).keys)
         return self._gateway.run("position", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:

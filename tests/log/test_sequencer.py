@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.log.keys import LogKeys
+from dynamo_es.dynamodb.log.markers import Marker
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.log.requests import (

@@ -138,7 +138,7 @@ class DynamoCursors(CursorStrategy):
 
 
 def cursor_key(followed: Followed) -> Item:
-    """Return the key of a cursor in the log table: ``{tenant}#cursor#{consumer}#{category}#{uuid}``.
+    """Return the key of a cursor: ``{tenant}#cursor#{consumer}#{category}#{uuid}``.
 
     If that is too long, the partition is ``{tenant}#cursor``, and the sort key is the consumer with
     a hash of the stream's key.

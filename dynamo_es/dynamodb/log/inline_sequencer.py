@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dynamo_es.dynamodb.log.keys import LogKeys
+    from dynamo_es.dynamodb.log.logs import Logs
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
@@ -201,3 +202,32 @@ def _find(log: LogKeys, key: CommitKey) -> Steps[Position | None]:
         if after is None:
             break
     return None
+
+
+class InlineSequencers:
+    """The inline sequencers of a process, one for each log. Safe to share between threads.
+
+    Args:
+        logs: the logs.
+        gateway: sends the requests.
+    """
+
+    def __init__(self, logs: Logs, gateway: Gateway) -> None:
+        self._logs = logs
+        self._gateway = gateway
+        self._all: dict[str, InlineSequencer] = {}
+
+    def of(self, tenant_id: TenantId) -> InlineSequencer:
+        """Return the sequencer of the log that holds a tenant's events."""
+        tables = self._logs.of_tenant(tenant_id)
+        found = self._all.get(tables.prefix)
+        if found is None:
+            # Of two threads that come here at once, both get the one that is stored first.
+            new = InlineSequencer(tables, self._gateway)
+            found = self._all.setdefault(tables.prefix, new)
+        return found
+
+    def forget(self) -> None:
+        """Forget what this process remembers of the logs, because the tables are empty now."""
+        for one in tuple(self._all.values()):
+            one.after_fork()

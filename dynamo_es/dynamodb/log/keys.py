@@ -1,8 +1,8 @@
 """Keys of the items in the log table: those of a log, and those of all logs together.
 
-With ``log_scope="table"`` one log holds the events of all tenants. With ``"tenant"`` each tenant has
-a log of its own, and every key of it begins with the tenant: ``acme#log``. Markers begin with the
-tenant in both.
+With ``log_scope="table"`` one log holds the events of all tenants. With ``"tenant"`` each tenant
+has a log of its own, and every key of it begins with the tenant: ``acme#log``. Markers begin with
+the tenant in both.
 """
 
 from __future__ import annotations

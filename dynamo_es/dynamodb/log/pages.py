@@ -10,13 +10,16 @@ from dynamo_es.dynamodb.log.markers import PLACE_DIGITS
 from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.wire.compression import pack, unpack
 from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
-from dynamo_es.exceptions import StoredItemError
+from dynamo_es.exceptions import LogScopeError, StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
+
+SCOPE: Final = "log_scope"
+"""Attribute of the item that is in the first page's place while each tenant has a log."""
 
 MAX_POINTERS: Final = 100
 """Commits in a page at most: one ``BatchGetItem`` fetches as many markers or commits."""
@@ -104,7 +107,9 @@ def read_any_page(item: Item) -> Page:
 
     Raises:
         StoredItemError: the item is not a page.
+        LogScopeError: the table is in use with a log of each tenant.
     """
+    refuse_scope(item)
     try:
         pointers = tuple(_pointer(*row) for row in from_json(unpack(item["pointers"])))
         page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
@@ -116,6 +121,12 @@ def read_any_page(item: Item) -> Page:
             item, f"its count is {counted}, but its pointers have another number of events."
         )
     return page
+
+
+def refuse_scope(item: Item) -> None:
+    """Raise `LogScopeError` for the item that says that each tenant has a log."""
+    if SCOPE in item:
+        raise LogScopeError(None, "tenant", "table")
 
 
 def _row(pointer: Pointer) -> list[Any]:

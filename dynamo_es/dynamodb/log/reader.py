@@ -11,6 +11,7 @@ from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
+from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -92,6 +93,7 @@ class DynamoLogReader(LogReader):
         self._position = after
         self._next = after + 1  # first position of the next page
         self._pages = _FIRST_PAGES
+        self._scope_known = not tables.prefix
         self._pending: deque[_Placed] = deque()
 
     @property
@@ -123,6 +125,8 @@ class DynamoLogReader(LogReader):
             return
         response = yield requests.page_at(self._tables.keys, self._after)
         page = read_page(response["Items"][0]) if response["Items"] else None
+        if page is None:
+            yield from check_scope(self._tables.keys)
         last = 0 if page is None else page.following - 1
         if page is None or self._after > last:
             raise InvalidPositionError(self._after, last)
@@ -181,6 +185,8 @@ class DynamoLogReader(LogReader):
                 f"no page begins at position {self._next}, but a later page exists. Positions "
                 "must have no gaps: run `dynamo-es log verify`.",
             )
+        if self._next == 1 and not self._scope_known:
+            self._scope_known = yield from check_scope(self._tables.keys)
         self._pages *= 2
         return "LastEvaluatedKey" not in response
 

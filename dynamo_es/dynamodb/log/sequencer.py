@@ -24,8 +24,10 @@ from dynamo_es.dynamodb.log.pages import (
     fill_page,
     place_of,
     read_page,
+    refuse_scope,
 )
 from dynamo_es.dynamodb.log.pointers import Pointer, check_identity, pointer_to
+from dynamo_es.dynamodb.log.registry import check_scope, register
 from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
@@ -120,6 +122,7 @@ def sequence(
         that another sequencer put there, are not in them.
 
     Raises:
+        LogScopeError: the table is in use with another ``log_scope``.
         StoredItemError: the newest page is unreadable. Run `dynamo-es log repair`.
         ServiceError: AWS refused or did not answer. The log is sound: call again with the same
             hints.
@@ -141,7 +144,9 @@ def last_position(log: LogKeys) -> Steps[Position | None]:
     """Return the last position that a page holds; None before the first page."""
     response = yield requests.newest_page(log)
     for item in response["Items"]:
+        refuse_scope(item)
         return int(item["place"]["S"]) + int(item["count"]["N"]) - 1
+    yield from check_scope(log)
     return None
 
 
@@ -192,6 +197,8 @@ def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
         end = page.following
         if end != memory.marked_below:
             yield from _apply_markers_again(tables, page)
+    if end == 1:
+        yield from register(tables.keys)
     memory.marked_below = end
     return end
 
