@@ -16,7 +16,6 @@ from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
-from dynamo_es.facade.log import LogAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,9 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import Observer
+    from dynamo_es.contracts.log import LogScope
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.facade.log import LogAccess
     from dynamo_es.values import TenantId
 
 
@@ -86,30 +87,9 @@ class DynamoBackend(Backend):
 
         def shared_log() -> LogAccess:
             # Loaded when the log is first used: a process that only appends starts faster.
-            from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
-            from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
-            from dynamo_es.dynamodb.consumers.finder import DynamoFinder
-            from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
-            from dynamo_es.dynamodb.log.log import DynamoLog
-            from dynamo_es.dynamodb.log.sequencer import Tables
+            from dynamo_es.dynamodb.log_access import log_access
 
-            return LogAccess(
-                DynamoLog(
-                    Tables(config.events_table, config.log_table),
-                    gateway,
-                    storage.hooks,
-                    clock,
-                    most_bytes=config.max_uncompressed_bytes,
-                ),
-                DynamoCheckpoints(config.log_table, gateway, clock),
-                DynamoCursors(config.log_table, gateway),
-                DynamoOutbox(config, gateway),
-                DynamoFinder(config.log_table, gateway),
-                storage.hooks,
-                clock,
-                monotonic,
-                sleep,
-            )
+            return log_access(config, gateway, storage.hooks, clock, monotonic, sleep)
 
         super().__init__(
             storage,
@@ -141,6 +121,7 @@ class DynamoBackend(Backend):
         *,
         registry: EventRegistry | None = None,
         sequencing: Sequencing = "inline",
+        log_scope: LogScope = "table",
     ) -> Self:
         """Return a backend on an emulator in this process, with its tables. Close it after use.
 
@@ -156,10 +137,12 @@ class DynamoBackend(Backend):
             registry: the event classes by name; None: all that are defined.
             sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
                 AWS, an append is one request, and `sequencer` gives the positions.
+            log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each
+                tenant has its own.
 
         Raises:
             MissingExtraError: moto is not installed: ``pip install 'dynamo_es[local]'``.
-            ConfigurationError: ``sequencing`` has another value.
+            ConfigurationError: ``sequencing`` or ``log_scope`` has another value.
         """
         from dynamo_es.dynamodb.emulator.emulator import Emulator
 
@@ -169,6 +152,7 @@ class DynamoBackend(Backend):
             keys_table="keys",
             region="us-east-1",
             sequencing=sequencing,
+            log_scope=log_scope,
             report_capacity=observer is not None,
         )
         emulator = Emulator()

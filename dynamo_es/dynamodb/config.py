@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
 from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.log import LogScope, is_per_tenant
 from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
@@ -33,11 +34,6 @@ _SHORTEST: Final[Mapping[_Duration, float]] = {
     "read_timeout": 0.001,
     "retry_deadline": 0,
 }
-
-LogScope: TypeAlias = Literal["table", "tenant"]
-"""Whose events a log holds: all tenants', or one tenant's; see `DynamoConfig.log_scope`."""
-
-LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
 
@@ -119,11 +115,7 @@ class DynamoConfig:
             raise ConfigurationError(
                 "DynamoConfig.kms_key_id must be the id, ARN or alias of a KMS key, or None."
             )
-        if self.log_scope not in LOG_SCOPES:
-            raise ConfigurationError(
-                f"DynamoConfig.log_scope must be one of {', '.join(LOG_SCOPES)}, "
-                f"not {shown(self.log_scope)}."
-            )
+        is_per_tenant(self.log_scope)
         if self.sequencing not in SEQUENCING:
             raise ConfigurationError(
                 f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "

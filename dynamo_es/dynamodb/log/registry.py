@@ -3,10 +3,10 @@
 With ``log_scope="tenant"`` each log has an item under the partition key ``logs``, put before the
 log's first page: consumers of all tenants find the logs there.
 
-A table holds either the log of all tenants or a log of each. The first process that writes a
-tenant's log puts an item where the first page of the log of all tenants would be. So a process with
-``log_scope="table"`` meets it with its first read, at no cost, and cannot put a page. A process with
-``log_scope="tenant"`` looks at that place only while its log is empty.
+A table holds either the log of all tenants or a log of each. The first process that writes the log
+of a tenant puts an item where the first page of the log of all tenants would be. So a process with
+``log_scope="table"`` meets it with its first read, at no cost, and cannot put a page. A process
+with ``log_scope="tenant"`` looks at that place only while its log is empty.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.stream_keys import MAX_SORT_KEY_BYTES, unescape
+from dynamo_es.contracts.stream_keys import MAX_SORT_KEY_BYTES, SEPARATOR, unescape
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.pages import SCOPE, place_of
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
@@ -73,6 +73,9 @@ def register(log: LogKeys) -> Steps[None]:
 def list_logs(table: str) -> Steps[list[TenantId]]:
     """Return the tenants that have a log, in the order of their keys.
 
+    Raises:
+        LogScopeError: the table holds the log of all tenants.
+
     Cost: 1 request for each MB, which is about 20,000 tenants.
     """
     found: list[TenantId] = []
@@ -82,7 +85,10 @@ def list_logs(table: str) -> Steps[list[TenantId]]:
         found += [_tenant_of(item) for item in response["Items"]]
         after = response.get("LastEvaluatedKey")
         if after is None:
-            return found
+            break
+    if not found:
+        yield from check_scope(LogKeys(table, SEPARATOR))
+    return found
 
 
 def get_scope(table: str) -> Request:

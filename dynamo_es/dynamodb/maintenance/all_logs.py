@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.log.registry import check_scope, list_logs
+from dynamo_es.dynamodb.log.registry import list_logs
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ def all_logs(gateway: Gateway, logs: Logs) -> list[Tables]:
     """
     if not logs.per_tenant:
         return [logs.shared]
-    gateway.run("logs", DEFAULT_TENANT, None, check_scope(logs.of_tenant(DEFAULT_TENANT).keys))
     tenants = gateway.run("logs", DEFAULT_TENANT, None, list_logs(logs.table))
     return [logs.of_tenant(tenant_id) for tenant_id in tenants]
 

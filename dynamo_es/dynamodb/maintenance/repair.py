@@ -81,7 +81,7 @@ class Scanned(NamedTuple):
     found: Found
 
 
-def repair(
+def repair(  # noqa: PLR0913 - options, each by its name
     config: DynamoConfig,
     client: Callable[[], DynamoDBClient],
     observer: Observer | None = None,
