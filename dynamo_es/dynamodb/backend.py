@@ -16,6 +16,7 @@ from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,6 +81,7 @@ class DynamoBackend(Backend):
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
         gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        self._gateway = gateway
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear
@@ -210,17 +212,23 @@ class DynamoBackend(Backend):
     def create_tables(self) -> None:
         """Create the tables of ``infra/event-store.yaml`` that do not exist, and wait for them.
 
-        Calling it again changes nothing.
+        Calling it again changes nothing. With ``log_scope="tenant"`` it reserves the log's table for
+        that, which a session of one tenant may not do.
 
         Raises:
             ConfigurationError: a table with that name has another key, or its items expire by
                 another attribute.
+            LogScopeError: the log's table was written with another ``log_scope``.
             ServiceError: AWS refused the request or did not answer.
         """
         from dynamo_es.dynamodb.tables.create import create_tables
 
         create_tables(self.client, self.config)
         self._forget_heads()
+        if self.config.log_scope == "tenant":
+            from dynamo_es.dynamodb.log.registry import reserve
+
+            self._gateway.run("reserve", DEFAULT_TENANT, None, reserve(self.config.log_table))
 
     def clear(self) -> None:
         """Delete all data of the emulator of `local`, and keep its tables: for the next test.

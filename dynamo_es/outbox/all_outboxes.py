@@ -64,6 +64,12 @@ class OutboxOfAll(Outbox):
         """Return another outbox of the same events; see `Outbox.named`."""
         return type(self)(self._one, self._tenants, self._deserialize, name)
 
+    def only(self, tenants: list[TenantId]) -> OutboxOfAll:
+        """Return the outboxes of some tenants, over the same outboxes of theirs."""
+        return type(self)(
+            lambda tenant, _: self._of(tenant), lambda: tenants, self._deserialize, self._name
+        )
+
     def entries(self) -> list[OutboxEntry]:
         """Return the events that failed, of all tenants; a position is one in the tenant's log.
 

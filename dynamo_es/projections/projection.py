@@ -104,6 +104,11 @@ class Projection:
         return self._parts.name
 
     @property
+    def over_all_logs(self) -> bool:
+        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        return self._parts.log.per_tenant
+
+    @property
     def handler(self) -> Handler:
         """The handler; for a `Projector`, limited to the projection's events."""
         return self._parts.handler

@@ -181,6 +181,28 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     publish(backend)
 
 
+def work_as_one_tenant(backend: DynamoBackend) -> None:
+    """What a program does whose session is of one tenant, with a log of its own."""
+    assert backend.log.last_position is None
+    stream = StreamId(name="ours", category="order")
+    for number in range(3):
+        backend.storage.insert_events(stream, ExplicitVersioning(number), events(stream, 1))
+    other = another_process(backend)
+    other.storage.insert_events(stream, ANY_VERSION, events(stream, 1))
+    read_log(backend)
+    for _ in range(2):
+        with suppress(RuntimeError):
+            backend.projection("failing", fail, keep_unknown=True).run_once()
+        backend.projection("all", lambda _: None, keep_unknown=True).run_once()
+    backend.checkpoints.all()
+    backend.checkpoints.reset("all", 0)
+    backend.event_store.append(Joined(member="m", email="m@x"), stream_id=StreamId())
+    projector = backend.projector("joined", lambda *_: None, keep_unknown=True)
+    for event in backend.event_store.load_stream(stream, keep_unknown=True):
+        projector.project(event, stream)
+    publish(backend)
+
+
 def follow(process: DynamoBackend) -> None:
     """What a projector does with the cursor of a stream, which others want as well."""
     cursors = process._shared_log().cursors

@@ -8,11 +8,11 @@ from dynamo_es.testing.conformance.suite import TestLog as OfTheLog
 from dynamo_es.testing.conformance.suite import TestPositions as OfPositions
 
 
-class TestLog(OfTheLog):  # type: ignore[misc, valid-type]
+class TestLog(OfTheLog):  # type: ignore[misc]
     test_selections = None
     test_streams_of_a_category = None
     test_tenants_and_their_categories_are_listed = None
 
 
-class TestPositions(OfPositions):  # type: ignore[misc, valid-type]
+class TestPositions(OfPositions):  # type: ignore[misc]
     test_tenants_share_one_log = None

@@ -41,6 +41,18 @@ class LogKeys(NamedTuple):
         return f"{self.prefix}set-aside"
 
 
+def is_pages_key(log_key: str) -> bool:
+    """Whether a partition holds the pages of a log."""
+    *tenant, word = log_key.split(SEPARATOR)
+    return word == LogKeys("").pages and len(tenant) <= 1
+
+
+def owner_of_pages(log_key: str) -> TenantId | None:
+    """Return the tenant whose log a partition holds the pages of; None: the log of all tenants."""
+    tenant, separator, _ = log_key.partition(SEPARATOR)
+    return unescape(tenant) if separator else None
+
+
 class ConsumerKey(NamedTuple):
     """Key of what a consumer keeps, in three parts: ``{tenant}#{kind}#{name}``.
 

@@ -62,12 +62,24 @@ def register(log: LogKeys) -> Steps[None]:
     """
     if not log.prefix:
         return
+    yield from reserve(log.table)
+    yield put_log(log)
+
+
+def reserve(table: str) -> Steps[None]:
+    """Reserve a log table for a log of each tenant.
+
+    Raises:
+        LogScopeError: the table holds the log of all tenants.
+
+    Cost: 1 request; 2 the first time.
+    """
+    log = LogKeys(table, SEPARATOR)  # any tenant's
     if not (yield from check_scope(log)):
         try:
-            yield put_scope(log.table)
+            yield put_scope(table)
         except ConditionRefused:  # another process was faster, perhaps with the other scope
             yield from check_scope(log)
-    yield put_log(log)
 
 
 def list_logs(table: str) -> Steps[list[TenantId]]:

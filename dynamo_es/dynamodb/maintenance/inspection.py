@@ -12,9 +12,9 @@ from dynamo_es.dynamodb.log.listing import (
     some_streams,
     with_name,
 )
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import place_of, read_page
 from dynamo_es.dynamodb.log.requests import newest_pages
-from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.dynamodb.maintenance.stored_items import StoredItem, stored_item
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -69,7 +69,8 @@ class Inspector:
         observer: Observer | None = None,
     ) -> None:
         self._config = config
-        self._tables = Tables(config.events_table, config.log_table)
+        self._logs = Logs.of(config)
+        self._tables = self._logs.shared
         self._gateway = Gateway(client, config, observer)
 
     def categories(
@@ -184,7 +185,8 @@ class Inspector:
             StoredItemError: a page of the log cannot be read.
         """
         wanted = stream_key(tenant_prefix(tenant_id), stream_id), generation, version
-        steps = _look_back(self._tables.keys, wanted, before, most_requests)
+        log = self._logs.of_tenant(tenant_id).keys
+        steps = _look_back(log, wanted, before, most_requests)
         return self._run("read_log", tenant_id, stream_id, steps)
 
     def items(
