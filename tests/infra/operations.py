@@ -181,6 +181,14 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     publish(backend)
 
 
+def consume_all(backend: DynamoBackend) -> None:
+    """What consumers of all tenants do, where each tenant has a log."""
+    process = another_process(backend)
+    process.projection("of all", lambda _: None, keep_unknown=True).run_once()
+    process.outbox.run_once(lambda _: None, keep_unknown=True)
+    process.checkpoints.all()
+
+
 def work_as_one_tenant(backend: DynamoBackend) -> None:
     """What a program does whose session is of one tenant, with a log of its own."""
     assert backend.log.last_position is None

@@ -159,6 +159,7 @@ def _run_with_a_log_of_each_tenant(found: Sent) -> None:
             ("Sequencers", lambda: operations.sequence(every_tenants, records)),
             ("Readers", lambda: operations.read_log(backend)),
             ("Consumers", lambda: operations.consume(backend, records)),
+            ("Consumers", lambda: operations.consume_all(every_tenants)),
         ):
             with calls_of(backend) as calls:
                 operate()
