@@ -62,6 +62,9 @@ class DynamoConfig:
         max_pool_connections: connections that stay open. Set at least the number of threads that
             use the backend (web frameworks often run 40). Each request beyond it opens a connection
             and closes it again.
+        max_parallel: requests of one operation that run at once, where the operation has several
+            that do not depend on each other: the markers of a page of the log, batches of appends.
+            They run on threads, which all operations of a backend share. 1: one after the other.
         retry_deadline: how long an operation tries again while other writers are in its way, a
             timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
@@ -93,6 +96,7 @@ class DynamoConfig:
     read_timeout: timedelta | float = 3.0
     max_attempts: int = 4
     max_pool_connections: int = 50
+    max_parallel: int = 4
     retry_deadline: timedelta | float = 10.0
     remembered_heads: int = 10_000
     report_capacity: bool = False
@@ -126,6 +130,7 @@ class DynamoConfig:
         for name, least in (
             ("max_attempts", 1),
             ("max_pool_connections", 1),
+            ("max_parallel", 1),
             ("remembered_heads", 0),
             ("max_uncompressed_bytes", 1),
         ):

@@ -22,6 +22,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from dynamo_es.testing.partial import carry_out_in_part
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from random import Random
@@ -53,10 +55,12 @@ class Fault(StrEnum):
     """It is carried out; the connection breaks in the middle of the reply."""
     PAST_THE_DEADLINE = "past the deadline"
     """It is carried out; the reply comes when the operation's deadline is over."""
+    PARTLY_THROTTLED = "partly throttled"
+    """Every second part of a batch is carried out, the others lack capacity; no batch: no fault."""
 
 
 class Network:
-    """What stands between a client and DynamoDB.
+    """What stands between a client and DynamoDB. Threads may send requests at once.
 
     Args:
         client: the client whose requests it carries.
@@ -77,6 +81,7 @@ class Network:
         self.injected: Counter[Fault] = Counter()
         self.late: list[AWSPreparedRequest] = []
         self.now = 0.0
+        self._counting = Lock()
 
     def plan(self, choose: Callable[[int], Fault | None]) -> None:
         """Begin anew: ``choose`` says what happens to the n-th HTTP request, from 0."""
@@ -114,17 +119,25 @@ class Network:
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Carry a request as planned; what botocore calls in the place of its session."""
-        fault = self._choose(self.sent)
-        self.sent += 1
-        if fault is not None:
-            self.injected[fault] += 1
+        with self._counting:
+            fault = self._choose(self.sent)
+            self.sent += 1
+            if fault is not None:
+                self.injected[fault] += 1
         if fault is Fault.THROTTLED:
             return _reply(request, 400, "ProvisionedThroughputExceededException")
-        if fault is Fault.LATE:
-            self.late.append(request)
+        if fault in {Fault.LATE, Fault.LOST_REQUEST}:
+            if fault is Fault.LATE:
+                self.late.append(request)
             raise ReadTimeoutError(endpoint_url=request.url)
-        if fault is Fault.LOST_REQUEST:
-            raise ReadTimeoutError(endpoint_url=request.url)
+        return self._carry(request, fault)
+
+    def _carry(self, request: AWSPreparedRequest, fault: Fault | None) -> AWSResponse:
+        """Carry a request that arrives, once or twice, and its reply, if that arrives."""
+        if fault is Fault.PARTLY_THROTTLED:
+            part = carry_out_in_part(request, self._session.send)
+            if part is not None:
+                return _reply_of(request, *part)
         reply: AWSResponse = self._session.send(request)
         if fault is Fault.LOST_REPLY:
             raise ReadTimeoutError(endpoint_url=request.url)
@@ -142,6 +155,8 @@ class Network:
 
 class RandomNetwork(Network):
     """Lets a request have any fault; late ones arrive before a later request of the same client.
+
+    Safe for requests of several threads.
 
     Args:
         client: the client whose requests it carries, from now on.
@@ -184,7 +199,12 @@ class RandomNetwork(Network):
 
 
 def _reply(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
-    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"})
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}
+    return _reply_of(request, status, error)
+
+
+def _reply_of(request: AWSPreparedRequest, status: int, content: Mapping[str, Any]) -> AWSResponse:
+    body = json.dumps(content)
     headers = HTTPHeaders.from_dict(
         {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
     late: float = 0.0,
     cut_replies: float = 0.0,
     past_the_deadline: float = 0.0,
+    partly_throttled: float = 0.0,
     seed: int = 0,
 ) -> Faulty:
     """Return a context manager for a backend whose requests fail at random.
@@ -44,8 +46,9 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
         assert balance(backend, "ann") == 20
 
     It is a second process over the same tables: look with ``backend`` at what it did. The same seed
-    gives the same faults for the same requests, if one thread sends them. No test waits: the
-    SDK's pauses, and those of the backend, pass on a clock of their own.
+    gives the same faults for the same requests, if one thread calls it: it sends one request after
+    the other (``max_parallel=1``). No test waits: the SDK's pauses, and those of the backend, pass
+    on a clock of their own.
 
     Args:
         backend: a `DynamoBackend` on an emulator or a local engine.
@@ -58,6 +61,8 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
         late: the client gives up on it, and it arrives before a later one.
         cut_replies: it is carried out, and the connection breaks in the middle of the reply.
         past_the_deadline: it is carried out, and the reply comes an hour later.
+        partly_throttled: of a batch, every second part is refused for lack of capacity. Requests
+            that are no batch have no fault.
         seed: decides which requests fail.
 
     Raises:
@@ -78,6 +83,7 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
         Fault.LATE: late,
         Fault.CUT_WHILE_READING: cut_replies,
         Fault.PAST_THE_DEADLINE: past_the_deadline,
+        Fault.PARTLY_THROTTLED: partly_throttled,
     }
     for fault, rate in rates.items():
         if type(rate) not in {int, float} or not 0 <= rate <= 1:
@@ -167,7 +173,8 @@ def _never_wait(client: Any, backend: DynamoBackend, network: RandomNetwork) -> 
 def _second_process(backend: DynamoBackend, client: Any, network: RandomNetwork) -> DynamoBackend:
     typed = backend._typed  # noqa: SLF001 - of its own library, as below
     second = type(backend)(
-        backend.config,
+        # Requests at once would meet the faults in an order of their own each time.
+        replace(backend.config, max_parallel=1),
         client,
         backend.observer,
         clock=typed._clock,  # noqa: SLF001

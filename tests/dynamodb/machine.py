@@ -49,7 +49,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es import RawEvent, Versioning
-    from dynamo_es.dynamodb.wire.steps import Item, Pause, Request, Response, Steps
+    from dynamo_es.dynamodb.wire.steps import (
+        Item,
+        Pause,
+        Request,
+        Response,
+        Steps,
+        Together,
+    )
 
 TABLE: Final = "events"
 STREAM: Final = StreamId(UUID(int=7), category="order")
@@ -84,12 +91,16 @@ DONE: Final[Response] = {}
 """The reply to a write that was carried out."""
 
 
-def play(steps: Steps[Any], *script: tuple[Request | Pause, Response | Exception]) -> Any:
+def play(
+    steps: Steps[Any],
+    *script: tuple[Request | Pause | Together, Response | list[Any] | Exception],
+) -> Any:
     """Run an algorithm through exactly these exchanges, and return or raise what it ends with.
 
-    An end before the last exchange, of whatever kind, is an `AssertionError`.
+    The answer to requests at once is a list: for each its reply or its failure. An end before the
+    last exchange, of whatever kind, is an `AssertionError`.
     """
-    answer: Response | Exception | None = None
+    answer: Any = None
     for number, (expected, reply) in enumerate(script):
         try:
             sent = _step(steps, answer)
@@ -106,7 +117,7 @@ def play(steps: Steps[Any], *script: tuple[Request | Pause, Response | Exception
     raise AssertionError(f"went on with {more}")
 
 
-def _step(steps: Steps[Any], answer: Response | Exception | None) -> Request | Pause:
+def _step(steps: Steps[Any], answer: Any) -> Request | Pause | Together:
     if isinstance(answer, Exception):
         return steps.throw(answer)
     return next(steps) if answer is None else steps.send(answer)

@@ -33,6 +33,12 @@ class Joined(Event):
     email: Annotated[str | None, Encrypted(mask_value=None)]
 
 
+WRITES = {
+    *("PutItem", "UpdateItem", "DeleteItem"),
+    *("TransactWriteItems", "BatchExecuteStatement"),
+}
+
+
 class Crash(BaseException):
     """The process ends here."""
 
@@ -44,7 +50,7 @@ def crash_at(backend: DynamoBackend, number: int) -> Iterator[None]:
 
     def count(model: Any, **_: Any) -> None:
         nonlocal writes
-        writes += model.name in {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
+        writes += model.name in WRITES
         if writes == number:
             raise Crash
 

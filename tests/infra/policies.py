@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
+from dynamo_es.dynamodb.wire.statements import table_of, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,12 +126,22 @@ def calls_of(backend: DynamoBackend) -> Iterator[list[Call]]:
             one.unregister(f"provide-client-params.{service}", unique_id="calls")
 
 
+def _call_of(statement: dict[str, Any]) -> Call:
+    # IAM has an action for each kind of statement.
+    kind = statement["Statement"].split()[0].capitalize()
+    table = table_of(statement)
+    key = target_of(statement, [PARTITION_KEYS[table]])
+    return Call(table, f"PartiQL{kind}", key[PARTITION_KEYS[table]]["S"])
+
+
 def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
     if action == "TransactWriteItems":
         for part in params["TransactItems"]:
             ((kind, inner),) = part.items()
             name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
             yield from _calls(name, inner)
+    elif action == "BatchExecuteStatement":
+        yield from map(_call_of, params["Statements"])
     elif action == "BatchGetItem":
         for table, wanted in params["RequestItems"].items():
             for key in wanted["Keys"]:

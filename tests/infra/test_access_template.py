@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
-from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import registry, set_aside
+from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
@@ -243,10 +243,11 @@ OPERATORS = {
     *("maintenance/comparison", "maintenance/verify", "maintenance/inspection"),
     "consumers/finder",
     "wire/steps",
+    "wire/statements",
 }
 """`dynamo-es log repair`, `log verify` and `ui` read whole tables: no role's policy allows that.
 
-``wire/steps`` defines what a request is.
+``wire/steps`` defines what a request is, and ``wire/statements`` puts statements into one.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -53,4 +54,11 @@ class Emulated:
                 for action in params["TransactItems"]
             ]
             return {**params, "TransactItems": writes}
+        if "Statements" in params:
+            named = re.compile('"[^"]+"')  # the table is named first
+            statements = [
+                {**each, "Statement": named.sub(f'"{self._table}"', each["Statement"], count=1)}
+                for each in params["Statements"]
+            ]
+            return {**params, "Statements": statements}
         return {**params, "TableName": self._table}

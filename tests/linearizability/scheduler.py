@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,7 +22,8 @@ from dynamo_es.dynamodb.streams import snapshot as snapshots
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.steps import Pause, Request
+from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
     ContentionError,
     EventStoreError,
@@ -34,13 +35,15 @@ from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save
 from tests.linearizability.tiny_dynamo import TinyDynamo
+from tests.linearizability.under_way import Part, Run
 from tests.linearizability.workload import Worker
+from tests.parts import parts_of, requests_of
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Response, Steps
     from tests.linearizability.histories import Call
 
-_READS: Final = {"get_item", "query"}
+_READS: Final = {"get_item", "query", "batch_get_item"}
 _LATEST: Final = 7
 """Days after which no request is under way any more, and no fence has to stand."""
 _MOST_RACES: Final = 30
@@ -53,34 +56,11 @@ class Dynamo(Protocol):
     def answer(self, request: Request, token: str | None = None) -> Response: ...
 
 
-@dataclass(slots=True)
-class _Run:
-    """An operation under way.
-
-    Attributes:
-        operation: what it is recorded as.
-        steps: the algorithm.
-        sending: the request or pause it is at.
-        attempts_left: of that request.
-        maybe_landed: whether an attempt of it may have been carried out.
-        in_time: whether the operation's deadline is not over.
-        token: of that request, if it is a transaction.
-    """
-
-    operation: Operation
-    steps: Steps[Any]
-    sending: Request | Pause
-    attempts_left: int = 1
-    maybe_landed: bool = False
-    in_time: bool = True
-    token: str = ""
-
-
 class _Process:
     def __init__(self, schedule: Schedule, worker: Worker, skew: float) -> None:
         self._schedule, self.worker, self._skew = schedule, worker, skew
         self.starts = 0
-        self.run: _Run | None = None
+        self.run: Run | None = None
         self.restart()
 
     @property
@@ -223,16 +203,16 @@ class Schedule:
     def _invoke(self, process: _Process, stream: int, call: Call) -> None:
         operation = Operation(process.name, stream, call, self._moment())
         steps = process.steps(stream, call)
-        process.run = _Run(operation, steps, Pause(0))
+        process.run = Run(operation, steps, Pause(0))
         self._go_on(process, process.run, None)
 
-    def _go_on(self, process: _Process, run: _Run, reply: Response | Exception | None) -> None:
+    def _go_on(self, process: _Process, run: Run, reply: Any) -> None:
         """Hand an algorithm what came back; it says what it sends next, or ends."""
         try:
             if isinstance(reply, Exception):
                 run.sending = run.steps.throw(reply)
             else:
-                run.sending = run.steps.send(reply)  # type: ignore[arg-type]  # None begins it
+                run.sending = run.steps.send(reply)  # None begins it
         except StopIteration as end:
             self._end(process, run, end.value)
         except OutcomeUnknown as unknown:
@@ -240,11 +220,14 @@ class Schedule:
         except EventStoreError as error:
             self._end(process, run, error)
         else:
-            run.attempts_left = self._random.choice((1, 2, 4))
-            run.maybe_landed = False
-            run.token = f"token {self._moment()}"
+            sending = run.sending
+            requests = () if isinstance(sending, Pause) else requests_of(sending)
+            run.parts = [
+                Part(request, self._random.choice((1, 2, 4)), f"token {self._moment()}")
+                for request in requests
+            ]
 
-    def _end(self, process: _Process, run: _Run, result: object) -> None:
+    def _end(self, process: _Process, run: Run, result: object) -> None:
         operation = run.operation.told(self._moment(), result)
         self.history.append(operation)
         process.worker.learn(operation)
@@ -255,55 +238,79 @@ class Schedule:
         assert run is not None
         if self._stormy and self._random.random() < self.conditions.crash_rate:
             self._crash(process, run)
-        elif isinstance(run.sending, Request):
-            self._attempt(process, run, run.sending)
+        elif not isinstance(run.sending, Pause):
+            self._attempt(run, self._random.choice(run.left))
+            if not run.left:
+                outcomes = [part.outcome for part in run.parts]
+                together = isinstance(run.sending, Together)
+                self._go_on(process, run, outcomes if together else outcomes[0])
         elif run.in_time and run.sending.attempt < _MOST_RACES:
             self._go_on(process, run, {})
         else:
             self._go_on(process, run, ContentionError("PutItem", "LostRaces", "too often."))
 
-    def _crash(self, process: _Process, run: _Run) -> None:
-        if isinstance(run.sending, Request) and self._random.random() < 0.5:
-            self._put_off(run.sending, run.token)
+    def _crash(self, process: _Process, run: Run) -> None:
+        for part in run.left:
+            if self._random.random() < 0.5:
+                self._put_off(part)
         process.restart()
         lost = replace(run.operation, returned=self._moment())
         is_read = isinstance(lost.call, Load)
         outcome = Outcome.FAILED if is_read else Outcome.UNKNOWN
         self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
 
-    def _put_off(self, request: Request, token: str) -> None:
-        if request.operation not in _READS:
-            self._late.append((request, token))
+    def _put_off(self, part: Part) -> None:
+        """Let a request arrive late: a batch statement by statement, and perhaps not all of it."""
+        if part.request.operation in _READS:
+            return
+        pieces = parts_of(part.request)
+        kept = [piece for piece in pieces if len(pieces) == 1 or self._random.random() < 0.8]
+        self._late += [(piece, part.token) for piece in kept]
 
-    def _attempt(self, process: _Process, run: _Run, request: Request) -> None:
+    def _attempt(self, run: Run, part: Part) -> None:
         """Send a request once, as the SDK would, and let it try again if that fails."""
         fault = self._fault()
         reply: Response | Exception | None = None
         if fault is Fault.LATE:
-            self._put_off(request, run.token)
-        if fault not in (Fault.LATE, Fault.LOST_REQUEST, Fault.THROTTLED):
-            reply = self._answer(request, run.token)
+            self._put_off(part)
+        if fault is Fault.PARTLY_THROTTLED:
+            reply = self._answer_in_part(part)
+            fault = None
+        elif fault not in (Fault.LATE, Fault.LOST_REQUEST, Fault.THROTTLED):
+            reply = self._answer(part)
         if fault is Fault.DELIVERED_TWICE:
-            reply = self._answer(request, run.token)
+            reply = self._answer(part)
         if fault is Fault.PAST_THE_DEADLINE:
             run.in_time = False
         if fault in (None, Fault.DELIVERED_TWICE, Fault.PAST_THE_DEADLINE):
             if isinstance(reply, ConditionRefused):
-                reply = ConditionRefused(reply.items, maybe_landed=run.maybe_landed)
-            self._go_on(process, run, reply)
+                reply = ConditionRefused(reply.items, maybe_landed=part.maybe_landed)
+            part.outcome = reply
             return
-        run.maybe_landed = run.maybe_landed or fault is not Fault.THROTTLED
-        run.attempts_left -= 1
-        if not run.attempts_left:
+        part.maybe_landed = part.maybe_landed or fault is not Fault.THROTTLED
+        part.attempts_left -= 1
+        if not part.attempts_left:
             kind = ThrottledError if fault is Fault.THROTTLED else UnavailableError
-            failure: Exception = kind(request.operation, str(fault), "injected.")
-            if run.maybe_landed and request.operation not in _READS:
+            failure: Exception = kind(part.request.operation, str(fault), "injected.")
+            if part.maybe_landed and part.request.operation not in _READS:
                 failure = OutcomeUnknown(failure)  # type: ignore[arg-type]  # made above
-            self._go_on(process, run, failure)
+            part.outcome = failure
 
-    def _answer(self, request: Request, token: str) -> Response | Exception:
+    def _answer_in_part(self, part: Part) -> Response | Exception:
+        """Carry out some statements of a batch; throttle the others."""
+        if part.request.operation != "batch_execute_statement":
+            return self._answer(part)
+        answers: list[Any] = []
+        for statement in part.request.params["Statements"]:
+            if self._random.random() < 0.5:
+                answers.append({"Error": {"Code": "ThrottlingError"}})
+            else:
+                answers += self._dynamo.answer(execute([statement]))["Responses"]
+        return {"Responses": answers}
+
+    def _answer(self, part: Part) -> Response | Exception:
         try:
-            return self._dynamo.answer(request, token)
+            return self._dynamo.answer(part.request, part.token)
         except ConditionRefused as refused:
             return refused
 

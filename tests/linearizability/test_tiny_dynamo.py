@@ -12,6 +12,7 @@ from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import commit_item, fence_item, read_commit, snapshot_item
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.statements import execute, insert, update
 from tests.linearizability import histories
 from tests.linearizability.emulated import Emulated
 from tests.linearizability.tiny_dynamo import TinyDynamo, holds
@@ -49,6 +50,9 @@ def outcome(dynamo: Any, request: Request) -> tuple[str, Any]:
         response = dynamo.answer(request)
     except ConditionRefused as refused:
         return "refused", refused.items
+    if "Responses" in response:
+        refused_ones = [answer.get("Error", {}) for answer in response["Responses"]]
+        return "batch", [(each.get("Code"), each.get("Item")) for each in refused_ones]
     told = {name: response.get(name) for name in ("Item", "Items", "LastEvaluatedKey")}
     if request.operation == "query" and "Limit" in request.params:
         # Where the page ends with the last item, engines differ in whether they say that there
@@ -57,10 +61,26 @@ def outcome(dynamo: Any, request: Request) -> tuple[str, Any]:
     return "done", told
 
 
+def a_batch(random: Random, key: str, version: int, generation: int, number: int) -> Request:
+    """Return an insert and an update, which removes something, of two items of a stream."""
+    place = {"stream_key": {"S": key}, "version": {"N": str(version % 5 + 1)}}
+    conditions = [("generation", random.choice("<="), {"N": str(generation)})]
+    changes = {"closed": {"N": str(generation)}, "expires_at": {"N": str(number)}}
+    removed = ["generation", "events"]
+    return execute(
+        [
+            insert(TABLE, a_commit(random, key, version, generation, number)),
+            update(TABLE, place, changes, conditions, remove=removed, all_old=True),
+        ]
+    )
+
+
 def any_request(random: Random, number: int) -> Request:  # noqa: PLR0911 - one for each kind
     key, version = random.choice(KEYS), random.randint(1, 5)
     generation = random.randint(1, 4)
-    match random.randrange(10):
+    match random.randrange(11):
+        case 10:
+            return a_batch(random, key, version, generation, number)
         case 0 | 1:
             return requests.put_commit(TABLE, a_commit(random, key, version, generation, number))
         case 2:

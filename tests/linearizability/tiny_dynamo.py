@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from tests.parts import answer_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +57,8 @@ class TinyDynamo:
                 return self._query(**params)
             case "transact_write_items":
                 return self._transact(params["TransactItems"], token)
+            case "batch_execute_statement":
+                return answer_batch(request, self.answer)
             case operation:
                 self._write([(operation, params)])
                 return {}
@@ -109,8 +112,8 @@ class TinyDynamo:
                 case "delete_item":
                     changes.append((key, _all_used(rest, None)))
                 case "update_item":
-                    assigned = _assigned(rest.pop("UpdateExpression"), values)
-                    changes.append((key, _all_used(rest, {**key, **(stored or {}), **assigned})))
+                    updated = _updated(rest.pop("UpdateExpression"), values, stored or {})
+                    changes.append((key, _all_used(rest, {**key, **updated})))
                 case _:
                     raise NotImplementedError(operation)
         if refused:
@@ -219,12 +222,15 @@ def _comparable(attribute: Mapping[str, Any]) -> int | str:
     return int(attribute["N"]) if "N" in attribute else str(attribute["S"])
 
 
-def _assigned(expression: str, values: _Values) -> dict[str, Any]:
-    assignments = expression.removeprefix("SET ").split(", ")
+def _updated(expression: str, values: _Values, stored: Item) -> Item:
+    assigning, _, removing = expression.partition(" REMOVE ")
+    assignments = assigning.removeprefix("SET ").split(", ")
     found = [_ASSIGNMENT.fullmatch(assignment) for assignment in assignments]
-    if not expression.startswith("SET ") or None in found:
+    if not assigning.startswith("SET ") or None in found:
         raise NotImplementedError(expression)
-    return {one[1]: values[one[2]] for one in found if one is not None}
+    assigned = {one[1]: values[one[2]] for one in found if one is not None}
+    removed = set(removing.split(", "))
+    return {name: at for name, at in stored.items() if name not in removed} | assigned
 
 
 def _all_used(rest: Mapping[str, Any], result: Any) -> Any:

@@ -12,37 +12,39 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from dynamo_es.dynamodb.log import end_of_log, marking
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
+from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.streams.items import commit_item
-from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
-from dynamo_es.dynamodb.wire.steps import Request
-from dynamo_es.exceptions import UnavailableError
+from dynamo_es.dynamodb.wire.batches import execute_all
+from dynamo_es.dynamodb.wire.statements import update
+from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import STREAM
+from tests.log.storms import Sequencer
 from tests.log.worlds import (
-    TABLES,
     World,
     a_sequencer,
     a_writer,
-    advance,
     an_appender,
     check,
     check_repaired,
     explore,
     fence,
-    log_key,
     send,
+    sequenced,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.marking import Stored
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
-    from dynamo_es.dynamodb.log.sequencer import Tables
-    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 
 def commit(stream: str, version: int, size: int = 1, generation: int = 1) -> Item:
@@ -59,6 +61,7 @@ def commit(stream: str, version: int, size: int = 1, generation: int = 1) -> Ite
 
 X1, X3, X4 = commit("x", 1, 2), commit("x", 3), commit("x", 4)
 Y1, Y2 = commit("y", 1), commit("y", 2, 3)
+Z1 = commit("z", 1)
 AGAIN = commit("x", 1, generation=2)
 
 SCENARIOS: Final[dict[str, tuple[World, tuple[Callable[[], Steps[None]], ...]]]] = {
@@ -81,6 +84,13 @@ SCENARIOS: Final[dict[str, tuple[World, tuple[Callable[[], Steps[None]], ...]]]]
         (
             lambda: a_sequencer("a", [X1], [X3], [Y2]),
             lambda: a_sequencer("b", [Y1], [Y2]),
+        ),
+    ),
+    "markers that exist": (
+        sequenced(World.of(X1, X3, X4, Y1, Y2, Z1), [X1, Y1]),
+        (
+            lambda: a_sequencer("a", [X3, Y2]),
+            lambda: a_sequencer("b", [X4], [Z1]),
         ),
     ),
     "three at once": (
@@ -117,6 +127,12 @@ SCENARIOS: Final[dict[str, tuple[World, tuple[Callable[[], Steps[None]], ...]]]]
 }
 
 
+@pytest.fixture(autouse=True)
+def one_look(monkeypatch):
+    """A loser looks once for the winner's markers: more looks change nothing but the time."""
+    monkeypatch.setattr(marking, "_LOOKS", 1)
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_order_of_requests_leads_to_one_log(name):
     world, processes = SCENARIOS[name]
@@ -124,9 +140,22 @@ def test_every_order_of_requests_leads_to_one_log(name):
     assert explore(world, *processes) > 100
 
 
-def no_markers_again(tables: Tables, page: Page) -> Steps[None]:
+def no_markers_again(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
     """The markers of the newest page are not applied again."""
     yield from ()
+
+
+def no_statement_condition(table: str, marker: Marker, version: int) -> dict[str, Any]:
+    """A marker is set to a version, whatever it is at."""
+    return update(table, marker.key, {"last_version": number(version)}, [])
+
+
+def refused_is_done(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
+    """A marker that was there is taken to be there still."""
+    statements = [
+        log_requests.raise_marker(table, marker, version) for marker, version in versions.items()
+    ]
+    yield from execute_all(statements, table)
 
 
 def no_condition(table: str, item: Item) -> Request:
@@ -134,10 +163,13 @@ def no_condition(table: str, item: Item) -> Request:
     return Request("put_item", {"TableName": table, "Item": item})
 
 
-def no_markers(table: str, hints: Iterable[Pointer]) -> Steps[dict[Marker, int]]:
+def no_markers(
+    table: str, hints: Iterable[Pointer], memory: SequencerMemory, last: EndOfLog | None
+) -> Steps[EndOfLog]:
     """What is in the log already is not looked up; nor is what is missing before it."""
-    yield from ()
-    return {hint.marker: hint.first_version - 1 for hint in reversed(list(hints))}
+    end = yield from look_at_end(table, list(hints), memory, last)
+    stored = {hint.marker: hint.first_version - 1 for hint in reversed(list(hints))}
+    return EndOfLog(end.position, {**stored})
 
 
 def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
@@ -149,9 +181,11 @@ def no_gap_filling(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]
 @pytest.mark.parametrize(
     ("module", "name", "variant"),
     [
-        (sequencing, "_apply_markers_again", no_markers_again),
+        (end_of_log, "finish_page", no_markers_again),
         (log_requests, "put_page", no_condition),
-        (sequencing, "_read_markers", no_markers),
+        (log_requests, "raise_marker", no_statement_condition),
+        (sequencing, "apply_markers", refused_is_done),
+        (sequencing, "look_at_end", no_markers),
         (sequencing, "_between", no_gap_filling),
     ],
 )
@@ -167,59 +201,29 @@ def test_without_any_one_step_it_is_caught(monkeypatch, module, name, variant):
     assert caught
 
 
-def stormy(seed: int) -> World:  # noqa: C901 - one branch for each thing that happens
+def stormy(seed: int) -> World:
     """Sequencers that die, lose replies and meet their own late requests; by a seed."""
     random = Random(seed)
     commits = [commit(stream, version) for stream in "xyz" for version in range(1, 6)]
     world = World.of(*commits)
     late: list[Request] = []
     doomed = [fence(item) for item in reversed(commits[:5])] if random.random() < 0.5 else []
-
-    def begin(name: str) -> list[Any]:
-        batches = [random.choices(commits, k=random.randint(1, 6)) for _ in range(3)]
-        steps = a_sequencer(name, *batches)
-        return [steps, advance(steps, None)]
-
-    workers = [begin(f"{seed}.{number}.") for number in range(4)]
-    for turn in range(120):
+    workers = [Sequencer(f"{seed}.{number}.", commits, random, late) for number in range(4)]
+    for turn in range(160):
         if doomed and random.random() < 0.1:
             world, _ = send(world, Request("write_event", {"Item": doomed.pop(0)}))
         if late and random.random() < 0.2:
             world, _ = send(world, late.pop(random.randrange(len(late))))
-        worker = random.choice(workers)
-        steps, request = worker
-        if request is None or random.random() < 0.03:
-            if request is not None and random.random() < 0.5:
-                late.append(request)
-            worker[:] = begin(f"{seed}.{turn + 9}.")
-            continue
-        chance = random.random()
-        if request.operation in {"put_item", "update_item"} and chance < 0.2:
-            if chance < 0.1:
-                world, _ = send(world, request)
-            elif chance < 0.16:
-                late.append(request)
-            reply: Any = OutcomeUnknown(UnavailableError("PutItem", "timeout", "no reply."))
+        place = random.randrange(len(workers))
+        if workers[place].ended or random.random() < 0.03:
+            workers[place].die()
+            workers[place] = Sequencer(f"{seed}.{turn + 9}.", commits, random, late)
         else:
-            world, reply = send(world, request)
-            if request.operation == "batch_get_item" and random.random() < 0.2:
-                reply = left_out(request, reply)
-        try:
-            worker[1] = advance(steps, reply)
-        except OutcomeUnknown:
-            worker[1] = None
+            world = workers[place].go_on(world)
         check(world)
     for request in late:
         world, _ = send(world, request)
     return world
-
-
-def left_out(request: Request, reply: Response) -> Response:
-    """The reply without its first key."""
-    first, *_ = request.params["RequestItems"][TABLES.log]["Keys"]
-    items = [item for item in reply["Responses"][TABLES.log] if log_key(item) != log_key(first)]
-    left = {TABLES.log: {"Keys": [first], "ConsistentRead": True}}
-    return {"Responses": {TABLES.log: items}, "UnprocessedKeys": left}
 
 
 @pytest.mark.parametrize("seeds", [range(start, start + 50) for start in range(0, 200, 50)])

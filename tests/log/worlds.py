@@ -6,20 +6,26 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.log.pages import Page, read_page
+from dynamo_es.dynamodb.log.keys import is_pages_key
+from dynamo_es.dynamodb.log.logs import Logs, Memories
+from dynamo_es.dynamodb.log.pages import SCOPE, Page, read_page
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.streams.items import fence_item, is_fence
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.steps import Pause, Request
+from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
+from tests.linearizability.tiny_dynamo import holds
+from tests.parts import answer_batch, parts_of, reply_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 TABLES: Final = Tables("events", "log")
+ONE_LOG: Final = Logs("events", "log")
+A_LOG_OF_EACH_TENANT: Final = Logs("events", "log", per_tenant=True)
 
 
 class World(NamedTuple):
@@ -27,10 +33,11 @@ class World(NamedTuple):
 
     log: Mapping[tuple[str, str], Item]
     events: Mapping[tuple[str, int], Item]
+    logs: Logs = ONE_LOG
 
     @classmethod
-    def of(cls, *commits: Item) -> World:
-        return cls({}, {_event_key(item): item for item in commits})
+    def of(cls, *commits: Item, logs: Logs = ONE_LOG) -> World:
+        return cls({}, {_event_key(item): item for item in commits}, logs)
 
     @property
     def print(self) -> tuple[Any, ...]:
@@ -41,8 +48,17 @@ class World(NamedTuple):
 
     @property
     def pages(self) -> list[Page]:
-        keys = sorted(key for key in self.log if key[0] == "log")
-        return [read_page(self.log[key]) for key in keys]
+        """The pages of all logs."""
+        return [page for log in sorted(self.pages_by_log) for page in self.pages_by_log[log]]
+
+    @property
+    def pages_by_log(self) -> dict[str, list[Page]]:
+        """The pages of each log, by its key."""
+        found: dict[str, list[Page]] = {}
+        for key in sorted(self.log):
+            if is_pages_key(key[0]) and SCOPE not in self.log[key]:
+                found.setdefault(key[0], []).append(read_page(self.log[key]))
+        return found
 
     @property
     def hints(self) -> list[Pointer]:
@@ -56,8 +72,7 @@ class World(NamedTuple):
                 item = params["Item"]
                 return self._replace(events={**self.events, _event_key(item): item}), {}
             case "query" if params["TableName"] == TABLES.log:
-                keys = sorted(key for key in self.log if key[0] == "log")
-                return self, {"Items": [self.log[key] for key in keys[-1:]]}
+                return self, self._pages(params)
             case "query":
                 return self, self._commits(**params["ExpressionAttributeValues"])
             case "get_item":
@@ -73,16 +88,40 @@ class World(NamedTuple):
                     raise ConditionRefused([None], maybe_landed=False)
                 return self._replace(log={**self.log, key: params["Item"]}), {}
             case "update_item":
-                key, version = (
-                    log_key(params["Key"]),
-                    params["ExpressionAttributeValues"][":version"],
-                )
-                if key in self.log and int(self.log[key]["last_version"]["N"]) >= int(version["N"]):
-                    raise ConditionRefused([None], maybe_landed=False)
-                return self._replace(
-                    log={**self.log, key: {**params["Key"], "last_version": version}}
-                ), {}
+                return self._updated(params), {}
+            case "batch_execute_statement":
+                return self._executed(request)
         raise NotImplementedError(request.operation)
+
+    def _pages(self, params: Mapping[str, Any]) -> Response:
+        log = params["ExpressionAttributeValues"][":log"]["S"]
+        keys = sorted(key for key in self.log if key[0] == log)
+        if not params.get("ScanIndexForward", True):
+            return {"Items": [self.log[key] for key in keys[-1:]]}
+        start, limit = params["ExpressionAttributeValues"][":place"]["S"], params["Limit"]
+        found = [self.log[key] for key in keys if key[1] >= start]
+        more = {} if len(found) <= limit else {"LastEvaluatedKey": {}}
+        return {"Items": found[:limit], **more}
+
+    def _updated(self, params: Mapping[str, Any]) -> World:
+        key, values = log_key(params["Key"]), params["ExpressionAttributeValues"]
+        stored = self.log.get(key)
+        if not holds(params["ConditionExpression"], stored or {}, values):
+            all_old = "ReturnValuesOnConditionCheckFailure" in params
+            raise ConditionRefused([stored if all_old else None], maybe_landed=False)
+        # Only the version of a marker is ever changed.
+        (version,) = (values[name] for name in values if name in {":version", ":set0"})
+        return self._replace(log={**self.log, key: {**params["Key"], "last_version": version}})
+
+    def _executed(self, request: Request) -> tuple[World, Response]:
+        world = self
+
+        def write(one: Request) -> None:
+            nonlocal world
+            world, _ = world.answer(one)
+
+        reply = answer_batch(request, write)
+        return world, reply
 
     def _commits(self, **values: Any) -> Response:
         start, end = int(values[":start"]["N"]), int(values[":end"]["N"])
@@ -101,13 +140,14 @@ def log_key(item: Item) -> tuple[str, str]:
     return item["log_key"]["S"], item["place"]["S"]
 
 
-def a_sequencer(name: str, *batches: Iterable[Item | Pointer]) -> Steps[None]:
-    """A process that is given hints, batch after batch."""
+def a_sequencer(name: str, *batches: Iterable[Item | Pointer], logs: Logs = ONE_LOG) -> Steps[None]:
+    """A process that is given hints, batch after batch; it writes each log by itself."""
     numbers = count()
-    memory = SequencerMemory(new_id=lambda: f"{name}{next(numbers)}")
+    memories = Memories(SequencerMemory(new_id=lambda: f"{name}{next(numbers)}"))
     for batch in batches:
         hints = [item if isinstance(item, Pointer) else pointer_to(item) for item in batch]
-        yield from sequence(TABLES, hints, memory)
+        for tables, some in logs.by_log(hints).items():
+            yield from sequence(tables, some, memories.of(tables))
 
 
 def a_writer(*items: Item) -> Steps[None]:
@@ -131,7 +171,9 @@ def fence(item: Item) -> Item:
     )
 
 
-def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | None:
+def advance(
+    steps: Steps[Any], reply: Response | list[Any] | Exception | None
+) -> Request | Together | None:
     """Hand on a reply; return what is sent next, None at the end. A pause takes no time here."""
     with suppress(StopIteration):
         while True:
@@ -140,7 +182,7 @@ def advance(steps: Steps[Any], reply: Response | Exception | None) -> Request | 
                 if isinstance(reply, Exception)
                 else next(steps)
                 if reply is None
-                else steps.send(reply)
+                else steps.send(reply)  # type: ignore[arg-type]
             )
             if not isinstance(sent, Pause):
                 return sent
@@ -157,21 +199,36 @@ def send(world: World, request: Request) -> tuple[World, Response | Exception]:
 
 def repaired(world: World) -> World:
     """The world after a scan has found every commit, and a sequencer was given them."""
-    steps = a_sequencer("repair", world.hints[::-1])
-    request = advance(steps, None)
-    while request is not None:
-        world, reply = send(world, request)
-        request = advance(steps, reply)
+    return sequenced(world, world.hints[::-1])
+
+
+def sequenced(world: World, hints: Iterable[Item | Pointer]) -> World:
+    """The world after a sequencer was given hints, with no other at work."""
+    steps = a_sequencer("repair", hints, logs=world.logs)
+    sent = advance(steps, None)
+    while sent is not None:
+        answers = []
+        for part in parts_of(sent):
+            world, answer = send(world, part)
+            answers.append(answer)
+        sent = advance(steps, reply_to(sent, answers))
     return world
 
 
 def check(world: World) -> None:
     """What no reader may ever find otherwise."""
-    following, pointers = 1, []
-    for page in world.pages:
-        assert page.first == following, "positions are dense"
-        following = page.following
-        pointers += page.pointers
+    pointers: list[Pointer] = []
+    for log, pages in world.pages_by_log.items():
+        following = 1
+        for page in pages:
+            assert page.first == following, "positions are dense"
+            following = page.following
+            assert {world.logs.of_stream(one.stream_key).keys.pages for one in page.pointers} == {
+                log
+            }, "a log has its own tenant's events"
+            pointers += page.pointers
+        tenant = log.removesuffix("log")
+        assert not tenant or ("logs", tenant) in world.log, "a log is in the registry"
     assert len(pointers) == len(set(pointers)), "a commit has one position"
     last: dict[tuple[str, int], int] = {}
     for pointer in pointers:
@@ -185,51 +242,140 @@ def check_repaired(world: World) -> None:
     check(world)
     after = repaired(world)
     check(after)
-    assert after.pages[: len(world.pages)] == world.pages, "a position never changes"
+    for log, pages in world.pages_by_log.items():
+        assert after.pages_by_log[log][: len(pages)] == pages, "a position never changes"
     pointed = {pointer for page in after.pages for pointer in page.pointers}
     assert pointed >= set(after.hints), "every commit has a position"
 
 
-def explore(start: World, *processes: Callable[[], Steps[None]]) -> int:  # noqa: C901 - with its memory inside
-    """Check each world that any order of requests leads to; return how many states there are."""
-    worlds: dict[tuple[Any, ...], int] = {}
-    known: list[World] = []
-    requests: dict[tuple[int, tuple[str, ...]], Request | None] = {}
-    replies: dict[str, Response | Exception] = {}
-    outcomes: dict[tuple[int, int, tuple[str, ...]], tuple[int, str]] = {}
+class _Process:
+    """A process that may be at any of its steps: each step has a number, by what led there."""
 
-    def number_of(world: World) -> int:
-        number = worlds.setdefault(world.print, len(worlds))
-        if number == len(known):
-            known.append(world)
-            check_repaired(world)
+    def __init__(self, begin: Callable[[], Steps[None]]) -> None:
+        self._begin = begin
+        self._told: list[tuple[Any, ...]] = [()]
+        self._after: dict[tuple[int, str], int] = {}
+        self._parts: list[list[Request]] = []
+        self._sent: list[Request | Together | None] = []
+        self._replies: list[Any] = []
+        self._numbers: dict[str, int] = {}
+        self._reach(0)
+
+    def parts(self, step: int) -> list[Request]:
+        """Return the parts of a step; none at the end."""
+        return self._parts[step]
+
+    def keep(self, reply: Any) -> int:
+        """Return the number of a reply."""
+        number = self._numbers.setdefault(repr(reply), len(self._replies))
+        if number == len(self._replies):
+            self._replies.append(reply)
         return number
 
-    def request_of(process: int, heard: tuple[str, ...]) -> Request | None:
-        if (process, heard) not in requests:
-            steps = processes[process]()
-            request = advance(steps, None)
-            for reply in heard:
-                request = advance(steps, replies[reply])
-            requests[process, heard] = request
-        return requests[process, heard]
+    def next(self, step: int, answers: list[int]) -> int:
+        """Return the step after one, given the numbers of the replies to its parts."""
+        sent = self._sent[step]
+        assert sent is not None
+        reply = reply_to(sent, [self._replies[number] for number in answers])
+        key = step, repr(reply)
+        if key not in self._after:
+            self._after[key] = len(self._told)
+            self._told.append((*self._told[step], reply))
+            self._reach(self._after[key])
+        return self._after[key]
 
-    first: tuple[int, tuple[tuple[str, ...], ...]] = (number_of(start), ((),) * len(processes))
+    def _reach(self, step: int) -> None:
+        steps = self._begin()
+        sent = advance(steps, None)
+        for reply in self._told[step]:
+            sent = advance(steps, reply)
+        self._sent.append(sent)
+        self._parts.append([] if sent is None else parts_of(sent))
+
+
+class _State(NamedTuple):
+    """Where everything is.
+
+    Attributes:
+        world: number of the tables' state.
+        steps: where each process is.
+        done: the parts of each process's step that are carried out, with the replies' numbers.
+    """
+
+    world: int
+    steps: tuple[int, ...]
+    done: tuple[tuple[tuple[int, int], ...], ...]
+
+
+def explore(start: World, *begins: Callable[[], Steps[None]]) -> int:
+    """Check each world that any order of requests leads to; return how many states there are.
+
+    Requests that run at once, and the statements of a batch, are carried out one by one in every
+    order. A process that dies leaves the world as it is then, so every crash is covered.
+    """
+    processes = [_Process(begin) for begin in begins]
+    worlds = _Worlds()
+    number = len(processes)
+    first = _State(worlds.number_of(start), (0,) * number, ((),) * number)
     seen = {first}
     stack = [first]
     while stack:
-        world, histories = stack.pop()
-        for process, heard in enumerate(histories):
-            request = request_of(process, heard)
-            if request is None:
-                continue
-            if (world, process, heard) not in outcomes:
-                after, reply = send(known[world], request)
-                replies[repr(reply)] = reply
-                outcomes[world, process, heard] = number_of(after), repr(reply)
-            number, text = outcomes[world, process, heard]
-            state = (number, (*histories[:process], (*heard, text), *histories[process + 1 :]))
-            if state not in seen:
-                seen.add(state)
-                stack.append(state)
+        state = stack.pop()
+        for place, process in enumerate(processes):
+            for after in _next_states(state, place, process, worlds):
+                if after not in seen:
+                    seen.add(after)
+                    stack.append(after)
     return len(seen)
+
+
+class _Worlds:
+    """The states of the tables that were reached, each checked once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._known: list[World] = []
+        self._after: dict[tuple[int, int], tuple[int, Response | Exception]] = {}
+        self._parts: dict[int, tuple[Request, int]] = {}
+        self._texts: dict[str, int] = {}
+
+    def number_of(self, world: World) -> int:
+        number = self._numbers.setdefault(world.print, len(self._numbers))
+        if number == len(self._known):
+            self._known.append(world)
+            check_repaired(world)
+        return number
+
+    def after(self, number: int, part: Request) -> tuple[int, Response | Exception]:
+        """Return the world after a request, and the reply."""
+        key = number, self._number_of_part(part)
+        if key not in self._after:
+            world, reply = send(self._known[number], part)
+            self._after[key] = self.number_of(world), reply
+        return self._after[key]
+
+    def _number_of_part(self, part: Request) -> int:
+        # Parts are kept for as long as their processes, so their ids are theirs alone.
+        if id(part) not in self._parts:
+            number = self._texts.setdefault(repr(part), len(self._texts))
+            self._parts[id(part)] = part, number
+        return self._parts[id(part)][1]
+
+
+def _next_states(state: _State, place: int, process: _Process, worlds: _Worlds) -> Iterator[_State]:
+    step = state.steps[place]
+    done = dict(state.done[place])
+    parts = process.parts(step)
+    for number, part in enumerate(parts):
+        if number in done:
+            continue
+        world, answer = worlds.after(state.world, part)
+        now = {**done, number: process.keep(answer)}
+        after = step
+        if len(now) == len(parts):
+            after, now = process.next(step, [now[each] for each in range(len(parts))]), {}
+        yield _State(
+            world,
+            (*state.steps[:place], after, *state.steps[place + 1 :]),
+            (*state.done[:place], tuple(sorted(now.items())), *state.done[place + 1 :]),
+        )

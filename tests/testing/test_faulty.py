@@ -26,6 +26,7 @@ EVERYTHING: dict[str, Any] = {
     "late": 0.05,
     "cut_replies": 0.05,
     "past_the_deadline": 0.02,
+    "partly_throttled": 0.02,
 }
 
 

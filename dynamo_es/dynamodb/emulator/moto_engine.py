@@ -1,4 +1,6 @@
-"""Calls moto's DynamoDB directly. Besides `moto_tables`, no module uses moto's internals.
+"""Calls moto's DynamoDB directly.
+
+Besides `moto_tables` and `moto_statements`, no module uses moto's internals.
 
 ``mock_aws`` cannot be used here: it takes over every client of the process, and each time one
 begins or ends, moto drops the tables of all its accounts. The tables here are in a backend outside
@@ -10,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.awsrequest import AWSResponse
@@ -21,6 +24,7 @@ from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.dynamodbstreams.models import DynamoDBStreamsBackend
 from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
 
+from dynamo_es.dynamodb.emulator.moto_statements import execute_batch
 from dynamo_es.dynamodb.emulator.moto_tables import CheapBackend
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ _ON_ITEMS: Final = frozenset(
     {
         *("GetItem", "PutItem", "UpdateItem", "Query", "Scan"),
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+        "BatchExecuteStatement",
     }
 )
 
@@ -126,6 +131,24 @@ class _TablesHandler(_Standalone, DynamoHandler):
     @property
     def dynamodb_backend(self) -> DynamoDBBackend:
         return self._tables
+
+    def batch_execute_statement(self) -> ActionResult:
+        # moto's own cannot put parameters into statements.
+        statements = self.body["Statements"]
+        answers = execute_batch(self._tables, statements, self._write)
+        reply: dict[str, Any] = {"Responses": answers}
+        if self.body.get("ReturnConsumedCapacity") == "TOTAL":
+            tables = Counter(a["TableName"] for a in answers if "Error" not in a)
+            reply["ConsumedCapacity"] = [
+                {"TableName": table, "CapacityUnits": float(units)}
+                for table, units in tables.items()
+            ]
+        return DynamoResult(reply)
+
+    def _write(self, operation: str, params: dict[str, Any]) -> None:
+        handler = _TablesHandler(self._tables)
+        handler.body = params
+        getattr(handler, operation)()
 
     def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
         # moto looks for each member of each attribute under five names, which takes a third of

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.log.keys import MARKERS
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, place_of
+from dynamo_es.dynamodb.wire.statements import insert, update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
@@ -237,18 +238,16 @@ def get_marker(table: str, marker: Marker) -> Request:
     return Request("get_item", {"TableName": table, "Key": marker.key, "ConsistentRead": True})
 
 
-def raise_marker(table: str, marker: Marker, version: int) -> Request:
-    """Raise a marker to a version, unless it is at that version or a later one."""
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": marker.key,
-            "UpdateExpression": "SET last_version = :version",
-            "ConditionExpression": "attribute_not_exists(last_version) OR last_version < :version",
-            "ExpressionAttributeValues": {":version": number(version)},
-        },
-    )
+def raise_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
+    """Return the statement that raises a marker that exists, if it is at an earlier version."""
+    high = number(version)
+    conditions = [("last_version", "<", high)]
+    return update(table, marker.key, {"last_version": high}, conditions, all_old=True)
+
+
+def insert_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
+    """Return the statement that makes a marker where none is."""
+    return insert(table, {**marker.key, "last_version": number(version)})
 
 
 def commit_at(table: str, stream_key: str, version: int) -> Request:

@@ -16,20 +16,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.log.keys import LogKeys
-from dynamo_es.dynamodb.log.markers import Marker, marked_version
-from dynamo_es.dynamodb.log.pages import (
-    MAX_POINTERS,
-    Page,
-    fill_page,
-    place_of,
-    read_page,
-    refuse_scope,
-)
+from dynamo_es.dynamodb.log.marking import Stored, apply_markers, versions_of
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, read_page, refuse_scope
 from dynamo_es.dynamodb.log.pointers import Pointer, check_identity, pointer_to
 from dynamo_es.dynamodb.log.registry import check_scope, register
 from dynamo_es.dynamodb.log.set_aside import set_aside
-from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError
@@ -43,6 +36,9 @@ if TYPE_CHECKING:
 
 _MOST_PUTS: Final = 3
 """Times that a page is put while it is unknown whether it was stored."""
+_FIRST_WAIT: Final = 0.016
+"""Seconds that a process waits at most after the first lost race. The winner works meanwhile."""
+_LONGEST_WAIT: Final = 0.064
 
 
 class _UnreadableError(Exception):
@@ -127,9 +123,9 @@ def sequence(
         ServiceError: AWS refused or did not answer. The log is sound: call again with the same
             hints.
 
-    Cost: 3 requests, and 1 for each stream of a page. If this process put the last page, 2 and 1
-    for each. 1 more for each stream with commits before the hint that the log lacks, and for each
-    stream of a last page whose sequencer died before it applied the markers.
+    Cost: for each page, 3 requests, and 1 for each 25 of its streams. If this process put the last
+    page, 1 fewer. 1 more for each stream with commits before the hint that the log lacks. 3 more
+    for each race that another sequencer wins. 2 more for the first page of a tenant's log.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
@@ -166,76 +162,41 @@ def _sequence_some(
     tables: Tables, hints: Sequence[Pointer], memory: SequencerMemory
 ) -> Steps[_Step]:
     """Put one page, or none if the log holds all that is hinted."""
+    end: EndOfLog | None = None
     lost = 0
     while True:
-        first = yield from _end_of_log(tables, memory)
-        fresh = yield from _not_in_log(tables, hints, memory)
+        end = yield from look_at_end(tables.keys, hints, memory, end)
+        fresh = yield from _not_in_log(tables, hints, end.stored, memory)
+        if end.position == 1:
+            yield from (register(tables.keys) if fresh.commits else check_scope(tables.keys))
         if not fresh.commits:
             memory.waiting += fresh.waiting
             return _Step([], [])
-        page, item = fill_page(first, fresh.commits, memory.new_id(), tables.prefix)
+        page, item = fill_page(end.position, fresh.commits, memory.new_id(), tables.prefix)
+        alone, memory.alone = not lost, False  # until the markers are applied
         if (yield from _put(tables, page, item)):
-            yield from _apply_markers(tables, page)
-            memory.marked_below, memory.alone = page.following, not lost
+            yield from apply_markers(tables.log, versions_of(page), end.stored)
+            memory.marked_below, memory.alone = page.following, alone
             memory.waiting += fresh.waiting
             return _Step([page], fresh.commits[len(page.pointers) :])
-        memory.alone = False
         lost += 1
-        yield Pause(lost)
+        yield Pause(lost, within=_wait_after(lost))
 
 
-def _end_of_log(tables: Tables, memory: SequencerMemory) -> Steps[Position]:
-    """Return the position after the last one, once the markers of all pages are applied."""
-    # A process that wrote the last page reads nothing. If the log goes on there, the put of the
-    # next page is refused.
-    if memory.alone and memory.marked_below is not None:
-        return memory.marked_below
-    response = yield requests.newest_page(tables.keys)
-    end = 1
-    for item in response["Items"]:
-        page = read_page(item)
-        end = page.following
-        if end != memory.marked_below:
-            yield from _apply_markers_again(tables, page)
-    if end == 1:
-        yield from register(tables.keys)
-    memory.marked_below = end
-    return end
-
-
-def _apply_markers_again(tables: Tables, page: Page) -> Steps[None]:
-    """Apply the markers of another's page: its writer may have died before it did.
-
-    Raises:
-        StoredItemError: a commit cannot, so no sequencer can go on after this page.
-    """
-    if not all(pointer.can_have_marker for pointer in page.pointers):
-        raise StoredItemError(
-            tables.keys.pages,
-            place_of(page.first),
-            "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
-        )
-    yield from _apply_markers(tables, page)
-
-
-def _apply_markers(tables: Tables, page: Page) -> Steps[None]:
-    last_versions = {pointer.marker: pointer.last_version for pointer in page.pointers}
-    for marker, version in last_versions.items():
-        try:
-            yield requests.raise_marker(tables.log, marker, version)
-        except ConditionRefused:  # the marker is at this version already, or at a later one
-            continue
-
-
-def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemory) -> Steps[_Fresh]:
+def _not_in_log(
+    tables: Tables, hints: Sequence[Pointer], stored: Stored, memory: SequencerMemory
+) -> Steps[_Fresh]:
     """Return the hinted commits that the log lacks, each after the earlier ones of its stream.
 
     More commits than a page takes may come back. The surplus is returned as hinted, not looked up.
     """
-    last_versions = yield from _read_markers(tables.log, hints)
+    last_versions = {marker: version for marker, version in stored.items() if version is not None}
+    unreadable = {
+        hint.marker: hint for hint in reversed(hints) if stored.get(hint.marker, 0) is None
+    }
     fresh: list[Pointer] = []
-    damaged: list[StoredItemError] = []
-    blocked: set[Marker] = set()
+    damaged = list(map(_without_version, unreadable.values()))
+    blocked = set(unreadable)
     waiting = 0
     for hint in hints:
         if len(fresh) >= MAX_POINTERS:
@@ -266,15 +227,6 @@ def _not_in_log(tables: Tables, hints: Sequence[Pointer], memory: SequencerMemor
         last_versions[marker] = known
     yield from set_aside(tables.keys, damaged, memory)
     return _Fresh(fresh, waiting)
-
-
-def _read_markers(table: str, hints: Sequence[Pointer]) -> Steps[dict[Marker, int]]:
-    """Return the last version that the log holds of each hinted stream; nothing if it has none."""
-    keys: list[Item] = [marker.key for marker in dict.fromkeys(hint.marker for hint in hints)]
-    items = yield from fetch_all(table, keys, lambda left: requests.get_markers(table, left))
-    return {
-        Marker(item["log_key"]["S"], item["place"]["S"]): marked_version(item) for item in items
-    }
 
 
 def _between(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
@@ -310,6 +262,19 @@ def _overlapping(commit: Pointer) -> StoredItemError:
         commit.first_version,
         "its first version belongs to another commit, which is in the log already.",
     )
+
+
+def _without_version(hint: Pointer) -> StoredItemError:
+    return StoredItemError(
+        hint.stream_key,
+        hint.first_version,
+        "the log's marker of its stream has no version that can be read.",
+    )
+
+
+def _wait_after(lost: int) -> float:
+    """Return the most seconds to wait after so many lost races; losers part."""
+    return min(_FIRST_WAIT * lost, _LONGEST_WAIT)
 
 
 def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:

@@ -152,6 +152,6 @@ def _set_aside(
     tables: Tables, errors: list[StoredItemError], memory: SequencerMemory
 ) -> Steps[None]:
     # Who lists what is set aside finds the log in the registry.
-    if tables.prefix and memory.marked_below is None and not memory.set_aside:
+    if memory.marked_below is None and not memory.set_aside:
         yield from register(tables.keys)
     yield from set_aside(tables.keys, errors, memory)

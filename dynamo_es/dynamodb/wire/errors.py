@@ -19,6 +19,8 @@ from dynamo_es.exceptions import (
 from dynamo_es.portable import reduce_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dynamo_es.dynamodb.wire.steps import Item, Request
     from dynamo_es.values import StreamId
 
@@ -42,6 +44,7 @@ _CONTENTION: Final = frozenset(
         "TransactionInProgressException",
     }
 )
+_REFUSED_STATEMENT: Final = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
 _CREDENTIALS: Final = frozenset(
     {
         "AccessDenied",
@@ -150,6 +153,40 @@ def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
             refused=refused,
         )
     return None
+
+
+def statement_outcome(
+    answer: Mapping[str, Any], subject: str
+) -> ConditionRefused | OutcomeUnknown | EventStoreError | None:
+    """Return why a statement of a batch was not carried out; None if it was.
+
+    A refusal does not say whether an earlier attempt of the same batch was carried out, so the
+    stored item may be the statement's own.
+
+    Args:
+        answer: the statement's entry in the reply.
+        subject: stream or table of the request, for the error.
+    """
+    error = answer.get("Error")
+    if error is None:
+        return None
+    code = str(error.get("Code")).removesuffix("Exception")
+    if code in _REFUSED_STATEMENT:
+        return ConditionRefused([error.get("Item") or None], maybe_landed=True)
+    kind: type[ServiceError] = ServiceError
+    if code == "ResourceNotFound":
+        kind = TableNotFoundError
+    elif code in _CREDENTIALS:
+        kind = CredentialsError
+    elif code in _THROTTLED:
+        kind = ThrottledError
+    elif code in _CONTENTION:
+        kind = ContentionError
+    elif code == "InternalServerError":
+        kind = UnavailableError
+    detail = _sentence(error.get("Message") or "no message")
+    translated = kind("BatchExecuteStatement", code, detail, subject)
+    return OutcomeUnknown(translated) if kind is UnavailableError else translated
 
 
 def came_as_reply(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import OperationReport
 from dynamo_es.contracts.error_texts import trace_error
+from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.dynamodb.wire.attempts import attempts, watch
 from dynamo_es.dynamodb.wire.errors import (
     OutcomeUnknown,
@@ -19,14 +20,15 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_refusal
+from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_batch, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
-from dynamo_es.dynamodb.wire.steps import Pause
+from dynamo_es.dynamodb.wire.statements import inserted_items
+from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from tenacity import Retrying
@@ -71,6 +73,16 @@ class _Tally:
         else:
             self.write_units = (self.write_units or 0.0) + units
 
+    def add(self, other: _Tally) -> None:
+        self.requests += other.requests
+        self.attempts += other.attempts
+        self.bytes_read += other.bytes_read
+        self.bytes_written += other.bytes_written
+        if other.read_units is not None:
+            self.read_units = (self.read_units or 0.0) + other.read_units
+        if other.write_units is not None:
+            self.write_units = (self.write_units or 0.0) + other.write_units
+
 
 class Gateway:
     """Runs algorithms: sends their requests to DynamoDB. Safe to share between threads.
@@ -80,7 +92,7 @@ class Gateway:
 
     Args:
         client: returns the boto3 client, at the first use.
-        config: the deadline, and whether to ask for consumed capacity.
+        config: the deadline, the requests at once, and whether to ask for consumed capacity.
         observer: called after each operation; None: no reports.
         sleep: waits so many seconds.
         monotonic: seconds of a clock that only goes forward.
@@ -105,6 +117,7 @@ class Gateway:
             config.log_table: ("log_key", "place"),
             config.keys_table: ("tenant", "subject"),
         }
+        self._at_once = AtOnce(config.max_parallel)
         tell_of_forks(self)
 
     def after_fork(self) -> None:
@@ -162,7 +175,10 @@ class Gateway:
             request = next(steps)
             while True:
                 try:
-                    response = self._carry_out(request, retries, stream_id, tally)
+                    if isinstance(request, Together):
+                        response = self._carry_out_together(request, retries, stream_id, tally)
+                    else:
+                        response = self._carry_out(request, retries, stream_id, tally)
                 except Exception as error:  # noqa: BLE001 - the algorithm decides
                     request = steps.throw(error)
                 else:
@@ -190,7 +206,33 @@ class Gateway:
         response = self._send(request, retries, stream_id, tally)
         if request.operation in _READS:
             _check_reply(request, response, stream_id)
+        elif request.operation == "batch_execute_statement":
+            _check_batch(request, response, stream_id, self._keys)
         return response
+
+    def _carry_out_together(
+        self,
+        requests: Together,
+        retries: Retries,
+        stream_id: StreamId | None,
+        tally: _Tally | None,
+    ) -> Any:
+        """Send requests at once; return the reply or the failure of each.
+
+        Each request has retries and a tally of its own, and the operation's one deadline.
+        """
+        # Attempts are counted by thread, and each thread sends one request at a time.
+        tallies = [None if tally is None else _Tally() for _ in requests.requests]
+
+        def one(place: int) -> Response:
+            return self._carry_out(requests.requests[place], retries, stream_id, tallies[place])
+
+        try:
+            return self._at_once.run(one, len(tallies))
+        finally:
+            for each in tallies:
+                if tally is not None and each is not None:
+                    tally.add(each)
 
     def _send(
         self, request: Request, retries: Retries, stream_id: StreamId | None, tally: _Tally | None
@@ -250,6 +292,16 @@ def _check_reply(request: Request, response: Response, stream_id: StreamId | Non
         raise bad_reply(request.api_name, subject_of(request, stream_id), other)
 
 
+def _check_batch(
+    request: Request,
+    response: Response,
+    stream_id: StreamId | None,
+    keys: Mapping[str, Sequence[str]],
+) -> None:
+    if other := misdirected_batch(request, response, keys):
+        raise OutcomeUnknown(bad_reply(request.api_name, subject_of(request, stream_id), other))
+
+
 def _bytes_written(request: Request) -> int:
     params = request.params
     if "Item" in params:
@@ -258,4 +310,6 @@ def _bytes_written(request: Request) -> int:
         return sum(
             item_size(write["Put"]["Item"]) for write in params["TransactItems"] if "Put" in write
         )
+    if "Statements" in params:
+        return sum(map(item_size, inserted_items(params["Statements"])))
     return 0

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from dynamo_es.dynamodb.wire.statements import table_of, target_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -147,6 +149,29 @@ def misdirected_refusal(
         if item and write.get("TableName") in keys:
             target = write.get("Item") or write.get("Key") or {}
             key = {name: target[name] for name in keys[write["TableName"]] if name in target}
+            if other := _first_other(key, (item,)):
+                return other
+    return None
+
+
+def misdirected_batch(
+    request: Request, response: Mapping[str, Any], keys: Mapping[str, Sequence[str]]
+) -> str | None:
+    """Return what a reply to a batch of statements is about, if it answers another; else None.
+
+    Args:
+        request: the batch.
+        response: the reply.
+        keys: names of the key attributes, by table; items of other tables are not checked.
+    """
+    statements = request.params["Statements"]
+    answers = response.get("Responses", ())
+    if len(answers) != len(statements):
+        return f"{len(answers)} statements instead of {len(statements)}"
+    for statement, answer in zip(statements, answers, strict=True):
+        item = answer.get("Error", {}).get("Item")
+        if item:
+            key = target_of(statement, keys.get(table_of(statement), ()))
             if other := _first_other(key, (item,)):
                 return other
     return None

@@ -82,10 +82,13 @@ class Retries:
         """
         if self.is_over:
             raise self._given_up(pause)
-        from tenacity import RetryCallState, Retrying, wait_random_exponential
+        from tenacity import RetryCallState, Retrying, wait_random, wait_random_exponential
 
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = pause.attempt
+        if pause.within is not None:
+            self._sleep(wait_random(0, pause.within)(state))
+            return
         # Keep it short: a writer that waits longer than an append takes never wins.
         longest = 1.0 if pause.throttled else 0.02
         self._sleep(wait_random_exponential(multiplier=0.001, max=longest)(state))

@@ -1,18 +1,22 @@
 """The steps of an algorithm: it yields requests and pauses, and a driver carries them out.
 
 An algorithm is a generator that yields a `Request` and is sent the reply. The blocking gateway
-drives it; so do a step machine in a test and an asyncio client.
+drives it; so do a step machine in a test and an asyncio client. Requests that may run at once are
+yielded as one `Together`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+import re
+from collections.abc import Generator, Iterable
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 Item: TypeAlias = dict[str, Any]
 """An item in DynamoDB's wire format: ``{"version": {"N": "1"}, …}``."""
 
 Response: TypeAlias = dict[str, Any]
+
+_TABLE_OF_STATEMENT: Final = re.compile(r'\b(?:INTO|UPDATE|FROM)\s+"([^"]+)"')
 
 
 class Request(NamedTuple):
@@ -40,6 +44,9 @@ class Request(NamedTuple):
             return list(dict.fromkeys(str(write.get("TableName", "")) for write in writes))
         if "RequestItems" in params:
             return list(params["RequestItems"])
+        if "Statements" in params:
+            found = [_TABLE_OF_STATEMENT.search(each["Statement"]) for each in params["Statements"]]
+            return list(dict.fromkeys(match[1] for match in found if match))
         return [str(params["TableName"])] if "TableName" in params else []
 
 
@@ -50,15 +57,41 @@ class Pause(NamedTuple):
         attempt: tries so far, 1 or more.
         throttled: True if DynamoDB left a part of the request undone; False if another writer
             was faster.
+        within: the wait takes a random time up to so many seconds; None: a time that grows with
+            the tries.
     """
 
     attempt: int
     throttled: bool = False
+    within: float | None = None
+
+
+class Together(NamedTuple):
+    """Requests that may run at once, in any order; see `together`.
+
+    Attributes:
+        requests: the requests. None may depend on another's effect.
+    """
+
+    requests: tuple[Request, ...]
 
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator["Request | Pause", Response, T]
+Steps: TypeAlias = Generator["Request | Pause | Together", Response, T]
 """An algorithm: yields requests, is sent responses, returns its result."""
+
+
+def together(requests: Iterable[Request]) -> Steps[list[Response | Exception]]:
+    """Send requests at once, and return what comes of each, in the order of the requests.
+
+    Each entry is the reply, or the exception that the request alone would have raised. So a failed
+    request does not hide what the others have done.
+    """
+    asked = tuple(requests)
+    if not asked:
+        return []
+    # Sent by the driver in the place of one reply.
+    return cast("list[Response | Exception]", (yield Together(asked)))
 
 
 def number(value: int) -> dict[str, str]:

@@ -1,0 +1,331 @@
+"""How many commits a second a sequencer takes, and what several that race for one log cost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_DNS, uuid5
+
+from benchmarks.logged_history import create_log
+from benchmarks.report import NOTHING, Goal, Section, Table
+from dynamo_es.dynamodb.log.pointers import Pointer
+from dynamo_es.dynamodb.log.sequencer import Tables, sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+from dynamo_es.dynamodb.wire.gateway import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from benchmarks.engine import Engine
+
+LATENCY: Final = 0.004
+"""Seconds that each request takes at least."""
+PAGE: Final = 100
+"""Commits that a sequencer is told of at once."""
+STREAMS: Final = 400
+"""Of each sequencer: the first pages make markers, and the others raise them."""
+PARALLEL: Final = {1: 1_800.0, 4: 4_000.0}
+"""Requests at once, and the goal in commits a second."""
+SHARDS: Final = (1, 2, 4, 8)
+_CPU_GOAL: Final = 110.0
+_REFUSED: Final = (b'"DuplicateItem"', b'"ConditionalCheckFailed"')
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One sequencer alone.
+
+    Attributes:
+        commits: that it gave positions.
+        seconds: that it took.
+        cpu: seconds of CPU, of all its threads.
+        requests: that it sent.
+        round_trips: times that it waited for a reply, or for several at once.
+    """
+
+    commits: int
+    seconds: float
+    cpu: float
+    requests: int
+    round_trips: int
+
+    @property
+    def by_parts(self) -> float:
+        """Commits a second, from the time of its round trips and its CPU: on a quiet machine."""
+        return self.commits / (self.round_trips * LATENCY + self.cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Several sequencers of one log, each with commits of streams of its own.
+
+    Attributes:
+        commits: of all.
+        requests: of all.
+        refused: writes that were refused, pages and markers, each billed.
+    """
+
+    commits: int
+    requests: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured.
+
+    Attributes:
+        rates: by requests at once.
+        races: by sequencers.
+        inline: round trips of an append until its position is known, behind a warm process.
+    """
+
+    rates: Mapping[int, Sequence[Rate]]
+    races: Mapping[int, Race]
+    inline: int
+
+
+class Distant:
+    """Stands in for a client's connections: each request takes `LATENCY`, or longer.
+
+    Attributes:
+        requests: that were sent.
+        round_trips: times that something was under way after nothing was.
+        refused: writes that were refused.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._session = client._endpoint.http_session  # noqa: SLF001 - there is no public way
+        client._endpoint.http_session = self  # noqa: SLF001
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.requests = self.round_trips = self.refused = 0
+
+    def send(self, request: Any) -> Any:
+        """Send a request, and wait with its reply."""
+        with self._lock:
+            self.requests += 1
+            self.round_trips += self._under_way == 0
+            self._under_way += 1
+        began = time.perf_counter()
+        reply = self._session.send(request)
+        left = LATENCY - (time.perf_counter() - began)
+        if left > 0:
+            time.sleep(left)
+        with self._lock:
+            self._under_way -= 1
+            self.refused += _refused_in(reply)
+        return reply
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+def _refused_in(reply: Any) -> int:
+    body = reply.content
+    if reply.status_code != 200:  # noqa: PLR2004
+        return int(b"ConditionalCheckFailed" in body)
+    return sum(body.count(code) for code in _REFUSED)
+
+
+def measure(engine: Engine, pages: int, rounds: int) -> Found:
+    """Let one sequencer work alone, then several race, and count.
+
+    Args:
+        engine: where it runs.
+        pages: of each sequencer.
+        rounds: of each number of requests at once, in turns.
+    """
+    rates: dict[int, list[Rate]] = {parallel: [] for parallel in PARALLEL}
+    for _ in range(rounds):
+        for parallel, found in rates.items():
+            found.append(_alone(engine, parallel, pages))
+    races = {shards: _race(engine, shards, pages) for shards in SHARDS}
+    return Found(rates, races, _inline(engine))
+
+
+def hints_of(shard: int, pages: int) -> list[list[Pointer]]:
+    """Return what a sequencer is told: batch after batch, commits of its own streams."""
+    versions: Counter[str] = Counter()
+    batches: list[list[Pointer]] = []
+    for number in range(pages):
+        batch: list[Pointer] = []
+        for place in range(PAGE):
+            name = f"shard {shard} stream {(number * PAGE + place) % STREAMS}"
+            key = f"#order#{uuid5(NAMESPACE_DNS, name)}"
+            versions[key] += 1
+            traits: dict[str, Any] = {"outbox": False, "versionless": False}
+            batch.append(Pointer(key, None, 1, versions[key], 1, ("Ordered",), **traits))
+        batches.append(batch)
+    return batches
+
+
+class _Sequencer:
+    def __init__(self, engine: Engine, log_table: str, parallel: int) -> None:
+        client: DynamoDBClient = engine.connect()
+        config = replace(
+            engine.config, log_table=log_table, max_parallel=parallel, report_capacity=False
+        )
+        self.distant = Distant(client)
+        self._gateway = Gateway(lambda: client, config)
+        self._tables = Tables(config.events_table, log_table)
+        self._memory = SequencerMemory()
+
+    def take(self, batch: Sequence[Pointer]) -> None:
+        """Give a batch its positions."""
+        steps = sequence(self._tables, batch, self._memory)
+        self._gateway.run("sequence", "", None, steps)
+
+
+def _alone(engine: Engine, parallel: int, pages: int) -> Rate:
+    sequencer = _Sequencer(engine, engine.new_table(create_log), parallel)
+    first, *batches = hints_of(0, pages + 1)
+    sequencer.take(first)  # it connects, and reads the end of the log
+    requests, round_trips = sequencer.distant.requests, sequencer.distant.round_trips
+    cpu, began = time.process_time(), time.perf_counter()
+    for batch in batches:
+        sequencer.take(batch)
+    return Rate(
+        pages * PAGE,
+        time.perf_counter() - began,
+        time.process_time() - cpu,
+        sequencer.distant.requests - requests,
+        sequencer.distant.round_trips - round_trips,
+    )
+
+
+def _race(engine: Engine, shards: int, pages: int) -> Race:
+    table = engine.new_table(create_log)
+    sequencers = [_Sequencer(engine, table, 4) for _ in range(shards)]
+    failures: list[BaseException] = []
+    start = threading.Barrier(shards)
+
+    def work(sequencer: _Sequencer, batches: list[list[Pointer]]) -> None:
+        start.wait()
+        try:
+            for batch in batches:
+                sequencer.take(batch)
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=work, args=(sequencer, hints_of(number, pages)))
+        for number, sequencer in enumerate(sequencers)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return Race(
+        shards * pages * PAGE,
+        sum(sequencer.distant.requests for sequencer in sequencers),
+        sum(sequencer.distant.refused for sequencer in sequencers),
+    )
+
+
+def _inline(engine: Engine) -> int:
+    """Return the round trips of one commit, given positions by a process that is not alone."""
+    table = engine.new_table(create_log)
+    mine, other = (_Sequencer(engine, table, 4) for _ in range(2))
+    batches = hints_of(0, 3)
+    mine.take(batches[0][:1])
+    other.take(batches[0][1:2])
+    mine._memory.alone = False  # noqa: SLF001 - another has put a page, and finished it
+    mine.take(batches[0][2:3])
+    before = mine.distant.round_trips
+    mine._memory.alone = False  # noqa: SLF001
+    mine.take(batches[0][3:4])
+    return mine.distant.round_trips - before
+
+
+def section(found: Found) -> Section:
+    """Return the tables."""
+    how = (
+        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns, and each of "
+        f"its requests takes {LATENCY * 1000:g} ms at least. In series it sends a page's markers "
+        "one batch of 25 after the other (`max_parallel=1`), else four at once. The rate by "
+        "its parts is that of the round trips and of the CPU that it used: what a quiet machine "
+        "shows. The measured rate also has the engine's time, and that of other work on this "
+        "machine.\n\n"
+        "Then several sequencers race for one log, each with commits of its own streams, as the "
+        "shards of a table's stream do. A refused write, of a page or a marker, is billed."
+    )
+    return Section(
+        "The rate of the log", how, [_alone_table(found), _race_table(found)], goals=_goals(found)
+    )
+
+
+def _alone_table(found: Found) -> Table:
+    rows = []
+    for parallel, rates in found.rates.items():
+        one = rates[0]
+        rows.append(
+            [
+                str(parallel),
+                f"{median(rate.by_parts for rate in rates):,.0f}",
+                f"{median(rate.commits / rate.seconds for rate in rates):,.0f}",
+                f"{_cpu(rates):.0f}",
+                f"{one.requests / one.commits:.3f}",
+                f"{one.round_trips / one.commits * PAGE:.1f}",
+            ]
+        )
+    return Table(
+        [
+            "requests at once",
+            "commits a second, by its parts",
+            "commits a second, measured",
+            "CPU a commit, µs",
+            "requests a commit",
+            "round trips a page",
+        ],
+        rows,
+    )
+
+
+def _race_table(found: Found) -> Table:
+    return Table(
+        ["sequencers", "requests a commit", "refused writes a commit"],
+        [
+            [
+                str(shards),
+                f"{race.requests / race.commits:.3f}",
+                f"{race.refused / race.commits:.2%}" if race.refused else NOTHING,
+            ]
+            for shards, race in found.races.items()
+        ],
+    )
+
+
+def _cpu(rates: Sequence[Rate]) -> float:
+    """Return microseconds of CPU a commit: the least of the rounds, as other work only adds."""
+    return min(rate.cpu / rate.commits for rate in rates) * 1e6
+
+
+def _goals(found: Found) -> list[Goal]:
+    goals = [
+        Goal(
+            f"ms a commit of a sequencer, {parallel} at once",
+            1000 / max(rate.by_parts for rate in found.rates[parallel]),
+            1000 / goal,
+        )
+        for parallel, goal in PARALLEL.items()
+    ]
+    four = found.races[4]
+    alone = found.rates[4][0]
+    return [
+        *goals,
+        Goal("µs of CPU a commit of a sequencer", _cpu(found.rates[1]), _CPU_GOAL),
+        Goal("requests a commit of a sequencer", alone.requests / alone.commits, 0.06, exact=True),
+        Goal("requests a commit, four sequencers racing", four.requests / four.commits, 0.12),
+        Goal("refused writes a commit, four sequencers racing", four.refused / four.commits, 0.05),
+        Goal("round trips until a position is known", found.inline, 3, exact=True),
+    ]

@@ -1,0 +1,142 @@
+"""Answers ``BatchExecuteStatement`` with moto's own writes of one item, as DynamoDB does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.exceptions import MockValidationException, ResourceNotFoundException
+
+from dynamo_es.dynamodb.emulator.partiql import (
+    Insert,
+    InvalidStatementError,
+    UnknownStatementError,
+    Update,
+    read_statement,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.table import Table
+
+_MOST: Final = 25
+_REFUSED: Final = "ConditionalCheckFailed"
+_CODES: Final = {"ValidationException": "ValidationError"}
+"""Codes of statements that differ from those of requests."""
+
+
+def execute_batch(
+    backend: DynamoDBBackend,
+    statements: Sequence[dict[str, Any]],
+    write: Callable[[str, dict[str, Any]], None],
+) -> list[dict[str, Any]]:
+    """Carry out statements, each by itself, and return an entry for each.
+
+    Args:
+        backend: has the tables.
+        statements: as in the request.
+        write: carries out a request that writes one item; takes the operation and its parameters.
+
+    Raises:
+        MockValidationException: the batch is refused as a whole.
+    """
+    if not 1 <= len(statements) <= _MOST:
+        raise MockValidationException(
+            f"1 validation error detected: {len(statements)} statements at 'statements' failed to "
+            f"satisfy constraint: Member must have length between 1 and {_MOST}"
+        )
+    kinds = {str(statement["Statement"]).split()[0].upper() for statement in statements}
+    if "SELECT" in kinds and len(kinds) > 1:
+        raise MockValidationException(
+            "Read and write requests together in the same batch is not supported."
+        )
+    read = [_read(statement) for statement in statements]
+    keys = [key for each in read if (key := _key_of(backend, each)) is not None]
+    if len(set(keys)) < len(keys):
+        raise MockValidationException("Provided list of item keys contains duplicates")
+    return [
+        _carry_out(backend, each, statement, write)
+        for each, statement in zip(read, statements, strict=True)
+    ]
+
+
+def _read(statement: dict[str, Any]) -> Insert | Update | InvalidStatementError:
+    try:
+        return read_statement(statement["Statement"], statement.get("Parameters", ()))
+    except InvalidStatementError as error:
+        return error
+    except UnknownStatementError as error:
+        # Not an answer of DynamoDB's: the whole request fails, so that nobody takes it for one.
+        raise MockValidationException(str(error)) from None
+
+
+def _key_of(
+    backend: DynamoDBBackend, statement: Insert | Update | InvalidStatementError
+) -> str | None:
+    if isinstance(statement, InvalidStatementError):
+        return None
+    try:
+        names = backend.get_table(statement.table).table_key_attrs
+        key = statement.item if isinstance(statement, Insert) else statement.key(names)
+        return repr([statement.table, *(key[name] for name in names)])
+    except (ResourceNotFoundException, InvalidStatementError, KeyError):
+        return None  # the statement is refused by itself
+
+
+def _carry_out(
+    backend: DynamoDBBackend,
+    statement: Insert | Update | InvalidStatementError,
+    entry: dict[str, Any],
+    write: Callable[[str, dict[str, Any]], None],
+) -> dict[str, Any]:
+    if isinstance(statement, InvalidStatementError):
+        return {"Error": {"Code": "ValidationError", "Message": str(statement)}}
+    all_old = {
+        name: entry[name] for name in ("ReturnValuesOnConditionCheckFailure",) if name in entry
+    }
+    try:
+        table = backend.get_table(statement.table)
+        if isinstance(statement, Insert):
+            _check_keys(table, statement)
+            request: dict[str, Any] = {
+                "TableName": statement.table,
+                "Item": statement.item,
+                "ConditionExpression": "attribute_not_exists(#key)",
+                "ExpressionAttributeNames": {"#key": table.table_key_attrs[0]},
+            }
+            write("put_item", request)
+        else:
+            write("update_item", statement.request(table.table_key_attrs) | all_old)
+    except InvalidStatementError as error:
+        return {"Error": {"Code": "ValidationError", "Message": str(error)}}
+    except JsonRESTError as error:
+        return _refusal(statement, error)
+    return {"TableName": statement.table}
+
+
+def _check_keys(table: Table, statement: Insert) -> None:
+    kinds = {entry["AttributeName"]: entry["AttributeType"] for entry in table.attr}
+    for name in table.table_key_attrs:
+        if name not in statement.item:
+            raise InvalidStatementError(
+                f"One or more parameter values were invalid: Missing the key {name} in the item"
+            )
+        if kinds[name] not in statement.item[name]:
+            raise InvalidStatementError(
+                "Key attribute's data type should match its data type in table's schema: "
+                f"Key {name}"
+            )
+
+
+def _refusal(statement: Insert | Update, error: JsonRESTError) -> dict[str, Any]:
+    name = error.relative_error_type
+    code = _CODES.get(name, name.removesuffix("Exception"))
+    refusal = {"Code": code, "Message": str(error.message)}
+    if code == _REFUSED and isinstance(statement, Insert):
+        refusal = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+    elif item := json.loads(error.description).get("Item"):
+        refusal["Item"] = item
+    return {"Error": refusal, "TableName": statement.table}

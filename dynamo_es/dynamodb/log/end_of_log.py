@@ -1,0 +1,170 @@
+"""`look_at_end`: the end of the log, and how far it has hinted streams.
+
+The first look reads the markers of the hinted streams. After a lost race, the pages that others
+have put since say what changed, so no marker is read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.marking import (
+    Stored,
+    finish_page,
+    read_markers,
+    stored_in,
+    versions_of,
+)
+from dynamo_es.dynamodb.log.pages import Page, place_of, read_page
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.steps import together
+from dynamo_es.exceptions import StoredItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dynamo_es.dynamodb.log.keys import LogKeys
+    from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
+    from dynamo_es.values import Position
+
+_MOST_NEW_PAGES: Final = 8
+"""New pages that a process reads. After more, it begins anew with the newest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfLog:
+    """The end of the log as a process sees it.
+
+    Attributes:
+        position: the position after the last one. The markers of all pages below are applied.
+        stored: the marker of each hinted stream that exists.
+    """
+
+    position: Position
+    stored: Stored
+
+
+def look_at_end(
+    log: LogKeys, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
+) -> Steps[EndOfLog]:
+    """Return the end of the log, once the markers of all pages are applied.
+
+    Args:
+        log: the log.
+        hints: pointers to commits, at most 100.
+        memory: of this process.
+        last: what this returned before the race that was lost; None: no race was lost.
+
+    Raises:
+        StoredItemError: the newest page is unreadable.
+        ServiceError: AWS refused or did not answer.
+
+    Cost: if this process put the last page, a request for the markers. Otherwise one more for new
+    pages, and if there are any, one for the markers of the newest.
+    """
+    markers = list(dict.fromkeys(hint.marker for hint in hints))
+    known = memory.marked_below if last is None else last.position
+    if last is None and memory.alone and known is not None:
+        # If the log goes on there, the put of the next page is refused.
+        return EndOfLog(known, (yield from read_markers(log.table, markers)))
+    end = None
+    if known is not None:
+        end = yield from _look_from(log, known, markers, last)
+    if end is None:
+        end = yield from _look_at_newest(log, markers, known)
+    memory.marked_below = end.position
+    return end
+
+
+def _look_from(
+    log: LogKeys, known: Position, markers: Sequence[Marker], last: EndOfLog | None
+) -> Steps[EndOfLog | None]:
+    """Read the pages that begin at a position, and the markers as they are below; None: too many.
+
+    The reads may be carried out in any order. Pages below the position do not change any marker
+    any more; of those that begin there or after, all are read, or the put of the next page fails.
+    """
+    asked = requests.pages_from(log, known, limit=_MOST_NEW_PAGES, consistent=True)
+    if last is None:
+        response, stored = yield from _read_with_markers(log.table, asked, markers)
+    else:
+        response, stored = (yield asked), dict(last.stored)
+    try:
+        pages = [read_page(item) for item in response["Items"]]
+    except StoredItemError:
+        return None  # the newest page may be sound
+    if "LastEvaluatedKey" in response or not _follow(known, pages):
+        return None
+    if pages:
+        # Its writer may have died before it applied the markers.
+        _check_markers(log, pages[-1])
+        yield from finish_page(log.table, pages[-1])
+    for page in pages:
+        stored.update(versions_of(page))
+    return EndOfLog(pages[-1].following if pages else known, stored)
+
+
+def _look_at_newest(
+    log: LogKeys, markers: Sequence[Marker], known: Position | None
+) -> Steps[EndOfLog]:
+    response = yield requests.newest_page(log)
+    # Markers are read after the newest page: an earlier look could miss what pages before changed.
+    for item in response["Items"]:
+        page = read_page(item)
+        if page.following == known:
+            break
+        _check_markers(log, page)
+        versions = versions_of(page)
+        stored = yield from read_markers(log.table, dict.fromkeys([*markers, *versions]))
+        yield from finish_page(log.table, page, stored)
+        stored.update(versions)
+        return EndOfLog(page.following, stored)
+    else:
+        known = 1
+    return EndOfLog(known, (yield from read_markers(log.table, markers)))
+
+
+def _read_with_markers(
+    table: str, asked: Request, markers: Sequence[Marker]
+) -> Steps[tuple[Response, Stored]]:
+    """Send a request and read markers, at once."""
+    keys: list[Item] = [marker.key for marker in markers]
+    replies = yield from together([asked, requests.get_markers(table, keys)])
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    response, read = replies
+    assert isinstance(response, dict)  # noqa: S101 - failures are raised above
+    assert isinstance(read, dict)  # noqa: S101
+    items = list(read["Responses"].get(table, ()))
+    left = read.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    items += yield from fetch_all(table, left, lambda keys: requests.get_markers(table, keys))
+    return response, stored_in(items)
+
+
+def _follow(known: Position, pages: Iterable[Page]) -> bool:
+    """Whether pages follow each other from a position on."""
+    for page in pages:
+        if page.first != known:
+            return False
+        known = page.following
+    return True
+
+
+def _check_markers(log: LogKeys, page: Page) -> None:
+    """Check that every commit of a page can have a marker: else no sequencer can go on after it.
+
+    Raises:
+        StoredItemError: one cannot.
+    """
+    if not all(pointer.can_have_marker for pointer in page.pointers):
+        raise StoredItemError(
+            log.pages,
+            place_of(page.first),
+            "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
+        )

@@ -1,0 +1,102 @@
+"""Builds and reads PartiQL statements, for ``BatchExecuteStatement``.
+
+Each statement is a conditional write of one item, and DynamoDB carries out each by itself: some of
+a batch may be refused. Each is billed as the write that it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.dynamodb.wire.steps import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from dynamo_es.dynamodb.wire.steps import Item
+
+MAX_STATEMENTS: Final = 25
+"""Most statements of one ``BatchExecuteStatement``."""
+
+_NAMED: Final = re.compile(r"""['"](\w+)['"]\s*(?::|[<>=]+)\s*\?""")
+
+
+def insert(table: str, item: Item) -> dict[str, Any]:
+    """Return the statement that puts an item where none is.
+
+    If an item is there, the statement is refused (``DuplicateItem``). That item is not returned.
+    """
+    names = ", ".join(f"'{name}': ?" for name in item)
+    return {"Statement": f'INSERT INTO "{table}" VALUE {{{names}}}', "Parameters": [*item.values()]}
+
+
+def update(
+    table: str,
+    key: Item,
+    changes: Item,
+    conditions: Iterable[tuple[str, str, Mapping[str, Any]]],
+    *,
+    remove: Sequence[str] = (),
+    all_old: bool = False,
+) -> dict[str, Any]:
+    """Return the statement that changes an item that exists and meets conditions.
+
+    Args:
+        table: name of the table.
+        key: key of the item.
+        changes: the attributes to set.
+        conditions: each a name, an operator such as ``<`` and a value; all must hold.
+        remove: names of attributes to remove.
+        all_old: return the stored item with a refusal.
+    """
+    where = [(name, "=", value) for name, value in key.items()] + list(conditions)
+    text = " ".join(
+        [
+            f'UPDATE "{table}"',
+            *(f'SET "{name}" = ?' for name in changes),
+            *(f'REMOVE "{name}"' for name in remove),
+            "WHERE " + " AND ".join(f'"{name}" {operator} ?' for name, operator, _ in where),
+        ]
+    )
+    parameters = [*changes.values(), *(value for _, _, value in where)]
+    statement: dict[str, Any] = {"Statement": text, "Parameters": parameters}
+    if all_old:
+        statement["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return statement
+
+
+def execute(statements: Sequence[Mapping[str, Any]]) -> Request:
+    """Return the request for up to 25 statements about different items, all of them writes."""
+    return Request("batch_execute_statement", {"Statements": list(statements)})
+
+
+def table_of(statement: Mapping[str, Any]) -> str:
+    """Return the name of the table that a statement is about; empty if it names none."""
+    tables = execute([statement]).tables
+    return tables[0] if tables else ""
+
+
+def inserted_items(statements: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
+    """Yield the items of the statements that insert one."""
+    for statement in statements:
+        if statement["Statement"].startswith("INSERT"):
+            yield dict(_parameters(statement))
+
+
+def target_of(statement: Mapping[str, Any], key_names: Iterable[str]) -> Item:
+    """Return the key that a statement is about, as far as it names it."""
+    named = dict(_parameters(statement))
+    return {name: named[name] for name in key_names if name in named}
+
+
+def _parameters(statement: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    names = _names(statement["Statement"])
+    return zip(names, statement.get("Parameters", ()), strict=False)
+
+
+@lru_cache(maxsize=64)
+def _names(text: str) -> list[str]:
+    """Return the attribute that each placeholder of a statement is for, in order."""
+    return _NAMED.findall(text)
