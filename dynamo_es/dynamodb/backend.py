@@ -212,8 +212,8 @@ class DynamoBackend(Backend):
     def create_tables(self) -> None:
         """Create the tables of ``infra/event-store.yaml`` that do not exist, and wait for them.
 
-        Calling it again changes nothing. With ``log_scope="tenant"`` it reserves the log's table for
-        that, which a session of one tenant may not do.
+        Calling it again changes nothing. With ``log_scope="tenant"`` it reserves the log's table
+        for that, which a session of one tenant may not do.
 
         Raises:
             ConfigurationError: a table with that name has another key, or its items expire by

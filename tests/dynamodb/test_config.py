@@ -36,6 +36,7 @@ def test_all_but_the_tables_has_a_default():
         "report_capacity": False,
         "kms_key_id": None,
         "sequencing": "stream",
+        "log_scope": "table",
         "max_uncompressed_bytes": 32 * 1024 * 1024,
     }
 
@@ -111,6 +112,12 @@ def test_only_two_give_positions(value):
         DynamoConfig(**NAMES, sequencing=value)
 
 
+@pytest.mark.parametrize("value", ["", "stream", None, True])
+def test_a_log_is_of_all_tenants_or_of_one(value):
+    with pytest.raises(ConfigurationError, match="log_scope must be one of table, tenant, not"):
+        DynamoConfig(**NAMES, log_scope=value)
+
+
 # From the environment
 
 
@@ -133,6 +140,7 @@ def test_every_field_has_its_variable():
         "report_capacity": True,
         "kms_key_id": "alias/subjects",
         "sequencing": "inline",
+        "log_scope": "tenant",
         "max_uncompressed_bytes": 1_000_000,
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}

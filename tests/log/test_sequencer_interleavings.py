@@ -39,6 +39,7 @@ from tests.log.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.marking import Stored
     from dynamo_es.dynamodb.log.pages import Page
@@ -158,16 +159,16 @@ def refused_is_done(table: str, versions: Mapping[Marker, int], stored: Stored) 
     yield from execute_all(statements, table)
 
 
-def no_condition(table: str, item: Item) -> Request:
+def no_condition(log: LogKeys, item: Item) -> Request:
     """A page is put over whatever is there."""
-    return Request("put_item", {"TableName": table, "Item": item})
+    return Request("put_item", {"TableName": log.table, "Item": item})
 
 
 def no_markers(
-    table: str, hints: Iterable[Pointer], memory: SequencerMemory, last: EndOfLog | None
+    log: LogKeys, hints: Iterable[Pointer], memory: SequencerMemory, last: EndOfLog | None
 ) -> Steps[EndOfLog]:
     """What is in the log already is not looked up; nor is what is missing before it."""
-    end = yield from look_at_end(table, list(hints), memory, last)
+    end = yield from look_at_end(log, list(hints), memory, last)
     stored = {hint.marker: hint.first_version - 1 for hint in reversed(list(hints))}
     return EndOfLog(end.position, {**stored})
 
