@@ -102,7 +102,9 @@ def test_what_concerns_all_logs_ends_the_call(backend):
     fill(backend)
 
     with pytest.raises(CredentialsError):
-        a_sequencing(backend, {"acme": CredentialsError("sequence", "Denied", "no")}).sequence(hints(backend))
+        a_sequencing(backend, {"acme": CredentialsError("sequence", "Denied", "no")}).sequence(
+            hints(backend)
+        )
 
 
 def spoil(backend: DynamoBackend, tenant: str) -> None:
