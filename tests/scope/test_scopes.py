@@ -64,7 +64,7 @@ def test_every_use_of_the_log_with_another_scope_is_refused(written, use):
         use(other)
 
     assert (caught.value.stored, caught.value.configured) == (backend.config.log_scope, scope)
-    assert f"Set log_scope=\"{backend.config.log_scope}\"" in str(caught.value)
+    assert f'Set log_scope="{backend.config.log_scope}"' in str(caught.value)
 
 
 def test_an_append_keeps_its_events_and_its_position_is_not_given(written, caplog):
@@ -131,7 +131,7 @@ def test_another_process_may_be_faster_with_either_scope():
         )
         is None
     )
-    with pytest.raises(LogScopeError, match="was written with log_scope=\"table\""):
+    with pytest.raises(LogScopeError, match='was written with log_scope="table"'):
         play(
             register(ACME),
             (get_scope("log"), {}),
@@ -147,7 +147,7 @@ def test_the_log_of_all_tenants_is_not_registered():
 
 def test_a_storage_in_memory_has_one_scope_too():
     storage = MemoryBackend(log_scope="tenant").storage
-    with pytest.raises(LogScopeError, match="written with log_scope=\"tenant\""):
+    with pytest.raises(LogScopeError, match='written with log_scope="tenant"'):
         MemoryBackend(storage)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="must be one of table, tenant"):
         MemoryBackend(log_scope="stream")  # type: ignore[arg-type]
