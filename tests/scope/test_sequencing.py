@@ -9,6 +9,8 @@ import pytest
 
 from dynamo_es import DynamoBackend, StreamId
 from dynamo_es.aws_lambda import project_log, publish_outbox, sequence_events
+from dynamo_es.dynamodb.log import inline_sequencer, logs
+from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencers
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pointers import find_pointers
@@ -110,6 +112,24 @@ def test_what_concerns_all_logs_ends_the_call(backend):
 def spoil(backend: DynamoBackend, tenant: str) -> None:
     key = {"log_key": {"S": LogKeys("log", f"{tenant}#").pages}, "place": {"S": f"{1:020}"}}
     backend.client.put_item(TableName="log", Item={**key, "count": {"N": "1"}})
+
+
+def test_a_process_remembers_some_logs_and_forgets_idle_ones(backend, monkeypatch):
+    monkeypatch.setattr(inline_sequencer, "_MOST_LOGS", 3)
+    monkeypatch.setattr(logs, "_MOST_REMEMBERED", 3)
+    every = Logs.of(backend.config)
+    inline = InlineSequencers(every, Gateway(lambda: backend.client, backend.config))
+    first = inline.of("0")
+    memories = logs.Memories()
+    memory = memories.of(every.of_tenant("0"))
+
+    for number in range(1, 5):
+        inline.of(str(number))
+        memories.of(every.of_tenant(str(number)))
+
+    assert inline.of("4") is inline.of("4")
+    assert inline.of("0") is not first
+    assert memories.of(every.of_tenant("0")) is not memory
 
 
 def test_a_log_that_is_damaged_is_passed_over_and_named(backend, caplog):

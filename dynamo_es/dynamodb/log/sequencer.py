@@ -123,9 +123,10 @@ def sequence(
         ServiceError: AWS refused or did not answer. The log is sound: call again with the same
             hints.
 
-    Cost: for each page, 3 requests, and 1 for each 25 of its streams. If this process put the last
-    page, 1 fewer. 1 more for each stream with commits before the hint that the log lacks. 3 more
-    for each race that another sequencer wins. 2 more for the first page of a tenant's log.
+    Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 fewer if this process put
+    the last page, and 1 fewer if it remembers the markers of all streams. 1 more for each stream
+    with commits before the hint that the log lacks. 3 more for each race that another sequencer
+    wins. 2 more for the first page of a tenant's log.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
@@ -170,12 +171,14 @@ def _sequence_some(
         if end.position == 1:
             yield from (register(tables.keys) if fresh.commits else check_scope(tables.keys))
         if not fresh.commits:
+            end.keep(memory)
             memory.waiting += fresh.waiting
             return _Step([], [])
         page, item = fill_page(end.position, fresh.commits, memory.new_id(), tables.prefix)
         alone, memory.alone = not lost, False  # until the markers are applied
         if (yield from _put(tables, page, item)):
             yield from apply_markers(tables.log, versions_of(page), end.stored)
+            end.keep(memory, page)
             memory.marked_below, memory.alone = page.following, alone
             memory.waiting += fresh.waiting
             return _Step([page], fresh.commits[len(page.pointers) :])
