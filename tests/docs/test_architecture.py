@@ -114,7 +114,7 @@ WORDS = {
 }
 
 
-def kind_of(item) -> str:
+def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
     """Return what the page calls an item, by its key."""
     if "stream_key" in item and "version" in item:
         if "closed" in item:

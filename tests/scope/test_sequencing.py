@@ -20,7 +20,7 @@ from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import CredentialsError, InputError, ThrottledError
 from dynamo_es.testing.conformance.language import events
-from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT
+from dynamo_es.values import ANY_VERSION
 from tests.aws_lambda.lambdas import records_of
 from tests.log.hostile import a_victim
 
@@ -69,8 +69,8 @@ def a_sequencing(backend: DynamoBackend, errors: dict[str, Exception] | None = N
                     raise error
             reply = yield request
 
-    def run(operation: str, steps: Any) -> Any:
-        return gateway.run(operation, DEFAULT_TENANT, None, guarded(steps))
+    def run(operation: str, tenant_id: str, steps: Any) -> Any:
+        return gateway.run(operation, tenant_id, None, guarded(steps))
 
     return Sequencing(Logs.of(backend.config), run)
 
@@ -167,6 +167,21 @@ def test_the_function_returns_the_first_record_of_the_log_that_failed(backend, m
     number = first["dynamodb"]["SequenceNumber"]
     assert reply == {"batchItemFailures": [{"itemIdentifier": number}]}
     assert ends(backend) == {"": 2, "acme": None, "umbrella": 2}
+
+
+def test_reports_name_the_tenant_of_the_log(backend):
+    fill(backend)
+    reports: list[Any] = []
+    observed = DynamoBackend(backend.config, client=backend.client, observer=reports.append)
+
+    sequence_events(observed)({"Records": records_of(backend, "events")})
+    observed.in_tenant("acme").log.reader(0).read()
+
+    named = [(report.operation, report.tenant_id) for report in reports]
+    assert {name for name in named if name[0] == "sequence"} == {
+        ("sequence", tenant) for tenant in TENANTS
+    }
+    assert ("read_log", "acme") in named
 
 
 def test_a_worker_that_polls_sequences_all_logs(backend):

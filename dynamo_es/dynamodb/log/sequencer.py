@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.stream_keys import unescape
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.log.keys import LogKeys
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _MOST_PUTS: Final = 3
 """Times that a page is put while it is unknown whether it was stored."""
@@ -96,6 +97,11 @@ class Tables(NamedTuple):
     def keys(self) -> LogKeys:
         """The log."""
         return LogKeys(self.log, self.prefix)
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """The tenant that reports name: the log's; the default one for the log of all tenants."""
+        return unescape(self.prefix[:-1])
 
 
 def sequence(
