@@ -87,6 +87,14 @@ def marked_version(item: Item) -> int:
     return int(item["last_version"]["N"])
 
 
+def readable_version(item: Item) -> int | None:
+    """Return the last version that the log holds, from a marker's item; None if it has none."""
+    try:
+        return marked_version(item)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_marker(item: Item) -> MarkedGeneration | None:
     """Return the generation that a marker is of; None if the marker is damaged."""
     uuid, _, generation = item["place"]["S"].partition("#")
