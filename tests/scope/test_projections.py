@@ -9,4 +9,4 @@ del test_only_what_is_selected  # noqa: F821
 # It gives the log of all tenants faults.
 del test_while_it_runs_what_passes_is_waited_out  # noqa: F821
 
-pytestmark = [pytest.mark.inline, pytest.mark.ci]
+pytestmark = [pytest.mark.inline, pytest.mark.ci]  # type: ignore[assignment]

@@ -7,4 +7,4 @@ from tests.subscriptions.test_subscriptions import *  # noqa: F403
 # In one log of all tenants only; `tests.scope.test_tenants` has it for logs of their own.
 del test_category_names_and_tenant  # noqa: F821
 
-pytestmark = [pytest.mark.inline, pytest.mark.ci]
+pytestmark = [pytest.mark.inline, pytest.mark.ci]  # type: ignore[assignment]
