@@ -30,6 +30,19 @@ def test_notification_ids_are_positions_in_the_tenants_log():
     assert [one.id for one in ours.select_notifications(1, 10)] == [1, 2, 3]
     assert [one.id for one in theirs.select_notifications(1, 10)] == [1]
     assert (ours.max_notification_id(), theirs.max_notification_id()) == (3, 1)
+    other = tables.factory(DYNAMO_ES_LOG_SCOPE="table").application_recorder()
+    with pytest.raises(Exception, match="was written with log_scope"):
+        other.max_notification_id()
+    tables.close()
+
+
+def test_a_tenants_application_does_not_read_the_log_of_all():
+    tables = Tables("moto:scope")
+    assert tables.factory().application_recorder().insert_events(events(uuid4(), 1)) == [1]
+    ours = tables.factory(DYNAMO_ES_LOG_SCOPE="tenant").application_recorder()
+
+    with pytest.raises(Exception, match="was written with log_scope"):
+        ours.max_notification_id()
     tables.close()
 
 
