@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from dynamo_es.dynamodb.log import inline_sequencer, logs
 from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencers
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.logs import Logs
-from dynamo_es.dynamodb.log.pointers import find_pointers
+from dynamo_es.dynamodb.log.pointers import Pointer, find_pointers
 from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
@@ -98,6 +99,26 @@ def test_a_log_that_is_throttled_does_not_stop_the_others(backend):
     assert done.failure is error
     assert {hint.stream_key.partition("#")[0] for hint in done.left} == {"acme"}
     assert a_sequencing(backend).sequence(done.left).positions == 2
+
+
+def test_several_logs_are_written_at_once():
+    meeting = Barrier(3, timeout=10)
+    left = []
+
+    def run(operation: str, tenant_id: str, steps: Any) -> Any:
+        meeting.wait()  # none goes on before all three have begun
+        left.append(tenant_id)
+        return []
+
+    sequencing = Sequencing(Logs("events", "log", per_tenant=True), run, parallel=3)
+    commits = [a_commit_of_tenant(tenant) for tenant in TENANTS]
+
+    assert sequencing.sequence(commits).failure is None
+    assert set(left) == set(TENANTS)
+
+
+def a_commit_of_tenant(tenant: str) -> Pointer:
+    return Pointer(f"{tenant}#order#{StreamId()}", None, 1, 1, 1, ("a",), False, False)
 
 
 def test_what_concerns_all_logs_ends_the_call(backend):

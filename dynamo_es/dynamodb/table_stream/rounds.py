@@ -133,7 +133,9 @@ class Rounds:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._logs = Logs.of(config)
-        self._sequencing = Sequencing(self._logs, self._run_unless_stopped, memory)
+        self._sequencing = Sequencing(
+            self._logs, self._run_unless_stopped, memory, parallel=config.max_parallel
+        )
         self._on_progress = on_progress
         self._stopped: Callable[[], bool] = lambda: False
         self._monotonic = monotonic
