@@ -63,8 +63,9 @@ class DynamoConfig:
             use the backend (web frameworks often run 40). Each request beyond it opens a connection
             and closes it again.
         max_parallel: requests of one operation that run at once, where the operation has several
-            that do not depend on each other: the markers of a page of the log, batches of appends.
-            They run on threads, which all operations of a backend share. 1: one after the other.
+            that do not depend on each other: the markers of a page of the log, batches of
+            appends. They run on threads, which all operations of a backend share. A sequencer
+            writes as many logs of tenants at once. 1: one after the other.
         retry_deadline: how long an operation tries again while other writers are in its way, a
             timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
