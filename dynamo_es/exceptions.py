@@ -11,6 +11,7 @@
     │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
     │   ├── InvalidSubjectError                 a data subject that cannot be a key
     │   ├── InvalidPositionError                negative, or past the end of the log
+    │   ├── TenantRequiredError                 each tenant has a log: say which one
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
     │   │   └── AsynchronousFunctionError       an async function where a plain one is needed
     │   ├── InvalidConsumerError                a consumer's name that cannot be a key
@@ -46,6 +47,7 @@
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
+    │   ├── LogScopeError                       a table written with another log_scope
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError                  a table of the store is missing
@@ -191,6 +193,25 @@ class InvalidPositionError(InputError):
                 "backup: reset the consumer's checkpoint."
             )
         super().__init__(message)
+
+
+class TenantRequiredError(InputError):
+    """The operation is about one log, and each tenant has a log of its own.
+
+    Attributes:
+        operation: what was asked for, such as "The last position of the log".
+    """
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
+        self.operation = operation
+
+    def __str__(self) -> str:
+        return (
+            f'{self.operation} needs a tenant: with log_scope="tenant" each tenant has a log with '
+            "positions of its own. Use backend.in_tenant(tenant_id), or --tenant on the command "
+            "line."
+        )
 
 
 class InvalidSubscriptionError(InputError):
@@ -604,6 +625,31 @@ class RedactedError(EventStoreError):
     The message says the class of the original error and where it was raised. The traceback is
     that of the original error.
     """
+
+
+class LogScopeError(ConfigurationError):
+    """A log table was written with one ``log_scope`` and opened with another.
+
+    Attributes:
+        table: name of the log table; None: unknown.
+        stored: the scope that the table was written with.
+        configured: the scope that this process has.
+    """
+
+    def __init__(self, table: str | None, stored: str, configured: str) -> None:
+        super().__init__(table, stored, configured)
+        self.table = table
+        self.stored = stored
+        self.configured = configured
+
+    def __str__(self) -> str:
+        table = "The log table" if self.table is None else f"The log table {self.table!r}"
+        return (
+            f'{table} was written with log_scope="{self.stored}", and this process has '
+            f'log_scope="{self.configured}". Set log_scope="{self.stored}" '
+            f"(DYNAMO_ES_LOG_SCOPE={self.stored}). To change the scope, create a new log table and "
+            "run `dynamo-es log repair`, which rebuilds the log from the streams."
+        )
 
 
 class MissingExtraError(ConfigurationError):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.marking import Stored
     from dynamo_es.dynamodb.log.pages import Page
@@ -214,8 +215,8 @@ def markers_of_a_dead_sequencer_missing(patch: pytest.MonkeyPatch) -> None:
 def page_over_another(patch: pytest.MonkeyPatch) -> None:
     """A page is put over the page that is there."""
 
-    def put(table: str, item: Item) -> Request:
-        return steps.Request("put_item", {"TableName": table, "Item": item})
+    def put(log: LogKeys, item: Item) -> Request:
+        return steps.Request("put_item", {"TableName": log.table, "Item": item})
 
     patch.setattr(log_requests, "put_page", put)
 
@@ -243,9 +244,9 @@ def log_not_looked_up(patch: pytest.MonkeyPatch) -> None:
     """What is in the log already is not looked up; nor is what is missing before it."""
 
     def look(
-        table: str, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
+        log: LogKeys, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
     ) -> Steps[EndOfLog]:
-        end = yield from look_at_end(table, hints, memory, last)
+        end = yield from look_at_end(log, hints, memory, last)
         stored = {hint.marker: hint.first_version - 1 for hint in reversed(hints)}
         return EndOfLog(end.position, {**stored}, {})
 

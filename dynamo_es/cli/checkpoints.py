@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, results, tell
@@ -40,13 +41,13 @@ def list_all(place: Place, *, as_json: AsJson = False) -> None:
     The lag is the number of positions between the consumer and the end of the log.
     """
     backend = DynamoBackend(place.config())
-    end = backend.log.last_position or 0
+    ends = Ends(backend.log)
     found = backend.checkpoints.all()
     if as_json:
         for one in found:
-            print_json(document(one, end))
+            print_json(document(one, ends.of(one.tenant_id)))
     elif found:
-        print_rows(_COLUMNS, (_row(one, end) for one in found))
+        print_rows(_COLUMNS, (_row(one, ends.of(one.tenant_id)) for one in found))
     else:
         tell("No consumer has a checkpoint yet.")
 
@@ -66,7 +67,9 @@ def reset(
     tenant: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Reset this tenant's consumer. Default: that of all tenants."
+            metavar="TEXT",
+            help="Reset this tenant's consumer. Default: that of all tenants. Needed where each "
+            "tenant has a log.",
         ),
     ] = None,
     yes: Yes = False,
@@ -80,7 +83,7 @@ def reset(
     """
     backend = DynamoBackend(place.config())
     scoped = backend if tenant is None else backend.in_tenant(tenant)
-    end = backend.log.last_position or 0
+    end = scoped.log.last_position or 0
     if to < 0 or to > end:
         raise InvalidPositionError(to, None if to < 0 else end)
     before = scoped.checkpoints.position(consumer)

@@ -49,9 +49,10 @@ if TYPE_CHECKING:
 class Backend:
     """Gives access to one tenant's streams, raw and typed, and to the log of all tenants.
 
-    All tenants share one log, and a new backend reads all of it. A backend that `in_tenant`
-    returned reads that tenant's part only: its log, subscriptions, projections, checkpoints,
-    projectors, outbox and listeners are limited to the tenant.
+    All tenants share one log, and a new backend reads all of it; with ``log_scope="tenant"`` each
+    tenant has a log with positions of its own, and a new backend reads all of them. A backend that
+    `in_tenant` returned reads that tenant's part only: its log, subscriptions, projections,
+    checkpoints, projectors, outbox and listeners are limited to the tenant.
 
     Args:
         storage: holds the tenant's streams.
@@ -73,6 +74,11 @@ class Backend:
         self._shared_log = cache(shared_log)
         self._tenant_id = tenant_id
         self._log_tenant: TenantId | None = None
+
+    @property
+    def limited_to(self) -> TenantId | None:
+        """The tenant that this backend is limited to; None: it reads the events of all tenants."""
+        return self._log_tenant
 
     @property
     def storage(self) -> StorageStrategy:

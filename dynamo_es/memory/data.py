@@ -93,11 +93,19 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """All data of a backend; used only under the lock, except for the outbox, which has its own."""
+    """All data of a backend; used only under the lock, except for the outbox, which has its own.
+
+    Attributes:
+        per_tenant: whether each tenant has a log of its own.
+        logs: the logs, by tenant; under None the log of all tenants.
+        generations: number of generations of streams so far.
+    """
 
     lock: Lock = field(default_factory=new_lock)
     streams: dict[Identity, StoredStream] = field(default_factory=dict)
-    log: list[LogEntry] = field(default_factory=list)
+    per_tenant: bool = False
+    logs: dict[TenantId | None, list[LogEntry]] = field(default_factory=dict)
+    generations: int = 0
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
         default_factory=dict
     )
@@ -106,6 +114,11 @@ class Data:
     )
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+
+    def log_of(self, tenant_id: TenantId | None) -> list[LogEntry]:
+        """Return the log that holds a tenant's events."""
+        key = tenant_id if self.per_tenant else None
+        return self.logs.setdefault(key, [])
 
 
 def copy_event(event: RawEvent) -> RawEvent:

@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_consumer, check_position
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
 from dynamo_es.contracts.workers import in_thread
-from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.exceptions import (
+    InvalidSubscriptionError,
+    TenantRequiredError,
+    UnknownConsumerError,
+)
+from dynamo_es.projections.all_logs import RunOfAll
 from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.run import Handler, ProjectionReport
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.values import Position, RecordedRaw, TenantId
 
 
 class Projection:
@@ -33,6 +38,10 @@ class Projection:
     moves after the events. If the process dies, the handler gets the events since the last
     checkpoint again: at most ``batch_size``. Run one process per name: two would each get
     every event.
+
+    With a log of each tenant, a projection of all tenants has a checkpoint in each log, and handles
+    the logs in turn. The events of a tenant come in order; a tenant's failing event does not hold
+    up the others.
 
     Args:
         name: name of the projection; its checkpoint is kept under this name.
@@ -68,6 +77,8 @@ class Projection:
     ) -> None:
         check_consumer(name)
         check_position(after)
+        if log.per_tenant and after:
+            raise TenantRequiredError("A projection that begins after a position")
         if not callable(handler):
             raise InvalidSubscriptionError(f"handler must be callable, not {shown(handler)}.")
         refuse_asynchronous(handler, HANDLER)
@@ -93,14 +104,32 @@ class Projection:
         return self._parts.name
 
     @property
+    def over_all_logs(self) -> bool:
+        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        return self._parts.log.per_tenant
+
+    @property
     def handler(self) -> Handler:
         """The handler; for a `Projector`, limited to the projection's events."""
         return self._parts.handler
 
     @property
     def position(self) -> Position | None:
-        """The position of its checkpoint; None before its first run."""
+        """The position of its checkpoint; None before its first run.
+
+        Raises:
+            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
+        """
         return self._parts.checkpoints.position(self.name)
+
+    @property
+    def positions(self) -> dict[TenantId, Position]:
+        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
+        return {
+            one.tenant_id: one.position
+            for one in self._parts.checkpoints.all()
+            if one.name == self.name and one.tenant_id is not None
+        }
 
     def reset(self, position: Position | None = None) -> None:
         """Set the checkpoint back, so that the next run gives the handler the later events again.
@@ -109,31 +138,52 @@ class Projection:
         change: a projector passes over the events that it has applied.
 
         Args:
-            position: the next run handles the events after it; None: those after ``after``.
+            position: the next run handles the events after it; None: those after ``after``. With a
+                log of each tenant, a projection of all is set back to the beginning of each.
 
         Raises:
             UnknownConsumerError: the projection has not run, so it has no checkpoint.
             InvalidPositionError: negative, or after the end of the log.
+            TenantRequiredError: a position above 0, and each tenant has a log.
             ServiceError: AWS refused or did not answer.
         """
         parts = self._parts
         to = parts.after if position is None else position
+        if parts.log.per_tenant:
+            check_position(to)
+            if to:
+                raise TenantRequiredError(f"Position {to}")
+            self._reset_all()
+            return
         check_position(to, parts.log.last_position or 0)
         parts.checkpoints.reset(self.name, to)
+
+    def _reset_all(self) -> None:
+        checkpoints = self._parts.checkpoints
+        known = checkpoints.all()
+        mine = [one for one in known if one.name == self.name]
+        if not mine:
+            raise UnknownConsumerError(self.name, sorted({one.name for one in known}))
+        for one in mine:
+            if one.tenant_id is not None:
+                checkpoints.scoped_for_tenant(one.tenant_id).reset(self.name, 0)
 
     def run_once(
         self,
         stop: Flag | None = None,
         on_progress: Callable[[ProjectionReport], None] | None = None,
+        *,
+        tenants: Collection[TenantId] | None = None,
     ) -> ProjectionReport:
         """Handle the events that the log has now, and return.
 
         Args:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
+            tenants: with a log of each tenant, run in the logs of these; None: in all logs.
 
         Returns:
-            What the run did.
+            What the run did. Over the logs of all tenants, positions are sums.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
@@ -145,7 +195,11 @@ class Projection:
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: the error that the handler raised. The checkpoint is before that event.
         """
-        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
+        stop = Flag() if stop is None else stop
+        if self._parts.log.per_tenant:
+            check_stop(stop)
+            return RunOfAll(self._parts, stop, on_progress, tenants).once()
+        run = Run(self._parts, stop, on_progress)
         run.until(self._parts.log.last_position or 0)
         run.look_further()
         return run.report
@@ -172,7 +226,11 @@ class Projection:
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
         """
-        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
+        stop = Flag() if stop is None else stop
+        if self._parts.log.per_tenant:
+            check_stop(stop)
+            return RunOfAll(self._parts, stop, on_progress).forever()
+        run = Run(self._parts, stop, on_progress)
         run.until(None)
         return run.report
 

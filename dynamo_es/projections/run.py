@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
 """Number of positions without a selected event after which the checkpoint moves anyway."""
-_PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
+PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
 _LOOK_EVERY: Final = 60.0
 """Seconds at the end of the log between two checks for events that have no position."""
 HANDLER: Final = "handler"
@@ -135,7 +135,7 @@ class Run:
 
     def until(self, end: Position | None) -> None:
         """Handle events up to a position; None: until stopped."""
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         if end is not None:
             self._end = end
             check_position(self._position, end)
@@ -143,7 +143,7 @@ class Run:
             while not self._stop.is_set() and (end is None or self._position < end):
                 try:
                     moved = self._step()
-                except _PASSING as error:
+                except PASSING as error:
                     if end is not None:
                         raise
                     _log.warning(
@@ -153,10 +153,10 @@ class Run:
                     )
                     moved = False
                 if moved:
-                    pause = _FIRST_PAUSE
+                    pause = FIRST_PAUSE
                 elif end is None:
                     self._wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self._save_at_end()
 
@@ -207,7 +207,7 @@ class Run:
         try:
             returned = parts.handler(parts.deserialize(raw))
             refuse_unfinished(returned, parts.handler, HANDLER)
-        except _PASSING:
+        except PASSING:
             raise
         except Exception as error:
             self._failure = NewFailure(raw.position, reason_of(error), int(parts.clock() * 1000))

@@ -186,7 +186,40 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     for _ in range(2):
         with suppress(RuntimeError):
             process.projection("failing", fail, keep_unknown=True).run_once()
+    of_tenant = process.in_tenant("acme")
+    of_tenant.projection("log", lambda _: None, keep_unknown=True).run_once()
+    of_tenant.outbox.run_once(lambda _: None, keep_unknown=True)
     follow(process)
+    publish(backend)
+
+
+def consume_all(backend: DynamoBackend) -> None:
+    """What consumers of all tenants do, where each tenant has a log."""
+    process = another_process(backend)
+    process.projection("of all", lambda _: None, keep_unknown=True).run_once()
+    process.outbox.run_once(lambda _: None, keep_unknown=True)
+    process.checkpoints.all()
+
+
+def work_as_one_tenant(backend: DynamoBackend) -> None:
+    """What a program does whose session is of one tenant, with a log of its own."""
+    assert backend.log.last_position is None
+    stream = StreamId(name="ours", category="order")
+    for number in range(3):
+        backend.storage.insert_events(stream, ExplicitVersioning(number), events(stream, 1))
+    other = another_process(backend)
+    other.storage.insert_events(stream, ANY_VERSION, events(stream, 1))
+    read_log(backend)
+    for _ in range(2):
+        with suppress(RuntimeError):
+            backend.projection("failing", fail, keep_unknown=True).run_once()
+        backend.projection("all", lambda _: None, keep_unknown=True).run_once()
+    backend.checkpoints.all()
+    backend.checkpoints.reset("all", 0)
+    backend.event_store.append(Joined(member="m", email="m@x"), stream_id=StreamId())
+    projector = backend.projector("joined", lambda *_: None, keep_unknown=True)
+    for event in backend.event_store.load_stream(stream, keep_unknown=True):
+        projector.project(event, stream)
     publish(backend)
 
 

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import pytest
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.marking import read_markers, versions_of
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import Pointer
@@ -98,7 +99,9 @@ def _fails(process: Process, hints: Sequence[Pointer]) -> bool:
 
 def _check(store: Store, process: Process, sequenced: list[Pointer]) -> None:
     following, pointers, versions = 1, [], {}
-    for item in store.client.query(**requests.pages_from("log", 1, limit=None).params)["Items"]:
+    for item in store.client.query(**requests.pages_from(LogKeys("log"), 1, limit=None).params)[
+        "Items"
+    ]:
         page = read_page(item)
         assert page.first == following, "positions are dense"
         following = page.following

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.stream_keys import consumer_key, tenant_prefix, unescape
+from dynamo_es.contracts.stream_keys import consumer_key, unescape
 from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
+from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -24,51 +25,26 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-CONSUMERS_KEY: Final = "consumers"
-"""Partition key of the list of consumers."""
+_LIST: Final = "consumers"
+"""Partition key of the list of consumers; in a log of one tenant, after the tenant."""
 
-_KEY: Final = "checkpoint#"
+_KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
-
-
-class _Consumer(NamedTuple):
-    """A consumer, and the tenant whose events it handles. None: the events of all tenants."""
-
-    name: str
-    tenant_id: TenantId | None
-
-    @property
-    def listed(self) -> str:
-        """The sort key in the list of consumers: ``{consumer}`` or ``{tenant}#{consumer}``."""
-        return f"{_prefix(self.tenant_id)}{self.name}"
-
-    @classmethod
-    def from_list(cls, place: str) -> _Consumer:
-        """Return the consumer with a sort key in the list. No name has a ``#`` in it."""
-        tenant, separator, name = place.rpartition("#")
-        return cls(name, unescape(tenant) if separator else None)
-
-    @property
-    def key(self) -> Item:
-        """The key of the checkpoint: ``checkpoint#`` and the sort key in the list."""
-        return {"log_key": {"S": f"{_KEY}{self.listed}"}, "place": {"S": _PLACE}}
-
-
-def _prefix(tenant_id: TenantId | None) -> str:
-    return "" if tenant_id is None else tenant_prefix(tenant_id)
 
 
 class DynamoCheckpoints(CheckpointStrategy):
     """Checkpoints in the log table. Safe to share between threads.
 
     Each checkpoint has a partition key of its own, so that an IAM policy can limit a consumer to
-    its own: ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
+    its own, or a session to its tenant's: ``checkpoint#{consumer}``, or
+    ``{tenant}#checkpoint#{consumer}``.
 
     Args:
         table: name of the log table.
         gateway: sends the requests.
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle. None: all tenants.
+        per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
     """
 
     def __init__(
@@ -77,12 +53,15 @@ class DynamoCheckpoints(CheckpointStrategy):
         gateway: Gateway,
         clock: Callable[[], float],
         tenant_id: TenantId | None = None,
+        *,
+        per_tenant: bool = False,
     ) -> None:
         self._table = table
+        self._per_tenant = per_tenant
         self._gateway = gateway
         self._clock = clock
         self._tenant_id = tenant_id
-        self._listed: set[_Consumer] = set()
+        self._listed: set[ConsumerKey] = set()
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`. Cost: 1 request."""
@@ -122,20 +101,24 @@ class DynamoCheckpoints(CheckpointStrategy):
 
         Cost: 1 request, and 1 for every hundred consumers.
         """
-        return self._run("checkpoints", _all(self._table, self._tenant_id))
+        return self._run(
+            "checkpoints", _all(self._table, self._tenant_id, per_tenant=self._per_tenant)
+        )
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
-        scoped = type(self)(self._table, self._gateway, self._clock, tenant_id)
+        scoped = type(self)(
+            self._table, self._gateway, self._clock, tenant_id, per_tenant=self._per_tenant
+        )
         scoped._listed = self._listed  # noqa: SLF001 - of its own class
         return scoped
 
-    def _consumer(self, name: str) -> _Consumer:
+    def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return _Consumer(name, self._tenant_id)
+        return ConsumerKey(_KIND, name, self._tenant_id)
 
-    def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
+    def _move(self, consumer: ConsumerKey, position: Position) -> Steps[Position]:
         yield from self._list(consumer)
         try:
             yield from self._put(
@@ -148,14 +131,14 @@ class DynamoCheckpoints(CheckpointStrategy):
             return int(there["checkpoint"]["N"])
         return position
 
-    def _list(self, consumer: _Consumer) -> Steps[None]:
+    def _list(self, consumer: ConsumerKey) -> Steps[None]:
         """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
         if consumer not in self._listed:
-            item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
+            item = _listed(consumer, per_tenant=self._per_tenant)
             yield Request("put_item", {"TableName": self._table, "Item": item})
             self._listed.add(consumer)
 
-    def _fail(self, consumer: _Consumer, position: Position, failure: NewFailure) -> Steps[None]:
+    def _fail(self, consumer: ConsumerKey, position: Position, failure: NewFailure) -> Steps[None]:
         yield from self._list(consumer)
         for again in (True, False):
             try:
@@ -167,7 +150,7 @@ class DynamoCheckpoints(CheckpointStrategy):
             else:
                 return
 
-    def _put(self, consumer: _Consumer, position: Position, condition: str) -> Steps[None]:
+    def _put(self, consumer: ConsumerKey, position: Position, condition: str) -> Steps[None]:
         values: dict[str, Any] = {
             ":checkpoint": number(position),
             ":moved_at": {"S": self._now()},
@@ -176,7 +159,7 @@ class DynamoCheckpoints(CheckpointStrategy):
             "update_item",
             {
                 "TableName": self._table,
-                "Key": consumer.key,
+                "Key": _key(consumer),
                 "UpdateExpression": (
                     f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
                 ),
@@ -193,8 +176,26 @@ class DynamoCheckpoints(CheckpointStrategy):
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
 
 
+def _key(consumer: ConsumerKey) -> Item:
+    return {"log_key": {"S": consumer.log_key}, "place": {"S": _PLACE}}
+
+
+def _listed(consumer: ConsumerKey, *, per_tenant: bool) -> Item:
+    """Return a consumer's item in the list of its log's consumers."""
+    prefix = prefix_of(consumer.tenant_id)
+    if per_tenant:
+        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": consumer.name}}
+    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{consumer.name}"}}
+
+
+def _read_listed(item: Item) -> ConsumerKey:
+    owner = item["log_key"]["S"].removesuffix(_LIST)
+    tenant, separator, name = f"{owner}{item['place']['S']}".rpartition("#")
+    return ConsumerKey(_KIND, name, unescape(tenant) if separator else None)
+
+
 def _keep_failure(
-    table: str, consumer: _Consumer, position: Position, failure: NewFailure, *, again: bool
+    table: str, consumer: ConsumerKey, position: Position, failure: NewFailure, *, again: bool
 ) -> Request:
     """Store a failure where the consumer is before the event.
 
@@ -214,7 +215,7 @@ def _keep_failure(
         "update_item",
         {
             "TableName": table,
-            "Key": consumer.key,
+            "Key": _key(consumer),
             "UpdateExpression": f"SET failed_after = :after, {update}",
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
@@ -223,32 +224,34 @@ def _keep_failure(
     )
 
 
-def _read(table: str, consumer: _Consumer) -> Steps[Position | None]:
+def _read(table: str, consumer: ConsumerKey) -> Steps[Position | None]:
     response = yield Request(
-        "get_item", {"TableName": table, "Key": consumer.key, "ConsistentRead": True}
+        "get_item", {"TableName": table, "Key": _key(consumer), "ConsistentRead": True}
     )
     found = response.get("Item", {})
     return int(found["checkpoint"]["N"]) if "checkpoint" in found else None
 
 
-def _all(table: str, tenant_id: TenantId | None) -> Steps[list[Checkpoint]]:
+def _all(table: str, tenant_id: TenantId | None, *, per_tenant: bool) -> Steps[list[Checkpoint]]:
+    prefix = prefix_of(tenant_id)
+    partition = f"{prefix}{_LIST}" if per_tenant else _LIST
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "log_key = :consumers",
-        "ExpressionAttributeValues": {":consumers": {"S": CONSUMERS_KEY}},
+        "ExpressionAttributeValues": {":consumers": {"S": partition}},
         "ConsistentRead": True,
     }
-    if tenant_id is not None:
+    if prefix and not per_tenant:
         params["KeyConditionExpression"] += " AND begins_with(place, :tenant)"
-        params["ExpressionAttributeValues"] |= {":tenant": {"S": _prefix(tenant_id)}}
-    consumers: list[_Consumer] = []
+        params["ExpressionAttributeValues"] |= {":tenant": {"S": prefix}}
+    consumers: list[ConsumerKey] = []
     while True:
         response = yield Request("query", params)
-        consumers += [_Consumer.from_list(item["place"]["S"]) for item in response["Items"]]
+        consumers += map(_read_listed, response["Items"])
         if "LastEvaluatedKey" not in response:
             break
         params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
-    keys = [consumer.key for consumer in consumers]
+    keys = [_key(consumer) for consumer in consumers]
     items = yield from fetch_all(table, keys, lambda left: _get(table, left))
     return sorted((_checkpoint(item) for item in items), key=in_order)
 
@@ -260,7 +263,7 @@ def _get(table: str, keys: Sequence[Item]) -> Request:
 
 
 def _checkpoint(item: Item) -> Checkpoint:
-    consumer = _Consumer.from_list(item["log_key"]["S"].removeprefix(_KEY))
+    consumer = ConsumerKey.read(item["log_key"]["S"])
     failure = read_failure(item)
     if failure is not None and "checkpoint" not in item:
         after = int(item["failed_after"]["N"])

@@ -63,9 +63,12 @@ def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequ
 
     Cost: 2 requests; up to 4 if this process has appended.
     """
-    response = yield requests.newest_page(tables.log)
+    response = yield requests.newest_page(tables.keys)
     if not response["Items"]:
-        return _MISSED if (yield from _is_anything_stored(tables.events)) else _NOTHING
+        if not tables.prefix:
+            return _MISSED if (yield from _is_anything_stored(tables.events)) else _NOTHING
+        # Events of other tenants say nothing about this log.
+        return _MISSED if own is not None and (yield from _is_left_out(tables, own)) else _NOTHING
     if own is not None and (yield from _is_left_out(tables, own)):
         return _MISSED
     page = read_page(response["Items"][0])
