@@ -23,7 +23,6 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
@@ -262,6 +261,7 @@ class DynamoStorage(StorageStrategy):
     @property
     def current_position(self) -> Position | None:
         """The last position assigned; see `StorageStrategy.current_position`."""
+        from dynamo_es.dynamodb.log.logs import Logs
         from dynamo_es.dynamodb.log.sequencer import last_position
 
         steps = last_position(Logs.of(self._config).of_tenant(self._tenant_id).keys)

@@ -13,10 +13,10 @@ from dynamo_es import DynamoBackend, MemoryBackend, StreamId
 from dynamo_es.testing.conformance.language import events
 from dynamo_es.ui import observe
 from dynamo_es.values import ANY_VERSION
-from tests.cli.conftest import backend, emulator, run
+from tests.cli.conftest import backend, command_line, emulator, run
 from tests.ui.conftest import browse
 
-__all__ = ["backend", "emulator", "run"]
+__all__ = ["backend", "command_line", "emulator", "run"]
 
 
 def fill(store: Any, *tenants: str) -> None:
