@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import (
     append_cpu,
+    choices,
     codec_cpu,
     cold_start,
     commit_size,
@@ -14,6 +15,7 @@ from benchmarks import (
     load_cpu,
     log_costs,
     log_section,
+    long_reads,
     operations,
     read_costs,
     stream_length,
@@ -69,6 +71,11 @@ def sections(
                 max(scale.lengths),
             ),
         ),
+        (
+            "choices",
+            lambda: choices.section(choices.measure(engine, scale.priced_appends, history)),
+        ),
+        ("long reads", lambda: long_reads.section(long_reads.measure(engine, scale.lengths[-2:]))),
         (
             "size of commits",
             lambda: commit_size.section(commit_size.measure(engine, scale.commit_sizes)),

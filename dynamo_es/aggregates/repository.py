@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate, category_of, check_new, made_by, replay
 from dynamo_es.aggregates.commands import DecidedCommands
+from dynamo_es.aggregates.deciding import DECIDE, OutdatedError, decide_on
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import (
     append,
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
-_DECIDE: Final = "decide"
-
 
 class Repository(Generic[TAggregate]):
     """Loads and saves the aggregates of one tenant. Safe to share between threads.
@@ -58,6 +58,12 @@ class Repository(Generic[TAggregate]):
             last snapshot; returns whether to take one. Give it or ``every``, not both.
         retry_for: how long `transact` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
+        consistent: whether loads see every append that was answered before. False: they cost half
+            the read units, and other processes' appends of the last second may be missing. Nothing
+            is lost: a decision that misses one is refused when it is saved, and `transact` goes
+            on from the events in the refusal. If ``decide`` raises or emits nothing, `transact`
+            asks whether the stream has gone on, and then decides again. None: as configured
+            (``DynamoConfig.consistent_loads``).
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
 
@@ -75,12 +81,14 @@ class Repository(Generic[TAggregate]):
         every: int | None = None,
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
         retry_for: timedelta | float = RETRY_FOR,
+        consistent: bool | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         check_kind("event_store", event_store, EventStore)
         check_waiting(sleep, monotonic)
         self._store = event_store
+        self._consistent = event_store.is_consistent(consistent)
         self._factory = factory
         self._snapshots = SnapshotPolicy(every, snapshot_when)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
@@ -232,21 +240,28 @@ class Repository(Generic[TAggregate]):
         """
         check_attempts(attempts)
         check_callable("decide", decide)
-        refuse_asynchronous(decide, _DECIDE)
+        refuse_asynchronous(decide, DECIDE)
         transact_with = kept(transact_with)
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         raws: list[RawEvent] | None = None
+        again = False
         while True:
             aggregate = self._new(factory or self._factory)
             stream = self._stream(id, aggregate)
+            if again:  # Whatever the first load missed is read now.
+                stream = replace(stream, consistent=True)
+            again = True
             command = stream.command(command_id)
             raws = stream.load(command) if raws is None else raws
             decided = None if command is None else stream.commands_in(raws).find(command)
             if command is not None and decided is not None:
                 return self._repeat(stream, aggregate, decide, raws, command, decided)
             self._replay(stream, aggregate, raws)
-            result = decide(aggregate)
-            refuse_unfinished(result, decide, _DECIDE)
+            try:
+                result = decide_on(stream, raws, aggregate, decide)
+            except OutdatedError:
+                raws = stream.follow(raws, (), command)
+                continue
             writes = writes_of(transact_with, aggregate)
             try:
                 stored = append_surely(stream, aggregate, context, writes, command, retries)
@@ -272,7 +287,7 @@ class Repository(Generic[TAggregate]):
         self._replay(stream, aggregate, stream.before(raws, decided))
         aggregate._generation = raws[-1].generation  # noqa: SLF001 - before its first event, too
         result = decide(aggregate)
-        refuse_unfinished(result, decide, _DECIDE)
+        refuse_unfinished(result, decide, DECIDE)
         if result is None:
             return result
         stored = stream.events_of(raws, decided)
@@ -318,4 +333,6 @@ class Repository(Generic[TAggregate]):
         return aggregate
 
     def _stream(self, id: AggregateId, aggregate: Aggregate) -> AggregateStream:  # noqa: A002
-        return AggregateStream(self._store, stream_id_of(id, category_of(type(aggregate))))
+        return AggregateStream(
+            self._store, stream_id_of(id, category_of(type(aggregate))), self._consistent
+        )

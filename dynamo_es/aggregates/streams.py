@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
@@ -39,10 +39,12 @@ class AggregateStream:
     Attributes:
         store: the event store.
         id: the stream.
+        consistent: whether `load` must be consistent. All other reads are.
     """
 
     store: EventStore
     id: StreamId
+    consistent: bool = True
 
     def command(self, command_id: CommandId | None) -> Command | None:
         """Return the command with this id, sent to this stream; None for None."""
@@ -57,7 +59,7 @@ class AggregateStream:
             command: None, or the command to decide. If it is not among the events and the snapshot
                 has no list of commands, all events are read.
         """
-        raws = self.store.load_raw(self.id)
+        raws = self.store.load_raw(self.id, consistent=self.consistent)
         if command is not None:
             commands = self.commands_in(raws)
             if not commands.complete and commands.find(command) is None:
@@ -85,12 +87,25 @@ class AggregateStream:
         if winning:
             return [*raws, *winning]
         last = raws[-1] if raws else None
+        again = replace(self, consistent=True)
         if last is None or last.version is None:
-            return self.load(command)
+            return again.load(command)
         newer = self.store.load_raw(self.id, last.version + 1)
         if not newer or newer[0].generation != last.generation:
-            return self.load(command)
+            return again.load(command)
         return [*raws, *newer]
+
+    def has_gone_on(self, raws: list[RawEvent]) -> bool:
+        """Return whether the stream is not at the end of the loaded events any more.
+
+        If they were loaded consistently, it returns False without a request.
+        """
+        if self.consistent:
+            return False
+        now = self.store.version(self.id)
+        if not raws:
+            return now != 0
+        return now is None or (now, now.generation) != (raws[-1].version, raws[-1].generation)
 
     def before(self, raws: list[RawEvent], decided: Decided) -> list[RawEvent]:
         """Return the events before a command, or a snapshot and the events after it.

@@ -46,6 +46,7 @@ class Load:
         log_projections: read models and subscribers fed by the log.
         published: share of events that the outbox publishes, 0 to 1.
         months: months that events are kept, to price the storage.
+        consistent_loads: whether the loads are consistent; if not, they cost half.
     """
 
     events: float
@@ -59,6 +60,7 @@ class Load:
     log_projections: int = 0
     published: float = 0.0
     months: int = 12
+    consistent_loads: bool = True
 
     @property
     def commits(self) -> float:
@@ -120,7 +122,8 @@ def bill(load: Load) -> Iterator[Line]:
     yield Line("appends", writes=commits * kilobytes)
     if load.loads:
         size = load.commits_per_load * load.commit_bytes
-        yield Line("loads", reads=load.loads * month * max(1, ceil(size / 4096)))
+        units = 2 * _half(max(size, 1)) if load.consistent_loads else _half(max(size, 1))
+        yield Line("loads", reads=load.loads * month * units)
     batch = min(float(MAX_POINTERS), max(1.0, load.commits * load.window))
     page_bytes = _PAGE_BYTES + _POINTER_BYTES * batch
     batches = commits / batch

@@ -24,12 +24,11 @@ from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
     STORED_IN_ONE_STREAM,
-    AppendCost,
     EnlistedWrite,
     StorageStrategy,
     StreamAppend,
-    StreamHead,
 )
+from dynamo_es.contracts.streams import AppendCost, StreamHead
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [

@@ -94,6 +94,23 @@ def check_range(start: int | None, stop: int | None) -> None:
             )
 
 
+def check_iteration(
+    start: int | None, stop: int | None, page_size: int, *, newest_first: bool
+) -> None:
+    """Check the arguments of `StorageStrategy.iter_events`.
+
+    Raises:
+        InvalidRangeError: a wrong range, or one without a start that is read newest first.
+        InputError: a page size that is not an integer of 1 or more.
+    """
+    check_range(start, stop)
+    check_count("page_size", page_size)
+    if newest_first and start is None:
+        raise InvalidRangeError(
+            "newest_first needs a start: give start=1 for the whole stream, without its snapshot."
+        )
+
+
 def check_stream(stream_id: StreamId) -> None:
     """Raise `InvalidStreamIdError` unless a value is a `StreamId` whose category is Unicode."""
     if not isinstance(stream_id, StreamId):

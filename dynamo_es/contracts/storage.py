@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from dynamo_es.contracts.streams import AppendCost, StreamHead
     from dynamo_es.values import (
         Position,
         RawEvent,
@@ -25,6 +26,9 @@ EnlistedWrite: TypeAlias = dict[str, Any]
 It is an entry of ``TransactItems`` as boto3's client takes it, such as
 ``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
 """
+
+PAGE_SIZE: Final = 500
+"""Commits of a page of a long read, unless the caller says otherwise; a page has at most 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +60,6 @@ STORED_IN_ONE_STREAM: Final = (
 """The advice of the error when one of several streams has its events already."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamHead:
-    """Where a stream ends.
-
-    Attributes:
-        length: number of events in the stream, 1 or more; also its version, if it has versions.
-        generation: generation of the stream; a later one has a higher number.
-        versioned: whether the events have versions.
-    """
-
-    length: int
-    generation: int
-    versioned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AppendCost:
-    """The price of one append, if the process already knows the stream's version.
-
-    Attributes:
-        events: events appended.
-        items: items written, in one request.
-        size: bytes of these items, by DynamoDB's rules.
-        compressed: whether the events of an item are compressed.
-        write_units: write units charged.
-    """
-
-    events: int
-    items: int
-    size: int
-    compressed: bool
-    write_units: int
-
-    @property
-    def write_units_per_event(self) -> float:
-        """Write units divided by events; 0.0 without events."""
-        return self.write_units / self.events if self.events else 0.0
-
-    def price(self, per_million_write_units: float) -> float:
-        """Return the price of one such append, in the currency of the argument.
-
-        Args:
-            per_million_write_units: the price of a million write request units in your
-                region and table class.
-        """
-        return self.write_units * per_million_write_units / 1_000_000
-
-
 class StorageStrategy(ABC):
     """Stores and loads the raw events of one tenant's streams.
 
@@ -113,7 +69,12 @@ class StorageStrategy(ABC):
 
     @abstractmethod
     def fetch_events(
-        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        consistent: bool = True,
     ) -> list[RawEvent]:
         """Return the events of a stream, in the order of their versions.
 
@@ -124,6 +85,9 @@ class StorageStrategy(ABC):
                 version is below ``stop``) and the events after it, or all events if there is no
                 snapshot.
             stop: version to stop before, exclusive. None: to the end.
+            consistent: whether the result has every append that was answered before the call.
+                False: other processes' appends of the last second may be missing, at half the
+                read units. What this process appended is there if it remembers the stream.
 
         Returns:
             The events without gaps, each with its generation; ``[]`` for a stream that does not
@@ -139,7 +103,44 @@ class StorageStrategy(ABC):
 
         Cost on DynamoDB: 1 request for a snapshot and what follows, or for up to 127 commits;
         1 or 2 more for a stream that this process has not seen, for a range in the middle, and for
-        each MB. 1 read unit for each 4 KB.
+        each MB. 1 read unit for each 4 KB; half of it if the read need not be consistent.
+        """
+
+    @abstractmethod
+    def iter_events(
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        consistent: bool = True,
+    ) -> Iterator[RawEvent]:
+        """Yield the events that `fetch_events` returns, one by one, however long the stream is.
+
+        You get the stream as the first request finds it; it is sent when you ask for the first
+        event. Later appends are left out. Close or drop the iterator at any time.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based. None: begin with the newest snapshot.
+            stop: version to stop before, exclusive. None: to the end.
+            newest_first: begin with the last event of the range; it needs a ``start``.
+            page_size: commits to read at a time, 1 or more; a page has at most 1 MB.
+            consistent: as for `fetch_events`.
+
+        Raises:
+            InvalidRangeError: a wrong range, or ``newest_first`` with ``start=None``; at the call.
+            InputError: a page size that is not an integer of 1 or more; at the call.
+            StreamGapError: the stream was deleted while you were reading it. You have got its
+                events up to there, and never those of a later generation.
+
+        Other errors are those of `fetch_events`, after the events of all earlier pages.
+
+        Cost on DynamoDB: 1 request for a stream of up to 8 commits; else 1 request a page, 1 for
+        the end of the stream, and 1 if ``start`` is above 1. While you work on a page, a thread
+        reads the next one.
         """
 
     @abstractmethod

@@ -95,7 +95,12 @@ class DynamoBackend(Backend):
 
         super().__init__(
             storage,
-            EventStoreAccess(lambda: DynamoKeyStorage(config, gateway, clock), registry, clock),
+            EventStoreAccess(
+                lambda: DynamoKeyStorage(config, gateway, clock),
+                registry,
+                clock,
+                consistent=config.consistent_loads,
+            ),
             shared_log,
         )
 

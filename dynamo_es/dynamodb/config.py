@@ -26,6 +26,11 @@ DEFAULT_TABLES: Final[Mapping[str, str]] = {
 }
 """Names of the tables where none is set: those of ``infra/event-store.yaml`` with its defaults."""
 
+Compression: TypeAlias = Literal["units", "always"]
+"""When to compress stored events; see `DynamoConfig.compression`."""
+
+COMPRESSION: Final[tuple[Compression, ...]] = get_args(Compression)
+
 Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
 
@@ -81,6 +86,14 @@ class DynamoConfig:
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
+        consistent_loads: whether `EventStore.load_stream`, `EventStore.iter_stream` and the loads
+            of a `Repository` see every append that was answered before, unless the call or the
+            repository says otherwise. False halves their read units: other processes' appends of
+            the last second may be missing, and a decision that misses one is refused when it is
+            saved. What this process appended is there if it remembers the stream.
+        compression: ``"units"``: compress the events of an append if that lowers its write units.
+            ``"always"``: whenever that makes the item smaller, which saves storage and transfer.
+            Programs with different settings can share tables.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -104,6 +117,8 @@ class DynamoConfig:
     sequencing: Sequencing = "stream"
     log_scope: LogScope = "table"
     max_uncompressed_bytes: int = 32 * 1024 * 1024
+    consistent_loads: bool = True
+    compression: Compression = "units"
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -120,13 +135,11 @@ class DynamoConfig:
                 "DynamoConfig.kms_key_id must be the id, ARN or alias of a KMS key, or None."
             )
         is_per_tenant(self.log_scope)
-        if self.sequencing not in SEQUENCING:
-            raise ConfigurationError(
-                f"DynamoConfig.sequencing must be one of {', '.join(SEQUENCING)}, "
-                f"not {shown(self.sequencing, str)}."
-            )
-        for name in _SHORTEST:
-            self.seconds(name)
+        self._check_choice("sequencing", SEQUENCING)
+        self._check_choice("compression", COMPRESSION)
+        self._check_choice("consistent_loads", (True, False))
+        for duration in _SHORTEST:
+            self.seconds(duration)
         for name, least in (
             ("max_attempts", 1),
             ("max_pool_connections", 1),
@@ -140,6 +153,14 @@ class DynamoConfig:
                     f"DynamoConfig.{name} must be an integer of {least} or more, "
                     f"not {shown(value)}."
                 )
+
+    def _check_choice(self, name: str, choices: tuple[str | bool, ...]) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, type(choices[0])) or value not in choices:  # 1 is not True
+            raise ConfigurationError(
+                f"DynamoConfig.{name} must be one of {', '.join(map(str, choices))}, "
+                f"not {shown(value, str)}."
+            )
 
     def seconds(self, name: _Duration) -> float:
         """Return one of the durations in seconds."""

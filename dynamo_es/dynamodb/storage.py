@@ -6,9 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
-from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
+from dynamo_es.contracts.checks import (
+    check_iteration,
+    check_range,
+    check_stream,
+    check_tenant,
+)
 from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
+from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.log.logs import Logs
@@ -17,18 +23,21 @@ from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_seve
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.pages import Pages
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
+from dynamo_es.dynamodb.wire.ahead import reading_ahead
 from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.streams.pages import Part
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import (
@@ -83,12 +92,44 @@ class DynamoStorage(StorageStrategy):
         self._announcer.forget()
 
     def fetch_events(
-        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        consistent: bool = True,
     ) -> list[RawEvent]:
         """Return events; see `StorageStrategy.fetch_events`."""
         check_range(start, stop)
-        steps = load(self._stream(stream_id), start, stop)
+        steps = load(self._stream(stream_id), start, stop, consistent=consistent)
         return self._run("load", stream_id, steps)
+
+    def iter_events(
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        consistent: bool = True,
+    ) -> Iterator[RawEvent]:
+        """Yield events; see `StorageStrategy.iter_events`."""
+        check_iteration(start, stop, page_size, newest_first=newest_first)
+        pages = Pages(
+            self._stream(stream_id),
+            start,
+            stop,
+            newest_first=newest_first,
+            size=page_size,
+            consistent=consistent,
+        )
+
+        def read() -> list[Part]:
+            return self._run("load", stream_id, pages.next_page())
+
+        parts = reading_ahead(read, lambda: pages.is_complete)
+        return (event for part in parts for event in pages.events_of(part))
 
     def head(self, stream_id: StreamId) -> StreamHead | None:
         """Return where a stream ends; see `StorageStrategy.head`."""
@@ -101,7 +142,13 @@ class DynamoStorage(StorageStrategy):
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> AppendCost:
         """Return the price of an append; see `StorageStrategy.append_cost`."""
-        return append_cost(stream_id, events, versioning=versioning, tenant_id=self._tenant_id)
+        return append_cost(
+            stream_id,
+            events,
+            versioning=versioning,
+            tenant_id=self._tenant_id,
+            compression=self._config.compression,
+        )
 
     def insert_events(
         self,
@@ -170,8 +217,10 @@ class DynamoStorage(StorageStrategy):
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream; see `StorageStrategy.delete_stream`."""
-        steps = delete_stream(self._stream(stream_id))
+        stream = self._stream(stream_id)
+        steps = delete_stream(stream)
         self._run("delete", stream_id, steps)
+        self._heads.doubt(stream.key)
 
     @property
     def current_position(self) -> Position | None:
@@ -218,6 +267,7 @@ class DynamoStorage(StorageStrategy):
             clock=self._clock,
             outbox=self._announcer.hooks.outbox_filter,
             most_bytes=self._config.max_uncompressed_bytes,
+            compression=self._config.compression,
         )
 
 

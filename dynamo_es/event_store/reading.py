@@ -1,4 +1,4 @@
-"""Reading a stream page by page, and the classes that a reader expects of its events."""
+"""The classes that a reader expects of the events of a stream."""
 
 from __future__ import annotations
 
@@ -7,69 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 from dynamo_es.event_store.event import Event, event_name
 from dynamo_es.event_store.wrapped import UnknownEvent, WrappedEvent
-from dynamo_es.exceptions import EventDefinitionError, StreamGapError, UnreadableEventError
+from dynamo_es.exceptions import EventDefinitionError, UnreadableEventError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from dynamo_es.contracts import StorageStrategy
-    from dynamo_es.values import RawEvent, StreamId
+    from dynamo_es.values import StreamId
 
 E = TypeVar("E", bound=Event)
 
 Expected: TypeAlias = type[E] | tuple[type[E], ...]
 """A class of events, or several: ``Deposited``, ``(Opened, Deposited)``."""
-
-PAGE_SIZE = 500
-"""The default number of events of one page, which are in memory at once."""
-
-
-def pages_forward(
-    storage: StorageStrategy, stream_id: StreamId, start: int, stop: int | None, page_size: int
-) -> Iterator[list[RawEvent]]:
-    """Yield the events of a range in pages, the oldest first.
-
-    Each read begins with the last event of the page before: without it, the end of the stream and
-    a deletion would look the same.
-
-    Raises:
-        StreamGapError: the stream was deleted since the first page.
-    """
-    last: RawEvent | None = None
-    while stop is None or start < stop:
-        end = start + page_size if stop is None else min(start + page_size, stop)
-        page = storage.fetch_events(stream_id, start if last is None else start - 1, end)
-        if last is not None and (not page or page.pop(0).generation != last.generation):
-            raise StreamGapError(stream_id, start - 1)
-        if page:
-            yield page
-        if len(page) < end - start:
-            return
-        last, start = page[-1], end
-
-
-def pages_backward(
-    storage: StorageStrategy, stream_id: StreamId, start: int, stop: int | None, page_size: int
-) -> Iterator[list[RawEvent]]:
-    """Yield the events of a range in pages, the newest first.
-
-    Events that are appended meanwhile are left out.
-
-    Raises:
-        StreamGapError: the stream was deleted since the beginning.
-    """
-    head = storage.head(stream_id)
-    if head is None:
-        return
-    end = head.length + 1 if stop is None else min(stop, head.length + 1)
-    while start < end:
-        begin = max(start, end - page_size)
-        page = storage.fetch_events(stream_id, begin, end)
-        if len(page) != end - begin or page[0].generation != head.generation:
-            raise StreamGapError(stream_id, end - 1)
-        yield page[::-1]
-        end = begin
 
 
 def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:

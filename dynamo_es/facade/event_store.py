@@ -29,6 +29,7 @@ class EventStoreAccess:
         key_storage: returns the storage of subjects' keys, for the default tenant.
         registry: finds event classes by name; None: a new one.
         clock: returns seconds since the epoch.
+        consistent: whether loads are consistent unless a call says otherwise.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class EventStoreAccess:
         key_storage: Callable[[], KeyStorageStrategy],
         registry: EventRegistry | None,
         clock: Callable[[], float],
+        *,
+        consistent: bool = True,
     ) -> None:
+        self._consistent = consistent
         self._key_storage = key_storage
         self._given_registry = registry
         self._clock = clock
@@ -98,4 +102,4 @@ class EventStoreAccess:
         """Return the event store over a tenant's storage."""
         from dynamo_es.event_store.store import EventStore
 
-        return EventStore(storage, self.serde(tenant_id), tenant_id)
+        return EventStore(storage, self.serde(tenant_id), tenant_id, consistent=self._consistent)

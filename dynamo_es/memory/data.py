@@ -47,6 +47,14 @@ class StoredStream:
         """The number of events."""
         return len(self.events)
 
+    def select(self, start: int | None, stop: int | None) -> list[RawEvent]:
+        """Return the events of a range; without a start, from the snapshot on."""
+        end = self.version if stop is None else stop - 1
+        if start is None and self.snapshot is not None and self.snapshot_version <= end:
+            return [self.snapshot, *self.events[self.snapshot_version : end]]
+        first = 1 if start is None else start
+        return self.events[first - 1 : end]
+
 
 class LogEntry(NamedTuple):
     """One event of the log; its position is its index plus one.

@@ -15,8 +15,14 @@ from dynamo_es.contracts import (
     StreamAppend,
     StreamHead,
 )
-from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
+from dynamo_es.contracts.checks import (
+    check_iteration,
+    check_range,
+    check_stream,
+    check_tenant,
+)
 from dynamo_es.contracts.event_checks import check_append, check_appends, check_snapshot
+from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
@@ -35,7 +41,7 @@ from dynamo_es.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.memory.data import Identity
@@ -79,18 +85,45 @@ class MemoryStorage(StorageStrategy):
         return self._tenant_id
 
     def fetch_events(
-        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        consistent: bool = True,  # noqa: ARG002 - every read is
     ) -> list[RawEvent]:
         """Return the events of a stream; see `StorageStrategy.fetch_events`."""
         identity = self._identify(stream_id)
         check_range(start, stop)
+        return list(self._copies(identity, start, stop, newest_first=False))
+
+    def iter_events(
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        consistent: bool = True,  # noqa: ARG002 - every read is
+    ) -> Iterator[RawEvent]:
+        """Yield the events of a stream; see `StorageStrategy.iter_events`."""
+        identity = self._identify(stream_id)
+        check_iteration(start, stop, page_size, newest_first=newest_first)
+        return self._copies(identity, start, stop, newest_first=newest_first)
+
+    def _copies(
+        self, identity: Identity, start: int | None, stop: int | None, *, newest_first: bool
+    ) -> Iterator[RawEvent]:
         with self._data.lock:
             stream = self._data.streams.get(identity)
             if stream is None:
-                return []
-            found = _select(stream, start, stop)
-            stored_id = StreamId(UUID(int=stream_id.int), stream.name, category=stream_id.category)
-        return [replace(copy_event(event), stream_id=stored_id) for event in found]
+                return
+            found = stream.select(start, stop)
+            _, category, number = identity
+            stored_id = StreamId(UUID(int=number), stream.name, category=category)
+        for event in reversed(found) if newest_first else found:
+            yield replace(copy_event(event), stream_id=stored_id)
 
     def head(self, stream_id: StreamId) -> StreamHead | None:
         """Return where a stream ends; see `StorageStrategy.head`."""
@@ -281,14 +314,6 @@ class MemoryStorage(StorageStrategy):
         check_stream(stream_id)
         stream_key(tenant_prefix(self._tenant_id), stream_id)  # refuses what DynamoDB refuses
         return self._tenant_id, stream_id.category, stream_id.int
-
-
-def _select(stream: StoredStream, start: int | None, stop: int | None) -> list[RawEvent]:
-    end = stream.version if stop is None else stop - 1
-    if start is None and stream.snapshot is not None and stream.snapshot_version <= end:
-        return [stream.snapshot, *stream.events[stream.snapshot_version : end]]
-    first = 1 if start is None else start
-    return stream.events[first - 1 : end]
 
 
 def _refuse_mixing(stream_id: StreamId, stream: StoredStream, versioning: Versioning) -> None:

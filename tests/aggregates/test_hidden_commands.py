@@ -150,7 +150,7 @@ class Counting(EventStore):
         super().__init__(store._storage, store._serde)
         self.loads = []
 
-    def load_raw(self, stream_id, start=None, stop=None):
+    def load_raw(self, stream_id, start=None, stop=None, **options):
         self.loads.append(start)
         return super().load_raw(stream_id, start, stop)
 

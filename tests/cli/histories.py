@@ -12,7 +12,7 @@ from dynamo_es.cli.importing import Importer, Settings
 from dynamo_es.cli.importing.lines import Defaults, StreamOf, parse_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dynamo_es import Position, TenantId, Versioning
     from dynamo_es.cli.importing import Problem, Summary
@@ -134,9 +134,17 @@ class Watched(StorageStrategy):
         return type(self)(scoped, self._before, self._after, self.calls)
 
     def fetch_events(
-        self, stream_id: StreamId, start: int | None = None, stop: int | None = None
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        consistent: bool = True,
     ) -> list[RawEvent]:
-        return self._storage.fetch_events(stream_id, start, stop)
+        return self._storage.fetch_events(stream_id, start, stop, consistent=consistent)
+
+    def iter_events(self, stream_id: StreamId, *args: Any, **options: Any) -> Iterator[RawEvent]:
+        return self._storage.iter_events(stream_id, *args, **options)
 
     def head(self, stream_id: StreamId) -> StreamHead | None:
         return self._storage.head(stream_id)

@@ -113,6 +113,14 @@ def test_it_prints_a_bill():
     assert "in the same transaction" in done.output
 
 
+def test_loads_that_need_not_be_consistent_cost_half():
+    for commits in (1, 10, 99):
+        full = Load(1, 300, loads=2, commits_per_load=commits)
+        half = replace(full, consistent_loads=False)
+        assert lines_of(half)["loads"].reads == lines_of(full)["loads"].reads / 2 > 0
+        assert lines_of(half)["appends"] == lines_of(full)["appends"]
+
+
 def test_or_json():
     done = run("--events-per-second", "10", "--size", "200", "--json")
 

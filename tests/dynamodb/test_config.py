@@ -38,6 +38,8 @@ def test_all_but_the_tables_has_a_default():
         "sequencing": "stream",
         "log_scope": "table",
         "max_uncompressed_bytes": 32 * 1024 * 1024,
+        "consistent_loads": True,
+        "compression": "units",
     }
 
 
@@ -118,6 +120,18 @@ def test_a_log_is_of_all_tenants_or_of_one(value):
         DynamoConfig(**NAMES, log_scope=value)
 
 
+@pytest.mark.parametrize("value", ["", "never", None, True])
+def test_stored_events_are_compressed_by_units_or_always(value):
+    with pytest.raises(ConfigurationError, match="compression must be one of units, always, not"):
+        DynamoConfig(**NAMES, compression=value)
+
+
+@pytest.mark.parametrize("value", ["true", None, 1, 0])
+def test_loads_are_consistent_or_not(value):
+    with pytest.raises(ConfigurationError, match="consistent_loads must be one of True, False"):
+        DynamoConfig(**NAMES, consistent_loads=value)
+
+
 # From the environment
 
 
@@ -142,6 +156,8 @@ def test_every_field_has_its_variable():
         "sequencing": "inline",
         "log_scope": "tenant",
         "max_uncompressed_bytes": 1_000_000,
+        "consistent_loads": False,
+        "compression": "always",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

@@ -56,7 +56,7 @@ class Table:
     size: int
     snapshot: int | None = None
     requests: int = 0
-    units: int = 0
+    units: float = 0
     _templates: dict[int, Item] = field(default_factory=dict)
 
     def run(self, steps: Steps[Any]) -> Any:
@@ -68,7 +68,7 @@ class Table:
         except StopIteration as end:
             return end.value
 
-    def bill(self) -> tuple[int, int]:
+    def bill(self) -> tuple[int, float]:
         """Return the requests and units since the last call."""
         bill = self.requests, self.units
         self.requests, self.units = 0, 0
@@ -94,13 +94,14 @@ class Table:
         count = bisect_left(keys, highest + 1)
         items: list[Item] = []
         read, more = 0, False
-        for version in self._keys(highest, lowest, count):
+        found = self._keys(highest, lowest, count)
+        for version in reversed([*found]) if params["ScanIndexForward"] else found:
             if read >= PAGE or len(items) == params.get("Limit", math.inf):
                 more = True
                 break
             items.append(self._item(version))
             read += item_size(items[-1])
-        self.units += max(1, math.ceil(read / UNIT))
+        self.units += max(1, math.ceil(read / UNIT)) * (1 if params["ConsistentRead"] else 0.5)
         last = {"LastEvaluatedKey": {"version": items[-1]["version"]}} if more else {}
         return {"Items": items, **last}
 

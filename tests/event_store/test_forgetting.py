@@ -178,3 +178,19 @@ def test_the_context_shows_nothing_of_the_store_s_own(backend, stream, registere
     backend.event_store.append(registered, stream_id=stream)
 
     assert backend.event_store.load_stream(stream)[0].context.model_extra == {}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_events_read_one_by_one_are_decrypted_and_masked_too(backend, stream, ann, newest_first):
+    store = backend.event_store
+    for version, customer in enumerate((ann, f"bob {stream}", ann)):
+        registered = Registered(customer=customer, plan="a", contact=Contact(email=customer))
+        store.append(registered, stream_id=stream, expected_version=version)
+    backend.encryption.shred(f"bob {stream}")
+
+    found = [one.event.contact.email for one in store.iter_stream(stream, page_size=1)]
+    assert found == [ann, "(gone)", ann]
+    assert (
+        list(store.iter_stream(stream, newest_first=newest_first))
+        == (store.load_stream(stream)[:: -1 if newest_first else 1])
+    )

@@ -139,12 +139,11 @@ class TinyDynamo:
         ExclusiveStartKey: Item | None = None,  # noqa: N803
         ProjectionExpression: str | None = None,  # noqa: N803
     ) -> Response:
-        assert not ScanIndexForward
         _check_key_condition(KeyConditionExpression, ExpressionAttributeValues)
         partition = self._partitions.get(ExpressionAttributeValues[":key"]["S"], {})
         found = [
             partition[version]
-            for version in sorted(partition, reverse=True)
+            for version in sorted(partition, reverse=not ScanIndexForward)
             if holds(KeyConditionExpression, partition[version], ExpressionAttributeValues)
             and (ExclusiveStartKey is None or version < int(ExclusiveStartKey["version"]["N"]))
         ]

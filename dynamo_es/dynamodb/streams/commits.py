@@ -114,6 +114,7 @@ def _split(
         versionless=head.versionless,
         outbox=stream.outbox,
         text=text,
+        compression=stream.compression,
     )
     names = names_size(item)
     if size <= SAFE_ITEM_BYTES and names <= MAX_NAMES_BYTES and len(events) <= MAX_COMMIT_EVENTS:

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.event_checks import check_append
-from dynamo_es.contracts.storage import AppendCost
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.contracts.streams import AppendCost
 from dynamo_es.dynamodb.streams.commits import plan_commits
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.items import Head
@@ -18,6 +18,7 @@ from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, Explici
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.dynamodb.config import Compression
     from dynamo_es.values import RawEvent, StreamId, TenantId, Versioning
 
 
@@ -27,6 +28,7 @@ def append_cost(
     *,
     versioning: Versioning = ANY_VERSION,
     tenant_id: TenantId = DEFAULT_TENANT,
+    compression: Compression = "units",
 ) -> AppendCost:
     """Return what DynamoDB charges for appending these events, without a request.
 
@@ -37,6 +39,7 @@ def append_cost(
         events: the events; without events the cost is 0.
         versioning: the versioning of the append; a higher version takes a few bytes more.
         tenant_id: the tenant; its id is part of the key.
+        compression: as in `DynamoConfig`.
 
     Raises:
         InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
@@ -48,7 +51,8 @@ def append_cost(
     if not events:
         return AppendCost(events=0, items=0, size=0, compressed=False, write_units=0)
     key = stream_key(tenant_prefix(tenant_id), stream_id)
-    stream = Stream("", key, stream_id, RememberedHeads(0, time.time), time.time)
+    heads = RememberedHeads(0, time.time)
+    stream = Stream("", key, stream_id, heads, time.time, compression=compression)
     version = versioning.expected_version if isinstance(versioning, ExplicitVersioning) else 0
     head = Head(stream.now_in_microseconds(), version, versioning is NO_VERSIONING)
     commits, sizes, _ = plan_commits(stream, head, events)

@@ -60,6 +60,7 @@ class RememberedHeads:
         self._lock = new_lock()
         self._heads: OrderedDict[str, tuple[Head, float, int, int | None]] = OrderedDict()
         self._snapshots: OrderedDict[str, int] = OrderedDict()
+        self._doubtful: OrderedDict[str, None] = OrderedDict()
         self._replied_at = clock()
         self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
@@ -120,6 +121,7 @@ class RememberedHeads:
         with self._lock:
             now = self._clock()
             self._take_reply(now)
+            self._doubtful.pop(key, None)
             entry = self._heads.get(key)
             if entry is not None and entry[0] > head and entry[2] == self._silences:
                 return entry[0]
@@ -172,11 +174,29 @@ class RememberedHeads:
         with self._lock:
             self._heads.pop(key, None)
 
+    def doubt(self, key: str) -> None:
+        """Ask for consistent reads of a stream that this process deleted, until it is seen again.
+
+        Otherwise an eventually consistent read could show what was deleted.
+        """
+        if not self._capacity:
+            return
+        with self._lock:
+            self._doubtful[key] = None
+            if len(self._doubtful) > self._capacity:
+                self._doubtful.popitem(last=False)
+
+    def is_doubtful(self, key: str) -> bool:
+        """Whether the stream must be read consistently."""
+        with self._lock:
+            return key in self._doubtful
+
     def clear(self) -> None:
         """Forget every head: the table is gone, and the next one with its name is another."""
         with self._lock:
             self._heads.clear()
             self._snapshots.clear()
+            self._doubtful.clear()
 
     def _take_reply(self, now: float) -> None:
         """Record that the table has just replied: every head comes from a reply."""

@@ -17,6 +17,7 @@ from dynamo_es.values import RawEvent, StreamId
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dynamo_es.dynamodb.config import Compression
     from dynamo_es.dynamodb.wire.steps import Item
 
 
@@ -71,10 +72,11 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
     versionless: bool,
     outbox: Callable[[RawEvent], bool] | None = None,
     text: bytes | None = None,
+    compression: Compression = "units",
 ) -> tuple[Item, int]:
     """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
-    The events are one JSON text, compressed if that lowers the write units. The item marks the
+    The events are one JSON text, compressed as `pack` says. The item marks the
     events that ``outbox`` chooses: all of them, or by their places in the commit. ``text`` is the
     result of `encode_events`, if the caller has it already.
     """
@@ -92,7 +94,8 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
         item["versionless"] = {"BOOL": True}
     if outbox is not None and (chosen := [str(i) for i, e in enumerate(events) if outbox(e)]):
         item["outbox"] = {"BOOL": True} if len(chosen) == len(events) else {"NS": chosen}
-    return item, pack(item, "events", encode_events(events) if text is None else text)
+    text = encode_events(events) if text is None else text
+    return item, pack(item, "events", text, compression)
 
 
 def names_size(item: Item) -> int:
@@ -107,7 +110,9 @@ def is_for_outbox(item: Item, index: int) -> bool:
     return "BOOL" in mark or str(index) in mark.get("NS", ())
 
 
-def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Item, int]:
+def snapshot_item(
+    key: str, snapshot: RawEvent, *, generation: int, compression: Compression = "units"
+) -> tuple[Item, int]:
     """Return the item of a snapshot, which has a version, and its size in bytes."""
     item: Item = {
         "stream_key": {"S": key},
@@ -115,7 +120,7 @@ def snapshot_item(key: str, snapshot: RawEvent, *, generation: int) -> tuple[Ite
         "generation": {"N": str(generation)},
         "snapshot_version": {"N": str(snapshot.version)},
     }
-    return item, pack(item, "events", encode_events([snapshot]))
+    return item, pack(item, "events", encode_events([snapshot]), compression)
 
 
 def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.dynamodb.streams.chain import Chain, events_of, named
 from dynamo_es.dynamodb.streams.items import decode_events, generation_of, snapshot_version
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.streams.walk import FEW, Page, Walk
 from dynamo_es.dynamodb.wire.steps import Pause
-from dynamo_es.exceptions import (
-    InvalidStreamIdError,
-    StoredItemError,
-    StreamGapError,
-    describe_stream,
-)
-from dynamo_es.values import StreamId
+from dynamo_es.exceptions import StoredItemError, StreamGapError, describe_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
-    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import RawEvent
 
 _log = logging.getLogger("dynamo_es")
@@ -50,7 +49,7 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
     tries = 1
     while True:
         try:
-            commit = yield from _newest(Walk(stream, Page(1), with_snapshot=False))
+            commit = yield from _newest(Walk(stream, Page(1)))
             break
         except StreamGapError:  # an append of several items came in between: read again
             if tries > 1:  # the first time at once; the pauses end it on a damaged stream
@@ -63,49 +62,153 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
     return commit
 
 
-def load(stream: Stream, start: int | None, stop: int | None) -> Steps[list[RawEvent]]:
+def load(
+    stream: Stream, start: int | None, stop: int | None, *, consistent: bool = True
+) -> Steps[list[RawEvent]]:
     """Return the events of a range, or the newest snapshot and the events after it.
 
-    See `StorageStrategy.fetch_events`. A gap between commits, as a deletion during the load makes,
-    is read again once; the second time it is an error.
+    See `StorageStrategy.fetch_events`.
     """
-    return (yield from load_with_newest(stream, start, stop))[1]
+    found = yield from load_with_newest(stream, start, stop, consistent=consistent)
+    return found[1]
 
 
 def load_with_newest(
-    stream: Stream, start: int | None, stop: int | None
+    stream: Stream, start: int | None, stop: int | None, *, consistent: bool = True
 ) -> Steps[tuple[Commit | None, list[RawEvent]]]:
     """Return the newest commit, or None if there is no stream, and the events as `load` does.
 
     Both are of one moment: the events are live events of the newest commit's generation.
     """
+    read = partial(_load, stream, start, stop)
+    return (yield from reading_again(stream, read, consistent=consistent))
+
+
+def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: bool) -> Steps[T]:
+    """Run a read, and run it again if it shows a gap or is out of date.
+
+    A gap between commits, as a deletion during the read makes, is read again once; the second time
+    it is an error. What an eventually consistent read shows of a stream is true, but may be out of
+    date. If it is older than what this process knows, or if it has a gap, the stream is read
+    again, consistently.
+
+    Args:
+        stream: the stream.
+        read: returns the steps of the read; called with ``consistent=``.
+        consistent: whether the first try must be.
+    """
+    if not consistent and not stream.heads.is_doubtful(stream.key):
+        try:
+            return (yield from read(consistent=False))
+        except (StreamGapError, OutdatedReadError):
+            pass
     try:
-        return (yield from _load(stream, start, stop))
+        return (yield from read(consistent=True))
     except StreamGapError:
         stream.heads.forget_snapshot(stream.key)
-        return (yield from _load(stream, start, stop))
+        return (yield from read(consistent=True))
 
 
-def _load(
-    stream: Stream, start: int | None, stop: int | None
-) -> Steps[tuple[Commit | None, list[RawEvent]]]:
-    walk = Walk(stream, _first_page(stream, start, stop), with_snapshot=start is None)
+class Beginning(NamedTuple):
+    """What the first page of a read shows.
+
+    Attributes:
+        newest: the newest commit.
+        snapshot: the snapshot to begin with; None: begin with an event.
+        chain: what is wanted of the stream's events; no commit is taken so far.
+    """
+
+    newest: Commit
+    snapshot: RawEvent | None
+    chain: Chain
+
+
+def begin(
+    stream: Stream, walk: Walk, start: int | None, stop: int | None
+) -> Steps[Beginning | None]:
+    """Return the beginning of a read; None if there is no stream.
+
+    Raises:
+        OutdatedReadError: the read is eventually consistent, and this process knows better.
+    """
     newest = yield from _newest(walk)
+    if not walk.consistent:
+        _check_date(stream, walk, newest)
     if newest is None:
+        if stream.heads.recall(stream.key) is not None:
+            stream.heads.doubt(stream.key)  # An older state may still show what was deleted.
         stream.heads.forget(stream.key)
         stream.heads.forget_snapshot(stream.key)
-        return None, []
+        return None
     stream.heads.remember(stream.key, newest.head, newest.version)
     snapshot = _readable_snapshot(stream, walk, newest, stop) if start is None else None
     floor = start or 1
     if snapshot is not None and snapshot.version is not None:
         floor = snapshot.version + 1
-    chain: list[Commit] = []
-    if stop is None or floor < stop:
-        chain = yield from _chain(stream, walk, newest, floor, stop)
+    chain = Chain(stream.id, floor, stop, newest.last)
+    if stop is not None and floor >= stop:
+        chain.wanted = floor - 1  # an empty range
+    else:
+        chain.take(newest)
+    return Beginning(newest, snapshot, chain)
+
+
+def _load(
+    stream: Stream,
+    start: int | None,
+    stop: int | None,
+    *,
+    consistent: bool,
+) -> Steps[tuple[Commit | None, list[RawEvent]]]:
+    below = None if start is None else SNAPSHOT_VERSION
+    walk = Walk(stream, first_page(stream, start, stop), below=below, consistent=consistent)
+    beginning = yield from begin(stream, walk, start, stop)
+    if beginning is None:
+        return None, []
+    newest, snapshot, chain = beginning
+    while not chain.is_complete:
+        yield from follow(walk, chain, newest.generation)
     if start is None and stop is None:
-        _remember_snapshot(stream, snapshot, [newest, *chain])
-    return newest, _decode(stream, newest, chain, snapshot, floor, stop)
+        _remember_snapshot(stream, snapshot, [newest, *chain.commits])
+    return newest, _decode(stream, beginning)
+
+
+def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -> Steps[None]:
+    """Take the commits into a chain that the walk has, or those of its next page if it has none.
+
+    Args:
+        walk: the walk down the stream.
+        chain: the chain so far.
+        generation: generation of its commits.
+        most: most items of the next page; None: as many as fit into 1 MB.
+
+    Raises:
+        StreamGapError: a commit is missing.
+    """
+    page = walk.pages + walk.is_between_pages
+    while not chain.is_complete:
+        if (below := chain.skips_above()) is not None:
+            walk.skip_to(below)
+        if walk.is_between_pages and walk.pages >= page:
+            return
+        walk.want(chain.floor, chain.wanted, most)
+        chain.take((yield from walk.next_commit(generation)))
+
+
+class OutdatedReadError(Exception):
+    """An eventually consistent read is older than what this process knows of the stream."""
+
+
+def _check_date(stream: Stream, walk: Walk, newest: Commit | None) -> None:
+    seen = stream.heads.recall(stream.key)
+    if seen is not None and (newest is None or newest.head < seen.head):
+        raise OutdatedReadError
+    try:
+        outdated = walk.has_snapshot_above(newest)
+    except StoredItemError as error:
+        raise OutdatedReadError from error
+    if outdated:
+        raise OutdatedReadError
 
 
 def _remember_snapshot(stream: Stream, snapshot: RawEvent | None, needed: list[Commit]) -> None:
@@ -155,59 +258,16 @@ def _newest(walk: Walk) -> Steps[Commit | None]:
     return newest
 
 
-def _chain(
-    stream: Stream, walk: Walk, newest: Commit, floor: int, stop: int | None
-) -> Steps[list[Commit]]:
-    """Return the live commits with versions from ``floor`` to before ``stop``, newest first."""
-    chain: list[Commit] = []
-    commit: Commit | None = newest
-    wanted = newest.last  # the version that the next commit must end with
-    while True:
-        if commit is None or commit.last < wanted:
-            raise StreamGapError(stream.id, wanted)
-        if stop is None or commit.version < stop:
-            if commit.last > wanted and chain:
-                raise StreamGapError(stream.id, wanted)
-            if commit.last >= floor:
-                chain.append(commit)
-        if commit.version <= floor:
-            return chain
-        wanted = commit.version - 1
-        if stop is not None and wanted >= stop:
-            walk.skip_to(stop)
-            wanted = stop - 1
-        walk.want(floor, wanted)
-        commit = yield from walk.next_commit(newest.generation)
-
-
-def _decode(
-    stream: Stream,
-    newest: Commit,
-    chain: list[Commit],
-    snapshot: RawEvent | None,
-    floor: int,
-    stop: int | None,
-) -> list[RawEvent]:
-    stream_id = _named(stream.id, [newest, *chain])
-    events: list[RawEvent] = []
-    if snapshot is not None:
-        events.append(replace(snapshot, stream_id=stream_id))
-    for commit in reversed(chain):
-        decoded = decode_events(
-            commit.item,
-            stream_id,
-            None if commit.versionless else commit.version,
-            stream.most_bytes,
-        )
-        if len(decoded) != commit.last - commit.version + 1:
-            raise StreamGapError(stream.id, commit.version + len(decoded))
-        low = max(floor - commit.version, 0)
-        high = None if stop is None else stop - commit.version
-        events += decoded if low == 0 and high is None else decoded[low:high]
+def _decode(stream: Stream, beginning: Beginning) -> list[RawEvent]:
+    newest, snapshot, chain = beginning
+    stream_id = named(stream.id, [newest, *chain.commits])
+    events = [] if snapshot is None else [replace(snapshot, stream_id=stream_id)]
+    for commit in reversed(chain.commits):
+        events += events_of(stream, stream_id, commit, chain.floor, chain.stop)
     return events
 
 
-def _first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
+def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
     """Return what to ask for first, by what this process remembers: the newest item at least."""
     seen = stream.heads.recall(stream.key)
     if start is None:
@@ -226,16 +286,3 @@ def _first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
     # The newest commit may have begun below: without it, nothing shows that the stream exists.
     lowest = start if seen.begins is None else min(start, seen.begins)
     return Page(None if stop is None else wanted + FEW, lowest)
-
-
-def _named(stream_id: StreamId, commits: list[Commit]) -> StreamId:
-    if stream_id.name is not None:
-        return stream_id
-    for commit in commits:
-        if name := commit.item.get("stream_name"):
-            try:
-                return StreamId(stream_id, name["S"], category=stream_id.category)
-            except (KeyError, InvalidStreamIdError):
-                key, version = commit.item["stream_key"]["S"], commit.version
-                raise StoredItemError(key, version, "its name is not the stream's.") from None
-    return stream_id

@@ -75,8 +75,9 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
     limit: int | None = None,
     after: Item | None = None,
     outline: bool = False,
+    consistent: bool = True,
 ) -> Request:
-    """Query a stream from its newest item down, consistently.
+    """Query a stream from its newest item down.
 
     The items come without the attributes for filters. DynamoDB bills whole items all the same.
 
@@ -88,6 +89,7 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
         limit: most items of the page; None: as many as fit into 1 MB.
         after: ``LastEvaluatedKey`` of the previous page.
         outline: whether to leave out the events.
+        consistent: whether the page shows every write that was answered; if not, it costs half.
     """
     params: dict[str, Any] = {
         "TableName": table,
@@ -95,7 +97,7 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
         "ExpressionAttributeValues": {":key": {"S": key}},
         "ProjectionExpression": _OUTLINE if outline else _CONTENT,
         "ScanIndexForward": False,
-        "ConsistentRead": True,
+        "ConsistentRead": consistent,
     }
     # DynamoDB takes one condition on the sort key: two bounds are one BETWEEN, which includes both.
     values = params["ExpressionAttributeValues"]
@@ -113,6 +115,28 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
     if after is not None:
         params["ExclusiveStartKey"] = after
     return Request("query", params)
+
+
+def query_up(
+    table: str, key: str, *, lowest: int, highest: int, limit: int, consistent: bool = True
+) -> Request:
+    """Query a stream from a sort key up to another, both inclusive; see `query_down`."""
+    return Request(
+        "query",
+        {
+            "TableName": table,
+            "KeyConditionExpression": "stream_key = :key AND version BETWEEN :lowest AND :highest",
+            "ExpressionAttributeValues": {
+                ":key": {"S": key},
+                ":lowest": number(lowest),
+                ":highest": number(highest),
+            },
+            "ProjectionExpression": _CONTENT,
+            "ScanIndexForward": True,
+            "ConsistentRead": consistent,
+            "Limit": limit,
+        },
+    )
 
 
 def put_snapshot(table: str, item: Item) -> Request:

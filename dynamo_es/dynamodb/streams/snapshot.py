@@ -41,7 +41,9 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
         return  # Of an earlier generation, so older than the stored events.
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
-    item, size = snapshot_item(stream.key, snapshot, generation=head.generation)
+    item, size = snapshot_item(
+        stream.key, snapshot, generation=head.generation, compression=stream.compression
+    )
     if size > SAFE_ITEM_BYTES:
         raise CommitTooLargeError(
             stream.id,

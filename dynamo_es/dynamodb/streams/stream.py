@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import OutboxFilter
+    from dynamo_es.dynamodb.config import Compression
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.values import StreamId
 
@@ -27,6 +28,7 @@ class Stream:
         clock: returns seconds since the epoch.
         outbox: returns whether to publish an appended event; None: publish no event.
         most_bytes: most bytes of the events of an append or of a stored commit, uncompressed.
+        compression: when to compress the events of an append, or a snapshot.
     """
 
     table: str
@@ -36,6 +38,7 @@ class Stream:
     clock: Callable[[], float]
     outbox: OutboxFilter | None = None
     most_bytes: int = MAX_TEXT_BYTES
+    compression: Compression = "units"
 
     def now_in_microseconds(self) -> int:
         """Return the time in microseconds, the number of a generation that begins now."""

@@ -39,10 +39,12 @@ class Page(NamedTuple):
     Attributes:
         limit: most items; None: as many as fit into 1 MB.
         lowest: lowest sort key; 1: no lower bound.
+        beyond: most items of the page below ``lowest``; None: one, or ``limit`` if it is given.
     """
 
     limit: int | None
     lowest: int = 1
+    beyond: int | None = None
 
 
 class Walk:
@@ -51,18 +53,28 @@ class Walk:
     Args:
         stream: the stream.
         first: the first page.
-        with_snapshot: whether to begin with the snapshot.
+        below: only sort keys below this one; None: begin with the snapshot.
+        consistent: whether each page shows every write that was answered.
 
     Attributes:
         stream: the stream.
+        consistent: as given.
         pages: number of pages read.
     """
 
-    def __init__(self, stream: Stream, first: Page, *, with_snapshot: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        first: Page,
+        *,
+        below: int | None = SNAPSHOT_VERSION,
+        consistent: bool = True,
+    ) -> None:
         self.stream = stream
+        self.consistent = consistent
         self.pages = 0
         self._next = first
-        self._below = None if with_snapshot else SNAPSHOT_VERSION
+        self._below = below
         self._more = True
         self._items: list[Item] = []
         self._closed = 0
@@ -102,6 +114,20 @@ class Walk:
             return None
         return snapshot
 
+    @property
+    def is_between_pages(self) -> bool:
+        """Whether the next commit takes a request, if there is one."""
+        return not self._items
+
+    def has_snapshot_above(self, newest: Commit | None) -> bool:
+        """Whether the snapshot that came proves that there is a newer commit than this one."""
+        snapshot = self._snapshot
+        return snapshot is not None and (
+            newest is None
+            or (generation_of(snapshot), snapshot_version(snapshot))
+            > (newest.generation, newest.last)
+        )
+
     def skip_to(self, version: int) -> None:
         """Continue below a version, without reading the commits in between."""
         while self._items and version_of(self._items[-1]) >= version:
@@ -109,20 +135,26 @@ class Walk:
         if not self._items:
             self._below = version if self._below is None else min(self._below, version)
 
-    def want(self, first: int, last: int) -> None:
+    def want(self, first: int, last: int, most: int | None = None) -> None:
         """Ask in the next page for the commits that hold the versions from first to last.
 
         A few versions are in as few commits, so a limit is enough. For more, the page ends at the
         first version, and a commit that began below it takes a page of its own.
+
+        Args:
+            first: first version wanted.
+            last: last version wanted.
+            most: most items of the page; None: as many as fit into 1 MB.
         """
         if first == 1:
-            self._next = Page(None)
+            self._next = Page(most)
         elif self._below is not None and self._below <= first:
             self._next = Page(1)
         elif last - first < FEW:
-            self._next = Page(last - first + 1)
+            limit = last - first + 1
+            self._next = Page(limit if most is None else min(limit, most))
         else:
-            self._next = Page(None, first)
+            self._next = Page(most, first, beyond=1)
 
     def _next_page(self) -> Generator[Request | Pause, Response, None]:
         page = self._next
@@ -132,6 +164,7 @@ class Walk:
             below=self._below,
             lowest=page.lowest,
             limit=page.limit,
+            consistent=self.consistent,
         )
         self.pages += 1
         self._items = response.get("Items", [])[::-1]
@@ -145,6 +178,6 @@ class Walk:
         if last is not None and limit is not None:
             limit *= _GROWTH
         if self._below > page.lowest:
-            self._next = Page(limit, page.lowest)
+            self._next = page._replace(limit=limit)
         else:
-            self._next = Page(1 if limit is None else limit)
+            self._next = Page(page.beyond or limit or 1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
+
+if TYPE_CHECKING:
+    from dynamo_es.dynamodb.config import Compression
 
 MAX_TEXT_BYTES: Final = 32 * 1024 * 1024
 """Most bytes of a text before compression, unless the user sets another limit."""
@@ -29,15 +32,33 @@ def compress(text: bytes) -> bytes:
     return small.compress(text) + small.flush()
 
 
-def pack(item: dict[str, Any], name: str, text: bytes) -> int:
-    """Add a text to an item, in the cheaper form; return the size of the item in bytes."""
+def pack(item: dict[str, Any], name: str, text: bytes, compression: Compression = "units") -> int:
+    """Add a text to an item, in the cheaper form; return the size of the item in bytes.
+
+    Args:
+        item: the item.
+        name: name of the attribute.
+        text: UTF-8.
+        compression: ``"units"``: the form that takes fewer write units, plain if both take the
+            same. ``"always"``: the form that takes fewer bytes.
+    """
     rest = item_size(item) + len(name)
-    units = write_units(rest + len(text))
-    if units > 1 and write_units(rest + len(packed := compress(text))) < units:
+    if packed := _packed(text, rest, compression):
         item[name] = {"B": packed}
         return rest + len(packed)
     item[name] = {"S": text.decode()}
     return rest + len(text)
+
+
+def _packed(text: bytes, rest: int, compression: Compression) -> bytes:
+    """Return the compressed text if it is the cheaper form; else nothing."""
+    if compression == "always":
+        packed = compress(text)
+        return packed if len(packed) < len(text) else b""
+    units = write_units(rest + len(text))
+    if units > 1 and write_units(rest + len(packed := compress(text))) < units:
+        return packed
+    return b""
 
 
 def unpack(attribute: dict[str, Any], most: int = MAX_TEXT_BYTES) -> str | bytes:

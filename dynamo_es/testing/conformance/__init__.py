@@ -43,6 +43,7 @@ MODULES: Final = (
     "delete",
     "idempotency",
     "identity",
+    "iteration",
     "keys",
     "log",
     "long_streams",

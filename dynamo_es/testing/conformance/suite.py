@@ -17,6 +17,7 @@ from dynamo_es.testing.conformance import (
     delete,
     idempotency,
     identity,
+    iteration,
     keys,
     log,
     long_streams,
@@ -45,6 +46,7 @@ __all__ = [
     "TestDelete",
     "TestIdempotency",
     "TestIdentity",
+    "TestIteration",
     "TestKeys",
     "TestLog",
     "TestLongStreams",
@@ -108,6 +110,7 @@ TestCrashes = tests_of(crashes, "TestCrashes")
 TestDelete = tests_of(delete, "TestDelete")
 TestIdempotency = tests_of(idempotency, "TestIdempotency")
 TestIdentity = tests_of(identity, "TestIdentity")
+TestIteration = tests_of(iteration, "TestIteration")
 TestKeys = tests_of(keys, "TestKeys")
 TestLog = tests_of(log, "TestLog")
 TestLongStreams = tests_of(long_streams, "TestLongStreams")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from dynamo_es.contracts.storage import StreamHead
+    from dynamo_es.contracts.streams import StreamHead
     from dynamo_es.dynamodb.log.markers import MarkedGeneration
     from dynamo_es.dynamodb.maintenance.stored_items import StoredItem
     from dynamo_es.values import StreamId

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from functools import partial
 from random import Random
 from types import SimpleNamespace
@@ -101,6 +102,27 @@ def test_the_cost_of_an_append_is_that_of_what_is_sent(
         write_units=units if items == 1 else 2 * units,
     )
     assert len(put) == items
+
+
+@pytest.mark.parametrize("number", [1, 3, 100])
+def test_the_cost_is_that_of_the_configured_compression(sent, number):
+    put, backend = sent
+    appended = [an_event(PLAIN, data={"text": "again and again"}) for _ in range(number)]
+    costs = {}
+    for compression in ("units", "always"):
+        config = replace(backend.config, compression=compression)
+        stream_id = StreamId()
+        own = [replace(event, stream_id=stream_id) for event in appended]
+        storage = DynamoBackend(config, backend.client, clock=lambda: NOW).storage
+        costs[compression] = storage.append_cost(stream_id, ANY_VERSION, own)
+        put.clear()
+        storage.insert_events(stream_id, ANY_VERSION, own)
+        assert costs[compression] == append_cost(stream_id, own, compression=compression)
+        assert costs[compression].size == item_size(put[0])
+
+    assert costs["always"].compressed
+    assert costs["always"].size <= costs["units"].size
+    assert costs["always"].write_units == costs["units"].write_units
 
 
 def test_a_higher_version_takes_a_few_bytes_more(sent):

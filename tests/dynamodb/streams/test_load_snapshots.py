@@ -280,3 +280,35 @@ def test_a_snapshot_is_remembered_however_long_ago_the_table_replied(seconds):
     stream = a_stream(at(6), seen_ago=seconds)
     stream.heads.remember_snapshot(KEY, 5)
     assert next(load(stream, None, None)) == load_from(5)
+
+
+# Reads that need not be consistent
+
+
+@pytest.mark.parametrize("older", [[MIDDLE, LOW], [], [a_fence(7, LAST_GENERATION)]])
+def test_a_snapshot_above_the_newest_commit_shows_that_the_page_is_old(older):
+    item = a_snapshot_item(a_snapshot(STREAM, 6))
+    stale = query_down(TABLE, KEY, limit=8, consistent=False)
+    found = play(
+        load(a_stream(), None, None, consistent=False),
+        (stale, page(item, *older)),
+        (LOAD, page(item, *ALL)),
+    )
+    assert [event.version for event in found] == [6]
+
+
+def test_an_old_page_that_is_true_is_enough():
+    item = a_snapshot_item(a_snapshot(STREAM, 2))
+    stale = query_down(TABLE, KEY, limit=8, consistent=False)
+    found = play(load(a_stream(), None, None, consistent=False), (stale, page(item, MIDDLE, LOW)))
+    assert [event.version for event in found] == [2, 3, 4]
+
+
+def test_a_page_with_a_gap_is_read_again_consistently():
+    stale = query_down(TABLE, KEY, limit=8, consistent=False)
+    found = play(
+        load(a_stream(), None, None, consistent=False),
+        (stale, page(HIGH, LOW)),
+        (LOAD_SEEN, page(*ALL)),
+    )
+    assert_same(found, EVENTS)

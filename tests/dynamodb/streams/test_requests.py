@@ -173,6 +173,23 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
             },
         },
     ),
+    "query a stream up": (
+        requests.query_up(TABLE, KEY, lowest=3, highest=9, limit=5, consistent=False),
+        "query",
+        {
+            "TableName": "events",
+            "KeyConditionExpression": "stream_key = :key AND version BETWEEN :lowest AND :highest",
+            "ExpressionAttributeValues": {
+                ":key": {"S": KEY},
+                ":lowest": {"N": "3"},
+                ":highest": {"N": "9"},
+            },
+            "ProjectionExpression": QUERY_DOWN["ProjectionExpression"],
+            "ScanIndexForward": True,
+            "ConsistentRead": False,
+            "Limit": 5,
+        },
+    ),
     "query the newest page of the log": (
         newest_page(LogKeys("log")),
         "query",
@@ -200,7 +217,7 @@ def test_every_builder_has_its_request_here():
         if getattr(member, "__annotations__", {}).get("return") == "Request"
         and not name.startswith("_")
     }
-    assert len(builders) == 9
+    assert len(builders) == 10
     assert len(GOLDEN) == len(builders) + 4 + 1  # five ways to query, and the log's own
 
 

@@ -1,0 +1,65 @@
+"""Reads the next page on a thread of its own while the caller works on the current one."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from threading import Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+
+def reading_ahead(read: Callable[[], list[T]], is_complete: Callable[[], bool]) -> Iterator[T]:
+    """Yield the parts of pages one by one, with one page read ahead.
+
+    The first page is read when you ask for its first part, and the next one from when you ask for
+    the second part. So a caller that takes one part sends nothing ahead. An iterator that is closed
+    or forgotten leaves at most one read, which ends by itself.
+
+    Args:
+        read: reads and returns the next page.
+        is_complete: whether there is no other page; called when no read is on its way.
+
+    Raises:
+        Exception: what ``read`` raised, after all parts of the pages before.
+    """
+    page = read()
+    while page:
+        ahead: _Ahead[list[T]] | None = None
+        for part in page:
+            yield part
+            if ahead is None and not is_complete():
+                ahead = _Ahead(read)
+        if ahead is None:
+            return
+        page = ahead.result()
+
+
+class _Ahead(Generic[T]):
+    """A call on a thread of its own, in the context of the caller."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._found: list[T] = []
+        self._error: BaseException | None = None
+        self._thread = Thread(
+            target=copy_context().run, args=(self._run,), name="dynamo-es-page", daemon=True
+        )
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found.append(self._call())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            self._error = error
+
+    def result(self) -> T:
+        """Return what the call returned, or raise what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        # A forked child has none of the parent's threads: it calls again.
+        return self._found[0] if self._found else self._call()

@@ -1,0 +1,278 @@
+"""`StreamReader`: loads and iterates typed events, the reading half of an event store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, overload
+
+from dynamo_es.contracts.checks import check_iteration, check_kind, check_stream
+from dynamo_es.contracts.storage import PAGE_SIZE
+from dynamo_es.event_store.reading import check_classes, classes_of
+from dynamo_es.exceptions import InputError
+from dynamo_es.values import DEFAULT_TENANT, RawEvent
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import UnionType
+    from uuid import UUID
+
+    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.reading import E, Expected
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.values import StreamId, TenantId
+
+
+class StreamReader:
+    """Reads one tenant's typed events; see `EventStore`, which appends them too."""
+
+    def __init__(
+        self,
+        storage: StorageStrategy,
+        serde: Serde,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        consistent: bool = True,
+    ) -> None:
+        self._storage = storage
+        self._serde = serde
+        self._tenant_id = tenant_id
+        self._consistent = consistent
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """The tenant whose streams these are."""
+        return self._tenant_id
+
+    @overload
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: None = None,
+        keep_unknown: bool = False,
+        consistent: bool | None = None,
+    ) -> list[WrappedEvent[Any]]: ...
+    @overload
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: Expected[E],
+        consistent: bool | None = None,
+    ) -> list[WrappedEvent[E]]: ...
+    def load_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        events: UnionType | Expected[Any] | None = None,
+        keep_unknown: bool = False,
+        consistent: bool | None = None,
+    ) -> list[WrappedEvent[Any]]:
+        """Return the events of a stream, in the order of their versions.
+
+        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and a
+        type checker knows the classes of the rest.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based. None: the newest snapshot and the events
+                after it; without one, from the first event.
+            stop: version to stop before, exclusive. None: to the end.
+            events: the class of the events, a tuple of classes, or a union. None: any class.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            consistent: whether the result has every append that was answered before the call.
+                False: other processes' appends of the last second may be missing, at half the
+                read units. None: as configured (``DynamoConfig.consistent_loads``).
+
+        Returns:
+            The events; ``[]`` for a stream that does not exist. A snapshot is passed over if its
+            class is gone or has another schema version now.
+
+        Raises:
+            UnknownEventError: no class has the name of an event.
+            UnreadableEventError: an event does not fit its class, is not of a class in
+                ``events``, or an upcaster failed.
+            EventDefinitionError: ``events`` has something that is not an event class.
+
+        Other errors and the cost: see `StorageStrategy.fetch_events` and, for encrypted fields,
+        `Encryption.decrypt`. A snapshot that is passed over costs one more load.
+        """
+        classes = None if events is None else classes_of(events)
+        consistent = self.is_consistent(consistent)
+        raws = self.load_raw(stream_id, start, stop, consistent=consistent)
+        found = self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
+        if classes is not None:
+            check_classes(found, classes, stream_id)
+        return found
+
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: None = None,
+        keep_unknown: bool = False,
+        consistent: bool | None = None,
+    ) -> Iterator[WrappedEvent[Any]]: ...
+    @overload
+    def iter_stream(
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: Expected[E],
+        consistent: bool | None = None,
+    ) -> Iterator[WrappedEvent[E]]: ...
+    def iter_stream(  # noqa: PLR0913 - options, each by its name
+        self,
+        stream_id: StreamId,
+        start: int | None = 1,
+        stop: int | None = None,
+        *,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+        events: UnionType | Expected[Any] | None = None,
+        keep_unknown: bool = False,
+        consistent: bool | None = None,
+    ) -> Iterator[WrappedEvent[Any]]:
+        """Yield the events of a stream one by one, however long it is.
+
+        ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event. Memory
+        holds two pages: while you work on one, a thread reads the next. You get the stream as the
+        first request finds it, which is sent when you ask for the first event; later appends are
+        left out. You can stop at any time.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based. None: the newest snapshot and the events
+                after it, as in `load_stream`.
+            stop: version to stop before, exclusive. None: to the end.
+            newest_first: begin with the last event of the range; it needs a ``start``.
+            page_size: commits to read at a time, 1 or more; a page has at most 1 MB.
+            events: as in `load_stream`.
+            keep_unknown: as in `load_stream`.
+            consistent: as in `load_stream`.
+
+        Raises:
+            StreamGapError: the stream was deleted while you were reading it. You have got its
+                events up to there, and never those of a later generation.
+            InputError: a page size that is not an integer of 1 or more; at the call.
+
+        Other errors are those of `load_stream`, each in the place of its event. For the cost see
+        `StorageStrategy.iter_events`.
+        """
+        check_stream(stream_id)
+        check_iteration(start, stop, page_size, newest_first=newest_first)
+        classes = None if events is None else classes_of(events)
+        options: dict[str, Any] = {"newest_first": newest_first, "page_size": page_size}
+        if not self.is_consistent(consistent):
+            options["consistent"] = False
+        raws = self._storage.iter_events(stream_id, start, stop, **options)
+        if start is None:
+            whole = self._storage.iter_events(stream_id, 1, stop, **options)
+            raws = self._without_outdated(raws, whole)
+        return self._one_by_one(raws, classes, keep_unknown=keep_unknown)
+
+    def _without_outdated(
+        self, raws: Iterator[RawEvent], whole: Iterator[RawEvent]
+    ) -> Iterator[RawEvent]:
+        """Yield the whole stream instead if the snapshot is one that its class refuses."""
+        first = next(raws, None)
+        if first is None:
+            return
+        if self._serde.is_outdated_snapshot(first):
+            yield from whole
+        else:
+            yield first
+            yield from raws
+
+    def _one_by_one(
+        self,
+        raws: Iterable[RawEvent],
+        classes: tuple[type[Event], ...] | None,
+        *,
+        keep_unknown: bool,
+    ) -> Iterator[WrappedEvent[Any]]:
+        for raw in raws:
+            wrapped = self._serde.deserialize(raw, keep_unknown=keep_unknown)
+            if classes is not None:
+                check_classes([wrapped], classes, raw.stream_id)
+            yield wrapped
+
+    def is_consistent(self, asked: bool | None) -> bool:  # noqa: FBT001 - None: the default
+        """Return whether a read must be consistent that asked for it, or left it to the default."""
+        if asked is not None and type(asked) is not bool:
+            raise InputError(f"consistent must be True, False or None, not {shown(asked)}.")
+        return self._consistent if asked is None else asked
+
+    def load_raw(
+        self,
+        stream_id: StreamId,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        consistent: bool = True,
+    ) -> list[RawEvent]:
+        """Return the events of `load_stream` in their stored form; `read` makes objects of them."""
+        options = {} if consistent else {"consistent": False}
+        raws = self._storage.fetch_events(stream_id, start, stop, **options)
+        if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
+            raws = self._storage.fetch_events(stream_id, 1, stop, **options)
+        return raws
+
+    def load_chosen(
+        self,
+        stream_id: StreamId,
+        start: int,
+        stop: int,
+        names: frozenset[str] | None,
+        *,
+        keep_unknown: bool = False,
+    ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
+        """Return a range of a stream, with objects for the events of some names only.
+
+        Args:
+            stream_id: the stream.
+            start: first version, inclusive, 1-based.
+            stop: version to stop before, exclusive.
+            names: names of the events to make objects of; None: all. The others need no class.
+            keep_unknown: as in `load_stream`.
+
+        Returns:
+            The uuid of each event, and the event; None in place of an event that was not chosen.
+
+        Errors and cost are those of `load_stream`.
+        """
+        raws = self._storage.fetch_events(stream_id, start, stop)
+        chosen = [raw for raw in raws if names is None or raw.name in names]
+        read = iter(self._serde.deserialize_all(chosen, keep_unknown=keep_unknown))
+        return [
+            (raw.uuid, next(read) if names is None or raw.name in names else None) for raw in raws
+        ]
+
+    def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
+        """Return stored events as objects, such as ``ConcurrentStreamWriteError.winning``.
+
+        Each call makes new objects. Errors are those of `load_stream`.
+        """
+        check_kind("raws", raws, Iterable)
+        raws = list(raws)
+        for raw in raws:
+            check_kind("Each of raws", raw, RawEvent)
+        return self._serde.deserialize_all(raws)
