@@ -94,19 +94,27 @@ class RunOfAll:
         try:
             self._repeat()
         finally:
-            for run in self._runs.values():
-                run.close()
+            self.close()
         return self.report
+
+    def advance(self) -> bool:
+        """Go once through all logs; return whether there was anything to handle."""
+        before = self.report.handled
+        failure = self._go_round(self._turn_in)
+        if failure is not None and not isinstance(failure, PASSING):
+            raise failure
+        self._share.even_out({each: run.holding for each, run in self._runs.items()})
+        return self.report.handled > before
+
+    def close(self) -> None:
+        """Save all checkpoints, and give all leases back."""
+        for run in self._runs.values():
+            run.close()
 
     def _repeat(self) -> None:
         pause, idle = FIRST_PAUSE, 0.0
         while not self._stop.is_set():
-            before = self.report.handled
-            failure = self._go_round(self._turn_in)
-            if failure is not None and not isinstance(failure, PASSING):
-                raise failure
-            self._share.even_out({each: run.holding for each, run in self._runs.items()})
-            if self.report.handled > before:
+            if self.advance():
                 pause, idle = FIRST_PAUSE, 0.0
                 continue
             idle += pause

@@ -83,13 +83,17 @@ class Holding:
         """The other worker that had the lease at the last look; "" if none had it."""
         return "" if self.seen.lease is None else self.seen.lease.holder
 
-    def look(self) -> bool:
-        """Read position and lease; return whether the lease can be taken."""
+    def look(self, *, looks_once: bool) -> bool:
+        """Read position and lease; return whether the lease can be taken.
+
+        Args:
+            looks_once: see `LeaseWatch.is_over`.
+        """
         self.seen = self._checkpoints.look(self._name)
         lease = self.seen.lease
         if lease is None or lease.holder == self._worker:
             return True
-        return self._watch.is_over(self._log_key, lease, self._now_ms())
+        return self._watch.is_over(self._log_key, lease, self._now_ms(), looks_once=looks_once)
 
     def take(self) -> bool:
         """Take the lease as it was at the last look; return False if it has changed since."""

@@ -151,8 +151,9 @@ class Projection:
     def reset(self, position: Position | None = None) -> None:
         """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        A process that runs the projection goes on from there too. The read model and the cursors
-        of a `Projector` do not change: a projector passes over the events that it has applied.
+        A process that runs the projection goes on from there too, after its current batch or, if
+        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
+        not change: a projector passes over the events that it has applied.
 
         Args:
             position: the next run handles the events after it; None: those after ``after``. With a

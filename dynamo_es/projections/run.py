@@ -174,7 +174,7 @@ class Run:
             ProjectionBusyError: another worker has the lease, or took it.
         """
         self._end = end
-        free = self._look()
+        free = self._look(looks_once=True)
         check_position(self._position, end)
         if self._stop.is_set() or self._position >= end:
             return
@@ -192,21 +192,25 @@ class Run:
         pause = FIRST_PAUSE
         try:
             while not self._stop.is_set():
-                try:
-                    moved = self._step() if self.holding.held else self.try_take()
-                except PASSING as error:
-                    self._tell_of_retry(error)
-                    moved = False
-                except LeaseLostError:
-                    self.let_go()
-                    moved = False
-                if moved:
+                if self.advance():
                     pause = FIRST_PAUSE
                 else:
                     self._wait(min(pause, self._parts.lease_ms / 4000))
                     pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self.close()
+
+    def advance(self) -> bool:
+        """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
+        try:
+            return self._step() if self.holding.held else self.try_take()
+        except PASSING as error:
+            _log.warning(
+                "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
+            )
+        except LeaseLostError:
+            self.let_go()
+        return False
 
     def turn(self) -> None:
         """Handle the events that the log has now, under the lease, and keep the lease.
@@ -221,7 +225,7 @@ class Run:
 
     def try_take(self) -> bool:
         """Take the lease if no other worker has it; return whether this worker has it now."""
-        return self._look() and self._take()
+        return self._look(looks_once=False) and self._take()
 
     def let_go(self) -> None:
         """Forget what was handled since the last checkpoint: another worker has taken over."""
@@ -241,8 +245,8 @@ class Run:
             self._save_at_end()
             self.holding.release()
 
-    def _look(self) -> bool:
-        free = self.holding.look()
+    def _look(self, *, looks_once: bool) -> bool:
+        free = self.holding.look(looks_once=looks_once)
         self._go_on_after(self.holding.seen.position)
         return free
 
@@ -262,11 +266,6 @@ class Run:
     def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
         while not self._stop.is_set() and self._position < end and not ends_early():
             self._step()
-
-    def _tell_of_retry(self, error: Exception) -> None:
-        _log.warning(
-            "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
-        )
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
