@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
-    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -42,6 +42,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     batch_size: int = 100,
     keep_unknown: bool = False,
     lease: timedelta | float = 60.0,
+    writes: bool = False,
     margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
@@ -72,6 +73,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
         lease: time without a beat of a call that died, after which the next one takes over; a
             timedelta or seconds, more than twice what your function takes for an event.
+        writes: True: your function returns `Writes` or a list of writes, which are carried out with
+            the checkpoint, exactly once; see `Backend.projection`.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
@@ -95,6 +98,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             batch_size=batch_size,
             keep_unknown=keep_unknown,
             lease=lease,
+            writes=writes,
         )
         return LogHandler(function, projection, margin, on_progress, backend.limited_to)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.projections.holding import LeaseLostError, new_worker
-from dynamo_es.projections.run import (
+from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PASSING,
     Parts,
     ProjectionReport,
-    Run,
     check_on_progress,
 )
+from dynamo_es.projections.run import Run
 from dynamo_es.projections.sharing import Share
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import CheckpointStrategy
     from dynamo_es.contracts.claims import Saved
     from dynamo_es.contracts.leases import LeaseWatch
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
@@ -142,6 +143,26 @@ class Holding:
         until_ms = now_ms + self._lease_ms
         return self._keep(
             self._checkpoints.save(self._name, self._mine, position, until_ms), now_ms
+        )
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes for `apply`."""
+        return self._checkpoints.new_writes()
+
+    def apply(self, position: Position, writes: WriteBatch) -> Position:
+        """Save a position with writes, both or neither; return the saved position.
+
+        If it is another one, the writes were not made: those up to it were made before.
+
+        Raises:
+            LeaseLostError: another worker has taken over; nothing was changed.
+        """
+        until_ms = self._now_ms() + self._lease_ms
+        previous = self.seen.position
+        # The reply does not say whether another worker wants the lease: the next renewal does.
+        return self._keep(
+            self._checkpoints.apply(self._name, self._mine, position, until_ms, previous, writes),
+            self._renewed_ms,
         )
 
     def release(self) -> None:

@@ -19,7 +19,8 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.projections.all_logs import RunOfAll
 from dynamo_es.projections.holding import new_worker
-from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
+from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress
+from dynamo_es.projections.run import Run
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.projections.run import Handler, ProjectionReport
+    from dynamo_es.projections.parts import Handler, ProjectionReport
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
 DEFAULT_LEASE: Final = 60.0
@@ -68,10 +69,12 @@ class Projection:
         clock: returns seconds since the epoch.
         lease: time without a beat after which another process takes over, a timedelta or seconds:
             longer than the handler takes for an event, twice over.
+        writes: whether the handler returns writes, to be carried out with the checkpoint.
 
     Raises:
         InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
             below 1, or a lease out of range.
+        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
     """
@@ -89,6 +92,7 @@ class Projection:
         batch_size: int = 100,
         clock: Callable[[], float] = time.time,
         lease: timedelta | float = DEFAULT_LEASE,
+        writes: bool = False,
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -113,7 +117,10 @@ class Projection:
             clock=clock,
             lease_ms=int(seconds_of("lease", lease, SHORTEST_LEASE) * 1000),
             watch=LeaseWatch(),
+            writes=writes,
         )
+        if writes:
+            checkpoints.new_writes()  # refuses a backend without tables
 
     @property
     def name(self) -> str:

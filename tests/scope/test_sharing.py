@@ -56,7 +56,7 @@ def test_logs_even_out_when_workers_come(team):
     go_round(team, *workers)
     assert [len(logs_of(worker)) for worker in workers] == [2, 2, 2]
 
-    assert sorted(sum(map(logs_of, workers), [])) == sorted(TENANTS)
+    assert sorted(log for worker in workers for log in logs_of(worker)) == sorted(TENANTS)
     assert sorted(seen) == [(tenant, 1) for tenant in sorted(TENANTS)], "none came twice"
 
 
