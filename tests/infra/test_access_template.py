@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
-from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
+from dynamo_es.dynamodb.consumers import checkpoints, cursors, leases, outbox_requests
 from dynamo_es.dynamodb.log import registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
@@ -56,6 +56,7 @@ MODULES: Final = (
     log_requests,
     stream_requests,
     checkpoints,
+    leases,
     cursors,
     outbox_requests,
     set_aside,
