@@ -138,6 +138,18 @@ def test_numbers_in_keys_are_equal_however_they_are_written():
     assert len(made.writes) == 1
 
 
+def test_numbers_of_38_digits_are_neither_rounded_nor_mixed_up():
+    one, two = 10**37 + 1, 10**37 + 2
+    made = batch()
+    assert made.add(1, Writes().add("b", {"id": one}, {"x": one}))
+    assert made.add(2, Writes().add("b", {"id": two}, {"x": one}))
+    assert made.add(3, Writes().add("b", {"id": two}, {"x": one}))
+
+    amounts = [write["Update"]["ExpressionAttributeValues"][":0"]["N"] for write in made.writes]
+
+    assert amounts == [str(one), str(2 * one)]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
