@@ -291,7 +291,7 @@ def test_a_fault_at_any_request(backend, engine, given, fault):
         team = a_team(backend)
         deposit(backend, account, 1, 2, 4)
         network = Network(engine.client)
-        network.plan(lambda number, at=at: fault if number == at else None)
+        network.plan({at: fault}.get)
         with network.between():
             with suppress(EventStoreError):
                 team.projection(add_to_balance).run_once()
