@@ -14,6 +14,7 @@ from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
 from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.event_store.wrapped import Recorded
@@ -230,7 +231,9 @@ class StreamsHandler:
                 recorded = Recorded(
                     wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
                 )
-                refuse_unfinished(self._function(recorded), self._function, _ROLE)
+                returned = self._function(recorded)
+                refuse_unfinished(returned, self._function, _ROLE)
+                refuse_writes(returned, _ROLE)
                 self.totals.applied += 1
             reached = place
 

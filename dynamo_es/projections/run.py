@@ -10,6 +10,7 @@ from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.failures import NewFailure, reason_of
 from dynamo_es.contracts.functions import check_stop, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.exceptions import ProjectionBusyError, ProjectionWriteRefusedError, ServiceError
 from dynamo_es.projections.holding import Holding, LeaseLostError
 from dynamo_es.projections.parts import (
@@ -64,15 +65,7 @@ class Run:
         self._parts = parts
         self._stop = stop
         self._on_progress = on_progress
-        self.holding = Holding(
-            parts.name,
-            parts.checkpoints,
-            worker,
-            parts.lease_ms,
-            parts.now_ms,
-            parts.watch,
-            parts.tenant_id,
-        )
+        self.holding = Holding.of(parts, worker)
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
         self._unsequenced = False
@@ -258,7 +251,10 @@ class Run:
         with self._noting_failure_at(raw.position):
             returned = parts.handler(parts.deserialize(raw))
             refuse_unfinished(returned, parts.handler, HANDLER)
-            if self._writing is None or self._writing.add(raw.position, returned):
+            if self._writing is None:
+                refuse_writes(returned, HANDLER)
+                return True
+            if self._writing.add(raw.position, returned):
                 return True
         if not self._save():
             return False
