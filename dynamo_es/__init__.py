@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.consumers.writes import Writes
     from dynamo_es.dynamodb.streams.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
     from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
-    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.subscriber import Subscriber
 else:
@@ -72,7 +73,7 @@ else:
             "Outbox": ".outbox",
             "OutboxReport": ".outbox",
             "Projection": ".projections.projection",
-            "ProjectionReport": ".projections.run",
+            "ProjectionReport": ".projections.parts",
             "Projector": ".projections.projector",
             "Recorded": ".event_store.wrapped",
             "Repository": ".aggregates.repository",
@@ -85,6 +86,7 @@ else:
             "UnknownEvent": ".event_store.wrapped",
             "WorkerReport": ".contracts.workers",
             "WrappedEvent": ".event_store.wrapped",
+            "Writes": ".dynamodb.consumers.writes",
             "append_cost": ".dynamodb.streams.cost",
             "upcaster": ".event_store.upcasting",
         },
@@ -140,6 +142,7 @@ __all__ = [
     "Versioning",
     "WorkerReport",
     "WrappedEvent",
+    "Writes",
     "append_cost",
     "upcaster",
 ]

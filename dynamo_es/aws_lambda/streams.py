@@ -15,6 +15,7 @@ from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
 from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key
@@ -233,7 +234,9 @@ class StreamsHandler:
                 recorded = Recorded(
                     wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
                 )
-                refuse_unfinished(self._function(recorded), self._function, _ROLE)
+                returned = self._function(recorded)
+                refuse_unfinished(returned, self._function, _ROLE)
+                refuse_writes(returned, _ROLE)
                 self.totals.applied += 1
             reached = place
 

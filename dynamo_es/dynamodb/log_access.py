@@ -73,7 +73,11 @@ class _Parts:
         )
         self.log: LogStrategy = self._new(self._logs.shared)
         self.checkpoints: CheckpointStrategy = DynamoCheckpoints(
-            config.log_table, gateway, clock, per_tenant=self._logs.per_tenant
+            config.log_table,
+            gateway,
+            clock,
+            per_tenant=self._logs.per_tenant,
+            own_tables=config.tables,
         )
         if self._logs.per_tenant:
             self.log = AllLogs(self._log_of, self._tenants, self.log, self._unsequenced)

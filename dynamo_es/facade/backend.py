@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
+    from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
-    from dynamo_es.projections.run import Handler
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
@@ -145,6 +145,8 @@ class Backend:
         after: Position = 0,
         batch_size: int = 100,
         keep_unknown: bool = False,
+        lease: timedelta | float = 60.0,
+        writes: bool = False,
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
 
@@ -161,10 +163,17 @@ class Backend:
             after: position to begin after while there is no checkpoint, exclusive.
             batch_size: most events between two checkpoints.
             keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
+            lease: time without a sign of life of a process that runs it, after which another one
+                takes over; a timedelta or seconds, more than twice what the handler takes for an
+                event.
+            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
+                The writes of as many events as fit are carried out in one transaction with the
+                checkpoint, so each is applied exactly once.
 
         Raises:
+            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
             InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category or events are wrong.
+                category, events or lease are wrong.
             EventDefinitionError: a class in events is not an event class that can be stored.
             InvalidConsumerError: a name that cannot be part of a key.
             InvalidPositionError: a position below 0.
@@ -185,6 +194,8 @@ class Backend:
             after=after,
             batch_size=batch_size,
             clock=self._shared_log().clock,
+            lease=lease,
+            writes=writes,
         )
 
     def projector(

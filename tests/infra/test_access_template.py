@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
-from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
+from dynamo_es.dynamodb.consumers import (
+    checkpoint_requests,
+    checkpoints,
+    cursors,
+    leases,
+    outbox_requests,
+)
 from dynamo_es.dynamodb.log import registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
@@ -55,7 +61,9 @@ MODULES: Final = (
     key_requests,
     log_requests,
     stream_requests,
+    checkpoint_requests,
     checkpoints,
+    leases,
     cursors,
     outbox_requests,
     set_aside,

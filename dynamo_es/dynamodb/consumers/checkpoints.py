@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.stream_keys import consumer_key, unescape
-from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
-from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
-from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.contracts.claims import check_claim, check_taking
+from dynamo_es.contracts.stream_keys import consumer_key
+from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
+from dynamo_es.dynamodb.consumers import leases
+from dynamo_es.dynamodb.consumers.failures import FORGET
+from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
+from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import UnknownConsumerError
+from dynamo_es.exceptions import (
+    InvalidEnlistedWriteError,
+    ProjectionWriteRefusedError,
+    UnknownConsumerError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
 
+    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-_LIST: Final = "consumers"
-"""Partition key of the list of consumers; in a log of one tenant, after the tenant."""
-
-_KIND: Final = "checkpoint"
-_PLACE: Final = "checkpoint"
+_USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
+_MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
 
 class DynamoCheckpoints(CheckpointStrategy):
@@ -45,6 +50,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle. None: all tenants.
         per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
+        own_tables: names of the store's tables, which a read model's writes may not change.
     """
 
     def __init__(
@@ -55,9 +61,11 @@ class DynamoCheckpoints(CheckpointStrategy):
         tenant_id: TenantId | None = None,
         *,
         per_tenant: bool = False,
+        own_tables: Collection[str] = (),
     ) -> None:
         self._table = table
         self._per_tenant = per_tenant
+        self._own_tables = own_tables
         self._gateway = gateway
         self._clock = clock
         self._tenant_id = tenant_id
@@ -65,7 +73,7 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`. Cost: 1 request."""
-        return self._run("checkpoint", _read(self._table, self._consumer(consumer)))
+        return self._run("checkpoint", requests.read(self._table, self._consumer(consumer)))
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`.
@@ -91,10 +99,75 @@ class DynamoCheckpoints(CheckpointStrategy):
         found = self._consumer(consumer)
         check_position(position)
         try:
-            self._run("reset_checkpoint", self._put(found, position, "attribute_exists(place)"))
+            self._run("reset_checkpoint", self._reset(found, position))
         except ConditionRefused:
             known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
+
+    def look(self, consumer: str) -> CheckpointState:
+        """Return position and lease; see `CheckpointStrategy.look`. Cost: 1 request."""
+        return self._run("look_at_checkpoint", leases.look(self._place(consumer)))
+
+    def take(
+        self, consumer: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
+    ) -> CheckpointState | None:
+        """Take the lease; see `CheckpointStrategy.take`.
+
+        Cost: 1 request; 1 more the first time in a process, to list the consumer.
+        """
+        check_taking(worker, seen, until_ms, length_ms)
+        found = self._consumer(consumer)
+        taken = leases.take(self._place(consumer), worker, seen, until_ms, length_ms)
+        return self._run("take_checkpoint", self._listing(found, taken))
+
+    def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
+        """Renew a lease; see `CheckpointStrategy.renew`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        return self._run("renew_checkpoint", leases.renew(self._place(consumer), claim, until_ms))
+
+    def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
+        """Save a position and renew the lease; see `CheckpointStrategy.save`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        steps = leases.save(place, claim, until_ms, _MOVE, values)
+        return self._run("move_checkpoint", steps)
+
+    def new_writes(self) -> DynamoWriteBatch:
+        """Return an empty batch of writes; see `CheckpointStrategy.new_writes`."""
+        return DynamoWriteBatch(self._own_tables)
+
+    def apply(
+        self,
+        consumer: str,
+        claim: Claim,
+        position: Position,
+        until_ms: int,
+        previous: Position | None,
+        writes: WriteBatch,
+    ) -> Saved:
+        """Save a position and carry out writes; see `CheckpointStrategy.apply`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        if not isinstance(writes, DynamoWriteBatch):
+            raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        made = writes.writes
+        steps = leases.apply(place, claim, until_ms, previous, _MOVE, values, made)
+        saved = self._run("apply_projection", steps)
+        if saved is None:
+            raise ProjectionWriteRefusedError(consumer, position)
+        return saved
+
+    def release(self, consumer: str, claim: Claim) -> None:
+        """Give a lease back; see `CheckpointStrategy.release`. Cost: 1 request."""
+        check_claim(claim)
+        self._run("release_checkpoint", leases.release(self._place(consumer), claim))
+
+    def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
+        """Ask for a lease; see `CheckpointStrategy.ask`. Cost: 1 request."""
+        check_taking(worker, seen)
+        return self._run("ask_for_checkpoint", leases.ask(self._place(consumer), worker, seen))
 
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`.
@@ -102,21 +175,56 @@ class DynamoCheckpoints(CheckpointStrategy):
         Cost: 1 request, and 1 for every hundred consumers.
         """
         return self._run(
-            "checkpoints", _all(self._table, self._tenant_id, per_tenant=self._per_tenant)
+            "checkpoints",
+            requests.all_checkpoints(self._table, self._tenant_id, per_tenant=self._per_tenant),
         )
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
         scoped = type(self)(
-            self._table, self._gateway, self._clock, tenant_id, per_tenant=self._per_tenant
+            self._table,
+            self._gateway,
+            self._clock,
+            tenant_id,
+            per_tenant=self._per_tenant,
+            own_tables=self._own_tables,
         )
         scoped._listed = self._listed  # noqa: SLF001 - of its own class
         return scoped
 
     def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return ConsumerKey(_KIND, name, self._tenant_id)
+        return ConsumerKey(requests.KIND, name, self._tenant_id)
+
+    def _place(self, consumer: str) -> Item:
+        return {"TableName": self._table, "Key": requests.key_of(self._consumer(consumer))}
+
+    def _listing(self, consumer: ConsumerKey, steps: Steps[T]) -> Steps[T]:
+        yield from self._list(consumer)
+        return (yield from steps)
+
+    def _reset(self, consumer: ConsumerKey, position: Position) -> Steps[None]:
+        """Set the position, and fence the worker that holds the lease."""
+        place = {"TableName": self._table, "Key": requests.key_of(consumer)}
+        yield Request(
+            "update_item",
+            {
+                **place,
+                "UpdateExpression": (
+                    _MOVE.replace(
+                        "SET ", "SET fencing_token = if_not_exists(fencing_token, :none) + :one, "
+                    )
+                    + f", {leases.LEASE}"
+                ),
+                "ConditionExpression": _USED,
+                "ExpressionAttributeValues": {
+                    **self._moved(position),
+                    ":none": number(0),
+                    ":one": number(1),
+                },
+            },
+        )
 
     def _move(self, consumer: ConsumerKey, position: Position) -> Steps[Position]:
         yield from self._list(consumer)
@@ -134,7 +242,7 @@ class DynamoCheckpoints(CheckpointStrategy):
     def _list(self, consumer: ConsumerKey) -> Steps[None]:
         """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
         if consumer not in self._listed:
-            item = _listed(consumer, per_tenant=self._per_tenant)
+            item = requests.listed(consumer, per_tenant=self._per_tenant)
             yield Request("put_item", {"TableName": self._table, "Item": item})
             self._listed.add(consumer)
 
@@ -142,7 +250,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         yield from self._list(consumer)
         for again in (True, False):
             try:
-                yield _keep_failure(self._table, consumer, position, failure, again=again)
+                yield requests.keep_failure(self._table, consumer, position, failure, again=again)
             except ConditionRefused as refused:
                 item = refused.items[0] or {}
                 if int(item.get("checkpoint", {}).get("N", 0)) >= failure.place:
@@ -151,127 +259,23 @@ class DynamoCheckpoints(CheckpointStrategy):
                 return
 
     def _put(self, consumer: ConsumerKey, position: Position, condition: str) -> Steps[None]:
-        values: dict[str, Any] = {
-            ":checkpoint": number(position),
-            ":moved_at": {"S": self._now()},
-        }
         yield Request(
             "update_item",
             {
                 "TableName": self._table,
-                "Key": _key(consumer),
-                "UpdateExpression": (
-                    f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
-                ),
+                "Key": requests.key_of(consumer),
+                "UpdateExpression": _MOVE,
                 "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
+                "ExpressionAttributeValues": self._moved(position),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             },
         )
+
+    def _moved(self, position: Position) -> Item:
+        return {":checkpoint": number(position), ":moved_at": {"S": self._now()}}
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat()
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
-
-
-def _key(consumer: ConsumerKey) -> Item:
-    return {"log_key": {"S": consumer.log_key}, "place": {"S": _PLACE}}
-
-
-def _listed(consumer: ConsumerKey, *, per_tenant: bool) -> Item:
-    """Return a consumer's item in the list of its log's consumers."""
-    prefix = prefix_of(consumer.tenant_id)
-    if per_tenant:
-        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": consumer.name}}
-    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{consumer.name}"}}
-
-
-def _read_listed(item: Item) -> ConsumerKey:
-    owner = item["log_key"]["S"].removesuffix(_LIST)
-    tenant, separator, name = f"{owner}{item['place']['S']}".rpartition("#")
-    return ConsumerKey(_KIND, name, unescape(tenant) if separator else None)
-
-
-def _keep_failure(
-    table: str, consumer: ConsumerKey, position: Position, failure: NewFailure, *, again: bool
-) -> Request:
-    """Store a failure where the consumer is before the event.
-
-    Args:
-        table: name of the log table.
-        consumer: the consumer.
-        position: that the consumer began after.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
-    """
-    values: dict[str, Any] = {":after": number(position)}
-    update = store_failure(failure, values, again=again)
-    condition = "(attribute_not_exists(checkpoint) OR checkpoint < :place)"
-    if again:
-        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": _key(consumer),
-            "UpdateExpression": f"SET failed_after = :after, {update}",
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _read(table: str, consumer: ConsumerKey) -> Steps[Position | None]:
-    response = yield Request(
-        "get_item", {"TableName": table, "Key": _key(consumer), "ConsistentRead": True}
-    )
-    found = response.get("Item", {})
-    return int(found["checkpoint"]["N"]) if "checkpoint" in found else None
-
-
-def _all(table: str, tenant_id: TenantId | None, *, per_tenant: bool) -> Steps[list[Checkpoint]]:
-    prefix = prefix_of(tenant_id)
-    partition = f"{prefix}{_LIST}" if per_tenant else _LIST
-    params: dict[str, Any] = {
-        "TableName": table,
-        "KeyConditionExpression": "log_key = :consumers",
-        "ExpressionAttributeValues": {":consumers": {"S": partition}},
-        "ConsistentRead": True,
-    }
-    if prefix and not per_tenant:
-        params["KeyConditionExpression"] += " AND begins_with(place, :tenant)"
-        params["ExpressionAttributeValues"] |= {":tenant": {"S": prefix}}
-    consumers: list[ConsumerKey] = []
-    while True:
-        response = yield Request("query", params)
-        consumers += map(_read_listed, response["Items"])
-        if "LastEvaluatedKey" not in response:
-            break
-        params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
-    keys = [_key(consumer) for consumer in consumers]
-    items = yield from fetch_all(table, keys, lambda left: _get(table, left))
-    return sorted((_checkpoint(item) for item in items), key=in_order)
-
-
-def _get(table: str, keys: Sequence[Item]) -> Request:
-    return Request(
-        "batch_get_item", {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}}
-    )
-
-
-def _checkpoint(item: Item) -> Checkpoint:
-    consumer = ConsumerKey.read(item["log_key"]["S"])
-    failure = read_failure(item)
-    if failure is not None and "checkpoint" not in item:
-        after = int(item["failed_after"]["N"])
-        return Checkpoint(consumer.name, after, failure.failed_at, consumer.tenant_id, failure)
-    return Checkpoint(
-        consumer.name,
-        int(item["checkpoint"]["N"]),
-        datetime.fromisoformat(item["moved_at"]["S"]),
-        consumer.tenant_id,
-        failure,
-    )
