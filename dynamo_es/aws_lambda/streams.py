@@ -14,7 +14,8 @@ from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
+from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
+from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError

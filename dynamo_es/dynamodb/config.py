@@ -82,7 +82,7 @@ class DynamoConfig:
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
-            4 more requests; for small deployments, local work and tests.
+            2 to 4 more requests; for small deployments, local work and tests.
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.

@@ -17,7 +17,6 @@ from dynamo_es.exceptions import (
     StoredItemError,
     TableNotFoundError,
 )
-from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Steps, T
+    from dynamo_es.values import TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -36,7 +36,7 @@ _log = logging.getLogger("dynamo_es")
 class Runs(Protocol):
     """Runs an algorithm; `Gateway.run` without a stream."""
 
-    def __call__(self, operation: str, steps: Steps[T]) -> T:
+    def __call__(self, operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
         """Run an algorithm and return its result."""
 
 
@@ -81,8 +81,8 @@ class Sequencing:
     ) -> Sequencing:
         """Return one that sends its requests through a gateway."""
 
-        def run(operation: str, steps: Steps[T]) -> T:
-            return gateway.run(operation, DEFAULT_TENANT, None, steps)
+        def run(operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
+            return gateway.run(operation, tenant_id, None, steps)
 
         return cls(logs, run, memory)
 
@@ -138,12 +138,13 @@ class Sequencing:
         for error in errors:
             by_log[self._logs.of_stream(error.stream_key)].append(error)
         for tables, some in by_log.items():
-            self._run("set_aside", _set_aside(tables, some, self.memory_of(tables)))
+            steps = _set_aside(tables, some, self.memory_of(tables))
+            self._run("set_aside", tables.tenant_id, steps)
 
     def _sequence(self, tables: Tables, hints: list[Pointer]) -> Sequenced:
         memory = self.memory_of(tables)
         waiting = memory.waiting
-        pages = self._run("sequence", sequence(tables, hints, memory))
+        pages = self._run("sequence", tables.tenant_id, sequence(tables, hints, memory))
         positions = sum(page.following - page.first for page in pages)
         return Sequenced(pages, positions, memory.waiting - waiting, [], None)
 
