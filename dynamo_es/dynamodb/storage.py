@@ -79,7 +79,7 @@ class DynamoStorage(StorageStrategy):
         self._clock = clock
         self._tenant_id = tenant_id
         self._prefix = tenant_prefix(tenant_id)
-        self._announcer = Announcer.of(config, gateway) if announcer is None else announcer
+        self._announcer = Announcer.of(config, gateway, clock) if announcer is None else announcer
 
     @property
     def hooks(self) -> AppendHooks:

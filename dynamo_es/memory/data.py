@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -11,6 +12,7 @@ from dynamo_es.memory.outbox import MemoryOutbox
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from threading import Lock
 
@@ -66,6 +68,7 @@ class LogEntry(NamedTuple):
         place: index of the event in that generation, 0-based.
         outbox: whether the outbox publishes the event.
         first: whether it is the first event of its commit.
+        put_at: when it got its position: microseconds since the epoch.
     """
 
     identity: Identity
@@ -73,6 +76,7 @@ class LogEntry(NamedTuple):
     place: int
     outbox: bool
     first: bool = True
+    put_at: int = 0
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ class Data:
         per_tenant: whether each tenant has a log of its own.
         logs: the logs, by tenant; under None the log of all tenants.
         generations: number of generations of streams so far.
+        clock: returns seconds since the epoch.
     """
 
     lock: Lock = field(default_factory=new_lock)
@@ -107,6 +112,7 @@ class Data:
     per_tenant: bool = False
     logs: dict[TenantId | None, list[LogEntry]] = field(default_factory=dict)
     generations: int = 0
+    clock: Callable[[], float] = time.time
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
         default_factory=dict
     )

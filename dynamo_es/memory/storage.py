@@ -257,9 +257,10 @@ class MemoryStorage(StorageStrategy):
             data.streams[identity] = stream
         first = stream.version
         _append(stream, append.stream_id, append.events)
+        put_at = round(data.clock() * 1_000_000)
         for index, outbox in enumerate(chosen, first):
             data.log_of(self._tenant_id).append(
-                LogEntry(identity, stream, index, outbox, index == first)
+                LogEntry(identity, stream, index, outbox, index == first, put_at)
             )
         return stream, first
 

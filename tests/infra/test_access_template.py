@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
-from dynamo_es.dynamodb.log import registry, set_aside
+from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
@@ -60,6 +60,7 @@ MODULES: Final = (
     outbox_requests,
     set_aside,
     registry,
+    minutes,
 )
 """All that build requests of roles. Scans and the making of tables are for operators only."""
 

@@ -98,7 +98,8 @@ def _fails(process: Process, hints: Sequence[Pointer]) -> bool:
 
 def _check(store: Store, process: Process, sequenced: list[Pointer]) -> None:
     following, pointers, versions = 1, [], {}
-    for item in store.client.query(**requests.pages_from("log", 1, limit=None).params)["Items"]:
+    pages = requests.pages_from(TABLES.keys, 1, limit=None)
+    for item in store.client.query(**pages.params)["Items"]:
         page = read_page(item)
         assert page.first == following, "positions are dense"
         following = page.following
