@@ -28,7 +28,7 @@ from dynamo_es.contracts.storage import (
     StorageStrategy,
     StreamAppend,
 )
-from dynamo_es.contracts.streams import AppendCost, StreamHead
+from dynamo_es.contracts.streams import AppendCost, StreamCommit, StreamHead
 from dynamo_es.contracts.subscription import SubscriptionStrategy
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "Selection",
     "StorageStrategy",
     "StreamAppend",
+    "StreamCommit",
     "StreamHead",
     "StreamInLog",
     "SubscriptionStrategy",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynamo_es.contracts.streams import AppendCost, StreamHead
+    from dynamo_es.contracts.streams import AppendCost, StreamCommit, StreamHead
     from dynamo_es.values import (
         Position,
         RawEvent,
@@ -155,6 +155,22 @@ class StorageStrategy(ABC):
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
         deletion, 1 request more.
         """
+
+    def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
+        """Return the commit that holds a version; None if the stream has no such version.
+
+        Args:
+            stream_id: the stream.
+            version: 1-based; in streams without versions, the place of the event.
+            generation: generation of the stream, as `head` returns it. After a deletion the
+                stream has no version of it.
+
+        Raises the errors of `head`.
+
+        Cost on DynamoDB: 1 request, 1 read unit per 4 KB of the commit. 1 or 2 more where deletions
+        have left fences.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def append_cost(

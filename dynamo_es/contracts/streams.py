@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,22 @@ class StreamHead:
     length: int
     generation: int
     versioned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCommit:
+    """The events that one append has stored together.
+
+    Attributes:
+        first: version of the first event, 1-based; without versions, its place in the stream.
+        last: the same of the last event.
+        appended_at: the latest ``created_at`` of the events, in UTC: a time by the clock of the
+            process that made them, a little before the append.
+    """
+
+    first: int
+    last: int
+    appended_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

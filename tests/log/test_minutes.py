@@ -269,7 +269,7 @@ class Log:
         values = request.params["ExpressionAttributeValues"]
         condition = request.params["KeyConditionExpression"]
         if ":minutes" in values:
-            minute = values[":minute"]["S"]
+            minute = values[":moment"]["S"]
             if "<" in condition:
                 found = [one for one in self.minutes if one["place"]["S"] < minute][::-1]
             else:

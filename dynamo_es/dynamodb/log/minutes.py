@@ -123,10 +123,10 @@ def minute_beside(log: LogKeys, moment: int, *, before: bool) -> Request:
         "query",
         {
             "TableName": log.table,
-            "KeyConditionExpression": f"log_key = :minutes AND place {_BY[before]} :minute",
+            "KeyConditionExpression": f"log_key = :minutes AND place {_BY[before]} :moment",
             "ExpressionAttributeValues": {
                 ":minutes": {"S": log.minutes},
-                ":minute": {"S": minute_of(moment)},
+                ":moment": {"S": minute_of(moment)},
             },
             "ScanIndexForward": not before,
             "Limit": 1,
