@@ -12,7 +12,10 @@ from dynamo_es import ANY_VERSION, DynamoBackend, MemoryBackend, StreamId
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.minutes import minute_of, position_at, put_minute
 from dynamo_es.dynamodb.log.pages import Page, page_item
+from dynamo_es.dynamodb.log.requests import newest_page, replace_page
 from dynamo_es.dynamodb.log.sequencer import sequence
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+from dynamo_es.dynamodb.maintenance.repair import repair, repair_newest_page
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import (
@@ -352,3 +355,44 @@ def test_minutes_sort_as_time_goes():
         *("1970-01-01T00:00Z", "1970-01-01T00:00Z", "1970-01-01T00:01Z")
     ]
     assert minute_of(int(datetime(999, 1, 1, tzinfo=UTC).timestamp()) * SECONDS)[:5] == "0999-"
+
+
+# A repair.
+
+
+def test_a_log_that_is_rebuilt_has_the_times_of_the_repair(emulator, clock):
+    backend = inline(emulator, clock)
+    for _ in range(4):
+        append(backend)
+        clock.advance(MINUTE)
+    for item in emulator.client.scan(TableName="log")["Items"]:
+        key = {name: item[name] for name in ("log_key", "place")}
+        emulator.client.delete_item(TableName="log", Key=key)
+    clock.advance(timedelta(hours=1))
+    memory = SequencerMemory(clock=clock)
+    assert repair(emulator.config, lambda: emulator.client, memory=memory).positions == 4
+    assert backend.log.position_at(clock.now) == 0
+    assert backend.log.position_at(clock.now + SECOND) == 4
+
+
+def test_a_repair_of_what_is_there_changes_no_time(emulator, clock):
+    backend = inline(emulator, clock)
+    for _ in range(4):
+        append(backend)
+        clock.advance(MINUTE)
+    before = emulator.log_items("log"), emulator.log_items("minutes")
+    memory = SequencerMemory(clock=clock)
+    assert repair(emulator.config, lambda: emulator.client, memory=memory).positions == 0
+    assert (emulator.log_items("log"), emulator.log_items("minutes")) == before
+
+
+def test_a_newest_page_that_is_repaired_keeps_its_time():
+    never = B1._replace(first_version=10**37)
+    assert not never.can_have_marker
+    page = at(a_page(5, A1, never, writer="other"), 7)
+    kept = page_item(page._replace(pointers=(A1,), writer="me"))
+    script = (
+        (newest_page(LOG), {"Items": [page_item(page)]}),
+        (replace_page(LOG, kept, "other"), {}),
+    )
+    assert play(repair_newest_page(LOG, lambda: "me"), *script) == 1
