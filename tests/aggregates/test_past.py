@@ -99,8 +99,8 @@ def test_streams_without_versions_have_a_past_too(store, ann):
             WrappedEvent(Deposited(amount=at), created_at=NOON + at * SECOND) for at in seconds
         ]
         store.append(*events, stream_id=stream, expected_version=NO_VERSIONING)
-    for seconds, number in ((1, 0), (2, 2), (3, 3)):
-        assert len(store.load_stream(stream, as_of=NOON + seconds * SECOND)) == number
+    for second, number in ((1, 0), (2, 2), (3, 3)):
+        assert len(store.load_stream(stream, as_of=NOON + second * SECOND)) == number
 
 
 def test_a_later_snapshot_is_not_used_and_an_earlier_one_is(store, accounts, ann):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from math import ceil
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,8 @@ class Log:
         self.sent = 0
 
     def at(self, moment):
-        steps, reply = position_at(LOG, moment), None
+        steps: Any = position_at(LOG, moment)
+        reply: Any = None
         self.sent = 0
         while True:
             try:
