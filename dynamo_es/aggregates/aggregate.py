@@ -73,6 +73,8 @@ class Aggregate:
     _stream_id: StreamId | None = None
     _generation: int | None = None
     _outdated: bool = False
+    _past: bool = False
+    """Whether it is the state at a version or a time, which cannot be saved."""
     _running: str | None = None
     """Name of the hook that runs now, which must not emit events."""
 
@@ -148,7 +150,7 @@ class Aggregate:
 
     def _is_new(self) -> bool:
         """Return whether the aggregate has no events, neither loaded nor emitted."""
-        return not (self._stored_version or self._outdated or self._pending_events())
+        return not (self._stored_version or self._outdated or self._past or self._pending_events())
 
     def _versioning(self) -> ExplicitVersioning:
         """Return the version that its next append expects."""

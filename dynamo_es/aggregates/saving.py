@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
-from dynamo_es.contracts import EnlistedWrite
+from dynamo_es.aggregates.commands import DecidedCommands
+from dynamo_es.contracts import ANOTHER_GENERATION, EnlistedWrite
 from dynamo_es.event_store.comparison import find_difference
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    ConcurrentStreamWriteError,
     InputError,
     InvalidEnlistedWriteError,
     describe_stream,
@@ -68,6 +70,45 @@ def was_decided(stream: AggregateStream, aggregate: Aggregate, command: Command)
     return aggregate._commands.find(command) is not None  # noqa: SLF001
 
 
+def save(
+    stream: AggregateStream,
+    aggregate: Aggregate,
+    context: Context | None,
+    transact_with: TransactWith[Any],
+    command: Command | None,
+) -> bool:
+    """Append the emitted events as `Repository.save` says; return whether a snapshot may be due.
+
+    Raises:
+        InputError: the aggregate is a state of the past, or no longer matches its stream.
+    """
+    _refuse_past(stream, aggregate)
+    writes = writes_of(transact_with, aggregate)
+    if command is not None and was_decided(stream, aggregate, command):
+        # The state had the command's events already, and now has them twice.
+        aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001 - of its own package
+        aggregate._pending_events().clear()  # noqa: SLF001
+        return False
+    expected = int(aggregate.stored_version)
+    if append(stream, aggregate, context, writes, command):
+        return True
+    raws = stream.store.load_raw(stream.id, expected + 1)
+    decided = None if command is None else DecidedCommands(raws).find(command)
+    if decided is None:
+        raise ConcurrentStreamWriteError(stream.id, expected, None, ANOTHER_GENERATION)
+    take_as_decided(aggregate, stream, raws, decided)
+    return False
+
+
+def _refuse_past(stream: AggregateStream, aggregate: Aggregate) -> None:
+    if aggregate._past:  # noqa: SLF001 - of its own package
+        raise InputError(
+            f"Stream {describe_stream(stream.id)}: the aggregate was loaded with at_version or "
+            "as_of, as the stream was then, so it cannot be saved. Load it without them to change "
+            "it."
+        )
+
+
 def append(
     stream: AggregateStream,
     aggregate: Aggregate,
@@ -76,6 +117,7 @@ def append(
     command: Command | None,
 ) -> bool:
     """Append the emitted events; return False if another run of the command stored its own."""
+    _refuse_past(stream, aggregate)
     if aggregate._outdated:  # noqa: SLF001 - of its own package
         raise InputError(
             f"Stream {describe_stream(stream.id)}: the aggregate decided a command whose events "

@@ -10,6 +10,7 @@ from dynamo_es.aggregates.commands import NOTE, Command, DecidedCommands
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.exceptions import (
     ConcurrentStreamWriteError,
+    InputError,
     InvalidStreamIdError,
     describe_stream,
 )
@@ -18,6 +19,7 @@ from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from dynamo_es.aggregates.commands import CommandId, Decided
     from dynamo_es.event_store.event import Event
@@ -65,6 +67,20 @@ class AggregateStream:
             if not commands.complete and commands.find(command) is None:
                 return self.store.load_raw(self.id, 1)
         return raws
+
+    def load_past(self, at_version: int | None, as_of: datetime | None) -> list[RawEvent]:
+        """Return the events, or a snapshot and the events after it, up to a version or a time.
+
+        Raises:
+            InputError: both are given, a version that is not the end of a commit, or a time
+                without a zone.
+            StreamGapError: the stream was deleted in the meantime.
+        """
+        if as_of is None and at_version is not None:
+            return self.store.load_past(self.id, self.store.version_at(self.id, at_version))
+        if at_version is None and as_of is not None:
+            return self.store.load_past(self.id, self.store.version_as_of(self.id, as_of))
+        raise InputError("Give at_version or as_of, not both.")
 
     def commands_in(self, raws: list[RawEvent]) -> DecidedCommands:
         """Return the commands in loaded events."""

@@ -16,6 +16,7 @@ from dynamo_es.aws_lambda.records import CommitRecord, decode, records_in
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
+from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError
@@ -68,7 +69,8 @@ class SequencerHandler:
     ) -> None:
         self._backend = backend
         gateway = Gateway(backend.sender, backend.config, observer)
-        self._sequencing = Sequencing.over(backend.config, gateway)
+        memory = SequencerMemory(clock=backend.clock)
+        self._sequencing = Sequencing.over(backend.config, gateway, memory)
         self._margin_s = margin_of(margin)
         self.sequenced = 0
         self.skipped = 0

@@ -1,12 +1,13 @@
 """``dynamo-es tail``."""
 
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from dynamo_es.cli.ends import Ends
+from dynamo_es.cli.moments import moment_of
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import data_text
 from dynamo_es.cli.terminal import event_document, print_json, printable, results, tell
@@ -14,7 +15,7 @@ from dynamo_es.contracts import LogStrategy, Selection
 from dynamo_es.contracts.log import Start
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.subscriptions.strategy import LogSubscriptions
-from dynamo_es.values import RecordedRaw
+from dynamo_es.values import Position, RecordedRaw
 
 _sleep = time.sleep
 
@@ -39,19 +40,33 @@ def tail(  # noqa: PLR0913 - each argument is an option
     once: Annotated[
         bool, typer.Option("--once", help="Show the events that are in the log now, then exit.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Show events that reached the log since then: 2h, or 2026-11-26T08:00Z.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show events as they reach the log, until Ctrl-C. Starts at the end of the log.
 
-    With --once, start at the beginning. With a log of each tenant, a position is one in the log of
-    --tenant; without --tenant, the events of all logs are shown, each log in its order.
+    With --once, start at the beginning. The time of --since is the sequencer's, when it put an
+    event into the log; the time that is shown is the event's own. With a log of each tenant, a
+    position is one in the log of --tenant; without --tenant, the events of all logs are shown, each
+    log in its order.
     """
+    if since is not None and after is not None:
+        raise typer.BadParameter("Give --after or --since, not both.")
+    moment = None if since is None else moment_of("--since", since, _now())
     log = DynamoBackend(place.config()).log
     if tenant is not None:
         log = log.scoped_for_tenant(tenant)
     start: Start = 0 if after is None else after
-    if after is None and not once:
-        start = _end_of(log)
+    if moment is not None:
+        start = _in_each(log, lambda one: one.position_at(moment))
+    elif after is None and not once:
+        start = _in_each(log, lambda one: one.last_position or 0)
     names = frozenset(event) if event else None
     selection = Selection(category=category, event_names=names, tenant_id=tenant)
     if once:
@@ -69,12 +84,15 @@ def tail(  # noqa: PLR0913 - each argument is an option
         _show(batch, as_json=as_json)
 
 
-def _end_of(log: LogStrategy) -> Start:
-    """Return where the log ends; with a log of each tenant, where each ends."""
-    ends = Ends(log)
+def _in_each(log: LogStrategy, position: Callable[[LogStrategy], Position]) -> Start:
+    """Return a position of the log; with a log of each tenant, the position of each."""
     if not log.per_tenant:
-        return ends.of(None)
-    return {tenant_id: ends.of(tenant_id) for tenant_id in log.tenants()}
+        return position(log)
+    return {one: position(log.scoped_for_tenant(one)) for one in log.tenants()}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _show(records: list[RecordedRaw], *, as_json: bool) -> None:

@@ -11,8 +11,8 @@ from dynamo_es.contracts.storage import (
     STORED_IN_ONE_STREAM,
     EnlistedWrite,
     StorageStrategy,
-    StreamHead,
 )
+from dynamo_es.contracts.streams import StreamCommit, StreamHead
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
@@ -96,6 +96,7 @@ __all__ = [
     "Selection",
     "StorageStrategy",
     "StreamAppend",
+    "StreamCommit",
     "StreamHead",
     "StreamInLog",
     "SubscriptionStrategy",

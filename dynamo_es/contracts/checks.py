@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.exceptions import (
@@ -20,6 +20,8 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import Position
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_SUBJECT_BYTES: Final = 1024
 """DynamoDB's limit for a sort key, such as a subject; every key storage keeps it."""
@@ -59,6 +61,24 @@ def check_count(label: str, value: object) -> None:
     """Raise `InputError` unless a value is an integer of 1 or more."""
     if type(value) is not int or value < 1:
         raise InputError(f"{label} must be an integer of 1 or more, not {shown(value)}.")
+
+
+def microseconds_of(label: str, moment: object) -> int:
+    """Return a moment in microseconds since the epoch.
+
+    Args:
+        label: name of the parameter, as the subject of the message.
+        moment: a datetime with a time zone.
+
+    Raises:
+        InputError: it is not; a time without a zone is another moment in each place.
+    """
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise InputError(
+            f"{label} must be a datetime with a time zone, such as datetime.now(UTC), "
+            f"not {shown(moment)}."
+        )
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def seconds_of(

@@ -13,6 +13,7 @@ from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
 
@@ -196,6 +197,31 @@ class LogStrategy(ABC):
             TenantRequiredError: one position above 0 for the logs of all tenants.
             ServiceError: AWS refused or did not answer.
         """
+
+    def position_at(self, moment: datetime) -> Position:
+        """Return the last position that was assigned before a moment; 0: none was.
+
+        ``subscriber.after(log.position_at(two_hours_ago))`` gets every event that reached the log
+        in the last two hours, and no other one.
+
+        The time is that of the sequencer: its clock says when it put a page of the log, and all
+        positions of the page have that time. It is a little later than the time of the append.
+        If the clocks of several sequencers differ, the answer is as wrong as they are. In a log
+        that was rebuilt, the times are those of the rebuild.
+
+        Args:
+            moment: with a time zone; at the end of the log or later, the answer is the last
+                position.
+
+        Raises:
+            InputError: not a datetime, or one without a time zone.
+            TenantRequiredError: each tenant has a log; `scoped_for_tenant` returns that of one.
+            ServiceError: AWS refused or did not answer.
+
+        Cost on DynamoDB: 3 requests at once, and then 1 for each halving of the pages that were
+        put in the minutes around the moment: mostly fewer than 10. 40 at most.
+        """
+        raise NotImplementedError
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> LogStrategy:
         """Return the log that holds a tenant's events: this one, unless each tenant has its own.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from dynamo_es.contracts.appends import one_by_one, versions_of
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dynamo_es.contracts.appends import AppendCost, StreamAppend
+    from dynamo_es.contracts.streams import StreamCommit, StreamHead
     from dynamo_es.values import (
         Position,
         RawEvent,
@@ -46,21 +46,6 @@ STORED_IN_ONE_STREAM: Final = (
     "call does not. Append to the other streams in a call without this stream."
 )
 """The advice of the error when one of several streams has its events already."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamHead:
-    """Where a stream ends.
-
-    Attributes:
-        length: number of events in the stream, 1 or more; also its version, if it has versions.
-        generation: generation of the stream; a later one has a higher number.
-        versioned: whether the events have versions.
-    """
-
-    length: int
-    generation: int
-    versioned: bool
 
 
 class StorageStrategy(ABC):
@@ -158,6 +143,22 @@ class StorageStrategy(ABC):
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
         deletion, 1 request more.
         """
+
+    def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
+        """Return the commit that holds a version; None if the stream has no such version.
+
+        Args:
+            stream_id: the stream.
+            version: 1-based; in streams without versions, the place of the event.
+            generation: generation of the stream, as `head` returns it. After a deletion the
+                stream has no version of it.
+
+        Raises the errors of `head`.
+
+        Cost on DynamoDB: 1 request, 1 read unit per 4 KB of the commit. 1 or 2 more where deletions
+        have left fences.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def append_cost(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import AppendHooks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.inline_sequencer import CommitKey, InlineSequencer, InlineSequencers
@@ -30,14 +31,16 @@ class Announcer:
     sequencers: InlineSequencers | None = None
 
     @classmethod
-    def of(cls, config: DynamoConfig, gateway: Gateway) -> Announcer:
+    def of(
+        cls, config: DynamoConfig, gateway: Gateway, clock: Callable[[], float] = time.time
+    ) -> Announcer:
         """Return an announcer with the configured sequencing."""
         if config.sequencing != "inline":
             return cls()
         from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencers
         from dynamo_es.dynamodb.log.logs import Logs
 
-        return cls(sequencers=InlineSequencers(Logs.of(config), gateway))
+        return cls(sequencers=InlineSequencers(Logs.of(config), gateway, clock))
 
     def __bool__(self) -> bool:
         """Whether an append needs to be announced."""

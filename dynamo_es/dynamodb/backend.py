@@ -51,6 +51,9 @@ class DynamoBackend(Backend):
         streams_client: a boto3 client for ``dynamodbstreams``; None: the backend creates one
             when `sequencer` needs it.
 
+    Attributes:
+        clock: as given.
+
     Raises:
         ConfigurationError: ``config`` is not a `DynamoConfig`.
         InputError: ``clock``, ``monotonic`` or ``sleep`` is not callable.
@@ -74,6 +77,7 @@ class DynamoBackend(Backend):
         if observer is not None:
             refuse_asynchronous(observer, "An observer")
         self.config = config
+        self.clock = clock
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
         self.sender = sender_of(config, self._client)
@@ -206,9 +210,16 @@ class DynamoBackend(Backend):
         new events come. You do not need it if a Lambda function reads the stream, or with
         ``sequencing="inline"``.
         """
+        from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
         from dynamo_es.dynamodb.table_stream.poller import StreamPoller
 
-        return StreamPoller(self.config, self._client, self._streams_client, self.observer)
+        return StreamPoller(
+            self.config,
+            self._client,
+            self._streams_client,
+            self.observer,
+            memory=SequencerMemory(clock=self.clock),
+        )
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
         """Return a backend for that tenant over the same tables; this one does not change.

@@ -30,6 +30,7 @@ from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.pages import Pages
+from dynamo_es.dynamodb.streams.past import commit_at
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
@@ -44,7 +45,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite
+    from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite, StreamCommit
     from dynamo_es.contracts.appends import AppendResult
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
@@ -90,7 +91,7 @@ class DynamoStorage(StorageStrategy):
         self._clock = clock
         self._tenant_id = tenant_id
         self._prefix = tenant_prefix(tenant_id)
-        self._announcer = Announcer.of(config, gateway) if announcer is None else announcer
+        self._announcer = Announcer.of(config, gateway, clock) if announcer is None else announcer
 
     @property
     def hooks(self) -> AppendHooks:
@@ -148,6 +149,11 @@ class DynamoStorage(StorageStrategy):
         if newest is None:
             return None
         return StreamHead(newest.last, newest.generation, versioned=not newest.versionless)
+
+    def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
+        """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
+        steps = commit_at(self._stream(stream_id), version, generation)
+        return self._run("commit_at", stream_id, steps)
 
     def append_cost(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any, overload
 
 from dynamo_es.contracts.checks import check_iteration, check_kind, check_stream
 from dynamo_es.contracts.storage import PAGE_SIZE
+from dynamo_es.event_store.past import version_as_of, version_at
 from dynamo_es.event_store.reading import check_classes, classes_of
-from dynamo_es.exceptions import InputError
+from dynamo_es.exceptions import InputError, StreamGapError
 from dynamo_es.values import DEFAULT_TENANT, RawEvent
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from types import UnionType
     from uuid import UUID
 
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.past import PastVersion
     from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
@@ -56,6 +59,7 @@ class StreamReader:
         events: None = None,
         keep_unknown: bool = False,
         consistent: bool | None = None,
+        as_of: datetime | None = None,
     ) -> list[WrappedEvent[Any]]: ...
     @overload
     def load_stream(
@@ -66,8 +70,9 @@ class StreamReader:
         *,
         events: Expected[E],
         consistent: bool | None = None,
+        as_of: datetime | None = None,
     ) -> list[WrappedEvent[E]]: ...
-    def load_stream(
+    def load_stream(  # noqa: PLR0913 - options, each by its name
         self,
         stream_id: StreamId,
         start: int | None = None,
@@ -76,6 +81,7 @@ class StreamReader:
         events: UnionType | Expected[Any] | None = None,
         keep_unknown: bool = False,
         consistent: bool | None = None,
+        as_of: datetime | None = None,
     ) -> list[WrappedEvent[Any]]:
         """Return the events of a stream, in the order of their versions.
 
@@ -92,6 +98,9 @@ class StreamReader:
             consistent: whether the result has every append that was answered before the call.
                 False: other processes' appends of the last second may be missing, at half the
                 read units. None: as configured (``DynamoConfig.consistent_loads``).
+            as_of: in place of ``stop``: leave out commits that were appended later; a moment with a
+                time zone. The time of a commit is the latest ``created_at`` of its events. Such
+                a load is consistent.
 
         Returns:
             The events; ``[]`` for a stream that does not exist. A snapshot is passed over if its
@@ -102,13 +111,21 @@ class StreamReader:
             UnreadableEventError: an event does not fit its class, is not of a class in
                 ``events``, or an upcaster failed.
             EventDefinitionError: ``events`` has something that is not an event class.
+            InputError: ``as_of`` has no time zone, or is given with ``stop``.
+            StreamGapError: with ``as_of``, also if the stream was deleted in the meantime.
 
         Other errors and the cost: see `StorageStrategy.fetch_events` and, for encrypted fields,
         `Encryption.decrypt`. A snapshot that is passed over costs one more load.
+        ``as_of`` costs 2 requests more, and 1 for each halving of the stream's commits.
         """
         classes = None if events is None else classes_of(events)
         consistent = self.is_consistent(consistent)
-        raws = self.load_raw(stream_id, start, stop, consistent=consistent)
+        if as_of is None:
+            raws = self.load_raw(stream_id, start, stop, consistent=consistent)
+        elif stop is None:
+            raws = self.load_past(stream_id, self.version_as_of(stream_id, as_of), start)
+        else:
+            raise InputError("Give load_stream a stop or as_of, not both.")
         found = self._serde.deserialize_all(raws, keep_unknown=keep_unknown)
         if classes is not None:
             check_classes(found, classes, stream_id)
@@ -234,6 +251,32 @@ class StreamReader:
         raws = self._storage.fetch_events(stream_id, start, stop, **options)
         if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
             raws = self._storage.fetch_events(stream_id, 1, stop, **options)
+        return raws
+
+    def version_as_of(self, stream_id: StreamId, moment: datetime) -> PastVersion:
+        """Return the version that a stream had at a moment, for `load_past`."""
+        return version_as_of(self._storage, stream_id, moment)
+
+    def version_at(self, stream_id: StreamId, version: int) -> PastVersion:
+        """Return a version that a stream has had, for `load_past`."""
+        return version_at(self._storage, stream_id, version)
+
+    def load_past(
+        self, stream_id: StreamId, past: PastVersion, start: int | None = None
+    ) -> list[RawEvent]:
+        """Return the events up to a past version, in their stored form.
+
+        A snapshot of a later version is not used.
+
+        Raises:
+            StreamGapError: the stream was deleted in the meantime.
+        """
+        if not past.version:
+            return []
+        raws = self.load_raw(stream_id, start, past.version + 1)
+        found = raws[-1].generation if raws else 0
+        if found != past.generation and (start or 1) <= past.version:
+            raise StreamGapError(stream_id, past.version)
         return raws
 
     def load_chosen(

@@ -24,6 +24,7 @@ from dynamo_es.exceptions import InvalidSubscriptionError, TenantRequiredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from dynamo_es.contracts import Checkpoint, StreamInLog
     from dynamo_es.contracts.claims import CheckpointState, Saved
@@ -65,6 +66,14 @@ class AllLogs(LogStrategy):
             TenantRequiredError: always.
         """
         raise TenantRequiredError("The last position of the log")
+
+    def position_at(self, moment: datetime) -> Position:  # noqa: ARG002 - of no log in particular
+        """Each log has positions of its own.
+
+        Raises:
+            TenantRequiredError: always.
+        """
+        raise TenantRequiredError("The position of the log at a moment")
 
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events of all logs, or of the selected tenant's.

@@ -163,7 +163,7 @@ class Backend:
             after: position to begin after while there is no checkpoint, exclusive.
             batch_size: most events between two checkpoints.
             keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
-            lease: time without a sign of life of a process that runs it, after which another one
+            lease: how long a process that runs it may be silent before another one
                 takes over; a timedelta or seconds, more than twice what the handler takes for an
                 event.
             writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.

@@ -10,6 +10,7 @@ from dynamo_es.contracts.checks import check_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from dynamo_es.contracts import Selection, StreamInLog
     from dynamo_es.contracts.log import Start
@@ -32,6 +33,10 @@ class TenantLog(LogStrategy):
     def last_position(self) -> Position | None:
         """The last position assigned; see `LogStrategy.last_position`."""
         return self.log.last_position
+
+    def position_at(self, moment: datetime) -> Position:
+        """Return the last position assigned before a moment; see `LogStrategy.position_at`."""
+        return self.log.position_at(moment)
 
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the tenant's events; see `LogStrategy.reader`.

@@ -41,7 +41,7 @@ class MemoryBackend(Backend):
     Args:
         storage: the storage to use; None (the default): a new, empty one.
         registry: the event classes by name; None: all that are defined.
-        clock: returns seconds since the epoch.
+        clock: returns seconds since the epoch; also of the log, unless ``storage`` is given.
         log_scope: ``"table"``: one log holds the events of all tenants; ``"tenant"``: each tenant
             has its own.
 
@@ -59,9 +59,13 @@ class MemoryBackend(Backend):
         log_scope: LogScope = "table",
     ) -> None:
         per_tenant = is_per_tenant(log_scope)
-        storage = MemoryStorage(shared=Data(per_tenant=per_tenant)) if storage is None else storage
-        check_kind("storage", storage, MemoryStorage, ConfigurationError)
         check_injected(clock=clock)
+        storage = (
+            MemoryStorage(shared=Data(per_tenant=per_tenant, clock=clock))
+            if storage is None
+            else storage
+        )
+        check_kind("storage", storage, MemoryStorage, ConfigurationError)
         data = storage.data
         if data.per_tenant is not per_tenant:
             raise LogScopeError(None, "tenant" if data.per_tenant else "table", log_scope)

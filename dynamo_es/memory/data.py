@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dynamo_es.contracts.moments import latest
+from dynamo_es.contracts.streams import StreamCommit
 from dynamo_es.forking import new_lock
 from dynamo_es.memory.outbox import MemoryOutbox
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from threading import Lock
 
     from dynamo_es.contracts.claims import CheckpointState
     from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, StreamId
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
 """Tenant, category and UUID of a stream; a tuple, because joined text could collide."""
@@ -34,6 +39,7 @@ class StoredStream:
         events: all events.
         snapshot: the newest snapshot; None without one.
         snapshot_version: version of the snapshot; 0 without one.
+        begins: indexes of the first events of the commits, in order, 0-based.
     """
 
     versioned: bool
@@ -42,6 +48,7 @@ class StoredStream:
     events: list[RawEvent] = field(default_factory=list)
     snapshot: RawEvent | None = None
     snapshot_version: int = 0
+    begins: list[int] = field(default_factory=list)
 
     @property
     def version(self) -> int:
@@ -56,6 +63,23 @@ class StoredStream:
         first = 1 if start is None else start
         return self.events[first - 1 : end]
 
+    def append(self, stream_id: StreamId, events: Sequence[RawEvent]) -> None:
+        """Add a commit, and the stream's name if it is the first one that comes with a name."""
+        if self.name is None:
+            self.name = stream_id.name
+        self.begins.append(self.version)
+        for event in events:
+            version = self.version + 1 if self.versioned else None
+            self.events.append(replace(event, version=version, generation=self.generation))
+
+    def commit_at(self, version: int) -> StreamCommit | None:
+        """Return the commit that holds a version; None if there is no such version."""
+        if not 1 <= version <= self.version:
+            return None
+        number = bisect_right(self.begins, version - 1)
+        first, last = self.begins[number - 1], [*self.begins, self.version][number]
+        return StreamCommit(first + 1, last, latest(self.events[first:last]))
+
 
 class LogEntry(NamedTuple):
     """One event of the log; its position is its index plus one.
@@ -66,6 +90,7 @@ class LogEntry(NamedTuple):
         place: index of the event in that generation, 0-based.
         outbox: whether the outbox publishes the event.
         first: whether it is the first event of its commit.
+        put_at: when it got its position: microseconds since the epoch.
     """
 
     identity: Identity
@@ -73,6 +98,7 @@ class LogEntry(NamedTuple):
     place: int
     outbox: bool
     first: bool = True
+    put_at: int = 0
 
 
 @dataclass(slots=True)
@@ -100,6 +126,7 @@ class Data:
         per_tenant: whether each tenant has a log of its own.
         logs: the logs, by tenant; under None the log of all tenants.
         generations: number of generations of streams so far.
+        clock: returns seconds since the epoch.
     """
 
     lock: Lock = field(default_factory=new_lock)
@@ -107,6 +134,7 @@ class Data:
     per_tenant: bool = False
     logs: dict[TenantId | None, list[LogEntry]] = field(default_factory=dict)
     generations: int = 0
+    clock: Callable[[], float] = time.time
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
         default_factory=dict
     )

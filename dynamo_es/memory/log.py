@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -15,7 +16,7 @@ from dynamo_es.contracts import (
     Selection,
     StreamInLog,
 )
-from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.contracts.checks import check_kind, check_position, check_tenant, microseconds_of
 from dynamo_es.contracts.log import one_position
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event
@@ -23,6 +24,7 @@ from dynamo_es.values import RecordedRaw, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from dynamo_es.contracts.log import Start
     from dynamo_es.memory.data import Data, Identity, LogEntry, StoredStream
@@ -50,6 +52,13 @@ class MemoryLog(LogStrategy):
         """The last position assigned; see `LogStrategy.last_position`."""
         with self._data.lock:
             return len(self._data.log_of(self._tenant_id)) or None
+
+    def position_at(self, moment: datetime) -> Position:
+        """Return the last position assigned before a moment; see `LogStrategy.position_at`."""
+        at = microseconds_of("moment", moment)
+        with self._data.lock:
+            log = self._data.log_of(self._tenant_id)
+            return bisect_left(log, at, key=lambda entry: entry.put_at)
 
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position; see `LogStrategy.reader`."""

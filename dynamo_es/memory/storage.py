@@ -48,7 +48,7 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.contracts import EnlistedWrite, StreamCommit
     from dynamo_es.memory.data import Identity
     from dynamo_es.values import Position, RawEvent, TenantId, Versioning
 
@@ -138,6 +138,15 @@ class MemoryStorage(StorageStrategy):
             if stream is None:
                 return None
             return StreamHead(stream.version, stream.generation, versioned=stream.versioned)
+
+    def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
+        """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
+        identity = self._identify(stream_id)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            if stream is None or stream.generation != generation:
+                return None
+            return stream.commit_at(version)
 
     def append_cost(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
@@ -268,10 +277,11 @@ class MemoryStorage(StorageStrategy):
             stream = StoredStream(versioned, generation=data.generations)
             data.streams[identity] = stream
         first = stream.version
-        _append(stream, append.stream_id, append.events)
+        stream.append(append.stream_id, append.events)
+        put_at = round(data.clock() * 1_000_000)
         for index, outbox in enumerate(chosen, first):
             data.log_of(self._tenant_id).append(
-                LogEntry(identity, stream, index, outbox, index == first)
+                LogEntry(identity, stream, index, outbox, index == first, put_at)
             )
         return stream, first
 
@@ -346,11 +356,3 @@ def _refuse_enlisted(writes: Sequence[EnlistedWrite]) -> None:
 def _are_stored(stream: StoredStream, expected: int, events: Sequence[RawEvent]) -> bool:
     stored = stream.events[expected : expected + len(events)]
     return [event.uuid for event in stored] == [event.uuid for event in events]
-
-
-def _append(stream: StoredStream, stream_id: StreamId, events: Sequence[RawEvent]) -> None:
-    if stream.name is None:
-        stream.name = stream_id.name
-    for event in events:
-        version = stream.version + 1 if stream.versioned else None
-        stream.events.append(replace(event, version=version, generation=stream.generation))

@@ -25,6 +25,7 @@ from dynamo_es import (
 )
 from dynamo_es.contracts import NewFailure
 from dynamo_es.dynamodb.log.keys import LogKeys
+from dynamo_es.dynamodb.log.minutes import put_minute
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
@@ -106,6 +107,7 @@ WORDS = {
     "logs": "log of a tenant",
     "streams": "marker",
     "set-aside": "commit set aside",
+    "minutes": "minute",
     "consumers": "name of a consumer",
     "checkpoint": "checkpoint",
     "cursor": "cursor of a stream",
@@ -177,6 +179,8 @@ def fill(backend: DynamoBackend, items: Items) -> None:
         publishing.close()
     entry = SetAside("key", "7", "reason", datetime.now(UTC))
     backend.client.put_item(**put_entry(LogKeys(backend.config.log_table), entry).params)
+    minute = put_minute(LogKeys(backend.config.log_table), 1, 7)
+    backend.client.put_item(**minute.params)
     closing = fence_item("key", version=3, closed=1, expires_at=None)
     backend.client.put_item(TableName=backend.config.events_table, Item=closing)
     wrapped = key_item("acme#", "bob", StoredKey("id", b"key", "alias/key"), created_at=1)

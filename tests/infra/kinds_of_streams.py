@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +66,9 @@ def crash_at(backend: DynamoBackend, number: int) -> Iterator[None]:
 
 
 def another_process(
-    backend: DynamoBackend, outbox: Callable[[RawEvent], bool] | None = None
+    backend: DynamoBackend,
+    outbox: Callable[[RawEvent], bool] | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> DynamoBackend:
     """Return a backend on the same tables that remembers nothing, of the same tenant."""
     fresh = DynamoBackend(
@@ -73,6 +76,7 @@ def another_process(
         client=backend.client,
         streams_client=backend._streams_client(),
         sleep=lambda _: None,
+        clock=clock,
     )
     if outbox is not None:
         fresh = fresh.with_outbox(outbox)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es import (
@@ -21,6 +21,7 @@ from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
+from dynamo_es.testing.clock import FrozenClock
 from dynamo_es.testing.conformance.language import a_snapshot, events
 from dynamo_es.testing.faults import Fault, Network
 from tests.aws_lambda.lambdas import failure, records_of
@@ -100,7 +101,7 @@ def load(
     for start, stop in ranges:
         process = another_process(backend)
         process.storage.fetch_events(stream, start, stop)
-    list(process.storage.iter_events(stream))
+    list(another_process(backend).storage.iter_events(stream))
     another_process(backend).event_store.load_stream(stream, keep_unknown=True)
 
 
@@ -127,6 +128,7 @@ def read_log(backend: DynamoBackend) -> None:
         pass
     assert list(process.log.streams("order", backend._tenant_id))
     process.log.unsequenced()
+    process.log.position_at(datetime.now(UTC) - timedelta(minutes=1))
     # As a process that appended does.
     hooks = process._shared_log().hooks
     hooks.last_commit = AppendedCommit("acme#order#7d1c1a6a7e5b4f0c9b7e0b2f2a3c4d5e", 1, 1)
@@ -137,17 +139,18 @@ def read_log(backend: DynamoBackend) -> None:
 class Records:
     """Records of the events table's stream: of a history, and of commits that came later.
 
-    The last one is damaged.
+    The last one is damaged. Two come a minute apart.
     """
 
     def __init__(self, backend: DynamoBackend) -> None:
         before = len(records_of(backend, "events"))
-        for number in range(8):
+        for number in range(10):
             stream = StreamId(name=f"late {number}", category="order")
             another_process(backend).storage.insert_events(stream, ANY_VERSION, events(stream, 1))
         backend.client.put_item(TableName="events", Item=a_victim(event_count={"N": "0"}))
         records = records_of(backend, "events")
-        self.history, self.late = records[:before], records[before:]
+        self.history, self.late = records[:before], records[before + 2 :]
+        self.apart = records[before : before + 2]
         self.failure = failure(backend, self.late)
         self.newest = list(
             {str(one["dynamodb"]["Keys"]["stream_key"]): one for one in self.history}.values()
@@ -157,6 +160,11 @@ class Records:
 def sequence(backend: DynamoBackend, records: Records) -> None:
     """What a sequencer does: batches that are late, repeated, or lack records; and lost replies."""
     history = records.history
+    clock = FrozenClock()
+    steady = sequence_events(another_process(backend, clock=clock))
+    for record in records.apart:
+        steady({"Records": [record]})
+        clock.advance(timedelta(minutes=1))
     for part in (history[1::7], history[1:40], history, history[:40]):
         sequence_events(another_process(backend))({"Records": part})
     for number, late in enumerate(records.late):

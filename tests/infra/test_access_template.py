@@ -21,7 +21,7 @@ from dynamo_es.dynamodb.consumers import (
     leases,
     outbox_requests,
 )
-from dynamo_es.dynamodb.log import registry, set_aside
+from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
@@ -68,6 +68,7 @@ MODULES: Final = (
     outbox_requests,
     set_aside,
     registry,
+    minutes,
 )
 """All that build requests of roles. Scans and the making of tables are for operators only."""
 

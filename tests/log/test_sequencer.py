@@ -50,7 +50,7 @@ B1, C1 = a_hint("b", 1, 3), a_hint("c", 1)
 
 
 def a_page(first, *pointers, writer="me"):
-    return Page(first, pointers, writer)
+    return Page(first, pointers, writer, put_at=0)
 
 
 def reading(page):
@@ -120,7 +120,7 @@ def stored(*versions):
 
 
 def remembering(**known):
-    return SequencerMemory(new_id=lambda: "me", **known)
+    return SequencerMemory(**{"new_id": lambda: "me", "clock": lambda: 0.0, **known})
 
 
 LOST = Pause(1, within=0.016), {}
@@ -392,12 +392,14 @@ def test_what_a_process_remembers_is_lost_with_a_request_that_failed():
 def test_after_a_silence_in_which_the_table_may_have_been_replaced_it_remembers_nothing(seconds):
     now = [1000.0]
     memory = remembering(marked_below=8, alone=True, clock=lambda: now[0])
-    first = markers(A1), putting(a_page(8, A1)), marking(new(A1, 1))
+    at_first = a_page(8, A1)._replace(put_at=1_000_000_000)
+    first = markers(A1), putting(at_first), marking(new(A1, 1))
     play(sequencing(A1, memory=memory), *first)
     now[0] += 9.9
     assert play(sequencing(A1, memory=memory)) == [], "it still knows"
     now[0] += seconds
-    restored, page = a_page(1, B1, writer="other"), a_page(4, A1)
+    restored = a_page(1, B1, writer="other")
+    page = a_page(4, A1)._replace(put_at=int(now[0] * 1_000_000))
     assert play(
         sequencing(A1, memory=memory),
         reading(restored),

@@ -9,7 +9,6 @@ from uuid import NAMESPACE_DNS, uuid5
 import pytest
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.marking import read_markers, versions_of
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import Pointer
@@ -99,9 +98,8 @@ def _fails(process: Process, hints: Sequence[Pointer]) -> bool:
 
 def _check(store: Store, process: Process, sequenced: list[Pointer]) -> None:
     following, pointers, versions = 1, [], {}
-    for item in store.client.query(**requests.pages_from(LogKeys("log"), 1, limit=None).params)[
-        "Items"
-    ]:
+    pages = requests.pages_from(TABLES.keys, 1, limit=None)
+    for item in store.client.query(**pages.params)["Items"]:
         page = read_page(item)
         assert page.first == following, "positions are dense"
         following = page.following

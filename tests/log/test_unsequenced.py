@@ -7,6 +7,7 @@ from threading import Event as Flag
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, Event, StreamId
+from dynamo_es.dynamodb.log.keys import is_markers_key
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.exceptions import UnavailableError
 
@@ -95,7 +96,7 @@ def test_a_marker_without_a_version_says_nothing_of_what_this_process_appended(s
     (key,) = [
         {"log_key": item["log_key"], "place": item["place"]}
         for item in store.client.scan(TableName=store.config.log_table)["Items"]
-        if "#streams#" in item["log_key"]["S"]
+        if is_markers_key(item["log_key"]["S"])
     ]
     store.client.put_item(TableName=store.config.log_table, Item=key)
     assert store.log.unsequenced()

@@ -143,7 +143,7 @@ def log_key(item: Item) -> tuple[str, str]:
 def a_sequencer(name: str, *batches: Iterable[Item | Pointer], logs: Logs = ONE_LOG) -> Steps[None]:
     """A process that is given hints, batch after batch; it writes each log by itself."""
     numbers = count()
-    memories = Memories(SequencerMemory(new_id=lambda: f"{name}{next(numbers)}"))
+    memories = Memories(SequencerMemory(lambda: f"{name}{next(numbers)}", clock=lambda: 0.0))
     for batch in batches:
         hints = [item if isinstance(item, Pointer) else pointer_to(item) for item in batch]
         for tables, some in logs.by_log(hints).items():

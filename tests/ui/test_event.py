@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
+from dynamo_es.event_store.past import version_as_of
 from dynamo_es.ui.pages import conversation, past
-from dynamo_es.ui.pages.past import version_at
 from dynamo_es.ui.queries import event_address, stream_address
 from tests.ui.bank import ADDRESS, WALLET, open_wallet
 from tests.ui.conftest import NOON, append, browse, costs_of, raw
@@ -191,7 +191,8 @@ def test_a_stream_as_it_was_at_a_version(backend):
     ],
 )
 def test_a_stream_as_it_was_at_a_time(backend, time, version):
-    append(backend, *(raw(ONE, number) for number in range(1, 5)))
+    for number in range(1, 5):
+        append(backend, raw(ONE, number))
     page = browse(backend).get(stream_address("", ONE, "/stream/as-it-was", time=time))
     assert f"Version {version}" in shown(page)
 
@@ -204,10 +205,11 @@ def test_a_time_that_is_none_is_refused(backend, time):
 
 
 def test_the_version_at_a_time_is_found_by_halving(memory):
-    append(memory, *(raw(ONE, number) for number in range(1, 101)))
+    for number in range(1, 101):
+        append(memory, raw(ONE, number))
     for number in (0, 1, 50, 99, 100, 150):
         moment = NOON + timedelta(minutes=number, seconds=1)
-        assert version_at(memory.storage, ONE, 100, moment) == min(number, 100)
+        assert version_as_of(memory.storage, ONE, moment).version == min(number, 100)
 
 
 def test_the_last_value_of_each_field_names_the_event_that_set_it(backend):

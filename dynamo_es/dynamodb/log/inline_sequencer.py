@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -17,7 +18,7 @@ from dynamo_es.exceptions import EventStoreError, describe_stream
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.logs import Logs
@@ -74,17 +75,21 @@ class InlineSequencer:
     Args:
         tables: names of the tables.
         gateway: sends the requests.
+        clock: returns seconds since the epoch.
     """
 
-    def __init__(self, tables: Tables, gateway: Gateway) -> None:
+    def __init__(
+        self, tables: Tables, gateway: Gateway, clock: Callable[[], float] = time.time
+    ) -> None:
         self._tables = tables
         self._gateway = gateway
+        self._clock = clock
         self.after_fork()
         tell_of_forks(self)
 
     def after_fork(self) -> None:
         """Forget all commits: the parent process sequences those that wait."""
-        self._memory = SequencerMemory()
+        self._memory = SequencerMemory(clock=self._clock)
         self._turn = Lock()
         self._guard = Lock()
         self._waiting: dict[CommitKey, Pointer] = {}
@@ -217,11 +222,15 @@ class InlineSequencers:
     Args:
         logs: the logs.
         gateway: sends the requests.
+        clock: returns seconds since the epoch.
     """
 
-    def __init__(self, logs: Logs, gateway: Gateway) -> None:
+    def __init__(
+        self, logs: Logs, gateway: Gateway, clock: Callable[[], float] = time.time
+    ) -> None:
         self._logs = logs
         self._gateway = gateway
+        self._clock = clock
         self._all: dict[str, InlineSequencer] = {}
 
     def of(self, tenant_id: TenantId) -> InlineSequencer:
@@ -231,7 +240,7 @@ class InlineSequencers:
         if found is None:
             self._make_room()
             # Of two threads that come here at once, both get the one that is stored first.
-            new = InlineSequencer(tables, self._gateway)
+            new = InlineSequencer(tables, self._gateway, self._clock)
             found = self._all.setdefault(tables.prefix, new)
         return found
 

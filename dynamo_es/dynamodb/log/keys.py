@@ -36,6 +36,11 @@ class LogKeys(NamedTuple):
         return f"{self.prefix}log"
 
     @property
+    def minutes(self) -> str:
+        """Partition key of the minutes: where the log was then."""
+        return f"{self.prefix}minutes"
+
+    @property
     def set_aside(self) -> str:
         """Partition key of the commits that are set aside."""
         return f"{self.prefix}set-aside"

@@ -35,11 +35,14 @@ class Page(NamedTuple):
         first: position of the first event, 1-based.
         pointers: to the commits, in the order of their positions.
         writer: random id of this page, by which its writer knows it from another's page.
+        put_at: when it was put: microseconds since the epoch by its writer's clock, read just
+            before. None: unknown.
     """
 
     first: Position
     pointers: tuple[Pointer, ...]
     writer: str
+    put_at: int | None = None
 
     @property
     def following(self) -> Position:
@@ -53,7 +56,11 @@ def place_of(position: Position) -> str:
 
 
 def fill_page(
-    first: Position, pointers: Sequence[Pointer], writer: str, prefix: str = ""
+    first: Position,
+    pointers: Sequence[Pointer],
+    writer: str,
+    prefix: str = "",
+    put_at: int | None = None,
 ) -> tuple[Page, Item]:
     """Return a page of as many pointers as fit, and the page's item.
 
@@ -62,10 +69,11 @@ def fill_page(
         pointers: one or more; those that do not fit are left for the next page.
         writer: random id of this page.
         prefix: what the keys of the log begin with; see `LogKeys`.
+        put_at: microseconds since the epoch.
     """
     chosen = tuple(pointers[:MAX_POINTERS])
     while True:
-        page = Page(first, chosen, writer)
+        page = Page(first, chosen, writer, put_at)
         item = page_item(page, prefix)
         # One alone always fits: a commit's item holds all that its pointer holds.
         if len(chosen) == 1 or item_size(item) <= SAFE_ITEM_BYTES:
@@ -86,6 +94,8 @@ def page_item(page: Page, prefix: str = "") -> Item:
         "count": {"N": str(_events_of(page.pointers))},
         "writer": {"S": page.writer},
     }
+    if page.put_at is not None:
+        item["put_at"] = {"N": str(page.put_at)}
     pack(item, "pointers", to_json([_row(pointer) for pointer in page.pointers]))
     return item
 
@@ -112,7 +122,8 @@ def read_any_page(item: Item) -> Page:
     refuse_scope(item)
     try:
         pointers = tuple(map(_pointer, from_json(unpack(item["pointers"]))))
-        page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
+        put_at = int(item["put_at"]["N"]) if "put_at" in item else None
+        page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"], put_at)
         counted = int(item["count"]["N"])
     except (AttributeError, KeyError, ValueError, TypeError):
         raise _unreadable(item, "it is not a page.") from None

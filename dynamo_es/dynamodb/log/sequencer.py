@@ -20,6 +20,7 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.marking import Stored, apply_markers, versions_of
+from dynamo_es.dynamodb.log.minutes import microseconds, note_minute
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, read_page, refuse_scope
 from dynamo_es.dynamodb.log.pointers import Pointer, check_identity, pointer_to
 from dynamo_es.dynamodb.log.registry import check_scope, register
@@ -132,7 +133,7 @@ def sequence(
     Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 fewer if this process put
     the last page, and 1 fewer if it remembers the markers of all streams. 1 more for each stream
     with commits before the hint that the log lacks. 3 more for each race that another sequencer
-    wins. 2 more for the first page of a tenant's log.
+    wins. 2 more for the first page of a tenant's log. 1 more a minute, for the minute's item.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
@@ -180,13 +181,17 @@ def _sequence_some(
             end.keep(memory)
             memory.waiting += fresh.waiting
             return _Step([], [])
-        page, item = fill_page(end.position, fresh.commits, memory.new_id(), tables.prefix)
+        now = memory.clock()
+        page, item = fill_page(
+            end.position, fresh.commits, memory.new_id(), tables.prefix, microseconds(now)
+        )
         alone, memory.alone = not lost, False  # until the markers are applied
         if (yield from _put(tables, page, item)):
             yield from apply_markers(tables.log, versions_of(page), end.stored)
             end.keep(memory, page)
             memory.marked_below, memory.alone = page.following, alone
             memory.waiting += fresh.waiting
+            yield from note_minute(tables.keys, page, memory, now)
             return _Step([page], fresh.commits[len(page.pointers) :])
         lost += 1
         yield Pause(lost, within=_wait_after(lost))

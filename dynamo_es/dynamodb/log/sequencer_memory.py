@@ -32,6 +32,7 @@ class SequencerMemory:
         clock: returns seconds since the epoch.
         set_aside: sort keys, in the log table, of the commits that this process has set aside.
         waiting: number of hints left out so far because an earlier commit is set aside.
+        noted_at: when this process last put an item of a minute, or its first page; None: neither.
     """
 
     new_id: Callable[[], str] = field(default=lambda: uuid4().hex)
@@ -40,6 +41,7 @@ class SequencerMemory:
     clock: Callable[[], float] = time.time
     set_aside: set[str] = field(default_factory=set)
     waiting: int = 0
+    noted_at: float | None = None
     _at: float = 0.0
     _seen: list[tuple[Position, dict[Marker, int]]] = field(default_factory=list)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.logs import Logs
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, page_item, read_any_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, page_item, read_any_page
 from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
 from dynamo_es.dynamodb.log.sequencing import Sequencing
@@ -102,8 +102,10 @@ def repair(  # noqa: PLR0913 - options, each by its name
     stops at the newest page, because no stream can have a commit that it points to, that page is
     repaired first.
 
-    In a new log table it rebuilds the logs from the streams. With a log of each tenant, a log that
-    cannot be repaired does not stop the others; the first error is raised at the end.
+    In a new log table it rebuilds the logs from the streams. Positions then have the times of the
+    repair (`LogStrategy.position_at`), because the scan does not follow the order of the appends.
+    With a log of each tenant, a log that cannot be repaired does not stop the others; the first
+    error is raised at the end.
 
     Args:
         config: names of the tables.
@@ -255,7 +257,7 @@ def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
             return 0
         request = requests.delete_page(log, page.first, page.writer)
         if kept:
-            repaired = page_item(Page(page.first, kept, new_id()), log.prefix)
+            repaired = page_item(page._replace(pointers=kept, writer=new_id()), log.prefix)
             request = requests.replace_page(log, repaired, page.writer)
         try:
             yield request

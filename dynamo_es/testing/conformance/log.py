@@ -1,12 +1,14 @@
 """The log returns every selected event once, in the order of positions."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, RecordedRaw, StreamId
 from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.exceptions import (
+    InputError,
     InvalidPositionError,
     InvalidStreamIdError,
     InvalidSubscriptionError,
@@ -256,3 +258,20 @@ def test_any_version_goes_after_the_last_event(given, when, log, start):
     when.in_process("other").appending(*more, to=stream, expecting=ANY_VERSION)
 
     assert_records(everything(log, start), [*stored, *numbered(more, 3)], start + 1)
+
+
+def test_the_position_at_a_moment_is_the_last_one_given_before(given, log, start):
+    first = datetime.now(UTC)
+    given.stream(StreamId(category="A")).with_commits_of(1, 2)
+    then = datetime.now(UTC)
+    given.stream(StreamId(category="B")).with_commits_of(1)
+
+    assert log.position_at(first) == start
+    assert log.position_at(then) == start + 3
+    assert log.position_at(datetime.now(UTC)) == start + 4
+    assert log.position_at(first - timedelta(days=365)) == 0
+
+
+def test_a_moment_needs_a_time_zone(log, start):
+    with pytest.raises(InputError, match="moment must be a datetime with a time zone"):
+        log.position_at(datetime.now(UTC).replace(tzinfo=None))

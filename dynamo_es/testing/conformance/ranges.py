@@ -3,7 +3,9 @@
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.testing.conformance.language import numbered
+from dynamo_es.contracts import StreamCommit
+from dynamo_es.contracts.moments import in_utc
+from dynamo_es.testing.conformance.language import events, numbered
 
 VERSIONS = [None, *range(1, 10)]
 CUTS = [(7,), (1,) * 7, (1, 3, 2, 1), (4, 3)]
@@ -65,3 +67,31 @@ def test_range_returns_numbered_events(given, then, stream):
     stored = given.stream(stream).with_commits_of(3)
 
     then.stream(stream).gives(numbered(stored[1:], 2), 2)
+
+
+@pytest.mark.parametrize("sizes", CUTS, ids=str)
+def test_every_version_is_in_its_commit(given, stream, sizes):
+    stored = given.stream(stream).with_commits_of(*sizes)
+    given.stream(stream).with_snapshot(4)
+    head = given.storage.head(stream)
+    first = 1
+    for size in sizes:
+        last = first + size - 1
+        latest = max(in_utc(event.created_at) for event in stored[first - 1 : last])
+        for version in range(first, last + 1):
+            found = given.storage.commit_at(stream, version, head.generation)
+            assert found == StreamCommit(first, last, latest)
+        first = last + 1
+
+
+def test_no_commit_has_a_version_that_is_not_there(given, when, stream):
+    given.stream(stream).with_commits_of(2, 1)
+    first = given.storage.head(stream).generation
+    for version in (0, -1, 4, 10**18, 10**30):
+        assert given.storage.commit_at(stream, version, first) is None
+    when.deleting(stream)
+    assert given.storage.commit_at(stream, 1, first) is None
+    when.appending(*events(stream, 4), to=stream, expecting=0)
+    assert given.storage.commit_at(stream, 1, first) is None
+    second = given.storage.head(stream).generation
+    assert given.storage.commit_at(stream, 2, second).last == 4

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from dynamo_es.event_store.past import version_as_of
+from dynamo_es.exceptions import StreamGapError
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.decoding import aggregates_of, is_encrypted, masked, note_look, state_of
 from dynamo_es.ui.queries import number_of, stream_of, tenant_of, text_of
@@ -41,7 +43,7 @@ def past(request: Request) -> Response:
     first, last = _event_at(storage, stream_id, 1), _event_at(storage, stream_id, head.length)
     moment = _moment(request)
     if moment is not None:
-        version = version_at(storage, stream_id, head.length, moment)
+        version = _version_as_of(storage, stream_id, moment)
     else:
         version = min(number_of(request, "version", head.length, least=0) or 0, head.length)
     events = _events(storage, stream_id, version)
@@ -68,27 +70,22 @@ def past(request: Request) -> Response:
     )
 
 
-def version_at(storage: StorageStrategy, stream_id: StreamId, length: int, moment: datetime) -> int:
-    """Return the version that a stream had at a time; 0 if it had no event yet.
-
-    Times of a stream's events ascend, unless a writer's clock was wrong. Cost: 1 or 2 requests
-    for each halving of the stream, so at most 40 for a million events.
-    """
-    low, high = 0, length
-    while low < high:
-        middle = (low + high + 1) // 2
-        if utc(_event_at(storage, stream_id, middle).created_at) <= moment:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _version_as_of(storage: StorageStrategy, stream_id: StreamId, moment: datetime) -> int:
+    try:
+        return version_as_of(storage, stream_id, moment).version
+    except StreamGapError:
+        raise _deleted() from None
 
 
 def _event_at(storage: StorageStrategy, stream_id: StreamId, version: int) -> RawEvent:
     events = storage.fetch_events(stream_id, version, version + 1)
     if not events:
-        raise HTTPException(409, "The stream was deleted while this page was made. Load it again.")
+        raise _deleted()
     return events[0]
+
+
+def _deleted() -> HTTPException:
+    return HTTPException(409, "The stream was deleted while this page was made. Load it again.")
 
 
 def _events(storage: StorageStrategy, stream_id: StreamId, version: int) -> list[RawEvent]:
