@@ -50,7 +50,7 @@ def team(given, backend):
 
 
 def a_team(backend, **options):
-    after = backend.log.last_position
+    after = backend.log.last_position or 0
     return Team(backend, f"balances {uuid4().hex}", after=after, writes=True, **options)
 
 
