@@ -5,8 +5,8 @@ Running it again ends in the right state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -23,6 +23,7 @@ from dynamo_es import (
 )
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     AppendsFailedError,
@@ -38,11 +39,12 @@ from dynamo_es.testing.conformance.language import (
     numbered,
 )
 from dynamo_es.testing.faults import Fault, Network
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Every fault at every request of every operation: half a minute.
+# Every fault at every request of every operation, by both transports: a minute.
 pytestmark = pytest.mark.ci
 
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
@@ -246,15 +248,25 @@ def emulated() -> Iterator[DynamoBackend]:
         yield backend
 
 
-@pytest.fixture
-def network(emulated: DynamoBackend) -> Network:
-    return Network(emulated.client)
+@pytest.fixture(params=["default", "botocore"])
+def network(
+    emulated: DynamoBackend, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Network:
+    if request.param == "botocore":
+        return Network(emulated.client)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "emulator")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator")
+    endpoint = emulated.client.meta.endpoint_url
+    with without_moto():
+        client: Any = make_client(replace(CONFIG, endpoint_url=endpoint, region="us-east-1"))
+    client._endpoint.http_session = emulated.client._endpoint.http_session  # type: ignore[attr-defined]
+    return Network(client)
 
 
 def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
     """A process that remembers nothing yet, on the network's clock."""
     return DynamoBackend(
-        emulated.config, emulated.client, monotonic=network.monotonic, sleep=network.sleep
+        emulated.config, network.client, monotonic=network.monotonic, sleep=network.sleep
     ).storage
 
 
@@ -287,6 +299,7 @@ def test_operation_survives_or_says_so(
             except (*DOCUMENTED, AppendsFailedError) as error:
                 failed = error
         hit = network.sent > position
+        assert network.directly == (0 if network.client is emulated.client else network.sent)
         network.deliver_late()
 
         assert lasting or failed is None, f"a single {fault} at request {position} was not survived"

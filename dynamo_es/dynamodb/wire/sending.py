@@ -207,6 +207,15 @@ def send_directly(client: Any) -> None:
         return
 
 
+def sender_of(client: Any) -> Sender | None:
+    """Return what sends the requests of a client; None: botocore sends them."""
+    # There is no public list of the handlers of an event.
+    event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
+    handlers = client.meta.events._emitter._handlers.prefix_search(event)  # noqa: SLF001
+    owners = (getattr(handler, "__self__", None) for handler in handlers)
+    return next((owner for owner in owners if isinstance(owner, Sender)), None)
+
+
 def _plain(headers: Any) -> Mapping[str, Any]:
     """Return botocore's headers as a dict; to go through them its way takes six times as long."""
     by_key = getattr(headers, "_dict", None)
