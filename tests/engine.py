@@ -11,7 +11,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from unittest.mock import patch
 from uuid import uuid4
 
 from benchmarks.engine import turn_off_streams

@@ -126,7 +126,7 @@ class Socket:
         self._url = url
         self._real = real
         # urllib3 asks the system whether a socket that nobody uses has something to read.
-        self._quiet = socket.socketpair() if real is None else ()
+        self._quiet = list(socket.socketpair()) if real is None else []
         self._request = b""
 
     def settimeout(self, seconds: float | None) -> None:
@@ -211,7 +211,8 @@ def _connection_class(
             if below.connects:
                 super().connect()
             url = f"{'https' if self.default_port == 443 else 'http'}://"  # noqa: PLR2004
-            self.sock = Socket(below, network.send_directly, url, self.sock)
+            real: Any = vars(self)["sock"]
+            self.sock: Any = Socket(below, network.send_directly, url, real)
 
     return Unreliable
 
@@ -220,7 +221,7 @@ def _request_of(content: bytes, scheme: str) -> AWSPreparedRequest:
     head, _, body = content.partition(_END_OF_HEAD)
     first, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
-    headers = HeadersDict(line.split(": ", 1) for line in lines)
+    headers: Any = HeadersDict(line.split(": ", 1) for line in lines)
     return AWSPreparedRequest(method, f"{scheme}{headers['Host']}{path}", headers, body, False)  # noqa: FBT003
 
 
