@@ -22,6 +22,9 @@ _USUAL_REPLY: Final = re.compile(
 )
 _NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
 _NO_CONTENT: Final = 204
+_FIRST_FINAL: Final = 200
+_MOST_DIGITS: Final = 9
+"""Of a length; DynamoDB's replies have at most 16 MB."""
 
 
 class _Answer:
@@ -76,13 +79,16 @@ class _Direct(HTTPConnection):
         try:
             # Python's HTTP client reads headers with its parser of e-mails, which takes as long
             # as TLS does. It begins at the first byte if the reply has another form.
-            head = _usual_head(reply.fp.peek())
+            start = reply.fp.peek()
+            head = _usual_head(start)
             if head is None:
                 return self._answer_of(reply)
             reply.fp.read(head.size)
             body = reply.fp.read(head.length)
         finally:
             reply.close()
+        if len(start) > head.size + head.length or len(body) < head.length:
+            self.close()  # More bytes came than belong to this reply, or fewer.
         return _Answer(head.status, head.headers, body)
 
     def _answer_of(self, reply: HTTPResponse) -> _Answer:
@@ -90,8 +96,8 @@ class _Direct(HTTPConnection):
         length = reply.length
         # As botocore reads it: a body that is shorter than announced is no error here.
         body = reply.read() if length is None else reply.read(length)
-        if reply.will_close:
-            self.close()
+        if reply.will_close or reply.status < _FIRST_FINAL or len(body) < (length or 0):
+            self.close()  # What comes next, if anything, is no reply to the next request.
         # A value may go on in the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
         return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
@@ -134,7 +140,7 @@ def _usual_head(start: bytes) -> _Head | None:
     length = lowered.get("content-length", "")
     if (
         len(lowered) < len(lines)
-        or not (length.isascii() and length.isdigit())
+        or not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS)
         or "transfer-encoding" in lowered
         or lowered.get("connection", "keep-alive") != "keep-alive"
     ):

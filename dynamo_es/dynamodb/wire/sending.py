@@ -30,6 +30,7 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, port_by_scheme
 
 from dynamo_es.dynamodb.wire.connections import direct_pools
+from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +120,15 @@ class Sender:
         # Certificates, time-outs and limits are those that botocore gives its own connections.
         self._pools = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
         self._targets: dict[str, _Target] = {}
+        self._inherited: list[object] = []
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone, and open new ones."""
+        # A dropped pool closes its connections, and would wait for locks of the parent's threads.
+        self._inherited += [self._pools, self._targets]
+        self._pools = direct_pools(self._pools.connection_pool_kw)
+        self._targets = {}
 
     def register(self, client: Any) -> None:
         """Send the requests of the client from now on."""
