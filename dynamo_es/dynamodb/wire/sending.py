@@ -221,7 +221,10 @@ def sender_of(client: Any) -> Sender | None:
     """Return what sends the requests of a client; None: botocore sends them."""
     # There is no public list of the handlers of an event.
     event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
-    handlers = client.meta.events._emitter._handlers.prefix_search(event)  # noqa: SLF001
+    emitter = getattr(client.meta.events, "_emitter", None)
+    if emitter is None:
+        return None
+    handlers = emitter._handlers.prefix_search(event)  # noqa: SLF001
     owners = (getattr(handler, "__self__", None) for handler in handlers)
     return next((owner for owner in owners if isinstance(owner, Sender)), None)
 

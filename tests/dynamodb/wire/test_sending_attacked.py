@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import socket
 import socketserver
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in,
 from tests.dynamodb.wire.test_sending import TRANSPORTS, run
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 # The fixture, by its name.
@@ -114,9 +114,9 @@ class Given:
 
 
 def read(*pieces: bytes) -> tuple[int, dict[str, str], bytes]:
-    connection = direct_pools({}).connection_from_url("http://a").ConnectionCls("a")
-    connection.sock = Given(*pieces)  # type: ignore[assignment]
-    answer: Any = connection.getresponse()
+    connection: Any = direct_pools({}).connection_from_url("http://a").ConnectionCls("a")
+    connection.sock = Given(*pieces)
+    answer = connection.getresponse()
     return answer.status, dict(answer.headers), answer.data
 
 
