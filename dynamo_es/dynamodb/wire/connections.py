@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from http.client import HTTPResponse
+from ssl import SSLWantReadError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import urllib3
@@ -85,11 +86,23 @@ class _Direct(HTTPConnection):
                 return self._answer_of(reply)
             reply.fp.read(head.size)
             body = reply.fp.read(head.length)
+            missing = head.size + head.length - len(start)
+            exact = missing == 0 or (missing > 0 and not self._has_more(reply.fp))
         finally:
             reply.close()
-        if len(start) > head.size + head.length or len(body) < head.length:
+        if not exact or len(body) < head.length:
             self.close()  # More bytes came than belong to this reply, or fewer.
         return _Answer(head.status, head.headers, body)
+
+    def _has_more(self, reader: Any) -> bool:
+        """Whether more bytes wait; urllib3 does not see those in the buffers of Python and TLS."""
+        self.sock.settimeout(0)
+        try:
+            return bool(reader.peek())
+        except SSLWantReadError:
+            return False
+        except OSError:
+            return True
 
     def _answer_of(self, reply: HTTPResponse) -> _Answer:
         reply.begin()
