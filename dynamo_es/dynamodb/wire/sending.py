@@ -64,7 +64,7 @@ def _often_patched() -> tuple[object, ...]:
     return (
         BaseClient._make_api_call,  # type: ignore[attr-defined] # noqa: SLF001
         Endpoint.prepare_request,
-        Endpoint._send,  # noqa: SLF001
+        Endpoint._send,  # type: ignore[attr-defined] # noqa: SLF001
         URLLib3Session.send,
         AWSHTTPConnectionPool.ConnectionCls,
         AWSHTTPSConnectionPool.ConnectionCls,
