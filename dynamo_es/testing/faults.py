@@ -143,9 +143,12 @@ class Network:
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Carry a request as planned; what botocore calls in the place of its session."""
         with self._counting:
-            fault = self._choose(self.sent)
+            number = self.sent
             self.sent += 1
-            if fault is not None:
+        # Without the lock: a plan may have another thread send a request meanwhile.
+        fault = self._choose(number)
+        if fault is not None:
+            with self._counting:
                 self.injected[fault] += 1
         if fault is Fault.THROTTLED:
             return _reply(request, 400, "ProvisionedThroughputExceededException")
