@@ -66,18 +66,32 @@ class Below:
         Raises:
             TimeoutError, ConnectionResetError: as a socket does.
         """
+        answer, cut = self._exchanged(request, carry, real)
+        if not cut:
+            yield answer
+            return
+        yield answer[: len(answer) // 2]
+        raise ConnectionResetError("injected")
+
+    def _exchanged(
+        self,
+        request: AWSPreparedRequest,
+        carry: Callable[[AWSPreparedRequest], AWSResponse],
+        real: socket.socket | None,
+    ) -> tuple[bytes, bool]:
+        """Return the bytes of the reply, and whether the connection breaks in their middle."""
+        # A plan of faults may send another request meanwhile.
+        outer = getattr(self._exchange, "socket", None)
         self._exchange.socket, self._exchange.reply = real, b""
         try:
             answer = carry(request)
         except ReadTimeoutError as error:
             raise TimeoutError("timed out") from error
-        except ConnectionClosedError as error:
-            arrived: bytes = self._exchange.reply
-            yield arrived[: len(arrived) // 2]
-            raise ConnectionResetError("injected") from error
+        except ConnectionClosedError:
+            return self._exchange.reply, True
         finally:
-            self._exchange.socket = None
-        yield answer.bytes if isinstance(answer, _Received) else bytes_of(answer)
+            self._exchange.socket = outer
+        return (answer.bytes if isinstance(answer, _Received) else bytes_of(answer)), False
 
 
 class _Received(AWSResponse):
