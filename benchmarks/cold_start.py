@@ -16,7 +16,7 @@ from benchmarks.pairing import Ratio
 from benchmarks.report import NOTHING, Goal, Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LIMIT: Final = 1.25
 _ROOT: Final = Path(__file__).parents[1]
@@ -62,11 +62,11 @@ def measure(runs: int) -> Found:
     ours, bare = [], []
     with TemporaryDirectory() as cache:
         # The first of each leaves its bytecode there, whatever was compiled before.
-        _start(_OURS, cache)
-        _start(_BARE, cache)
+        start(_OURS, cache)
+        start(_BARE, cache)
         for _ in range(runs):
-            ours.append(_start(_OURS, cache))
-            bare.append(_start(_BARE, cache))
+            ours.append(start(_OURS, cache))
+            bare.append(start(_BARE, cache))
         imports = [_import_times(cache) for _ in range(runs)]
     seconds = [times["dynamo_es"] for times in imports]
     top = {name.partition(".")[0] for name in imports[0]}
@@ -76,8 +76,19 @@ def measure(runs: int) -> Found:
     )
 
 
-def _start(module: str, cache: str) -> Start:
-    return Start(**json.loads(_python(cache, "-m", module).stdout))
+def start(
+    module: str, cache: str, *arguments: str, variables: Mapping[str, str] | None = None
+) -> Start:
+    """Run a program that reports on its start.
+
+    Args:
+        module: the program.
+        cache: folder of the bytecode.
+        arguments: of the program.
+        variables: of its environment, besides credentials.
+    """
+    ran = _python(cache, "-m", module, *arguments, variables=variables)
+    return Start(**json.loads(ran.stdout))
 
 
 def _import_times(cache: str) -> dict[str, float]:
@@ -90,7 +101,9 @@ def _import_times(cache: str) -> dict[str, float]:
     return times
 
 
-def _python(cache: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _python(
+    cache: str, *arguments: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "AWS_ACCESS_KEY_ID": "local",
@@ -98,6 +111,7 @@ def _python(cache: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": str(_ROOT),
         "PYTHONPYCACHEPREFIX": cache,
         "PYTHONDONTWRITEBYTECODE": "",
+        **(variables or {}),
     }
     return subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, *arguments],

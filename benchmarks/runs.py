@@ -12,6 +12,7 @@ from benchmarks import (
     cold_start,
     commit_size,
     eventsourcing_rival,
+    first_append,
     footprint,
     load_cpu,
     log_costs,
@@ -98,6 +99,10 @@ def sections(
             lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
         ),
         ("batches", lambda: batch_costs.section(batch_costs.measure(engine, scale))),
+        (
+            "first append of a process",
+            lambda: first_append.section(first_append.measure(scale.cold_starts)),
+        ),
         ("cold start", lambda: cold_start.section(cold_start.measure(scale.cold_starts))),
     ]
     if scale.installs:

@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts import (
-    AppendCost,
-    Checkpoint,
-    EnlistedWrite,
-    Observer,
-    OperationReport,
-    Selection,
-    StorageStrategy,
-    StreamHead,
-)
-from dynamo_es.contracts.workers import WorkerReport
+from dynamo_es.contracts import AppendCost, EnlistedWrite, StorageStrategy, StreamHead
 from dynamo_es.values import (
     ANY_VERSION,
     DEFAULT_TENANT,
@@ -37,8 +27,11 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.repository import Repository
+    from dynamo_es.contracts import Checkpoint, Observer, OperationReport, Selection
+    from dynamo_es.contracts.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.consumers.writes import Writes
     from dynamo_es.dynamodb.streams.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
@@ -51,9 +44,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
     from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
-    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.subscriber import Subscriber
 else:
@@ -64,6 +57,7 @@ else:
         {
             "Aggregate": ".aggregates.aggregate",
             "Backend": ".facade.backend",
+            "Checkpoint": ".contracts.checkpoints",
             "Context": ".event_store.wrapped",
             "DataSubject": ".event_store.encryption.marks",
             "DynamoBackend": ".dynamodb.backend",
@@ -74,20 +68,25 @@ else:
             "EventStore": ".event_store.store",
             "Listeners": ".subscriptions.listeners",
             "MemoryBackend": ".memory",
+            "Observer": ".contracts.observer",
+            "OperationReport": ".contracts.observer",
             "Outbox": ".outbox",
             "OutboxReport": ".outbox",
             "Projection": ".projections.projection",
-            "ProjectionReport": ".projections.run",
+            "ProjectionReport": ".projections.parts",
             "Projector": ".projections.projector",
             "Recorded": ".event_store.wrapped",
             "Repository": ".aggregates.repository",
+            "Selection": ".contracts.log",
             "SequencerReport": ".dynamodb.table_stream.poller",
             "Serde": ".event_store.serde",
             "Snapshot": ".event_store.event",
             "StreamPoller": ".dynamodb.table_stream.poller",
             "Subscriber": ".subscriptions.subscriber",
             "UnknownEvent": ".event_store.wrapped",
+            "WorkerReport": ".contracts.workers",
             "WrappedEvent": ".event_store.wrapped",
+            "Writes": ".dynamodb.consumers.writes",
             "append_cost": ".dynamodb.streams.cost",
             "upcaster": ".event_store.upcasting",
         },
@@ -143,6 +142,7 @@ __all__ = [
     "Versioning",
     "WorkerReport",
     "WrappedEvent",
+    "Writes",
     "append_cost",
     "upcaster",
 ]

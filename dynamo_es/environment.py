@@ -151,6 +151,10 @@ TENANT_ROLE: Final = _text("DYNAMO_ES_TENANT_ROLE")
 DEBUG: Final = Variable("DYNAMO_ES_DEBUG", _switch, "true or false", default=False)
 COLUMNS: Final = _text("COLUMNS")
 
+HANDLER: Final = _text("_HANDLER")
+INITIALIZATION_TYPE: Final = _text("AWS_LAMBDA_INITIALIZATION_TYPE")
+TRACE: Final = _text("_X_AMZN_TRACE_ID")
+
 TEST_ENDPOINT: Final = _text("DYNAMO_ES_TEST_ENDPOINT")
 
 OTHERS: Final[tuple[Variable[object], ...]] = (
@@ -159,6 +163,7 @@ OTHERS: Final[tuple[Variable[object], ...]] = (
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
     *(TENANT_ROLE, DEBUG, COLUMNS),
+    *(HANDLER, INITIALIZATION_TYPE, TRACE),
     TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -11,6 +11,7 @@
     │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
     │   ├── InvalidSubjectError                 a data subject that cannot be a key
     │   ├── InvalidPositionError                negative, or past the end of the log
+    │   ├── TenantRequiredError                 each tenant has a log: say which one
     │   ├── InvalidSubscriptionError            a batch size, time limit or handler
     │   │   └── AsynchronousFunctionError       an async function where a plain one is needed
     │   ├── InvalidConsumerError                a consumer's name that cannot be a key
@@ -24,6 +25,8 @@
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies the stream's events
+    ├── ProjectionBusyError                     another worker runs the projection
+    ├── ProjectionWriteRefusedError             a condition of a projection's writes was not met
     ├── OutboxBusyError                         a worker publishes from the outbox
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -46,6 +49,7 @@
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
+    │   ├── LogScopeError                       a table written with another log_scope
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError                  a table of the store is missing
@@ -191,6 +195,25 @@ class InvalidPositionError(InputError):
                 "backup: reset the consumer's checkpoint."
             )
         super().__init__(message)
+
+
+class TenantRequiredError(InputError):
+    """The operation is about one log, and each tenant has a log of its own.
+
+    Attributes:
+        operation: what was asked for, such as "The last position of the log".
+    """
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
+        self.operation = operation
+
+    def __str__(self) -> str:
+        return (
+            f'{self.operation} needs a tenant: with log_scope="tenant" each tenant has a log with '
+            "positions of its own. Use backend.in_tenant(tenant_id), or --tenant on the command "
+            "line."
+        )
 
 
 class InvalidSubscriptionError(InputError):
@@ -364,6 +387,48 @@ class CursorBusyError(EventStoreError):
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
             f"{shown(consumer, str)}. Try again in a moment, when that process has finished or "
             "its lease has ended."
+        )
+
+
+class ProjectionWriteRefusedError(EventStoreError):
+    """The condition of a write that a projection's handler returned was not met.
+
+    Neither the writes of that event were made nor those of later ones; earlier ones were.
+
+    Attributes:
+        projection: name of the projection.
+        position: position of the event whose writes were refused.
+    """
+
+    def __init__(self, projection: str, position: int) -> None:
+        self.projection = projection
+        self.position = position
+        super().__init__(
+            f"Projection {shown(projection, str)}: the condition of a write for the event at "
+            f"position {position} was not met. The read model and the checkpoint stay before that "
+            "event."
+        )
+
+
+class ProjectionBusyError(EventStoreError):
+    """Another worker holds the lease of the projection, so this run handles no events.
+
+    Attributes:
+        projection: name of the projection.
+        worker: the worker that holds the lease; "" if it is not known.
+        tenant_id: tenant whose log it is; None: the log of all tenants, or the tenant's in
+            `Backend.in_tenant`.
+    """
+
+    def __init__(self, projection: str, worker: str = "", tenant_id: str | None = None) -> None:
+        self.projection = projection
+        self.worker = worker
+        self.tenant_id = tenant_id
+        where = "" if tenant_id is None else f" in the log of tenant {shown(tenant_id, str)}"
+        who = f"Worker {worker}" if worker else "Another worker"
+        super().__init__(
+            f"{who} runs projection {shown(projection, str)}{where}. Try again in a moment, when "
+            "that worker has finished or its lease has ended."
         )
 
 
@@ -604,6 +669,31 @@ class RedactedError(EventStoreError):
     The message says the class of the original error and where it was raised. The traceback is
     that of the original error.
     """
+
+
+class LogScopeError(ConfigurationError):
+    """A log table was written with one ``log_scope`` and opened with another.
+
+    Attributes:
+        table: name of the log table; None: unknown.
+        stored: the scope that the table was written with.
+        configured: the scope that this process has.
+    """
+
+    def __init__(self, table: str | None, stored: str, configured: str) -> None:
+        super().__init__(table, stored, configured)
+        self.table = table
+        self.stored = stored
+        self.configured = configured
+
+    def __str__(self) -> str:
+        table = "The log table" if self.table is None else f"The log table {self.table!r}"
+        return (
+            f'{table} was written with log_scope="{self.stored}", and this process has '
+            f'log_scope="{self.configured}". Set log_scope="{self.stored}" '
+            f"(DYNAMO_ES_LOG_SCOPE={self.stored}). To change the scope, create a new log table and "
+            "run `dynamo-es log repair`, which rebuilds the log from the streams."
+        )
 
 
 class MissingExtraError(ConfigurationError):

@@ -7,7 +7,6 @@ class takes other arguments. These functions restore the message, attributes, no
 from __future__ import annotations
 
 import copy
-import pickle
 from typing import Any, Final, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
@@ -77,6 +76,8 @@ def _restored(error: ErrorT, attributes: dict[str, Any]) -> ErrorT:
 def _portable(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
+    import pickle
+
     try:
         pickle.loads(pickle.dumps(value))  # noqa: S301 - pickled in this very line
     except Exception:  # noqa: BLE001 - whatever its own code raises
@@ -87,6 +88,8 @@ def _portable(value: Any) -> Any:
 def _portable_error(error: BaseException | None) -> BaseException | None:
     if error is None or type(error).__reduce__ is reduce_error:
         return error
+    import pickle
+
     try:
         again = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled in this very line
         same = type(again) is type(error) and str(again) == str(error)

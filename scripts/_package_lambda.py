@@ -16,6 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+sys.path.insert(0, str(Path(__file__).parent))
+import _lambda_start
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -80,6 +83,7 @@ def main() -> int:
                 too_large |= megabytes > MOST_MEGABYTES and not arguments.add
             if ours and architecture == _this_architecture() and not arguments.without_boto3:
                 _tell_cold_start(folder)
+                _tell_starts(folder, Path(scratch))
     if not ours:
         _tell(
             f"Without compiled bytecode: run this by Python {arguments.python} to have it, "
@@ -156,6 +160,25 @@ def _tell_cold_start(folder: Path) -> None:
         f"cold start, import and first client: {ours * 1000:.0f} ms, {ratio:.2f} of bare boto3 "
         "from the same zip"
     )
+
+
+def _tell_starts(folder: Path, scratch: Path) -> None:
+    client = _runtime_client(scratch / "client")
+    functions = scratch / "functions"
+    functions.mkdir()
+    starts = _lambda_start.measure(folder, functions, client, _STARTS)
+    for line in _lambda_start.lines(starts, with_client=client is not None):
+        _tell(line)
+
+
+def _runtime_client(folder: Path) -> Path | None:
+    """Install the program by which Lambda runs Python's functions; None if it cannot be had."""
+    try:
+        _pip("install", "awslambdaric", "--target", str(folder), "--only-binary=:all:")
+    except subprocess.CalledProcessError:
+        return None
+    compile_all(folder)
+    return folder
 
 
 def _build_wheel(scratch: Path) -> Path:

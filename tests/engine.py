@@ -26,6 +26,7 @@ from dynamo_es.testing.conformance.engine import (
     MemoryEngine,
     needs,
 )
+from tests.grafting import chosen_transport, graft
 from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class LocalEngine(DynamoEngine):
             # Threads race on machines that are busy with other things, too.
             read_timeout=30.0,
             retry_deadline=120.0,
+            transport=chosen_transport(),
         )
 
     def start(self) -> None:
@@ -153,6 +155,7 @@ class LocalEngine(DynamoEngine):
         with without_moto():
             backend.create_tables()
         turn_off_streams(backend.client, self._config)
+        graft(backend.client, self._config)
         self._serve(backend)
 
     def stop(self) -> None:

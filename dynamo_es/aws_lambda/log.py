@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
+from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
-from dynamo_es.dynamodb.log.pages import PAGES_KEY
+from dynamo_es.dynamodb.log.keys import is_pages_key, owner_of_pages
+from dynamo_es.dynamodb.log.pages import SCOPE
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
-    from dynamo_es.projections.run import ProjectionReport
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -40,6 +42,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     after: Position = 0,
     batch_size: int = 100,
     keep_unknown: bool = False,
+    lease: timedelta | float = 60.0,
+    writes: bool = False,
     margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
@@ -52,9 +56,12 @@ def project_log(  # noqa: PLR0913 - options, each by its name
 
     The handler reads the log after its checkpoint; a batch from Lambda only starts the reading. So
     late or lost records leave no gap. If your function raises, the next call passes it the same
-    event again. If the process dies, the next call begins after the last checkpoint. Let one call
-    run at a time. The log table's stream does so, because all pages are in one shard; on a
-    schedule, reserve a concurrency of 1.
+    event again. If the process dies, the next call begins after the last checkpoint. One call at a
+    time handles the events, under a lease; a second call at the same time fails with
+    `ProjectionBusyError`, and Lambda tries it again. The log table's stream starts one call at a
+    time, because all pages are in one shard; on a schedule, reserve a concurrency of 1. With a log
+    of each tenant, a call reads the logs whose pages are in the batch, and from a schedule all
+    logs; the pages of a log are in one shard.
 
     Args:
         backend: reads the log; from `Backend.in_tenant`, only that tenant's events are applied.
@@ -65,6 +72,10 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         after: position to begin after while there is no checkpoint, exclusive.
         batch_size: most events between two saved checkpoints.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
+        lease: time without a beat of a call that died, after which the next one takes over; a
+            timedelta or seconds, more than twice what your function takes for an event.
+        writes: True: your function returns `Writes` or a list of writes, which are carried out with
+            the checkpoint, exactly once; see `Backend.projection`.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
@@ -87,8 +98,11 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             after=after,
             batch_size=batch_size,
             keep_unknown=keep_unknown,
+            lease=lease,
+            writes=writes,
         )
-        return LogHandler(function, projection, margin, on_progress)
+        prepare_in_function(backend)
+        return LogHandler(function, projection, margin, on_progress, backend.limited_to)
 
     return decorate
 
@@ -106,7 +120,9 @@ class LogHandler:
         projection: Projection,
         margin: timedelta | float | None,
         on_progress: Callable[[ProjectionReport], None] | None,
+        tenant_id: TenantId | None = None,
     ) -> None:
+        self._tenant_id = tenant_id
         update_wrapper(self, function)
         self.projection = projection
         self._margin_s = margin_of(margin)
@@ -128,11 +144,13 @@ class LogHandler:
             ConfigurationError: records that are not of a table's stream.
         """
         deadline = Deadline(context, self._margin_s)
-        pages = pages_in(event)
+        pages = pages_of(pages_in(event), self._tenant_id)
         if pages is not None and not pages:
             return reply(event, [])  # markers and checkpoints: this handler's own writes
+        of_all = self.projection.over_all_logs
+        tenants = tenants_in(pages) if of_all else None
         try:
-            progress = self.projection.run_once(deadline, self._on_progress)
+            progress = self.projection.run_once(deadline, self._on_progress, tenants=tenants)
         except Exception as error:
             if pages is None:
                 raise
@@ -142,9 +160,10 @@ class LogHandler:
                 self.projection.name,
                 trace_error(error),
             )
-            return reply(event, _not_done(pages, self.projection.position or _EVERYTHING))
+            reached = _EVERYTHING if of_all else self.projection.position or _EVERYTHING
+            return reply(event, _not_done(pages, reached))
         if progress.lag and pages:
-            return reply(event, _not_done(pages, progress.position))
+            return reply(event, _not_done(pages, _EVERYTHING if of_all else progress.position))
         return reply(event, [])
 
 
@@ -154,10 +173,26 @@ class PageRecord(NamedTuple):
     Attributes:
         sequence_number: of the record, in its shard.
         last: position of the page's last event.
+        tenant_id: tenant whose log it is of; None: the log of all tenants.
     """
 
     sequence_number: str
     last: Position
+    tenant_id: TenantId | None = None
+
+
+def tenants_in(pages: Iterable[PageRecord] | None) -> list[TenantId] | None:
+    """Return the tenants whose logs have new pages; None: not known, so possibly all."""
+    if pages is None:
+        return None
+    return list(dict.fromkeys(page.tenant_id for page in pages if page.tenant_id is not None))
+
+
+def pages_of(pages: list[PageRecord] | None, tenant_id: TenantId | None) -> list[PageRecord] | None:
+    """Return the pages that hold a tenant's events; None for the tenant: all pages."""
+    if pages is None or tenant_id is None:
+        return pages
+    return [page for page in pages if page.tenant_id in {None, tenant_id}]
 
 
 def pages_in(event: BatchEvent) -> list[PageRecord] | None:
@@ -174,7 +209,8 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
     for record in records_in(event):
         change = change_of(record)
         image = image_in(change, "NewImage") or image_in(change, "Keys") or {}
-        if record.get("eventName") == "REMOVE" or image.get("log_key") != {"S": PAGES_KEY}:
+        key = image.get("log_key", {}).get("S", "")
+        if record.get("eventName") == "REMOVE" or not is_pages_key(key) or SCOPE in image:
             continue
         try:
             first, count = int(image["place"]["S"]), int(image.get("count", {"N": "1"})["N"])
@@ -183,7 +219,7 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
                 "A record's image has the key of a page of the log, but no place and count of a "
                 "page: pass the record as Lambda delivers it."
             ) from None
-        pages.append(PageRecord(change["SequenceNumber"], first + count - 1))
+        pages.append(PageRecord(change["SequenceNumber"], first + count - 1, owner_of_pages(key)))
     return pages
 
 

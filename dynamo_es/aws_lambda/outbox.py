@@ -11,9 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
-from dynamo_es.aws_lambda.log import pages_in
+from dynamo_es.aws_lambda.log import pages_in, pages_of, tenants_in
 from dynamo_es.aws_lambda.settings import OutboxSettings
+from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.outbox.all_outboxes import OutboxOfAll
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
     from dynamo_es.outbox import OutboxReport, Publisher
+    from dynamo_es.values import TenantId
 
 _AT_ONCE: Final = 25
 """Most tries of a run; the handler checks its deadline between two runs."""
@@ -43,7 +46,8 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     It publishes all events that are due, in the order of positions. Put it on the log table's
     stream, so that events go out at once, and on a schedule of about a minute, so that failed
     events are tried again while no new ones arrive. Several calls at once do no harm, because only
-    one of them gets the lease.
+    one of them gets the lease. With a log of each tenant, a call publishes from the logs whose
+    pages are in the batch, and from a schedule from all.
 
     ``handler = publish_outbox(backend, EventBridgePublisher("orders", source="shop"))``
 
@@ -70,10 +74,14 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     The handler raises the errors of `Outbox.run_once`, also for the other arguments.
     """
     refuse_asynchronous(publisher, "A publisher")
+    prepare_in_function(backend)
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
-    def run() -> OutboxReport:
-        return outbox.run_once(
+    def run(tenants: list[TenantId] | None) -> OutboxReport:
+        chosen = outbox
+        if isinstance(outbox, OutboxOfAll) and tenants is not None:
+            chosen = outbox.only(tenants)
+        return chosen.run_once(
             publisher,
             _AT_ONCE,
             attempts=attempts,
@@ -82,7 +90,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
             keep_unknown=keep_unknown,
         )
 
-    return OutboxHandler(run, margin)
+    return OutboxHandler(run, margin, backend.limited_to)
 
 
 class OutboxHandler:
@@ -92,8 +100,14 @@ class OutboxHandler:
         reports: reports of the runs of the last call.
     """
 
-    def __init__(self, run: Callable[[], OutboxReport], margin: timedelta | float | None) -> None:
+    def __init__(
+        self,
+        run: Callable[[list[TenantId] | None], OutboxReport],
+        margin: timedelta | float | None,
+        tenant_id: TenantId | None = None,
+    ) -> None:
         self._run = run
+        self._tenant_id = tenant_id
         self._margin_s = margin_of(margin)
         self.reports: list[OutboxReport] = []
 
@@ -112,13 +126,13 @@ class OutboxHandler:
             ServiceError: AWS refused or did not answer; nothing is lost.
             ConfigurationError: records that are not of a table's stream.
         """
-        pages = pages_in(event)
+        pages = pages_of(pages_in(event), self._tenant_id)
         self.reports = []
         if pages is not None and not pages:
             return reply(event, [])  # the outbox's own writes
         deadline = Deadline(context, self._margin_s)
         while not deadline.is_set():
-            report = self._run()
+            report = self._run(tenants_in(pages))
             self.reports.append(report)
             if report.busy or not report.active:
                 return reply(event, [])
@@ -143,3 +157,7 @@ def _of_environment() -> OutboxHandler:
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Publish the events of an outbox; the environment names the outbox and the target."""
     return _of_environment()(event, context)
+
+
+if is_handler_of_function(__name__):
+    _of_environment()

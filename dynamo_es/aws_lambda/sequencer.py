@@ -12,21 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
-from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.aws_lambda.records import CommitRecord, decode, records_in
+from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencer import Tables, sequence
-from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
-from dynamo_es.dynamodb.log.set_aside import set_aside
+from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError
-from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
-    from dynamo_es.aws_lambda.records import CommitRecord
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.backend import DynamoBackend
 
@@ -51,6 +48,7 @@ def sequence_events(
     Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
     other sequencer writes.
     """
+    prepare_in_function(backend)
     return SequencerHandler(backend, backend.observer, margin)
 
 
@@ -69,9 +67,8 @@ class SequencerHandler:
         self, backend: DynamoBackend, observer: Observer | None, margin: timedelta | float | None
     ) -> None:
         self._backend = backend
-        self._gateway = Gateway(lambda: backend.client, backend.config, observer)
-        self._tables = Tables(backend.config.events_table, backend.config.log_table)
-        self._memory = SequencerMemory()
+        gateway = Gateway(backend.sender, backend.config, observer)
+        self._sequencing = Sequencing.over(backend.config, gateway)
         self._margin_s = margin_of(margin)
         self.sequenced = 0
         self.skipped = 0
@@ -102,24 +99,32 @@ class SequencerHandler:
         unreadable = [*decoded.damaged, *(record.error for record in decoded.newer)]
         if unreadable:
             self.set_aside += len(unreadable)
-            steps = set_aside(self._tables.log, unreadable, self._memory)
-            self._gateway.run("set_aside", DEFAULT_TENANT, None, steps)
-        left = decoded.commits
-        while left and not deadline.is_set():
+            self._sequencing.set_aside(unreadable)
+        pending, left = decoded.commits, list[CommitRecord]()
+        while pending and not deadline.is_set():
+            some, pending = pending[:MAX_POINTERS], pending[MAX_POINTERS:]
             try:
-                self._sequence(left[:MAX_POINTERS])
+                left += self._sequence(some)
             except ServiceError as error:
-                _log.error(
-                    "Sequencing failed, and the next call tries again: %s", trace_error(error)
-                )
+                _log_failure(error)
+                left += some
                 break
-            left = left[MAX_POINTERS:]
+        left += pending
         return reply(event, [left[0].sequence_number] if left else [])
 
-    def _sequence(self, commits: list[CommitRecord]) -> None:
-        steps = sequence(self._tables, [commit.hint for commit in commits], self._memory)
-        pages = self._gateway.run("sequence", DEFAULT_TENANT, None, steps)
-        self.sequenced += sum(page.following - page.first for page in pages)
+    def _sequence(self, commits: list[CommitRecord]) -> list[CommitRecord]:
+        """Sequence some commits; return those whose logs failed."""
+        done = self._sequencing.sequence([commit.hint for commit in commits])
+        self.sequenced += done.positions
+        if done.failure is None:
+            return []
+        _log_failure(done.failure)
+        failed = set(done.left)
+        return [commit for commit in commits if commit.hint in failed]
+
+
+def _log_failure(error: ServiceError) -> None:
+    _log.error("Sequencing failed, and the next call tries again: %s", trace_error(error))
 
 
 @cache
@@ -132,3 +137,7 @@ def _of_environment() -> SequencerHandler:
 def handler(event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
     """Sequence a batch of the events table's stream; the environment names the tables."""
     return _of_environment()(event, context)
+
+
+if is_handler_of_function(__name__):
+    _of_environment()

@@ -48,7 +48,9 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
 
     The first request fetches the credentials, and later requests renew them before they expire.
     Keep the backend for later calls of the same tenant: a session costs a request of about 50 ms.
-    These credentials do not reach the log, so a sequencer must give the positions.
+    They reach the tenant's streams. With ``log_scope="tenant"`` and the policy ``OneTenantLog``
+    they reach its log too: subscriptions, projections, the outbox and inline sequencing work. With
+    ``"table"`` they do not, so a sequencer must give the positions.
 
     Args:
         tenant_id: the tenant.
@@ -66,7 +68,8 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
     Raises:
         InvalidStreamIdError: a tenant that cannot be a tag: empty, longer than 256, or with
             characters other than letters, digits, spaces and ``_.:/=+-@``.
-        ConfigurationError: a duration out of range, or inline sequencing.
+        ConfigurationError: a duration out of range, or inline sequencing with one log of all
+            tenants.
 
     Requests raise `CredentialsError` if the caller cannot assume the role.
     """
@@ -77,10 +80,10 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
             f"duration must be at most {_LONGEST:,} seconds, which are 12 hours, not {duration_s}."
         )
     config = config or DynamoConfig.from_env()
-    if config.sequencing == "inline":
+    if config.sequencing == "inline" and config.log_scope == "table":
         raise ConfigurationError(
             "Inline sequencing writes to the log of all tenants, and a session of one tenant "
-            'cannot: set sequencing="stream".'
+            'cannot: set sequencing="stream", or log_scope="tenant" for a log of each tenant.'
         )
     client = _client(config, _Assumed(config, role_arn, tag, session_name, int(duration_s), sts))
     return DynamoBackend(config, client, observer, registry=registry).in_tenant(tenant_id)

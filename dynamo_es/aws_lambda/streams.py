@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
+from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
+from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
+from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
@@ -93,6 +96,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         refuse_asynchronous(function, _ROLE)
         projector = backend.projector(name, _never, lease=lease, keep_unknown=keep_unknown)
         projector = projector.choosing(lambda: selection().event_names)
+        prepare_in_function(backend)
         return StreamsHandler(function, backend, projector, selection, keep_unknown, margin)
 
     return decorate
@@ -230,7 +234,9 @@ class StreamsHandler:
                 recorded = Recorded(
                     wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
                 )
-                refuse_unfinished(self._function(recorded), self._function, _ROLE)
+                returned = self._function(recorded)
+                refuse_unfinished(returned, self._function, _ROLE)
+                refuse_writes(returned, _ROLE)
                 self.totals.applied += 1
             reached = place
 

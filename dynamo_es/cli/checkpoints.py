@@ -6,10 +6,12 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, results, tell
 from dynamo_es.contracts import Checkpoint
+from dynamo_es.contracts.claims import short_name
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InvalidPositionError
 
@@ -19,13 +21,16 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
     "moved at": "short",
     "consumer": "text",
     "tenant": "text",
+    "worker": "text",
+    "last beat": "short",
 }
 
 
 def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = False) -> None:
     """Show each consumer's position in the log, and how far it is from the end; or reset one.
 
-    The lag is the number of positions between the consumer and the end of the log.
+    The lag is the number of positions between the consumer and the end of the log. The worker is
+    the process that runs a projection now; its last beat is by its own clock.
     """
     command = context.invoked_subcommand
     if command is None:
@@ -37,16 +42,17 @@ def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = F
 def list_all(place: Place, *, as_json: AsJson = False) -> None:
     """Show each consumer's position in the log, and how far it is from the end.
 
-    The lag is the number of positions between the consumer and the end of the log.
+    The lag is the number of positions between the consumer and the end of the log. The worker is
+    the process that runs a projection now; its last beat is by its own clock.
     """
     backend = DynamoBackend(place.config())
-    end = backend.log.last_position or 0
+    ends = Ends(backend.log)
     found = backend.checkpoints.all()
     if as_json:
         for one in found:
-            print_json(document(one, end))
+            print_json(document(one, ends.of(one.tenant_id)))
     elif found:
-        print_rows(_COLUMNS, (_row(one, end) for one in found))
+        print_rows(_COLUMNS, (_row(one, ends.of(one.tenant_id)) for one in found))
     else:
         tell("No consumer has a checkpoint yet.")
 
@@ -66,7 +72,9 @@ def reset(
     tenant: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Reset this tenant's consumer. Default: that of all tenants."
+            metavar="TEXT",
+            help="Reset this tenant's consumer. Default: that of all tenants. Needed where each "
+            "tenant has a log.",
         ),
     ] = None,
     yes: Yes = False,
@@ -80,7 +88,7 @@ def reset(
     """
     backend = DynamoBackend(place.config())
     scoped = backend if tenant is None else backend.in_tenant(tenant)
-    end = backend.log.last_position or 0
+    end = scoped.log.last_position or 0
     if to < 0 or to > end:
         raise InvalidPositionError(to, None if to < 0 else end)
     before = scoped.checkpoints.position(consumer)
@@ -110,6 +118,8 @@ def document(one: Checkpoint, end: int) -> dict[str, object]:
         "position": one.position,
         "lag": positions_left(one.position, end),
         "moved_at": one.moved_at.isoformat(),
+        "worker": one.worker,
+        "beat_at": None if one.beat_at is None else one.beat_at.isoformat(),
     }
 
 
@@ -120,6 +130,8 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
         time_text(one.moved_at),
         one.name,
         tenant_text(one.tenant_id),
+        short_name(one.worker),
+        "" if one.beat_at is None else time_text(one.beat_at),
     )
 
 

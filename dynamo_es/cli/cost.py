@@ -61,9 +61,10 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
         ),
     ] = PER_GIGABYTE + PER_GIGABYTE_OF_RECOVERY,
     *,
-    consistent_loads: Annotated[
-        bool, typer.Option(help="Whether loads are consistent; if not, they cost half.")
-    ] = True,
+    eventual_loads: Annotated[
+        bool,
+        typer.Option("--eventual-loads", help="Loads are eventually consistent, at half the cost."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a store would cost per month: DynamoDB requests and storage, on demand.
@@ -83,7 +84,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
         log_projections,
         published,
         months,
-        consistent_loads,
+        consistent_loads=not eventual_loads,
     )
     prices = Prices(write_price, read_price, storage_price)
     too_large = typer.BadParameter("These figures are too large: give smaller ones.")

@@ -17,6 +17,7 @@ from dynamo_es.cli.rendering import count
 from dynamo_es.cli.streams import StreamNotFoundError, exists
 from dynamo_es.cli.terminal import INTERRUPTED, print_json, tell, tell_interrupted
 from dynamo_es.dynamodb.backend import DynamoBackend
+from dynamo_es.exceptions import TenantRequiredError
 from dynamo_es.values import DEFAULT_TENANT
 
 
@@ -30,7 +31,10 @@ def export_file(  # noqa: PLR0913 - each argument is an option
     place: Place,
     *,
     tenant: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only this tenant. Default: all.")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Only this tenant. Default: all. Needed where each has a log."
+        ),
     ] = None,
     category: Annotated[
         str | None,
@@ -86,6 +90,8 @@ def export_file(  # noqa: PLR0913 - each argument is an option
         encrypted=encrypted,
     )
     backend = DynamoBackend(place.config())
+    if backend.log.per_tenant and tenant is None:
+        raise TenantRequiredError("An export of the log")
     if chosen is not None and not exists(backend.in_tenant(chosen.tenant).storage, chosen.id):
         raise StreamNotFoundError(chosen)
     with open_target(file, wanted) as (written, write):

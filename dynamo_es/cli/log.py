@@ -1,6 +1,7 @@
 """``dynamo-es log``: verify the log, repair it, list the commits that are set aside."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -68,13 +69,24 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def repair(place: Place, *, as_json: AsJson = False) -> None:
+def repair(
+    place: Place,
+    *,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Repair this tenant's log only, where each tenant has one."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Give a position to every commit that is not in the log yet.
 
     Scans the whole events table and leaves the existing log unchanged: run it again after an
     interruption, or while sequencers run, as often as you like. A commit that cannot be read is
     set aside (list with log set-aside), and its stream waits. If the newest page stops every
-    sequencer, it is repaired.
+    sequencer, it is repaired. In a new log table it rebuilds the log, or the log of each tenant,
+    from the streams.
     """
     config = place.config()
     with ticking("Scanning the events table") as tick:
@@ -85,7 +97,7 @@ def repair(place: Place, *, as_json: AsJson = False) -> None:
                 f"{count(done.positions, 'position')} given"
             )
 
-        done = run_repair(config, LazyClient(config, None), on_progress=show)
+        done = run_repair(config, LazyClient(config, None), tenant_id=tenant, on_progress=show)
     if done.set_aside:
         tell(
             f"Unreadable: {count(done.set_aside, 'item')}, now set aside. Waiting: "

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.rendering import Kind, count, print_rows
+from dynamo_es.cli.rendering import Kind, count, print_rows, tenant_text
 from dynamo_es.cli.terminal import print_json, tell
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
@@ -15,6 +15,7 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
     "position": "figure",
     "attempts": "figure",
     "state": "short",
+    "tenant": "text",
     "event": "text",
     "error": "text",
 }
@@ -59,6 +60,7 @@ def list_entries(
             str(entry.position),
             str(entry.attempts),
             "dead" if entry.dead else "waiting",
+            tenant_text(entry.tenant_id),
             entry.event_name,
             entry.last_error,
         )
@@ -83,9 +85,13 @@ def retry(
     if bool(positions) == everything:
         raise typer.BadParameter("Give positions of events, or --all.")
     found = _found(place, tenant).named(outbox)
-    chosen = positions or [entry.position for entry in found.entries() if entry.dead]
-    for position in chosen:
-        found.retry(position)
+    if positions:
+        chosen = positions
+        for position in chosen:
+            found.retry(position)
+    else:
+        chosen = [entry.position for entry in found.entries() if entry.dead]
+        found.retry_all()
     if as_json:
         print_json({"outbox": outbox, "tenant": tenant, "positions": chosen})
     elif chosen:

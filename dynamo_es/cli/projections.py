@@ -9,6 +9,7 @@ from rich.text import Text
 
 from dynamo_es.cli.catching_up import describe_end, report_document, run_projection
 from dynamo_es.cli.chosen_projection import find_projection, projections_of
+from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.references import load_module, your_program
 from dynamo_es.cli.rendering import Kind, positions_left, print_rows, tenant_text, time_text
@@ -61,9 +62,9 @@ def run(
 ) -> None:
     """Run a projection of your program: a worker, until Ctrl-C or SIGTERM.
 
-    It goes on where the last run ended, and ends after the event in hand. Run one process per
-    projection. Write the projection as a function of the backend, which gets the tables and the
-    connection of this command:
+    It goes on where the last run ended, and ends after the event in hand. Run several processes, so
+    that another takes over if one dies. Write the projection as a function of the backend, which
+    gets the tables and the connection of this command:
 
     `def balances(backend): return backend.projection("balances", handler)`
     """
@@ -112,15 +113,15 @@ def list_all(
 
 def _statuses(backend: DynamoBackend, defined: Mapping[str, str]) -> Iterator[_Status]:
     """Yield the consumers that have a checkpoint, then the defined projections without one."""
-    end = backend.log.last_position or 0
+    ends = Ends(backend.log)
     left = dict(defined)
     for one in backend.checkpoints.all():
-        lag = positions_left(one.position, end)
+        lag = positions_left(one.position, ends.of(one.tenant_id))
         left.pop(one.name, None)
         reference = defined.get(one.name, "")
         yield _Status(one.name, lag, one.position, one.moved_at, one.tenant_id, reference)
     for name, reference in left.items():
-        yield _Status(name, end, reference=reference)
+        yield _Status(name, ends.total(), reference=reference)
 
 
 def _document(one: _Status) -> dict[str, object]:

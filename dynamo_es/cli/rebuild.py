@@ -5,6 +5,7 @@ from typing import Final
 
 from dynamo_es.cli.catching_up import describe_end, report_document, run_projection
 from dynamo_es.cli.chosen_projection import find_projection
+from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.projections import Reference, Tenant
 from dynamo_es.cli.references import WrongReferenceError, your_program
@@ -22,6 +23,10 @@ _UNFINISHED: Final = "The read model is not complete. To start again: dynamo-es 
 
 class OvertakenError(EventStoreError):
     """Another process ran the projection during its rebuild, so the read model lacks events."""
+
+
+class RunningError(EventStoreError):
+    """A worker runs the projection, so it cannot be rebuilt now."""
 
 
 def rebuild(
@@ -45,11 +50,11 @@ def rebuild(
         backend = DynamoBackend(place.config())
         projection = find_projection(reference, backend, tenant)
         reset = _reset_of(projection)
+        _refuse_while_it_runs(projection, backend, tenant)
         if not yes:
-            refuse_unless_confirmed(
-                _question(projection, backend.log.last_position or 0, reset), "Nothing was changed."
-            )
-        if projection.position is not None:
+            end = _end_of(projection, backend, tenant)
+            refuse_unless_confirmed(_question(projection, end, reset), "Nothing was changed.")
+        if _has_run(projection):
             # Before the read model is cleared: whatever happens next, no event is left out.
             projection.reset()
         try:
@@ -92,6 +97,30 @@ def _reset_of(projection: Projection) -> Callable[[], object] | None:
         )
     refuse_asynchronous(reset, _ROLE)
     return reset  # type: ignore[no-any-return]
+
+
+def _end_of(projection: Projection, backend: DynamoBackend, tenant: str | None) -> int:
+    ends = Ends(backend.log)
+    return ends.total() if projection.over_all_logs else ends.of(tenant)
+
+
+def _refuse_while_it_runs(
+    projection: Projection, backend: DynamoBackend, tenant: str | None
+) -> None:
+    """Raise `RunningError` if a worker has a lease of the projection."""
+    for one in backend.checkpoints.all():
+        mine = projection.over_all_logs or one.tenant_id == tenant
+        if one.name == projection.name and mine and one.worker is not None:
+            raise RunningError(
+                f"Worker {one.worker} runs {one.name}. Stop it, and rebuild then. If it has died: "
+                f"dynamo-es checkpoints reset {one.name}, and rebuild then."
+            )
+
+
+def _has_run(projection: Projection) -> bool:
+    if projection.over_all_logs:
+        return bool(projection.positions)
+    return projection.position is not None
 
 
 def _question(projection: Projection, end: int, reset: Callable[[], object] | None) -> str:

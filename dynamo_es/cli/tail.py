@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.rendering import data_text
 from dynamo_es.cli.terminal import event_document, print_json, printable, results, tell
-from dynamo_es.contracts import Selection
+from dynamo_es.contracts import LogStrategy, Selection
+from dynamo_es.contracts.log import Start
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 from dynamo_es.values import RecordedRaw
@@ -41,11 +43,15 @@ def tail(  # noqa: PLR0913 - each argument is an option
 ) -> None:
     """Show events as they reach the log, until Ctrl-C. Starts at the end of the log.
 
-    With --once, start at the beginning.
+    With --once, start at the beginning. With a log of each tenant, a position is one in the log of
+    --tenant; without --tenant, the events of all logs are shown, each log in its order.
     """
     log = DynamoBackend(place.config()).log
-    end = log.last_position or 0
-    start = (0 if once else end) if after is None else after
+    if tenant is not None:
+        log = log.scoped_for_tenant(tenant)
+    start: Start = 0 if after is None else after
+    if after is None and not once:
+        start = _end_of(log)
     names = frozenset(event) if event else None
     selection = Selection(category=category, event_names=names, tenant_id=tenant)
     if once:
@@ -61,6 +67,14 @@ def tail(  # noqa: PLR0913 - each argument is an option
     subscriptions = LogSubscriptions(log, sleep=_sleep)
     for batch in subscriptions.subscribe(start, 100, timedelta(seconds=0.5), selection):
         _show(batch, as_json=as_json)
+
+
+def _end_of(log: LogStrategy) -> Start:
+    """Return where the log ends; with a log of each tenant, where each ends."""
+    ends = Ends(log)
+    if not log.per_tenant:
+        return ends.of(None)
+    return {tenant_id: ends.of(tenant_id) for tenant_id in log.tenants()}
 
 
 def _show(records: list[RecordedRaw], *, as_json: bool) -> None:

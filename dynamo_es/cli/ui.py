@@ -217,7 +217,8 @@ def _backend(
         raise ConfigurationError("--tenant-role is for --tenant: give both.")
     backend = DynamoBackend(config, observer=observe)
     _check(backend, tenant or "")
-    _ = backend.log.last_position  # fails now if the log's table is missing
+    # Fails now if the log's table is missing.
+    _ = list(backend.log.tenants()) if backend.log.per_tenant else backend.log.last_position
     yield backend, title
 
 

@@ -1,27 +1,11 @@
 """Contracts between the packages. They need the standard library only."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from dynamo_es.contracts.appends import AppendCost, StreamAppend
-from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.consumers import (
-    ConsumerFinder,
-    CursorInfo,
-    FoundConsumers,
-    OutboxInfo,
-)
-from dynamo_es.contracts.cursors import CursorStrategy, Followed
-from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
 from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
-from dynamo_es.contracts.key_storage import KeyStorageStrategy
-from dynamo_es.contracts.log import (
-    EVERYTHING,
-    CommitInLog,
-    LogReader,
-    LogStrategy,
-    Piece,
-    Selection,
-    StreamInLog,
-)
-from dynamo_es.contracts.observer import Observer, OperationReport
 from dynamo_es.contracts.storage import (
     ANOTHER_GENERATION,
     STORED_IN_ONE_STREAM,
@@ -29,7 +13,59 @@ from dynamo_es.contracts.storage import (
     StorageStrategy,
     StreamHead,
 )
-from dynamo_es.contracts.subscription import SubscriptionStrategy
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
+    from dynamo_es.contracts.consumers import (
+        ConsumerFinder,
+        CursorInfo,
+        FoundConsumers,
+        OutboxInfo,
+    )
+    from dynamo_es.contracts.cursors import CursorStrategy, Followed
+    from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
+    from dynamo_es.contracts.key_storage import KeyStorageStrategy
+    from dynamo_es.contracts.log import (
+        EVERYTHING,
+        CommitInLog,
+        LogReader,
+        LogStrategy,
+        Piece,
+        Selection,
+        StreamInLog,
+    )
+    from dynamo_es.contracts.observer import Observer, OperationReport
+    from dynamo_es.contracts.subscription import SubscriptionStrategy
+else:
+    from dynamo_es.lazy import lazy_names
+
+    # A process that only appends needs none of these, and its start is measured.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "EVERYTHING": ".log",
+            "Checkpoint": ".checkpoints",
+            "CheckpointStrategy": ".checkpoints",
+            "CommitInLog": ".log",
+            "ConsumerFailure": ".failures",
+            "ConsumerFinder": ".consumers",
+            "CursorInfo": ".consumers",
+            "CursorStrategy": ".cursors",
+            "Followed": ".cursors",
+            "FoundConsumers": ".consumers",
+            "KeyStorageStrategy": ".key_storage",
+            "LogReader": ".log",
+            "LogStrategy": ".log",
+            "NewFailure": ".failures",
+            "Observer": ".observer",
+            "OperationReport": ".observer",
+            "OutboxInfo": ".consumers",
+            "Piece": ".log",
+            "Selection": ".log",
+            "StreamInLog": ".log",
+            "SubscriptionStrategy": ".subscription",
+        },
+    )
 
 __all__ = [
     "ANOTHER_GENERATION",

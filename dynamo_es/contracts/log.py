@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, get_args
+
+from dynamo_es.contracts.checks import check_tenant
+from dynamo_es.exceptions import ConfigurationError, InvalidPositionError
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
+
+
+LogScope: TypeAlias = Literal["table", "tenant"]
+"""Whose events a log holds: those of all tenants, or of one."""
+
+LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
+
+
+def is_per_tenant(log_scope: LogScope) -> bool:
+    """Return whether each tenant has a log of its own.
+
+    Raises:
+        ConfigurationError: not a scope.
+    """
+    if log_scope not in LOG_SCOPES:
+        raise ConfigurationError(
+            f"log_scope must be one of {', '.join(LOG_SCOPES)}, not {shown(log_scope, str)}."
+        )
+    return log_scope == "tenant"
+
+
+Start: TypeAlias = "Position | Mapping[TenantId, Position]"
+"""Where to begin: after a position of the log; or, with a log of each tenant, after one in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +58,17 @@ class Selection:
 
 
 EVERYTHING: Final = Selection()
+
+
+def one_position(after: Start) -> Position:
+    """Return the position to begin after in one log.
+
+    Raises:
+        InvalidPositionError: a position for each tenant, and one log holds the events of all.
+    """
+    if isinstance(after, Mapping):
+        raise InvalidPositionError(after)
+    return after
 
 
 class CommitInLog(NamedTuple):
@@ -68,6 +107,11 @@ class LogReader(ABC):
     @abstractmethod
     def position(self) -> Position:
         """The position up to which the reader has returned every selected event."""
+
+    @property
+    def positions(self) -> Mapping[TenantId, Position] | None:
+        """With a log of each tenant, a reader of all has a position in each; None: `position`."""
+        return None
 
     @property
     def passed_over(self) -> int:
@@ -121,7 +165,17 @@ class StreamInLog(NamedTuple):
 
 
 class LogStrategy(ABC):
-    """Reads the log of all streams and tenants. Safe to share between threads."""
+    """Reads the log of all streams and tenants. Safe to share between threads.
+
+    With ``log_scope="tenant"`` each tenant has a log of its own, with positions of its own.
+
+    Attributes:
+        per_tenant: whether this object stands for the logs of all tenants, each with positions of
+            its own. Then `last_position` raises `TenantRequiredError`; `scoped_for_tenant` returns
+            the log of one.
+    """
+
+    per_tenant: bool = False
 
     @property
     @abstractmethod
@@ -129,17 +183,28 @@ class LogStrategy(ABC):
         """The last position assigned; None if the log is empty."""
 
     @abstractmethod
-    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+    def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position.
 
         Args:
-            after: position to begin after, exclusive; 0 for the whole log.
+            after: position to begin after, exclusive; 0 for the whole log. With a log of each
+                tenant, a position for each of them: the logs of others are read from the beginning.
             selection: the events to read.
 
         Raises:
             InvalidPositionError: negative, or after the end of the log.
+            TenantRequiredError: one position above 0 for the logs of all tenants.
             ServiceError: AWS refused or did not answer.
         """
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> LogStrategy:
+        """Return the log that holds a tenant's events: this one, unless each tenant has its own.
+
+        Raises:
+            InvalidStreamIdError: the tenant id is not text.
+        """
+        check_tenant(tenant_id)
+        return self
 
     def unsequenced(self) -> bool:
         """Check cheaply whether events are stored that have no position yet.
@@ -149,7 +214,8 @@ class LogStrategy(ABC):
 
         The check finds such events if the log is empty, if this process appended the newest one,
         or if they belong to one of the log's newest streams. It may miss others, such as a new
-        stream of another process: `dynamo-es log verify` finds all. While a sequencer runs, the
+        stream of another process: `dynamo-es log verify` finds all. In a tenant's own log that is
+        empty, it looks for the event that this process appended only. While a sequencer runs, the
         answer may be True for the second or so that it takes.
 
         Raises nothing: if the check fails, it returns False.

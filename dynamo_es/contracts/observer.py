@@ -14,10 +14,11 @@ class OperationReport:
     """The cost of one operation.
 
     Attributes:
-        operation: name of the operation. Streams: ``append``, ``load``, ``head``,
-            ``save_snapshot``, ``delete``. Keys: ``get_key``, ``create_key``, ``delete_key``. The
-            log: ``sequence``, ``set_aside``, ``position``, ``read_log``, ``read_markers``,
-            ``streams``, ``list_categories``, ``look_further``. Consumers: ``checkpoint``,
+        operation: name of the operation. Streams: ``append``, ``append_many``, ``load``,
+            ``head``, ``save_snapshot``, ``delete``. Keys: ``get_key``, ``create_key``,
+            ``delete_key``. The log: ``sequence``, ``set_aside``, ``position``, ``read_log``,
+            ``read_markers``, ``streams``, ``list_categories``, ``look_further``. Consumers:
+            ``checkpoint``,
             ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
             ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``find_consumers``,
             and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import timedelta
 
-    from dynamo_es.values import Position, RecordedRaw, TenantId
+    from dynamo_es.contracts.log import Start
+    from dynamo_es.values import RecordedRaw, TenantId
 
 
 class SubscriptionStrategy(ABC):
@@ -26,7 +27,7 @@ class SubscriptionStrategy(ABC):
     @abstractmethod
     def subscribe_to_all(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         *,
@@ -35,13 +36,15 @@ class SubscriptionStrategy(ABC):
         """Subscribe to all events.
 
         Args:
-            after: position to begin after, exclusive; 0 is the beginning of the log.
+            after: position to begin after, exclusive; 0 is the beginning of the log. With a log of
+                each tenant, a position in the tenant's; for all tenants, 0 or one for each.
             batch_size: most events of a batch, 1 or more.
             timelimit: longest wait for a batch to fill; a timedelta or seconds, 0.1 or more.
             tenant_id: select the events of this tenant; None: of all tenants.
 
         Raises:
             InvalidPositionError: negative, or after the end of the log.
+            TenantRequiredError: one position above 0 for the logs of all tenants.
             InvalidSubscriptionError: a batch size or time limit out of range.
             ServiceError: AWS refused or did not answer.
 
@@ -53,7 +56,7 @@ class SubscriptionStrategy(ABC):
     @abstractmethod
     def subscribe_to_category(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         category: str,
@@ -65,7 +68,7 @@ class SubscriptionStrategy(ABC):
     @abstractmethod
     def subscribe_to_events(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         events: Collection[str],

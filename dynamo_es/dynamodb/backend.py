@@ -10,13 +10,12 @@ from dynamo_es.contracts.functions import check_injected, refuse_asynchronous
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
-from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
-from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
+from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient, sender_of
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
-from dynamo_es.facade.log import LogAccess
+from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
-    from dynamo_es.contracts import Observer
+    from dynamo_es.contracts import KeyStorageStrategy, Observer
+    from dynamo_es.contracts.log import LogScope
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.facade.log import LogAccess
     from dynamo_es.values import TenantId
 
 
@@ -75,10 +76,12 @@ class DynamoBackend(Backend):
         self.config = config
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
+        self.sender = sender_of(config, self._client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
-        gateway = Gateway(self._client, config, observer, sleep=sleep, monotonic=monotonic)
+        gateway = Gateway(self.sender, config, observer, sleep=sleep, monotonic=monotonic)
+        self._gateway = gateway
         heads = RememberedHeads(config.remembered_heads, clock)
         storage = DynamoStorage(config, gateway, heads, clock)
         self._forget_heads = heads.clear
@@ -86,39 +89,18 @@ class DynamoBackend(Backend):
 
         def shared_log() -> LogAccess:
             # Loaded when the log is first used: a process that only appends starts faster.
-            from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
-            from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
-            from dynamo_es.dynamodb.consumers.finder import DynamoFinder
-            from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
-            from dynamo_es.dynamodb.log.log import DynamoLog
-            from dynamo_es.dynamodb.log.sequencer import Tables
+            from dynamo_es.dynamodb.log_access import log_access
 
-            return LogAccess(
-                DynamoLog(
-                    Tables(config.events_table, config.log_table),
-                    gateway,
-                    storage.hooks,
-                    clock,
-                    most_bytes=config.max_uncompressed_bytes,
-                ),
-                DynamoCheckpoints(config.log_table, gateway, clock),
-                DynamoCursors(config.log_table, gateway),
-                DynamoOutbox(config, gateway),
-                DynamoFinder(config.log_table, gateway),
-                storage.hooks,
-                clock,
-                monotonic,
-                sleep,
-            )
+            return log_access(config, gateway, storage.hooks, clock, monotonic, sleep)
+
+        def key_storage() -> KeyStorageStrategy:
+            from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
+
+            return DynamoKeyStorage(config, gateway, clock)
 
         super().__init__(
             storage,
-            EventStoreAccess(
-                lambda: DynamoKeyStorage(config, gateway, clock),
-                registry,
-                clock,
-                consistent=config.consistent_loads,
-            ),
+            EventStoreAccess(key_storage, registry, clock, consistent=config.consistent_loads),
             shared_log,
         )
 
@@ -146,6 +128,7 @@ class DynamoBackend(Backend):
         *,
         registry: EventRegistry | None = None,
         sequencing: Sequencing = "inline",
+        log_scope: LogScope = "table",
     ) -> Self:
         """Return a backend on an emulator in this process, with its tables. Close it after use.
 
@@ -161,10 +144,12 @@ class DynamoBackend(Backend):
             registry: the event classes by name; None: all that are defined.
             sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
                 AWS, an append is one request, and `sequencer` gives the positions.
+            log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each
+                tenant has its own.
 
         Raises:
             MissingExtraError: moto is not installed: ``pip install 'dynamo_es[local]'``.
-            ConfigurationError: ``sequencing`` has another value.
+            ConfigurationError: ``sequencing`` or ``log_scope`` has another value.
         """
         from dynamo_es.dynamodb.emulator.emulator import Emulator
 
@@ -174,6 +159,7 @@ class DynamoBackend(Backend):
             keys_table="keys",
             region="us-east-1",
             sequencing=sequencing,
+            log_scope=log_scope,
             report_capacity=observer is not None,
         )
         emulator = Emulator()
@@ -189,6 +175,13 @@ class DynamoBackend(Backend):
         backend._empty = emulator.empty
         backend.create_tables()
         return backend
+
+    def prepare(self) -> None:
+        """Make what sends the requests now, and not at the first one; nothing is sent.
+
+        A Lambda function that does so while its module is imported answers its first call faster.
+        """
+        self.sender()
 
     @property
     def client(self) -> DynamoDBClient:
@@ -231,17 +224,23 @@ class DynamoBackend(Backend):
     def create_tables(self) -> None:
         """Create the tables of ``infra/event-store.yaml`` that do not exist, and wait for them.
 
-        Calling it again changes nothing.
+        Calling it again changes nothing. With ``log_scope="tenant"`` it reserves the log's table
+        for that, which a session of one tenant may not do.
 
         Raises:
             ConfigurationError: a table with that name has another key, or its items expire by
                 another attribute.
+            LogScopeError: the log's table was written with another ``log_scope``.
             ServiceError: AWS refused the request or did not answer.
         """
         from dynamo_es.dynamodb.tables.create import create_tables
 
         create_tables(self.client, self.config)
         self._forget_heads()
+        if self.config.log_scope == "tenant":
+            from dynamo_es.dynamodb.log.registry import reserve
+
+            self._gateway.run("reserve", DEFAULT_TENANT, None, reserve(self.config.log_table))
 
     def clear(self) -> None:
         """Delete all data of the emulator of `local`, and keep its tables: for the next test.

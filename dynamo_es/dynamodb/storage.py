@@ -23,7 +23,6 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
@@ -35,13 +34,18 @@ from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
 from dynamo_es.dynamodb.wire.ahead import reading_ahead
-from dynamo_es.exceptions import InvalidEnlistedWriteError, TableNotFoundError
+from dynamo_es.exceptions import (
+    AppendsFailedError,
+    InvalidEnlistedWriteError,
+    TableNotFoundError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite
+    from dynamo_es.contracts.appends import AppendResult
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.dynamodb.streams.pages import Part
@@ -197,18 +201,18 @@ class DynamoStorage(StorageStrategy):
         wanted = [part for part in parts if part.events]
         if not wanted:
             return [None] * len(parts)
-        steps = append_to_many(wanted)
-        found = iter(self._gateway.run("append_many", self._tenant_id, None, steps))
-        results = [next(found) if part.events else None for part in parts]
-        if any(isinstance(result, TableNotFoundError) for result in results):
+        found: Sequence[AppendResult]
+        try:
+            steps = _append_to_all([append for append in appends if append.events], wanted)
+            found = self._gateway.run("append_many", self._tenant_id, None, steps)
+        except AppendsFailedError as failed:
+            found = failed.results
+        if any(isinstance(result, TableNotFoundError) for result in found):
             self._heads.clear()
-        self._announce(
-            [
-                p
-                for p, r in zip(parts, results, strict=True)
-                if p.events and not isinstance(r, Exception)
-            ]
-        )
+        stored = [p for p, r in zip(wanted, found, strict=True) if not isinstance(r, Exception)]
+        self._announce(stored)
+        following = iter(found)
+        results = [next(following) if part.events else None for part in parts]
         return versions_of(appends, results)
 
     def append(
@@ -257,7 +261,10 @@ class DynamoStorage(StorageStrategy):
     @property
     def current_position(self) -> Position | None:
         """The last position assigned; see `StorageStrategy.current_position`."""
-        steps = last_position(self._config.log_table)
+        from dynamo_es.dynamodb.log.logs import Logs
+        from dynamo_es.dynamodb.log.sequencer import last_position
+
+        steps = last_position(Logs.of(self._config).of_tenant(self._tenant_id).keys)
         return self._gateway.run("position", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
@@ -310,6 +317,12 @@ def _append_together(
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
     return [*(yield from append_to_several(parts, writes))]
+
+
+def _append_to_all(
+    appends: Sequence[StreamAppend], parts: Sequence[Append]
+) -> Steps[list[StoredVersion | None]]:
+    return versions_of(appends, (yield from append_to_many(parts)))
 
 
 def _refuse_alone(writes: Sequence[EnlistedWrite]) -> None:

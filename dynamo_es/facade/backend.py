@@ -13,7 +13,6 @@ from dynamo_es.facade.consumers import (
     outbox_of,
     subscriptions_of,
 )
-from dynamo_es.facade.log import selection_of
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
 
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
+    from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
-    from dynamo_es.projections.run import Handler
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
@@ -50,9 +49,10 @@ if TYPE_CHECKING:
 class Backend:
     """Gives access to one tenant's streams, raw and typed, and to the log of all tenants.
 
-    All tenants share one log, and a new backend reads all of it. A backend that `in_tenant`
-    returned reads that tenant's part only: its log, subscriptions, projections, checkpoints,
-    projectors, outbox and listeners are limited to the tenant.
+    All tenants share one log, and a new backend reads all of it; with ``log_scope="tenant"`` each
+    tenant has a log with positions of its own, and a new backend reads all of them. A backend that
+    `in_tenant` returned reads that tenant's part only: its log, subscriptions, projections,
+    checkpoints, projectors, outbox and listeners are limited to the tenant.
 
     Args:
         storage: holds the tenant's streams.
@@ -74,6 +74,11 @@ class Backend:
         self._shared_log = cache(shared_log)
         self._tenant_id = tenant_id
         self._log_tenant: TenantId | None = None
+
+    @property
+    def limited_to(self) -> TenantId | None:
+        """The tenant that this backend is limited to; None: it reads the events of all tenants."""
+        return self._log_tenant
 
     @property
     def storage(self) -> StorageStrategy:
@@ -140,6 +145,8 @@ class Backend:
         after: Position = 0,
         batch_size: int = 100,
         keep_unknown: bool = False,
+        lease: timedelta | float = 60.0,
+        writes: bool = False,
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
 
@@ -156,10 +163,17 @@ class Backend:
             after: position to begin after while there is no checkpoint, exclusive.
             batch_size: most events between two checkpoints.
             keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
+            lease: time without a sign of life of a process that runs it, after which another one
+                takes over; a timedelta or seconds, more than twice what the handler takes for an
+                event.
+            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
+                The writes of as many events as fit are carried out in one transaction with the
+                checkpoint, so each is applied exactly once.
 
         Raises:
+            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
             InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category or events are wrong.
+                category, events or lease are wrong.
             EventDefinitionError: a class in events is not an event class that can be stored.
             InvalidConsumerError: a name that cannot be part of a key.
             InvalidPositionError: a position below 0.
@@ -180,6 +194,8 @@ class Backend:
             after=after,
             batch_size=batch_size,
             clock=self._shared_log().clock,
+            lease=lease,
+            writes=writes,
         )
 
     def projector(
@@ -265,6 +281,8 @@ class Backend:
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
+        from dynamo_es.facade.log import selection_of
+
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
 
     def chooser(
@@ -308,6 +326,9 @@ class Backend:
         scoped._storage = self._storage.scoped_for_tenant(tenant_id)
         scoped._tenant_id = scoped._log_tenant = tenant_id
         return scoped
+
+    def prepare(self) -> None:
+        """Make now what the first request would make."""
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""

@@ -39,7 +39,18 @@ def outbox_of(access: LogAccess, deserialize: Callable[..., Recorded]) -> Outbox
     """Return the outbox over the parts of the log."""
     from dynamo_es.outbox import Outbox
 
+    if access.log.per_tenant:
+        return _outbox_of_all(access, deserialize)
     return Outbox(access.outbox, access.log, deserialize, clock=access.clock, watch=access.watch)
+
+
+def _outbox_of_all(access: LogAccess, deserialize: Callable[..., Recorded]) -> Outbox:
+    from dynamo_es.outbox.all_outboxes import OutboxOfAll
+
+    def one(tenant_id: TenantId, name: str) -> Outbox:
+        return outbox_of(access.limited(tenant_id), deserialize).named(name)
+
+    return OutboxOfAll(one, lambda: list(access.log.tenants()), deserialize)
 
 
 def listeners_of(

@@ -59,7 +59,7 @@ class LogAccess:
             return self
         return replace(
             self,
-            log=TenantLog(self.log, tenant_id),
+            log=TenantLog(self.log.scoped_for_tenant(tenant_id), tenant_id),
             checkpoints=self.checkpoints.scoped_for_tenant(tenant_id),
             outbox=self.outbox.scoped_for_tenant(tenant_id),
             finder=self.finder.scoped_for_tenant(tenant_id),

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es.contracts import Selection, StreamInLog
+    from dynamo_es.contracts.log import Start
     from dynamo_es.values import Position, TenantId
 
 
 @dataclass(frozen=True, slots=True)
 class TenantLog(LogStrategy):
-    """Reads one tenant's events. Positions are those of the whole log.
+    """Reads one tenant's events. Positions are those of the log that holds them.
 
     Attributes:
-        log: the log of all tenants.
+        log: the log that holds the tenant's events, and maybe those of others.
         tenant_id: the tenant whose events it reads.
     """
 
@@ -32,7 +33,7 @@ class TenantLog(LogStrategy):
         """The last position assigned; see `LogStrategy.last_position`."""
         return self.log.last_position
 
-    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+    def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the tenant's events; see `LogStrategy.reader`.
 
         Raises:
@@ -41,6 +42,15 @@ class TenantLog(LogStrategy):
         if selection.tenant_id is not None:
             check_scope(selection.tenant_id, self.tenant_id)
         return self.log.reader(after, replace(selection, tenant_id=self.tenant_id))
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> TenantLog:
+        """Return this log, which is the tenant's.
+
+        Raises:
+            InvalidSubscriptionError: another tenant is given.
+        """
+        check_scope(tenant_id, self.tenant_id)
+        return self
 
     def unsequenced(self) -> bool:
         """Whether events of any tenant have no position yet; see `LogStrategy.unsequenced`."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.contracts.log import is_per_tenant
+from dynamo_es.exceptions import ConfigurationError, LogScopeError
+from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
 from dynamo_es.memory.checkpoints import MemoryCheckpoints
 from dynamo_es.memory.cursors import MemoryCursors
+from dynamo_es.memory.data import Data
 from dynamo_es.memory.finder import MemoryFinder
 from dynamo_es.memory.key_storage import MemoryKeyStorage
 from dynamo_es.memory.log import MemoryLog
@@ -21,7 +25,10 @@ from dynamo_es.memory.storage import MemoryStorage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.contracts import CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts.log import LogScope
     from dynamo_es.event_store.registry import EventRegistry
+    from dynamo_es.values import TenantId
 
 
 class MemoryBackend(Backend):
@@ -35,9 +42,11 @@ class MemoryBackend(Backend):
         storage: the storage to use; None (the default): a new, empty one.
         registry: the event classes by name; None: all that are defined.
         clock: returns seconds since the epoch.
+        log_scope: ``"table"``: one log holds the events of all tenants; ``"tenant"``: each tenant
+            has its own.
 
     Raises:
-        ConfigurationError: ``storage`` is not a `MemoryStorage`.
+        ConfigurationError: ``storage`` is not a `MemoryStorage`, or has another ``log_scope``.
         InputError: ``clock`` is not callable, or asynchronous.
     """
 
@@ -47,14 +56,24 @@ class MemoryBackend(Backend):
         *,
         registry: EventRegistry | None = None,
         clock: Callable[[], float] = time.time,
+        log_scope: LogScope = "table",
     ) -> None:
-        storage = MemoryStorage() if storage is None else storage
+        per_tenant = is_per_tenant(log_scope)
+        storage = MemoryStorage(shared=Data(per_tenant=per_tenant)) if storage is None else storage
         check_kind("storage", storage, MemoryStorage, ConfigurationError)
         check_injected(clock=clock)
         data = storage.data
-        log = LogAccess(
-            MemoryLog(data),
-            MemoryCheckpoints(data, clock),
+        if data.per_tenant is not per_tenant:
+            raise LogScopeError(None, "tenant" if data.per_tenant else "table", log_scope)
+        log: LogStrategy = MemoryLog(data)
+        checkpoints: CheckpointStrategy = MemoryCheckpoints(data, clock)
+        if per_tenant:
+            tenants = partial(_tenants, data)
+            log = AllLogs(partial(MemoryLog, data), tenants, log)
+            checkpoints = AllCheckpoints(checkpoints, tenants)
+        access = LogAccess(
+            log,
+            checkpoints,
             MemoryCursors(data),
             data.outbox,
             MemoryFinder(data),
@@ -62,7 +81,12 @@ class MemoryBackend(Backend):
             clock,
         )
         typed = EventStoreAccess(MemoryKeyStorage, registry, clock)
-        super().__init__(storage, typed, lambda: log, storage.tenant_id)
+        super().__init__(storage, typed, lambda: access, storage.tenant_id)
 
     def create_tables(self) -> None:
         """Do nothing: memory has no tables. It lets code for `DynamoBackend` run unchanged."""
+
+
+def _tenants(data: Data) -> list[TenantId]:
+    with data.lock:
+        return [tenant_id for tenant_id, log in data.logs.items() if log and tenant_id is not None]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Lock
 
+    from dynamo_es.contracts.claims import CheckpointState
     from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
@@ -93,19 +94,33 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """All data of a backend; used only under the lock, except for the outbox, which has its own."""
+    """All data of a backend; used only under the lock, except for the outbox, which has its own.
+
+    Attributes:
+        per_tenant: whether each tenant has a log of its own.
+        logs: the logs, by tenant; under None the log of all tenants.
+        generations: number of generations of streams so far.
+    """
 
     lock: Lock = field(default_factory=new_lock)
     streams: dict[Identity, StoredStream] = field(default_factory=dict)
-    log: list[LogEntry] = field(default_factory=list)
+    per_tenant: bool = False
+    logs: dict[TenantId | None, list[LogEntry]] = field(default_factory=dict)
+    generations: int = 0
     checkpoints: dict[tuple[TenantId | None, str], tuple[Position, datetime]] = field(
         default_factory=dict
     )
     failures: dict[tuple[TenantId | None, str], tuple[Position, ConsumerFailure]] = field(
         default_factory=dict
     )
+    leases: dict[tuple[TenantId | None, str], CheckpointState] = field(default_factory=dict)
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+
+    def log_of(self, tenant_id: TenantId | None) -> list[LogEntry]:
+        """Return the log that holds a tenant's events."""
+        key = tenant_id if self.per_tenant else None
+        return self.logs.setdefault(key, [])
 
 
 def copy_event(event: RawEvent) -> RawEvent:

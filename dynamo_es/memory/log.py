@@ -16,6 +16,7 @@ from dynamo_es.contracts import (
     StreamInLog,
 )
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.contracts.log import one_position
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event
 from dynamo_es.values import RecordedRaw, StreamId
@@ -23,6 +24,7 @@ from dynamo_es.values import RecordedRaw, StreamId
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dynamo_es.contracts.log import Start
     from dynamo_es.memory.data import Data, Identity, LogEntry, StoredStream
     from dynamo_es.values import Position, TenantId
 
@@ -36,27 +38,31 @@ class MemoryLog(LogStrategy):
 
     Args:
         data: data that the backend's parts share.
+        tenant_id: tenant whose log it is, if each tenant has one.
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, tenant_id: TenantId | None = None) -> None:
         self._data = data
+        self._tenant_id = tenant_id
 
     @property
     def last_position(self) -> Position | None:
         """The last position assigned; see `LogStrategy.last_position`."""
         with self._data.lock:
-            return len(self._data.log) or None
+            return len(self._data.log_of(self._tenant_id)) or None
 
-    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+    def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position; see `LogStrategy.reader`."""
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
-        check_position(after, self.last_position or 0)
-        return _Reader(self._data, after, selection)
+        position = one_position(after)
+        check_position(position, self.last_position or 0)
+        log = self._data.log_of(self._tenant_id)
+        return _Reader(self._data, log, position, selection)
 
     def tenants(self) -> Iterator[TenantId]:
         """Yield the tenants in the log; see `LogStrategy.tenants`."""
         with self._data.lock:
-            found = dict.fromkeys(entry.identity[0] for entry in self._data.log)
+            found = dict.fromkeys(identity[0] for identity in self._identities())
         return iter(found)
 
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
@@ -64,7 +70,7 @@ class MemoryLog(LogStrategy):
         check_tenant(tenant_id)
         with self._data.lock:
             found = dict.fromkeys(
-                entry.identity[1] for entry in self._data.log if entry.identity[0] == tenant_id
+                identity[1] for identity in self._identities() if identity[0] == tenant_id
             )
         return iter(found)
 
@@ -78,10 +84,16 @@ class MemoryLog(LogStrategy):
             ]
         yield from found
 
+    def _identities(self) -> Iterator[Identity]:
+        return (entry.identity for log in self._data.logs.values() for entry in log)
+
 
 class _Reader(LogReader):
-    def __init__(self, data: Data, after: Position, selection: Selection) -> None:
+    def __init__(
+        self, data: Data, log: list[LogEntry], after: Position, selection: Selection
+    ) -> None:
         self._data = data
+        self._log = log
         self._position = after
         self._selection = selection
 
@@ -92,7 +104,7 @@ class _Reader(LogReader):
     def read(self) -> list[RecordedRaw]:
         records: list[RecordedRaw] = []
         with self._data.lock:
-            log = self._data.log
+            log = self._log
             while self._position < len(log) and len(records) < _PIECE:
                 entry = log[self._position]
                 self._position += 1
@@ -106,7 +118,7 @@ class _Reader(LogReader):
         records: list[RecordedRaw] = []
         commits: list[CommitInLog] = []
         with self._data.lock:
-            log = self._data.log
+            log = self._log
             last = min(len(log), self._position + _LOOK)
             while self._position < last:
                 entry = log[self._position]

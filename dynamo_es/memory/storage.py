@@ -264,12 +264,15 @@ class MemoryStorage(StorageStrategy):
             return stream, append.versioning.expected_version
         if stream is None:
             versioned = append.versioning is not NO_VERSIONING
-            stream = StoredStream(versioned, generation=len(data.log) + 1)
+            data.generations += 1
+            stream = StoredStream(versioned, generation=data.generations)
             data.streams[identity] = stream
         first = stream.version
         _append(stream, append.stream_id, append.events)
         for index, outbox in enumerate(chosen, first):
-            data.log.append(LogEntry(identity, stream, index, outbox, index == first))
+            data.log_of(self._tenant_id).append(
+                LogEntry(identity, stream, index, outbox, index == first)
+            )
         return stream, first
 
     def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:
@@ -277,7 +280,7 @@ class MemoryStorage(StorageStrategy):
         return [wanted is not None and bool(wanted(event)) for event in events]
 
     def _position_of(self, stream: StoredStream, index: int) -> Position:
-        log = self._data.log
+        log = self._data.log_of(self._tenant_id)
         for position in range(len(log), 0, -1):
             entry = log[position - 1]
             if entry.stream is stream and entry.place == index:
@@ -313,7 +316,7 @@ class MemoryStorage(StorageStrategy):
     def current_position(self) -> Position | None:
         """The last position; see `StorageStrategy.current_position`."""
         with self._data.lock:
-            return len(self._data.log) or None
+            return len(self._data.log_of(self._tenant_id)) or None
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage for that tenant over the same data."""

@@ -6,7 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.exceptions import ConcurrentStreamWriteError, ContentionError, ThrottledError
+from dynamo_es.exceptions import (
+    AppendsFailedError,
+    ConcurrentStreamWriteError,
+    ContentionError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import Observer, OperationReport
@@ -61,10 +66,13 @@ def outcome_of(error: BaseException | None) -> str | None:
     """Return the name under which a failed operation counts; None for a success.
 
     A conflict is normal, and throttling is a matter of capacity. All others are errors that deserve
-    an alarm.
+    an alarm. Of several failed appends, the worst counts.
     """
     if error is None:
         return None
+    if isinstance(error, AppendsFailedError):
+        outcomes = {outcome_of(each) for each in error.errors.values()}
+        return next((one for one in (ERRORS, THROTTLES, CONFLICTS) if one in outcomes), ERRORS)
     if isinstance(error, ConcurrentStreamWriteError):
         return CONFLICTS
     if isinstance(error, ThrottledError | ContentionError):

@@ -124,21 +124,7 @@ class Run:
         Args:
             publish: publishes a record.
         """
-        error: Exception | None = None
-        with closing(self.tries()) as tries:
-            while True:
-                try:
-                    record = tries.send(error)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return]
-                try:
-                    publish(record)
-                except AsynchronousFunctionError:
-                    raise  # not a try: it would never publish any event
-                except Exception as failure:  # noqa: BLE001 - the other events come next
-                    error = failure
-                else:
-                    error = None
+        return go(self.tries(), publish)
 
     def tries(self) -> Tries[OutboxReport]:
         """Yield due and new records, one after the other; see `Outbox.tries`."""
@@ -307,3 +293,27 @@ class _Finder:
     def reached(self, position: Position) -> bool:
         """Whether the log was read up to a position: a read may lag after a write."""
         return position <= self._reached
+
+
+def go(started: Tries[OutboxReport], publish: Callable[[RecordedRaw], object]) -> OutboxReport:
+    """Publish what a run yields, and return its report.
+
+    Args:
+        started: the run, one try at a time.
+        publish: publishes a record.
+    """
+    error: Exception | None = None
+    with closing(started) as tries:
+        while True:
+            try:
+                record = tries.send(error)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            try:
+                publish(record)
+            except AsynchronousFunctionError:
+                raise  # not a try: it would never publish any event
+            except Exception as failure:  # noqa: BLE001 - the other events come next
+                error = failure
+            else:
+                error = None

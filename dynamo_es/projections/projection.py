@@ -5,23 +5,38 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from threading import Event as Flag
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_consumer, check_position
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks import check_consumer, check_position, seconds_of
+from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
+from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.workers import in_thread
-from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
+from dynamo_es.exceptions import (
+    InvalidSubscriptionError,
+    TenantRequiredError,
+    UnknownConsumerError,
+)
+from dynamo_es.projections.all_logs import RunOfAll
+from dynamo_es.projections.holding import new_worker
+from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress
+from dynamo_es.projections.projector import Projector
+from dynamo_es.projections.run import Run
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from datetime import timedelta
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.projections.run import Handler, ProjectionReport
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.projections.parts import Handler, ProjectionReport
+    from dynamo_es.values import Position, RecordedRaw, TenantId
+
+DEFAULT_LEASE: Final = 60.0
+"""Seconds without a beat after which another worker takes over."""
+
+SHORTEST_LEASE: Final = 0.001
 
 
 class Projection:
@@ -31,8 +46,16 @@ class Projection:
 
     The handler gets every event at least once, in the order of positions, and the checkpoint
     moves after the events. If the process dies, the handler gets the events since the last
-    checkpoint again: at most ``batch_size``. Run one process per name: two would each get
-    every event.
+    checkpoint again: at most ``batch_size``.
+
+    Run as many processes per name as you like. One has the lease of the checkpoint and handles the
+    events; the others wait. If it stops, another takes over at once. If it dies, another takes
+    over after a lease length without a beat. If it was only paused, it notices before its next
+    event: every save names a fencing token, which grows with each take.
+
+    With a log of each tenant, a projection of all tenants has a checkpoint and a lease in each log,
+    and handles the logs in turn. Its processes share the logs evenly. The events of a tenant come
+    in order; a tenant's failing event does not hold up the others.
 
     Args:
         name: name of the projection; its checkpoint is kept under this name.
@@ -45,10 +68,14 @@ class Projection:
         after: position to begin after while there is no checkpoint; 0 is the beginning.
         batch_size: most events between two checkpoints.
         clock: returns seconds since the epoch.
+        lease: time without a beat after which another process takes over, a timedelta or seconds:
+            longer than the handler takes for an event, twice over.
+        writes: whether the handler returns writes, to be carried out with the checkpoint.
 
     Raises:
-        InvalidSubscriptionError: a handler that is asynchronous or not callable, or a batch size
-            below 1.
+        InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
+            below 1, or a lease out of range.
+        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
     """
@@ -65,9 +92,13 @@ class Projection:
         after: Position = 0,
         batch_size: int = 100,
         clock: Callable[[], float] = time.time,
+        lease: timedelta | float = DEFAULT_LEASE,
+        writes: bool = False,
     ) -> None:
         check_consumer(name)
         check_position(after)
+        if log.per_tenant and after:
+            raise TenantRequiredError("A projection that begins after a position")
         if not callable(handler):
             raise InvalidSubscriptionError(f"handler must be callable, not {shown(handler)}.")
         refuse_asynchronous(handler, HANDLER)
@@ -75,6 +106,7 @@ class Projection:
             raise InvalidSubscriptionError(
                 f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
             )
+        _check_writes(writes, handler)
         self._parts = Parts(
             name=name,
             handler=handler,
@@ -85,12 +117,22 @@ class Projection:
             after=after,
             batch_size=batch_size,
             clock=clock,
+            lease_ms=int(seconds_of("lease", lease, SHORTEST_LEASE) * 1000),
+            watch=LeaseWatch(),
+            writes=writes,
         )
+        if writes:
+            checkpoints.new_writes()  # refuses a backend without tables
 
     @property
     def name(self) -> str:
         """The name that its checkpoint is kept under."""
         return self._parts.name
+
+    @property
+    def over_all_logs(self) -> bool:
+        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        return self._parts.log.per_tenant
 
     @property
     def handler(self) -> Handler:
@@ -99,44 +141,81 @@ class Projection:
 
     @property
     def position(self) -> Position | None:
-        """The position of its checkpoint; None before its first run."""
+        """The position of its checkpoint; None before its first run.
+
+        Raises:
+            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
+        """
         return self._parts.checkpoints.position(self.name)
+
+    @property
+    def positions(self) -> dict[TenantId, Position]:
+        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
+        return {
+            one.tenant_id: one.position
+            for one in self._parts.checkpoints.all()
+            if one.name == self.name and one.tenant_id is not None
+        }
 
     def reset(self, position: Position | None = None) -> None:
         """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        Stop the projection's process first. The read model and the cursors of a `Projector` do not
-        change: a projector passes over the events that it has applied.
+        A process that runs the projection goes on from there too, after its current batch or, if
+        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
+        not change: a projector passes over the events that it has applied.
 
         Args:
-            position: the next run handles the events after it; None: those after ``after``.
+            position: the next run handles the events after it; None: those after ``after``. With a
+                log of each tenant, a projection of all is set back to the beginning of each.
 
         Raises:
             UnknownConsumerError: the projection has not run, so it has no checkpoint.
             InvalidPositionError: negative, or after the end of the log.
+            TenantRequiredError: a position above 0, and each tenant has a log.
             ServiceError: AWS refused or did not answer.
         """
         parts = self._parts
         to = parts.after if position is None else position
+        if parts.log.per_tenant:
+            check_position(to)
+            if to:
+                raise TenantRequiredError(f"Position {to}")
+            self._reset_all()
+            return
         check_position(to, parts.log.last_position or 0)
         parts.checkpoints.reset(self.name, to)
+
+    def _reset_all(self) -> None:
+        checkpoints = self._parts.checkpoints
+        known = checkpoints.all()
+        mine = [one for one in known if one.name == self.name]
+        if not mine:
+            raise UnknownConsumerError(self.name, sorted({one.name for one in known}))
+        for one in mine:
+            if one.tenant_id is not None:
+                checkpoints.scoped_for_tenant(one.tenant_id).reset(self.name, 0)
 
     def run_once(
         self,
         stop: Flag | None = None,
         on_progress: Callable[[ProjectionReport], None] | None = None,
+        *,
+        tenants: Collection[TenantId] | None = None,
     ) -> ProjectionReport:
         """Handle the events that the log has now, and return.
 
         Args:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
+            tenants: with a log of each tenant, run in the logs of these; None: in all logs.
 
         Returns:
-            What the run did.
+            What the run did. Over the logs of all tenants, positions are sums.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
+            ProjectionBusyError: another worker has the lease, and there are events to handle; run
+                again.
             CursorBusyError: another process applies events of a projector's stream; run again.
             InvalidPositionError: the checkpoint is after the end of the log: the log is a
                 different or restored one.
@@ -145,8 +224,12 @@ class Projection:
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: the error that the handler raised. The checkpoint is before that event.
         """
-        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
-        run.until(self._parts.log.last_position or 0)
+        stop = Flag() if stop is None else stop
+        if self._parts.log.per_tenant:
+            check_stop(stop)
+            return RunOfAll(self._parts, stop, on_progress, tenants).once()
+        run = Run(self._parts, stop, on_progress, new_worker())
+        run.once(self._parts.log.last_position or 0)
         run.look_further()
         return run.report
 
@@ -158,7 +241,8 @@ class Projection:
         """Handle the events that the log has, and new ones as they come, until stopped.
 
         At the end of the log it asks for new events after 50 ms, later once a second. It logs
-        temporary errors (throttling, lost connections) as warnings, and tries again.
+        temporary errors (throttling, lost connections) as warnings, and tries again. While another
+        process has the lease, it waits. When it returns, it gives the lease back.
 
         Args:
             stop: set it in another thread or a signal handler to return after the current event;
@@ -172,8 +256,12 @@ class Projection:
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
         """
-        run = Run(self._parts, Flag() if stop is None else stop, on_progress)
-        run.until(None)
+        stop = Flag() if stop is None else stop
+        if self._parts.log.per_tenant:
+            check_stop(stop)
+            return RunOfAll(self._parts, stop, on_progress).forever()
+        run = Run(self._parts, stop, on_progress, new_worker())
+        run.forever()
         return run.report
 
     @contextmanager
@@ -193,3 +281,13 @@ class Projection:
             lambda stop: self.run_forever(stop, on_progress), f"Projection {self.name!r}"
         ):
             yield self
+
+
+def _check_writes(writes: object, handler: object) -> None:
+    if type(writes) is not bool:
+        raise InvalidSubscriptionError(f"writes must be True or False, not {shown(writes)}.")
+    if writes and isinstance(handler, Projector):
+        raise InvalidSubscriptionError(
+            "A projector keeps cursors of its own and returns no writes: give a function as the "
+            "handler, or leave writes=True out."
+        )

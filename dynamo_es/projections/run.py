@@ -1,112 +1,75 @@
-"""One run of a projection: reads the log, calls the handler, saves the checkpoint."""
+"""One run of a projection in one log: reads it, calls the handler, saves the checkpoint."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.failures import NewFailure, reason_of
-from dynamo_es.contracts.functions import check_injected, check_stop, refuse_unfinished
-from dynamo_es.contracts.workers import WorkerReport
-from dynamo_es.exceptions import (
-    ContentionError,
-    CursorBusyError,
-    ServiceError,
-    ThrottledError,
-    UnavailableError,
+from dynamo_es.contracts.functions import check_stop, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.exceptions import ProjectionBusyError, ProjectionWriteRefusedError, ServiceError
+from dynamo_es.projections.holding import Holding, LeaseLostError
+from dynamo_es.projections.parts import (
+    FIRST_PAUSE,
+    HANDLER,
+    LONGEST_PAUSE,
+    PASSING,
+    ProjectionReport,
+    check_on_progress,
 )
+from dynamo_es.projections.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event as Flag
 
-    from dynamo_es.contracts import CheckpointStrategy, LogReader, LogStrategy, Selection
-    from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.contracts import LogReader
+    from dynamo_es.projections.parts import Parts
     from dynamo_es.values import Position, RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
 
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
 """Number of positions without a selected event after which the checkpoint moves anyway."""
-_PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
 _LOOK_EVERY: Final = 60.0
 """Seconds at the end of the log between two checks for events that have no position."""
-HANDLER: Final = "handler"
 _ON_PROGRESS: Final = "on_progress"
 
 
-class Handler(Protocol):
-    """Applies one event to a read model."""
+class Run:
+    """One run of a projection in one log, and its work so far.
 
-    def __call__(self, recorded: Recorded, /) -> object:
-        """Apply an event. If it raises, the projection stops before this event."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionReport(WorkerReport):
-    """Says what a run of a projection did so far. A run ends where its handler fails.
+    Args:
+        parts: what the projection runs with.
+        stop: set it to return after the current event.
+        on_progress: called with a report after each batch.
+        worker: unique name of the worker, which its leases carry.
 
     Attributes:
-        last_position: last position of the log when the run last looked; 0: the log was empty.
-        overtaken: how often another process of this projection was ahead, so that the run skipped
-            the events in between; each time is logged as a warning.
+        holding: the lease of this log.
     """
-
-    last_position: Position = 0
-    overtaken: int = 0
-
-    @property
-    def lag(self) -> int:
-        """Number of positions not handled when the run last looked at the end of the log."""
-        return max(self.last_position - self.position, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a projection runs with; see `Projection`."""
-
-    name: str
-    handler: Handler
-    log: LogStrategy
-    checkpoints: CheckpointStrategy
-    deserialize: Callable[[RecordedRaw], Recorded]
-    selection: Callable[[], Selection]
-    after: Position
-    batch_size: int
-    clock: Callable[[], float]
-
-
-def check_on_progress(on_progress: object) -> None:
-    """Raise `InputError` unless it is None or a function to call after a batch."""
-    if on_progress is not None:
-        check_injected(on_progress=on_progress)
-
-
-class Run:
-    """One run of a projection, and its work so far."""
 
     def __init__(
         self,
         parts: Parts,
         stop: Flag,
         on_progress: Callable[[ProjectionReport], None] | None,
+        worker: str,
     ) -> None:
         check_on_progress(on_progress)
         check_stop(stop)
         self._parts = parts
         self._stop = stop
         self._on_progress = on_progress
+        self.holding = Holding.of(parts, worker)
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
         self._unsequenced = False
-        saved = parts.checkpoints.position(parts.name)
-        self._saved = parts.after if saved is None else saved
-        self._position = self._saved
+        self._position = self._saved = parts.after
         self._end = 0
         self._handled = 0
         self._passed_over = 0
@@ -114,6 +77,7 @@ class Run:
         self._overtaken = 0
         self._failure: NewFailure | None = None
         self._reader: LogReader | None = None
+        self._writing = Writing(self.holding) if parts.writes else None
 
     @property
     def report(self) -> ProjectionReport:
@@ -121,7 +85,7 @@ class Run:
         return ProjectionReport(
             name=self._parts.name,
             position=self._position,
-            handled=self._handled,
+            handled=self._handled if self._writing is None else self._writing.applied,
             unsequenced=self._unsequenced,
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
@@ -133,35 +97,112 @@ class Run:
         if self._position >= self._end:
             self._unsequenced = self._parts.log.unsequenced()
 
-    def until(self, end: Position | None) -> None:
-        """Handle events up to a position; None: until stopped."""
-        pause = _FIRST_PAUSE
-        if end is not None:
-            self._end = end
-            check_position(self._position, end)
+    def once(self, end: Position) -> None:
+        """Handle events up to a position under the lease, and give the lease back.
+
+        Raises:
+            ProjectionBusyError: another worker has the lease, or took it.
+        """
+        self._end = end
+        free = self._look(looks_once=True)
+        check_position(self._position, end)
+        if self._stop.is_set() or self._position >= end:
+            return
+        if not free or not self._take():
+            raise self._busy(self.holding.holder)
         try:
-            while not self._stop.is_set() and (end is None or self._position < end):
-                try:
-                    moved = self._step()
-                except _PASSING as error:
-                    if end is not None:
-                        raise
-                    _log.warning(
-                        "Projection %r failed and tries again: %s",
-                        self._parts.name,
-                        describe_error(error),
-                    )
-                    moved = False
-                if moved:
-                    pause = _FIRST_PAUSE
-                elif end is None:
-                    self._wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+            self._handle_until(end)
+        except LeaseLostError:
+            raise self._busy() from None
         finally:
+            self.close()
+
+    def forever(self) -> None:
+        """Handle events as they come while this worker has the lease; wait for it otherwise."""
+        pause = FIRST_PAUSE
+        try:
+            while not self._stop.is_set():
+                if self.advance():
+                    pause = FIRST_PAUSE
+                else:
+                    self._wait(min(pause, self._parts.lease_ms / 4000))
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        finally:
+            self.close()
+
+    def advance(self) -> bool:
+        """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
+        try:
+            return self._step() if self.holding.held else self.try_take()
+        except PASSING as error:
+            _log.warning(
+                "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
+            )
+        except LeaseLostError:
+            self.let_go()
+        return False
+
+    def turn(self) -> None:
+        """Handle the events that the log has now, under the lease, and keep the lease.
+
+        Raises:
+            LeaseLostError: another worker has taken over.
+        """
+        self.holding.renew_in_time()
+        self._end = self._parts.log.last_position or 0
+        check_position(self._position, self._end)
+        self._handle_until(self._end, lambda: self.holding.wanted)
+
+    def try_take(self) -> bool:
+        """Take the lease if no other worker has it; return whether this worker has it now."""
+        return self._look(looks_once=False) and self._take()
+
+    def let_go(self) -> None:
+        """Forget what was handled since the last checkpoint: another worker has taken over."""
+        _log.warning(
+            "Projection %r: another worker has taken over, or the position was reset. This one "
+            "was at %d, and saved %d.",
+            self._parts.name,
+            self._position,
+            self._saved,
+        )
+        self._overtaken += 1
+        self._go_on_after(self._saved)
+
+    def close(self) -> None:
+        """Save the checkpoint, and the failure that ended the run; give the lease back."""
+        if self.holding.held:
             self._save_at_end()
+            self.holding.release()
+
+    def _look(self, *, looks_once: bool) -> bool:
+        free = self.holding.look(looks_once=looks_once)
+        self._go_on_after(self.holding.seen.position)
+        return free
+
+    def _take(self) -> bool:
+        taken = self.holding.take()
+        if taken:
+            self._go_on_after(self.holding.seen.position)
+        return taken
+
+    def _go_on_after(self, saved: Position | None) -> None:
+        self._position = self._saved = self._parts.after if saved is None else saved
+        self._reader = None
+        self._unsaved = 0
+        if self._writing is not None:
+            self._writing.drop()
+
+    def _busy(self, holder: str = "") -> ProjectionBusyError:
+        return ProjectionBusyError(self._parts.name, holder, self._parts.tenant_id)
+
+    def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
+        while not self._stop.is_set() and self._position < end and not ends_early():
+            self._step()
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
+        self.holding.renew_in_time()
         selection = self._parts.selection()
         if self._reader is None or selection != self._selection:
             # A class defined since the last read may be among the selected ones.
@@ -193,7 +234,9 @@ class Run:
         for raw in batch:
             if self._stop.is_set():
                 return False
-            self._apply(raw)
+            self.holding.renew_in_time()
+            if not self._apply(raw):
+                return False
             self._position = raw.position
             self._handled += 1
             self._unsaved += 1
@@ -202,26 +245,42 @@ class Run:
             return True
         return False
 
-    def _apply(self, raw: RecordedRaw) -> None:
+    def _apply(self, raw: RecordedRaw) -> bool:
+        """Handle an event; return False if the run goes on elsewhere."""
         parts = self._parts
-        try:
+        with self._noting_failure_at(raw.position):
             returned = parts.handler(parts.deserialize(raw))
             refuse_unfinished(returned, parts.handler, HANDLER)
-        except _PASSING:
+            if self._writing is None:
+                refuse_writes(returned, HANDLER)
+                return True
+            if self._writing.add(raw.position, returned):
+                return True
+        if not self._save():
+            return False
+        with self._noting_failure_at(raw.position):
+            self._writing.add(raw.position, returned)
+        return True
+
+    @contextmanager
+    def _noting_failure_at(self, position: Position) -> Iterator[None]:
+        try:
+            yield
+        except PASSING:
             raise
         except Exception as error:
-            self._failure = NewFailure(raw.position, reason_of(error), int(parts.clock() * 1000))
+            self._failure = NewFailure(position, reason_of(error), self._parts.now_ms())
             raise
 
     def _save(self) -> bool:
-        """Save the checkpoint; return False if another run of this projection is ahead."""
-        there = self._parts.checkpoints.move(self._parts.name, self._position)
+        """Save the checkpoint; return False if it is after this run, or another worker wants it."""
+        there = self._save_with_writes()
         self._saved, self._unsaved = there, 0
         if there == self._position:
             return True
         _log.warning(
-            "Projection %r: another process is at position %d, this one at %d. This one goes on "
-            "after %d. Run one process per projection.",
+            "Projection %r: its checkpoint was moved to %d, and this run is at %d. It goes on "
+            "after %d.",
             self._parts.name,
             there,
             self._position,
@@ -231,15 +290,34 @@ class Run:
         self._overtaken += 1
         return False
 
+    def _save_with_writes(self) -> Position:
+        if self._writing is None:
+            return self.holding.save(self._position)
+        try:
+            return self._writing.save(self._position, self._noting_failure_at)
+        except BaseException:
+            # Whether they were made, the next transaction finds out by the saved position.
+            self._go_on_after(self.holding.seen.position)
+            raise
+
     def _save_at_end(self) -> None:
         """Try to save the checkpoint, and the failure that ended the run."""
-        parts = self._parts
+        if self._position > self._saved:
+            self._try_at_end(self._save)
+        if self._failure is not None and self.holding.held:
+            self._try_at_end(self._save_failure)
+
+    def _save_failure(self) -> None:
+        if self._failure is not None:
+            parts = self._parts
+            parts.checkpoints.fail(parts.name, self._position, self._failure)
+
+    def _try_at_end(self, save: Callable[[], object]) -> None:
         try:
-            if self._position > self._saved:
-                self._save()
-            if self._failure is not None:
-                parts.checkpoints.fail(parts.name, self._position, self._failure)
-        except ServiceError as error:
+            save()
+        except LeaseLostError:
+            self.let_go()
+        except (ServiceError, ProjectionWriteRefusedError) as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
             _log.error(
                 "Projection %r: its checkpoint was not saved, so the next run handles some events "

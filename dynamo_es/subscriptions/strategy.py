@@ -15,10 +15,11 @@ from dynamo_es.values import RecordedRaw
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from dynamo_es.contracts import LogReader, LogStrategy
+    from dynamo_es.contracts.log import Start
     from dynamo_es.values import Position, TenantId
 
 SHORTEST_TIMELIMIT: Final = 0.1
@@ -53,7 +54,7 @@ class LogSubscriptions(SubscriptionStrategy):
 
     def subscribe_to_all(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         *,
@@ -64,7 +65,7 @@ class LogSubscriptions(SubscriptionStrategy):
 
     def subscribe_to_category(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         category: str,
@@ -77,7 +78,7 @@ class LogSubscriptions(SubscriptionStrategy):
 
     def subscribe_to_events(
         self,
-        after: Position,
+        after: Start,
         batch_size: int,
         timelimit: timedelta | float,
         events: Collection[str],
@@ -94,7 +95,7 @@ class LogSubscriptions(SubscriptionStrategy):
         return self.subscribe(after, batch_size, timelimit, selection)
 
     def subscribe(
-        self, after: Position, batch_size: int, timelimit: timedelta | float, selection: Selection
+        self, after: Start, batch_size: int, timelimit: timedelta | float, selection: Selection
     ) -> Subscription:
         """Subscribe to any selection; see `SubscriptionStrategy.subscribe_to_all`."""
         if type(batch_size) is not int or batch_size < 1:
@@ -155,6 +156,15 @@ class Subscription(Iterator[list[RecordedRaw]]):
     def position(self) -> Position:
         """The position up to which the subscription has returned every selected event."""
         return self._ready[0].position - 1 if self._ready else self._reader.position
+
+    @property
+    def positions(self) -> Mapping[TenantId, Position] | None:
+        """Where to go on in each log, if each tenant has one and this subscription reads all."""
+        reached = self._reader.positions
+        if reached is None:
+            return None
+        waiting = {record.tenant_id: record.position - 1 for record in reversed(self._ready)}
+        return {**reached, **waiting}
 
     def __next__(self) -> list[RecordedRaw]:
         deadline = self._monotonic() + self._timelimit_s

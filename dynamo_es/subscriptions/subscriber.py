@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import timedelta
 
+    from dynamo_es.contracts.log import Start
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.wrapped import Recorded
@@ -35,7 +37,7 @@ class _Choice:
         classes: event classes; None: all.
     """
 
-    after: Position = 0
+    after: Start = 0
     selection: Selection = EVERYTHING
     classes: tuple[type[Event], ...] | None = None
 
@@ -65,13 +67,19 @@ class Subscriber:
         self._scope = scope
         self._choice = _Choice()
 
-    def after(self, position: Position) -> Self:
+    def after(self, position: Start) -> Self:
         """Begin after a position, exclusive; 0, the default, is the beginning of the log.
+
+        Args:
+            position: of the log. With a log of each tenant, a subscriber of all tenants takes a
+                position for each: ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs that are
+                not named are read from the beginning.
 
         Raises:
             InvalidPositionError: negative.
         """
-        check_position(position)
+        for one in position.values() if isinstance(position, Mapping) else (position,):
+            check_position(one)
         return self._choosing(after=position)
 
     def to_category(self, category: str) -> Self:
@@ -163,6 +171,14 @@ class _Typed(Generic[T]):
     def position(self) -> Position:
         """The position up to which the subscription has returned every selected event."""
         return self._raws[0].position - 1 if self._raws else self._subscription.position
+
+    @property
+    def positions(self) -> Mapping[TenantId, Position] | None:
+        """Where to go on in each log, for `Subscriber.after`; None where there is one log."""
+        reached = self._subscription.positions
+        if reached is None:
+            return None
+        return {**reached, **{raw.tenant_id: raw.position - 1 for raw in reversed(self._raws)}}
 
     def __iter__(self) -> Self:
         return self

@@ -64,6 +64,27 @@ class Lags:
         return self._times[position]
 
 
+class LagsByLog:
+    """The lags of consumers of one page, each in its log.
+
+    Args:
+        log: of all tenants; or what stands for the logs of each.
+    """
+
+    def __init__(self, log: LogStrategy) -> None:
+        self._log = log
+        self._known: dict[TenantId | None, Lags] = {}
+
+    def of(self, tenant_id: TenantId | None) -> Lags:
+        """Return the lags in the log that holds a tenant's events; None: of all tenants."""
+        key = tenant_id if self._log.per_tenant else None
+        found = self._known.get(key)
+        if found is None:
+            log = self._log if key is None else self._log.scoped_for_tenant(key)
+            found = self._known[key] = Lags(log)
+        return found
+
+
 def in_words(lag: timedelta | None) -> str:
     """Return a lag in time, such as ``3 h 5 min``; empty if there is none."""
     if lag is None:

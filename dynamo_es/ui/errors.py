@@ -15,12 +15,14 @@ from dynamo_es.exceptions import (
     StoredItemError,
     StreamGapError,
     TableNotFoundError,
+    TenantRequiredError,
     ThrottledError,
     UnavailableError,
     UnknownConsumerError,
     UnknownOutboxEntryError,
 )
 from dynamo_es.ui.browser import browser_of
+from dynamo_es.ui.queries import address
 from dynamo_es.ui.rendering import render
 from dynamo_es.ui.security import HEADERS
 
@@ -56,9 +58,28 @@ def refused(request: Request, error: Any) -> Response:
 def failed(request: Request, error: Any) -> Response:
     """Return the page for an error of the library, whose message says what to do."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    if isinstance(error, TenantRequiredError) and request.url.path in _LOGS:
+        return _choose_log(request)
     if isinstance(error, CredentialsError) and _is_kept_from_the_log(request, error):
         return _page(request, status, _NOT_FOR_ONE_TENANT, cause=str(error))
     return _page(request, status, str(error))
+
+
+_LOGS: Final = ("/log", "/log/live", "/plots")
+"""Pages of a log, which ask for a tenant where each has one."""
+_MOST_TENANTS: Final = 1_000
+
+
+def _choose_log(request: Request) -> Response:
+    tenants = sorted(browser_of(request).scoped.log.tenants())
+    links = [
+        (tenant, address(request.url.path, tenant=tenant))
+        if tenant
+        else (tenant, address(request.url.path, default_tenant="1"))
+        for tenant in tenants[:_MOST_TENANTS]
+    ]
+    more = len(tenants) - len(links)
+    return render(request, "choose_log.html", section="/log", tenants=links, more=more)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
@@ -81,7 +102,8 @@ _NOT_FOR_ONE_TENANT: Final = (
     "This page reads the table of the log. The log holds the events of all tenants, so a session "
     "of one tenant may not read it. You can open each stream of the tenant from the first page, by "
     "its name or its id. To see this page, start dynamo-es ui without --tenant-role, with "
-    "credentials that may read the log."
+    'credentials that may read the log. Where each tenant has a log (log_scope="tenant"), give the '
+    "role the policy OneTenantLog too; lists that scan the table stay closed to it."
 )
 
 _WORDS: Final = {

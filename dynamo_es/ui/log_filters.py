@@ -18,6 +18,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from dynamo_es.contracts import LogStrategy
     from dynamo_es.values import RecordedRaw, TenantId
 
 _LONGEST: Final = 80
@@ -75,6 +76,16 @@ def filters_of(request: Request) -> Filters:
     return Filters(
         tenant, text_of(request, "category") or None, text_of(request, "event").strip() or None
     )
+
+
+def chosen_log(request: Request, filters: Filters) -> LogStrategy:
+    """Return the log that a page shows: that of the tenant in the filters, if each has one.
+
+    Without a tenant, what stands for all logs: asking it for a position raises
+    `TenantRequiredError`, for which the page lists the tenants.
+    """
+    log = browser_of(request).scoped.log
+    return log if filters.tenant is None else log.scoped_for_tenant(filters.tenant)
 
 
 def time_of(request: Request) -> datetime | None:

@@ -15,8 +15,7 @@ from starlette.responses import StreamingResponse
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.ui import costs
-from dynamo_es.ui.browser import browser_of
-from dynamo_es.ui.log_filters import filters_of, row_of
+from dynamo_es.ui.log_filters import chosen_log, filters_of, row_of
 from dynamo_es.ui.queries import MAX_NUMBER, number_of
 
 if TYPE_CHECKING:
@@ -97,8 +96,8 @@ async def follow(request: Request) -> _TailResponse:
         raise HTTPException(405)
     if request.headers.get("sec-fetch-site", "same-origin") not in _OWN_SITES:
         raise HTTPException(403, "A page of another site follows the log. It may not.")
-    log = browser_of(request).scoped.log
     filters = filters_of(request)
+    log = chosen_log(request, filters)
     after = _after(request)
     tails = tails_of(request)
     if not tails.enter():

@@ -5,11 +5,10 @@ import copy
 import pytest
 
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
-from dynamo_es.dynamodb.log.pages import PAGES_KEY
 from dynamo_es.exceptions import EventStoreError
 
 KEYS = {"stream_key": {"S": "a#b#c"}, "version": {"N": "1"}}
-PAGE = {"log_key": {"S": PAGES_KEY}, "place": {"S": "1"}}
+PAGE = {"log_key": {"S": "log"}, "place": {"S": "1"}}
 
 WRONG = {
     "no record": None,
@@ -44,7 +43,7 @@ WRONG = {
     },
     "keys of a list": {"dynamodb": {"SequenceNumber": "1", "Keys": [1]}},
     "page without a place": {
-        "dynamodb": {"SequenceNumber": "1", "NewImage": {"log_key": {"S": PAGES_KEY}}}
+        "dynamodb": {"SequenceNumber": "1", "NewImage": {"log_key": {"S": "log"}}}
     },
     "page at a wrong place": {
         "dynamodb": {"SequenceNumber": "1", "NewImage": {**PAGE, "place": {"S": "x"}}}

@@ -51,7 +51,7 @@ def test_the_rate_by_its_parts_is_that_of_round_trips_and_cpu():
 def test_goals_that_are_missed_say_so():
     slow = Rate(100, 1.0, 0.02, 7, 7)
     race = Race(400, 50, 21)
-    goals = log_rate.section(Found({1: [slow], 4: [slow]}, {4: race}, 4)).goals
+    goals = log_rate.section(Found({1: [slow], 4: [slow]}, [0.001], {4: race}, 4)).goals
     assert [goal.name for goal in goals if goal.met] == ["ms a commit of a sequencer, 1 at once"]
 
 

@@ -24,6 +24,7 @@ from dynamo_es import (
     StreamId,
 )
 from dynamo_es.contracts import NewFailure
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
@@ -100,7 +101,20 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
-def kind_of(item) -> str:
+WORDS = {
+    "log": "page",
+    "logs": "log of a tenant",
+    "streams": "marker",
+    "set-aside": "commit set aside",
+    "consumers": "name of a consumer",
+    "checkpoint": "checkpoint",
+    "cursor": "cursor of a stream",
+    "outbox": "outbox",
+    "tracking": "tracking record of `eventsourcing`",
+}
+
+
+def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
     """Return what the page calls an item, by its key."""
     if "stream_key" in item and "version" in item:
         if "closed" in item:
@@ -110,18 +124,13 @@ def kind_of(item) -> str:
         return "snapshot" if item["version"]["N"] == str(10**18) else "commit"
     if "tenant" in item:
         return "key" if "key_id" in item else "shredded key"
-    key, place = item["log_key"]["S"].partition("#")[0], item["place"]["S"]
+    if "log_scope" in item:
+        return "scope"
+    words, place = item["log_key"]["S"].split("#"), item["place"]["S"]
+    key = next(word for word in words[:2] if word in WORDS)
     if key == "outbox":
         return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
-    return {
-        "log": "page",
-        "streams": "marker",
-        "set-aside": "commit set aside",
-        "consumers": "name of a consumer",
-        "checkpoint": "checkpoint",
-        "cursor": "cursor of a stream",
-        "tracking": "tracking record of `eventsourcing`",
-    }[key]
+    return WORDS[key]
 
 
 class Items:
@@ -150,6 +159,9 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     storage.save_snapshot(a_snapshot(ann, 2))
     look()
     backend.checkpoints.move("balances", 1)
+    checkpoints = backend.checkpoints
+    checkpoints.take("balances", "one", checkpoints.look("balances"), 2000, 1000)
+    checkpoints.ask("balances", "two", checkpoints.look("balances"))
     backend.checkpoints.fail("fails at once", 0, NewFailure(1, "ValueError", 1))
     backend.projector("customers", look).project(store.load_stream(customer)[0], customer)
     with suppress(ZeroDivisionError):
@@ -164,7 +176,7 @@ def fill(backend: DynamoBackend, items: Items) -> None:
             publishing.send(ValueError())
         publishing.close()
     entry = SetAside("key", "7", "reason", datetime.now(UTC))
-    backend.client.put_item(**put_entry(backend.config.log_table, entry).params)
+    backend.client.put_item(**put_entry(LogKeys(backend.config.log_table), entry).params)
     closing = fence_item("key", version=3, closed=1, expires_at=None)
     backend.client.put_item(TableName=backend.config.events_table, Item=closing)
     wrapped = key_item("acme#", "bob", StoredKey("id", b"key", "alias/key"), created_at=1)
@@ -175,6 +187,15 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     look()
     store.append(Registered(customer="ann", email="a@b.c"), stream_id=StreamId())
     look()
+
+
+def fill_logs_of_tenants(items: Items) -> None:
+    """Let each of two tenants have a log; the second one's key is too long for the registry."""
+    with DynamoBackend.local(log_scope="tenant") as backend:
+        for tenant in ("acme", "x" * 1500):
+            storage = backend.in_tenant(tenant).storage
+            storage.insert_events(PLAIN, NO_VERSIONING, events(PLAIN, 1))
+        items.look(backend.client, backend.config)
 
 
 def fill_from_eventsourcing(items: Items) -> None:
@@ -193,6 +214,7 @@ def items() -> Items:
     found = Items()
     with DynamoBackend.local().with_outbox(lambda event: event.stream_id != PLAIN) as backend:
         fill(backend, found)
+    fill_logs_of_tenants(found)
     fill_from_eventsourcing(found)
     return found
 

@@ -273,6 +273,9 @@ def test_an_append_among_many_that_loses_costs_its_own_requests(budget: Budget) 
 
     # Like a conflict on creation, once the INSERT is refused.
     assert sent.operations == ["BatchExecuteStatement", "PutItem", "Query"]
+    (report,) = other.reports
+    assert (report.operation, report.stream_id) == ("append_many", None)
+    assert isinstance(report.error, AppendsFailedError)
 
 
 def test_no_events_send_nothing(budget: Budget) -> None:

@@ -36,6 +36,7 @@ def test_all_but_the_tables_has_a_default():
         "report_capacity": False,
         "kms_key_id": None,
         "sequencing": "stream",
+        "log_scope": "table",
         "max_uncompressed_bytes": 32 * 1024 * 1024,
         "consistent_loads": True,
         "compression": "units",
@@ -132,6 +133,12 @@ def test_requests_travel_in_a_known_way(value):
         DynamoConfig(**NAMES, transport=value)
 
 
+@pytest.mark.parametrize("value", ["", "stream", None, True])
+def test_a_log_is_of_all_tenants_or_of_one(value):
+    with pytest.raises(ConfigurationError, match="log_scope must be one of table, tenant, not"):
+        DynamoConfig(**NAMES, log_scope=value)
+
+
 # From the environment
 
 
@@ -154,6 +161,7 @@ def test_every_field_has_its_variable():
         "report_capacity": True,
         "kms_key_id": "alias/subjects",
         "sequencing": "inline",
+        "log_scope": "tenant",
         "max_uncompressed_bytes": 1_000_000,
         "consistent_loads": False,
         "compression": "always",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dynamo_es.dynamodb.tables.template import parse_yaml
+from dynamo_es.dynamodb.wire.statements import table_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "accounts"
 TABLES = {"events": "EventsTableArn", "log": "LogTableArn", "read-model": "ReadModel"}
@@ -51,6 +52,12 @@ def sent() -> dict[str, set[tuple[str, str]]]:
 
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
         body = json.loads(params["body"])
+        if "Statements" in body:
+            for statement in body["Statements"]:
+                # IAM has an action for each kind of statement.
+                kind = statement["Statement"].split()[0].capitalize()
+                found[name].add((table_of(statement), f"PartiQL{kind}"))
+            return
         for table in [body["TableName"]] if "TableName" in body else body["RequestItems"]:
             found[name].add((table, model.name))
 

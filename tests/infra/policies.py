@@ -31,6 +31,7 @@ class Call(NamedTuple):
     table: str
     action: str
     key: str | None
+    attributes: frozenset[str] | None = None
 
 
 class Statement(NamedTuple):
@@ -38,12 +39,17 @@ class Statement(NamedTuple):
     actions: frozenset[str]
     keys: tuple[str, ...] | None
     tag: str = "*"
+    attributes: frozenset[str] | None = None
 
     def allows(self, call: Call, tenant: str = "") -> bool:
         """Whether it allows a call, of a session with that tag."""
         if (call.table != self.table) or call.action not in self.actions:
             return False
         if not fnmatchcase(tenant, self.tag):
+            return False
+        if self.attributes is not None and not (
+            call.attributes is not None and call.attributes <= self.attributes
+        ):
             return False
         if self.keys is None:
             return True
@@ -57,12 +63,15 @@ def statements(policy: str) -> list[Statement]:
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
         actions = statement["Action"]
-        keys = None
+        keys, attributes = None, None
         if condition := statement.get("Condition"):
             (operator,) = condition.keys() - {"Null", "StringLike"}
             assert operator.startswith("ForAllValues:")
             assert condition["Null"]["dynamodb:LeadingKeys"] == "false"
             keys = tuple(condition[operator]["dynamodb:LeadingKeys"])
+            if "dynamodb:Attributes" in condition[operator]:
+                assert condition["Null"]["dynamodb:Attributes"] == "false"
+                attributes = frozenset(condition[operator]["dynamodb:Attributes"])
         found.append(
             Statement(
                 TABLES[statement["Resource"]["Fn::ImportValue"]["Fn::Sub"]],
@@ -74,6 +83,7 @@ def statements(policy: str) -> list[Statement]:
                 statement.get("Condition", {})
                 .get("StringLike", {})
                 .get("aws:PrincipalTag/tenant", "*"),
+                attributes,
             )
         )
     return found
@@ -124,12 +134,18 @@ def _call_of(statement: dict[str, Any]) -> Call:
     return Call(table, f"PartiQL{kind}", key[PARTITION_KEYS[table]]["S"])
 
 
+def _calls_of_part(part: dict[str, Any]) -> Iterator[Call]:
+    ((kind, inner),) = part.items()
+    # A table of the program's own is a matter of the program's own policy.
+    if inner["TableName"] in PARTITION_KEYS:
+        name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+        yield from _calls(name, inner)
+
+
 def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
     if action == "TransactWriteItems":
         for part in params["TransactItems"]:
-            ((kind, inner),) = part.items()
-            name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
-            yield from _calls(name, inner)
+            yield from _calls_of_part(part)
     elif action == "BatchExecuteStatement":
         yield from map(_call_of, params["Statements"])
     elif action == "BatchGetItem":
@@ -142,7 +158,9 @@ def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
         table = params["TableName"]
         item = params.get("Item") or params.get("Key")
         if item is not None:
-            yield Call(table, action, item[PARTITION_KEYS[table]]["S"])
+            projected = params.get("ProjectionExpression")
+            attributes = None if projected is None else frozenset(projected.split(", "))
+            yield Call(table, action, item[PARTITION_KEYS[table]]["S"], attributes)
         elif action == "Query":
             (key,) = (
                 value["S"]

@@ -14,9 +14,15 @@ from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
-from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
+from dynamo_es.dynamodb.consumers import (
+    checkpoint_requests,
+    checkpoints,
+    cursors,
+    leases,
+    outbox_requests,
+)
+from dynamo_es.dynamodb.log import registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
-from dynamo_es.dynamodb.log import set_aside
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
@@ -55,10 +61,13 @@ MODULES: Final = (
     key_requests,
     log_requests,
     stream_requests,
+    checkpoint_requests,
     checkpoints,
+    leases,
     cursors,
     outbox_requests,
     set_aside,
+    registry,
 )
 """All that build requests of roles. Scans and the making of tables are for operators only."""
 
@@ -145,6 +154,28 @@ def _run(found: Sent) -> None:
         stored = events(again, 1)
         for _ in range(2):
             another_process(backend).storage.insert_events(again, ExplicitVersioning(0), stored)
+    _run_with_a_log_of_each_tenant(found)
+
+
+def _run_with_a_log_of_each_tenant(found: Sent) -> None:
+    with DynamoBackend.local(sequencing="stream", log_scope="tenant") as every_tenants:
+        every_tenants.clear()  # what the creation of the tables has put there
+        backend = every_tenants.in_tenant("acme")
+        make_all(backend, {"short": KINDS["short"], "straddling": KINDS["straddling"]})
+        records = operations.Records(every_tenants)
+        for role, operate in (
+            ("Sequencers", lambda: operations.sequence(every_tenants, records)),
+            ("Readers", lambda: operations.read_log(backend)),
+            ("Consumers", lambda: operations.consume(backend, records)),
+            ("Consumers", lambda: operations.consume_all(every_tenants)),
+        ):
+            with calls_of(backend) as calls:
+                operate()
+            found[role] += calls
+    with DynamoBackend.local(log_scope="tenant") as every_tenants:
+        with calls_of(every_tenants) as calls:
+            operations.work_as_one_tenant(every_tenants.with_outbox().in_tenant("acme"))
+        found["Session"] = calls
 
 
 def _run_on_crashed(backend: DynamoBackend, found: Sent) -> None:
@@ -247,10 +278,13 @@ def test_consumers_and_sequencers_keep_out_of_each_others_items():
         (found,) = (one for one in statements(policy) if one.keys is not None)
         return found
 
-    for key in ("log", "streams#acme#order#7"):
+    for key in ("log", "acme#streams#order#7"):
         assert writes("Sequencers").allows(Call("log", "PutItem", key))
         assert not writes("Consumers").allows(Call("log", "PutItem", key))
-    for key in ("checkpoint#x", "consumers", "cursor#x#acme#order#7", "outbox#outbox"):
+    for key in (
+        *("checkpoint#x", "acme#checkpoint#x", "consumers"),
+        *("acme#cursor#x#order#7", "outbox#outbox", "acme#outbox#outbox"),
+    ):
         assert writes("Consumers").allows(Call("log", "PutItem", key))
         assert not writes("Sequencers").allows(Call("log", "PutItem", key))
 
@@ -300,6 +334,42 @@ def test_one_tenant_may_do_what_a_writer_does_in_its_own_streams_only(sent):
         "Statement"
     ]:
         assert statement["Condition"]["Null"]["aws:PrincipalTag/tenant"] == "false"
+
+
+def test_one_tenant_may_do_everything_in_its_own_log_and_nothing_in_others(sent):
+    calls = set(sent["Session"])
+
+    allowed = [*statements("OneTenant"), *statements("OneTenantLog")]
+    for call in calls:
+        assert any(one.allows(call, "acme") for one in allowed), call
+        if call.key in {"logs", "log"}:
+            continue
+        for other in ("acm", "acme2", "", "umbrella"):
+            assert not any(one.allows(call, other) for one in allowed), call
+    of_no_tenant = {call for call in calls if not str(call.key).startswith("acme#")}
+    assert of_no_tenant == {
+        Call("log", "PutItem", "logs"),
+        Call("log", "GetItem", "log", frozenset({"log_key", "place", "log_scope"})),
+    }
+    used = {(call.table, call.action) for call in calls}
+    for one in statements("OneTenantLog"):
+        assert {(one.table, action) for action in one.actions} <= used
+
+
+def test_a_session_reads_no_page_of_a_log_of_all_tenants():
+    allowed = [*statements("OneTenant"), *statements("OneTenantLog")]
+    for action, attributes in (
+        ("GetItem", None),
+        ("GetItem", frozenset({"place", "pointers"})),
+        ("Query", None),
+        ("Query", frozenset({"place"})),
+        ("BatchGetItem", None),
+        ("PutItem", None),
+    ):
+        call = Call("log", action, "log", attributes)
+        assert not any(one.allows(call, "acme") for one in allowed)
+    for action in ("GetItem", "Query", "DeleteItem", "UpdateItem"):
+        assert not any(one.allows(Call("log", action, "logs"), "acme") for one in allowed)
 
 
 def test_an_empty_tag_is_not_the_default_tenant(shared):

@@ -10,6 +10,7 @@ from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.tables.create import delete_tables
 from dynamo_es.dynamodb.wire.client import make_client
+from tests.grafting import chosen_transport
 from tests.linearizability.emulated import Emulated
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def fresh_tables(endpoint: str) -> Iterator[DynamoConfig]:
         keys_table=f"{prefix}-keys",
         endpoint_url=endpoint,
         region="us-east-1",
+        transport=chosen_transport(),
     )
     client = make_client(config)
     DynamoBackend(config, client).create_tables()

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, DynamoConfig, StreamId
 from dynamo_es.dynamodb.emulator.emulator import Emulator
-from dynamo_es.dynamodb.log.pages import PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.keys import LogKeys
+from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
@@ -85,7 +86,7 @@ class Store:
 
     @property
     def pages(self) -> list[Page]:
-        return [read_page(item) for item in self.log_items(PAGES_KEY)]
+        return [read_page(item) for item in self.log_items(LogKeys("log").pages)]
 
     @property
     def pointers(self) -> list[Pointer]:

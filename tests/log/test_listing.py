@@ -10,13 +10,13 @@ from dynamo_es.dynamodb.log.log import DynamoLog
 from dynamo_es.dynamodb.log.sequencer import Tables
 
 PAGES = [
-    {"Items": [{"log_key": {"S": "streams#acme#order#0"}}] * 3, "LastEvaluatedKey": {"at": {}}},
+    {"Items": [{"log_key": {"S": "acme#streams#order#0"}}] * 3, "LastEvaluatedKey": {"at": {}}},
     {"Items": [], "LastEvaluatedKey": {"at": {"N": "2"}}},
     {
         "Items": [
-            {"log_key": {"S": "streams#acme#order#f"}},
-            {"log_key": {"S": "streams###0"}},
-            {"log_key": {"S": "streams#other"}},
+            {"log_key": {"S": "acme#streams#order#f"}},
+            {"log_key": {"S": "#streams##0"}},
+            {"log_key": {"S": "other#streams"}},
         ]
     },
 ]
@@ -54,7 +54,7 @@ def test_each_page_is_asked_for_when_the_one_before_is_used_up(log, scans, caplo
     assert scans.after == [None]
     assert list(tenants) == [""]
     assert scans.after == [None, {"at": {}}, {"at": {"N": "2"}}]
-    assert "streams#other are left out" in caplog.text
+    assert "other#streams are left out" in caplog.text
 
 
 def test_categories_are_those_of_the_tenant(log):

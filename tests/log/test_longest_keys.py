@@ -6,7 +6,12 @@ import pytest
 
 from dynamo_es import DynamoBackend, Event, StreamId
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.contracts.stream_keys import (
+    MAX_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+    stream_key,
+    tenant_prefix,
+)
 from dynamo_es.dynamodb.consumers.cursors import cursor_key
 from dynamo_es.dynamodb.maintenance.verify import verify
 
@@ -23,12 +28,13 @@ def a_stream():
 
 
 def key_of(consumer, stream, tenant="acme"):
-    return cursor_key(Followed(consumer, stream, tenant))["log_key"]["S"]
+    key = cursor_key(Followed(consumer, stream, tenant))
+    return key["log_key"]["S"], key["place"]["S"]
 
 
 def test_a_cursors_key_holds_the_streams_key_where_it_fits():
     stream = StreamId(category="order")
-    assert stream_key(tenant_prefix("acme"), stream) in key_of("totals", stream)
+    assert key_of("totals", stream) == (f"acme#cursor#totals#order#{stream}", "cursor")
 
 
 @pytest.mark.parametrize("consumer", ["totals", "x" * 255, "\N{EURO SIGN}" * 85])
@@ -36,7 +42,8 @@ def test_a_cursors_key_is_never_too_long_and_each_streams_own(consumer):
     one, other = a_stream(), a_stream()
     keys = {key_of(consumer, one), key_of(consumer, other), key_of("another", one)}
     assert len(keys) == 3
-    assert all(len(key.encode()) <= MAX_KEY_BYTES for key in keys)
+    assert all(len(key.encode()) <= MAX_KEY_BYTES for key, _ in keys)
+    assert all(len(place.encode()) <= MAX_SORT_KEY_BYTES for _, place in keys)
     assert key_of(consumer, one) == key_of(consumer, one)
 
 

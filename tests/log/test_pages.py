@@ -65,9 +65,9 @@ def test_a_page_comes_back_as_it_was(first, some, writer):
 @pytest.mark.parametrize(
     ("key", "log_key", "uuid"),
     [
-        ("#order#a7", "streams##order#7", "a7"),
-        ("###07", "streams####7", "07"),
-        ("ac%23me#%#f1", "streams#ac%23me#%#1", "f1"),
+        ("#order#a7", "#streams#order#7", "a7"),
+        ("###07", "#streams###7", "07"),
+        ("ac%23me#%#f1", "ac%23me#streams#%#1", "f1"),
     ],
 )
 def test_a_marker_is_found_by_category(key, log_key, uuid):

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import pointer_to
 from dynamo_es.dynamodb.log.requests import newest_page
@@ -120,5 +121,5 @@ def test_hints_of_long_streams_fill_several_pages(backend):
 def test_the_newest_page_is_the_last_one(backend):
     append(backend, StreamId(), 2, 2)
     *_, last = sequenced(backend, hints_of(backend))
-    (item,) = backend.client.query(**newest_page(backend.config.log_table).params)["Items"]
+    (item,) = backend.client.query(**newest_page(LogKeys(backend.config.log_table)).params)["Items"]
     assert read_page(item) == last

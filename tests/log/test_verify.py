@@ -336,7 +336,7 @@ def test_what_is_sequenced_meanwhile_is_no_fault(spoiled, stream):
 def test_faults_are_named_up_to_a_number_and_then_counted(emulator, monkeypatch):
     monkeypatch.setattr(module, "MOST_FAULTS", 2)
     for _ in range(3):
-        put_marker(emulator, Marker("streams##x#1", f"{StreamId()}#7"), 1)
+        put_marker(emulator, Marker("#streams#x#1", f"{StreamId()}#7"), 1)
     report = verified(emulator)
     assert (report.fault_count, len(report.faults)) == (3, 2)
 

@@ -6,7 +6,9 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.dynamodb.log.pages import Page, read_page
+from dynamo_es.dynamodb.log.keys import is_pages_key
+from dynamo_es.dynamodb.log.logs import Logs, Memories
+from dynamo_es.dynamodb.log.pages import SCOPE, Page, read_page
 from dynamo_es.dynamodb.log.pointers import Pointer, pointer_to
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
 
 TABLES: Final = Tables("events", "log")
+ONE_LOG: Final = Logs("events", "log")
+A_LOG_OF_EACH_TENANT: Final = Logs("events", "log", per_tenant=True)
 
 
 class World(NamedTuple):
@@ -29,10 +33,11 @@ class World(NamedTuple):
 
     log: Mapping[tuple[str, str], Item]
     events: Mapping[tuple[str, int], Item]
+    logs: Logs = ONE_LOG
 
     @classmethod
-    def of(cls, *commits: Item) -> World:
-        return cls({}, {_event_key(item): item for item in commits})
+    def of(cls, *commits: Item, logs: Logs = ONE_LOG) -> World:
+        return cls({}, {_event_key(item): item for item in commits}, logs)
 
     @property
     def print(self) -> tuple[Any, ...]:
@@ -43,8 +48,17 @@ class World(NamedTuple):
 
     @property
     def pages(self) -> list[Page]:
-        keys = sorted(key for key in self.log if key[0] == "log")
-        return [read_page(self.log[key]) for key in keys]
+        """The pages of all logs."""
+        return [page for log in sorted(self.pages_by_log) for page in self.pages_by_log[log]]
+
+    @property
+    def pages_by_log(self) -> dict[str, list[Page]]:
+        """The pages of each log, by its key."""
+        found: dict[str, list[Page]] = {}
+        for key in sorted(self.log):
+            if is_pages_key(key[0]) and SCOPE not in self.log[key]:
+                found.setdefault(key[0], []).append(read_page(self.log[key]))
+        return found
 
     @property
     def hints(self) -> list[Pointer]:
@@ -80,7 +94,8 @@ class World(NamedTuple):
         raise NotImplementedError(request.operation)
 
     def _pages(self, params: Mapping[str, Any]) -> Response:
-        keys = sorted(key for key in self.log if key[0] == "log")
+        log = params["ExpressionAttributeValues"][":log"]["S"]
+        keys = sorted(key for key in self.log if key[0] == log)
         if not params.get("ScanIndexForward", True):
             return {"Items": [self.log[key] for key in keys[-1:]]}
         start, limit = params["ExpressionAttributeValues"][":place"]["S"], params["Limit"]
@@ -125,13 +140,14 @@ def log_key(item: Item) -> tuple[str, str]:
     return item["log_key"]["S"], item["place"]["S"]
 
 
-def a_sequencer(name: str, *batches: Iterable[Item | Pointer]) -> Steps[None]:
-    """A process that is given hints, batch after batch."""
+def a_sequencer(name: str, *batches: Iterable[Item | Pointer], logs: Logs = ONE_LOG) -> Steps[None]:
+    """A process that is given hints, batch after batch; it writes each log by itself."""
     numbers = count()
-    memory = SequencerMemory(new_id=lambda: f"{name}{next(numbers)}")
+    memories = Memories(SequencerMemory(new_id=lambda: f"{name}{next(numbers)}"))
     for batch in batches:
         hints = [item if isinstance(item, Pointer) else pointer_to(item) for item in batch]
-        yield from sequence(TABLES, hints, memory)
+        for tables, some in logs.by_log(hints).items():
+            yield from sequence(tables, some, memories.of(tables))
 
 
 def a_writer(*items: Item) -> Steps[None]:
@@ -188,7 +204,7 @@ def repaired(world: World) -> World:
 
 def sequenced(world: World, hints: Iterable[Item | Pointer]) -> World:
     """The world after a sequencer was given hints, with no other at work."""
-    steps = a_sequencer("repair", hints)
+    steps = a_sequencer("repair", hints, logs=world.logs)
     sent = advance(steps, None)
     while sent is not None:
         answers = []
@@ -201,11 +217,18 @@ def sequenced(world: World, hints: Iterable[Item | Pointer]) -> World:
 
 def check(world: World) -> None:
     """What no reader may ever find otherwise."""
-    following, pointers = 1, []
-    for page in world.pages:
-        assert page.first == following, "positions are dense"
-        following = page.following
-        pointers += page.pointers
+    pointers: list[Pointer] = []
+    for log, pages in world.pages_by_log.items():
+        following = 1
+        for page in pages:
+            assert page.first == following, "positions are dense"
+            following = page.following
+            assert {world.logs.of_stream(one.stream_key).keys.pages for one in page.pointers} == {
+                log
+            }, "a log has its own tenant's events"
+            pointers += page.pointers
+        tenant = log.removesuffix("log")
+        assert not tenant or ("logs", tenant) in world.log, "a log is in the registry"
     assert len(pointers) == len(set(pointers)), "a commit has one position"
     last: dict[tuple[str, int], int] = {}
     for pointer in pointers:
@@ -219,7 +242,8 @@ def check_repaired(world: World) -> None:
     check(world)
     after = repaired(world)
     check(after)
-    assert after.pages[: len(world.pages)] == world.pages, "a position never changes"
+    for log, pages in world.pages_by_log.items():
+        assert after.pages_by_log[log][: len(pages)] == pages, "a position never changes"
     pointed = {pointer for page in after.pages for pointer in page.pointers}
     assert pointed >= set(after.hints), "every commit has a position"
 

@@ -10,6 +10,7 @@ import pytest
 
 from dynamo_es import DEFAULT_TENANT, DynamoBackend, ExplicitVersioning, OperationReport, StreamId
 from dynamo_es.exceptions import (
+    AppendsFailedError,
     ConcurrentStreamWriteError,
     ConfigurationError,
     ThrottledError,
@@ -96,6 +97,11 @@ def test_a_line_is_what_cloudwatch_takes(metrics, lines):
     ("error", "name"),
     [
         (ConcurrentStreamWriteError(StreamId(), 1, 2), "Conflicts"),
+        (AppendsFailedError((1, 2), (5, ConcurrentStreamWriteError(2, 1, 2))), "Conflicts"),
+        (
+            AppendsFailedError((1, 2), (ConcurrentStreamWriteError(1, 1, 2), ValueError("own"))),
+            "Errors",
+        ),
         (ThrottledError("PutItem", "Throttling", "slowly."), "Throttles"),
         (UnavailableError("PutItem", "Timeout", "late."), "Errors"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import sys
 import zipfile
 from pathlib import Path
 
@@ -94,3 +96,19 @@ def test_a_start_is_measured_with_that_folder_only(folder):
     assert 0 < SCRIPT["cold_start"](folder, "import six") < 5
     with pytest.raises(Exception, match="non-zero exit status"):
         SCRIPT["cold_start"](folder, "import pydantic")
+
+
+def test_a_function_of_each_transport_starts_and_answers(tmp_path):
+    root = Path(__file__).parents[2]
+    installed = [path for path in sys.path if path.endswith("site-packages")]
+    code = Path(os.pathsep.join([str(root), *installed]))
+
+    starts = SCRIPT["_lambda_start"].measure(code, tmp_path, None, 1)
+
+    assert starts.keys() == {"default", "lean", "bare"}
+    for (start,) in starts.values():
+        assert 0 < start.call_seconds < 20
+        assert start.cpu_seconds > 0
+    lines = SCRIPT["_lambda_start"].lines(starts, with_client=False)
+    assert "plain Python" in lines[0]
+    assert len(lines) == 4

@@ -46,7 +46,7 @@ class DynamoDBBackend(TransactionalBackend):
             c.get(OutboxFiltererStrategy),  # type: ignore[type-abstract]
         ).scoped_for_tenant(c[TenantId])
         self[SubscriptionStrategy] = lambda c: DynamoDBSubscriptionStrategy(
-            c[DynamoBackend].subscriptions
+            _read_by(c[DynamoBackend], c[TenantId]).subscriptions
         )
 
     def configure(self, client: DynamoDBClient, config: DynamoDBConfig) -> Self:
@@ -80,3 +80,8 @@ class DynamoDBBackend(TransactionalBackend):
             c[DynamoBackend].outbox, c[DynamoDBConfig].outbox_attempts
         )
         return self
+
+
+def _read_by(backend: DynamoBackend, tenant_id: TenantId) -> DynamoBackend:
+    """Return the backend that subscriptions read: with a log of each tenant, the tenant's."""
+    return backend.in_tenant(tenant_id) if backend.log.per_tenant else backend

@@ -20,6 +20,9 @@ class DynamoDBConfig(BaseModel):
         sequencing: ``"inline"``: the process that appends events gives them their positions, and
             listeners get these. ``"stream"``: a sequencer on the events table's stream gives the
             positions; an append is one request, and listeners get position 0.
+        log_scope: ``"table"``: one log holds the events of all tenants; subscriptions read all of
+            it. ``"tenant"``: each tenant has a log with positions of its own; subscriptions read
+            that of the backend's tenant.
         kms_key_id: AWS KMS key that wraps the keys of a `DynamoDBKeyStorage`; None: only the
             table's own encryption protects them.
     """
@@ -31,6 +34,7 @@ class DynamoDBConfig(BaseModel):
     keys_table: str = Field(min_length=1)
     outbox_attempts: PositiveInt = 3
     sequencing: Literal["inline", "stream"] = "inline"
+    log_scope: Literal["table", "tenant"] = "table"
     kms_key_id: str | None = Field(default=None, min_length=1)
 
     def of_core(self) -> DynamoConfig:

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
-from dynamo_es.dynamodb.log.reader import chooser, records_of
+from dynamo_es.dynamodb.log.choosing import chooser
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
+from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import StoredItemError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import Selection
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
@@ -49,11 +52,11 @@ def read_records(
     chooses = chooser(selection)
     following = start
     if start > 1:
-        response = yield requests.page_at(tables.log, start)
+        response = yield requests.page_at(tables.keys, start)
         pages = [read_page(item) for item in response["Items"]]
     else:
         following = 1
-        pages = yield from _pages(tables.log, following, limit)
+        pages = yield from _pages(tables.keys, following, limit)
     while pages:
         placed = [
             (pointer, position)
@@ -77,11 +80,11 @@ def read_records(
         following = pages[-1].following
         if len(found) >= limit or (stop is not None and following > stop) or following < start:
             break
-        pages = yield from _pages(tables.log, following, limit - len(found))
+        pages = yield from _pages(tables.keys, following, limit - len(found))
     return found[:limit]
 
 
-def last_selected(log_table: str, selection: Selection) -> Steps[Position | None]:
+def last_selected(log: LogKeys, selection: Selection) -> Steps[Position | None]:
     """Return the last position of a selected commit; None if no commit is selected.
 
     Cost: 1 request; more only if the newest page has no such commit.
@@ -90,27 +93,28 @@ def last_selected(log_table: str, selection: Selection) -> Steps[Position | None
     after: Item | None = None
     pages = 1
     while True:
-        response = yield requests.newest_pages(log_table, pages, after)
+        response = yield requests.newest_pages(log, pages, after)
         for item in response["Items"]:
             for pointer, position in reversed(_placed(read_page(item))):
                 if chooses(pointer):
                     return position + pointer.event_count - 1
         after = response.get("LastEvaluatedKey")
         if after is None:
-            return None
+            break
         pages = _MOST_PAGES
+    if not response["Items"]:
+        yield from check_scope(log)
+    return None
 
 
-def _pages(table: str, first: Position, limit: int) -> Steps[list[Page]]:
+def _pages(log: LogKeys, first: Position, limit: int) -> Steps[list[Page]]:
     """Return the next pages; each has at least one event."""
-    response = yield requests.pages_from(
-        table, first, limit=min(limit, _MOST_PAGES), consistent=True
-    )
+    response = yield requests.pages_from(log, first, limit=min(limit, _MOST_PAGES), consistent=True)
     pages = [read_page(item) for item in response["Items"]]
     for page in pages:
         if page.first != first:
             raise StoredItemError(
-                PAGES_KEY,
+                log.pages,
                 str(first),
                 "no page begins there, but a later page exists. Positions must have no gaps: "
                 "run `dynamo-es log verify`.",

@@ -19,7 +19,7 @@ from dynamo_es.adapters.eventsourcing.subscription import DynamoSubscription, Li
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
 from dynamo_es.adapters.eventsourcing.writing import Positions, batches_of, insert
 from dynamo_es.contracts import Selection
-from dynamo_es.dynamodb.log.sequencer import Tables
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
     def __init__(self, runtime: Runtime, category: str) -> None:
         super().__init__(runtime, category)
         self._listeners = Listeners()
-        self._tables = Tables(runtime.config.events_table, runtime.config.log_table)
+        self._tables = Logs.of(runtime.config).of_tenant(runtime.tenant_id)
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -139,7 +139,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
     def max_notification_id(self) -> int | None:
         """Return the id of the last notification. Cost: usually 1 request."""
         with translated():
-            steps = last_selected(self._tables.log, self._selection(()))
+            steps = last_selected(self._tables.keys, self._selection(()))
             return self.runtime.run("max_notification_id", steps)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> DynamoSubscription:

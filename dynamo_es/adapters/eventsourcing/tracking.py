@@ -92,8 +92,8 @@ class DynamoTrackingRecorder(TrackingRecorder):
 
     def _key(self, application_name: str) -> Item:
         tenant = tenant_prefix(self.runtime.tenant_id)
-        whose = f"{tenant}{escape(self._name)}#{escape(application_name)}"
-        return {"log_key": {"S": f"tracking#{whose}"}, "place": {"S": _PLACE}}
+        whose = f"{escape(self._name)}#{escape(application_name)}"
+        return {"log_key": {"S": f"{tenant}tracking#{whose}"}, "place": {"S": _PLACE}}
 
 
 def _track(put: dict[str, Any], writes: Sequence[EnlistedWrite]) -> Steps[None]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.cli.exporting.written import Fields, Part, Written
     from dynamo_es.cli.importing.lines import StreamOf
+    from dynamo_es.contracts import LogStrategy
     from dynamo_es.facade.backend import Backend
     from dynamo_es.values import Position, StreamId, TenantId
 
@@ -94,7 +95,7 @@ class Exporter:
 
     def _log(self) -> Iterator[bytes]:
         self._await_positions()
-        log, written = self._backend.log, self._written
+        log, written = self._source, self._written
         self.end = log.last_position or 0
         chosen = Selection(category=self._wanted.category, tenant_id=self._wanted.tenant_id)
         if written.position:
@@ -112,9 +113,14 @@ class Exporter:
                 if r.position <= self.end
             )
 
+    @property
+    def _source(self) -> LogStrategy:
+        log, tenant_id = self._backend.log, self._wanted.tenant_id
+        return log if tenant_id is None else log.scoped_for_tenant(tenant_id)
+
     def _await_positions(self) -> None:
         for left in reversed(range(PATIENCE)):
-            if not self._backend.log.unsequenced():
+            if not self._source.unsequenced():
                 return
             if left:
                 self._sleep(1.0)
@@ -130,7 +136,7 @@ class Exporter:
                 f"The file ends with event {last_id} at position {position:,}, but the log ends at "
                 f"{self.end:,}: the file is of another store. Export into a new file."
             )
-        records = self._backend.log.reader(position - 1, chosen).read()
+        records = self._source.reader(position - 1, chosen).read()
         if records and records[0].position == position and str(records[0].entry.uuid) != last_id:
             raise ExportError(
                 f"The file ends with event {last_id} at position {position:,}, but the log holds "

@@ -39,6 +39,7 @@ class Chunk:
     first: int  # version of the first event, 1-based; its place if the stream has no versions
     events: tuple[RawEvent, ...]  # one or more
     lines: tuple[int, ...]  # of each event, 1-based
+    size: int = 0  # bytes of the lines
     versionless: bool = False  # whether the stream has no versions
     snapshot: bool = False  # whether the only event is a snapshot
 
@@ -133,7 +134,8 @@ def _chunk(lines: Sequence[Line], first: int) -> Chunk:
     of = lines[0]
     events = tuple(_event(line, version) for version, line in enumerate(lines, first))
     numbers = tuple(line.number for line in lines)
-    return Chunk(of.stream, first, events, numbers, of.versionless, of.snapshot)
+    size = sum(line.size for line in lines)
+    return Chunk(of.stream, first, events, numbers, size, of.versionless, of.snapshot)
 
 
 def _event(line: Line, version: int) -> RawEvent:

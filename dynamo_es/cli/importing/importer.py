@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.values import TenantId
 
-QUEUE_CHUNKS: Final = 128
-"""Chunks that wait for each request at a time. Then the reader waits, so that memory stays flat."""
+QUEUE_CHUNKS: Final = 512
+"""Chunks that wait for each request at a time, so that requests have many streams to hold."""
+
+QUEUE_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of lines that wait. Then the reader waits, so that memory stays flat."""
 
 _BATCH: Final = 25
 """Chunks that fit into one request."""
@@ -42,19 +45,27 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._of: defaultdict[TenantId, dict[StreamOf, deque[Chunk]]] = defaultdict(dict)
-        self.chunks = 0
+        self.chunks = self.bytes = 0
 
     def add(self, chunk: Chunk) -> None:
         self._of[chunk.stream.tenant_id].setdefault(chunk.stream, deque()).append(chunk)
         self.chunks += 1
+        self.bytes += chunk.size
 
     def take(self, most: int) -> list[Chunk]:
-        """Return the next chunk of each stream, up to so many, of the tenant with most streams."""
+        """Return the next chunk of each stream, up to so many, of the tenant with most streams.
+
+        What would be left over after full requests waits for more.
+        """
         streams = max(self._of.values(), key=len)
+        number = min(len(streams), most)
+        if number > _BATCH:
+            number -= number % _BATCH
         taken = []
-        for stream in list(islice(streams, most)):
+        for stream in list(islice(streams, number)):
             of_stream = streams.pop(stream)
-            taken.append(of_stream.popleft())
+            taken.append(chunk := of_stream.popleft())
+            self.bytes -= chunk.size
             if of_stream:
                 streams[stream] = of_stream
         self.chunks -= len(taken)
@@ -132,7 +143,7 @@ class Importer:
         try:
             for chunk in self._chunks(lines):
                 self._waiting.add(chunk)
-                if self._waiting.chunks >= most:
+                if self._waiting.chunks >= most or self._waiting.bytes >= QUEUE_BYTES:
                     self._write_round()
             while self._waiting.chunks:
                 self._write_round()

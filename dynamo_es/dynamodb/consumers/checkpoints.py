@@ -3,72 +3,54 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.stream_keys import consumer_key, tenant_prefix, unescape
-from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
-from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.contracts.claims import check_claim, check_taking
+from dynamo_es.contracts.stream_keys import consumer_key
+from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
+from dynamo_es.dynamodb.consumers import leases
+from dynamo_es.dynamodb.consumers.failures import FORGET
+from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
+from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import UnknownConsumerError
+from dynamo_es.exceptions import (
+    InvalidEnlistedWriteError,
+    ProjectionWriteRefusedError,
+    UnknownConsumerError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
 
+    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-CONSUMERS_KEY: Final = "consumers"
-"""Partition key of the list of consumers."""
-
-_KEY: Final = "checkpoint#"
-_PLACE: Final = "checkpoint"
-
-
-class _Consumer(NamedTuple):
-    """A consumer, and the tenant whose events it handles. None: the events of all tenants."""
-
-    name: str
-    tenant_id: TenantId | None
-
-    @property
-    def listed(self) -> str:
-        """The sort key in the list of consumers: ``{consumer}`` or ``{tenant}#{consumer}``."""
-        return f"{_prefix(self.tenant_id)}{self.name}"
-
-    @classmethod
-    def from_list(cls, place: str) -> _Consumer:
-        """Return the consumer with a sort key in the list. No name has a ``#`` in it."""
-        tenant, separator, name = place.rpartition("#")
-        return cls(name, unescape(tenant) if separator else None)
-
-    @property
-    def key(self) -> Item:
-        """The key of the checkpoint: ``checkpoint#`` and the sort key in the list."""
-        return {"log_key": {"S": f"{_KEY}{self.listed}"}, "place": {"S": _PLACE}}
-
-
-def _prefix(tenant_id: TenantId | None) -> str:
-    return "" if tenant_id is None else tenant_prefix(tenant_id)
+_USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
+_MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
 
 class DynamoCheckpoints(CheckpointStrategy):
     """Checkpoints in the log table. Safe to share between threads.
 
     Each checkpoint has a partition key of its own, so that an IAM policy can limit a consumer to
-    its own: ``checkpoint#{consumer}``, or ``checkpoint#{tenant}#{consumer}``.
+    its own, or a session to its tenant's: ``checkpoint#{consumer}``, or
+    ``{tenant}#checkpoint#{consumer}``.
 
     Args:
         table: name of the log table.
         gateway: sends the requests.
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle. None: all tenants.
+        per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
+        own_tables: names of the store's tables, which a read model's writes may not change.
     """
 
     def __init__(
@@ -77,16 +59,21 @@ class DynamoCheckpoints(CheckpointStrategy):
         gateway: Gateway,
         clock: Callable[[], float],
         tenant_id: TenantId | None = None,
+        *,
+        per_tenant: bool = False,
+        own_tables: Collection[str] = (),
     ) -> None:
         self._table = table
+        self._per_tenant = per_tenant
+        self._own_tables = own_tables
         self._gateway = gateway
         self._clock = clock
         self._tenant_id = tenant_id
-        self._listed: set[_Consumer] = set()
+        self._listed: set[ConsumerKey] = set()
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`. Cost: 1 request."""
-        return self._run("checkpoint", _read(self._table, self._consumer(consumer)))
+        return self._run("checkpoint", requests.read(self._table, self._consumer(consumer)))
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`.
@@ -112,30 +99,134 @@ class DynamoCheckpoints(CheckpointStrategy):
         found = self._consumer(consumer)
         check_position(position)
         try:
-            self._run("reset_checkpoint", self._put(found, position, "attribute_exists(place)"))
+            self._run("reset_checkpoint", self._reset(found, position))
         except ConditionRefused:
             known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
+
+    def look(self, consumer: str) -> CheckpointState:
+        """Return position and lease; see `CheckpointStrategy.look`. Cost: 1 request."""
+        return self._run("look_at_checkpoint", leases.look(self._place(consumer)))
+
+    def take(
+        self, consumer: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
+    ) -> CheckpointState | None:
+        """Take the lease; see `CheckpointStrategy.take`.
+
+        Cost: 1 request; 1 more the first time in a process, to list the consumer.
+        """
+        check_taking(worker, seen, until_ms, length_ms)
+        found = self._consumer(consumer)
+        taken = leases.take(self._place(consumer), worker, seen, until_ms, length_ms)
+        return self._run("take_checkpoint", self._listing(found, taken))
+
+    def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
+        """Renew a lease; see `CheckpointStrategy.renew`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        return self._run("renew_checkpoint", leases.renew(self._place(consumer), claim, until_ms))
+
+    def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
+        """Save a position and renew the lease; see `CheckpointStrategy.save`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        steps = leases.save(place, claim, until_ms, _MOVE, values)
+        return self._run("move_checkpoint", steps)
+
+    def new_writes(self) -> DynamoWriteBatch:
+        """Return an empty batch of writes; see `CheckpointStrategy.new_writes`."""
+        return DynamoWriteBatch(self._own_tables)
+
+    def apply(
+        self,
+        consumer: str,
+        claim: Claim,
+        position: Position,
+        until_ms: int,
+        previous: Position | None,
+        writes: WriteBatch,
+    ) -> Saved:
+        """Save a position and carry out writes; see `CheckpointStrategy.apply`. Cost: 1 request."""
+        check_claim(claim, until_ms)
+        if not isinstance(writes, DynamoWriteBatch):
+            raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        made = writes.writes
+        steps = leases.apply(place, claim, until_ms, previous, _MOVE, values, made)
+        saved = self._run("apply_projection", steps)
+        if saved is None:
+            raise ProjectionWriteRefusedError(consumer, position)
+        return saved
+
+    def release(self, consumer: str, claim: Claim) -> None:
+        """Give a lease back; see `CheckpointStrategy.release`. Cost: 1 request."""
+        check_claim(claim)
+        self._run("release_checkpoint", leases.release(self._place(consumer), claim))
+
+    def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
+        """Ask for a lease; see `CheckpointStrategy.ask`. Cost: 1 request."""
+        check_taking(worker, seen)
+        return self._run("ask_for_checkpoint", leases.ask(self._place(consumer), worker, seen))
 
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`.
 
         Cost: 1 request, and 1 for every hundred consumers.
         """
-        return self._run("checkpoints", _all(self._table, self._tenant_id))
+        return self._run(
+            "checkpoints",
+            requests.all_checkpoints(self._table, self._tenant_id, per_tenant=self._per_tenant),
+        )
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
-        scoped = type(self)(self._table, self._gateway, self._clock, tenant_id)
+        scoped = type(self)(
+            self._table,
+            self._gateway,
+            self._clock,
+            tenant_id,
+            per_tenant=self._per_tenant,
+            own_tables=self._own_tables,
+        )
         scoped._listed = self._listed  # noqa: SLF001 - of its own class
         return scoped
 
-    def _consumer(self, name: str) -> _Consumer:
+    def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return _Consumer(name, self._tenant_id)
+        return ConsumerKey(requests.KIND, name, self._tenant_id)
 
-    def _move(self, consumer: _Consumer, position: Position) -> Steps[Position]:
+    def _place(self, consumer: str) -> Item:
+        return {"TableName": self._table, "Key": requests.key_of(self._consumer(consumer))}
+
+    def _listing(self, consumer: ConsumerKey, steps: Steps[T]) -> Steps[T]:
+        yield from self._list(consumer)
+        return (yield from steps)
+
+    def _reset(self, consumer: ConsumerKey, position: Position) -> Steps[None]:
+        """Set the position, and fence the worker that holds the lease."""
+        place = {"TableName": self._table, "Key": requests.key_of(consumer)}
+        yield Request(
+            "update_item",
+            {
+                **place,
+                "UpdateExpression": (
+                    _MOVE.replace(
+                        "SET ", "SET fencing_token = if_not_exists(fencing_token, :none) + :one, "
+                    )
+                    + f", {leases.LEASE}"
+                ),
+                "ConditionExpression": _USED,
+                "ExpressionAttributeValues": {
+                    **self._moved(position),
+                    ":none": number(0),
+                    ":one": number(1),
+                },
+            },
+        )
+
+    def _move(self, consumer: ConsumerKey, position: Position) -> Steps[Position]:
         yield from self._list(consumer)
         try:
             yield from self._put(
@@ -148,18 +239,18 @@ class DynamoCheckpoints(CheckpointStrategy):
             return int(there["checkpoint"]["N"])
         return position
 
-    def _list(self, consumer: _Consumer) -> Steps[None]:
+    def _list(self, consumer: ConsumerKey) -> Steps[None]:
         """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
         if consumer not in self._listed:
-            item = {"log_key": {"S": CONSUMERS_KEY}, "place": {"S": consumer.listed}}
+            item = requests.listed(consumer, per_tenant=self._per_tenant)
             yield Request("put_item", {"TableName": self._table, "Item": item})
             self._listed.add(consumer)
 
-    def _fail(self, consumer: _Consumer, position: Position, failure: NewFailure) -> Steps[None]:
+    def _fail(self, consumer: ConsumerKey, position: Position, failure: NewFailure) -> Steps[None]:
         yield from self._list(consumer)
         for again in (True, False):
             try:
-                yield _keep_failure(self._table, consumer, position, failure, again=again)
+                yield requests.keep_failure(self._table, consumer, position, failure, again=again)
             except ConditionRefused as refused:
                 item = refused.items[0] or {}
                 if int(item.get("checkpoint", {}).get("N", 0)) >= failure.place:
@@ -167,108 +258,24 @@ class DynamoCheckpoints(CheckpointStrategy):
             else:
                 return
 
-    def _put(self, consumer: _Consumer, position: Position, condition: str) -> Steps[None]:
-        values: dict[str, Any] = {
-            ":checkpoint": number(position),
-            ":moved_at": {"S": self._now()},
-        }
+    def _put(self, consumer: ConsumerKey, position: Position, condition: str) -> Steps[None]:
         yield Request(
             "update_item",
             {
                 "TableName": self._table,
-                "Key": consumer.key,
-                "UpdateExpression": (
-                    f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
-                ),
+                "Key": requests.key_of(consumer),
+                "UpdateExpression": _MOVE,
                 "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
+                "ExpressionAttributeValues": self._moved(position),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             },
         )
+
+    def _moved(self, position: Position) -> Item:
+        return {":checkpoint": number(position), ":moved_at": {"S": self._now()}}
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat()
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
-
-
-def _keep_failure(
-    table: str, consumer: _Consumer, position: Position, failure: NewFailure, *, again: bool
-) -> Request:
-    """Store a failure where the consumer is before the event.
-
-    Args:
-        table: name of the log table.
-        consumer: the consumer.
-        position: that the consumer began after.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
-    """
-    values: dict[str, Any] = {":after": number(position)}
-    update = store_failure(failure, values, again=again)
-    condition = "(attribute_not_exists(checkpoint) OR checkpoint < :place)"
-    if again:
-        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": consumer.key,
-            "UpdateExpression": f"SET failed_after = :after, {update}",
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _read(table: str, consumer: _Consumer) -> Steps[Position | None]:
-    response = yield Request(
-        "get_item", {"TableName": table, "Key": consumer.key, "ConsistentRead": True}
-    )
-    found = response.get("Item", {})
-    return int(found["checkpoint"]["N"]) if "checkpoint" in found else None
-
-
-def _all(table: str, tenant_id: TenantId | None) -> Steps[list[Checkpoint]]:
-    params: dict[str, Any] = {
-        "TableName": table,
-        "KeyConditionExpression": "log_key = :consumers",
-        "ExpressionAttributeValues": {":consumers": {"S": CONSUMERS_KEY}},
-        "ConsistentRead": True,
-    }
-    if tenant_id is not None:
-        params["KeyConditionExpression"] += " AND begins_with(place, :tenant)"
-        params["ExpressionAttributeValues"] |= {":tenant": {"S": _prefix(tenant_id)}}
-    consumers: list[_Consumer] = []
-    while True:
-        response = yield Request("query", params)
-        consumers += [_Consumer.from_list(item["place"]["S"]) for item in response["Items"]]
-        if "LastEvaluatedKey" not in response:
-            break
-        params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
-    keys = [consumer.key for consumer in consumers]
-    items = yield from fetch_all(table, keys, lambda left: _get(table, left))
-    return sorted((_checkpoint(item) for item in items), key=in_order)
-
-
-def _get(table: str, keys: Sequence[Item]) -> Request:
-    return Request(
-        "batch_get_item", {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}}
-    )
-
-
-def _checkpoint(item: Item) -> Checkpoint:
-    consumer = _Consumer.from_list(item["log_key"]["S"].removeprefix(_KEY))
-    failure = read_failure(item)
-    if failure is not None and "checkpoint" not in item:
-        after = int(item["failed_after"]["N"])
-        return Checkpoint(consumer.name, after, failure.failed_at, consumer.tenant_id, failure)
-    return Checkpoint(
-        consumer.name,
-        int(item["checkpoint"]["N"]),
-        datetime.fromisoformat(item["moved_at"]["S"]),
-        consumer.tenant_id,
-        failure,
-    )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, stream_key, tenant_prefix
+from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, SEPARATOR, stream_key, tenant_prefix
 from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
-from dynamo_es.dynamodb.consumers.finder import cursor_info
+from dynamo_es.dynamodb.consumers.finder import CURSOR, cursor_info
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import CursorBusyError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
-_PLACE: Final = "cursor"
 _MOST_REQUESTS: Final = 4
 """Most requests to take a lease. Each but the first follows from the item that refused the last."""
 
@@ -139,16 +138,18 @@ class DynamoCursors(CursorStrategy):
 
 
 def cursor_key(followed: Followed) -> Item:
-    """Return the key of a cursor in the log table: ``cursor#{consumer}#{stream's key}``.
+    """Return the key of a cursor: ``{tenant}#cursor#{consumer}#{category}#{uuid}``.
 
-    If that is too long, ``sha256:`` and a hash take the place of the stream's key. No stream has
-    such a key.
+    If that is too long, the partition is ``{tenant}#cursor``, and the sort key is the consumer with
+    a hash of the stream's key.
     """
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
-    key = f"cursor#{followed.name}#{stream}"
-    if len(key.encode()) > MAX_KEY_BYTES:
-        key = f"cursor#{followed.name}#sha256:{sha256(stream.encode()).hexdigest()}"
-    return {"log_key": {"S": key}, "place": {"S": _PLACE}}
+    tenant, _, rest = stream.partition(SEPARATOR)
+    key = f"{tenant}#{CURSOR}#{followed.name}#{rest}"
+    if len(key.encode()) <= MAX_KEY_BYTES:
+        return {"log_key": {"S": key}, "place": {"S": CURSOR}}
+    place = f"{followed.name}#{sha256(stream.encode()).hexdigest()}"
+    return {"log_key": {"S": f"{tenant}#{CURSOR}"}, "place": {"S": place}}
 
 
 def _begins(item: Item, followed: Followed) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.contracts.checks import check_tenant
 from dynamo_es.contracts.consumers import ConsumerFinder, CursorInfo, FoundConsumers, OutboxInfo
-from dynamo_es.contracts.stream_keys import unescape
+from dynamo_es.contracts.stream_keys import SEPARATOR, unescape
 from dynamo_es.dynamodb.consumers.failures import read_failure
-from dynamo_es.dynamodb.consumers.outbox_requests import CURSOR
+from dynamo_es.dynamodb.consumers.outbox_requests import OUTBOX
+from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import InputError
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-_CURSOR = "cursor#"
-_OUTBOX = "outbox#"
-_HASHED = "sha256:"
+CURSOR: Final = "cursor"
+"""The word in the key of a cursor, after the tenant; also the sort key of most."""
 
 
 class DynamoFinder(ConsumerFinder):
@@ -51,9 +51,10 @@ class DynamoFinder(ConsumerFinder):
         outboxes: list[OutboxInfo] = []
         for item in response["Items"]:
             try:
-                if item["log_key"]["S"].startswith(_OUTBOX):
+                kind = _kind_of(item)
+                if kind == OUTBOX:
                     outboxes.append(_outbox(item))
-                else:
+                elif kind == CURSOR:
                     cursors.append(cursor_info(item))
             except (KeyError, ValueError):
                 _log.error(
@@ -77,13 +78,16 @@ def scan_consumers(table: str, after: Item | None = None) -> Request:
     """Scan the log table for cursors and outboxes."""
     params: dict[str, Any] = {
         "TableName": table,
+        # Other items may match too: `_kind_of` tells.
         "FilterExpression": (
-            "place = :cursor AND (begins_with(log_key, :cursors) OR begins_with(log_key, :outbox))"
+            "contains(log_key, :cursors) OR (place = :cursor AND "
+            "(begins_with(log_key, :outbox) OR contains(log_key, :outboxes)))"
         ),
         "ExpressionAttributeValues": {
             ":cursor": {"S": CURSOR},
-            ":cursors": {"S": _CURSOR},
-            ":outbox": {"S": _OUTBOX},
+            ":cursors": {"S": f"#{CURSOR}"},
+            ":outbox": {"S": f"{OUTBOX}#"},
+            ":outboxes": {"S": f"#{OUTBOX}#"},
         },
     }
     if after is not None:
@@ -101,22 +105,37 @@ def _key_of(after: str) -> Item:
     return {"log_key": {"S": log_key}, "place": {"S": place}}
 
 
+def _kind_of(item: Item) -> str | None:
+    """Return the word of a cursor or an outbox from an item's key; None: neither."""
+    parts, place = item["log_key"]["S"].split(SEPARATOR), item["place"]["S"]
+    match parts:
+        case ["outbox", _] | [_, "outbox", _] if place == CURSOR:
+            return OUTBOX
+        case [_, "cursor", _, _, _] if place == CURSOR:
+            return CURSOR
+        case [_, "cursor"] if SEPARATOR in place:  # with a hash of the stream's key
+            return CURSOR
+    return None
+
+
 def cursor_info(item: Item) -> CursorInfo:
     """Return what is known of a cursor from its item.
 
     Raises:
         ValueError: the item is not a cursor.
     """
-    name, _, stream = item["log_key"]["S"].removeprefix(_CURSOR).partition("#")
-    tenant_id = stream_id = None
-    if not stream.startswith(_HASHED):
-        tenant_id, category, uuid = parse_stream_key(stream)
+    tenant, _, *rest = item["log_key"]["S"].split(SEPARATOR)
+    if rest:
+        name, *stream = rest
+        _, category, uuid = parse_stream_key(SEPARATOR.join([tenant, *stream]))
         stream_id = StreamId(uuid, category=category)
+    else:
+        name, stream_id = item["place"]["S"].partition(SEPARATOR)[0], None
     return CursorInfo(
         name=name,
         version=int(item["version"]["N"]),
         generation=int(item["generation"]["N"]),
-        tenant_id=tenant_id,
+        tenant_id=unescape(tenant),
         stream_id=stream_id,
         failure=read_failure(item),
         busy="leased_by" in item,
@@ -124,9 +143,8 @@ def cursor_info(item: Item) -> CursorInfo:
 
 
 def _outbox(item: Item) -> OutboxInfo:
-    tenant, separator, name = item["log_key"]["S"].removeprefix(_OUTBOX).rpartition("#")
-    tenant_id = unescape(tenant) if separator else None
-    return OutboxInfo(name, tenant_id, int(item["checkpoint"]["N"]))
+    key = ConsumerKey.read(item["log_key"]["S"])
+    return OutboxInfo(key.name, key.tenant_id, int(item["checkpoint"]["N"]))
 
 
 def _one(request: Request) -> Steps[Response]:

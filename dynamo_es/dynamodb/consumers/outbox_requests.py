@@ -13,6 +13,7 @@ from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.outbox import OutboxEntry
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.log.pages import place_of
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.outbox import OutboxWorker
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position, TenantId
+
+OUTBOX: Final = "outbox"
+"""The word in the key of an outbox."""
 
 CURSOR: Final = "cursor"
 """Sort key of an outbox's position. In text order it comes after every number."""
@@ -247,12 +251,12 @@ def read_entry(item: Item) -> OutboxEntry:
 
 
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
-    """Return the partition of an outbox: ``outbox#{name}``, or ``outbox#{tenant}#{name}``.
+    """Return the partition of an outbox: ``outbox#{name}``, or ``{tenant}#outbox#{name}``.
 
     Pass it to the functions here as the outbox; `OutboxWorker.outbox` holds it too.
     """
     check_consumer(outbox)
-    return f"outbox#{'' if tenant_id is None else tenant_prefix(tenant_id)}{outbox}"
+    return ConsumerKey(OUTBOX, outbox, tenant_id).log_key
 
 
 def _key(outbox: str, place: str) -> Item:

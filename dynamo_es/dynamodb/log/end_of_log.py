@@ -17,7 +17,7 @@ from dynamo_es.dynamodb.log.marking import (
     stored_in,
     versions_of,
 )
-from dynamo_es.dynamodb.log.pages import PAGES_KEY, Page, place_of, read_page
+from dynamo_es.dynamodb.log.pages import Page, place_of, read_page
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import together
 from dynamo_es.exceptions import StoredItemError
@@ -25,6 +25,7 @@ from dynamo_es.exceptions import StoredItemError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
@@ -62,12 +63,12 @@ class EndOfLog:
 
 
 def look_at_end(
-    table: str, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
+    log: LogKeys, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
 ) -> Steps[EndOfLog]:
     """Return the end of the log, once the markers of all pages are applied.
 
     Args:
-        table: name of the log table.
+        log: the log.
         hints: pointers to commits, at most 100.
         memory: of this process.
         last: what this returned before the race that was lost; None: no race was lost.
@@ -81,7 +82,7 @@ def look_at_end(
     """
     markers = dict.fromkeys(hint.marker for hint in hints)
     if last is not None:
-        end = yield from _look_from(table, last, [])
+        end = yield from _look_from(log, last, [])
         known: Position | None = last.position
     else:
         memory.begin()
@@ -92,27 +93,27 @@ def look_at_end(
         end = None
         if known is not None and memory.alone:
             # If the log goes on there, the put of the next page is refused.
-            stored |= yield from read_markers(table, missing)
+            stored |= yield from read_markers(log.table, missing)
             return EndOfLog(known, stored, seen)
         if known is not None:
-            end = yield from _look_from(table, EndOfLog(known, stored, seen), missing)
+            end = yield from _look_from(log, EndOfLog(known, stored, seen), missing)
     if end is None:
-        end = yield from _look_at_newest(table, list(markers), known)
+        end = yield from _look_at_newest(log, list(markers), known)
     memory.marked_below = end.position
     return end
 
 
-def _look_from(table: str, last: EndOfLog, missing: Sequence[Marker]) -> Steps[EndOfLog | None]:
+def _look_from(log: LogKeys, last: EndOfLog, missing: Sequence[Marker]) -> Steps[EndOfLog | None]:
     """Read the pages after an earlier end, and markers that are not known; None: too many pages.
 
     The reads may be carried out in any order. Pages below the earlier end do not change any marker
     any more; of those after it, all are read, or the put of the next page fails.
     """
     known = last.position
-    asked = requests.pages_from(table, known, limit=_MOST_NEW_PAGES, consistent=True)
+    asked = requests.pages_from(log, known, limit=_MOST_NEW_PAGES, consistent=True)
     stored = dict(last.stored)
     if missing:
-        response, read = yield from _read_with_markers(table, asked, missing)
+        response, read = yield from _read_with_markers(log.table, asked, missing)
         stored |= read
     else:
         response = yield asked
@@ -124,31 +125,31 @@ def _look_from(table: str, last: EndOfLog, missing: Sequence[Marker]) -> Steps[E
         return None
     if pages:
         # Its writer may have died before it applied the markers.
-        _check_markers(pages[-1])
-        yield from finish_page(table, pages[-1])
+        _check_markers(log, pages[-1])
+        yield from finish_page(log.table, pages[-1])
     for page in pages:
         stored.update(versions_of(page))
     return EndOfLog(pages[-1].following if pages else known, stored, last.seen)
 
 
 def _look_at_newest(
-    table: str, markers: Sequence[Marker], known: Position | None
+    log: LogKeys, markers: Sequence[Marker], known: Position | None
 ) -> Steps[EndOfLog]:
-    response = yield requests.newest_page(table)
+    response = yield requests.newest_page(log)
     # Markers are read after the newest page: an earlier look could miss what pages before changed.
     for item in response["Items"]:
         page = read_page(item)
         if page.following == known:
             break
-        _check_markers(page)
+        _check_markers(log, page)
         versions = versions_of(page)
-        stored = yield from read_markers(table, dict.fromkeys([*markers, *versions]))
-        yield from finish_page(table, page, stored)
+        stored = yield from read_markers(log.table, dict.fromkeys([*markers, *versions]))
+        yield from finish_page(log.table, page, stored)
         stored.update(versions)
         return EndOfLog(page.following, stored, {})
     else:
         known = 1
-    return EndOfLog(known, (yield from read_markers(table, markers)), {})
+    return EndOfLog(known, (yield from read_markers(log.table, markers)), {})
 
 
 def _read_with_markers(
@@ -178,7 +179,7 @@ def _follow(known: Position, pages: Iterable[Page]) -> bool:
     return True
 
 
-def _check_markers(page: Page) -> None:
+def _check_markers(log: LogKeys, page: Page) -> None:
     """Check that every commit of a page can have a marker: else no sequencer can go on after it.
 
     Raises:
@@ -186,7 +187,7 @@ def _check_markers(page: Page) -> None:
     """
     if not all(pointer.can_have_marker for pointer in page.pointers):
         raise StoredItemError(
-            PAGES_KEY,
+            log.pages,
             place_of(page.first),
             "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
         )

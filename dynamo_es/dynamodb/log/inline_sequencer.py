@@ -19,6 +19,8 @@ from dynamo_es.forking import tell_of_forks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
+    from dynamo_es.dynamodb.log.logs import Logs
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
@@ -33,6 +35,8 @@ _MOST_WAITING: Final = 10_000
 """Commits without a position that are kept for the next append."""
 _MOST_KNOWN: Final = 1_000
 """Commits whose positions are remembered."""
+_MOST_LOGS: Final = 500
+"""Logs that a process sequences inline and remembers facts about."""
 _PAGES_A_QUERY: Final = 50
 _MOST_QUERIES: Final = 20
 """Queries that look for a commit's position in the newest pages."""
@@ -86,6 +90,11 @@ class InlineSequencer:
         self._waiting: dict[CommitKey, Pointer] = {}
         self._known: OrderedDict[CommitKey, Position] = OrderedDict()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no commit waits for its position."""
+        return not self._waiting and not self._turn.locked()
+
     def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[CommitKey | None]:
         """Sequence the commits of appends that were made together, one after the other.
 
@@ -130,7 +139,9 @@ class InlineSequencer:
         if known is not None:
             return known
         try:
-            return self._gateway.run("position", tenant_id, stream_id, _find(self._tables.log, key))
+            return self._gateway.run(
+                "position", tenant_id, stream_id, _find(self._tables.keys, key)
+            )
         except EventStoreError:
             _log.warning(
                 "Stream %s: the events are stored, but reading their position failed.",
@@ -185,11 +196,11 @@ def _positions(page: Page) -> Iterable[tuple[CommitKey, Position]]:
         position += pointer.event_count
 
 
-def _find(log_table: str, key: CommitKey) -> Steps[Position | None]:
+def _find(log: LogKeys, key: CommitKey) -> Steps[Position | None]:
     """Look for a commit in the newest pages: another sequencer has just put it there."""
     after: Item | None = None
     for _ in range(_MOST_QUERIES):
-        response = yield requests.newest_pages(log_table, _PAGES_A_QUERY, after)
+        response = yield requests.newest_pages(log, _PAGES_A_QUERY, after)
         for item in response["Items"]:
             for found, position in _positions(read_page(item)):
                 if found == key:
@@ -198,3 +209,41 @@ def _find(log_table: str, key: CommitKey) -> Steps[Position | None]:
         if after is None:
             break
     return None
+
+
+class InlineSequencers:
+    """The inline sequencers of a process, one for each log. Safe to share between threads.
+
+    Args:
+        logs: the logs.
+        gateway: sends the requests.
+    """
+
+    def __init__(self, logs: Logs, gateway: Gateway) -> None:
+        self._logs = logs
+        self._gateway = gateway
+        self._all: dict[str, InlineSequencer] = {}
+
+    def of(self, tenant_id: TenantId) -> InlineSequencer:
+        """Return the sequencer of the log that holds a tenant's events."""
+        tables = self._logs.of_tenant(tenant_id)
+        found = self._all.get(tables.prefix)
+        if found is None:
+            self._make_room()
+            # Of two threads that come here at once, both get the one that is stored first.
+            new = InlineSequencer(tables, self._gateway)
+            found = self._all.setdefault(tables.prefix, new)
+        return found
+
+    def _make_room(self) -> None:
+        """Drop the oldest sequencers that have no commit to sequence. Two of a log do no harm."""
+        while len(self._all) >= _MOST_LOGS:
+            idle = [prefix for prefix, one in self._all.copy().items() if one.idle]
+            if not idle:
+                return
+            self._all.pop(idle[0], None)
+
+    def forget(self) -> None:
+        """Forget what this process remembers of the logs, because the tables are empty now."""
+        for one in tuple(self._all.values()):
+            one.after_fork()

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from dynamo_es.contracts import StreamInLog
 from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
+from dynamo_es.dynamodb.log.keys import is_markers_key, markers_key
 from dynamo_es.dynamodb.log.markers import (
     Marker,
     category_of,
@@ -164,7 +165,8 @@ def _one(request: Request) -> Steps[Response]:
 
 
 def _partitions_in(response: Response) -> Iterable[str]:
-    return dict.fromkeys(item["log_key"]["S"] for item in response["Items"])
+    keys = (item["log_key"]["S"] for item in response["Items"])
+    return dict.fromkeys(filter(is_markers_key, keys))
 
 
 def _key_after_partition(log_key: str) -> Item:
@@ -185,7 +187,7 @@ def all_streams(
     """
     category_key = category_prefix(tenant_prefix(tenant_id), category)
     for digit in _DIGITS:
-        markers = _all_markers(gateway, tables.log, f"streams#{category_key}#{digit}", tenant_id)
+        markers = _all_markers(gateway, tables.log, markers_key(category_key, digit), tenant_id)
         newest = newest_of(markers)
         while some := list(islice(newest, MAX_KEYS)):
             steps = _existing(tables.events, category_key, some)
@@ -278,7 +280,7 @@ def _markers_after(
         key: Item | None = None
         while True:
             most = limit + 1 if key is None else None
-            log_key = f"streams#{category_key}#{digit}"
+            log_key = markers_key(category_key, digit)
             response = yield markers_of(table, log_key, key, span=span, limit=most)
             marked = filter(None, map(read_marker, response["Items"]))
             newest = list(newest_of([*unfinished, *marked]))

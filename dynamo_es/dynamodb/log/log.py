@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.contracts.log import one_position
 from dynamo_es.dynamodb.log.listing import all_categories, all_streams
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.exceptions import EventStoreError, InvalidSubscriptionError
-from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dynamo_es.contracts import AppendHooks
+    from dynamo_es.contracts.log import Start
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import T
@@ -29,10 +30,10 @@ _log = logging.getLogger("dynamo_es")
 
 
 class DynamoLog(LogStrategy):
-    """The log of all streams and tenants on DynamoDB. Safe to share between threads.
+    """A log on DynamoDB: of all tenants, or of one. Safe to share between threads.
 
     Args:
-        tables: names of the tables of the log and the commits.
+        tables: the log, and the table of the commits.
         gateway: sends the requests.
         hooks: of the storages, which know what this process appended. None: it appends nothing.
         clock: returns seconds since the epoch.
@@ -58,18 +59,19 @@ class DynamoLog(LogStrategy):
     @property
     def last_position(self) -> Position | None:
         """The last position assigned; see `LogStrategy.last_position`."""
-        steps = last_position(self._tables.log)
-        return self._gateway.run("position", DEFAULT_TENANT, None, steps)
+        steps = last_position(self._tables.keys)
+        return self._gateway.run("position", self._tables.tenant_id, None, steps)
 
-    def reader(self, after: Position, selection: Selection = EVERYTHING) -> LogReader:
+    def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position; see `LogStrategy.reader`.
 
         Cost: 1 request, or none for position 0.
         """
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
-        check_position(after)
-        reader = DynamoLogReader(self._tables, self._gateway, after, selection, self._most_bytes)
-        self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
+        position = one_position(after)
+        check_position(position)
+        reader = DynamoLogReader(self._tables, self._gateway, position, selection, self._most_bytes)
+        self._gateway.run("read_log", self._tables.tenant_id, None, reader.begin())
         return reader
 
     def unsequenced(self) -> bool:
@@ -78,9 +80,11 @@ class DynamoLog(LogStrategy):
         Cost: 2 requests; up to 4 where this process has appended.
         """
         own = None if self._hooks is None else self._hooks.last_commit
+        if own is not None and not own.stream_key.startswith(self._tables.prefix):
+            own = None  # of another log
         steps = look(self._tables, own, self._clock())
         try:
-            seen = self._gateway.run("look_further", DEFAULT_TENANT, None, steps)
+            seen = self._gateway.run("look_further", self._tables.tenant_id, None, steps)
         except EventStoreError:
             _log.debug("Looking for events after the end of the log failed", exc_info=True)
             return False

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
+from dynamo_es.dynamodb.log.keys import markers_key, stream_part
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Marker(NamedTuple):
     """Key of the item that says which version of a stream's generation the log has reached.
 
     Attributes:
-        log_key: ``streams#{tenant}#{category}#{last hex digit of the UUID}``.
+        log_key: ``{tenant}#streams#{category}#{last hex digit of the UUID}``.
         place: ``{uuid}#{generation}``, the generation in 20 digits.
     """
 
@@ -42,7 +43,8 @@ class Marker(NamedTuple):
             uuid: the stream's UUID.
             generation: the generation.
         """
-        return cls(f"streams#{category}#{uuid[-1:]}", f"{uuid}#{generation:0{PLACE_DIGITS}d}")
+        place = f"{uuid}#{generation:0{PLACE_DIGITS}d}"
+        return cls(markers_key(category, uuid[-1:]), place)
 
     @classmethod
     def of_stream(cls, stream_key: str, generation: int) -> Marker:
@@ -85,6 +87,14 @@ def marked_version(item: Item) -> int:
     return int(item["last_version"]["N"])
 
 
+def readable_version(item: Item) -> int | None:
+    """Return the last version that the log holds, from a marker's item; None if it has none."""
+    try:
+        return marked_version(item)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_marker(item: Item) -> MarkedGeneration | None:
     """Return the generation that a marker is of; None if the marker is damaged."""
     uuid, _, generation = item["place"]["S"].partition("#")
@@ -115,7 +125,7 @@ def category_of(log_key: str) -> tuple[TenantId, str | None] | None:
     """Return tenant and category of the markers in a partition; None if the key is damaged."""
     try:
         # Before its last hex digit, it is a stream's key without the UUID.
-        tenant_id, category, _ = parse_stream_key(f"{log_key[len('streams#') : -1]}{UUID(int=0)}")
+        tenant_id, category, _ = parse_stream_key(f"{stream_part(log_key)}{UUID(int=0)}")
     except ValueError:
         return None
     return tenant_id, category

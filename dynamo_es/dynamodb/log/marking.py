@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.markers import Marker, readable_version
 from dynamo_es.dynamodb.wire.batches import execute_all, fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 Stored: TypeAlias = "dict[Marker, int | None]"
 """The version of each marker that exists; None: no version can be read from it."""
 
-_LOOKS: Final = 3
+_LOOKS: Final = 4
 """Times that the markers of another's new page are read before this process raises them."""
 _WAIT: Final = 0.008
-"""Seconds to wait at most between two such looks: about the time of two requests."""
+"""Seconds to wait at most after the first look: the time of two requests. Then twice as long."""
 
 
 def versions_of(page: Page) -> dict[Marker, int]:
@@ -46,7 +46,9 @@ def read_markers(table: str, markers: Iterable[Marker]) -> Steps[Stored]:
 
 def stored_in(items: Iterable[Item]) -> Stored:
     """Return the versions of markers that were read."""
-    return {Marker(item["log_key"]["S"], item["place"]["S"]): _version_in(item) for item in items}
+    return {
+        Marker(item["log_key"]["S"], item["place"]["S"]): readable_version(item) for item in items
+    }
 
 
 def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
@@ -95,7 +97,7 @@ def _apply_some(
     for (marker, version), outcome in zip(versions.items(), outcomes, strict=True):
         if isinstance(outcome, ConditionRefused):
             (item,) = outcome.items
-            if item is None or _version_in(item) is None:
+            if item is None or readable_version(item) is None:
                 refused[marker] = version
         elif outcome is not None:
             raise outcome
@@ -124,7 +126,7 @@ def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[N
         if not left:
             return
         if look < _LOOKS - 1:
-            yield Pause(look + 1, within=_WAIT)
+            yield Pause(look + 1, within=_WAIT * 2**look)
             stored = None
     yield from apply_markers(table, left, stored or {})
 
@@ -141,10 +143,3 @@ def _lower(versions: Mapping[Marker, int], stored: Stored) -> dict[Marker, int]:
         if found is not None and found < version:
             lower[marker] = version
     return lower
-
-
-def _version_in(item: Item) -> int | None:
-    try:
-        return marked_version(item)
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -10,7 +10,7 @@ from dynamo_es.dynamodb.log.markers import PLACE_DIGITS
 from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.wire.compression import pack, unpack
 from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
-from dynamo_es.exceptions import StoredItemError
+from dynamo_es.exceptions import LogScopeError, StoredItemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
-PAGES_KEY: Final = "log"
-"""Partition key of the pages."""
+SCOPE: Final = "log_scope"
+"""Attribute of the item that is in the first page's place while each tenant has a log."""
 
 MAX_POINTERS: Final = 100
 """Commits in a page at most: one ``BatchGetItem`` fetches as many markers or commits."""
@@ -52,28 +52,36 @@ def place_of(position: Position) -> str:
     return f"{position:0{PLACE_DIGITS}d}"
 
 
-def fill_page(first: Position, pointers: Sequence[Pointer], writer: str) -> tuple[Page, Item]:
+def fill_page(
+    first: Position, pointers: Sequence[Pointer], writer: str, prefix: str = ""
+) -> tuple[Page, Item]:
     """Return a page of as many pointers as fit, and the page's item.
 
     Args:
         first: first position of the page.
         pointers: one or more; those that do not fit are left for the next page.
         writer: random id of this page.
+        prefix: what the keys of the log begin with; see `LogKeys`.
     """
     chosen = tuple(pointers[:MAX_POINTERS])
     while True:
         page = Page(first, chosen, writer)
-        item = page_item(page)
+        item = page_item(page, prefix)
         # One alone always fits: a commit's item holds all that its pointer holds.
         if len(chosen) == 1 or item_size(item) <= SAFE_ITEM_BYTES:
             return page, item
         chosen = chosen[: len(chosen) // 2]
 
 
-def page_item(page: Page) -> Item:
-    """Return the item of a page, with the pointers compressed where that costs less to write."""
+def page_item(page: Page, prefix: str = "") -> Item:
+    """Return the item of a page, with the pointers compressed where that costs less to write.
+
+    Args:
+        page: the page.
+        prefix: what the keys of the log begin with; see `LogKeys`.
+    """
     item: Item = {
-        "log_key": {"S": PAGES_KEY},
+        "log_key": {"S": f"{prefix}log"},
         "place": {"S": place_of(page.first)},
         "count": {"N": str(_events_of(page.pointers))},
         "writer": {"S": page.writer},
@@ -99,7 +107,9 @@ def read_any_page(item: Item) -> Page:
 
     Raises:
         StoredItemError: the item is not a page.
+        LogScopeError: the table is in use with a log of each tenant.
     """
+    refuse_scope(item)
     try:
         pointers = tuple(map(_pointer, from_json(unpack(item["pointers"]))))
         page = Page(int(item["place"]["S"]), pointers, item["writer"]["S"])
@@ -111,6 +121,12 @@ def read_any_page(item: Item) -> Page:
             item, f"its count is {counted}, but its pointers have another number of events."
         )
     return page
+
+
+def refuse_scope(item: Item) -> None:
+    """Raise `LogScopeError` for the item that says that each tenant has a log."""
+    if SCOPE in item:
+        raise LogScopeError(None, "tenant", "table")
 
 
 def _row(pointer: Pointer) -> list[Any]:
@@ -132,4 +148,5 @@ def _events_of(pointers: Sequence[Pointer]) -> int:
 
 
 def _unreadable(item: Item, reason: str) -> StoredItemError:
-    return StoredItemError(PAGES_KEY, item.get("place", {}).get("S"), reason)
+    log_key, place = (item.get(name, {}).get("S") for name in ("log_key", "place"))
+    return StoredItemError(str(log_key), place, reason)

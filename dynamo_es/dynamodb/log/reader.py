@@ -7,21 +7,21 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import CommitInLog, LogReader, Piece
-from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, read_page
+from dynamo_es.dynamodb.log.choosing import chooser
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
+from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
 from dynamo_es.dynamodb.streams.keys import describe_key, stream_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidPositionError, StoredItemError
-from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.values.new_records import new_recorded_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from dynamo_es.contracts import Selection
     from dynamo_es.dynamodb.log.pages import Page
@@ -89,6 +89,7 @@ class DynamoLogReader(LogReader):
         self._position = after
         self._next = after + 1  # first position of the next page
         self._pages = _FIRST_PAGES
+        self._scope_known = not tables.prefix
         self._pending: deque[_Placed] = deque()
 
     @property
@@ -103,12 +104,12 @@ class DynamoLogReader(LogReader):
 
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events; see `LogReader.read`."""
-        return self._gateway.run("read_log", DEFAULT_TENANT, None, self._read())
+        return self._gateway.run("read_log", self._tables.tenant_id, None, self._read())
 
     def read_some(self, most_commits: int = MAX_POINTERS) -> Piece:
         """Return some events after a bounded number of requests; see `LogReader.read_some`."""
         steps = self._read_some(most_commits)
-        return self._gateway.run("read_log", DEFAULT_TENANT, None, steps)
+        return self._gateway.run("read_log", self._tables.tenant_id, None, steps)
 
     def begin(self) -> Steps[None]:
         """Find the page that holds the position to begin after.
@@ -118,11 +119,13 @@ class DynamoLogReader(LogReader):
         """
         if self._after == 0:
             return
-        response = yield requests.page_at(self._tables.log, self._after)
+        response = yield requests.page_at(self._tables.keys, self._after)
         page = read_page(response["Items"][0]) if response["Items"] else None
-        last = 0 if page is None else page.following - 1
-        if page is None or self._after > last:
-            raise InvalidPositionError(self._after, last)
+        if page is None:
+            yield from check_scope(self._tables.keys)
+            raise InvalidPositionError(self._after, 0)
+        if self._after >= page.following:
+            raise InvalidPositionError(self._after, page.following - 1)
         self._take(page)
         self._next = page.following
 
@@ -166,18 +169,20 @@ class DynamoLogReader(LogReader):
         limit = self._pages if self._pages <= _MOST_PAGES else None
         for consistent in (False, True):
             response = yield requests.pages_from(
-                self._tables.log, self._next, limit=limit, consistent=consistent
+                self._tables.keys, self._next, limit=limit, consistent=consistent
             )
             pages = [read_page(item) for item in response["Items"]]
             if self._take_all(pages):
                 break
         else:
             raise StoredItemError(
-                PAGES_KEY,
+                self._tables.keys.pages,
                 str(self._next),
                 f"no page begins at position {self._next}, but a later page exists. Positions "
                 "must have no gaps: run `dynamo-es log verify`.",
             )
+        if self._next == 1 and not self._scope_known:
+            self._scope_known = yield from check_scope(self._tables.keys)
         self._pages *= 2
         return "LastEvaluatedKey" not in response
 
@@ -308,39 +313,6 @@ def records_of(
 
 def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
     return StoredItemError(pointer.stream_key, pointer.first_version, reason)
-
-
-def chooser(selection: Selection) -> Callable[[Pointer], bool]:
-    """Return a function that tells from a pointer whether the commit may hold selected events."""
-    names = selection.event_names
-    chooses_stream = stream_chooser(selection)
-
-    def chooses(pointer: Pointer) -> bool:
-        if selection.outbox and not pointer.outbox:
-            return False
-        if names is not None and names.isdisjoint(pointer.event_names):
-            return False
-        return chooses_stream(pointer.stream_key)
-
-    return chooses
-
-
-def stream_chooser(selection: Selection) -> Callable[[str], bool]:
-    """Return a function that tells from a partition key whether the stream is selected."""
-    tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
-    category = selection.category
-    # A key is tenant, category and UUID. Without the UUID it ends with the category.
-    whole = None if tenant is None or category is None else category_prefix(tenant, category)
-    suffix = None if category is None else category_prefix("#", category)
-
-    def chooses(stream_key: str) -> bool:
-        if whole is not None:
-            return stream_key.rpartition("#")[0] == whole
-        if tenant is not None:
-            return stream_key.startswith(tenant)
-        return suffix is None or stream_key.rpartition("#")[0].endswith(suffix)
-
-    return chooses
 
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, PAGES_KEY, place_of
+from dynamo_es.dynamodb.log.keys import MARKERS
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, place_of
 from dynamo_es.dynamodb.wire.statements import insert, update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.wire.steps import Item
@@ -30,23 +32,23 @@ ANY_ITEM_OUTLINE: Final = (
 )
 
 
-def newest_page(table: str) -> Request:
+def newest_page(log: LogKeys) -> Request:
     """Query the newest page, consistently."""
-    return newest_pages(table, 1)
+    return newest_pages(log, 1)
 
 
-def newest_pages(table: str, limit: int, after: Item | None = None) -> Request:
+def newest_pages(log: LogKeys, limit: int, after: Item | None = None) -> Request:
     """Query pages from the newest one down, consistently.
 
     Args:
-        table: name of the log table.
+        log: the log.
         limit: number of pages at most.
         after: ``LastEvaluatedKey`` of the reply before.
     """
     params: dict[str, Any] = {
-        "TableName": table,
+        "TableName": log.table,
         "KeyConditionExpression": "log_key = :log",
-        "ExpressionAttributeValues": {":log": {"S": PAGES_KEY}},
+        "ExpressionAttributeValues": {":log": {"S": log.pages}},
         "ScanIndexForward": False,
         "ConsistentRead": True,
         "Limit": limit,
@@ -56,15 +58,15 @@ def newest_pages(table: str, limit: int, after: Item | None = None) -> Request:
     return Request("query", params)
 
 
-def page_at(table: str, position: Position) -> Request:
+def page_at(log: LogKeys, position: Position) -> Request:
     """Query the newest page that begins at a position or before, consistently."""
     return Request(
         "query",
         {
-            "TableName": table,
+            "TableName": log.table,
             "KeyConditionExpression": "log_key = :log AND place <= :place",
             "ExpressionAttributeValues": {
-                ":log": {"S": PAGES_KEY},
+                ":log": {"S": log.pages},
                 ":place": {"S": place_of(position)},
             },
             "ScanIndexForward": False,
@@ -75,22 +77,22 @@ def page_at(table: str, position: Position) -> Request:
 
 
 def pages_from(
-    table: str, position: Position, *, limit: int | None, consistent: bool = False
+    log: LogKeys, position: Position, *, limit: int | None, consistent: bool = False
 ) -> Request:
     """Query the pages that begin at a position or after, in order.
 
     Args:
-        table: name of the log table.
+        log: the log.
         position: first position of the first page.
         limit: number of pages at most. None: as many as one reply holds (1 MB).
         consistent: whether to read consistently, at twice the price. Otherwise the newest pages
             may be missing.
     """
     params: dict[str, Any] = {
-        "TableName": table,
+        "TableName": log.table,
         "KeyConditionExpression": "log_key = :log AND place >= :place",
         "ExpressionAttributeValues": {
-            ":log": {"S": PAGES_KEY},
+            ":log": {"S": log.pages},
             ":place": {"S": place_of(position)},
         },
         "ConsistentRead": consistent,
@@ -169,39 +171,40 @@ def scan_marker_keys(table: str, after: Item | None = None) -> Request:
     """Scan the log's table for the partition keys of its markers."""
     params: dict[str, Any] = {
         "TableName": table,
-        "FilterExpression": "begins_with(log_key, :streams)",
+        # Other keys may match too: `is_markers_key` tells.
+        "FilterExpression": "contains(log_key, :streams)",
         "ProjectionExpression": "log_key",
-        "ExpressionAttributeValues": {":streams": {"S": "streams#"}},
+        "ExpressionAttributeValues": {":streams": {"S": f"#{MARKERS}#"}},
     }
     if after is not None:
         params["ExclusiveStartKey"] = after
     return Request("scan", params)
 
 
-def get_page(table: str, first: Position) -> Request:
+def get_page(log: LogKeys, first: Position) -> Request:
     """Read the page that begins at a position, consistently."""
-    key = {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(first)}}
-    return Request("get_item", {"TableName": table, "Key": key, "ConsistentRead": True})
+    key = {"log_key": {"S": log.pages}, "place": {"S": place_of(first)}}
+    return Request("get_item", {"TableName": log.table, "Key": key, "ConsistentRead": True})
 
 
-def put_page(table: str, item: Item) -> Request:
+def put_page(log: LogKeys, item: Item) -> Request:
     """Put a page, on the condition that none is at its position."""
     return Request(
         "put_item",
         {
-            "TableName": table,
+            "TableName": log.table,
             "Item": item,
             "ConditionExpression": "attribute_not_exists(place)",
         },
     )
 
 
-def replace_page(table: str, item: Item, writer: str) -> Request:
+def replace_page(log: LogKeys, item: Item, writer: str) -> Request:
     """Put a page in place of the page of a given writer."""
     return Request(
         "put_item",
         {
-            "TableName": table,
+            "TableName": log.table,
             "Item": item,
             "ConditionExpression": "writer = :writer",
             "ExpressionAttributeValues": {":writer": {"S": writer}},
@@ -209,13 +212,13 @@ def replace_page(table: str, item: Item, writer: str) -> Request:
     )
 
 
-def delete_page(table: str, first: Position, writer: str) -> Request:
+def delete_page(log: LogKeys, first: Position, writer: str) -> Request:
     """Delete the page at a position if a given writer has put it."""
     return Request(
         "delete_item",
         {
-            "TableName": table,
-            "Key": {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(first)}},
+            "TableName": log.table,
+            "Key": {"log_key": {"S": log.pages}, "place": {"S": place_of(first)}},
             "ConditionExpression": "writer = :writer",
             "ExpressionAttributeValues": {":writer": {"S": writer}},
         },

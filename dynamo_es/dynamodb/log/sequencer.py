@@ -15,11 +15,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.stream_keys import unescape
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.marking import Stored, apply_markers, versions_of
-from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, read_page
+from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, fill_page, read_page, refuse_scope
 from dynamo_es.dynamodb.log.pointers import Pointer, check_identity, pointer_to
+from dynamo_es.dynamodb.log.registry import check_scope, register
 from dynamo_es.dynamodb.log.set_aside import set_aside
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _MOST_PUTS: Final = 3
 """Times that a page is put while it is unknown whether it was stored."""
@@ -78,15 +81,27 @@ class _Fresh(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Names of the tables.
+    """A log, and the table of the commits that it points to.
 
     Attributes:
         events: the table of the commits.
         log: the table of pages and markers.
+        prefix: what the keys of the log's pages begin with; see `LogKeys`.
     """
 
     events: str
     log: str
+    prefix: str = ""
+
+    @property
+    def keys(self) -> LogKeys:
+        """The log."""
+        return LogKeys(self.log, self.prefix)
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """The tenant that reports name: the log's; the default one for the log of all tenants."""
+        return unescape(self.prefix[:-1])
 
 
 def sequence(
@@ -109,6 +124,7 @@ def sequence(
         that another sequencer put there, are not in them.
 
     Raises:
+        LogScopeError: the table is in use with another ``log_scope``.
         StoredItemError: the newest page is unreadable. Run `dynamo-es log repair`.
         ServiceError: AWS refused or did not answer. The log is sound: call again with the same
             hints.
@@ -116,7 +132,7 @@ def sequence(
     Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 fewer if this process put
     the last page, and 1 fewer if it remembers the markers of all streams. 1 more for each stream
     with commits before the hint that the log lacks. 3 more for each race that another sequencer
-    wins.
+    wins. 2 more for the first page of a tenant's log.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
@@ -127,11 +143,13 @@ def sequence(
     return pages
 
 
-def last_position(log_table: str) -> Steps[Position | None]:
+def last_position(log: LogKeys) -> Steps[Position | None]:
     """Return the last position that a page holds; None before the first page."""
-    response = yield requests.newest_page(log_table)
+    response = yield requests.newest_page(log)
     for item in response["Items"]:
+        refuse_scope(item)
         return int(item["place"]["S"]) + int(item["count"]["N"]) - 1
+    yield from check_scope(log)
     return None
 
 
@@ -154,13 +172,15 @@ def _sequence_some(
     end: EndOfLog | None = None
     lost = 0
     while True:
-        end = yield from look_at_end(tables.log, hints, memory, end)
+        end = yield from look_at_end(tables.keys, hints, memory, end)
         fresh = yield from _not_in_log(tables, hints, end.stored, memory)
+        if end.position == 1:
+            yield from (register(tables.keys) if fresh.commits else check_scope(tables.keys))
         if not fresh.commits:
             end.keep(memory)
             memory.waiting += fresh.waiting
             return _Step([], [])
-        page, item = fill_page(end.position, fresh.commits, memory.new_id())
+        page, item = fill_page(end.position, fresh.commits, memory.new_id(), tables.prefix)
         alone, memory.alone = not lost, False  # until the markers are applied
         if (yield from _put(tables, page, item)):
             yield from apply_markers(tables.log, versions_of(page), end.stored)
@@ -214,7 +234,7 @@ def _not_in_log(
             else:
                 damaged.append(_overlapping(commit))
         last_versions[marker] = known
-    yield from set_aside(tables.log, damaged, memory)
+    yield from set_aside(tables.keys, damaged, memory)
     return _Fresh(fresh, waiting)
 
 
@@ -275,7 +295,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
     unknown: OutcomeUnknown | None = None
     for attempt in range(1, _MOST_PUTS + 1):
         try:
-            yield requests.put_page(tables.log, item)
+            yield requests.put_page(tables.keys, item)
         except ConditionRefused as refused:
             if unknown is None and not refused.maybe_landed:
                 return False
@@ -283,7 +303,7 @@ def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
             unknown = error
         else:
             return True
-        response = yield requests.get_page(tables.log, page.first)
+        response = yield requests.get_page(tables.keys, page.first)
         if "Item" in response:
             return read_page(response["Item"]).writer == page.writer
         yield Pause(attempt)

@@ -1,6 +1,7 @@
 """Commits that are set aside: this release cannot read them, so they get no position.
 
-Each has an item in the log table, under the partition key ``set-aside``. The sort key is
+Each has an item in the log table, under the partition key ``set-aside`` (in the log of a tenant,
+``{tenant}#set-aside``). The sort key is
 ``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``: a stream's key may be twice
 as long as a sort key. The item holds the stream's key, the commit's version, the reason (without
 any value of the commit) and the time when a sequencer first found the commit.
@@ -26,12 +27,10 @@ from dynamo_es.dynamodb.wire.steps import Request
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.exceptions import StoredItemError
-
-SET_ASIDE_KEY: Final = "set-aside"
-"""Partition key of the commits that are set aside."""
 
 _MOST_NOTED: Final = 10_000
 """Commits that a process remembers to have set aside."""
@@ -81,11 +80,10 @@ class SetAside:
         """The entry's sort key in the log table."""
         return f"{sha256(self.stream_key.encode()).hexdigest()[:32]}#{self.version}"
 
-    @property
-    def item(self) -> Item:
-        """The entry's item in the log table."""
+    def item(self, log: LogKeys) -> Item:
+        """Return the entry's item in the log table."""
         return {
-            **_key(self.place),
+            **_key(log, self.place),
             "stream_key": {"S": self.stream_key},
             "commit_version": {"S": self.version},
             "reason": {"S": self.reason},
@@ -94,7 +92,7 @@ class SetAside:
 
 
 def set_aside(
-    log_table: str, errors: Iterable[StoredItemError], memory: SequencerMemory
+    log: LogKeys, errors: Iterable[StoredItemError], memory: SequencerMemory
 ) -> Steps[None]:
     """Set commits aside that cannot be read: put an item for each, and log it once a process.
 
@@ -108,7 +106,7 @@ def set_aside(
         if entry.place in memory.set_aside:
             continue
         with suppress(ConditionRefused):  # another process has put the item
-            yield put_entry(log_table, entry)
+            yield put_entry(log, entry)
         _log.warning(
             "The commit at version %s of stream %s is set aside: %s It has no position in the log, "
             "and later commits of its stream wait. To list such commits, run "
@@ -122,7 +120,7 @@ def set_aside(
         memory.set_aside.add(entry.place)
 
 
-def list_set_aside(log_table: str) -> Steps[list[SetAside]]:
+def list_set_aside(log: LogKeys) -> Steps[list[SetAside]]:
     """Return the commits that are set aside, in groups by stream.
 
     Cost: a request for each MB of items, which is some thousands.
@@ -130,37 +128,37 @@ def list_set_aside(log_table: str) -> Steps[list[SetAside]]:
     found: list[SetAside] = []
     after: Item | None = None
     while True:
-        response = yield query_entries(log_table, after)
+        response = yield query_entries(log, after)
         found += map(SetAside.read, response["Items"])
         after = response.get("LastEvaluatedKey")
         if after is None:
             return found
 
 
-def forget(log_table: str, entries: Iterable[SetAside]) -> Steps[None]:
+def forget(log: LogKeys, entries: Iterable[SetAside]) -> Steps[None]:
     """Remove the items of commits that are no longer set aside."""
     for entry in entries:
-        yield Request("delete_item", {"TableName": log_table, "Key": _key(entry.place)})
+        yield Request("delete_item", {"TableName": log.table, "Key": _key(log, entry.place)})
 
 
-def put_entry(log_table: str, entry: SetAside) -> Request:
+def put_entry(log: LogKeys, entry: SetAside) -> Request:
     """Put the item of a commit that is set aside, unless there is one: the first time stays."""
     return Request(
         "put_item",
         {
-            "TableName": log_table,
-            "Item": entry.item,
+            "TableName": log.table,
+            "Item": entry.item(log),
             "ConditionExpression": "attribute_not_exists(place)",
         },
     )
 
 
-def query_entries(log_table: str, after: Item | None = None) -> Request:
+def query_entries(log: LogKeys, after: Item | None = None) -> Request:
     """Query the commits that are set aside, consistently."""
     params = {
-        "TableName": log_table,
+        "TableName": log.table,
         "KeyConditionExpression": "log_key = :aside",
-        "ExpressionAttributeValues": {":aside": {"S": SET_ASIDE_KEY}},
+        "ExpressionAttributeValues": {":aside": {"S": log.set_aside}},
         "ConsistentRead": True,
     }
     if after is not None:
@@ -168,5 +166,5 @@ def query_entries(log_table: str, after: Item | None = None) -> Request:
     return Request("query", params)
 
 
-def _key(place: str) -> Item:
-    return {"log_key": {"S": SET_ASIDE_KEY}, "place": {"S": place}}
+def _key(log: LogKeys, place: str) -> Item:
+    return {"log_key": {"S": log.set_aside}, "place": {"S": place}}

@@ -12,9 +12,9 @@ from dynamo_es.dynamodb.log.listing import (
     some_streams,
     with_name,
 )
-from dynamo_es.dynamodb.log.pages import PAGES_KEY, place_of, read_page
+from dynamo_es.dynamodb.log.logs import Logs
+from dynamo_es.dynamodb.log.pages import place_of, read_page
 from dynamo_es.dynamodb.log.requests import newest_pages
-from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.dynamodb.maintenance.stored_items import StoredItem, stored_item
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.dynamodb.wire.steps import Request, number
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.listing import ListedStream, PartOfList
     from dynamo_es.dynamodb.log.markers import MarkedGeneration
     from dynamo_es.dynamodb.wire.steps import Response, Steps
@@ -68,7 +69,8 @@ class Inspector:
         observer: Observer | None = None,
     ) -> None:
         self._config = config
-        self._tables = Tables(config.events_table, config.log_table)
+        self._logs = Logs.of(config)
+        self._tables = self._logs.shared
         self._gateway = Gateway(client, config, observer)
 
     def categories(
@@ -183,7 +185,8 @@ class Inspector:
             StoredItemError: a page of the log cannot be read.
         """
         wanted = stream_key(tenant_prefix(tenant_id), stream_id), generation, version
-        steps = _look_back(self._tables.log, wanted, before, most_requests)
+        log = self._logs.of_tenant(tenant_id).keys
+        steps = _look_back(log, wanted, before, most_requests)
         return self._run("read_log", tenant_id, stream_id, steps)
 
     def items(
@@ -225,15 +228,15 @@ def _one(request: Request) -> Steps[Response]:
 
 
 def _look_back(
-    table: str, wanted: tuple[str, int, int], before: Position | None, most_requests: int
+    log: LogKeys, wanted: tuple[str, int, int], before: Position | None, most_requests: int
 ) -> Steps[FoundPosition]:
     key, generation, version = wanted
     after = (
-        None if before is None else {"log_key": {"S": PAGES_KEY}, "place": {"S": place_of(before)}}
+        None if before is None else {"log_key": {"S": log.pages}, "place": {"S": place_of(before)}}
     )
     lowest = before
     for _ in range(most_requests):
-        response = yield newest_pages(table, _PAGES_A_REQUEST, after)
+        response = yield newest_pages(log, _PAGES_A_REQUEST, after)
         for page in map(read_page, response["Items"]):
             position = lowest = page.first
             for pointer in page.pointers:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dynamo_es.dynamodb.log.logs import Logs
     from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.values import Position
 
 
@@ -164,6 +166,61 @@ class Ledger:
                     f"The marker {marker.log_key} / {marker.place} says version {version}, and the "
                     f"pages before the last one are at {due}: commits can get a second position."
                 )
+
+
+class Ledgers:
+    """A ledger for each log.
+
+    Args:
+        logs: the logs.
+        note: called with each fault, a sentence.
+    """
+
+    def __init__(self, logs: Logs, note: Callable[[str], None]) -> None:
+        self.logs = logs
+        self._note = note
+        self._all: dict[Tables, Ledger] = {}
+
+    def of(self, tables: Tables) -> Ledger:
+        """Return the ledger of a log."""
+        return self._all.setdefault(tables, Ledger(self._note))
+
+    def of_stream(self, stream_key: str) -> Ledger:
+        """Return the ledger of the log that holds a stream's events."""
+        return self.of(self.logs.of_stream(stream_key))
+
+    @property
+    def streams(self) -> int:
+        """Number of generations of streams in the logs."""
+        return sum(len(ledger.entries) for ledger in self._all.values())
+
+    def markers_of(self, tables: Tables, versions: Mapping[Marker, int]) -> dict[Marker, int]:
+        """Return the markers of a log."""
+        begin = tables.prefix
+        return {
+            marker: version
+            for marker, version in versions.items()
+            if marker.log_key.startswith(begin)
+        }
+
+    def check_registry(self, logs: list[Tables], versions: Mapping[Marker, int]) -> None:
+        """Check that every log that has markers is in the registry."""
+        if not self.logs.per_tenant:
+            return
+        known = {tables.prefix for tables in logs}
+        marked = {f"{marker.log_key.partition('#')[0]}#" for marker in versions}
+        for prefix in sorted(marked - known):
+            self._note(
+                f"The log {prefix}log has markers and is not in the registry, so consumers of all "
+                "tenants do not find it."
+            )
+
+    def doubtful(self) -> dict[Marker, LedgerEntry]:
+        """Return the generations on which the two tables differ, and no deletion explains it."""
+        found: dict[Marker, LedgerEntry] = {}
+        for ledger in self._all.values():
+            found |= ledger.doubtful()
+        return found
 
 
 def name_commit(pointer: Pointer) -> str:

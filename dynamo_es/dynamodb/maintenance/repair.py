@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, Page, page_item, read_any_page
 from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
-from dynamo_es.dynamodb.log.sequencer import Tables, sequence
-from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
-from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside, set_aside
+from dynamo_es.dynamodb.log.sequencing import Sequencing
+from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside
+from dynamo_es.dynamodb.maintenance.all_logs import everywhere
 from dynamo_es.dynamodb.table_stream.requests import describe_table
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.exceptions import InputError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer import Tables
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
+    from dynamo_es.dynamodb.log.sequencing import Sequenced
     from dynamo_es.dynamodb.log.set_aside import SetAside
-    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
+    from dynamo_es.exceptions import ServiceError, StoredItemError
+    from dynamo_es.values import TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -74,12 +81,13 @@ class Scanned(NamedTuple):
     found: Found
 
 
-def repair(
+def repair(  # noqa: PLR0913 - options, each by its name
     config: DynamoConfig,
     client: Callable[[], DynamoDBClient],
     observer: Observer | None = None,
     *,
     memory: SequencerMemory | None = None,
+    tenant_id: TenantId | None = None,
     on_progress: Callable[[Repaired], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Repaired:
@@ -94,44 +102,43 @@ def repair(
     stops at the newest page, because no stream can have a commit that it points to, that page is
     repaired first.
 
+    In a new log table it rebuilds the logs from the streams. With a log of each tenant, a log that
+    cannot be repaired does not stop the others; the first error is raised at the end.
+
     Args:
         config: names of the tables.
         client: returns the client for the tables.
         observer: receives a report of each operation. None: no reports.
         memory: what the process remembers of the log. None: a new one.
+        tenant_id: tenant whose log to repair, if each tenant has one; the whole events table is
+            read all the same. None: all logs.
         on_progress: called with what the repair has done so far.
         stopped: called after each request of the scan; True ends the repair.
 
     Raises:
         ServiceError: AWS refused or did not answer. Run the repair again.
+        InputError: a tenant is given, and one log holds all tenants' events.
+        LogScopeError: the table was written with another ``log_scope``.
 
     Cost: the read units of the whole events table; a request for each hundred commits that are in
     the log; a page with its markers for each hundred that are not.
     """
-    tables = Tables(config.events_table, config.log_table)
-    gateway = Gateway(client, config, observer)
-    memory = memory or SequencerMemory()
-    done = Repaired(expected=count_items(config, client, observer))
+    work = _Repair(config, client, observer, memory, tenant_id)
+    done = Repaired(expected=count_items(config, client, observer), removed=work.begin())
     pending: list[Pointer] = []
-    steps = repair_newest_page(tables.log, memory.new_id)
-    done = replace(done, removed=gateway.run("repair_page", DEFAULT_TENANT, None, steps))
-    run = partial(gateway.run, "set_aside", DEFAULT_TENANT, None)
-    before = run(list_set_aside(tables.log))
-    waiting = memory.waiting
 
     def give(hints: list[Pointer]) -> None:
         nonlocal done
-        pages = gateway.run("sequence", DEFAULT_TENANT, None, sequence(tables, hints, memory))
+        given = work.sequence(hints)
         done = replace(
             done,
-            pages=done.pages + len(pages),
-            positions=done.positions + sum(page.following - page.first for page in pages),
-            waiting=memory.waiting - waiting,
+            pages=done.pages + len(given.pages),
+            positions=done.positions + given.positions,
+            waiting=done.waiting + given.waiting,
         )
 
-    for items, found in scan_commits(gateway, tables.events):
-        if found.damaged:
-            run(set_aside(tables.log, found.damaged, memory))
+    for items, found in scan_commits(work.gateway, config.events_table):
+        work.set_aside(found.damaged)
         done = replace(
             done,
             scanned=done.scanned + len(items),
@@ -151,14 +158,77 @@ def repair(
         done = replace(done, complete=True)
     if pending:
         give(pending)
-    readable = [entry for entry in before if entry.place not in memory.set_aside]
-    if done.complete and readable:
-        run(forget(tables.log, readable))
+    if done.complete:
+        work.forget_readable()
     on_progress(done)
+    if work.failure is not None:
+        raise work.failure
     return done
 
 
-def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
+class _Repair:
+    """The logs that a repair works on, and what it found in each before it began."""
+
+    def __init__(
+        self,
+        config: DynamoConfig,
+        client: Callable[[], DynamoDBClient],
+        observer: Observer | None,
+        memory: SequencerMemory | None,
+        tenant_id: TenantId | None,
+    ) -> None:
+        self.gateway = Gateway(client, config, observer)
+        self.failure: ServiceError | None = None
+        self._logs = Logs.of(config)
+        if tenant_id is not None and not self._logs.per_tenant:
+            raise InputError(
+                "A repair of one tenant needs a log of each tenant, and here one log holds the "
+                "events of all: repair it without a tenant."
+            )
+        self._only = None if tenant_id is None else self._logs.of_tenant(tenant_id)
+        self._sequencing = Sequencing.over(config, self.gateway, memory)
+        self._before: dict[Tables, list[SetAside]] = {}
+
+    def begin(self) -> int:
+        """Repair the newest pages, note what is set aside, and return the commits removed."""
+        removed = 0
+        for tables in everywhere(self.gateway, self._logs):
+            if self._only not in {None, tables}:
+                continue
+            if tables.prefix or not self._logs.per_tenant:
+                new_id = self._sequencing.memory_of(tables).new_id
+                removed += self._run("repair_page", repair_newest_page(tables.keys, new_id))
+            self._before[tables] = self._run("set_aside", list_set_aside(tables.keys))
+        return removed
+
+    def sequence(self, hints: list[Pointer]) -> Sequenced:
+        """Give commits their positions."""
+        if self._only is not None:
+            hints = self._logs.by_log(hints).get(self._only, [])
+        given = self._sequencing.sequence(hints)
+        self.failure = self.failure or given.failure
+        return given
+
+    def set_aside(self, damaged: list[StoredItemError]) -> None:
+        """Set commits aside that cannot be read."""
+        if self._only is not None:
+            of_stream = self._logs.of_stream
+            damaged = [one for one in damaged if of_stream(one.stream_key) == self._only]
+        if damaged:
+            self._sequencing.set_aside(damaged)
+
+    def forget_readable(self) -> None:
+        """Remove the entries of commits that can be read again or are gone."""
+        for tables, before in self._before.items():
+            unreadable = self._sequencing.memory_of(tables).set_aside
+            if readable := [entry for entry in before if entry.place not in unreadable]:
+                self._run("set_aside", forget(tables.keys, readable))
+
+    def _run(self, operation: str, steps: Steps[T]) -> T:
+        return self.gateway.run(operation, DEFAULT_TENANT, None, steps)
+
+
+def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
     """Remove from the newest page the commits that no stream can have; return their number.
 
     Such a commit (with figures of 38 digits, say) can have no marker. No page follows one whose
@@ -168,7 +238,7 @@ def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
     deleted. A sound page stays the same.
 
     Args:
-        log_table: name of the log table.
+        log: the log.
         new_id: returns a new unique id for a page.
 
     Raises:
@@ -177,16 +247,16 @@ def repair_newest_page(log_table: str, new_id: Callable[[], str]) -> Steps[int]:
 
     Cost: 1 request, and 1 for a page that is repaired.
     """
-    response = yield requests.newest_page(log_table)
+    response = yield requests.newest_page(log)
     for item in response["Items"]:
         page = read_any_page(item)
         kept = tuple(pointer for pointer in page.pointers if pointer.can_have_marker)
         if page.pointers and len(kept) == len(page.pointers):
             return 0
-        request = requests.delete_page(log_table, page.first, page.writer)
+        request = requests.delete_page(log, page.first, page.writer)
         if kept:
-            repaired = page_item(Page(page.first, kept, new_id()))
-            request = requests.replace_page(log_table, repaired, page.writer)
+            repaired = page_item(Page(page.first, kept, new_id()), log.prefix)
+            request = requests.replace_page(log, repaired, page.writer)
         try:
             yield request
         except ConditionRefused:  # another repair was faster
@@ -209,8 +279,11 @@ def read_set_aside(
     Raises:
         ServiceError: AWS refused or did not answer.
     """
-    gateway = Gateway(client, config, observer)
-    return gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(config.log_table))
+    gateway, logs = Gateway(client, config, observer), Logs.of(config)
+    found: list[SetAside] = []
+    for tables in everywhere(gateway, logs):
+        found += gateway.run("set_aside", DEFAULT_TENANT, None, list_set_aside(tables.keys))
+    return found
 
 
 def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts.functions import check_injected
+from dynamo_es.dynamodb.log.keys import MARKERS, is_markers_key
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.markers import Marker, marked_version
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import get_markers, pages_from
+from dynamo_es.dynamodb.maintenance.all_logs import all_logs
 from dynamo_es.dynamodb.maintenance.comparison import Comparison, check_content
-from dynamo_es.dynamodb.maintenance.ledger import Ledger
+from dynamo_es.dynamodb.maintenance.ledger import Ledgers
 from dynamo_es.dynamodb.maintenance.repair import count_items, fetch_pages, scan_commits
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.log.keys import LogKeys
     from dynamo_es.dynamodb.maintenance.repair import Scanned
     from dynamo_es.dynamodb.wire.steps import Item
 
@@ -102,9 +106,9 @@ def scan_markers(table: str, after: Item | None = None) -> Request:
     """Scan the log table for its markers, consistently."""
     params: dict[str, Any] = {
         "TableName": table,
-        "FilterExpression": "begins_with(log_key, :streams)",
+        "FilterExpression": "contains(log_key, :streams)",
         "ProjectionExpression": "log_key, place, last_version",
-        "ExpressionAttributeValues": {":streams": {"S": "streams#"}},
+        "ExpressionAttributeValues": {":streams": {"S": f"#{MARKERS}#"}},
         "ConsistentRead": True,
     }
     if after is not None:
@@ -139,6 +143,7 @@ def verify(
         clock: returns seconds since the epoch.
 
     Raises:
+        LogScopeError: the table was written with another ``log_scope``.
         ServiceError: AWS refused or did not answer.
 
     Cost: the read units of both whole tables, of the log's pages twice. If the tables differ on
@@ -147,39 +152,44 @@ def verify(
     check_injected(on_progress=on_progress, clock=clock)
     gateway = Gateway(client, config, observer)
     report = Verified(expected=count_items(config, client, observer))
-    ledger = Ledger(report.note)
+    ledgers = Ledgers(Logs.of(config), report.note)
     # The order matters, because appends and sequencers go on. A marker is never ahead of the
     # pages, so it must not be ahead of pages that are read later. A commit is stored before its
     # hint exists, so the events table, read last, has every commit of the log.
     versions = _read_markers(gateway, config.log_table, report)
-    for item in _pages(gateway, config.log_table):
-        report.pages += 1
-        try:
-            page = read_page(item)
-        except StoredItemError as error:
-            report.note(str(error))
-            ledger.skip_page()
-        else:
-            ledger.add(page)
-            report.pointers += len(page.pointers)
-            report.positions += page.following - page.first
-        report.streams = len(ledger.entries)
-        on_progress(report)
-    ledger.check_leading(versions)
-    lagging = ledger.lagging(versions)
-    ledger.check_lagging(lagging, _read_again(gateway, config.log_table, lagging))
+    logs = all_logs(gateway, ledgers.logs)
+    ledgers.check_registry(logs, versions)
+    for tables in logs:
+        ledger = ledgers.of(tables)
+        for item in _pages(gateway, tables.keys):
+            report.pages += 1
+            try:
+                page = read_page(item)
+            except StoredItemError as error:
+                report.note(str(error))
+                ledger.skip_page()
+            else:
+                ledger.add(page)
+                report.pointers += len(page.pointers)
+                report.positions += page.following - page.first
+            report.streams = ledgers.streams
+            on_progress(report)
+        ledger.check_leading(ledgers.markers_of(tables, versions))
+        lagging = ledger.lagging(versions)
+        ledger.check_lagging(lagging, _read_again(gateway, config.log_table, lagging))
     for scanned in scan_commits(gateway, config.events_table, with_events=True):
-        _take_in(report, ledger, scanned, config.max_uncompressed_bytes)
+        _take_in(report, ledgers, scanned, config.max_uncompressed_bytes)
         on_progress(report)
-    if doubtful := ledger.doubtful():
+    if doubtful := ledgers.doubtful():
         comparison = Comparison(gateway, config.events_table, doubtful, report.note, clock())
-        for item in _pages(gateway, config.log_table):
-            comparison.add(item)
+        for tables in logs:
+            for item in _pages(gateway, tables.keys):
+                comparison.add(item)
         comparison.finish()
     return report
 
 
-def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int) -> None:
+def _take_in(report: Verified, ledgers: Ledgers, scanned: Scanned, most_bytes: int) -> None:
     items, found = scanned
     report.scanned += len(items)
     report.commits += len(found.pointers)
@@ -187,6 +197,7 @@ def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int
     for error in found.damaged:
         report.note_unreadable(error)
     for pointer in found.pointers:
+        ledger = ledgers.of_stream(pointer.stream_key)
         ledger.note_end(pointer.stream_key, pointer.generation - 1)
         if ledger.is_new(pointer):
             report.not_sequenced += 1
@@ -195,7 +206,8 @@ def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int
     for item in items:
         try:
             if is_fence(item):
-                ledger.note_end(item["stream_key"]["S"], generation_of(item))
+                key = item["stream_key"]["S"]
+                ledgers.of_stream(key).note_end(key, generation_of(item))
                 continue
             pointer_or_none = find_pointer(item)
         except StoredItemError:
@@ -207,10 +219,10 @@ def _take_in(report: Verified, ledger: Ledger, scanned: Scanned, most_bytes: int
             report.note_unreadable(error)
 
 
-def _pages(gateway: Gateway, table: str) -> Iterator[Item]:
+def _pages(gateway: Gateway, log: LogKeys) -> Iterator[Item]:
     def request(after: Item | None) -> Request:
         # From 0: a page below position 1 is a fault to be noted.
-        first = pages_from(table, 0, limit=None, consistent=True)
+        first = pages_from(log, 0, limit=None, consistent=True)
         if after is None:
             return first
         return Request(first.operation, {**first.params, "ExclusiveStartKey": after})
@@ -224,6 +236,8 @@ def _read_markers(gateway: Gateway, table: str, report: Verified) -> dict[Marker
     for items in fetch_pages(gateway, "read_markers", lambda after: scan_markers(table, after)):
         for item in items:
             marker = Marker(item["log_key"]["S"], item["place"]["S"])
+            if not is_markers_key(marker.log_key):
+                continue
             try:
                 versions[marker] = marked_version(item)
             except (KeyError, TypeError, ValueError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
-from pydantic_core import SchemaValidator, from_json, to_json
-
+from dynamo_es.dynamodb.streams.event_json import to_json
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES, pack, unpack
 from dynamo_es.dynamodb.wire.sizes import text_size
@@ -17,6 +17,8 @@ from dynamo_es.values.new_records import new_raw_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pydantic_core import SchemaValidator
 
     from dynamo_es.dynamodb.config import Compression
     from dynamo_es.dynamodb.wire.steps import Item
@@ -228,6 +230,8 @@ def decode_events(
         raise _unreadable(item, "it has no events.") from None
     except ValueError as error:
         raise _unreadable(item, f"its events: {error}") from None
+    from pydantic_core import from_json
+
     try:
         return _events(from_json(text, cache_strings="keys"), item, stream_id, version)
     except (AttributeError, LookupError, ValueError, TypeError):
@@ -239,7 +243,7 @@ def _events(rows: Any, item: Item, stream_id: StreamId, version: int | None) -> 
     """Return the events of parsed rows; raises an error of Python for any other JSON."""
     if type(rows) is not list:
         raise TypeError
-    uuids = _UUIDS.validate_python([row[0] for row in rows])
+    uuids = _uuids().validate_python([row[0] for row in rows])
     generation = int(item["generation"]["N"])
     at = datetime.fromisoformat
     events: list[RawEvent] = []
@@ -276,8 +280,14 @@ def _unreadable(item: Item, reason: str) -> StoredItemError:
     return StoredItemError(key, item.get("version", {}).get("N"), reason)
 
 
-# Parses the UUIDs of a commit's events: in Python, they take as long as all the rest.
-_UUIDS: Final = SchemaValidator({"type": "list", "items_schema": {"type": "uuid"}})
+@cache
+def _uuids() -> SchemaValidator:
+    """Return the parser of the UUIDs of events: in Python, they take as long as all the rest."""
+    # Loaded when events are read: a process that only appends starts without it.
+    from pydantic_core import SchemaValidator
+
+    return SchemaValidator({"type": "list", "items_schema": {"type": "uuid"}})
+
 
 _NO_STREAM: Final = StreamId(UUID(int=0))
 _SNAPSHOT_PLACE: Final = {"N": str(SNAPSHOT_VERSION)}

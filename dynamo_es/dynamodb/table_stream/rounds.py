@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencer import Tables, sequence
-from dynamo_es.dynamodb.log.set_aside import set_aside
+from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.table_stream.shards import (
     Lineage,
     find_stream,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
     from dynamo_es.dynamodb.wire.steps import Response, Steps, T
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -132,8 +132,10 @@ class Rounds:
         sleep: Callable[[float], None],
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        self._tables = Tables(config.events_table, config.log_table)
-        self._memory = memory
+        self._logs = Logs.of(config)
+        self._sequencing = Sequencing(
+            self._logs, self._run_unless_stopped, memory, parallel=config.max_parallel
+        )
         self._on_progress = on_progress
         self._stopped: Callable[[], bool] = lambda: False
         self._monotonic = monotonic
@@ -186,7 +188,7 @@ class Rounds:
         """
         self._saved_at = self._monotonic()
         if self._lineage is not None:
-            steps = save_places(self._tables.log, self._lineage)
+            steps = save_places(self._logs.table, self._lineage)
             self._run(self._gateway, "save_places", steps)
 
     def _listed(self) -> Lineage:
@@ -219,12 +221,12 @@ class Rounds:
 
     def _found(self) -> Lineage:
         """Return the shards of the table's current stream: turned on again, it has a new ARN."""
-        arn = self._run(self._descriptions, "find_stream", find_stream(self._tables.events))
+        arn = self._run(self._descriptions, "find_stream", find_stream(self._logs.events))
         if self._lineage is not None:
             if self._lineage.arn == arn:
                 return self._lineage
             self.save()
-        return Lineage(arn, self._run(self._gateway, "read_places", read_places(self._tables.log)))
+        return Lineage(arn, self._run(self._gateway, "read_places", read_places(self._logs.table)))
 
     def _read(self, lineage: Lineage) -> tuple[list[Reading], ServiceError | None]:
         """Read every shard once, the others too if one fails; return the last failure."""
@@ -251,8 +253,7 @@ class Rounds:
         hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
         if damaged:
-            steps = set_aside(self._tables.log, damaged, self._memory)
-            self._run(self._gateway, "set_aside", steps)
+            self._sequencing.set_aside(damaged)
         left = list(readings)
         undone = len(hints)  # commits of the readings in `left`
         positions = 0
@@ -271,15 +272,18 @@ class Rounds:
             self._finish(reading)
 
     def _sequence_part(self, part: list[Pointer]) -> int:
-        waiting = self._memory.waiting
-        steps = _until_stopped(self._stopped, sequence(self._tables, part, self._memory))
-        pages = self._run(self._gateway, "sequence", steps)
-        positions = sum(page.following - page.first for page in pages)
-        self.position = max([self.position, *(page.following - 1 for page in pages)])
+        done = self._sequencing.sequence(part)
+        self.position = max([self.position, *(page.following - 1 for page in done.pages)])
         self._uncounted += Polled(
-            pages=len(pages), positions=positions, waiting=self._memory.waiting - waiting
+            pages=len(done.pages), positions=done.positions, waiting=done.waiting
         )
-        return positions
+        if done.failure is not None:
+            raise done.failure
+        return done.positions
+
+    def _run_unless_stopped(self, operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
+        steps = _until_stopped(self._stopped, steps)
+        return self._run(self._gateway, operation, steps, tenant_id)
 
     def _finish(self, reading: Reading) -> None:
         reading.advance()
@@ -301,8 +305,14 @@ class Rounds:
             shard_id,
         )
 
-    def _run(self, gateway: Gateway, operation: str, steps: Steps[T]) -> T:
-        return gateway.run(operation, DEFAULT_TENANT, None, steps)
+    def _run(
+        self,
+        gateway: Gateway,
+        operation: str,
+        steps: Steps[T],
+        tenant_id: TenantId = DEFAULT_TENANT,
+    ) -> T:
+        return gateway.run(operation, tenant_id, None, steps)
 
 
 def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:

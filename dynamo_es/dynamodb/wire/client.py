@@ -9,6 +9,7 @@ from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.parsing import parse_own_replies
 from dynamo_es.dynamodb.wire.session import make_session
+from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 from dynamo_es.forking import new_lock, tell_of_forks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.wire.lean import LeanClient
 
 ClientT = TypeVar("ClientT")
 
@@ -43,6 +45,7 @@ class Lazy(Generic[ClientT]):
         self._inherited: list[object] = []
         self._lock = new_lock()
         tell_of_forks(self)
+        tell_of_snapshots(self)
 
     def __call__(self) -> ClientT:
         """Return the client.
@@ -57,6 +60,11 @@ class Lazy(Generic[ClientT]):
                     self._prepare(client)
                     self._client = client
         return self._client
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the client is made here, and not the caller's."""
+        return self._given is None
 
     def for_users(self) -> ClientT:
         """Return the client for users, which also checks the parameters of each call.
@@ -78,6 +86,12 @@ class Lazy(Generic[ClientT]):
         if self._given is not None:
             self._inherited.append(leave_connections(self._given))
         self._client = self._checking = None
+
+    def before_snapshot(self) -> None:
+        """Close the connections; the client opens new ones when it is used again."""
+        client: Any = self._client
+        if client is not None:
+            client.close()
 
     def _prepare(self, client: ClientT) -> None:
         """Prepare a client for its first request."""
@@ -102,6 +116,18 @@ class LazyClient(Lazy["DynamoDBClient"]):
 
     def _prepare(self, client: DynamoDBClient) -> None:
         watch(client)
+
+
+class LazySender(Lazy[Any]):
+    """Returns what sends the store's own requests: the lean transport if chosen, or the client.
+
+    Args:
+        config: names the transport.
+        client: the client for the tables.
+    """
+
+    def __init__(self, config: DynamoConfig, client: LazyClient) -> None:
+        super().__init__(lambda: _lean_client(config, client) or client(), None)
 
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
@@ -181,6 +207,27 @@ def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
     return client
 
 
+def sender_of(config: DynamoConfig, client: LazyClient) -> Callable[[], DynamoDBClient]:
+    """Return what a gateway asks for its client.
+
+    Args:
+        config: names the transport.
+        client: the client for the tables; one that the caller gave sends everything.
+    """
+    return LazySender(config, client) if config.transport == "lean" and client.is_own else client
+
+
+def _lean_client(config: DynamoConfig, client: LazyClient) -> LeanClient | None:
+    from dynamo_es.dynamodb.wire.lean_terms import terms_of
+
+    terms = terms_of(config)
+    if terms is None:
+        return None
+    from dynamo_es.dynamodb.wire.lean import LeanClient
+
+    return LeanClient(terms, config, otherwise=client)
+
+
 def _make(service: str, config: DynamoConfig) -> Any:
     # boto3 takes most of a cold start, so it is loaded for the first request.
     session = make_session(config)
@@ -190,7 +237,7 @@ def _make(service: str, config: DynamoConfig) -> Any:
         endpoint_url=config.endpoint_url,
         config=client_config(config),
     )
-    if config.transport == "default":
+    if config.transport != "botocore":
         from dynamo_es.dynamodb.wire.sending import send_directly
 
         send_directly(client)

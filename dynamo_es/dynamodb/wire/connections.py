@@ -12,7 +12,9 @@ from ssl import SSLWantReadError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import urllib3
+from botocore import exceptions as botocore_errors
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ _NO_CONTENT: Final = 204
 _FIRST_FINAL: Final = 200
 _MOST_DIGITS: Final = 9
 """Of a length; DynamoDB's replies have at most 16 MB."""
+
+_ERRORS: Final = (
+    (urllib3_errors.SSLError, botocore_errors.SSLError),
+    (urllib3_errors.NewConnectionError, botocore_errors.EndpointConnectionError),
+    (urllib3_errors.ConnectTimeoutError, botocore_errors.ConnectTimeoutError),
+    (urllib3_errors.ReadTimeoutError, botocore_errors.ReadTimeoutError),
+    (urllib3_errors.ProtocolError, botocore_errors.ConnectionClosedError),
+)
+"""What botocore raises for an error of urllib3, in the order in which it looks."""
 
 
 class _Answer:
@@ -170,3 +181,11 @@ def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
     manager = PoolManager(**settings)
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return manager
+
+
+def as_botocore(error: Exception, url: str) -> botocore_errors.BotoCoreError:
+    """Return what botocore raises for an error of urllib3."""
+    for kind, theirs in _ERRORS:
+        if isinstance(error, kind):
+            return theirs(endpoint_url=url, error=error)
+    return botocore_errors.HTTPClientError(error=error)

@@ -6,7 +6,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts import OperationReport
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.dynamodb.wire.attempts import attempts, watch
@@ -21,6 +20,7 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
+from dynamo_es.dynamodb.wire.mocked import executing
 from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_batch, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from tenacity import Retrying
 
-    from dynamo_es.contracts import Observer
+    from dynamo_es.contracts import Observer, OperationReport
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
     from dynamo_es.exceptions import EventStoreError
@@ -83,6 +83,32 @@ class _Tally:
             self.read_units = (self.read_units or 0.0) + other.read_units
         if other.write_units is not None:
             self.write_units = (self.write_units or 0.0) + other.write_units
+
+    def report(
+        self,
+        operation: str,
+        tenant_id: TenantId,
+        stream_id: StreamId | None,
+        duration: float,
+        error: BaseException | None,
+    ) -> OperationReport:
+        """Return the report on the operation."""
+        # Loaded here: a process without an observer starts faster.
+        from dynamo_es.contracts.observer import OperationReport
+
+        return OperationReport(
+            operation=operation,
+            tenant_id=tenant_id,
+            stream_id=stream_id,
+            requests=self.requests,
+            attempts=self.attempts,
+            read_units=self.read_units,
+            write_units=self.write_units,
+            bytes_written=self.bytes_written,
+            bytes_read=self.bytes_read,
+            duration=duration,
+            error=error,
+        )
 
 
 class Gateway:
@@ -151,19 +177,8 @@ class Gateway:
             failure = error
             raise
         finally:
-            report = OperationReport(
-                operation=operation,
-                tenant_id=tenant_id,
-                stream_id=stream_id,
-                requests=tally.requests,
-                attempts=tally.attempts,
-                read_units=tally.read_units,
-                write_units=tally.write_units,
-                bytes_written=tally.bytes_written,
-                bytes_read=tally.bytes_read,
-                duration=self._monotonic() - begin,
-                error=failure,
-            )
+            duration = self._monotonic() - begin
+            report = tally.report(operation, tenant_id, stream_id, duration, failure)
             try:
                 observer(report)
             except Exception as error:  # noqa: BLE001 - it must not fail what it observes
@@ -287,6 +302,8 @@ class Gateway:
         client = self._make_client()
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)
+        if operation == "batch_execute_statement":
+            method = executing(client, self._keys)
         self._methods[operation] = method
         return method
 

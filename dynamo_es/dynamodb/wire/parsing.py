@@ -15,8 +15,6 @@ from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pydantic_core import from_json
-
 from dynamo_es.dynamodb.wire.attempts import attempts
 
 if TYPE_CHECKING:
@@ -41,6 +39,8 @@ def parse_reply(operation: str, body: bytes) -> dict[str, Any] | None:
     members = _REPLIES.get(operation)
     if members is None or body == _EMPTY:
         return None
+    from pydantic_core import from_json
+
     try:
         # Strings that repeat are mostly keys: looking up the others costs more than it saves.
         reply: dict[str, Any] = from_json(body, cache_strings="keys")

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
-from botocore import exceptions as botocore_errors
 from botocore.awsrequest import (
     AWSHTTPConnection,
     AWSHTTPConnectionPool,
@@ -33,10 +32,10 @@ from botocore.endpoint import Endpoint
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool, Retry
-from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, port_by_scheme
 
-from dynamo_es.dynamodb.wire.connections import direct_pools
+from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
+from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
@@ -48,15 +47,6 @@ _UNUSUAL: Final = frozenset({"connection", "expect", "transfer-encoding"})
 """Headers with which botocore sends a request itself."""
 _MOST_ENDPOINTS: Final = 8
 _ONCE: Final = Retry(False)  # noqa: FBT003 - botocore retries
-
-_ERRORS: Final = (
-    (urllib3_errors.SSLError, botocore_errors.SSLError),
-    (urllib3_errors.NewConnectionError, botocore_errors.EndpointConnectionError),
-    (urllib3_errors.ConnectTimeoutError, botocore_errors.ConnectTimeoutError),
-    (urllib3_errors.ReadTimeoutError, botocore_errors.ReadTimeoutError),
-    (urllib3_errors.ProtocolError, botocore_errors.ConnectionClosedError),
-)
-"""What botocore raises for an error of urllib3, in the order in which it looks."""
 
 
 def _often_patched() -> tuple[object, ...]:
@@ -136,6 +126,7 @@ class Sender:
         self._targets: dict[str, _Target] = {}
         self._inherited: list[object] = []
         tell_of_forks(self)
+        tell_of_snapshots(self)
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone, and open new ones."""
@@ -143,6 +134,11 @@ class Sender:
         self._inherited += [self._pools, self._targets]
         self._pools = direct_pools(self._pools.connection_pool_kw)
         self._targets = {}
+
+    def before_snapshot(self) -> None:
+        """Close the connections; later requests open new ones."""
+        self._targets.clear()
+        self._pools.clear()
 
     def register(self, client: Any) -> None:
         """Send the requests of the client from now on."""
@@ -189,7 +185,7 @@ class Sender:
         except CancelledError:
             raise
         except Exception as error:
-            raise _as_botocore(error, request.url) from error
+            raise as_botocore(error, request.url) from error
         return AWSResponse(request.url, answer.status, answer.headers, answer)  # type: ignore[arg-type]
 
     def _is_in_charge(self, operation: str) -> bool:
@@ -264,11 +260,3 @@ def _is_usual(request: AWSPreparedRequest, headers: Mapping[str, object]) -> boo
         and not request.stream_output
         and context.get("read_timeout") is None
     )
-
-
-def _as_botocore(error: Exception, url: str) -> botocore_errors.BotoCoreError:
-    """Return what botocore raises for an error of urllib3."""
-    for kind, theirs in _ERRORS:
-        if isinstance(error, kind):
-            return theirs(endpoint_url=url, error=error)
-    return botocore_errors.HTTPClientError(error=error)

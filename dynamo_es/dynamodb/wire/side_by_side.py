@@ -65,15 +65,16 @@ def side_by_side(
     running: list[_Branch[T]] = []
     while True:
         running += [_Branch(*each) for each in islice(waiting, most - len(running))]
-        for branch in running:
-            if branch.asked is None:
-                results[branch.place] = branch.result  # type: ignore[assignment]
-        if ended := [branch for branch in running if branch.asked is None]:
-            running = [branch for branch in running if branch not in ended]
-            continue
-        if not running:
+        going = [branch for branch in running if branch.asked is not None]
+        if len(going) < len(running):
+            for branch in running:
+                if branch.asked is None:
+                    results[branch.place] = branch.result  # type: ignore[assignment]
+            running = going
+        elif running:
+            yield from _round(running, send)
+        else:
             return [results[place] for place in range(len(results))]
-        yield from _round(running, send)
 
 
 def _round(

@@ -19,6 +19,7 @@ from dynamo_es.testing.conformance import (
     identity,
     iteration,
     keys,
+    leases,
     log,
     long_streams,
     many,
@@ -49,6 +50,7 @@ __all__ = [
     "TestIdentity",
     "TestIteration",
     "TestKeys",
+    "TestLeases",
     "TestLog",
     "TestLongStreams",
     "TestMany",
@@ -114,6 +116,7 @@ TestIdempotency = tests_of(idempotency, "TestIdempotency")
 TestIdentity = tests_of(identity, "TestIdentity")
 TestIteration = tests_of(iteration, "TestIteration")
 TestKeys = tests_of(keys, "TestKeys")
+TestLeases = tests_of(leases, "TestLeases")
 TestLog = tests_of(log, "TestLog")
 TestLongStreams = tests_of(long_streams, "TestLongStreams")
 TestMany = tests_of(many, "TestMany")

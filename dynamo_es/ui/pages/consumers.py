@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from dynamo_es.contracts import Followed, OutboxInfo
+from dynamo_es.contracts import Followed, FoundConsumers, OutboxInfo
+from dynamo_es.contracts.claims import short_name
+from dynamo_es.exceptions import CredentialsError
 from dynamo_es.outbox.outbox import DEFAULT_NAME
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.consumer_views import (
     Lags,
+    LagsByLog,
     cursor_address,
     in_words,
     outbox_row,
@@ -36,23 +39,36 @@ def show_consumers(request: Request) -> Response:
     """List the consumers. Projectors and further outboxes take a scan, a part on each page."""
     browser = browser_of(request)
     backend = browser.scoped
-    lags = Lags(backend.log)
-    found = backend.consumers.find(text_of(request, "after") or None)
-    outboxes = [_default_outbox(backend, browser.tenant)] if not text_of(request, "after") else []
+    lags = LagsByLog(backend.log)
+    per_tenant = backend.log.per_tenant
+    after = text_of(request, "after")
+    found, refused = _found(backend, after)
+    # With a log of each tenant there is no outbox of all: the scan finds each tenant's.
+    outboxes = [] if after or per_tenant else [_default_outbox(backend, browser.tenant)]
     outboxes += [
         outbox_row(one)
         for one in found.outboxes
-        if (one.name, one.tenant_id) != (DEFAULT_NAME, browser.tenant)
+        if per_tenant or (one.name, one.tenant_id) != (DEFAULT_NAME, browser.tenant)
     ]
     return render(
         request,
         "consumers.html",
-        projections=[_projection(one, lags) for one in backend.checkpoints.all()],
-        outboxes=[(one, lags.events(one.position)) for one in outboxes],
+        projections=[_projection(one, lags.of(one.tenant_id)) for one in backend.checkpoints.all()],
+        outboxes=[(one, lags.of(one.tenant).events(one.position)) for one in outboxes],
         cursors=[(one, cursor_address(one)) for one in sorted(found.cursors, key=_failing_first)],
-        page=Page([], found.after, _looked_at(found.after, text_of(request, "after"))),
-        last=lags.last,
+        page=Page([], found.after, _looked_at(found.after, after)),
+        last=None if per_tenant else lags.of(None).last,
+        refused=refused,
     )
+
+
+def _found(backend: Backend, after: str) -> tuple[FoundConsumers, str]:
+    """Return a part of the projectors and outboxes; nothing, and why, where a scan is refused."""
+    try:
+        return backend.consumers.find(after or None), ""
+    except CredentialsError as error:
+        backend.checkpoints.all()  # may be refused as well: then there is nothing to show
+        return FoundConsumers((), (), None), str(error)
 
 
 def show_projection(request: Request) -> Response:
@@ -180,6 +196,7 @@ def _projection(one: Checkpoint, lags: Lags) -> dict[str, Any]:
         "lag_events": lags.events(one.position),
         "lag_time": in_words(lags.time(one.position)),
         "failure": one.failure,
+        "worker": short_name(one.worker),
     }
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from dynamo_es.ui.browser import browser_of
-from dynamo_es.ui.log_filters import filters_of, row_of, time_of
+from dynamo_es.ui.log_filters import chosen_log, filters_of, row_of, time_of
 from dynamo_es.ui.log_views import find_time, read_backward, read_forward
 from dynamo_es.ui.queries import address, number_of
 from dynamo_es.ui.rendering import render
@@ -27,8 +26,8 @@ _ROWS: Final = 50
 
 def show_log(request: Request) -> Response:
     """Show a page of the log."""
-    log = browser_of(request).scoped.log
     filters = filters_of(request)
+    log = chosen_log(request, filters)
     last = log.last_position or 0
     stretch, note = _chosen(request, log, filters, last)
     earlier = address("/log", before=stretch.after + 1, **filters.query)
@@ -78,8 +77,8 @@ def _chosen(request: Request, log: LogStrategy, filters: Filters, last: int) -> 
 
 def show_live(request: Request) -> Response:
     """Show the newest events and, with JavaScript, each new one as it comes."""
-    log = browser_of(request).scoped.log
     filters = filters_of(request)
+    log = chosen_log(request, filters)
     last = log.last_position or 0
     stretch = read_backward(log, last + 1, filters.selection, _ROWS // 2)
     return render(

@@ -37,7 +37,8 @@ def overview(request: Request) -> Response:
     unsequenced = False
     try:
         page = browser.reading.categories(request.query_params.get("after"))
-        position = browser.scoped.log.last_position
+        log = browser.scoped.log
+        position = None if log.per_tenant else log.last_position or 0
         unsequenced = browser.scoped.log.unsequenced()
     except CredentialsError as error:
         refused = str(error)

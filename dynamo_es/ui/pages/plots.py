@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
 
-from dynamo_es.ui.browser import browser_of
-from dynamo_es.ui.log_filters import filters_of
+from dynamo_es.ui.log_filters import chosen_log, filters_of
 from dynamo_es.ui.log_views import read_newest_commits
 from dynamo_es.ui.plotting import plot
 from dynamo_es.ui.queries import address, number_of
@@ -27,8 +26,8 @@ CHOICES: Final = (100, 300, 1000, 3000)
 
 def show(request: Request) -> Response:
     """Show the plots of the newest commits."""
-    log = browser_of(request).scoped.log
     filters = filters_of(request)
+    log = chosen_log(request, filters)
     wanted = number_of(request, "commits", CHOICES[1], least=1) or CHOICES[1]
     most = min(wanted, CHOICES[-1])
     last = log.last_position or 0

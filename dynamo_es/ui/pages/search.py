@@ -40,7 +40,9 @@ def search(request: Request) -> Response:
         listed = browser.reading.categories(None)
         categories = [one for one in listed.items if browser.tenant in {None, one[0]}]
         more = listed.next is not None or len(categories) > _CATEGORIES
-        window = read_window(browser.scoped.log, None, _EVENTS)
+        log = browser.scoped.log
+        # Each tenant's log has newest events of its own: look for events on the page of one.
+        window = None if log.per_tenant else read_window(log, None, _EVENTS)
     except CredentialsError as error:
         refused, window = str(error), None
     looked_in = categories[:_CATEGORIES] or [(browser.tenant or "", None)]

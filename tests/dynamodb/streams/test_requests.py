@@ -13,6 +13,7 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts import StreamAppend
+from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import read_commit
@@ -191,7 +192,7 @@ GOLDEN: dict[str, tuple[steps.Request, str, dict[str, Any]]] = {
         },
     ),
     "query the newest page of the log": (
-        newest_page("log"),
+        newest_page(LogKeys("log")),
         "query",
         {
             "TableName": "log",

@@ -177,6 +177,14 @@ def _read_update(found: re.Match[str], text: str, left: Iterator[Any]) -> Update
     return update
 
 
+def _unknown(text: str) -> UnknownStatementError:
+    return UnknownStatementError(
+        f"The emulator does not understand the statement {text!r:.200}. It understands INSERT and "
+        "UPDATE of one item with parameters, as dynamo_es.dynamodb.wire.partiql says. Use a "
+        "local engine for others."
+    )
+
+
 def _matched(pattern: re.Pattern[str], part: str, text: str) -> re.Match[str]:
     found = pattern.fullmatch(part)
     if found is None:
@@ -188,11 +196,3 @@ def _name(match: re.Match[str]) -> str:
     # The groups of `_NAME` come first; `_MISSING` has them twice.
     names = match.groups() if match.re is _MISSING else match.groups()[:2]
     return next(name for name in names if name is not None)
-
-
-def _unknown(text: str) -> UnknownStatementError:
-    return UnknownStatementError(
-        f"The emulator does not understand the statement {text!r:.200}. It understands INSERT "
-        "and UPDATE of one item with parameters, as dynamo_es.dynamodb.emulator.partiql says. "
-        "Use a local engine for others."
-    )

@@ -1,0 +1,53 @@
+"""Makes SnapStart's snapshots safe: a restored process opens connections of its own.
+
+A Lambda function with SnapStart begins as a copy of a process whose memory was saved, perhaps days
+before. The other ends of its connections do not exist anymore, and all copies would draw the same
+random numbers. Credentials renew themselves: botocore compares their end with the clock.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final, Protocol
+from weakref import WeakSet
+
+from dynamo_es.environment import INITIALIZATION_TYPE
+
+_SNAP_START: Final = "snap-start"
+
+
+class SnapshotAware(Protocol):
+    """An object with connections that a copy of the process could not use."""
+
+    def before_snapshot(self) -> None:
+        """Close them; called before the memory of the process is saved."""
+
+
+_with_connections: WeakSet[SnapshotAware] = WeakSet()
+
+
+def tell_of_snapshots(owner: SnapshotAware) -> None:
+    """Call ``owner.before_snapshot()`` before the process is saved, while ``owner`` exists."""
+    _with_connections.add(owner)
+
+
+def close_connections() -> None:
+    """Close the connections of all owners; later requests open new ones."""
+    for owner in list(_with_connections):
+        owner.before_snapshot()
+
+
+def _follow_snapshots() -> None:
+    if INITIALIZATION_TYPE.read() != _SNAP_START:
+        return
+    try:
+        # Lambda's runtime brings it.
+        import snapshot_restore_py as hooks  # type: ignore[import-not-found]
+    except ImportError:
+        return
+    hooks.register_before_snapshot(close_connections)
+    # Waits between attempts are drawn from it, so that processes do not meet.
+    hooks.register_after_restore(random.seed)
+
+
+_follow_snapshots()

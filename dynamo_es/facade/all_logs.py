@@ -1,0 +1,296 @@
+"""The logs of all tenants as one, where each tenant has a log of its own.
+
+A position is a place in one tenant's log. So consumers of all tenants have a position in each log,
+and what is about a single position asks for a tenant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+from dynamo_es.contracts import (
+    EVERYTHING,
+    CheckpointStrategy,
+    LogReader,
+    LogStrategy,
+    Piece,
+    Selection,
+)
+from dynamo_es.contracts.checkpoints import in_order
+from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.exceptions import InvalidSubscriptionError, TenantRequiredError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynamo_es.contracts import Checkpoint, StreamInLog
+    from dynamo_es.contracts.claims import CheckpointState, Saved
+    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.log import Start
+    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.values import Position, RecordedRaw, TenantId
+
+
+class AllLogs(LogStrategy):
+    """Reads the logs of all tenants, each with its own positions.
+
+    Args:
+        one: returns the log of a tenant.
+        tenants: returns the tenants that have a log, from the registry.
+        listing: lists categories and streams.
+        unsequenced: looks for events without a position; see `LogStrategy.unsequenced`.
+    """
+
+    per_tenant = True
+
+    def __init__(
+        self,
+        one: Callable[[TenantId], LogStrategy],
+        tenants: Callable[[], list[TenantId]],
+        listing: LogStrategy,
+        unsequenced: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._one = one
+        self._tenants = tenants
+        self._listing = listing
+        self._unsequenced = unsequenced
+
+    @property
+    def last_position(self) -> Position | None:
+        """Each log has one of its own.
+
+        Raises:
+            TenantRequiredError: always.
+        """
+        raise TenantRequiredError("The last position of the log")
+
+    def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
+        """Return a reader of the events of all logs, or of the selected tenant's.
+
+        Args:
+            after: 0 for the beginning of each log, or a position for each tenant; the logs of other
+                tenants are read from their beginning. With a tenant selected, a position in its
+                log.
+            selection: the events to read.
+
+        Raises:
+            TenantRequiredError: a position above 0 without a tenant.
+            InvalidPositionError: negative, or after the end of a log.
+        """
+        check_kind("selection", selection, Selection, InvalidSubscriptionError)
+        if selection.tenant_id is not None:
+            check_tenant(selection.tenant_id)
+            if isinstance(after, Mapping):
+                after = after.get(selection.tenant_id, 0)
+            return self._one(selection.tenant_id).reader(after, selection)
+        return ReaderOfAll(self._one, self._tenants, checked_start(after), selection)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> LogStrategy:
+        """Return the log of a tenant."""
+        check_tenant(tenant_id)
+        return self._one(tenant_id)
+
+    def unsequenced(self) -> bool:
+        """Whether events have no position yet; see `LogStrategy.unsequenced`."""
+        return self._unsequenced()
+
+    def tenants(self) -> Iterator[TenantId]:
+        """Yield the tenants that have a log. Cost: 1 request for each 20,000 or so."""
+        return iter(self._tenants())
+
+    def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
+        """Yield a tenant's categories in the log; see `LogStrategy.categories`."""
+        return self._listing.categories(tenant_id)
+
+    def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
+        """Yield a tenant's streams of a category; see `LogStrategy.streams`."""
+        return self._one(tenant_id).streams(category, tenant_id)
+
+
+def checked_start(after: Start) -> dict[TenantId, Position]:
+    """Return where to begin in each log.
+
+    Raises:
+        TenantRequiredError: a position above 0 for all logs.
+        InvalidPositionError: a position that is not an integer of 0 or more.
+    """
+    if not isinstance(after, Mapping):
+        check_position(after)
+        if after:
+            raise TenantRequiredError(f"Position {after}")
+        return {}
+    for tenant_id, position in after.items():
+        check_tenant(tenant_id)
+        check_position(position)
+    return dict(after)
+
+
+class ReaderOfAll(LogReader):
+    """Reads all logs, one after the other, each in the order of its positions.
+
+    It takes a piece of each log in turn, and looks into the registry before each turn.
+
+    Args:
+        one: returns the log of a tenant.
+        tenants: returns the tenants that have a log.
+        start: positions to begin after, by tenant; other logs are read from their beginning.
+        selection: selects the events to return.
+
+    Raises:
+        InvalidPositionError: a position after the end of its log.
+    """
+
+    def __init__(
+        self,
+        one: Callable[[TenantId], LogStrategy],
+        tenants: Callable[[], list[TenantId]],
+        start: Mapping[TenantId, Position],
+        selection: Selection,
+    ) -> None:
+        self._one = one
+        self._tenants = tenants
+        self._start = start
+        self._selection = selection
+        self._readers: dict[TenantId, LogReader] = {}
+        for tenant_id in start:
+            self._open(tenant_id)
+        self._left: deque[TenantId] = deque()
+
+    @property
+    def position(self) -> Position:
+        """Each log has one of its own; see `positions`.
+
+        Raises:
+            TenantRequiredError: always.
+        """
+        raise TenantRequiredError("The position of a reader")
+
+    @property
+    def positions(self) -> dict[TenantId, Position]:
+        """The position up to which the reader has returned every selected event, by tenant."""
+        return {tenant_id: one.position for tenant_id, one in self._readers.items()}
+
+    @property
+    def passed_over(self) -> int:
+        """See `LogReader.passed_over`."""
+        return sum(one.passed_over for one in self._readers.values())
+
+    def read(self) -> list[RecordedRaw]:
+        """Return the next events of one log; an empty list means the end of all logs.
+
+        If the log of a tenant cannot be read, the next call goes on with the next one.
+        """
+        around = False
+        while True:
+            if not self._left:
+                if around:
+                    return []
+                around = True
+                self._look()
+                continue
+            if records := self._open(self._left.popleft()).read():
+                return records
+
+    def read_some(self, most_commits: int = 100) -> Piece:
+        """Return events of one log; see `LogReader.read_some`."""
+        if not self._left:
+            self._look()
+        if not self._left:
+            return Piece([], [], ended=True)
+        piece = self._open(self._left[0]).read_some(most_commits)
+        if piece.ended:
+            self._left.popleft()
+        return piece._replace(ended=not self._left)
+
+    def _look(self) -> None:
+        """Go through all logs again, and through those that are new."""
+        self._left.extend(dict.fromkeys([*self._readers, *self._tenants()]))
+
+    def _open(self, tenant_id: TenantId) -> LogReader:
+        found = self._readers.get(tenant_id)
+        if found is None:
+            after = self._start.get(tenant_id, 0)
+            found = self._one(tenant_id).reader(after, self._selection)
+            self._readers[tenant_id] = found
+        return found
+
+
+class AllCheckpoints(CheckpointStrategy):
+    """The checkpoints of the consumers of all logs. A consumer has one in each log.
+
+    Args:
+        one: the checkpoints of any tenant.
+        tenants: returns the tenants that have a log.
+    """
+
+    def __init__(self, one: CheckpointStrategy, tenants: Callable[[], list[TenantId]]) -> None:
+        self._any = one
+        self._tenants = tenants
+
+    def position(self, name: str) -> Position | None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def move(self, name: str, position: Position) -> Position:  # noqa: ARG002 - refused
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def fail(self, name: str, position: Position, failure: NewFailure) -> None:  # noqa: ARG002
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def reset(self, name: str, position: Position) -> None:  # noqa: ARG002 - refused
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def look(self, name: str) -> CheckpointState:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def take(self, name: str, *_: object) -> CheckpointState | None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def renew(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def save(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch; see `CheckpointStrategy.new_writes`."""
+        return self._any.new_writes()
+
+    def apply(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def release(self, name: str, *_: object) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def ask(self, name: str, *_: object) -> bool:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def all(self) -> list[Checkpoint]:
+        """Return the checkpoints of all consumers in all logs; see `CheckpointStrategy.all`.
+
+        Cost: 1 request for the registry, and those of `all` for each tenant.
+        """
+        found: list[Checkpoint] = []
+        for tenant_id in self._tenants():
+            found += self._any.scoped_for_tenant(tenant_id).all()
+        return sorted(found, key=in_order)
+
+    def scoped_for_tenant(self, tenant_id: TenantId) -> CheckpointStrategy:  # type: ignore[override]
+        """Return the checkpoints in one tenant's log."""
+        return self._any.scoped_for_tenant(tenant_id)
+
+
+def _refuse(operation: str) -> NoReturn:
+    raise TenantRequiredError(operation)
