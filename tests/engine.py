@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from unittest.mock import patch
 from uuid import uuid4
-
-import botocore.handlers
 
 from benchmarks.engine import turn_off_streams
 from dynamo_es import DynamoBackend, DynamoConfig
@@ -30,6 +27,7 @@ from dynamo_es.testing.conformance.engine import (
     needs,
 )
 from tests.grafting import chosen_transport, graft
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +152,7 @@ class LocalEngine(DynamoEngine):
         os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
         backend = DynamoBackend(self._config)
-        with _without_moto():
+        with without_moto():
             backend.create_tables()
         turn_off_streams(backend.client, self._config)
         graft(backend.client, self._config)
@@ -162,15 +160,6 @@ class LocalEngine(DynamoEngine):
 
     def stop(self) -> None:
         delete_tables(self._client, self._config)
-
-
-def _without_moto() -> AbstractContextManager[object]:
-    """Keep moto's handler off the clients that are made meanwhile, as in production.
-
-    The default transport leaves the requests to botocore where it finds a handler of somebody else.
-    """
-    handlers = [entry for entry in botocore.handlers.BUILTIN_HANDLERS if entry[0] != "before-send"]
-    return patch.object(botocore.handlers, "BUILTIN_HANDLERS", handlers)
 
 
 def engines(endpoint_url: str | None) -> dict[str, Engine]:

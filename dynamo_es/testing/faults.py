@@ -1,6 +1,7 @@
 """Injects faults of the network and the server below the SDK.
 
-The code under test does not change: the client's HTTP session is wrapped. It lets each request
+The code under test does not change: the network stands between the connections of the default
+transport and their sockets, or in the place of botocore's connections. It lets each request
 through, loses it, loses its reply, and so on. The SDK's retries see what they would see on AWS.
 
 `faulty` gives you a backend on such a network. `Network` is the network itself, for tests that plan
@@ -22,7 +23,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from dynamo_es.dynamodb.wire.sending import sender_of
 from dynamo_es.testing.partial import carry_out_in_part
+from dynamo_es.testing.sockets import Below, put_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +71,7 @@ class Network:
     Attributes:
         client: that client.
         sent: HTTP requests seen since the last `plan`.
+        directly: how many of them came from connections of the default transport.
         injected: how often each fault happened.
         late: requests that have not arrived yet.
         now: seconds of the injected clock.
@@ -77,9 +81,12 @@ class Network:
         self.client = client
         # There is no public way below the SDK's retries.
         self._endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001
-        self._session = self._endpoint.http_session
+        self._ordinary = self._session = self._endpoint.http_session
+        self._sender = sender_of(client)
+        if self._sender is not None:
+            self._session = Below(self._ordinary)
         self._choose: Callable[[int], Fault | None] = lambda _: None
-        self.sent = 0
+        self.sent = self.directly = 0
         self.injected: Counter[Fault] = Counter()
         self.late: list[AWSPreparedRequest] = []
         self.now = 0.0
@@ -87,7 +94,7 @@ class Network:
 
     def plan(self, choose: Callable[[int], Fault | None]) -> None:
         """Begin anew: ``choose`` says what happens to the n-th HTTP request, from 0."""
-        self.sent = 0
+        self.sent = self.directly = 0
         self._choose = choose
 
     def heal(self) -> None:
@@ -112,12 +119,26 @@ class Network:
     @contextmanager
     def between(self) -> Iterator[None]:
         """Stand between the client and DynamoDB for as long as the context lasts."""
-        self._endpoint.http_session = self
+        leave = self._stand_between()
         try:
             with patch("botocore.endpoint.time.sleep", self.sleep):
                 yield
         finally:
-            self._endpoint.http_session = self._session
+            leave()
+
+    def _stand_between(self) -> Callable[[], None]:
+        """Carry the client's requests from now on; return what ends that."""
+        self._endpoint.http_session = self
+        take_away = None
+        if self._sender is not None:
+            take_away = put_below(self._sender, self, self._session)
+
+        def leave() -> None:
+            self._endpoint.http_session = self._ordinary
+            if take_away is not None:
+                take_away()
+
+        return leave
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Carry a request as planned; what botocore calls in the place of its session."""
@@ -136,6 +157,12 @@ class Network:
                 self.late.append(request)
             raise ReadTimeoutError(endpoint_url=request.url)
         return self._carry(request, fault)
+
+    def send_directly(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Carry a request of the default transport."""
+        with self._counting:
+            self.directly += 1
+        return self.send(request)
 
     def _carry(self, request: AWSPreparedRequest, fault: Fault | None) -> AWSResponse:
         """Carry a request that arrives, once or twice, and its reply, if that arrives."""
@@ -177,7 +204,7 @@ class RandomNetwork(Network):
         self._rates = dict(rates)
         self._lock = Lock()
         self.plan(lambda _: self._any_fault())
-        self._endpoint.http_session = self
+        self._stand_between()
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Carry a request, and perhaps one that is late."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.emulator.emulator import isolated_session
+from dynamo_es.dynamodb.wire.sending import send_directly, sender_of
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from dynamo_es.wording import shown
@@ -149,6 +150,8 @@ def _new_client(backend: DynamoBackend) -> Any:
     )
     # The emulator is no server: its clients hand their requests over without a connection.
     client._endpoint.http_session = given._endpoint.http_session  # noqa: SLF001
+    if sender_of(given) is not None:
+        send_directly(client)
     return client
 
 

@@ -5,8 +5,8 @@ Running it again ends in the right state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -23,6 +23,8 @@ from dynamo_es import (
 )
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.wire.client import make_client
+from dynamo_es.dynamodb.wire.sending import sender_of
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     AppendsFailedError,
@@ -40,11 +42,12 @@ from dynamo_es.testing.conformance.language import (
 )
 from dynamo_es.testing.faults import Fault, Network
 from tests.dynamodb.lean_emulated import lean_client
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Every fault at every request of every operation: half a minute.
+# Every fault at every request of every operation, by both transports: a minute.
 pytestmark = pytest.mark.ci
 
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
@@ -239,10 +242,19 @@ def emulated() -> Iterator[DynamoBackend]:
         yield backend
 
 
-@pytest.fixture(params=["botocore", "lean"])
-def network(emulated: DynamoBackend, request: pytest.FixtureRequest) -> Network:
-    client = emulated.client
-    return Network(client if request.param == "botocore" else lean_client(client, CONFIG))
+@pytest.fixture(params=["default", "lean"])
+def network(
+    emulated: DynamoBackend, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Network:
+    if request.param == "lean":
+        return Network(lean_client(emulated.client, CONFIG))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "emulator")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator")
+    endpoint = emulated.client.meta.endpoint_url
+    with without_moto():
+        client: Any = make_client(replace(CONFIG, endpoint_url=endpoint, region="us-east-1"))
+    client._endpoint.http_session = emulated.client._endpoint.http_session  # type: ignore[attr-defined]
+    return Network(client)
 
 
 def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
@@ -282,6 +294,7 @@ def test_operation_survives_or_says_so(
                 assert all(isinstance(e, DOCUMENTED) for e in getattr(error, "errors", {}).values())
                 failed = error
         hit = network.sent > position
+        assert network.directly == (network.sent if sender_of(network.client) else 0)
         network.deliver_late()
 
         assert lasting or failed is None, f"a single {fault} at request {position} was not survived"

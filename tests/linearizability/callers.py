@@ -17,6 +17,7 @@ from tests.grafting import graft
 from tests.linearizability import histories
 from tests.linearizability.histories import Append, Delete, Load, Operation, Save
 from tests.linearizability.workload import Worker
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from dynamo_es import StorageStrategy
@@ -60,7 +61,7 @@ def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operati
         executor = ProcessPoolExecutor(len(tasks), mp_context=fresh, initializer=_never_sleep)
     else:
         executor = ThreadPoolExecutor(len(tasks))
-    with executor, patch("botocore.endpoint.time.sleep", _no_sleep):
+    with executor, without_moto(), patch("botocore.endpoint.time.sleep", _no_sleep):
         seen = executor.map(do, tasks, timeout=_PATIENCE)
         return [operation for operations in seen for operation in operations]
 
@@ -78,6 +79,8 @@ def do(task: Task) -> list[Operation]:
             stream, call = worker.next_call()
             seen.append(_make(storage, Operation(name, stream, call, time.monotonic_ns())))
             worker.learn(seen[-1])
+        if task.config.transport == "default":
+            assert network.directly == network.sent > 0, "the default transport stepped back"
         late.append(network)
     for network in late:
         network.deliver_late()

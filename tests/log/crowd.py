@@ -23,6 +23,7 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.testing.faults import Fault, RandomNetwork
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,6 +118,7 @@ class Crowd:
         self._appends = appends
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._networks: list[Mortal] = []
         self.places = places()
         self.seen = Seen()
 
@@ -147,6 +149,9 @@ class Crowd:
         self._join(subscribers)
         if self.seen.failures:
             raise self.seen.failures[0]
+        for network in self._networks if self._config.transport == "default" else ():
+            # Those at which a process dies are not sent.
+            assert network.directly >= network.sent, "the default transport stepped back"
         return self.seen
 
     def _join(self, threads: list[threading.Thread]) -> None:
@@ -255,7 +260,8 @@ class Crowd:
         return subscriptions.subscribe_to_category(position, 25, limit, category)
 
     def _client(self, random: Random, lifetime: int | None = None) -> Any:
-        with self._lock:  # of botocore's loader: clients are made one at a time
+        # botocore's loader, and moto's handlers, are there once: clients are made one at a time.
+        with self._lock, without_moto():
             client = make_client(self._config)
-        Mortal(client, random, FAULT_RATE, lifetime)
+            self._networks.append(Mortal(client, random, FAULT_RATE, lifetime))
         return client

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from http.client import HTTPResponse
+from ssl import SSLWantReadError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import urllib3
@@ -24,6 +25,9 @@ _USUAL_REPLY: Final = re.compile(
 )
 _NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
 _NO_CONTENT: Final = 204
+_FIRST_FINAL: Final = 200
+_MOST_DIGITS: Final = 9
+"""Of a length; DynamoDB's replies have at most 16 MB."""
 
 _ERRORS: Final = (
     (urllib3_errors.SSLError, botocore_errors.SSLError),
@@ -87,22 +91,37 @@ class _Direct(HTTPConnection):
         try:
             # Python's HTTP client reads headers with its parser of e-mails, which takes as long
             # as TLS does. It begins at the first byte if the reply has another form.
-            head = _usual_head(reply.fp.peek())
+            start = reply.fp.peek()
+            head = _usual_head(start)
             if head is None:
                 return self._answer_of(reply)
             reply.fp.read(head.size)
             body = reply.fp.read(head.length)
+            missing = head.size + head.length - len(start)
+            exact = missing == 0 or (missing > 0 and not self._has_more(reply.fp))
         finally:
             reply.close()
+        if not exact or len(body) < head.length:
+            self.close()  # More bytes came than belong to this reply, or fewer.
         return _Answer(head.status, head.headers, body)
+
+    def _has_more(self, reader: Any) -> bool:
+        """Whether more bytes wait; urllib3 does not see those in the buffers of Python and TLS."""
+        self.sock.settimeout(0)
+        try:
+            return bool(reader.peek())
+        except SSLWantReadError:
+            return False
+        except OSError:
+            return True
 
     def _answer_of(self, reply: HTTPResponse) -> _Answer:
         reply.begin()
         length = reply.length
         # As botocore reads it: a body that is shorter than announced is no error here.
         body = reply.read() if length is None else reply.read(length)
-        if reply.will_close:
-            self.close()
+        if reply.will_close or reply.status < _FIRST_FINAL or len(body) < (length or 0):
+            self.close()  # What comes next, if anything, is no reply to the next request.
         # A value may go on in the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
         return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
@@ -145,7 +164,7 @@ def _usual_head(start: bytes) -> _Head | None:
     length = lowered.get("content-length", "")
     if (
         len(lowered) < len(lines)
-        or not (length.isascii() and length.isdigit())
+        or not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS)
         or "transfer-encoding" in lowered
         or lowered.get("connection", "keep-alive") != "keep-alive"
     ):

@@ -5,7 +5,8 @@ the reply; botocore then checks, parses and retries it as if it had sent the req
 `Sender` is such a handler. urllib3 keeps the connections, the time-outs and the errors.
 
 `Sender` leaves to botocore what is not as usual: a proxy, a handler of somebody else on
-``before-send``, a tool that patched botocore or urllib3, a request whose body is not of bytes.
+``before-send``, a tool that patched botocore, urllib3 or Python's HTTP client, a request whose body
+is not of bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from functools import partial
 from hashlib import sha256
+from http.client import HTTPConnection as PythonsConnection
 from operator import is_
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
-from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool, AWSResponse
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnectionPool,
+    AWSResponse,
+)
 from botocore.client import BaseClient
 from botocore.endpoint import Endpoint
 from botocore.httpsession import URLLib3Session
@@ -29,6 +36,7 @@ from urllib3.connection import HTTPConnection, port_by_scheme
 
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +54,19 @@ def _often_patched() -> tuple[object, ...]:
     return (
         BaseClient._make_api_call,  # type: ignore[attr-defined] # noqa: SLF001
         Endpoint.prepare_request,
+        Endpoint._send,  # type: ignore[attr-defined] # noqa: SLF001
         URLLib3Session.send,
         AWSHTTPConnectionPool.ConnectionCls,
         AWSHTTPSConnectionPool.ConnectionCls,
+        AWSHTTPConnectionPool.urlopen,
+        AWSHTTPSConnectionPool.urlopen,
+        AWSHTTPConnection.request,
         HTTPConnectionPool.urlopen,
         HTTPConnection.request,
         HTTPConnection.getresponse,
+        PythonsConnection.putrequest,
+        PythonsConnection.endheaders,
+        PythonsConnection.getresponse,
     )
 
 
@@ -61,7 +76,7 @@ def _is_original(value: object) -> bool:
     # Not `isinstance`: a wrapper may claim to be a function.
     if type(value) is not FunctionType:
         return False
-    return str(value.__globals__["__name__"]).startswith(("botocore.", "urllib3."))
+    return str(value.__globals__["__name__"]).startswith(("botocore.", "http.", "urllib3."))
 
 
 _ORIGINALS: Final = _often_patched()
@@ -100,7 +115,7 @@ class Sender:
     """
 
     def __init__(self, client: Any) -> None:
-        self._event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
+        self._service = client.meta.service_model.service_id.hyphenize()
         # botocore has no public way to its connections and its handlers.
         self._emitter = client.meta.events._emitter  # noqa: SLF001
         self._endpoint = client._endpoint  # noqa: SLF001
@@ -109,7 +124,16 @@ class Sender:
         # Certificates, time-outs and limits are those that botocore gives its own connections.
         self._pools = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
         self._targets: dict[str, _Target] = {}
+        self._inherited: list[object] = []
+        tell_of_forks(self)
         tell_of_snapshots(self)
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone, and open new ones."""
+        # A dropped pool closes its connections, and would wait for locks of the parent's threads.
+        self._inherited += [self._pools, self._targets]
+        self._pools = direct_pools(self._pools.connection_pool_kw)
+        self._targets = {}
 
     def before_snapshot(self) -> None:
         """Close the connections; later requests open new ones."""
@@ -118,8 +142,8 @@ class Sender:
 
     def register(self, client: Any) -> None:
         """Send the requests of the client from now on."""
-        client.meta.events.register(self._event.replace("send", "sign"), self.prepare)
-        client.meta.events.register(self._event, self.send)
+        client.meta.events.register(f"before-sign.{self._service}", self.prepare)
+        client.meta.events.register(f"before-send.{self._service}", self.send)
 
     def prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
         """Add two headers before a request is signed.
@@ -167,7 +191,8 @@ class Sender:
     def _is_in_charge(self, operation: str) -> bool:
         """Whether nobody else wants to see the request: no handler, no patch, no stand-in."""
         # botocore keeps the handlers of an event from its first emission on.
-        handlers = self._emitter._lookup_cache.get(f"{self._event}.{operation}")  # noqa: SLF001
+        event = f"before-send.{self._service}.{operation}"
+        handlers = self._emitter._lookup_cache.get(event)  # noqa: SLF001
         return (
             handlers is not None
             and len(handlers) == 1
@@ -190,7 +215,7 @@ def send_directly(client: Any) -> None:
     """Have a `Sender` send the requests of a new client.
 
     Nothing changes if a proxy is configured, if the connections are not botocore's own, or if
-    botocore or urllib3 are patched or are not as they are known here.
+    botocore, urllib3 or Python's HTTP client are patched or are not as they are known here.
     """
     if not _ARE_KNOWN or _is_patched():
         return
@@ -201,6 +226,18 @@ def send_directly(client: Any) -> None:
             Sender(client).register(client)
     except AttributeError:
         return
+
+
+def sender_of(client: Any) -> Sender | None:
+    """Return what sends the requests of a client; None: botocore sends them."""
+    # There is no public list of the handlers of an event.
+    event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
+    emitter = getattr(client.meta.events, "_emitter", None)
+    if emitter is None:
+        return None
+    handlers = emitter._handlers.prefix_search(event)  # noqa: SLF001
+    owners = (getattr(handler, "__self__", None) for handler in handlers)
+    return next((owner for owner in owners if isinstance(owner, Sender)), None)
 
 
 def _plain(headers: Any) -> Mapping[str, Any]:

@@ -179,7 +179,6 @@ REPLIES: dict[str, Step] = {
     "that promises to close": says(message(Connection="close")),
     "of HTTP/1.0": says_and_closes(message(status="HTTP/1.0 200 OK", Connection="close")),
     "without a length": says_and_closes(message().replace(b"Content-Length: 33\r\n", b"")),
-    "with more than its body": says(message() + b"more"),
     "of many bytes": says(message(BODY + b" " * 300_000)),
     "with long headers": says(message(Server="x" * 20_000)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import botocore.handlers
 import pytest
 import urllib3
 import wrapt
-from botocore.awsrequest import AWSHTTPConnection, AWSResponse, HeadersDict
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSResponse, HeadersDict
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.endpoint import Endpoint
@@ -198,6 +199,12 @@ def client_is_left(server: Server) -> bool:
         (URLLib3Session, "send"),
         (urllib3.HTTPConnectionPool, "urlopen"),  # as OpenTelemetry does for urllib3
         (urllib3.connection.HTTPConnection, "request"),
+        (Endpoint, "_send"),
+        (AWSHTTPConnectionPool, "urlopen"),
+        (AWSHTTPConnection, "request"),
+        (http.client.HTTPConnection, "putrequest"),  # as Sentry does for Python's client
+        (http.client.HTTPConnection, "getresponse"),
+        (http.client.HTTPConnection, "endheaders"),  # as New Relic does
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
