@@ -289,12 +289,12 @@ class EnlistedWriteRefusedError(EventStoreError):
 
 
 class AppendsFailedError(EventStoreError):
-    """Some of the appends of one call failed; the other ones are stored.
+    """Some appends of one call failed, or all; the others are stored.
 
     Attributes:
         streams: the `StreamId` of each append, in the order of the call.
-        results: of each append, what it would have returned alone, or the error that it would have
-            raised.
+        results: the result of each append: what it would have returned alone, or the error that it
+            would have raised.
     """
 
     def __init__(self, streams: tuple[Any, ...], results: tuple[Any, ...]) -> None:
@@ -302,10 +302,11 @@ class AppendsFailedError(EventStoreError):
         self.results = results
         failed = len([result for result in results if isinstance(result, Exception)])
         first = next(iter(self.errors.values()), None)
+        others = failed < len(results)
         super().__init__(
-            f"{failed} of {len(results)} appends failed; the others are stored. `errors` has the "
-            "error of each stream: handle it as if the append had been alone. Do not repeat the "
-            f"appends in `stored`. The first error is: {first}"
+            f"{failed} of {len(results)} appends failed{'; the others are stored' * others}. "
+            "`errors` has the error of each stream: handle it as if the append had been alone. "
+            f"{'Do not repeat the appends in `stored`. ' * others}The first error is: {first}"
         )
 
     @property

@@ -180,13 +180,19 @@ def _table(summary: Summary) -> Table:
         ("already stored", f"{summary.already_stored:,}"),
         ("malformed", f"{summary.malformed:,}"),
         ("skipped", f"{summary.skipped:,}, {count(summary.refused_streams, 'stream')} refused"),
-        ("requests", f"{summary.requests:,}, {summary.requests_per_event:.2f} an event"),
+        ("requests", f"{summary.requests:,}{_per_event(summary, summary.requests_per_event)}"),
         (
             "write units",
-            f"{summary.write_units:,.0f} (reported), {summary.write_units_per_event:.2f} an event"
+            f"{summary.write_units:,.0f} (reported)"
+            + _per_event(summary, summary.write_units_per_event)
             if summary.write_units or not summary.events
             else "not reported by this engine; see dynamo-es cost",
         ),
         ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
     ]
     return facts(*(row for row in rows if row[0] != "skipped" or summary.skipped))
+
+
+def _per_event(summary: Summary, amount: float) -> str:
+    """Return the amount of one event; nothing if this import stored none."""
+    return f", {amount:.2f} an event" if summary.events else ""

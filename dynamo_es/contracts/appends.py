@@ -63,7 +63,7 @@ class AppendCost:
 
 
 AppendResult: TypeAlias = StoredVersion | Exception | None
-"""What an append returns, or the error that it raises."""
+"""The result of an append: its new version (None without one), or its error."""
 
 
 def one_by_one(
@@ -95,7 +95,7 @@ def versions_of(
     """Return the new versions, if every append succeeded.
 
     Raises:
-        AppendsFailedError: one did not.
+        AppendsFailedError: an append failed.
     """
     if any(isinstance(result, Exception) for result in results):
         raise AppendsFailedError(tuple(append.stream_id for append in appends), tuple(results))

@@ -269,11 +269,11 @@ class StorageStrategy(ABC):
         to the same stream keep their order. Different streams are appended to in any order.
 
         Args:
-            appends: the appends. The rules of `insert_events` hold for each. Arguments that are
-                wrong are refused before anything is written.
+            appends: the appends. The rules of `insert_events` hold for each. A wrong
+                argument raises an error before anything is written.
 
         Returns:
-            What `insert_events` returns for each append, in the order given.
+            The result of `insert_events` for each append, in the order given.
 
         Raises:
             AppendsFailedError: an append failed. The error has the result of each; an append after
@@ -281,7 +281,7 @@ class StorageStrategy(ABC):
             InputError: an append that `insert_events` would refuse without a request.
 
         Cost on DynamoDB: 1 request for up to 25 appends, and 1 write unit per KB of each item. An
-        append that finds something in its way costs a refused write (its write units once more) and
+        append that finds an item in its place costs a refused write (its write units once more) and
         the requests of `insert_events`. 1 request and 1 read unit more for each existing stream
         whose version this process does not know.
         """

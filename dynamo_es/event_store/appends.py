@@ -40,7 +40,7 @@ class Appends:
             events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                The result of an append or of `version`, or ``ExplicitVersioning`` with a
+                The result of an append or of `EventStore.version`, or ``ExplicitVersioning`` with a
                 generation, is also refused if the stream was deleted and created again since.
                 ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's

@@ -79,6 +79,15 @@ def test_the_summary_is_for_people_without_json(run, backend, file):
     assert "13 (reported), 0.81 an event" in ended.out
 
 
+def test_an_import_that_stores_nothing_has_no_figures_of_one_event(run, backend, file):
+    run("import", file)
+
+    ended = run("import", file)
+
+    assert "0 in 0 commits" in ended.out
+    assert " an event" not in ended.out
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_is_imported(run, backend, packed):
     content = b"".join(LINES)

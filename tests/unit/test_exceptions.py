@@ -141,6 +141,13 @@ def test_a_call_that_failed_in_part_says_how_many_failed_and_why():
     assert text.endswith(str(CONFLICT))
 
 
+def test_a_call_that_failed_as_a_whole_speaks_of_no_stored_append():
+    text = str(exceptions.AppendsFailedError((STREAM,), (CONFLICT,)))
+
+    assert text.startswith("1 of 1 appends failed. `errors` has")
+    assert "stored" not in text.removesuffix(str(CONFLICT))
+
+
 def test_version_0_is_a_version_in_messages():
     text = str(exceptions.ConcurrentStreamWriteError(STREAM, 0, 3))
 

@@ -1,4 +1,4 @@
-"""Tells from pointers and keys whether commits may hold selected events, before any is fetched."""
+"""Decides from pointers and keys which commits may hold selected events, before any is fetched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def chooser(selection: Selection) -> Callable[[Pointer], bool]:
-    """Return a function that tells from a pointer whether the commit may hold selected events."""
+    """Return a function that says of a pointer whether its commit may hold selected events."""
     names = selection.event_names
     chooses_stream = stream_chooser(selection)
 
@@ -29,7 +29,7 @@ def chooser(selection: Selection) -> Callable[[Pointer], bool]:
 
 
 def stream_chooser(selection: Selection) -> Callable[[str], bool]:
-    """Return a function that tells from a partition key whether the stream is selected."""
+    """Return a function that says of a partition key whether its stream is selected."""
     tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
     category = selection.category
     # A key is tenant, category and UUID. Without the UUID it ends with the category.

@@ -1,4 +1,4 @@
-"""`look_at_end`: the end of the log, and how far it has hinted streams.
+"""`look_at_end` returns the end of the log, and the last versions of hinted streams there.
 
 The first look reads the markers of the hinted streams. After a lost race, the pages that others
 have put since say what changed, so no marker is read again.
@@ -71,7 +71,7 @@ def look_at_end(
         log: the log.
         hints: pointers to commits, at most 100.
         memory: of this process.
-        last: what this returned before the race that was lost; None: no race was lost.
+        last: the result before a lost race; None: no race was lost.
 
     Raises:
         StoredItemError: the newest page is unreadable.
@@ -180,7 +180,7 @@ def _follow(known: Position, pages: Iterable[Page]) -> bool:
 
 
 def _check_markers(log: LogKeys, page: Page) -> None:
-    """Check that every commit of a page can have a marker: else no sequencer can go on after it.
+    """Check that every commit of a page can have a marker, so that a sequencer can go on.
 
     Raises:
         StoredItemError: one cannot.

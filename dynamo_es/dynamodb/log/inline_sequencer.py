@@ -238,13 +238,13 @@ class InlineSequencers:
         tables = self._logs.of_tenant(tenant_id)
         found = self._all.get(tables.prefix)
         if found is None:
-            self._make_room()
+            self._drop_oldest()
             # Of two threads that come here at once, both get the one that is stored first.
             new = InlineSequencer(tables, self._gateway, self._clock)
             found = self._all.setdefault(tables.prefix, new)
         return found
 
-    def _make_room(self) -> None:
+    def _drop_oldest(self) -> None:
         """Drop the oldest sequencers that have no commit to sequence. Two of a log do no harm."""
         while len(self._all) >= _MOST_LOGS:
             idle = [prefix for prefix, one in self._all.copy().items() if one.idle]

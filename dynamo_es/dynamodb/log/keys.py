@@ -1,7 +1,7 @@
 """Keys of the items in the log table: those of a log, and those of all logs together.
 
 With ``log_scope="table"`` one log holds the events of all tenants. With ``"tenant"`` each tenant
-has a log of its own, and every key of it begins with the tenant: ``acme#log``. Markers begin with
+has a log of its own, and all its keys begin with the tenant: ``acme#log``. Markers begin with
 the tenant in both.
 """
 
@@ -19,7 +19,7 @@ MARKERS: Final = "streams"
 
 
 class LogKeys(NamedTuple):
-    """A log: its table, and what its partition keys begin with.
+    """A log: its table, and the beginning of its partition keys.
 
     Attributes:
         table: name of the log table.
@@ -59,10 +59,10 @@ def owner_of_pages(log_key: str) -> TenantId | None:
 
 
 class ConsumerKey(NamedTuple):
-    """Key of what a consumer keeps, in three parts: ``{tenant}#{kind}#{name}``.
+    """Key of an item of a consumer, in three parts: ``{tenant}#{kind}#{name}``.
 
     Attributes:
-        kind: ``checkpoint``, ``outbox`` or another word for what is kept.
+        kind: ``checkpoint``, ``outbox`` or another word for the kind of item.
         name: name of the consumer; no name has a ``#`` in it.
         tenant_id: tenant whose events it handles. None: all tenants, and a key of two parts.
     """

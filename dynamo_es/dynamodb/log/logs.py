@@ -1,4 +1,4 @@
-"""`Logs`: the logs of a table, which are one of all tenants, or one of each."""
+"""`Logs`: the logs of a table: one log of all tenants, or one log of each tenant."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Logs(NamedTuple):
 
     @property
     def shared(self) -> Tables:
-        """The log of all tenants. With a log of each, nothing but what belongs to no tenant."""
+        """The log of all tenants; with a log of each, it has only items of no tenant."""
         return Tables(self.events, self.table)
 
     def of_tenant(self, tenant_id: TenantId) -> Tables:
@@ -71,7 +71,7 @@ class Memories:
     """What a process remembers of each log. Used in one thread.
 
     Args:
-        first: of the first log; the others have the same clock and ids. None: a new one.
+        first: the memory of the first log; the others have the same clock and ids. None: a new one.
     """
 
     def __init__(self, first: SequencerMemory | None = None) -> None:

@@ -57,7 +57,7 @@ def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) ->
     Args:
         table: name of the log table.
         versions: of each marker.
-        stored: what was read of these markers, if anything, since the page before was put.
+        stored: the versions of these markers that were read since the page before was put.
 
     Raises:
         ServiceError: AWS refused or did not answer. Some markers may be raised.
@@ -105,15 +105,15 @@ def _apply_some(
 
 
 def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
-    """See to it that the markers of another's page are applied.
+    """Wait until another process has raised the markers of its page, or raise them.
 
-    Its writer applies them right now, unless it has died. So this looks, and waits, and looks
-    again, before it raises those that are still lower.
+    The writer of the page is raising them, unless it has died. So this reads them, waits and reads
+    them again, and at last raises those that are still lower.
 
     Args:
         table: name of the log table.
         page: the newest page.
-        stored: what was just read of the page's markers; None: nothing.
+        stored: the versions of the page's markers that were just read; None: none was read.
 
     Raises:
         ServiceError: AWS refused or did not answer.

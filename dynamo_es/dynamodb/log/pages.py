@@ -29,7 +29,7 @@ _VERSIONLESS: Final = 2
 
 
 class Page(NamedTuple):
-    """Some commits with their positions: each event takes the position after the one before.
+    """Some commits with their positions, one position for each event, without gaps.
 
     Attributes:
         first: position of the first event, 1-based.
@@ -82,7 +82,7 @@ def fill_page(
 
 
 def page_item(page: Page, prefix: str = "") -> Item:
-    """Return the item of a page, with the pointers compressed where that costs less to write.
+    """Return the item of a page, with the pointers compressed if that costs less to write.
 
     Args:
         page: the page.

@@ -4,7 +4,7 @@ A sequencer is given *hints*: pointers that say that a commit exists. Hints may 
 out of order or incomplete, and any number of sequencers may run at once or die at any request: the
 log that they write is the same.
 
-Two rules make it so. A page is put at the position after the last one, on the condition that no
+Two rules ensure that. A page is put at the position after the last one, on the condition that no
 page is there. And it is put only after the markers of all earlier pages are applied. So if the put
 succeeds, the markers that the sequencer has read are true. If another page was faster, the put is
 refused, and the sequencer begins again.
@@ -58,7 +58,7 @@ class _UnreadableError(Exception):
 
 
 class _Step(NamedTuple):
-    """What one step of a sequencer has done.
+    """The result of one step of a sequencer.
 
     Attributes:
         pages: the page that it put; empty if the log had everything.
@@ -87,7 +87,7 @@ class Tables(NamedTuple):
     Attributes:
         events: the table of the commits.
         log: the table of pages and markers.
-        prefix: what the keys of the log's pages begin with; see `LogKeys`.
+        prefix: beginning of the keys of the log's pages; see `LogKeys`.
     """
 
     events: str
@@ -169,7 +169,7 @@ def _in_order(hints: Iterable[Pointer]) -> list[Pointer]:
 def _sequence_some(
     tables: Tables, hints: Sequence[Pointer], memory: SequencerMemory
 ) -> Steps[_Step]:
-    """Put one page, or none if the log holds all that is hinted."""
+    """Put one page, or none if the log holds all hinted commits."""
     end: EndOfLog | None = None
     lost = 0
     while True:
@@ -287,7 +287,7 @@ def _without_version(hint: Pointer) -> StoredItemError:
 
 
 def _wait_after(lost: int) -> float:
-    """Return the most seconds to wait after so many lost races; losers part."""
+    """Return the most seconds to wait after so many lost races; losers do not meet again."""
     return min(_FIRST_WAIT * lost, _LONGEST_WAIT)
 
 

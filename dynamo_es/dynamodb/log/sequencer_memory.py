@@ -50,7 +50,7 @@ class SequencerMemory:
         self._at = self.clock()
 
     def begin(self) -> None:
-        """Forget what may be of another table: one that was restored, say, while it was silent.
+        """Forget all facts if another table may have replaced this one since the last reply.
 
         Replacing a table takes longer than so many seconds without a reply (ADR 12).
         """

@@ -45,13 +45,13 @@ class Runs(Protocol):
 
 
 class Sequenced(NamedTuple):
-    """What a call has done.
+    """The result of a call.
 
     Attributes:
         pages: the pages that it put, of all logs.
         positions: number of positions given, one for each event.
         waiting: number of hints left out because an earlier commit of their stream is set aside.
-        left: hints of logs that AWS did not let it write: give them again.
+        left: hints of logs that AWS refused to write; give them again.
         failure: the first error of such a log; None: no log has failed.
     """
 
@@ -101,8 +101,8 @@ class Sequencing:
     def sequence(self, hints: Iterable[Pointer]) -> Sequenced:
         """Give hinted commits their positions; see `dynamo_es.dynamodb.log.sequencer.sequence`.
 
-        With a log of each tenant, a log whose newest page is unreadable is passed over with an
-        error in the program's log, until `dynamo-es log repair` has repaired it.
+        With a log of each tenant, this passes over a log whose newest page is unreadable, and
+        logs an error, until `dynamo-es log repair` has repaired it.
 
         Raises:
             CredentialsError, TableNotFoundError: no log can be written.

@@ -3,8 +3,8 @@
 Every append runs its ordinary algorithm, side by side with the others. Their reads go at once, and
 their puts go as ``INSERT`` statements, 25 a request. DynamoDB carries out each statement by itself
 and bills it as the put that it stands for. An ``INSERT`` succeeds only where no item is, so
-whatever is in its way refuses it, a fence of an earlier generation included. The refusal does not
-show that item. So the put itself is then sent, and the append decides as it always does.
+any item in its place refuses it, also a fence of an earlier generation. The refusal does not show
+that item. So the put itself follows, and the append decides as it does alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def append_to_many(appends: Sequence[Append]) -> Steps[list[AppendResult]]:
 
 @dataclass(slots=True)
 class _Outage:
-    """The error that says that DynamoDB takes no requests; None so far."""
+    """The error after which no further append is tried; None: no such error yet."""
 
     error: ServiceError | None = None
 
@@ -87,7 +87,7 @@ class _Sender:
     """Sends the requests of many appends at once.
 
     Attributes:
-        taken: places of the events table where something stood in the way of an ``INSERT``.
+        taken: places of the events table that held an item when an ``INSERT`` came.
     """
 
     taken: set[tuple[str, str]] = field(default_factory=set)
@@ -95,7 +95,7 @@ class _Sender:
     def send(self, requests: Sequence[Request]) -> Steps[list[Response | Exception]]:
         """Send requests and return the reply or the error of each, as if it were sent alone."""
         inserts = [place for place, each in enumerate(requests) if self._can_be_inserted(each)]
-        if len(inserts) < 2:  # noqa: PLR2004 - a put alone shows what is in its way
+        if len(inserts) < 2:  # noqa: PLR2004 - a put alone shows the item in its place
             return (yield from together(requests))
         answers: dict[int, Response | Exception] = {}
         refused: dict[int, bool] = {}

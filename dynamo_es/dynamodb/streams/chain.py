@@ -59,7 +59,7 @@ class Chain:
         self.wanted = commit.version - 1
 
     def skips_above(self) -> int | None:
-        """Return ``stop`` if what comes next is above the range, and want what is below it."""
+        """Return ``stop`` if the next commit is above it, and want the one below; else None."""
         if self.stop is None or self.wanted < self.stop:
             return None
         self.wanted = self.stop - 1

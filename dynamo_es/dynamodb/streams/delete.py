@@ -4,8 +4,8 @@ The deletion takes effect when a fence stands one version after the last event. 
 turns every commit of the closed generation into a fence, many at once, in any order. Only version 1
 waits until all others are fences: the next generation begins there, and by then nothing of the old
 one is in its way. Every write is conditional on the generation, so a retry, or a second or slow
-deletion, never touches the next generation. After a crash, which leaves any of the commits, the
-next deletion or creation finishes the work.
+deletion, never touches the next generation. A crash may leave any of the commits; the next deletion
+or creation finishes the work.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 _AT_ONCE: Final = 1_000
-"""Commits that are turned into fences before an error ends the deletion."""
+"""Commits to turn into fences before the deletion looks at the outcomes."""
 _PASSING: Final = (ThrottledError, ContentionError, OutcomeUnknown)
 """Outcomes of a statement that the SDK's retries of a single put may change."""
 

@@ -33,7 +33,7 @@ _log = logging.getLogger("dynamo_es")
 COLD_PAGE: Final = 8
 """Items of the first page, in a process that never saw the stream: 2 read units for most streams.
 
-It holds a snapshot and what policies usually leave after it.
+It holds a snapshot and the commits that usually follow it.
 """
 
 SNAPSHOT_PAGE: Final = 32
@@ -87,10 +87,10 @@ def load_with_newest(
 def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: bool) -> Steps[T]:
     """Run a read, and run it again if it shows a gap or is out of date.
 
-    A gap between commits, as a deletion during the read makes, is read again once; the second time
-    it is an error. What an eventually consistent read shows of a stream is true, but may be out of
-    date. If it is older than what this process knows, or if it has a gap, the stream is read
-    again, consistently.
+    A deletion during a read makes a gap between commits. So a read with a gap is run once more, and
+    a second gap is an error. An eventually consistent read shows a state that the stream once had.
+    If that state is older than what this process knows, or has a gap, the stream is read again,
+    consistently.
 
     Args:
         stream: the stream.
@@ -110,12 +110,12 @@ def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: 
 
 
 class Beginning(NamedTuple):
-    """What the first page of a read shows.
+    """The result of the first page of a read.
 
     Attributes:
         newest: the newest commit.
         snapshot: the snapshot to begin with; None: begin with an event.
-        chain: what is wanted of the stream's events; no commit is taken so far.
+        chain: the commits of the range; at most the newest commit is taken so far.
     """
 
     newest: Commit
@@ -129,7 +129,7 @@ def begin(
     """Return the beginning of a read; None if there is no stream.
 
     Raises:
-        OutdatedReadError: the read is eventually consistent, and this process knows better.
+        OutdatedReadError: the read is eventually consistent, and this process knows a newer state.
     """
     newest = yield from _newest(walk)
     if not walk.consistent:
@@ -174,7 +174,7 @@ def _load(
 
 
 def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -> Steps[None]:
-    """Take the commits into a chain that the walk has, or those of its next page if it has none.
+    """Add the commits that the walk has read to a chain, or else those of its next page.
 
     Args:
         walk: the walk down the stream.
@@ -268,7 +268,7 @@ def _decode(stream: Stream, beginning: Beginning) -> list[RawEvent]:
 
 
 def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
-    """Return what to ask for first, by what this process remembers: the newest item at least."""
+    """Return the first page to ask for, by the remembered heads: the newest item at least."""
     seen = stream.heads.recall(stream.key)
     if start is None:
         lowest = stream.heads.snapshot_from(stream.key)

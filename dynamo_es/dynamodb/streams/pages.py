@@ -1,8 +1,8 @@
 """Reads a long stream page by page, in either direction, with one page in memory.
 
-What the pages hold is the stream as the first request found it. A commit never changes, so later
-pages need no more than the versions that are still wanted. If the stream is deleted meanwhile, they
-are missing, which is an error: the pages never mix two generations.
+The pages show the stream as the first request found it. A commit never changes, so later pages need
+only the versions that are left. If the stream is deleted meanwhile, these versions are missing,
+which is an error: the pages never mix two generations.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Pages:
         return parts
 
     def _first_page(self) -> Page:
-        """Return what to ask for first: all of a short stream, little of a long one."""
+        """Return the first page to ask for: all of a short stream, little of a long one."""
         if self._newest_first and self._stop is None:
             return Page(self._size)
         if self._start is None:

@@ -24,7 +24,7 @@ def reading_ahead(read: Callable[[], list[T]], is_complete: Callable[[], bool]) 
         is_complete: whether there is no other page; called when no read is on its way.
 
     Raises:
-        Exception: what ``read`` raised, after all parts of the pages before.
+        Exception: the error of ``read``, after all parts of the pages before.
     """
     page = read()
     while page:

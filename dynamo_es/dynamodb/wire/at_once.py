@@ -92,7 +92,7 @@ class _Work(Generic[T]):
 
     Attributes:
         left: the places that no thread has taken.
-        outcomes: what each call came to.
+        outcomes: the result or the error of each call.
     """
 
     def __init__(self, call: Callable[[int], T], number: int) -> None:
@@ -114,4 +114,4 @@ class _Work(Generic[T]):
 
 
 class _NotCalledError(Exception):
-    """Stands where an outcome will be; nobody sees it."""
+    """Holds the place of an outcome; no caller sees it."""

@@ -1,4 +1,4 @@
-"""Reads many items by their keys, or carries out many statements, and repeats what is left out."""
+"""Reads many items by their keys, or carries out many statements; repeats those left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps
 
 StatementOutcome: TypeAlias = "ConditionRefused | OutcomeUnknown | Exception | None"
-"""What came of a statement; None: it was carried out."""
+"""The outcome of a statement; None: it was carried out."""
 
 MAX_KEYS: Final = 100
 """Most keys of one ``BatchGetItem``."""
@@ -102,8 +102,8 @@ def execute_all(
         subject: stream or table, for errors.
 
     Returns:
-        What came of each statement, in their order. `ConditionRefused`: another item is in the way,
-        or (``maybe_landed``) that of an earlier attempt of this very statement. `OutcomeUnknown`:
+        The outcome of each statement, in order. `ConditionRefused`: another item is in its place,
+        or (``maybe_landed``) the item of an earlier attempt of this statement. `OutcomeUnknown`:
         it may have been carried out, or may be later. An `EventStoreError`: it was not carried out.
 
     Cost: 1 request for 25 statements, or for 1 MB, and the write units of each statement.

@@ -176,7 +176,7 @@ def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
     """Return pools of such connections.
 
     Args:
-        settings: what `PoolManager` is to give its pools: certificates, time-outs, sizes.
+        settings: those of `PoolManager` for its pools: certificates, time-outs, sizes.
     """
     manager = PoolManager(**settings)
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
@@ -184,7 +184,7 @@ def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
 
 
 def as_botocore(error: Exception, url: str) -> botocore_errors.BotoCoreError:
-    """Return what botocore raises for an error of urllib3."""
+    """Return the error that botocore raises for an error of urllib3."""
     for kind, theirs in _ERRORS:
         if isinstance(error, kind):
             return theirs(endpoint_url=url, error=error)

@@ -65,7 +65,7 @@ class LeanClient:
         terms: endpoint, region and credentials.
         config: time-outs, attempts, number of connections.
         connections: sends the requests; None: over new connections to the endpoint.
-        otherwise: returns a boto3 client for all other operations; None: there are none.
+        otherwise: returns a boto3 client for all other operations; None: they fail.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class LeanClient:
         self._otherwise = otherwise
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
-        # Under botocore's names, for those that look below the retries: fault injection does.
+        # Under botocore's names: fault injection uses them to reach below the retries.
         self._endpoint = SimpleNamespace(host=terms.endpoint, http_session=session)
         self._requests = Requests(terms, config.max_attempts)
         self._retries = LeanRetries(self.meta.events, config.max_attempts)
@@ -198,7 +198,7 @@ class Requests:
 
 
 def parsed(reply: Reply) -> dict[str, Any]:
-    """Return the members of a reply as botocore returns them; of a failure, with ``Error``."""
+    """Return the members of a reply as botocore returns them; a failure has ``Error``."""
     headers = {name.lower(): value for name, value in reply.headers.items()}
     if reply.status_code >= _FIRST_ERROR:
         members = _failed(reply, headers)
@@ -214,10 +214,10 @@ def parsed(reply: Reply) -> dict[str, Any]:
 
 
 def _members(body: bytes) -> dict[str, Any]:
-    """Return a JSON object with its binary values decoded; nothing if it is none."""
+    """Return the JSON object of a body, its binary values decoded; ``{}`` if it holds no object."""
     if body == _NOTHING:
         return {}
-    # Loaded when there is something to parse: most writes are answered by nothing.
+    # Loaded when there is something to parse: most replies to writes are empty.
     from pydantic_core import from_json
 
     try:

@@ -1,7 +1,7 @@
-"""Another attempt of the lean transport's calls, by botocore's own rules of its standard mode.
+"""Decides on another attempt of a call, by the rules of botocore's standard mode.
 
 botocore registers its rules as handlers of a client's events. So `LeanRetries` gives them events,
-and what they read of a client and of its models.
+and the parts of a client and of its models that they read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SERVICE: Final = SimpleNamespace(
 
 
 class _Model(NamedTuple):
-    """What is read of botocore's model of an operation."""
+    """The parts of botocore's model of an operation that the rules of retries read."""
 
     name: str
     error_shapes: tuple[Any, ...]
@@ -44,7 +44,7 @@ class Call:
 
     Attributes:
         attempt: number of the current attempt, 1-based.
-        context: what botocore's rules of retries remember of the call.
+        context: notes that botocore's rules of retries keep about the call.
     """
 
     __slots__ = ("attempt", "body", "context", "id", "model", "operation")

@@ -1,8 +1,8 @@
-"""Says whether the lean transport may serve a configuration, and with what.
+"""Decides whether the lean transport may serve a configuration, and on which terms.
 
-It may where the environment holds all that botocore would find: static credentials, a region of
-the standard partition, no files and no switches. Whatever else is set, botocore understands better,
-so a variable that is not known here is a reason against, too.
+It may if the environment holds all that botocore would find: static credentials, a region of the
+standard partition, no files and no switches. Botocore understands all other settings better, so a
+variable that this module does not know is a reason against the lean transport.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Credentials(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What the lean transport sends to, and signs with.
+    """The endpoint of the lean transport, and the facts that its signature needs.
 
     Attributes:
         endpoint: URL without a path.

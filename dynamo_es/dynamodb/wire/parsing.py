@@ -1,11 +1,11 @@
-"""Parses DynamoDB's replies to what botocore makes of them, in a fraction of the time.
+"""Parses DynamoDB's replies into the same values as botocore, in a fraction of the time.
 
-Botocore parses the JSON, and then builds all of it again by the model of the operation, value by
-value. A reply with items needs that for one thing only: binary values, which are base64 text in
-JSON. So `parse_reply` parses the JSON, checks its form, and decodes the binary values in place.
+Botocore parses the JSON, and then builds it again by the model of the operation, value by value. A
+reply with items needs that for one thing only: binary values, which are base64 text in JSON. So
+`parse_reply` parses the JSON, checks its form, and decodes the binary values in place.
 
-It refuses everything that it does not know, and botocore parses that: errors, other operations, new
-members, new kinds of values, and all that DynamoDB cannot have sent.
+It leaves everything that it does not know to botocore: errors, other operations, new members, new
+kinds of values, and all that DynamoDB cannot have sent.
 """
 
 from __future__ import annotations

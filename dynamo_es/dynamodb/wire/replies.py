@@ -116,7 +116,7 @@ def _is_table_endpoint_of_aws(endpoint: str) -> bool:
 
 
 def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
-    """Return what a reply to a read is about, if it answers another request; else None.
+    """Return the subject of a reply that answers another read; None if it answers this one.
 
     A page that names itself as the next one is also refused: reading would never end.
     """
@@ -138,7 +138,7 @@ def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
 def misdirected_refusal(
     request: Request, items: Iterable[Mapping[str, Any] | None], keys: Mapping[str, Sequence[str]]
 ) -> str | None:
-    """Return what a refusal is about, if its items are not those of the write; else None.
+    """Return the subject of a refusal whose items are not the write's; None if they are.
 
     Args:
         request: the write that was refused.
@@ -157,7 +157,7 @@ def misdirected_refusal(
 def misdirected_batch(
     request: Request, response: Mapping[str, Any], keys: Mapping[str, Sequence[str]]
 ) -> str | None:
-    """Return what a reply to a batch of statements is about, if it answers another; else None.
+    """Return the subject of a reply that answers another batch; None if it answers this one.
 
     Args:
         request: the batch.

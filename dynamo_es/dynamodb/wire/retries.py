@@ -61,7 +61,7 @@ class Retries:
         return self._monotonic() - self._begin >= self._deadline
 
     def retrying(self) -> Retrying:
-        """Return the caller of a request after a conflict: it repeats it until the deadline."""
+        """Return a caller that repeats a request after a conflict, until the deadline."""
         # Loaded on the first conflict: most processes never see one, and cold starts count.
         from tenacity import Retrying, retry_if_exception, wait_random_exponential
 

@@ -4,9 +4,8 @@ botocore builds and signs a request, then emits ``before-send``. A handler of th
 the reply; botocore then checks, parses and retries it as if it had sent the request itself.
 `Sender` is such a handler. urllib3 keeps the connections, the time-outs and the errors.
 
-`Sender` leaves to botocore what is not as usual: a proxy, a handler of somebody else on
-``before-send``, a tool that patched botocore, urllib3 or Python's HTTP client, a request whose body
-is not of bytes.
+`Sender` leaves all unusual cases to botocore: a proxy, another handler of ``before-send``, a tool
+that patched botocore, urllib3 or Python's HTTP client, a request whose body is not of bytes.
 """
 
 from __future__ import annotations
@@ -91,11 +90,11 @@ def _is_patched() -> bool:
 
 
 class _Target(NamedTuple):
-    """Where the requests of a URL go.
+    """The destination of the requests of a URL.
 
     Attributes:
         pool: the connections.
-        path: what is asked for.
+        path: the path in the URL.
         host: value of the header ``Host``, as botocore signs it.
     """
 
@@ -111,7 +110,7 @@ class Sender:
         client: a client with the connections that botocore gave it.
 
     Raises:
-        AttributeError: botocore is not as it is known here.
+        AttributeError: botocore lacks a name that this module uses.
     """
 
     def __init__(self, client: Any) -> None:
@@ -189,7 +188,7 @@ class Sender:
         return AWSResponse(request.url, answer.status, answer.headers, answer)  # type: ignore[arg-type]
 
     def _is_in_charge(self, operation: str) -> bool:
-        """Whether nobody else wants to see the request: no handler, no patch, no stand-in."""
+        """Whether no other handler, patch or stand-in wants to see the request."""
         # botocore keeps the handlers of an event from its first emission on.
         event = f"before-send.{self._service}.{operation}"
         handlers = self._emitter._lookup_cache.get(event)  # noqa: SLF001

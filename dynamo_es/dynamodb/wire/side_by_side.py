@@ -95,7 +95,7 @@ def _round(
 
 
 def _pause(running: Sequence[_Branch[T]]) -> Steps[None]:
-    """Make the longest of the pauses, for all."""
+    """Pause once for all of them, as long as the longest pause."""
     longest = max(branch.asked.attempt for branch in running if isinstance(branch.asked, Pause))
     answer: Response | Exception
     try:

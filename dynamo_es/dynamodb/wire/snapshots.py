@@ -41,7 +41,7 @@ def _follow_snapshots() -> None:
     if INITIALIZATION_TYPE.read() != _SNAP_START:
         return
     try:
-        # Lambda's runtime brings it.
+        # It comes with Lambda's runtime.
         import snapshot_restore_py as hooks  # type: ignore[import-not-found]
     except ImportError:
         return

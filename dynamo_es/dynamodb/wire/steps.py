@@ -82,7 +82,7 @@ Steps: TypeAlias = Generator["Request | Pause | Together", Response, T]
 
 
 def together(requests: Iterable[Request]) -> Steps[list[Response | Exception]]:
-    """Send requests at once, and return what comes of each, in the order of the requests.
+    """Send requests at once, and return the outcome of each, in the order of the requests.
 
     Each entry is the reply, or the exception that the request alone would have raised. So a failed
     request does not hide what the others have done.
