@@ -24,6 +24,7 @@
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies the stream's events
+    ├── ProjectionBusyError                     another worker runs the projection
     ├── OutboxBusyError                         a worker publishes from the outbox
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -347,6 +348,28 @@ class CursorBusyError(EventStoreError):
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
             f"{shown(consumer, str)}. Try again in a moment, when that process has finished or "
             "its lease has ended."
+        )
+
+
+class ProjectionBusyError(EventStoreError):
+    """Another worker holds the lease of the projection, so this run handles no events.
+
+    Attributes:
+        projection: name of the projection.
+        worker: the worker that holds the lease; "" if it is not known.
+        tenant_id: tenant whose log it is; None: the log of all tenants, or the tenant's in
+            `Backend.in_tenant`.
+    """
+
+    def __init__(self, projection: str, worker: str = "", tenant_id: str | None = None) -> None:
+        self.projection = projection
+        self.worker = worker
+        self.tenant_id = tenant_id
+        where = "" if tenant_id is None else f" in the log of tenant {shown(tenant_id, str)}"
+        who = f"Worker {worker}" if worker else "Another worker"
+        super().__init__(
+            f"{who} runs projection {shown(projection, str)}{where}. Try again in a moment, when "
+            "that worker has finished or its lease has ended."
         )
 
 

@@ -41,6 +41,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     after: Position = 0,
     batch_size: int = 100,
     keep_unknown: bool = False,
+    lease: timedelta | float = 60.0,
     margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
@@ -53,10 +54,12 @@ def project_log(  # noqa: PLR0913 - options, each by its name
 
     The handler reads the log after its checkpoint; a batch from Lambda only starts the reading. So
     late or lost records leave no gap. If your function raises, the next call passes it the same
-    event again. If the process dies, the next call begins after the last checkpoint. Let one call
-    run at a time. The log table's stream does so, because all pages are in one shard; on a
-    schedule, reserve a concurrency of 1. With a log of each tenant, a call reads the logs whose
-    pages are in the batch, and from a schedule all logs; the pages of a log are in one shard.
+    event again. If the process dies, the next call begins after the last checkpoint. One call at a
+    time handles the events, under a lease; a second call at the same time fails with
+    `ProjectionBusyError`, and Lambda tries it again. The log table's stream starts one call at a
+    time, because all pages are in one shard; on a schedule, reserve a concurrency of 1. With a log
+    of each tenant, a call reads the logs whose pages are in the batch, and from a schedule all
+    logs; the pages of a log are in one shard.
 
     Args:
         backend: reads the log; from `Backend.in_tenant`, only that tenant's events are applied.
@@ -67,6 +70,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         after: position to begin after while there is no checkpoint, exclusive.
         batch_size: most events between two saved checkpoints.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
+        lease: time without a beat of a call that died, after which the next one takes over; a
+            timedelta or seconds, more than twice what your function takes for an event.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
@@ -89,6 +94,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             after=after,
             batch_size=batch_size,
             keep_unknown=keep_unknown,
+            lease=lease,
         )
         return LogHandler(function, projection, margin, on_progress, backend.limited_to)
 

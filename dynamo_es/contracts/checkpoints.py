@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
+    from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position, TenantId
 
 
@@ -25,6 +26,8 @@ class Checkpoint:
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
         failure: the event after the position that the consumer could not handle; None: none
             failed since the position last moved.
+        worker: the worker that holds the lease, as ``host:process-id``; None: no worker does.
+        beat_at: when that worker last renewed the lease, by its own clock, aware UTC.
     """
 
     name: str
@@ -32,12 +35,21 @@ class Checkpoint:
     moved_at: datetime
     tenant_id: TenantId | None = None
     failure: ConsumerFailure | None = None
+    worker: str | None = None
+    beat_at: datetime | None = None
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str]:
     """Return the sort key of checkpoints: by name, and the one for all tenants first."""
     tenant_id = checkpoint.tenant_id
     return checkpoint.name, tenant_id is not None, tenant_id or ""
+
+
+def held_by(lease: Lease | None) -> tuple[str | None, datetime | None]:
+    """Return the worker that holds a lease, and when it last renewed it; None, None: no worker."""
+    if lease is None:
+        return None, None
+    return lease.holder, datetime.fromtimestamp((lease.until - lease.length) / 1000, UTC)
 
 
 class CheckpointStrategy(ABC):
@@ -88,10 +100,80 @@ class CheckpointStrategy(ABC):
     def reset(self, name: str, position: Position) -> None:
         """Set a consumer's position back or forward, and forget its failure.
 
+        A worker that holds the lease loses it: its next write changes nothing, and it goes on from
+        the new position.
+
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
             InvalidPositionError: a negative position.
             InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def look(self, name: str) -> CheckpointState:
+        """Return a consumer's position and lease, without a write.
+
+        Raises:
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def take(
+        self, name: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
+    ) -> CheckpointState | None:
+        """Take the lease, if it has not changed since you looked.
+
+        Args:
+            name: name of the consumer.
+            worker: unique name of the worker.
+            seen: the state as you read it. If a worker held the lease, `LeaseWatch` has decided
+                that the lease is over.
+            until_ms: end of the lease unless it is renewed, milliseconds since the epoch.
+            length_ms: milliseconds from each beat to the end.
+
+        Returns:
+            The state now; its token is your claim's. None: another worker was faster, or the
+            holder has renewed the lease.
+
+        Raises:
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def renew(self, name: str, claim: Claim, until_ms: int) -> Saved:
+        """Renew a lease that the worker still holds.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def save(self, name: str, claim: Claim, position: Position, until_ms: int) -> Saved:
+        """Save a position under a lease, unless a higher one is saved, and renew the lease.
+
+        Raises:
+            InvalidPositionError: a negative position.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def release(self, name: str, claim: Claim) -> None:
+        """Give a lease back; nothing happens if the worker does not hold it.
+
+        Raises:
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def ask(self, name: str, worker: str, seen: CheckpointState) -> bool:
+        """Ask the holder of a lease for it; return False if the lease has another holder now.
+
+        The holder sees it in the reply to its next write, and gives the lease back.
+
+        Raises:
             ServiceError: AWS refused or did not answer.
         """
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynamo_es.contracts import Checkpoint, StreamInLog
+    from dynamo_es.contracts.claims import CheckpointState, Saved
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.contracts.log import Start
     from dynamo_es.values import Position, RecordedRaw, TenantId
@@ -240,6 +241,30 @@ class AllCheckpoints(CheckpointStrategy):
         _refuse(f"The checkpoint of {name}")
 
     def reset(self, name: str, position: Position) -> None:  # noqa: ARG002 - refused
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def look(self, name: str) -> CheckpointState:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def take(self, name: str, *_: object) -> CheckpointState | None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def renew(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def save(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def release(self, name: str, *_: object) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def ask(self, name: str, *_: object) -> bool:
         """A consumer has one in each log: raises `TenantRequiredError`."""
         _refuse(f"The checkpoint of {name}")
 

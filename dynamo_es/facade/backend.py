@@ -146,6 +146,7 @@ class Backend:
         after: Position = 0,
         batch_size: int = 100,
         keep_unknown: bool = False,
+        lease: timedelta | float = 60.0,
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
 
@@ -162,10 +163,13 @@ class Backend:
             after: position to begin after while there is no checkpoint, exclusive.
             batch_size: most events between two checkpoints.
             keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
+            lease: time without a sign of life of a process that runs it, after which another one
+                takes over; a timedelta or seconds, more than twice what the handler takes for an
+                event.
 
         Raises:
             InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category or events are wrong.
+                category, events or lease are wrong.
             EventDefinitionError: a class in events is not an event class that can be stored.
             InvalidConsumerError: a name that cannot be part of a key.
             InvalidPositionError: a position below 0.
@@ -186,6 +190,7 @@ class Backend:
             after=after,
             batch_size=batch_size,
             clock=self._shared_log().clock,
+            lease=lease,
         )
 
     def projector(

@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import in_order
+from dynamo_es.contracts.checkpoints import held_by, in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.claims import CheckpointState, Saved
 from dynamo_es.contracts.failures import ConsumerFailure
+from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.exceptions import UnknownConsumerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.contracts.claims import Claim
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.memory.data import Data
     from dynamo_es.values import Position, TenantId
@@ -78,6 +81,61 @@ class MemoryCheckpoints(CheckpointStrategy):
                 ]
                 raise UnknownConsumerError(consumer, sorted(known))
             self._set(consumer, position)
+            before = self._data.leases.get(key, CheckpointState())
+            self._data.leases[key] = CheckpointState(token=before.token + 1)
+
+    def look(self, consumer: str) -> CheckpointState:
+        """Return position and lease; see `CheckpointStrategy.look`."""
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        with self._data.lock:
+            return self._state(consumer)
+
+    def take(
+        self, consumer: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
+    ) -> CheckpointState | None:
+        """Take the lease; see `CheckpointStrategy.take`."""
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        with self._data.lock:
+            now = self._state(consumer)
+            if now.token != seen.token or now.lease not in {None, seen.lease}:
+                return None
+            lease = Lease(worker, until_ms, length_ms)
+            self._data.leases[self._tenant_id, consumer] = CheckpointState(
+                None, now.token + 1, lease
+            )
+            return self._state(consumer)
+
+    def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
+        """Renew a lease; see `CheckpointStrategy.renew`."""
+        with self._data.lock:
+            return self._renew(consumer, claim, until_ms)
+
+    def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
+        """Save a position under a lease; see `CheckpointStrategy.save`."""
+        check_position(position)
+        with self._data.lock:
+            found = self._renew(consumer, claim, until_ms)
+            if not found.held or (found.position is not None and found.position >= position):
+                return found
+            self._set(consumer, position)
+            return found._replace(position=position)
+
+    def release(self, consumer: str, claim: Claim) -> None:
+        """Give a lease back; see `CheckpointStrategy.release`."""
+        with self._data.lock:
+            now = self._state(consumer)
+            if now.token == claim.token:
+                self._data.leases[self._tenant_id, consumer] = CheckpointState(token=now.token)
+
+    def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
+        """Ask for a lease; see `CheckpointStrategy.ask`."""
+        with self._data.lock:
+            now = self._state(consumer)
+            if now.lease is None or now.token != seen.token:
+                return False
+            kept = self._data.leases[self._tenant_id, consumer]
+            self._data.leases[self._tenant_id, consumer] = kept._replace(wanted_by=worker)
+            return True
 
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`."""
@@ -94,13 +152,29 @@ class MemoryCheckpoints(CheckpointStrategy):
         check_tenant(tenant_id)
         return type(self)(self._data, self._clock, tenant_id)
 
+    def _state(self, consumer: str) -> CheckpointState:
+        key = self._tenant_id, consumer
+        position, _ = self._data.checkpoints.get(key, (None, None))
+        return self._data.leases.get(key, CheckpointState())._replace(position=position)
+
+    def _renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
+        now = self._state(consumer)
+        if now.lease is None or now.token != claim.token:
+            return Saved(held=False, position=now.position)
+        kept = self._data.leases[self._tenant_id, consumer]
+        lease = now.lease._replace(until=until_ms)
+        self._data.leases[self._tenant_id, consumer] = kept._replace(lease=lease)
+        return Saved(held=True, position=now.position, wanted_by=now.wanted_by)
+
     def _checkpoint(self, tenant_id: TenantId | None, consumer: str) -> Checkpoint:
         key = tenant_id, consumer
         after, failure = self._data.failures.get(key, (0, None))
+        lease = self._data.leases.get(key, CheckpointState()).lease
+        held = held_by(lease)
         if key not in self._data.checkpoints and failure is not None:
-            return Checkpoint(consumer, after, failure.failed_at, tenant_id, failure)
+            return Checkpoint(consumer, after, failure.failed_at, tenant_id, failure, *held)
         position, moved_at = self._data.checkpoints[key]
-        return Checkpoint(consumer, position, moved_at, tenant_id, failure)
+        return Checkpoint(consumer, position, moved_at, tenant_id, failure, *held)
 
     def _set(self, consumer: str, position: Position) -> None:
         self._data.checkpoints[self._tenant_id, consumer] = (position, self._now())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Lock
 
+    from dynamo_es.contracts.claims import CheckpointState
     from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
@@ -112,6 +113,7 @@ class Data:
     failures: dict[tuple[TenantId | None, str], tuple[Position, ConsumerFailure]] = field(
         default_factory=dict
     )
+    leases: dict[tuple[TenantId | None, str], CheckpointState] = field(default_factory=dict)
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
 

@@ -1,4 +1,4 @@
-"""One run of a projection over the logs of all tenants, with a checkpoint in each."""
+"""One run of a projection over the logs of all tenants, with a checkpoint and a lease in each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.projections.holding import LeaseLostError, new_worker
 from dynamo_es.projections.run import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -16,6 +17,7 @@ from dynamo_es.projections.run import (
     Run,
     check_on_progress,
 )
+from dynamo_es.projections.sharing import Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -53,6 +55,8 @@ class RunOfAll:
         self._stop = stop
         self._on_progress = on_progress
         self._only = only
+        self._worker = new_worker()
+        self._share = Share(parts.lease_ms, parts.now_ms)
         self._runs: dict[TenantId, Run] = {}
         self._unsequenced = False
 
@@ -76,23 +80,32 @@ class RunOfAll:
         Raises:
             Exception: the first error, after all other logs were run.
         """
-        if failure := self._go_round():
+        if failure := self._go_round(self._once_in):
             raise failure
         self._unsequenced = self._parts.log.unsequenced()
         return self.report
 
     def forever(self) -> ProjectionReport:
-        """Handle events of all logs as they come, until stopped.
+        """Handle events of the logs whose leases this worker has, until stopped.
 
         Raises:
             Exception: the first error that is not temporary, after the other logs' turn.
         """
+        try:
+            self._repeat()
+        finally:
+            for run in self._runs.values():
+                run.close()
+        return self.report
+
+    def _repeat(self) -> None:
         pause, idle = FIRST_PAUSE, 0.0
         while not self._stop.is_set():
             before = self.report.handled
-            failure = self._go_round()
+            failure = self._go_round(self._turn_in)
             if failure is not None and not isinstance(failure, PASSING):
                 raise failure
+            self._share.even_out({each: run.holding for each, run in self._runs.items()})
             if self.report.handled > before:
                 pause, idle = FIRST_PAUSE, 0.0
                 continue
@@ -100,22 +113,21 @@ class RunOfAll:
             if idle > _LOOK_EVERY:
                 idle, self._unsequenced = 0.0, self._parts.log.unsequenced()
             self._report_progress()
-            self._stop.wait(pause)
+            self._stop.wait(min(pause, self._parts.lease_ms / 4000))
             pause = min(2 * pause, LONGEST_PAUSE)
-        return self.report
 
-    def _go_round(self) -> Exception | None:
-        """Run in each log up to its present end; return the first error."""
+    def _go_round(self, handle: Callable[[TenantId], None]) -> Exception | None:
+        """Handle the events of each log; return the first error."""
         first: Exception | None = None
         tenants = self._parts.log.tenants() if self._only is None else self._only
         for tenant_id in tenants:
             if self._stop.is_set():
                 break
             try:
-                run = self._run_of(tenant_id)
-                run.until(self._parts.log.scoped_for_tenant(tenant_id).last_position or 0)
+                handle(tenant_id)
             except Exception as error:  # noqa: BLE001 - raised after the other logs
-                self._runs.pop(tenant_id, None)
+                if run := self._runs.pop(tenant_id, None):
+                    run.close()
                 _log.warning(
                     "Projection %r failed in the log of tenant %r; other logs go on: %s",
                     self._parts.name,
@@ -126,6 +138,23 @@ class RunOfAll:
                     first = error
         return first
 
+    def _once_in(self, tenant_id: TenantId) -> None:
+        self._run_of(tenant_id).once(
+            self._parts.log.scoped_for_tenant(tenant_id).last_position or 0
+        )
+
+    def _turn_in(self, tenant_id: TenantId) -> None:
+        """Handle the events of a log if this worker has its lease, or can take it."""
+        run = self._run_of(tenant_id)
+        try:
+            if run.holding.held or (self._share.may_take(tenant_id) and run.try_take()):
+                run.turn()
+                if run.holding.wanted:
+                    self._share.hand_over(tenant_id)
+                    run.close()
+        except LeaseLostError:
+            run.let_go()
+
     def _run_of(self, tenant_id: TenantId) -> Run:
         found = self._runs.get(tenant_id)
         if found is None:
@@ -133,9 +162,10 @@ class RunOfAll:
                 self._parts,
                 log=self._parts.log.scoped_for_tenant(tenant_id),
                 checkpoints=self._parts.checkpoints.scoped_for_tenant(tenant_id),
+                tenant_id=tenant_id,
             )
             on_progress = None if self._on_progress is None else self._report_progress
-            found = self._runs[tenant_id] = Run(parts, self._stop, on_progress)
+            found = self._runs[tenant_id] = Run(parts, self._stop, on_progress, self._worker)
         return found
 
     def _report_progress(self, _: ProjectionReport | None = None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from threading import Event as Flag
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_consumer, check_position
+from dynamo_es.contracts.checks import check_consumer, check_position, seconds_of
 from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
+from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
@@ -17,16 +18,23 @@ from dynamo_es.exceptions import (
     UnknownConsumerError,
 )
 from dynamo_es.projections.all_logs import RunOfAll
+from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from datetime import timedelta
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.run import Handler, ProjectionReport
     from dynamo_es.values import Position, RecordedRaw, TenantId
+
+DEFAULT_LEASE: Final = 60.0
+"""Seconds without a beat after which another worker takes over."""
+
+SHORTEST_LEASE: Final = 0.001
 
 
 class Projection:
@@ -36,12 +44,16 @@ class Projection:
 
     The handler gets every event at least once, in the order of positions, and the checkpoint
     moves after the events. If the process dies, the handler gets the events since the last
-    checkpoint again: at most ``batch_size``. Run one process per name: two would each get
-    every event.
+    checkpoint again: at most ``batch_size``.
 
-    With a log of each tenant, a projection of all tenants has a checkpoint in each log, and handles
-    the logs in turn. The events of a tenant come in order; a tenant's failing event does not hold
-    up the others.
+    Run as many processes per name as you like. One has the lease of the checkpoint and handles the
+    events; the others wait. If it stops, another takes over at once. If it dies, another takes
+    over after a lease length without a beat. If it was only paused, it notices before its next
+    event: every save names a fencing token, which grows with each take.
+
+    With a log of each tenant, a projection of all tenants has a checkpoint and a lease in each log,
+    and handles the logs in turn. Its processes share the logs evenly. The events of a tenant come
+    in order; a tenant's failing event does not hold up the others.
 
     Args:
         name: name of the projection; its checkpoint is kept under this name.
@@ -54,10 +66,12 @@ class Projection:
         after: position to begin after while there is no checkpoint; 0 is the beginning.
         batch_size: most events between two checkpoints.
         clock: returns seconds since the epoch.
+        lease: time without a beat after which another process takes over, a timedelta or seconds:
+            longer than the handler takes for an event, twice over.
 
     Raises:
-        InvalidSubscriptionError: a handler that is asynchronous or not callable, or a batch size
-            below 1.
+        InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
+            below 1, or a lease out of range.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
     """
@@ -74,6 +88,7 @@ class Projection:
         after: Position = 0,
         batch_size: int = 100,
         clock: Callable[[], float] = time.time,
+        lease: timedelta | float = DEFAULT_LEASE,
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -96,6 +111,8 @@ class Projection:
             after=after,
             batch_size=batch_size,
             clock=clock,
+            lease_ms=int(seconds_of("lease", lease, SHORTEST_LEASE) * 1000),
+            watch=LeaseWatch(),
         )
 
     @property
@@ -134,8 +151,8 @@ class Projection:
     def reset(self, position: Position | None = None) -> None:
         """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        Stop the projection's process first. The read model and the cursors of a `Projector` do not
-        change: a projector passes over the events that it has applied.
+        A process that runs the projection goes on from there too. The read model and the cursors
+        of a `Projector` do not change: a projector passes over the events that it has applied.
 
         Args:
             position: the next run handles the events after it; None: those after ``after``. With a
@@ -187,6 +204,8 @@ class Projection:
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
+            ProjectionBusyError: another worker has the lease, and there are events to handle; run
+                again.
             CursorBusyError: another process applies events of a projector's stream; run again.
             InvalidPositionError: the checkpoint is after the end of the log: the log is a
                 different or restored one.
@@ -199,8 +218,8 @@ class Projection:
         if self._parts.log.per_tenant:
             check_stop(stop)
             return RunOfAll(self._parts, stop, on_progress, tenants).once()
-        run = Run(self._parts, stop, on_progress)
-        run.until(self._parts.log.last_position or 0)
+        run = Run(self._parts, stop, on_progress, new_worker())
+        run.once(self._parts.log.last_position or 0)
         run.look_further()
         return run.report
 
@@ -212,7 +231,8 @@ class Projection:
         """Handle the events that the log has, and new ones as they come, until stopped.
 
         At the end of the log it asks for new events after 50 ms, later once a second. It logs
-        temporary errors (throttling, lost connections) as warnings, and tries again.
+        temporary errors (throttling, lost connections) as warnings, and tries again. While another
+        process has the lease, it waits. When it returns, it gives the lease back.
 
         Args:
             stop: set it in another thread or a signal handler to return after the current event;
@@ -230,8 +250,8 @@ class Projection:
         if self._parts.log.per_tenant:
             check_stop(stop)
             return RunOfAll(self._parts, stop, on_progress).forever()
-        run = Run(self._parts, stop, on_progress)
-        run.until(None)
+        run = Run(self._parts, stop, on_progress, new_worker())
+        run.forever()
         return run.report
 
     @contextmanager

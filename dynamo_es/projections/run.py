@@ -14,18 +14,21 @@ from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.exceptions import (
     ContentionError,
     CursorBusyError,
+    ProjectionBusyError,
     ServiceError,
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.projections.holding import Holding, LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event as Flag
 
     from dynamo_es.contracts import CheckpointStrategy, LogReader, LogStrategy, Selection
+    from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.values import Position, RecordedRaw, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -33,7 +36,13 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
 """Number of positions without a selected event after which the checkpoint moves anyway."""
-PASSING: Final = (ContentionError, CursorBusyError, ThrottledError, UnavailableError)
+PASSING: Final = (
+    ContentionError,
+    CursorBusyError,
+    ProjectionBusyError,
+    ThrottledError,
+    UnavailableError,
+)
 _LOOK_EVERY: Final = 60.0
 """Seconds at the end of the log between two checks for events that have no position."""
 HANDLER: Final = "handler"
@@ -79,6 +88,13 @@ class Parts:
     after: Position
     batch_size: int
     clock: Callable[[], float]
+    lease_ms: int
+    watch: LeaseWatch
+    tenant_id: TenantId | None = None
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+        return int(self.clock() * 1000)
 
 
 def check_on_progress(on_progress: object) -> None:
@@ -88,25 +104,43 @@ def check_on_progress(on_progress: object) -> None:
 
 
 class Run:
-    """One run of a projection, and its work so far."""
+    """One run of a projection in one log, and its work so far.
+
+    Args:
+        parts: what the projection runs with.
+        stop: set it to return after the current event.
+        on_progress: called with a report after each batch.
+        worker: unique name of the worker, which its leases carry.
+
+    Attributes:
+        holding: the lease of this log.
+    """
 
     def __init__(
         self,
         parts: Parts,
         stop: Flag,
         on_progress: Callable[[ProjectionReport], None] | None,
+        worker: str,
     ) -> None:
         check_on_progress(on_progress)
         check_stop(stop)
         self._parts = parts
         self._stop = stop
         self._on_progress = on_progress
+        self.holding = Holding(
+            parts.name,
+            parts.checkpoints,
+            worker,
+            parts.lease_ms,
+            parts.now_ms,
+            parts.watch,
+            parts.tenant_id,
+        )
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
         self._unsequenced = False
-        saved = parts.checkpoints.position(parts.name)
-        self._saved = parts.after if saved is None else saved
-        self._position = self._saved
+        self._position = self._saved = parts.after
         self._end = 0
         self._handled = 0
         self._passed_over = 0
@@ -133,35 +167,110 @@ class Run:
         if self._position >= self._end:
             self._unsequenced = self._parts.log.unsequenced()
 
-    def until(self, end: Position | None) -> None:
-        """Handle events up to a position; None: until stopped."""
-        pause = FIRST_PAUSE
-        if end is not None:
-            self._end = end
-            check_position(self._position, end)
+    def once(self, end: Position) -> None:
+        """Handle events up to a position under the lease, and give the lease back.
+
+        Raises:
+            ProjectionBusyError: another worker has the lease, or took it.
+        """
+        self._end = end
+        free = self._look()
+        check_position(self._position, end)
+        if self._stop.is_set() or self._position >= end:
+            return
+        if not free or not self._take():
+            raise self._busy(self.holding.holder)
         try:
-            while not self._stop.is_set() and (end is None or self._position < end):
+            self._handle_until(end)
+        except LeaseLostError:
+            raise self._busy() from None
+        finally:
+            self.close()
+
+    def forever(self) -> None:
+        """Handle events as they come while this worker has the lease; wait for it otherwise."""
+        pause = FIRST_PAUSE
+        try:
+            while not self._stop.is_set():
                 try:
-                    moved = self._step()
+                    moved = self._step() if self.holding.held else self.try_take()
                 except PASSING as error:
-                    if end is not None:
-                        raise
-                    _log.warning(
-                        "Projection %r failed and tries again: %s",
-                        self._parts.name,
-                        describe_error(error),
-                    )
+                    self._tell_of_retry(error)
+                    moved = False
+                except LeaseLostError:
+                    self.let_go()
                     moved = False
                 if moved:
                     pause = FIRST_PAUSE
-                elif end is None:
-                    self._wait(pause)
+                else:
+                    self._wait(min(pause, self._parts.lease_ms / 4000))
                     pause = min(2 * pause, LONGEST_PAUSE)
         finally:
+            self.close()
+
+    def turn(self) -> None:
+        """Handle the events that the log has now, under the lease, and keep the lease.
+
+        Raises:
+            LeaseLostError: another worker has taken over.
+        """
+        self.holding.renew_in_time()
+        self._end = self._parts.log.last_position or 0
+        check_position(self._position, self._end)
+        self._handle_until(self._end, lambda: self.holding.wanted)
+
+    def try_take(self) -> bool:
+        """Take the lease if no other worker has it; return whether this worker has it now."""
+        return self._look() and self._take()
+
+    def let_go(self) -> None:
+        """Forget what was handled since the last checkpoint: another worker has taken over."""
+        _log.warning(
+            "Projection %r: another worker has taken over, or the position was reset. This one "
+            "was at %d, and saved %d.",
+            self._parts.name,
+            self._position,
+            self._saved,
+        )
+        self._overtaken += 1
+        self._go_on_after(self._saved)
+
+    def close(self) -> None:
+        """Save the checkpoint, and the failure that ended the run; give the lease back."""
+        if self.holding.held:
             self._save_at_end()
+            self.holding.release()
+
+    def _look(self) -> bool:
+        free = self.holding.look()
+        self._go_on_after(self.holding.seen.position)
+        return free
+
+    def _take(self) -> bool:
+        taken = self.holding.take()
+        if taken:
+            self._go_on_after(self.holding.seen.position)
+        return taken
+
+    def _go_on_after(self, saved: Position | None) -> None:
+        self._position = self._saved = self._parts.after if saved is None else saved
+        self._reader, self._unsaved = None, 0
+
+    def _busy(self, holder: str = "") -> ProjectionBusyError:
+        return ProjectionBusyError(self._parts.name, holder, self._parts.tenant_id)
+
+    def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
+        while not self._stop.is_set() and self._position < end and not ends_early():
+            self._step()
+
+    def _tell_of_retry(self, error: Exception) -> None:
+        _log.warning(
+            "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
+        )
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
+        self.holding.renew_in_time()
         selection = self._parts.selection()
         if self._reader is None or selection != self._selection:
             # A class defined since the last read may be among the selected ones.
@@ -193,6 +302,7 @@ class Run:
         for raw in batch:
             if self._stop.is_set():
                 return False
+            self.holding.renew_in_time()
             self._apply(raw)
             self._position = raw.position
             self._handled += 1
@@ -210,18 +320,18 @@ class Run:
         except PASSING:
             raise
         except Exception as error:
-            self._failure = NewFailure(raw.position, reason_of(error), int(parts.clock() * 1000))
+            self._failure = NewFailure(raw.position, reason_of(error), parts.now_ms())
             raise
 
     def _save(self) -> bool:
-        """Save the checkpoint; return False if another run of this projection is ahead."""
-        there = self._parts.checkpoints.move(self._parts.name, self._position)
+        """Save the checkpoint; return False if it is after this run, or another worker wants it."""
+        there = self.holding.save(self._position)
         self._saved, self._unsaved = there, 0
         if there == self._position:
             return True
         _log.warning(
-            "Projection %r: another process is at position %d, this one at %d. This one goes on "
-            "after %d. Run one process per projection.",
+            "Projection %r: its checkpoint was moved to %d, and this run is at %d. It goes on "
+            "after %d.",
             self._parts.name,
             there,
             self._position,
@@ -239,6 +349,8 @@ class Run:
                 self._save()
             if self._failure is not None:
                 parts.checkpoints.fail(parts.name, self._position, self._failure)
+        except LeaseLostError:
+            self.let_go()
         except ServiceError as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
             _log.error(

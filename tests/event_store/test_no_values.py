@@ -243,7 +243,7 @@ def test_a_checkpoint_that_is_not_saved_does_not_log_what_the_handler_raised(cap
     def unsaved(*_: Any) -> int:
         raise UnavailableError("UpdateItem", "Timeout", "no answer.")
 
-    monkeypatch.setattr(MemoryCheckpoints, "move", unsaved)
+    monkeypatch.setattr(MemoryCheckpoints, "save", unsaved)
     projection = backend.projection("people", handle)
     with pytest.raises(ValueError, match=CLEAR):
         projection.run_once()

@@ -231,16 +231,16 @@ def test_it_stops_after_the_event_in_hand(backend, name, start, count):
 def test_while_it_runs_what_passes_is_waited_out(backend, name, start, count, caplog, monkeypatch):
     count(1, 2)
     stop, handled, failures = Flag(), [], [2]
-    move = backend.checkpoints.move
+    save = backend.checkpoints.save
 
-    def fail_twice(consumer, position):
+    def fail_twice(*save_of):
         if failures[0]:
             failures[0] -= 1
             raise ThrottledError("UpdateItem", "Slow", "Too much.", "log")
         stop.set()
-        return move(consumer, position)
+        return save(*save_of)
 
-    monkeypatch.setattr(backend.checkpoints, "move", fail_twice)
+    monkeypatch.setattr(backend.checkpoints, "save", fail_twice)
     projection = backend.projection(
         name, lambda r: handled.append(r.position - start), after=start, batch_size=1
     )
@@ -272,7 +272,7 @@ def test_two_runs_of_one_name_do_not_set_each_other_back(
 
     assert handled == [1, 3]
     assert report.overtaken == 1
-    assert "another process" in caplog.text
+    assert "its checkpoint was moved" in caplog.text
 
 
 def test_checkpoints_are_listed_and_set_by_hand(backend, world, name, start, count, handled):

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import in_order
+from dynamo_es.contracts.checkpoints import held_by, in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.contracts.stream_keys import consumer_key, unescape
+from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
 from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
@@ -20,6 +21,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
@@ -30,6 +32,8 @@ _LIST: Final = "consumers"
 
 _KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
+_USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
+_MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
 
 class DynamoCheckpoints(CheckpointStrategy):
@@ -91,10 +95,44 @@ class DynamoCheckpoints(CheckpointStrategy):
         found = self._consumer(consumer)
         check_position(position)
         try:
-            self._run("reset_checkpoint", self._put(found, position, "attribute_exists(place)"))
+            self._run("reset_checkpoint", self._reset(found, position))
         except ConditionRefused:
             known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
+
+    def look(self, consumer: str) -> CheckpointState:
+        """Return position and lease; see `CheckpointStrategy.look`. Cost: 1 request."""
+        return self._run("look_at_checkpoint", leases.look(self._place(consumer)))
+
+    def take(
+        self, consumer: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
+    ) -> CheckpointState | None:
+        """Take the lease; see `CheckpointStrategy.take`.
+
+        Cost: 1 request; 1 more the first time in a process, to list the consumer.
+        """
+        found = self._consumer(consumer)
+        taken = leases.take(self._place(consumer), worker, seen, until_ms, length_ms)
+        return self._run("take_checkpoint", self._listing(found, taken))
+
+    def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
+        """Renew a lease; see `CheckpointStrategy.renew`. Cost: 1 request."""
+        return self._run("renew_checkpoint", leases.renew(self._place(consumer), claim, until_ms))
+
+    def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
+        """Save a position and renew the lease; see `CheckpointStrategy.save`. Cost: 1 request."""
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        steps = leases.save(place, claim, until_ms, _MOVE, values)
+        return self._run("move_checkpoint", steps)
+
+    def release(self, consumer: str, claim: Claim) -> None:
+        """Give a lease back; see `CheckpointStrategy.release`. Cost: 1 request."""
+        self._run("release_checkpoint", leases.release(self._place(consumer), claim))
+
+    def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
+        """Ask for a lease; see `CheckpointStrategy.ask`. Cost: 1 request."""
+        return self._run("ask_for_checkpoint", leases.ask(self._place(consumer), worker, seen))
 
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`.
@@ -117,6 +155,35 @@ class DynamoCheckpoints(CheckpointStrategy):
     def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
         return ConsumerKey(_KIND, name, self._tenant_id)
+
+    def _place(self, consumer: str) -> Item:
+        return {"TableName": self._table, "Key": _key(self._consumer(consumer))}
+
+    def _listing(self, consumer: ConsumerKey, steps: Steps[T]) -> Steps[T]:
+        yield from self._list(consumer)
+        return (yield from steps)
+
+    def _reset(self, consumer: ConsumerKey, position: Position) -> Steps[None]:
+        """Set the position, and fence the worker that holds the lease."""
+        place = {"TableName": self._table, "Key": _key(consumer)}
+        yield Request(
+            "update_item",
+            {
+                **place,
+                "UpdateExpression": (
+                    _MOVE.replace(
+                        "SET ", "SET fencing_token = if_not_exists(fencing_token, :none) + :one, "
+                    )
+                    + f", {leases.LEASE}"
+                ),
+                "ConditionExpression": _USED,
+                "ExpressionAttributeValues": {
+                    **self._moved(position),
+                    ":none": number(0),
+                    ":one": number(1),
+                },
+            },
+        )
 
     def _move(self, consumer: ConsumerKey, position: Position) -> Steps[Position]:
         yield from self._list(consumer)
@@ -151,23 +218,20 @@ class DynamoCheckpoints(CheckpointStrategy):
                 return
 
     def _put(self, consumer: ConsumerKey, position: Position, condition: str) -> Steps[None]:
-        values: dict[str, Any] = {
-            ":checkpoint": number(position),
-            ":moved_at": {"S": self._now()},
-        }
         yield Request(
             "update_item",
             {
                 "TableName": self._table,
                 "Key": _key(consumer),
-                "UpdateExpression": (
-                    f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
-                ),
+                "UpdateExpression": _MOVE,
                 "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
+                "ExpressionAttributeValues": self._moved(position),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             },
         )
+
+    def _moved(self, position: Position) -> Item:
+        return {":checkpoint": number(position), ":moved_at": {"S": self._now()}}
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat()
@@ -253,7 +317,9 @@ def _all(table: str, tenant_id: TenantId | None, *, per_tenant: bool) -> Steps[l
         params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
     keys = [_key(consumer) for consumer in consumers]
     items = yield from fetch_all(table, keys, lambda left: _get(table, left))
-    return sorted((_checkpoint(item) for item in items), key=in_order)
+    # A worker has taken the lease of the others, but has saved no position yet.
+    used = [item for item in items if "checkpoint" in item or "failed_place" in item]
+    return sorted(map(_checkpoint, used), key=in_order)
 
 
 def _get(table: str, keys: Sequence[Item]) -> Request:
@@ -265,13 +331,16 @@ def _get(table: str, keys: Sequence[Item]) -> Request:
 def _checkpoint(item: Item) -> Checkpoint:
     consumer = ConsumerKey.read(item["log_key"]["S"])
     failure = read_failure(item)
+    held = held_by(leases.read_lease(item))
     if failure is not None and "checkpoint" not in item:
         after = int(item["failed_after"]["N"])
-        return Checkpoint(consumer.name, after, failure.failed_at, consumer.tenant_id, failure)
+        moved_at, tenant_id = failure.failed_at, consumer.tenant_id
+        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *held)
     return Checkpoint(
         consumer.name,
         int(item["checkpoint"]["N"]),
         datetime.fromisoformat(item["moved_at"]["S"]),
         consumer.tenant_id,
         failure,
+        *held,
     )

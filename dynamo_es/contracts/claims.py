@@ -1,0 +1,54 @@
+"""A worker's claim on a consumer's checkpoint: the lease, and the token that fences its writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.leases import Lease
+    from dynamo_es.values import Position
+
+
+class CheckpointState(NamedTuple):
+    """A checkpoint as a worker reads it.
+
+    Attributes:
+        position: the saved position; None: the consumer has saved none.
+        token: the fencing token: how often the lease was taken or the position reset; 0: never.
+        lease: the lease that a worker holds; None: no worker holds it.
+        wanted_by: another worker that asks the holder for the lease; None: none asks.
+    """
+
+    position: Position | None = None
+    token: int = 0
+    lease: Lease | None = None
+    wanted_by: str | None = None
+
+
+class Claim(NamedTuple):
+    """The lease that a worker took.
+
+    Attributes:
+        worker: unique name of the worker.
+        token: the fencing token that the take set. Every write under the lease names it, so a
+            worker whose lease was taken over changes nothing.
+        length: milliseconds from each beat to the end of the lease.
+    """
+
+    worker: str
+    token: int
+    length: int
+
+
+class Saved(NamedTuple):
+    """What came of a write under a lease.
+
+    Attributes:
+        held: whether the worker still holds the lease; if not, nothing changed.
+        position: the saved position now; None: none is saved.
+        wanted_by: another worker that asks for the lease; None: none asks.
+    """
+
+    held: bool
+    position: Position | None = None
+    wanted_by: str | None = None

@@ -1,0 +1,170 @@
+"""A worker's hold on the checkpoint of a projection in one log: the lease, from take to release."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from dynamo_es.contracts.claims import CheckpointState, Claim
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.exceptions import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from dynamo_es.contracts import CheckpointStrategy
+    from dynamo_es.contracts.claims import Saved
+    from dynamo_es.contracts.leases import LeaseWatch
+    from dynamo_es.values import Position
+
+_log = logging.getLogger("dynamo_es")
+
+_LONGEST_HOST: Final = 60
+
+
+class LeaseLostError(Exception):
+    """Another worker has the lease, or the position was reset."""
+
+
+def new_worker() -> str:
+    """Return a new unique name of a worker, for people too: ``host:process-id-random``."""
+    return f"{socket.gethostname()[:_LONGEST_HOST]}:{os.getpid()}-{uuid4().hex[:12]}"
+
+
+class Holding:
+    """The lease of one checkpoint, as one worker takes, renews and releases it, in one thread.
+
+    Args:
+        name: name of the projection.
+        checkpoints: keeps position and lease.
+        worker: unique name of the worker.
+        lease_ms: milliseconds without a beat after which other workers take over.
+        now_ms: returns milliseconds since the epoch, by this worker's clock.
+        watch: the leases of other workers that this process has seen.
+        log_key: identifies the log for the watch.
+
+    Attributes:
+        seen: position and lease as this worker last read or wrote them.
+        wanted: whether another worker asks for the lease.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+        self,
+        name: str,
+        checkpoints: CheckpointStrategy,
+        worker: str,
+        lease_ms: int,
+        now_ms: Callable[[], int],
+        watch: LeaseWatch,
+        log_key: Hashable,
+    ) -> None:
+        self._name = name
+        self._checkpoints = checkpoints
+        self._worker = worker
+        self._lease_ms = lease_ms
+        self._now_ms = now_ms
+        self._watch = watch
+        self._log_key = log_key
+        self._claim: Claim | None = None
+        self._renewed_ms = 0
+        self.seen = CheckpointState()
+        self.wanted = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this worker has the lease, as far as it knows."""
+        return self._claim is not None
+
+    @property
+    def holder(self) -> str:
+        """The other worker that had the lease at the last look; "" if none had it."""
+        return "" if self.seen.lease is None else self.seen.lease.holder
+
+    def look(self) -> bool:
+        """Read position and lease; return whether the lease can be taken."""
+        self.seen = self._checkpoints.look(self._name)
+        lease = self.seen.lease
+        if lease is None or lease.holder == self._worker:
+            return True
+        return self._watch.is_over(self._log_key, lease, self._now_ms())
+
+    def take(self) -> bool:
+        """Take the lease as it was at the last look; return False if it has changed since."""
+        now_ms = self._now_ms()
+        taken = self._checkpoints.take(
+            self._name, self._worker, self.seen, now_ms + self._lease_ms, self._lease_ms
+        )
+        if taken is None:
+            return False
+        if self.holder not in {"", self._worker}:
+            _log.warning(
+                "Projection %r: took over after position %s from worker %s, which has not renewed "
+                "its lease in time.",
+                self._name,
+                taken.position,
+                self.holder,
+            )
+        self.seen, self.wanted, self._renewed_ms = taken, False, now_ms
+        self._claim = Claim(self._worker, taken.token, self._lease_ms)
+        return True
+
+    def ask(self) -> bool:
+        """Ask the holder for the lease; return False if the holder has changed."""
+        return self._checkpoints.ask(self._name, self._worker, self.seen)
+
+    def renew_in_time(self) -> None:
+        """Renew the lease if a third of its length is over.
+
+        A worker that was paused finds out here, before it handles another event.
+
+        Raises:
+            LeaseLostError: another worker has taken over.
+        """
+        now_ms = self._now_ms()
+        if 0 <= now_ms - self._renewed_ms <= self._lease_ms / 3:
+            return
+        self._keep(self._checkpoints.renew(self._name, self._mine, now_ms + self._lease_ms), now_ms)
+
+    def save(self, position: Position) -> Position:
+        """Save a position and renew the lease; return the saved position, which may be higher.
+
+        Raises:
+            LeaseLostError: another worker has taken over; nothing was saved.
+        """
+        now_ms = self._now_ms()
+        until_ms = now_ms + self._lease_ms
+        return self._keep(
+            self._checkpoints.save(self._name, self._mine, position, until_ms), now_ms
+        )
+
+    def release(self) -> None:
+        """Give the lease back, so that another worker can take over at once."""
+        if self._claim is None:
+            return
+        try:
+            self._checkpoints.release(self._name, self._claim)
+        except ServiceError as error:
+            _log.warning(
+                "Projection %r: its lease was not given back, so other workers wait %.0f s: %s",
+                self._name,
+                self._lease_ms / 1000,
+                describe_error(error),
+            )
+        self._claim = None
+
+    @property
+    def _mine(self) -> Claim:
+        if self._claim is None:
+            raise LeaseLostError
+        return self._claim
+
+    def _keep(self, found: Saved, now_ms: int) -> Position:
+        if not found.held:
+            self._claim = None
+            raise LeaseLostError
+        self._renewed_ms, self.wanted = now_ms, found.wanted_by is not None
+        self.seen = self.seen._replace(position=found.position)
+        return found.position or 0
