@@ -113,7 +113,13 @@ class ParkedStrategy(ABC):
     decides when a lease is over. Every method raises `InvalidConsumerError` for a name that cannot
     be part of a key, and `ServiceError` if AWS refused or did not answer. Then the change may be
     stored or not; repeating it is safe.
+
+    Attributes:
+        per_tenant: whether this object stands for the logs of all tenants. An entry is then kept
+            with its stream's tenant; `scoped_for_tenant` returns those of one.
     """
+
+    per_tenant: bool = False
 
     @abstractmethod
     def park(self, key: ParkedKey, failure: SetAside) -> None:

@@ -11,6 +11,8 @@ from dynamo_es.facade.consumers import (
     choose_for_outbox,
     listeners_of,
     outbox_of,
+    projection_of,
+    projector_of,
     subscriptions_of,
 )
 from dynamo_es.facade.log import selection_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         StorageStrategy,
         SubscriptionStrategy,
     )
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.store import EventStore
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
+    from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
     from dynamo_es.projections.run import Handler
@@ -117,6 +121,11 @@ class Backend:
         return self._access.finder
 
     @property
+    def parked(self) -> ParkedStrategy:
+        """The streams that consumers have parked; only the tenant's if limited to one."""
+        return self._access.parked
+
+    @property
     def subscriptions(self) -> SubscriptionStrategy:
         """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
         return self._subscriptions()
@@ -147,6 +156,7 @@ class Backend:
         batch_size: int = 100,
         keep_unknown: bool = False,
         lease: timedelta | float = 60.0,
+        on_failure: OnFailure = "stop",
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
 
@@ -166,31 +176,28 @@ class Backend:
             lease: time without a sign of life of a process that runs it, after which another one
                 takes over; a timedelta or seconds, more than twice what the handler takes for an
                 event.
+            on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;
+                ``"park"`` its stream, and go on with others; ``"skip"`` it, and list it. The last
+                two try three times; a `FailurePolicy` says how often, and how long to wait.
 
         Raises:
             InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category, events or lease are wrong.
+                category, events, lease or on_failure are wrong.
             EventDefinitionError: a class in events is not an event class that can be stored.
             InvalidConsumerError: a name that cannot be part of a key.
             InvalidPositionError: a position below 0.
         """
-        from dynamo_es.projections.projection import Projection
-        from dynamo_es.projections.projector import Projector
-
-        selection = self.chooser(category, events)
-        if isinstance(handler, Projector):
-            handler = handler.choosing(lambda: selection().event_names)
-        return Projection(
+        return projection_of(
+            self._access,
+            self._typed,
             name,
             handler,
-            log=self.log,
-            checkpoints=self.checkpoints,
-            deserialize=lambda raw: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            selection=selection,
+            self.chooser(category, events),
+            keep_unknown=keep_unknown,
             after=after,
             batch_size=batch_size,
-            clock=self._shared_log().clock,
             lease=lease,
+            on_failure=on_failure,
         )
 
     def projector(
@@ -200,6 +207,7 @@ class Backend:
         *,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
+        on_failure: OnFailure = "stop",
     ) -> Projector:
         """Return a projector: it applies the events of single streams to a read model, each once.
 
@@ -210,25 +218,24 @@ class Backend:
                 than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to
                 the read model as an `UnknownEvent`.
+            on_failure: what to do when the read model fails on an event; see `projection`. It is
+                tried again when the event comes again.
 
         Raises:
-            InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease
-                is out of range.
+            InvalidSubscriptionError: the read model is asynchronous or not callable, or lease or
+                on_failure are wrong.
             InvalidConsumerError: a name that cannot be part of a key.
         """
-        from dynamo_es.projections.projector import Projector
-
-        shared = self._shared_log()
-        return Projector(
+        return projector_of(
+            self._access,
+            self._event_store_of,
             name,
             read_model,
-            cursors=shared.cursors,
-            event_store=self._event_store_of,
             lease=lease,
             keep_unknown=keep_unknown,
-            clock=shared.clock,
             tenant_id=self._tenant_id,
             scoped=self._log_tenant is not None,
+            on_failure=on_failure,
         )
 
     def with_outbox(self, wanted: OutboxFilter | None = None) -> Self:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dynamo_es.forking import new_lock
 from dynamo_es.memory.outbox import MemoryOutbox
+from dynamo_es.memory.parked import ParkedData
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """All data of a backend; used only under the lock, except for the outbox, which has its own.
+    """All data of a backend; used only under the lock; outbox and parked streams have their own.
 
     Attributes:
         per_tenant: whether each tenant has a log of its own.
@@ -116,6 +117,7 @@ class Data:
     leases: dict[tuple[TenantId | None, str], CheckpointState] = field(default_factory=dict)
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    parked: ParkedData = field(default_factory=ParkedData)
 
     def log_of(self, tenant_id: TenantId | None) -> list[LogEntry]:
         """Return the log that holds a tenant's events."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from dynamo_es.contracts.checks import check_tenant
 from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.contracts.parked import ParkedStream, ParkedStrategy, SkippedEvent
+from dynamo_es.contracts.parked import ParkedStrategy, ParkedStream, SkippedEvent
 from dynamo_es.contracts.stream_keys import consumer_key, stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.forking import new_lock

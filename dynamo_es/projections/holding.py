@@ -126,6 +126,15 @@ class Holding:
         now_ms = self._now_ms()
         if 0 <= now_ms - self._renewed_ms <= self._lease_ms / 3:
             return
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Renew the lease now.
+
+        Raises:
+            LeaseLostError: another worker has taken over.
+        """
+        now_ms = self._now_ms()
         self._keep(self._checkpoints.renew(self._name, self._mine, now_ms + self._lease_ms), now_ms)
 
     def save(self, position: Position) -> Position:

@@ -18,8 +18,11 @@ from dynamo_es.exceptions import (
     UnknownConsumerError,
 )
 from dynamo_es.projections.all_logs import RunOfAll
+from dynamo_es.projections.failure_policy import policy_of
 from dynamo_es.projections.holding import new_worker
-from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress
+from dynamo_es.projections.parking import sum_of
+from dynamo_es.projections.retrying import ProjectionRetry
+from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress, in_log_of
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.projections.failure_policy import OnFailure
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.run import Handler, ProjectionReport
-    from dynamo_es.values import Position, RecordedRaw, TenantId
+    from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
 
 DEFAULT_LEASE: Final = 60.0
 """Seconds without a beat after which another worker takes over."""
@@ -68,6 +74,8 @@ class Projection:
         clock: returns seconds since the epoch.
         lease: time without a beat after which another process takes over, a timedelta or seconds:
             longer than the handler takes for an event, twice over.
+        parked: keeps the parked streams.
+        on_failure: what to do with an event that the handler fails on; see `FailurePolicy`.
 
     Raises:
         InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
@@ -89,6 +97,8 @@ class Projection:
         batch_size: int = 100,
         clock: Callable[[], float] = time.time,
         lease: timedelta | float = DEFAULT_LEASE,
+        parked: ParkedStrategy,
+        on_failure: OnFailure = "stop",
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -113,6 +123,8 @@ class Projection:
             clock=clock,
             lease_ms=int(seconds_of("lease", lease, SHORTEST_LEASE) * 1000),
             watch=LeaseWatch(),
+            parked=parked,
+            policy=policy_of(on_failure),
         )
 
     @property
@@ -184,6 +196,37 @@ class Projection:
         for one in mine:
             if one.tenant_id is not None:
                 checkpoints.scoped_for_tenant(one.tenant_id).reset(self.name, 0)
+
+    def retry_parked(
+        self,
+        stream_id: StreamId | None = None,
+        tenant_id: TenantId | None = None,
+        stop: Flag | None = None,
+    ) -> RetryReport:
+        """Give the handler the events of parked streams again, in order, and unpark the streams.
+
+        A stream whose event fails again stays parked from that event on. You can call it while the
+        projection runs.
+
+        Args:
+            stream_id: the stream to retry; None: all.
+            tenant_id: tenant of the stream, with a log of each tenant; None: all tenants.
+            stop: set it to return after the current event.
+
+        Raises:
+            ServiceError: AWS refused or did not answer; run again.
+
+        Cost: it reads the pages of the log from the first event that failed to the last one that
+        was passed over.
+        """
+        parts = self._parts
+        flag = Flag() if stop is None else stop
+        check_stop(flag)
+        if not parts.log.per_tenant:
+            return ProjectionRetry(parts, flag).run(stream_id)
+        chosen = parts.log.tenants() if tenant_id is None else [tenant_id]
+        reports = [ProjectionRetry(in_log_of(parts, one), flag).run(stream_id) for one in chosen]
+        return sum_of(reports)
 
     def run_once(
         self,

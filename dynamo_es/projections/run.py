@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.checks import check_position
@@ -19,7 +19,10 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.projections.failure_policy import STOP, FailurePolicy
+from dynamo_es.projections.handling import Handling, caller
 from dynamo_es.projections.holding import Holding, LeaseLostError
+from dynamo_es.projections.parking import Parking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import CheckpointStrategy, LogReader, LogStrategy, Selection
     from dynamo_es.contracts.leases import LeaseWatch
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
@@ -64,10 +68,14 @@ class ProjectionReport(WorkerReport):
         last_position: last position of the log when the run last looked; 0: the log was empty.
         overtaken: how often another process of this projection was ahead, so that the run skipped
             the events in between; each time is logged as a warning.
+        parked: streams that are parked, as far as the run knows.
+        skipped: events that this run left out after they failed.
     """
 
     last_position: Position = 0
     overtaken: int = 0
+    parked: int = 0
+    skipped: int = 0
 
     @property
     def lag(self) -> int:
@@ -90,11 +98,24 @@ class Parts:
     clock: Callable[[], float]
     lease_ms: int
     watch: LeaseWatch
+    parked: ParkedStrategy
+    policy: FailurePolicy = STOP
     tenant_id: TenantId | None = None
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch."""
         return int(self.clock() * 1000)
+
+
+def in_log_of(parts: Parts, tenant_id: TenantId) -> Parts:
+    """Return the parts to run with in the log of one tenant."""
+    return replace(
+        parts,
+        log=parts.log.scoped_for_tenant(tenant_id),
+        checkpoints=parts.checkpoints.scoped_for_tenant(tenant_id),
+        parked=parts.parked.scoped_for_tenant(tenant_id),
+        tenant_id=tenant_id,
+    )
 
 
 def check_on_progress(on_progress: object) -> None:
@@ -137,6 +158,14 @@ class Run:
             parts.watch,
             parts.tenant_id,
         )
+        self._handling = Handling(
+            caller(parts.deserialize, parts.handler, HANDLER),
+            parts.policy,
+            Parking(parts.parked, parts.name, "log", parts.now_ms),
+            self.holding.confirm,
+            stop,
+            PASSING,
+        )
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
         self._unsequenced = False
@@ -160,6 +189,9 @@ class Run:
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
             overtaken=self._overtaken,
+            failed=self._handling.failed,
+            parked=self._handling.parked,
+            skipped=self._handling.skipped,
         )
 
     def look_further(self) -> None:
@@ -255,6 +287,7 @@ class Run:
     def _go_on_after(self, saved: Position | None) -> None:
         self._position = self._saved = self._parts.after if saved is None else saved
         self._reader, self._unsaved = None, 0
+        self._handling.begin()
 
     def _busy(self, holder: str = "") -> ProjectionBusyError:
         return ProjectionBusyError(self._parts.name, holder, self._parts.tenant_id)
@@ -303,7 +336,8 @@ class Run:
             if self._stop.is_set():
                 return False
             self.holding.renew_in_time()
-            self._apply(raw)
+            if not self._apply(raw):
+                return False
             self._position = raw.position
             self._handled += 1
             self._unsaved += 1
@@ -312,19 +346,20 @@ class Run:
             return True
         return False
 
-    def _apply(self, raw: RecordedRaw) -> None:
-        parts = self._parts
+    def _apply(self, raw: RecordedRaw) -> bool:
+        """Handle an event by the failure policy; return False if the run was stopped before."""
         try:
-            returned = parts.handler(parts.deserialize(raw))
-            refuse_unfinished(returned, parts.handler, HANDLER)
-        except PASSING:
+            return self._handling.handle(raw)
+        except (*PASSING, LeaseLostError):
             raise
         except Exception as error:
-            self._failure = NewFailure(raw.position, reason_of(error), parts.now_ms())
+            now_ms = self._parts.now_ms()
+            self._failure = NewFailure(raw.position, reason_of(error), now_ms)
             raise
 
     def _save(self) -> bool:
         """Save the checkpoint; return False if it is after this run, or another worker wants it."""
+        self._handling.note_passed_over()
         there = self.holding.save(self._position)
         self._saved, self._unsaved = there, 0
         if there == self._position:

@@ -277,7 +277,7 @@ def _values(at: Place) -> dict[str, Any]:
     return {":generation": number(at.generation), ":number": number(at.number)}
 
 
-def _update(  # noqa: PLR0913 - the parts of a request
+def _update(
     table: str,
     item: Item,
     update: str,
