@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
     from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
-    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.subscriber import Subscriber
 
@@ -107,6 +107,7 @@ __all__ = [
     "Versioning",
     "WorkerReport",
     "WrappedEvent",
+    "Writes",
     "append_cost",
     "upcaster",
 ]
@@ -127,7 +128,7 @@ _LAZY = {
     "Outbox": "dynamo_es.outbox",
     "OutboxReport": "dynamo_es.outbox",
     "Projection": "dynamo_es.projections.projection",
-    "ProjectionReport": "dynamo_es.projections.run",
+    "ProjectionReport": "dynamo_es.projections.parts",
     "Projector": "dynamo_es.projections.projector",
     "Recorded": "dynamo_es.event_store.wrapped",
     "Repository": "dynamo_es.aggregates.repository",
@@ -138,6 +139,7 @@ _LAZY = {
     "Subscriber": "dynamo_es.subscriptions.subscriber",
     "UnknownEvent": "dynamo_es.event_store.wrapped",
     "WrappedEvent": "dynamo_es.event_store.wrapped",
+    "Writes": "dynamo_es.dynamodb.consumers.writes",
     "append_cost": "dynamo_es.dynamodb.streams.cost",
     "upcaster": "dynamo_es.event_store.upcasting",
 }

@@ -25,6 +25,7 @@
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── CursorBusyError                         another process applies the stream's events
     ├── ProjectionBusyError                     another worker runs the projection
+    ├── ProjectionWriteRefusedError             a condition of a projection's writes was not met
     ├── OutboxBusyError                         a worker publishes from the outbox
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
@@ -348,6 +349,26 @@ class CursorBusyError(EventStoreError):
             f"Another process is applying events of stream {describe_stream(stream_id)} to "
             f"{shown(consumer, str)}. Try again in a moment, when that process has finished or "
             "its lease has ended."
+        )
+
+
+class ProjectionWriteRefusedError(EventStoreError):
+    """The condition of a write that a projection's handler returned was not met.
+
+    Neither the writes of that event were made nor those of later ones; earlier ones were.
+
+    Attributes:
+        projection: name of the projection.
+        position: position of the event whose writes were refused.
+    """
+
+    def __init__(self, projection: str, position: int) -> None:
+        self.projection = projection
+        self.position = position
+        super().__init__(
+            f"Projection {shown(projection, str)}: the condition of a write for the event at "
+            f"position {position} was not met. The read model and the checkpoint stay before that "
+            "event."
         )
 
 

@@ -29,6 +29,14 @@ CAUGHT_BY: Final = {
     "conflict_at_face_value": "test_suite.py::TestIdempotency::test_whole_stream_again",
     "unconditional_put": "test_suite.py::TestConflicts",
     "generation_forgotten": "test_generations.py",
+    "no_token_in_the_checkpoint": "../projections/test_workers.py::"
+    "test_a_late_write_of_an_earlier_holder_changes_nothing",
+    "lease_judged_by_compared_clocks": "../projections/test_workers.py::"
+    "test_a_worker_with_a_beat_keeps_its_lease_whatever_the_clocks_say",
+    "previous_position_unchecked": "../projections/test_exactly_once.py::"
+    "test_a_late_transaction_changes_nothing",
+    "writes_apart_from_the_checkpoint": "../projections/test_exactly_once.py::"
+    "test_a_process_that_dies_in_the_place_of_any_of_its_requests",
 }
 
 RACES_ONLY: Final = {

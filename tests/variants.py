@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.dynamodb import storage
+from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import requests
@@ -158,6 +160,56 @@ def generation_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(appending.Append, "run", forgetful)
 
 
+def no_token_in_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    """A worker may write whoever has the lease: its fencing token is not looked at."""
+    patch.setattr(leases, "MINE", "(fencing_token = :token OR attribute_exists(leased_by))")
+
+
+def lease_judged_by_compared_clocks(patch: pytest.MonkeyPatch) -> None:
+    """A lease is over when its end has passed, whichever clock that end was set by."""
+
+    def is_over(_watch: Any, _key: Any, held: Any, now_ms: int, **_: Any) -> bool:
+        return now_ms >= held.until
+
+    patch.setattr(LeaseWatch, "is_over", is_over)
+
+
+def previous_position_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """A read model's writes are made whatever the saved position is."""
+    checked = leases.apply
+
+    def unchecked(*arguments: Any) -> Steps[Any]:
+        steps = checked(*arguments)
+        request = next(steps)
+        checkpoint = request.params["TransactItems"][0]["Update"]  # type: ignore[union-attr]
+        checkpoint["ConditionExpression"] = leases.MINE
+        checkpoint["ExpressionAttributeValues"].pop(":previous", None)
+        try:
+            reply = yield request
+        except Exception as error:  # noqa: BLE001 - the algorithm decides
+            request = steps.throw(error)
+        else:
+            try:
+                request = steps.send(reply)
+            except StopIteration as end:
+                return end.value
+        raise AssertionError(request)
+
+    patch.setattr(leases, "apply", unchecked)
+
+
+def writes_apart_from_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    """A read model's writes go out first, and the checkpoint after them."""
+    together: Any = leases.apply
+
+    def apart(*arguments: Any) -> Steps[Any]:
+        *others, writes = arguments
+        yield steps.Request("transact_write_items", {"TransactItems": writes})
+        return (yield from together(*others, []))
+
+    patch.setattr(leases, "apply", apart)
+
+
 VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     variant.__name__: variant
     for variant in (
@@ -173,6 +225,10 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         conflict_at_face_value,
         unconditional_put,
         generation_forgotten,
+        no_token_in_the_checkpoint,
+        lease_judged_by_compared_clocks,
+        previous_position_unchecked,
+        writes_apart_from_the_checkpoint,
     )
 }
 """All of them, by name."""

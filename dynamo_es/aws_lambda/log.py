@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parking import RetryReport
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
-    from dynamo_es.projections.run import ProjectionReport
     from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -44,6 +44,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     batch_size: int = 100,
     keep_unknown: bool = False,
     lease: timedelta | float = 60.0,
+    writes: bool = False,
     margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
     on_failure: OnFailure = "stop",
@@ -75,6 +76,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
         lease: time without a beat of a call that died, after which the next one takes over; a
             timedelta or seconds, more than twice what your function takes for an event.
+        writes: True: your function returns `Writes` or a list of writes, which are carried out with
+            the checkpoint, exactly once; see `Backend.projection`.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
@@ -101,6 +104,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             keep_unknown=keep_unknown,
             lease=lease,
             on_failure=on_failure,
+            writes=writes,
         )
         return LogHandler(function, projection, margin, on_progress, backend.limited_to)
 

@@ -16,8 +16,8 @@ from dynamo_es.exceptions import EventStoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
-    from dynamo_es.projections.run import ProjectionReport
 
 _MICROSECONDS = 1e-6
 

@@ -12,6 +12,7 @@ from dynamo_es.cli.questions import refuse_unless_confirmed
 from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, results, tell
 from dynamo_es.contracts import Checkpoint
+from dynamo_es.contracts.claims import short_name
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InvalidPositionError
 
@@ -21,13 +22,16 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
     "moved at": "short",
     "consumer": "text",
     "tenant": "text",
+    "worker": "text",
+    "last beat": "short",
 }
 
 
 def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = False) -> None:
     """Show each consumer's position in the log, and how far it is from the end; or reset one.
 
-    The lag is the number of positions between the consumer and the end of the log.
+    The lag is the number of positions between the consumer and the end of the log. The worker is
+    the process that runs a projection now; its last beat is by its own clock.
     """
     command = context.invoked_subcommand
     if command is None:
@@ -39,7 +43,8 @@ def list_by_default(context: typer.Context, place: Place, *, as_json: AsJson = F
 def list_all(place: Place, *, as_json: AsJson = False) -> None:
     """Show each consumer's position in the log, and how far it is from the end.
 
-    The lag is the number of positions between the consumer and the end of the log.
+    The lag is the number of positions between the consumer and the end of the log. The worker is
+    the process that runs a projection now; its last beat is by its own clock.
     """
     backend = DynamoBackend(place.config())
     ends = Ends(backend.log)
@@ -114,6 +119,8 @@ def document(one: Checkpoint, end: int) -> dict[str, object]:
         "position": one.position,
         "lag": positions_left(one.position, end),
         "moved_at": one.moved_at.isoformat(),
+        "worker": one.worker,
+        "beat_at": None if one.beat_at is None else one.beat_at.isoformat(),
     }
 
 
@@ -124,6 +131,8 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
         time_text(one.moved_at),
         one.name,
         tenant_text(one.tenant_id),
+        short_name(one.worker),
+        "" if one.beat_at is None else time_text(one.beat_at),
     )
 
 

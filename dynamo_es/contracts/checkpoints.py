@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
     from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position, TenantId
 
 
@@ -157,6 +158,44 @@ class CheckpointStrategy(ABC):
         Raises:
             InvalidPositionError: a negative position.
             ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes for `apply`.
+
+        Raises:
+            InvalidEnlistedWriteError: the backend has no tables to write to.
+        """
+
+    @abstractmethod
+    def apply(
+        self,
+        name: str,
+        claim: Claim,
+        position: Position,
+        until_ms: int,
+        previous: Position | None,
+        writes: WriteBatch,
+    ) -> Saved:
+        """Save a position under a lease and carry out writes, both or neither.
+
+        Args:
+            name: name of the consumer.
+            claim: the worker's claim.
+            position: to save.
+            until_ms: end of the renewed lease, milliseconds since the epoch.
+            previous: the saved position, which the writes come after; None: none is saved.
+            writes: from `new_writes`.
+
+        Returns:
+            Nothing was changed by this call unless the worker holds the lease and the saved
+            position is ``position``. Another saved position: the writes up to it were made before.
+
+        Raises:
+            ProjectionWriteRefusedError: the condition of a write was not met.
+            EnlistedTableNotFoundError: a table of the writes does not exist.
+            ServiceError: AWS refused or did not answer. Repeating the call is safe.
         """
 
     @abstractmethod

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
+
+
+_SHORT: Final = 4
+"""Characters that people see of the random part of a worker's name."""
+
+
+def short_name(worker: str | None) -> str:
+    """Return the name of a worker for people: ``host:process-id`` and a part of its random id."""
+    if worker is None:
+        return ""
+    process, separator, token = worker.rpartition("-")
+    return f"{process}{separator}{token[:_SHORT]}"
 
 
 class CheckpointState(NamedTuple):

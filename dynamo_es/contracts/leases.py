@@ -42,13 +42,15 @@ class LeaseWatch:
         self._lock = Lock()
         self._seen: OrderedDict[Hashable, tuple[Lease, int]] = OrderedDict()
 
-    def is_over(self, key: Hashable, held: Lease, now_ms: int) -> bool:
+    def is_over(self, key: Hashable, held: Lease, now_ms: int, *, looks_once: bool = True) -> bool:
         """Return whether a lease may be taken over; if not, remember when it was first seen.
 
         Args:
             key: identifies the lease.
             held: the lease as it is stored now.
             now_ms: milliseconds since the epoch, by the clock of this process.
+            looks_once: whether a lease that ended 15 minutes ago is over at the first look. False:
+                the process goes on looking, so no clocks are compared.
         """
         with self._lock:
             known, since = self._seen.pop(key, (held, now_ms))
@@ -57,4 +59,6 @@ class LeaseWatch:
             self._seen[key] = held, since
             if len(self._seen) > _MOST_SEEN:
                 self._seen.popitem(last=False)
-        return now_ms - since >= held.length or now_ms - held.until >= LONGEST_SKEW
+        if now_ms - since >= held.length:
+            return True
+        return looks_once and now_ms - held.until >= LONGEST_SKEW

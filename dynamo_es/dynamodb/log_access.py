@@ -77,7 +77,11 @@ class _Parts:
         )
         self.log: LogStrategy = self._new(self._logs.shared)
         self.checkpoints: CheckpointStrategy = DynamoCheckpoints(
-            config.log_table, gateway, clock, per_tenant=self._logs.per_tenant
+            config.log_table,
+            gateway,
+            clock,
+            per_tenant=self._logs.per_tenant,
+            own_tables=config.tables,
         )
         self.parked: ParkedStrategy = DynamoParked(
             config.log_table, gateway, per_tenant=self._logs.per_tenant

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState, Saved
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.contracts.log import Start
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
 
@@ -257,6 +258,14 @@ class AllCheckpoints(CheckpointStrategy):
         _refuse(f"The checkpoint of {name}")
 
     def save(self, name: str, *_: object) -> Saved:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch; see `CheckpointStrategy.new_writes`."""
+        return self._any.new_writes()
+
+    def apply(self, name: str, *_: object) -> Saved:
         """A consumer has one in each log: raises `TenantRequiredError`."""
         _refuse(f"The checkpoint of {name}")
 

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
     from dynamo_es.projections.failure_policy import OnFailure
+    from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
-    from dynamo_es.projections.run import Handler
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
@@ -157,6 +157,7 @@ class Backend:
         keep_unknown: bool = False,
         lease: timedelta | float = 60.0,
         on_failure: OnFailure = "stop",
+        writes: bool = False,
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
 
@@ -179,8 +180,12 @@ class Backend:
             on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;
                 ``"park"`` its stream, and go on with others; ``"skip"`` it, and list it. The last
                 two try three times; a `FailurePolicy` says how often, and how long to wait.
+            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
+                The writes of as many events as fit are carried out in one transaction with the
+                checkpoint, so each is applied exactly once.
 
         Raises:
+            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
             InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
                 category, events, lease or on_failure are wrong.
             EventDefinitionError: a class in events is not an event class that can be stored.
@@ -198,6 +203,7 @@ class Backend:
             batch_size=batch_size,
             lease=lease,
             on_failure=on_failure,
+            writes=writes,
         )
 
     def projector(

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
+    from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
-    from dynamo_es.projections.run import Handler
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.values import TenantId

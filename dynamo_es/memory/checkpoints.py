@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import held_by, in_order
@@ -12,7 +12,7 @@ from dynamo_es.contracts.claims import CheckpointState, Saved
 from dynamo_es.contracts.failures import ConsumerFailure
 from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.stream_keys import consumer_key
-from dynamo_es.exceptions import UnknownConsumerError
+from dynamo_es.exceptions import InvalidEnlistedWriteError, UnknownConsumerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,17 @@ class MemoryCheckpoints(CheckpointStrategy):
                 return found
             self._set(consumer, position)
             return found._replace(position=position)
+
+    def new_writes(self) -> NoReturn:
+        """Raise `InvalidEnlistedWriteError`: memory has no tables."""
+        raise InvalidEnlistedWriteError(
+            "MemoryBackend does not take writes=True, because it has no tables: use "
+            "DynamoBackend.local()."
+        )
+
+    def apply(self, *_: object) -> NoReturn:
+        """Raise `InvalidEnlistedWriteError`: memory has no tables."""
+        self.new_writes()
 
     def release(self, consumer: str, claim: Claim) -> None:
         """Give a lease back; see `CheckpointStrategy.release`."""

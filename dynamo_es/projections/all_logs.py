@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.projections.holding import LeaseLostError, new_worker
-from dynamo_es.projections.run import (
+from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PASSING,
     Parts,
     ProjectionReport,
-    Run,
     check_on_progress,
     in_log_of,
 )
+from dynamo_es.projections.run import Run
 from dynamo_es.projections.sharing import Share
 
 if TYPE_CHECKING:
@@ -97,19 +97,27 @@ class RunOfAll:
         try:
             self._repeat()
         finally:
-            for run in self._runs.values():
-                run.close()
+            self.close()
         return self.report
+
+    def advance(self) -> bool:
+        """Go once through all logs; return whether there was anything to handle."""
+        before = self.report.handled
+        failure = self._go_round(self._turn_in)
+        if failure is not None and not isinstance(failure, PASSING):
+            raise failure
+        self._share.even_out({each: run.holding for each, run in self._runs.items()})
+        return self.report.handled > before
+
+    def close(self) -> None:
+        """Save all checkpoints, and give all leases back."""
+        for run in self._runs.values():
+            run.close()
 
     def _repeat(self) -> None:
         pause, idle = FIRST_PAUSE, 0.0
         while not self._stop.is_set():
-            before = self.report.handled
-            failure = self._go_round(self._turn_in)
-            if failure is not None and not isinstance(failure, PASSING):
-                raise failure
-            self._share.even_out({each: run.holding for each, run in self._runs.items()})
-            if self.report.handled > before:
+            if self.advance():
                 pause, idle = FIRST_PAUSE, 0.0
                 continue
             idle += pause

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import CheckpointStrategy
     from dynamo_es.contracts.claims import Saved
     from dynamo_es.contracts.leases import LeaseWatch
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
@@ -83,13 +84,17 @@ class Holding:
         """The other worker that had the lease at the last look; "" if none had it."""
         return "" if self.seen.lease is None else self.seen.lease.holder
 
-    def look(self) -> bool:
-        """Read position and lease; return whether the lease can be taken."""
+    def look(self, *, looks_once: bool) -> bool:
+        """Read position and lease; return whether the lease can be taken.
+
+        Args:
+            looks_once: see `LeaseWatch.is_over`.
+        """
         self.seen = self._checkpoints.look(self._name)
         lease = self.seen.lease
         if lease is None or lease.holder == self._worker:
             return True
-        return self._watch.is_over(self._log_key, lease, self._now_ms())
+        return self._watch.is_over(self._log_key, lease, self._now_ms(), looks_once=looks_once)
 
     def take(self) -> bool:
         """Take the lease as it was at the last look; return False if it has changed since."""
@@ -147,6 +152,26 @@ class Holding:
         until_ms = now_ms + self._lease_ms
         return self._keep(
             self._checkpoints.save(self._name, self._mine, position, until_ms), now_ms
+        )
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes for `apply`."""
+        return self._checkpoints.new_writes()
+
+    def apply(self, position: Position, writes: WriteBatch) -> Position:
+        """Save a position with writes, both or neither; return the saved position.
+
+        If it is another one, the writes were not made: those up to it were made before.
+
+        Raises:
+            LeaseLostError: another worker has taken over; nothing was changed.
+        """
+        until_ms = self._now_ms() + self._lease_ms
+        previous = self.seen.position
+        # The reply does not say whether another worker wants the lease: the next renewal does.
+        return self._keep(
+            self._checkpoints.apply(self._name, self._mine, position, until_ms, previous, writes),
+            self._renewed_ms,
         )
 
     def release(self) -> None:

@@ -18,11 +18,12 @@ from dynamo_es.exceptions import (
     UnknownConsumerError,
 )
 from dynamo_es.projections.all_logs import RunOfAll
-from dynamo_es.projections.failure_policy import policy_of
+from dynamo_es.projections.failure_policy import STOP, policy_of
 from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.parking import sum_of
+from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress, in_log_of
 from dynamo_es.projections.retrying import ProjectionRetry
-from dynamo_es.projections.run import HANDLER, Parts, Run, check_on_progress, in_log_of
+from dynamo_es.projections.run import Run
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parking import RetryReport
-    from dynamo_es.projections.run import Handler, ProjectionReport
+    from dynamo_es.projections.parts import Handler, ProjectionReport
     from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
 
 DEFAULT_LEASE: Final = 60.0
@@ -76,10 +77,12 @@ class Projection:
             longer than the handler takes for an event, twice over.
         parked: keeps the parked streams.
         on_failure: what to do with an event that the handler fails on; see `FailurePolicy`.
+        writes: whether the handler returns writes, to be carried out with the checkpoint.
 
     Raises:
         InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
             below 1, or a lease out of range.
+        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
     """
@@ -99,6 +102,7 @@ class Projection:
         lease: timedelta | float = DEFAULT_LEASE,
         parked: ParkedStrategy,
         on_failure: OnFailure = "stop",
+        writes: bool = False,
     ) -> None:
         check_consumer(name)
         check_position(after)
@@ -125,7 +129,15 @@ class Projection:
             watch=LeaseWatch(),
             parked=parked,
             policy=policy_of(on_failure),
+            writes=writes,
         )
+        if writes and self._parts.policy != STOP:
+            raise InvalidSubscriptionError(
+                'With writes=True, on_failure must be "stop": the writes of many events go into '
+                "one transaction with the checkpoint, so none can be set aside."
+            )
+        if writes:
+            checkpoints.new_writes()  # refuses a backend without tables
 
     @property
     def name(self) -> str:
@@ -163,8 +175,9 @@ class Projection:
     def reset(self, position: Position | None = None) -> None:
         """Set the checkpoint back, so that the next run gives the handler the later events again.
 
-        A process that runs the projection goes on from there too. The read model and the cursors
-        of a `Projector` do not change: a projector passes over the events that it has applied.
+        A process that runs the projection goes on from there too, after its current batch or, if
+        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
+        not change: a projector passes over the events that it has applied.
 
         Args:
             position: the next run handles the events after it; None: those after ``after``. With a

@@ -12,14 +12,14 @@ from dynamo_es.contracts.parked import Place, SetAside
 from dynamo_es.exceptions import CursorBusyError, describe_stream
 from dynamo_es.projections.handling import NOT_THE_EVENTS_FAULT, caller
 from dynamo_es.projections.parking import RetryReport
-from dynamo_es.projections.run import HANDLER, PASSING
+from dynamo_es.projections.parts import HANDLER, PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event as Flag
 
     from dynamo_es.contracts.parked import ParkedKey, ParkedStream
-    from dynamo_es.projections.run import Parts
+    from dynamo_es.projections.parts import Parts
     from dynamo_es.values import RecordedRaw, StreamId
 
 _log = logging.getLogger("dynamo_es")

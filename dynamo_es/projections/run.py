@@ -1,127 +1,44 @@
-"""One run of a projection: reads the log, calls the handler, saves the checkpoint."""
+"""One run of a projection in one log: reads it, calls the handler, saves the checkpoint."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.failures import NewFailure, reason_of
-from dynamo_es.contracts.functions import check_injected, check_stop, refuse_unfinished
-from dynamo_es.contracts.workers import WorkerReport
-from dynamo_es.exceptions import (
-    ContentionError,
-    CursorBusyError,
-    ProjectionBusyError,
-    ServiceError,
-    ThrottledError,
-    UnavailableError,
-)
-from dynamo_es.projections.failure_policy import STOP, FailurePolicy
+from dynamo_es.contracts.functions import check_stop, refuse_unfinished
+from dynamo_es.exceptions import ProjectionBusyError, ProjectionWriteRefusedError, ServiceError
 from dynamo_es.projections.handling import Handling, caller
 from dynamo_es.projections.holding import Holding, LeaseLostError
 from dynamo_es.projections.parking import Parking
+from dynamo_es.projections.parts import (
+    FIRST_PAUSE,
+    HANDLER,
+    LONGEST_PAUSE,
+    PASSING,
+    ProjectionReport,
+    check_on_progress,
+)
+from dynamo_es.projections.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event as Flag
 
-    from dynamo_es.contracts import CheckpointStrategy, LogReader, LogStrategy, Selection
-    from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.parked import ParkedStrategy
-    from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.values import Position, RecordedRaw, TenantId
+    from dynamo_es.contracts import LogReader
+    from dynamo_es.projections.parts import Parts
+    from dynamo_es.values import Position, RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
 
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 1.0
 _WORTH_SAVING: Final = 1000
 """Number of positions without a selected event after which the checkpoint moves anyway."""
-PASSING: Final = (
-    ContentionError,
-    CursorBusyError,
-    ProjectionBusyError,
-    ThrottledError,
-    UnavailableError,
-)
 _LOOK_EVERY: Final = 60.0
 """Seconds at the end of the log between two checks for events that have no position."""
-HANDLER: Final = "handler"
 _ON_PROGRESS: Final = "on_progress"
-
-
-class Handler(Protocol):
-    """Applies one event to a read model."""
-
-    def __call__(self, recorded: Recorded, /) -> object:
-        """Apply an event. If it raises, the projection stops before this event."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionReport(WorkerReport):
-    """Says what a run of a projection did so far. A run ends where its handler fails.
-
-    Attributes:
-        last_position: last position of the log when the run last looked; 0: the log was empty.
-        overtaken: how often another process of this projection was ahead, so that the run skipped
-            the events in between; each time is logged as a warning.
-        parked: streams that are parked, as far as the run knows.
-        skipped: events that this run left out after they failed.
-    """
-
-    last_position: Position = 0
-    overtaken: int = 0
-    parked: int = 0
-    skipped: int = 0
-
-    @property
-    def lag(self) -> int:
-        """Number of positions not handled when the run last looked at the end of the log."""
-        return max(self.last_position - self.position, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a projection runs with; see `Projection`."""
-
-    name: str
-    handler: Handler
-    log: LogStrategy
-    checkpoints: CheckpointStrategy
-    deserialize: Callable[[RecordedRaw], Recorded]
-    selection: Callable[[], Selection]
-    after: Position
-    batch_size: int
-    clock: Callable[[], float]
-    lease_ms: int
-    watch: LeaseWatch
-    parked: ParkedStrategy
-    policy: FailurePolicy = STOP
-    tenant_id: TenantId | None = None
-
-    def now_ms(self) -> int:
-        """Return milliseconds since the epoch."""
-        return int(self.clock() * 1000)
-
-
-def in_log_of(parts: Parts, tenant_id: TenantId) -> Parts:
-    """Return the parts to run with in the log of one tenant."""
-    return replace(
-        parts,
-        log=parts.log.scoped_for_tenant(tenant_id),
-        checkpoints=parts.checkpoints.scoped_for_tenant(tenant_id),
-        parked=parts.parked.scoped_for_tenant(tenant_id),
-        tenant_id=tenant_id,
-    )
-
-
-def check_on_progress(on_progress: object) -> None:
-    """Raise `InputError` unless it is None or a function to call after a batch."""
-    if on_progress is not None:
-        check_injected(on_progress=on_progress)
 
 
 class Run:
@@ -177,6 +94,7 @@ class Run:
         self._overtaken = 0
         self._failure: NewFailure | None = None
         self._reader: LogReader | None = None
+        self._writing = Writing(self.holding) if parts.writes else None
 
     @property
     def report(self) -> ProjectionReport:
@@ -184,7 +102,7 @@ class Run:
         return ProjectionReport(
             name=self._parts.name,
             position=self._position,
-            handled=self._handled,
+            handled=self._handled if self._writing is None else self._writing.applied,
             unsequenced=self._unsequenced,
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
@@ -206,7 +124,7 @@ class Run:
             ProjectionBusyError: another worker has the lease, or took it.
         """
         self._end = end
-        free = self._look()
+        free = self._look(looks_once=True)
         check_position(self._position, end)
         if self._stop.is_set() or self._position >= end:
             return
@@ -224,21 +142,25 @@ class Run:
         pause = FIRST_PAUSE
         try:
             while not self._stop.is_set():
-                try:
-                    moved = self._step() if self.holding.held else self.try_take()
-                except PASSING as error:
-                    self._tell_of_retry(error)
-                    moved = False
-                except LeaseLostError:
-                    self.let_go()
-                    moved = False
-                if moved:
+                if self.advance():
                     pause = FIRST_PAUSE
                 else:
                     self._wait(min(pause, self._parts.lease_ms / 4000))
                     pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self.close()
+
+    def advance(self) -> bool:
+        """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
+        try:
+            return self._step() if self.holding.held else self.try_take()
+        except PASSING as error:
+            _log.warning(
+                "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
+            )
+        except LeaseLostError:
+            self.let_go()
+        return False
 
     def turn(self) -> None:
         """Handle the events that the log has now, under the lease, and keep the lease.
@@ -253,7 +175,7 @@ class Run:
 
     def try_take(self) -> bool:
         """Take the lease if no other worker has it; return whether this worker has it now."""
-        return self._look() and self._take()
+        return self._look(looks_once=False) and self._take()
 
     def let_go(self) -> None:
         """Forget what was handled since the last checkpoint: another worker has taken over."""
@@ -273,8 +195,8 @@ class Run:
             self._save_at_end()
             self.holding.release()
 
-    def _look(self) -> bool:
-        free = self.holding.look()
+    def _look(self, *, looks_once: bool) -> bool:
+        free = self.holding.look(looks_once=looks_once)
         self._go_on_after(self.holding.seen.position)
         return free
 
@@ -286,8 +208,11 @@ class Run:
 
     def _go_on_after(self, saved: Position | None) -> None:
         self._position = self._saved = self._parts.after if saved is None else saved
-        self._reader, self._unsaved = None, 0
+        self._reader = None
+        self._unsaved = 0
         self._handling.begin()
+        if self._writing is not None:
+            self._writing.drop()
 
     def _busy(self, holder: str = "") -> ProjectionBusyError:
         return ProjectionBusyError(self._parts.name, holder, self._parts.tenant_id)
@@ -295,11 +220,6 @@ class Run:
     def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
         while not self._stop.is_set() and self._position < end and not ends_early():
             self._step()
-
-    def _tell_of_retry(self, error: Exception) -> None:
-        _log.warning(
-            "Projection %r failed and tries again: %s", self._parts.name, describe_error(error)
-        )
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
@@ -347,20 +267,34 @@ class Run:
         return False
 
     def _apply(self, raw: RecordedRaw) -> bool:
-        """Handle an event by the failure policy; return False if the run was stopped before."""
+        """Handle an event; return False if the run goes on elsewhere."""
+        parts = self._parts
+        with self._noting_failure_at(raw.position):
+            if self._writing is None:
+                return self._handling.handle(raw)
+            returned = parts.handler(parts.deserialize(raw))
+            refuse_unfinished(returned, parts.handler, HANDLER)
+            if self._writing.add(raw.position, returned):
+                return True
+        if not self._save():
+            return False
+        with self._noting_failure_at(raw.position):
+            self._writing.add(raw.position, returned)
+        return True
+
+    @contextmanager
+    def _noting_failure_at(self, position: Position) -> Iterator[None]:
         try:
-            return self._handling.handle(raw)
+            yield
         except (*PASSING, LeaseLostError):
             raise
         except Exception as error:
-            now_ms = self._parts.now_ms()
-            self._failure = NewFailure(raw.position, reason_of(error), now_ms)
+            self._failure = NewFailure(position, reason_of(error), self._parts.now_ms())
             raise
 
     def _save(self) -> bool:
         """Save the checkpoint; return False if it is after this run, or another worker wants it."""
-        self._handling.note_passed_over()
-        there = self.holding.save(self._position)
+        there = self._save_with_writes()
         self._saved, self._unsaved = there, 0
         if there == self._position:
             return True
@@ -376,17 +310,35 @@ class Run:
         self._overtaken += 1
         return False
 
+    def _save_with_writes(self) -> Position:
+        if self._writing is None:
+            self._handling.note_passed_over()
+            return self.holding.save(self._position)
+        try:
+            return self._writing.save(self._position, self._noting_failure_at)
+        except BaseException:
+            # Whether they were made, the next transaction finds out by the saved position.
+            self._go_on_after(self.holding.seen.position)
+            raise
+
     def _save_at_end(self) -> None:
         """Try to save the checkpoint, and the failure that ended the run."""
-        parts = self._parts
+        if self._position > self._saved:
+            self._try_at_end(self._save)
+        if self._failure is not None and self.holding.held:
+            self._try_at_end(self._save_failure)
+
+    def _save_failure(self) -> None:
+        if self._failure is not None:
+            parts = self._parts
+            parts.checkpoints.fail(parts.name, self._position, self._failure)
+
+    def _try_at_end(self, save: Callable[[], object]) -> None:
         try:
-            if self._position > self._saved:
-                self._save()
-            if self._failure is not None:
-                parts.checkpoints.fail(parts.name, self._position, self._failure)
+            save()
         except LeaseLostError:
             self.let_go()
-        except ServiceError as error:
+        except (ServiceError, ProjectionWriteRefusedError) as error:
             # Not with exc_info: its context is the handler's error, which may quote an event.
             _log.error(
                 "Projection %r: its checkpoint was not saved, so the next run handles some events "

@@ -144,8 +144,8 @@ def test_lists_are_plain_lines_where_there_is_no_terminal(run, stored, monkeypat
 
     (line,) = run("checkpoints").out.splitlines()
 
-    position, lag, moved_at, consumer, tenant = line.split("\t")
-    assert (position, lag, tenant) == ("3", "1", "")
+    position, lag, moved_at, consumer, tenant, worker, beat = line.split("\t")
+    assert (position, lag, tenant, worker, beat) == ("3", "1", "", "", "")
     assert consumer == "a consumer with a name that is longer than the line"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", moved_at)
 
@@ -158,6 +158,17 @@ def test_lists_are_tables_on_a_terminal(run, stored, monkeypatch):
     assert "moved at" in shown
     assert "tenant" not in shown, "a column that is empty is left out"
     assert "version" in run("show", "ann", "--category", "account").out
+
+
+def test_checkpoints_show_the_worker_and_its_last_beat(run, stored):
+    checkpoints = stored.checkpoints
+    checkpoints.move("balances", 3)
+    checkpoints.take("balances", "host:7-abcdefgh", checkpoints.look("balances"), 90_000, 60_000)
+
+    assert run("checkpoints").out.split("\t")[-2:] == ["host:7-abcd", "1970-01-01 00:00:30Z\n"]
+    (document,) = lines(run("checkpoints", "--json"))
+    assert document["worker"] == "host:7-abcdefgh"
+    assert document["beat_at"] == "1970-01-01T00:00:30+00:00"
 
 
 def test_a_checkpoint_is_reset_when_that_is_confirmed(run, stored):

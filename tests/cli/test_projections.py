@@ -16,8 +16,8 @@ from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.cli import progress
 from dynamo_es.cli.catching_up import Pace
 from dynamo_es.exceptions import ServiceError
+from dynamo_es.projections.parts import ProjectionReport
 from dynamo_es.projections.projection import Projection
-from dynamo_es.projections.run import ProjectionReport
 from dynamo_es.testing.conformance.language import events
 
 if TYPE_CHECKING:

@@ -341,7 +341,9 @@ def test_a_skipped_event_is_listed_and_the_next_ones_are_applied(
     assert SECRET not in one.reason
 
 
-def test_an_event_is_tried_as_often_as_the_policy_says(projection, applied, ann, book, backend, name):
+def test_an_event_is_tried_as_often_as_the_policy_says(
+    projection, applied, ann, book, backend, name
+):
     book(ann, 1)
     applied.poison = {(ann, 1)}
     projection(FailurePolicy(then="park", attempts=4, pause=0)).run_once()

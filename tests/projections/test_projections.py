@@ -20,7 +20,7 @@ from dynamo_es.exceptions import (
 from dynamo_es.testing.conformance.language import an_event
 
 if TYPE_CHECKING:
-    from dynamo_es.projections.run import ProjectionReport
+    from dynamo_es.projections.parts import ProjectionReport
 
 pytestmark = pytest.mark.inline
 

@@ -96,6 +96,20 @@ def test_a_projection_shows_position_lag_and_failure(filled):
     assert "Skip the event" not in detail, "this browser only reads"
 
 
+def test_a_projection_shows_the_worker_and_its_last_beat(filled):
+    checkpoints = filled.checkpoints
+    checkpoints.move("balances", 1)
+    client = browse(filled)
+    assert "none runs it now" in client.get("/consumers/projection?name=balances").text
+    seen = checkpoints.look("balances")
+    checkpoints.take("balances", "<host>:7-abcdefgh", seen, 90_000, 60_000)
+
+    for page in ("/consumers", "/consumers/projection?name=balances"):
+        shown = client.get(page).text
+        assert "&lt;host&gt;:7-abcd<" in shown
+        assert "1970-01-01 00:00:30" in shown
+
+
 def test_a_projection_is_skipped_past_the_event_that_fails(filled):
     model = Model(3)
     projection = filled.projection("balances", model.handle)

@@ -11,18 +11,24 @@ from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.contracts.stream_keys import consumer_key, unescape
 from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
+from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import UnknownConsumerError
+from dynamo_es.exceptions import (
+    InvalidEnlistedWriteError,
+    ProjectionWriteRefusedError,
+    UnknownConsumerError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
@@ -49,6 +55,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle. None: all tenants.
         per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
+        own_tables: names of the store's tables, which a read model's writes may not change.
     """
 
     def __init__(
@@ -59,9 +66,11 @@ class DynamoCheckpoints(CheckpointStrategy):
         tenant_id: TenantId | None = None,
         *,
         per_tenant: bool = False,
+        own_tables: Collection[str] = (),
     ) -> None:
         self._table = table
         self._per_tenant = per_tenant
+        self._own_tables = own_tables
         self._gateway = gateway
         self._clock = clock
         self._tenant_id = tenant_id
@@ -126,6 +135,31 @@ class DynamoCheckpoints(CheckpointStrategy):
         steps = leases.save(place, claim, until_ms, _MOVE, values)
         return self._run("move_checkpoint", steps)
 
+    def new_writes(self) -> DynamoWriteBatch:
+        """Return an empty batch of writes; see `CheckpointStrategy.new_writes`."""
+        return DynamoWriteBatch(self._own_tables)
+
+    def apply(
+        self,
+        consumer: str,
+        claim: Claim,
+        position: Position,
+        until_ms: int,
+        previous: Position | None,
+        writes: WriteBatch,
+    ) -> Saved:
+        """Save a position and carry out writes; see `CheckpointStrategy.apply`. Cost: 1 request."""
+        if not isinstance(writes, DynamoWriteBatch):
+            raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
+        check_position(position)
+        place, values = self._place(consumer), self._moved(position)
+        made = writes.writes
+        steps = leases.apply(place, claim, until_ms, previous, _MOVE, values, made)
+        saved = self._run("apply_projection", steps)
+        if saved is None:
+            raise ProjectionWriteRefusedError(consumer, position)
+        return saved
+
     def release(self, consumer: str, claim: Claim) -> None:
         """Give a lease back; see `CheckpointStrategy.release`. Cost: 1 request."""
         self._run("release_checkpoint", leases.release(self._place(consumer), claim))
@@ -147,7 +181,12 @@ class DynamoCheckpoints(CheckpointStrategy):
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
         scoped = type(self)(
-            self._table, self._gateway, self._clock, tenant_id, per_tenant=self._per_tenant
+            self._table,
+            self._gateway,
+            self._clock,
+            tenant_id,
+            per_tenant=self._per_tenant,
+            own_tables=self._own_tables,
         )
         scoped._listed = self._listed  # noqa: SLF001 - of its own class
         return scoped

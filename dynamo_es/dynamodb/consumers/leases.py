@@ -13,9 +13,12 @@ from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
 from dynamo_es.contracts.leases import Lease
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
+from dynamo_es.exceptions import EnlistedTableNotFoundError, TableNotFoundError
 
 if TYPE_CHECKING:
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.values import Position
 
 LEASE: Final = "leased_by, leased_until, leased_for, wanted_by"
 """The attributes of a lease, to be removed."""
@@ -85,6 +88,48 @@ def save(place: Item, claim: Claim, until_ms: int, update: str, values: Item) ->
     except ConditionRefused as refused:
         return what_is_there(refused.items[0], claim)
     return saved(response["Attributes"])
+
+
+def apply(  # noqa: PLR0913, PLR0917 - of one transaction
+    place: Item,
+    claim: Claim,
+    until_ms: int,
+    previous: Position | None,
+    update: str,
+    values: Item,
+    writes: list[EnlistedWrite],
+) -> Steps[Saved | None]:
+    """Save a position and carry out writes in one transaction; None: a write was refused.
+
+    Args:
+        place: table and key of the checkpoint's item.
+        claim: the worker's claim.
+        until_ms: end of the lease.
+        previous: the saved position; None: none is saved.
+        update: the update of the position.
+        values: its values; ``:checkpoint`` is the position.
+        writes: the writes, up to 99.
+    """
+    values = {**values, ":token": number(claim.token), ":until": number(until_ms)}
+    condition = f"{MINE} AND attribute_not_exists(checkpoint)"
+    if previous is not None:
+        condition = f"{MINE} AND checkpoint = :previous"
+        values[":previous"] = number(previous)
+    update = update.replace("SET ", "SET leased_until = :until, ", 1)
+    checkpoint = {"Update": _update(place, update, condition, values).params}
+    try:
+        yield Request("transact_write_items", {"TransactItems": [checkpoint, *writes]})
+    except ConditionRefused as refused:
+        if 0 not in refused.refused:
+            return None
+        return what_is_there(refused.items[0], claim)
+    except TableNotFoundError as missing:
+        yield from look(place)  # fails in the same way if the log table is missing
+        tables = dict.fromkeys(params["TableName"] for one in writes for params in one.values())
+        raise EnlistedTableNotFoundError(
+            missing.operation, missing.code, tuple(tables), missing.subject
+        ) from missing
+    return Saved(held=True, position=int(values[":checkpoint"]["N"]))
 
 
 def release(place: Item, claim: Claim) -> Steps[None]:

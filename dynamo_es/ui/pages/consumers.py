@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from dynamo_es.contracts import Followed, FoundConsumers, OutboxInfo
+from dynamo_es.contracts.claims import short_name
 from dynamo_es.exceptions import CredentialsError
 from dynamo_es.outbox.outbox import DEFAULT_NAME
 from dynamo_es.ui.browser import browser_of
@@ -195,6 +196,7 @@ def _projection(one: Checkpoint, lags: Lags) -> dict[str, Any]:
         "behind": lags.events(one.position),
         "behind_in_time": in_words(lags.time(one.position)),
         "failure": one.failure,
+        "worker": short_name(one.worker),
     }
 
 

@@ -1,0 +1,47 @@
+"""The contract of a read model's writes, which are carried out with its checkpoint."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynamo_es.values import Position
+
+
+class WriteBatch(ABC):
+    """The writes of consecutive events, to be carried out in one transaction with the checkpoint.
+
+    Used in one thread.
+    """
+
+    @abstractmethod
+    def add(self, position: Position, writes: object) -> bool:
+        """Add the writes of one event.
+
+        Args:
+            position: position of the event, above those before.
+            writes: what the handler returned.
+
+        Returns:
+            Whether the writes fit with those before; if not, nothing was added.
+
+        Raises:
+            InvalidEnlistedWriteError: the writes are wrong, or too many for one transaction.
+        """
+
+    @abstractmethod
+    def one_by_one(self) -> Iterator[tuple[Position, Self]]:
+        """Yield each event's position and a batch with its writes alone."""
+
+    @property
+    @abstractmethod
+    def events(self) -> int:
+        """Number of events."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> bool:
+        """Whether the events have no writes."""
