@@ -14,6 +14,7 @@ from dynamo_es import DynamoBackend, Selection
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.dynamodb.wire.statements import MAX_STATEMENTS
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _sequence(
     for start in range(0, len(hints), batch):
         some = hints[start : start + batch]
         pages += len(gateway.run("sequence", "", None, sequence(tables, some, memory)))
-        budget += 2 + len({hint.stream_key for hint in some})
+        budget += 2 + ceil(len({hint.stream_key for hint in some}) / MAX_STATEMENTS)
     page_units = meter.units_of["PutItem"]
     return Sequenced(meter.take(), page_units, pages, budget)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_DNS, uuid5
@@ -16,6 +17,7 @@ from dynamo_es.dynamodb.log.pointers import Pointer
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
+from dynamo_es.dynamodb.wire.steps import Pause, Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from benchmarks.engine import Engine
+    from dynamo_es.dynamodb.wire.steps import Steps, T
 
 LATENCY: Final = 0.004
 """Seconds that each request takes at least."""
@@ -83,7 +86,7 @@ class Found:
     Attributes:
         rates: by requests at once.
         races: by sequencers.
-        inline: round trips of an append until its position is known, behind a warm process.
+        inline: round trips of an append until its position is known, by a warm process.
     """
 
     rates: Mapping[int, Sequence[Rate]]
@@ -96,7 +99,6 @@ class Distant:
 
     Attributes:
         requests: that were sent.
-        round_trips: times that something was under way after nothing was.
         refused: writes that were refused.
     """
 
@@ -104,22 +106,17 @@ class Distant:
         self._session = client._endpoint.http_session  # noqa: SLF001 - there is no public way
         client._endpoint.http_session = self  # noqa: SLF001
         self._lock = threading.Lock()
-        self._under_way = 0
-        self.requests = self.round_trips = self.refused = 0
+        self.requests = self.refused = 0
 
     def send(self, request: Any) -> Any:
         """Send a request, and wait with its reply."""
-        with self._lock:
-            self.requests += 1
-            self.round_trips += self._under_way == 0
-            self._under_way += 1
         began = time.perf_counter()
         reply = self._session.send(request)
         left = LATENCY - (time.perf_counter() - began)
         if left > 0:
             time.sleep(left)
         with self._lock:
-            self._under_way -= 1
+            self.requests += 1
             self.refused += _refused_in(reply)
         return reply
 
@@ -176,19 +173,40 @@ class _Sequencer:
         self.distant = Distant(client)
         self._gateway = Gateway(lambda: client, config)
         self._tables = Tables(config.events_table, log_table)
-        self._memory = SequencerMemory()
+        self._parallel = parallel
+        self.memory = SequencerMemory()
+        self.round_trips = 0
 
     def take(self, batch: Sequence[Pointer]) -> None:
         """Give a batch its positions."""
-        steps = sequence(self._tables, batch, self._memory)
-        self._gateway.run("sequence", "", None, steps)
+        steps = sequence(self._tables, batch, self.memory)
+        self._gateway.run("sequence", "", None, self._counted(steps))
+
+    def _counted(self, steps: Steps[T]) -> Steps[T]:
+        """Count the times that the steps wait for a reply, or for several at once."""
+        try:
+            sent = next(steps)
+            while True:
+                if isinstance(sent, Together):
+                    self.round_trips += ceil(len(sent.requests) / self._parallel)
+                elif not isinstance(sent, Pause):
+                    self.round_trips += 1
+                try:
+                    reply = yield sent
+                except Exception as error:  # noqa: BLE001 - it is the steps' to handle
+                    sent = steps.throw(error)
+                else:
+                    sent = steps.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def _alone(engine: Engine, parallel: int, pages: int) -> Rate:
     sequencer = _Sequencer(engine, engine.new_table(create_log), parallel)
     first, *batches = hints_of(0, pages + 1)
     sequencer.take(first)  # it connects, and reads the end of the log
-    requests, round_trips = sequencer.distant.requests, sequencer.distant.round_trips
+    requests, round_trips = sequencer.distant.requests, sequencer.round_trips
     cpu, began = time.process_time(), time.perf_counter()
     for batch in batches:
         sequencer.take(batch)
@@ -197,7 +215,7 @@ def _alone(engine: Engine, parallel: int, pages: int) -> Rate:
         time.perf_counter() - began,
         time.process_time() - cpu,
         sequencer.distant.requests - requests,
-        sequencer.distant.round_trips - round_trips,
+        sequencer.round_trips - round_trips,
     )
 
 
@@ -239,18 +257,18 @@ def _inline(engine: Engine) -> int:
     batches = hints_of(0, 3)
     mine.take(batches[0][:1])
     other.take(batches[0][1:2])
-    mine._memory.alone = False  # noqa: SLF001 - another has put a page, and finished it
+    mine.memory.alone = False  # another has put a page, and finished it
     mine.take(batches[0][2:3])
-    before = mine.distant.round_trips
-    mine._memory.alone = False  # noqa: SLF001
+    before = mine.round_trips
+    mine.memory.alone = False
     mine.take(batches[0][3:4])
-    return mine.distant.round_trips - before
+    return mine.round_trips - before
 
 
 def section(found: Found) -> Section:
     """Return the tables."""
     how = (
-        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns, and each of "
+        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns. Each of "
         f"its requests takes {LATENCY * 1000:g} ms at least. In series it sends a page's markers "
         "one batch of 25 after the other (`max_parallel=1`), else four at once. The rate by "
         "its parts is that of the round trips and of the CPU that it used: what a quiet machine "

@@ -28,8 +28,8 @@ def section(found: Found, *, given: bool = False) -> Section:
         'of a file\'s name. An append is one request (`sequencing="stream"`): a sequencer is told '
         "of the commits afterwards, by so many at once. The units are counted from the replies, "
         "those of pages and markers apart. The limits are those of "
-        "[ADR 7](decisions/0007-a-billion-events.md); requests may be 2 a page and 1 for each "
-        "stream in it, and 1 more at the beginning.\n\n"
+        "[ADR 7](decisions/0007-a-billion-events.md); requests may be 2 a page and 1 for 25 "
+        "streams in it, and 1 more at the beginning.\n\n"
         f"Then a subscription reads the log with the fullest pages, {max(BATCHES)} commits each "
         f"({found.sequenced[max(BATCHES)].pages:,} in all), and another one the category that is "
         f"nearest to 1 % of the commits ({found.filtered.chosen:,}). The limit of requests is one "
@@ -103,7 +103,7 @@ def _goals(found: Found) -> list[Goal]:
             found.appended.requests / found.commits,
             1.0,
         ),
-        "requests of a sequencer beyond 2 a page and 1 a stream": (
+        "requests of a sequencer beyond 2 a page and 1 for 25 streams": (
             max(one.cost.requests - one.budget for one in sequenced),
             0.0,
         ),

@@ -14,6 +14,7 @@ from benchmarks import (
     footprint,
     load_cpu,
     log_costs,
+    log_rate,
     log_section,
     long_reads,
     operations,
@@ -53,6 +54,10 @@ def sections(
             lambda: log_section.section(
                 log_costs.measure(engine, Sample(history), scale.log_events), given=bool(history)
             ),
+        ),
+        (
+            "rate of the log",
+            lambda: log_rate.section(log_rate.measure(engine, scale.log_pages, scale.log_rounds)),
         ),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),

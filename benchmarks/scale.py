@@ -16,6 +16,8 @@ class Scale:
         loaded_events: of the stream whose loading is timed.
         history_events: of the history to write and read; all stores do.
         log_events: of the history to give positions and read by the log; None: all of them.
+        log_pages: of each sequencer whose rate is measured.
+        log_rounds: of each number of requests at once.
         lengths: of streams, in events.
         length_rounds: of what is timed at each length.
         priced_appends: appends from which the price of a million events is derived.
@@ -32,6 +34,8 @@ class Scale:
     loaded_events: int
     history_events: int
     log_events: int | None
+    log_pages: int
+    log_rounds: int
     lengths: tuple[int, ...]
     length_rounds: int
     priced_appends: int
@@ -49,6 +53,8 @@ FULL: Final = Scale(
     loaded_events=1_000,
     history_events=2200,
     log_events=None,
+    log_pages=20,
+    log_rounds=5,
     lengths=(10, 100, 1_000, 10_000, 100_000),
     length_rounds=15,
     priced_appends=300,
@@ -66,6 +72,8 @@ QUICK: Final = Scale(
     loaded_events=1_000,
     history_events=200,
     log_events=2200,
+    log_pages=10,
+    log_rounds=2,
     lengths=(10, 100, 1_000),
     length_rounds=5,
     priced_appends=60,

@@ -1,7 +1,8 @@
 """Stores that are broken on purpose: a suite that passes one of them proves nothing.
 
-``pytest tests/conformance --variant NAME`` runs the conformance suite on one of them. The suite
-must fail, and `tests/test_variants.py` checks that it does.
+``pytest tests/conformance --variant NAME`` runs the conformance suite on one of `VARIANTS`. The
+suite must fail, and `tests/test_variants.py` checks that it does. `LOG_VARIANTS` are sequencers;
+`tests/log/test_sequencer_interleavings.py` and `tests/log/test_races.py` catch them.
 """
 
 from __future__ import annotations
@@ -11,18 +12,30 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.consumers import leases
+from dynamo_es.dynamodb.log import end_of_log, marking
+from dynamo_es.dynamodb.log import requests as log_requests
+from dynamo_es.dynamodb.log import sequencer as sequencing
+from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams import walk as walking
 from dynamo_es.dynamodb.wire import steps
+from dynamo_es.dynamodb.wire.batches import execute_all
+from dynamo_es.dynamodb.wire.statements import update
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
+    from dynamo_es.dynamodb.log.keys import LogKeys
+    from dynamo_es.dynamodb.log.markers import Marker
+    from dynamo_es.dynamodb.log.marking import Stored
+    from dynamo_es.dynamodb.log.pages import Page
+    from dynamo_es.dynamodb.log.pointers import Pointer
+    from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
@@ -209,6 +222,101 @@ def writes_apart_from_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(leases, "apply", apart)
 
+
+# Sequencers
+
+
+def markers_of_a_dead_sequencer_missing(patch: pytest.MonkeyPatch) -> None:
+    """The markers of the newest page are not applied again."""
+
+    def nothing(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
+        yield from ()
+
+    patch.setattr(end_of_log, "finish_page", nothing)
+
+
+def page_over_another(patch: pytest.MonkeyPatch) -> None:
+    """A page is put over the page that is there."""
+
+    def put(log: LogKeys, item: Item) -> Request:
+        return steps.Request("put_item", {"TableName": log.table, "Item": item})
+
+    patch.setattr(log_requests, "put_page", put)
+
+
+def marker_batch_without_its_condition(patch: pytest.MonkeyPatch) -> None:
+    """A statement sets a marker to a version, even to a lower one."""
+
+    def raise_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
+        return update(table, marker.key, {"last_version": steps.number(version)}, [])
+
+    patch.setattr(log_requests, "raise_marker", raise_marker)
+
+
+def refused_marker_taken_for_done(patch: pytest.MonkeyPatch) -> None:
+    """A statement for a marker that does not exist is refused, and that is taken for done."""
+
+    def apply(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
+        raising = [log_requests.raise_marker(table, *each) for each in versions.items()]
+        yield from execute_all(raising, table)
+
+    patch.setattr(sequencing, "apply_markers", apply)
+
+
+def log_not_looked_up(patch: pytest.MonkeyPatch) -> None:
+    """What is in the log already is not looked up; nor is what is missing before it."""
+
+    def look(
+        log: LogKeys, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
+    ) -> Steps[EndOfLog]:
+        end = yield from look_at_end(log, hints, memory, last)
+        stored = {hint.marker: hint.first_version - 1 for hint in reversed(hints)}
+        return EndOfLog(end.position, {**stored}, {})
+
+    patch.setattr(sequencing, "look_at_end", look)
+
+
+def gaps_left_open(patch: pytest.MonkeyPatch) -> None:
+    """What comes before a hint is left out."""
+
+    def nothing(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
+        yield from ()
+        return []
+
+    patch.setattr(sequencing, "_between", nothing)
+
+
+def pages_of_others_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """After a lost race, what the pages of others changed is not taken over."""
+
+    def nothing(page: Page) -> dict[Marker, int]:
+        return {}
+
+    patch.setattr(end_of_log, "versions_of", nothing)
+
+
+def loser_marks_without_a_look(patch: pytest.MonkeyPatch) -> None:
+    """A loser of a page raises the winner's markers at once; right, but each is billed twice."""
+
+    def mark(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
+        return marking.apply_markers(table, marking.versions_of(page), {})
+
+    patch.setattr(end_of_log, "finish_page", mark)
+
+
+LOG_VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    variant.__name__: variant
+    for variant in (
+        markers_of_a_dead_sequencer_missing,
+        page_over_another,
+        marker_batch_without_its_condition,
+        refused_marker_taken_for_done,
+        log_not_looked_up,
+        gaps_left_open,
+        pages_of_others_forgotten,
+    )
+}
+"""Sequencers that write a wrong log, by name."""
 
 VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     variant.__name__: variant

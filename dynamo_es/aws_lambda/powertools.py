@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dynamo_es.aws_lambda.failures import RecordNotDoneError
 from dynamo_es.aws_lambda.records import decode
-from dynamo_es.dynamodb.log.reader import records_of, stream_chooser
+from dynamo_es.dynamodb.log.choosing import stream_chooser
+from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import CommitRecord, decode, records_in
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.wire.gateway import Gateway
@@ -67,7 +66,7 @@ class SequencerHandler:
     ) -> None:
         self._backend = backend
         gateway = Gateway(lambda: backend.client, backend.config, observer)
-        self._sequencing = Sequencing.over(Logs.of(backend.config), gateway)
+        self._sequencing = Sequencing.over(backend.config, gateway)
         self._margin_s = margin_of(margin)
         self.sequenced = 0
         self.skipped = 0

@@ -13,7 +13,8 @@ from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, d
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.dynamodb.log.reader import chooser, records_of, stream_chooser
+from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
+from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError

@@ -217,7 +217,8 @@ class LogStrategy(ABC):
 
         The check finds such events if the log is empty, if this process appended the newest one,
         or if they belong to one of the log's newest streams. It may miss others, such as a new
-        stream of another process: `dynamo-es log verify` finds all. While a sequencer runs, the
+        stream of another process: `dynamo-es log verify` finds all. In a tenant's own log that is
+        empty, it looks for the event that this process appended only. While a sequencer runs, the
         answer may be True for the second or so that it takes.
 
         Raises nothing: if the check fails, it returns False.

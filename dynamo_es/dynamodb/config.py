@@ -68,8 +68,9 @@ class DynamoConfig:
             use the backend (web frameworks often run 40). Each request beyond it opens a connection
             and closes it again.
         max_parallel: requests of one operation that run at once, where the operation has several
-            that do not depend on each other: the markers of a page of the log, batches of appends.
-            They run on threads, which all operations of a backend share. 1: one after the other.
+            that do not depend on each other: the markers of a page of the log, batches of
+            appends. They run on threads, which all operations of a backend share. A sequencer
+            writes as many logs of tenants at once. 1: one after the other.
         retry_deadline: how long an operation tries again while other writers are in its way, a
             timedelta or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
@@ -82,7 +83,7 @@ class DynamoConfig:
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
-            4 more requests; for small deployments, local work and tests.
+            2 to 4 more requests; for small deployments, local work and tests.
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.

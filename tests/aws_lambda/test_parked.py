@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from dynamo_es import Event, StreamId
-from dynamo_es.aws_lambda import project_log, project_streams
-from dynamo_es.projections.failure_policy import FailurePolicy
+from dynamo_es.aws_lambda import project_streams
 from dynamo_es.testing import EventSourceMapping
 
 SECRET = "an event's own value"

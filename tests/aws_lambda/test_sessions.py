@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,3 +134,5 @@ def test_what_cannot_work_is_refused_at_once():
     )
     with pytest.raises(ConfigurationError, match="stream"):
         tenant_backend("acme", ROLE, config=inline)
+    own_log = replace(inline, log_scope="tenant")
+    assert tenant_backend("acme", ROLE, config=own_log).config.sequencing == "inline"

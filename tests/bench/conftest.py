@@ -25,6 +25,8 @@ def tiny() -> Scale:
         rounds=3,
         calls=2,
         loaded_events=330,
+        log_pages=2,
+        log_rounds=1,
         threads=(2,),
         thread_rounds=1,
         thread_seconds=0.05,

@@ -103,6 +103,7 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
 
 WORDS = {
     "log": "page",
+    "logs": "log of a tenant",
     "streams": "marker",
     "set-aside": "commit set aside",
     "consumers": "name of a consumer",
@@ -113,7 +114,7 @@ WORDS = {
 }
 
 
-def kind_of(item) -> str:
+def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
     """Return what the page calls an item, by its key."""
     if "stream_key" in item and "version" in item:
         if "closed" in item:
@@ -123,6 +124,8 @@ def kind_of(item) -> str:
         return "snapshot" if item["version"]["N"] == str(10**18) else "commit"
     if "tenant" in item:
         return "key" if "key_id" in item else "shredded key"
+    if "log_scope" in item:
+        return "scope"
     words, place = item["log_key"]["S"].split("#"), item["place"]["S"]
     key = next(word for word in words[:2] if word in WORDS)
     if key == "outbox":
@@ -183,6 +186,15 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     look()
 
 
+def fill_logs_of_tenants(items: Items) -> None:
+    """Let each of two tenants have a log; the second one's key is too long for the registry."""
+    with DynamoBackend.local(log_scope="tenant") as backend:
+        for tenant in ("acme", "x" * 1500):
+            storage = backend.in_tenant(tenant).storage
+            storage.insert_events(PLAIN, NO_VERSIONING, events(PLAIN, 1))
+        items.look(backend.client, backend.config)
+
+
 def fill_from_eventsourcing(items: Items) -> None:
     """Let the recorders of the adapter write what only they write."""
     tables = EventsourcingTables("moto:architecture")
@@ -199,6 +211,7 @@ def items() -> Items:
     found = Items()
     with DynamoBackend.local().with_outbox(lambda event: event.stream_id != PLAIN) as backend:
         fill(backend, found)
+    fill_logs_of_tenants(found)
     fill_from_eventsourcing(found)
     return found
 

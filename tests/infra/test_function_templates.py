@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynamo_es.contracts.log import LOG_SCOPES
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 
@@ -79,7 +80,7 @@ def test_the_logs_own_consumers_wake_nobody(name):
 
     assert (name == "sequencer") == (text == "null")
     if name != "sequencer":
-        assert '\\"log_key\\": {\\"S\\": [\\"log\\"]}' in text
+        assert '\\"log_key\\": {\\"S\\": [\\"log\\", {\\"suffix\\": \\"#log\\"}]}' in text
 
 
 @pytest.mark.parametrize("name", ["sequencer", "outbox"])
@@ -96,6 +97,8 @@ def test_a_function_knows_the_tables_and_has_its_roles_policy(name):
         assert variables[f"DYNAMO_ES_{table.upper()}_TABLE"] == {
             "Fn::ImportValue": {"Fn::Sub": f"${{EventStore}}-{table}TableName"}
         }
+    assert variables["DYNAMO_ES_LOG_SCOPE"] == {"Ref": "LogScope"}
+    assert TEMPLATES[name]["Parameters"]["LogScope"]["AllowedValues"] == list(LOG_SCOPES)
     policy = "SequencersPolicy" if name == "sequencer" else "ConsumersPolicy"
     managed = properties(name, "Role")["ManagedPolicyArns"]
     assert {"Fn::ImportValue": {"Fn::Sub": f"${{Access}}-{policy}"}} in managed

@@ -6,6 +6,7 @@ Requests and replies are lost, late or doubled, and sequencers die between two r
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,15 +16,18 @@ import pytest
 
 from dynamo_es import DynamoBackend
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.log.keys import LogKeys
+from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.maintenance.verify import verify
 from tests.engine import LOCAL
-from tests.log.crowd import CATEGORIES, Crowd, Place, Seen
+from tests.log.crowd import CATEGORIES, TENANTS, Crowd, Place, Seen
 from tests.log.stores import Store, store_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es import RecordedRaw
+    from dynamo_es.dynamodb.log.pages import Page
 
 SEEDS: Final = (1, 2, 3)
 APPENDS: Final = 180
@@ -56,13 +60,47 @@ def test_nothing_is_missed_doubled_or_out_of_order(
     assert not report.not_sequenced
     assert report.foreign == 0
 
+    assert_right(store, crowd, everything(store), seen.told, store.pages)
+
+
+@pytest.mark.concurrent
+def test_so_it_is_in_the_log_of_each_tenant(store: Store) -> None:
+    crowd = Crowd(replace(store.config, log_scope="tenant"), SEEDS[0], APPENDS)
+    store.config = replace(store.config, log_scope="tenant")
+
+    seen = crowd.work()
+
+    report = verify(store.config, lambda: store.client)
+    assert report.sound, report.faults
+    assert not report.not_sequenced
     log = everything(store)
+    assert_what_was_stored_is_there(seen, log)
+    for tenant in TENANTS:
+        told = {name: of_tenant(tenant, one) for name, one in seen.told.items()}
+        items = store.log_items(LogKeys("log", tenant_prefix(tenant)).pages)
+        pages = [read_page(item) for item in items]
+        assert_right(store, crowd, of_tenant(tenant, log), told, pages)
+
+
+def of_tenant(tenant: str, records: list[RecordedRaw]) -> list[RecordedRaw]:
+    return [one for one in records if one.tenant_id == tenant]
+
+
+def assert_right(
+    store: Store,
+    crowd: Crowd,
+    log: list[RecordedRaw],
+    told: dict[str, list[RecordedRaw]],
+    pages: list[Page],
+) -> None:
+    """Everything that is in a log is there once, in order, and was told to who listened."""
     assert_in_order(log)
-    assert_what_was_stored_is_there(crowd.seen, log)
-    assert_told(seen.told["all"], log)
-    assert_told(seen.told["orders"], log, CATEGORIES[0])
-    missing = set(range(1, store.pages[-1].following)) - {one.position for one in log}
-    assert missing <= positions_of_deleted(store, crowd.places)
+    if store.config.log_scope == "table":
+        assert_what_was_stored_is_there(crowd.seen, log)
+    assert_told(told["all"], log)
+    assert_told(told["orders"], log, CATEGORIES[0])
+    missing = set(range(1, pages[-1].following)) - {one.position for one in log}
+    assert missing <= positions_of_deleted(pages, crowd.places)
 
 
 def everything(store: Store) -> list[RecordedRaw]:
@@ -72,7 +110,7 @@ def everything(store: Store) -> list[RecordedRaw]:
     return [recorded for batch in iter(partial(next, subscription), []) for recorded in batch]
 
 
-def positions_of_deleted(store: Store, places: list[Place]) -> set[int]:
+def positions_of_deleted(pages: list[Page], places: list[Place]) -> set[int]:
     """Return the positions of events whose streams are sometimes deleted."""
     kept = {
         stream_key(tenant_prefix(place.tenant_id), place.stream_id)
@@ -80,7 +118,7 @@ def positions_of_deleted(store: Store, places: list[Place]) -> set[int]:
         if not place.deleted
     }
     found: set[int] = set()
-    for page in store.pages:
+    for page in pages:
         position = page.first
         for pointer in page.pointers:
             if pointer.stream_key not in kept:

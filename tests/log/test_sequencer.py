@@ -26,7 +26,7 @@ from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
-from dynamo_es.exceptions import StoredItemError, ThrottledError
+from dynamo_es.exceptions import StoredItemError, ThrottledError, UnavailableError
 from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import DONE, GENERATION, KEY, STREAM, a_commit, lost, play, refused
 
@@ -329,6 +329,92 @@ def test_a_process_that_is_far_behind_begins_anew():
         putting(page),
         marking(new(A1, 1)),
     ) == [page]
+
+
+def test_a_process_that_put_the_last_page_remembers_its_markers():
+    memory = remembering(marked_below=8, alone=True)
+    first, second = a_page(8, A1, B1), a_page(12, A2, C1)
+    play(
+        sequencing(A1, B1, memory=memory),
+        markers(A1, B1),
+        putting(first),
+        marking(new(A1, 1), new(B1, 3)),
+    )
+    assert play(
+        sequencing(A2, C1, memory=memory),
+        markers(C1),
+        putting(second),
+        marking(higher(A2, 3), new(C1, 1)),
+    ) == [second]
+    assert play(sequencing(A1, A2, B1, memory=memory)) == []
+
+
+def test_what_others_put_since_is_known_from_their_pages():
+    memory = remembering(marked_below=8, alone=True)
+    first, others, last = a_page(8, A1), a_page(9, A2, writer="other"), a_page(11, A4)
+    play(sequencing(A1, memory=memory), markers(A1), putting(first), marking(new(A1, 1)))
+    assert play(
+        sequencing(A2, A4, memory=memory),
+        putting(a_page(9, A2, A4), refused()),
+        LOST,
+        looking_from(9, pages=[others]),
+        markers(A2, found=[marked(A2, 3)]),
+        putting(last),
+        marking(higher(A4, 4)),
+    ) == [last]
+    # Not alone any more, so it looks for pages; the markers it knows.
+    memory.alone = False
+    assert play(sequencing(A4, memory=memory), looking_from(12)) == []
+
+
+def test_what_a_process_remembers_is_lost_with_a_request_that_failed():
+    memory = remembering(marked_below=8, alone=True)
+    play(sequencing(A1, memory=memory), markers(A1), putting(a_page(8, A1)), marking(new(A1, 1)))
+    failure = UnavailableError("BatchGetItem", "timeout", "no reply.")
+    (asked, _) = markers(B1)
+    with pytest.raises(UnavailableError):
+        play(sequencing(A2, B1, memory=memory), (asked, failure))
+    page = a_page(9, A2)
+    assert play(
+        sequencing(A2, memory=memory),
+        markers(A2, found=[marked(A1, 1)]),
+        putting(page),
+        marking(higher(A2, 3)),
+    ) == [page]
+
+
+@pytest.mark.parametrize("seconds", [10, -1])
+def test_after_a_silence_in_which_the_table_may_have_been_replaced_it_remembers_nothing(seconds):
+    now = [1000.0]
+    memory = remembering(marked_below=8, alone=True, clock=lambda: now[0])
+    first = markers(A1), putting(a_page(8, A1)), marking(new(A1, 1))
+    play(sequencing(A1, memory=memory), *first)
+    now[0] += 9.9
+    assert play(sequencing(A1, memory=memory)) == [], "it still knows"
+    now[0] += seconds
+    restored, page = a_page(1, B1, writer="other"), a_page(4, A1)
+    assert play(
+        sequencing(A1, memory=memory),
+        reading(restored),
+        markers(A1, B1, found=[marked(B1, 3)]),
+        putting(page),
+        marking(new(A1, 1)),
+    ) == [page]
+
+
+def test_it_remembers_so_many_markers_and_forgets_the_oldest(monkeypatch):
+    monkeypatch.setattr("dynamo_es.dynamodb.log.sequencer_memory._MOST_SEEN", 10)
+    memory = remembering()
+    hints = [a_hint(f"{number:02}") for number in range(11)]
+    memory.keep_seen(5, {hint.marker: 1 for hint in hints})
+    assert list(memory.take_seen(5)) == [hint.marker for hint in hints[5:]]
+
+
+def test_markers_are_known_below_the_position_only_that_they_were_kept_for():
+    memory = remembering()
+    memory.keep_seen(5, {A1.marker: 1})
+    assert memory.take_seen(6) == {}
+    assert memory.take_seen(5) == {}, "and they are gone then"
 
 
 def test_what_is_in_the_log_is_dropped():

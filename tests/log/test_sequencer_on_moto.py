@@ -90,7 +90,7 @@ def test_a_deleted_stream_keeps_its_positions_and_a_new_generation_gets_others(b
     assert backend.storage.current_position == 2
 
 
-@pytest.mark.parametrize(("streams", "cold", "warm"), [(1, 4, 3), (10, 4, 3), (100, 7, 6)])
+@pytest.mark.parametrize(("streams", "cold", "warm"), [(1, 4, 2), (10, 4, 2), (100, 7, 5)])
 def test_a_batch_takes_so_many_requests(backend, streams, cold, warm):
     ids = [StreamId(category="order") for _ in range(streams)]
     memory = SequencerMemory()
@@ -106,7 +106,7 @@ def test_a_batch_takes_so_many_requests(backend, streams, cold, warm):
     assert counted == [cold, warm]
     with recording(backend.client) as record:
         sequenced(backend, fresh, memory)
-    assert record.operations == ["BatchGetItem"]
+    assert record.operations == [], "it remembers what it put"
 
 
 def test_hints_of_long_streams_fill_several_pages(backend):

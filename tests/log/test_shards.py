@@ -188,10 +188,10 @@ def test_a_failed_sequencing_loses_no_hints(store, shards, poller, monkeypatch):
     shards.write("a", *items)
     run = poller._rounds._run
 
-    def fail(gateway, operation, steps):
+    def fail(gateway, operation, steps, *tenant):
         if operation == "sequence":
             raise UnavailableError("PutItem", "ReadTimeout", "no reply.")
-        return run(gateway, operation, steps)
+        return run(gateway, operation, steps, *tenant)
 
     monkeypatch.setattr(poller._rounds, "_run", fail)
     for _ in range(2):

@@ -89,6 +89,18 @@ def test_what_was_deleted_before_it_had_a_position_is_not_missed(store, caplog):
     assert warnings_in(caplog) == []
 
 
+def test_a_marker_without_a_version_says_nothing_of_what_this_process_appended(store, caplog):
+    append(store)
+    sequence(store)
+    (key,) = [
+        {"log_key": item["log_key"], "place": item["place"]}
+        for item in store.client.scan(TableName=store.config.log_table)["Items"]
+        if item["log_key"]["S"].startswith("streams#")
+    ]
+    store.client.put_item(TableName=store.config.log_table, Item=key)
+    assert store.log.unsequenced()
+
+
 def test_what_follows_the_newest_streams_warns_when_it_is_older_than_a_sequencer_takes(
     store, caplog
 ):

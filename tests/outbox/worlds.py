@@ -11,6 +11,7 @@ from uuid import uuid4
 from dynamo_es import StreamId
 from dynamo_es.contracts import LogReader, LogStrategy, Selection
 from dynamo_es.contracts.leases import LONGEST_SKEW, LeaseWatch
+from dynamo_es.contracts.log import one_position
 from dynamo_es.event_store.wrapped import Recorded, UnknownEvent, WrappedEvent
 from dynamo_es.exceptions import InvalidPositionError
 from dynamo_es.outbox import Outbox
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynamo_es.contracts import StreamInLog
+    from dynamo_es.contracts.log import Start
     from dynamo_es.contracts.outbox import OutboxStrategy
 
 LEASE = 60.0
@@ -67,8 +69,9 @@ class Log(LogStrategy):
     def last_position(self) -> int | None:
         return self.end or None
 
-    def reader(self, after: int, selection: Selection = Selection()) -> LogReader:  # noqa: B008
+    def reader(self, after: Start, selection: Selection = Selection()) -> LogReader:  # noqa: B008
         assert selection == Selection(outbox=True)
+        after = one_position(after)
         if after > self.end:
             raise InvalidPositionError(after, self.end)
         return _Reader(self, after, self._piece)

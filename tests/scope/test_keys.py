@@ -96,6 +96,25 @@ def test_the_registry_returns_the_tenants_that_were_put(tenants):
         assert ended.value.value == tenants
 
 
+@pytest.mark.parametrize("name", ["cursor", "outbox", "log", "streams"])
+@pytest.mark.parametrize("scope", ["table", "tenant"])
+def test_consumers_may_be_called_like_kinds_of_items(name, scope, caplog):
+    with DynamoBackend.local(log_scope=scope) as local:
+        backend = local.with_outbox().in_tenant(name)
+        backend.event_store.append(Happened(number=1), stream_id=STREAM)
+        backend.projection(name, lambda _: None).run_once()
+        backend.outbox.named(name).run_once(lambda _: None)
+        backend.projector(name, lambda *_: None).project(
+            backend.event_store.load_stream(STREAM)[0], STREAM
+        )
+        found = local.consumers.find()
+        assert [(one.name, one.tenant_id) for one in found.cursors] == [(name, name)]
+        assert [(one.name, one.tenant_id) for one in found.outboxes] == [(name, name)]
+        assert list(local.log.tenants()) == [name]
+        assert list(local.log.categories(name)) == ["order"]
+    assert not caplog.records
+
+
 def test_a_key_that_is_no_streams_belongs_to_no_tenant():
     logs = Logs("events", "log", per_tenant=True)
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
 from dynamo_es.aws_lambda import project_log, publish_outbox, sequence_events
+from dynamo_es.dynamodb.log import inline_sequencer, logs
+from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencers
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.logs import Logs
-from dynamo_es.dynamodb.log.pointers import find_pointers
+from dynamo_es.dynamodb.log.pointers import Pointer, find_pointers
 from dynamo_es.dynamodb.log.sequencing import Sequencing
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import CredentialsError, InputError, ThrottledError
 from dynamo_es.testing.conformance.language import events
-from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT
+from dynamo_es.values import ANY_VERSION
 from tests.aws_lambda.lambdas import records_of
 from tests.log.hostile import a_victim
 
@@ -67,8 +70,8 @@ def a_sequencing(backend: DynamoBackend, errors: dict[str, Exception] | None = N
                     raise error
             reply = yield request
 
-    def run(operation: str, steps: Any) -> Any:
-        return gateway.run(operation, DEFAULT_TENANT, None, guarded(steps))
+    def run(operation: str, tenant_id: str, steps: Any) -> Any:
+        return gateway.run(operation, tenant_id, None, guarded(steps))
 
     return Sequencing(Logs.of(backend.config), run)
 
@@ -98,6 +101,26 @@ def test_a_log_that_is_throttled_does_not_stop_the_others(backend):
     assert a_sequencing(backend).sequence(done.left).positions == 2
 
 
+def test_several_logs_are_written_at_once():
+    meeting = Barrier(3, timeout=10)
+    left = []
+
+    def run(operation: str, tenant_id: str, steps: Any) -> Any:
+        meeting.wait()  # none goes on before all three have begun
+        left.append(tenant_id)
+        return []
+
+    sequencing = Sequencing(Logs("events", "log", per_tenant=True), run, parallel=3)
+    commits = [a_commit_of_tenant(tenant) for tenant in TENANTS]
+
+    assert sequencing.sequence(commits).failure is None
+    assert set(left) == set(TENANTS)
+
+
+def a_commit_of_tenant(tenant: str) -> Pointer:
+    return Pointer(f"{tenant}#order#{StreamId()}", None, 1, 1, 1, ("a",), False, False)
+
+
 def test_what_concerns_all_logs_ends_the_call(backend):
     fill(backend)
 
@@ -110,6 +133,24 @@ def test_what_concerns_all_logs_ends_the_call(backend):
 def spoil(backend: DynamoBackend, tenant: str) -> None:
     key = {"log_key": {"S": LogKeys("log", f"{tenant}#").pages}, "place": {"S": f"{1:020}"}}
     backend.client.put_item(TableName="log", Item={**key, "count": {"N": "1"}})
+
+
+def test_a_process_remembers_some_logs_and_forgets_idle_ones(backend, monkeypatch):
+    monkeypatch.setattr(inline_sequencer, "_MOST_LOGS", 3)
+    monkeypatch.setattr(logs, "_MOST_REMEMBERED", 3)
+    every = Logs.of(backend.config)
+    inline = InlineSequencers(every, Gateway(lambda: backend.client, backend.config))
+    first = inline.of("0")
+    memories = logs.Memories()
+    memory = memories.of(every.of_tenant("0"))
+
+    for number in range(1, 5):
+        inline.of(str(number))
+        memories.of(every.of_tenant(str(number)))
+
+    assert inline.of("4") is inline.of("4")
+    assert inline.of("0") is not first
+    assert memories.of(every.of_tenant("0")) is not memory
 
 
 def test_a_log_that_is_damaged_is_passed_over_and_named(backend, caplog):
@@ -147,6 +188,21 @@ def test_the_function_returns_the_first_record_of_the_log_that_failed(backend, m
     number = first["dynamodb"]["SequenceNumber"]
     assert reply == {"batchItemFailures": [{"itemIdentifier": number}]}
     assert ends(backend) == {"": 2, "acme": None, "umbrella": 2}
+
+
+def test_reports_name_the_tenant_of_the_log(backend):
+    fill(backend)
+    reports: list[Any] = []
+    observed = DynamoBackend(backend.config, client=backend.client, observer=reports.append)
+
+    sequence_events(observed)({"Records": records_of(backend, "events")})
+    observed.in_tenant("acme").log.reader(0).read()
+
+    named = [(report.operation, report.tenant_id) for report in reports]
+    assert {name for name in named if name[0] == "sequence"} == {
+        ("sequence", tenant) for tenant in TENANTS
+    }
+    assert ("read_log", "acme") in named
 
 
 def test_a_worker_that_polls_sequences_all_logs(backend):

@@ -1,65 +1,21 @@
 """Each tenant has a log of its own; consumers of all tenants have a position in each."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from dynamo_es import DynamoBackend, Event, MemoryBackend, StreamId
+from dynamo_es import StreamId
 from dynamo_es.contracts import Selection
 from dynamo_es.exceptions import (
     InvalidPositionError,
     TenantRequiredError,
     UnknownConsumerError,
 )
+from tests.scope.logs import TENANTS, Counted, Other, backend, fill, seen, shared
 
-TENANTS = ("", "acme", "a#b%c")
+__all__ = ["backend", "shared"]
+
 SOON = timedelta(seconds=0.1)
-
-
-class Counted(Event):
-    __event_name__ = "scope.Counted"
-
-    number: int
-
-
-class Other(Event):
-    __event_name__ = "scope.Other"
-
-
-@pytest.fixture(scope="module", params=["memory", "moto"])
-def shared(request):
-    if request.param == "memory":
-        yield MemoryBackend(log_scope="tenant")
-        return
-    with DynamoBackend.local(log_scope="tenant") as backend:
-        yield backend
-
-
-@pytest.fixture
-def backend(shared):
-    """A backend of all tenants, without data on DynamoDB; each test has an own one in memory."""
-    if isinstance(shared, DynamoBackend):
-        shared.clear()
-        return shared
-    return MemoryBackend(log_scope="tenant")
-
-
-def fill(backend: Any, *numbers: int, tenants: tuple[str, ...] = TENANTS, category="c") -> None:
-    """Append an event for each number, each to a stream of its own, to each tenant in turn."""
-    for number in numbers:
-        for tenant in tenants:
-            scoped = backend.in_tenant(tenant)
-            scoped.event_store.append(Counted(number=number), stream_id=StreamId(category=category))
-
-
-def seen(records: Any) -> dict[str, list[tuple[int, int]]]:
-    """Return position and number of typed events, by tenant."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for one in records:
-        place = (one.position, one.wrapped_event.event.number)
-        found.setdefault(one.tenant_id, []).append(place)
-    return found
 
 
 def test_positions_are_each_tenants_own(backend):
@@ -149,11 +105,11 @@ def test_one_position_is_none_for_all_logs(backend):
 
 def test_a_subscriber_of_all_goes_on_from_a_position_in_each(backend):
     fill(backend, 1, 2, 3)
-    batches = backend.subscriber.build_batch(4, 0.1)
+    batches = backend.subscriber.build_batch(4, 9)
     first = next(batches)
     fill(backend, 4)
 
-    rest = next(backend.subscriber.after(batches.positions).build_batch(100, 0.1))
+    rest = next(backend.subscriber.after(batches.positions).build_batch(8, 9))
 
     both = seen([*first, *rest])
     assert both == {tenant: [(n, n) for n in (1, 2, 3, 4)] for tenant in TENANTS}
@@ -162,8 +118,8 @@ def test_a_subscriber_of_all_goes_on_from_a_position_in_each(backend):
 def test_a_subscriber_is_started_from_a_position_of_its_tenant(backend):
     fill(backend, 1, 2, 3)
 
-    one = backend.subscriber.in_tenant("acme").after(2).build_batch(10, 0.1)
-    scoped = backend.in_tenant("acme").subscriber.after(2).build_batch(10, 0.1)
+    one = backend.subscriber.in_tenant("acme").after(2).build_batch(1, 9)
+    scoped = backend.in_tenant("acme").subscriber.after(2).build_batch(1, 9)
 
     assert seen(next(one)) == seen(next(scoped)) == {"acme": [(3, 3)]}
     assert (one.position, one.positions) == (3, None)
@@ -175,7 +131,7 @@ def test_category_and_events_are_selected_in_every_log(backend):
     for tenant in TENANTS:
         backend.in_tenant(tenant).event_store.append(Other(), stream_id=StreamId(category="b"))
 
-    batches = backend.subscriber.to_category("b").to_events([Counted]).build_batch(9, 0.1)
+    batches = backend.subscriber.to_category("b").to_events([Counted]).build_batch(3, 9)
 
     assert seen(next(batches)) == {tenant: [(2, 2)] for tenant in TENANTS}
 
@@ -186,9 +142,9 @@ def test_positions_that_make_no_sense_are_refused(backend):
     with pytest.raises(InvalidPositionError):
         backend.subscriber.after({"acme": -1})
     with pytest.raises(InvalidPositionError, match="ends at 1"):
-        backend.subscriber.after({"acme": 2}).build_batch(9, 0.1)
+        backend.subscriber.after({"acme": 2}).build_batch(3, 9)
     with pytest.raises(InvalidPositionError):
-        backend.in_tenant("acme").subscriber.after({"acme": 1}).build_batch(9, 0.1)
+        backend.in_tenant("acme").subscriber.after({"acme": 1}).build_batch(3, 9)
 
 
 def test_a_projection_of_all_has_a_checkpoint_in_each_log(backend):
@@ -301,55 +257,6 @@ def test_checkpoints_of_all_logs_are_about_no_single_one(backend):
     ):
         with pytest.raises(TenantRequiredError, match="checkpoint of one"):
             refused()
-
-
-def test_each_log_has_an_outbox(backend):
-    backend.with_outbox()
-    fill(backend, 1, 2)
-    published = []
-
-    report = backend.outbox.run_once(published.append)
-
-    assert (report.handled, report.position) == (6, 6)
-    assert seen(published) == {tenant: [(1, 1), (2, 2)] for tenant in TENANTS}
-    assert [backend.in_tenant(tenant).outbox.position for tenant in TENANTS] == [2, 2, 2]
-    assert backend.outbox.run_once(published.append).handled == 0
-    assert backend.in_tenant("acme").outbox.run_once(published.append).handled == 0
-    with pytest.raises(TenantRequiredError, match="The position of the outbox outbox"):
-        _ = backend.outbox.position
-
-
-def test_a_run_of_all_outboxes_keeps_its_limit_and_takes_turns(backend):
-    backend.with_outbox()
-    fill(backend, 1, 2, 3)
-    published = []
-    outbox = backend.outbox.named("limited")
-
-    for _ in range(3):
-        assert outbox.run_once(published.append, limit=1).handled == 1
-
-    assert {one.tenant_id for one in published} == set(TENANTS)
-
-
-def test_entries_of_all_outboxes_are_listed_and_tried_again(backend):
-    backend.with_outbox()
-    fill(backend, 1)
-    outbox = backend.outbox.named("failing")
-
-    def fail(recorded):
-        raise RuntimeError("down")
-
-    outbox.run_once(fail, attempts=1)
-
-    assert {(one.tenant_id, one.position, one.dead) for one in outbox.entries()} == {
-        (tenant, 1, True) for tenant in TENANTS
-    }
-    assert outbox.retry_all() == 3
-    published = []
-    assert outbox.run_once(published.append).handled == 3
-    for refused in (outbox.retry, outbox.skip, outbox.reset):
-        with pytest.raises(TenantRequiredError, match="failing"):
-            refused(1)
 
 
 def test_tenants_categories_and_streams_are_listed(backend):

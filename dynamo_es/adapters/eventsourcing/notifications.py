@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.choosing import chooser
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
-from dynamo_es.dynamodb.log.reader import chooser, records_of
+from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import StoredItemError
@@ -98,8 +100,11 @@ def last_selected(log: LogKeys, selection: Selection) -> Steps[Position | None]:
                     return position + pointer.event_count - 1
         after = response.get("LastEvaluatedKey")
         if after is None:
-            return None
+            break
         pages = _MOST_PAGES
+    if not response["Items"]:
+        yield from check_scope(log)
+    return None
 
 
 def _pages(log: LogKeys, first: Position, limit: int) -> Steps[list[Page]]:

@@ -107,10 +107,15 @@ def _key_of(after: str) -> Item:
 
 def _kind_of(item: Item) -> str | None:
     """Return the word of a cursor or an outbox from an item's key; None: neither."""
-    parts, at_cursor = item["log_key"]["S"].split(SEPARATOR), item["place"]["S"] == CURSOR
-    if at_cursor and OUTBOX in parts[-2:-1] and len(parts) <= len(("tenant", OUTBOX, "name")):
-        return OUTBOX
-    return CURSOR if parts[1:2] == [CURSOR] else None
+    parts, place = item["log_key"]["S"].split(SEPARATOR), item["place"]["S"]
+    match parts:
+        case ["outbox", _] | [_, "outbox", _] if place == CURSOR:
+            return OUTBOX
+        case [_, "cursor", _, _, _] if place == CURSOR:
+            return CURSOR
+        case [_, "cursor"] if SEPARATOR in place:  # with a hash of the stream's key
+            return CURSOR
+    return None
 
 
 def cursor_info(item: Item) -> CursorInfo:

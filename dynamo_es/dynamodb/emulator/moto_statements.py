@@ -48,7 +48,7 @@ def execute_batch(
             f"1 validation error detected: {len(statements)} statements at 'statements' failed to "
             f"satisfy constraint: Member must have length between 1 and {_MOST}"
         )
-    kinds = {str(statement["Statement"]).split()[0].upper() for statement in statements}
+    kinds = {str(statement["Statement"]).strip()[:6].upper() for statement in statements}
     if "SELECT" in kinds and len(kinds) > 1:
         raise MockValidationException(
             "Read and write requests together in the same batch is not supported."

@@ -37,13 +37,6 @@ _AND: Final = re.compile(r"""\s+AND\s+""", re.IGNORECASE)
 class UnknownStatementError(Exception):
     """The emulator does not understand a statement."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"The emulator does not understand the statement {text!r:.200}. It understands INSERT "
-            "and UPDATE of one item with parameters, as dynamo_es.dynamodb.emulator.partiql says. "
-            "Use a local engine for others."
-        )
-
 
 class InvalidStatementError(Exception):
     """DynamoDB would refuse a statement as invalid."""
@@ -164,7 +157,7 @@ def read_statement(text: str, parameters: Sequence[Any]) -> Insert | Update:
         raise InvalidStatementError(
             "Number of parameters in request and statement don't match."
         ) from None
-    raise UnknownStatementError(text)
+    raise _unknown(text)
 
 
 def _read_update(found: re.Match[str], text: str, left: Iterator[Any]) -> Update:
@@ -184,10 +177,18 @@ def _read_update(found: re.Match[str], text: str, left: Iterator[Any]) -> Update
     return update
 
 
+def _unknown(text: str) -> UnknownStatementError:
+    return UnknownStatementError(
+        f"The emulator does not understand the statement {text!r:.200}. It understands INSERT and "
+        "UPDATE of one item with parameters, as dynamo_es.dynamodb.emulator.partiql says. Use a "
+        "local engine for others."
+    )
+
+
 def _matched(pattern: re.Pattern[str], part: str, text: str) -> re.Match[str]:
     found = pattern.fullmatch(part)
     if found is None:
-        raise UnknownStatementError(text)
+        raise _unknown(text)
     return found
 
 

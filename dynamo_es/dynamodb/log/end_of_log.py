@@ -43,10 +43,23 @@ class EndOfLog:
     Attributes:
         position: the position after the last one. The markers of all pages below are applied.
         stored: the marker of each hinted stream that exists.
+        seen: all markers that the process knows as they are below the position.
     """
 
     position: Position
     stored: Stored
+    seen: dict[Marker, int]
+
+    def keep(self, memory: SequencerMemory, page: Page | None = None) -> None:
+        """Remember the markers, once those of the page that was put after this are applied."""
+        for marker, version in self.stored.items():
+            if version is not None:
+                self.seen[marker] = version
+        if page is None:
+            memory.keep_seen(self.position, self.seen)
+        else:
+            self.seen.update(versions_of(page))
+            memory.keep_seen(page.following, self.seen)
 
 
 def look_at_end(
@@ -64,36 +77,46 @@ def look_at_end(
         StoredItemError: the newest page is unreadable.
         ServiceError: AWS refused or did not answer.
 
-    Cost: if this process put the last page, a request for the markers. Otherwise one more for new
-    pages, and if there are any, one for the markers of the newest.
+    Cost: a request for the markers that this process does not know. If it did not put the last
+    page, one more for new pages, and if there are any, one for the markers of the newest.
     """
-    markers = list(dict.fromkeys(hint.marker for hint in hints))
-    known = memory.marked_below if last is None else last.position
-    if last is None and memory.alone and known is not None:
-        # If the log goes on there, the put of the next page is refused.
-        return EndOfLog(known, (yield from read_markers(log.table, markers)))
-    end = None
-    if known is not None:
-        end = yield from _look_from(log, known, markers, last)
+    markers = dict.fromkeys(hint.marker for hint in hints)
+    if last is not None:
+        end = yield from _look_from(log, last, [])
+        known: Position | None = last.position
+    else:
+        memory.begin()
+        known = memory.marked_below
+        seen = memory.take_seen(known)
+        stored: Stored = {marker: seen[marker] for marker in markers if marker in seen}
+        missing = [marker for marker in markers if marker not in seen]
+        end = None
+        if known is not None and memory.alone:
+            # If the log goes on there, the put of the next page is refused.
+            stored |= yield from read_markers(log.table, missing)
+            return EndOfLog(known, stored, seen)
+        if known is not None:
+            end = yield from _look_from(log, EndOfLog(known, stored, seen), missing)
     if end is None:
-        end = yield from _look_at_newest(log, markers, known)
+        end = yield from _look_at_newest(log, list(markers), known)
     memory.marked_below = end.position
     return end
 
 
-def _look_from(
-    log: LogKeys, known: Position, markers: Sequence[Marker], last: EndOfLog | None
-) -> Steps[EndOfLog | None]:
-    """Read the pages that begin at a position, and the markers as they are below; None: too many.
+def _look_from(log: LogKeys, last: EndOfLog, missing: Sequence[Marker]) -> Steps[EndOfLog | None]:
+    """Read the pages after an earlier end, and markers that are not known; None: too many pages.
 
-    The reads may be carried out in any order. Pages below the position do not change any marker
-    any more; of those that begin there or after, all are read, or the put of the next page fails.
+    The reads may be carried out in any order. Pages below the earlier end do not change any marker
+    any more; of those after it, all are read, or the put of the next page fails.
     """
+    known = last.position
     asked = requests.pages_from(log, known, limit=_MOST_NEW_PAGES, consistent=True)
-    if last is None:
-        response, stored = yield from _read_with_markers(log.table, asked, markers)
+    stored = dict(last.stored)
+    if missing:
+        response, read = yield from _read_with_markers(log.table, asked, missing)
+        stored |= read
     else:
-        response, stored = (yield asked), dict(last.stored)
+        response = yield asked
     try:
         pages = [read_page(item) for item in response["Items"]]
     except StoredItemError:
@@ -106,7 +129,7 @@ def _look_from(
         yield from finish_page(log.table, pages[-1])
     for page in pages:
         stored.update(versions_of(page))
-    return EndOfLog(pages[-1].following if pages else known, stored)
+    return EndOfLog(pages[-1].following if pages else known, stored, last.seen)
 
 
 def _look_at_newest(
@@ -123,10 +146,10 @@ def _look_at_newest(
         stored = yield from read_markers(log.table, dict.fromkeys([*markers, *versions]))
         yield from finish_page(log.table, page, stored)
         stored.update(versions)
-        return EndOfLog(page.following, stored)
+        return EndOfLog(page.following, stored, {})
     else:
         known = 1
-    return EndOfLog(known, (yield from read_markers(log.table, markers)))
+    return EndOfLog(known, (yield from read_markers(log.table, markers)), {})
 
 
 def _read_with_markers(

@@ -35,6 +35,8 @@ _MOST_WAITING: Final = 10_000
 """Commits without a position that are kept for the next append."""
 _MOST_KNOWN: Final = 1_000
 """Commits whose positions are remembered."""
+_MOST_LOGS: Final = 500
+"""Logs that a process sequences inline and remembers facts about."""
 _PAGES_A_QUERY: Final = 50
 _MOST_QUERIES: Final = 20
 """Queries that look for a commit's position in the newest pages."""
@@ -87,6 +89,11 @@ class InlineSequencer:
         self._guard = Lock()
         self._waiting: dict[CommitKey, Pointer] = {}
         self._known: OrderedDict[CommitKey, Position] = OrderedDict()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no commit waits for its position."""
+        return not self._waiting and not self._turn.locked()
 
     def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[CommitKey | None]:
         """Sequence the commits of appends that were made together, one after the other.
@@ -222,10 +229,19 @@ class InlineSequencers:
         tables = self._logs.of_tenant(tenant_id)
         found = self._all.get(tables.prefix)
         if found is None:
+            self._make_room()
             # Of two threads that come here at once, both get the one that is stored first.
             new = InlineSequencer(tables, self._gateway)
             found = self._all.setdefault(tables.prefix, new)
         return found
+
+    def _make_room(self) -> None:
+        """Drop the oldest sequencers that have no commit to sequence. Two of a log do no harm."""
+        while len(self._all) >= _MOST_LOGS:
+            idle = [prefix for prefix, one in self._all.copy().items() if one.idle]
+            if not idle:
+                return
+            self._all.pop(idle[0], None)
 
     def forget(self) -> None:
         """Forget what this process remembers of the logs, because the tables are empty now."""

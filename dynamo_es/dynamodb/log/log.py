@@ -15,7 +15,6 @@ from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.exceptions import EventStoreError, InvalidSubscriptionError
-from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +60,7 @@ class DynamoLog(LogStrategy):
     def last_position(self) -> Position | None:
         """The last position assigned; see `LogStrategy.last_position`."""
         steps = last_position(self._tables.keys)
-        return self._gateway.run("position", DEFAULT_TENANT, None, steps)
+        return self._gateway.run("position", self._tables.tenant_id, None, steps)
 
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position; see `LogStrategy.reader`.
@@ -72,7 +71,7 @@ class DynamoLog(LogStrategy):
         position = one_position(after)
         check_position(position)
         reader = DynamoLogReader(self._tables, self._gateway, position, selection, self._most_bytes)
-        self._gateway.run("read_log", DEFAULT_TENANT, None, reader.begin())
+        self._gateway.run("read_log", self._tables.tenant_id, None, reader.begin())
         return reader
 
     def unsequenced(self) -> bool:
@@ -85,7 +84,7 @@ class DynamoLog(LogStrategy):
             own = None  # of another log
         steps = look(self._tables, own, self._clock())
         try:
-            seen = self._gateway.run("look_further", DEFAULT_TENANT, None, steps)
+            seen = self._gateway.run("look_further", self._tables.tenant_id, None, steps)
         except EventStoreError:
             _log.debug("Looking for events after the end of the log failed", exc_info=True)
             return False

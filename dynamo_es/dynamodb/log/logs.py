@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.values import TenantId
 
-_MOST_REMEMBERED: Final = 10_000
-"""Logs that a process remembers facts about."""
+_MOST_REMEMBERED: Final = 500
+"""Logs that a process remembers facts about. A forgotten one costs two more reads."""
 
 
 class Logs(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
@@ -45,10 +46,22 @@ class Marker(NamedTuple):
         place = f"{uuid}#{generation:0{PLACE_DIGITS}d}"
         return cls(markers_key(category, uuid[-1:]), place)
 
+    @classmethod
+    def of_stream(cls, stream_key: str, generation: int) -> Marker:
+        """Return the marker of a generation of a stream, given the stream's key."""
+        return _of_stream(stream_key, generation)
+
     @property
     def key(self) -> Item:
         """The item's key in the wire format."""
         return {"log_key": {"S": self.log_key}, "place": {"S": self.place}}
+
+
+# A sequencer asks for the marker of a commit again and again while it puts one page.
+@lru_cache(maxsize=1024)
+def _of_stream(stream_key: str, generation: int) -> Marker:
+    category, _, uuid = stream_key.rpartition("#")
+    return Marker.at(category, uuid, generation)
 
 
 class MarkedGeneration(NamedTuple):
@@ -72,6 +85,14 @@ def marked_version(item: Item) -> int:
         KeyError, TypeError, ValueError: the item has no such version.
     """
     return int(item["last_version"]["N"])
+
+
+def readable_version(item: Item) -> int | None:
+    """Return the last version that the log holds, from a marker's item; None if it has none."""
+    try:
+        return marked_version(item)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def read_marker(item: Item) -> MarkedGeneration | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.markers import Marker, readable_version
 from dynamo_es.dynamodb.wire.batches import execute_all, fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -46,7 +46,9 @@ def read_markers(table: str, markers: Iterable[Marker]) -> Steps[Stored]:
 
 def stored_in(items: Iterable[Item]) -> Stored:
     """Return the versions of markers that were read."""
-    return {Marker(item["log_key"]["S"], item["place"]["S"]): _version_in(item) for item in items}
+    return {
+        Marker(item["log_key"]["S"], item["place"]["S"]): readable_version(item) for item in items
+    }
 
 
 def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
@@ -95,7 +97,7 @@ def _apply_some(
     for (marker, version), outcome in zip(versions.items(), outcomes, strict=True):
         if isinstance(outcome, ConditionRefused):
             (item,) = outcome.items
-            if item is None or _version_in(item) is None:
+            if item is None or readable_version(item) is None:
                 refused[marker] = version
         elif outcome is not None:
             raise outcome
@@ -141,10 +143,3 @@ def _lower(versions: Mapping[Marker, int], stored: Stored) -> dict[Marker, int]:
         if found is not None and found < version:
             lower[marker] = version
     return lower
-
-
-def _version_in(item: Item) -> int | None:
-    try:
-        return marked_version(item)
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -86,8 +86,7 @@ class Pointer(NamedTuple):
     @property
     def marker(self) -> Marker:
         """The marker of the commit's stream and generation."""
-        category, _, uuid = self.stream_key.rpartition("#")
-        return Marker.at(category, uuid, self.generation)
+        return Marker.of_stream(self.stream_key, self.generation)
 
     @property
     def can_have_marker(self) -> bool:

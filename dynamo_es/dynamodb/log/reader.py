@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.contracts import CommitInLog, LogReader, Piece
-from dynamo_es.contracts.stream_keys import category_prefix, stream_key, tenant_prefix
 from dynamo_es.dynamodb.log import requests
+from dynamo_es.dynamodb.log.choosing import chooser
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
 from dynamo_es.dynamodb.log.registry import check_scope
@@ -18,10 +18,10 @@ from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidPositionError, StoredItemError
-from dynamo_es.values import DEFAULT_TENANT, RecordedRaw, StreamId
+from dynamo_es.values import RecordedRaw, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from dynamo_es.contracts import Selection
     from dynamo_es.dynamodb.log.pages import Page
@@ -108,12 +108,12 @@ class DynamoLogReader(LogReader):
 
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events; see `LogReader.read`."""
-        return self._gateway.run("read_log", DEFAULT_TENANT, None, self._read())
+        return self._gateway.run("read_log", self._tables.tenant_id, None, self._read())
 
     def read_some(self, most_commits: int = MAX_POINTERS) -> Piece:
         """Return some events after a bounded number of requests; see `LogReader.read_some`."""
         steps = self._read_some(most_commits)
-        return self._gateway.run("read_log", DEFAULT_TENANT, None, steps)
+        return self._gateway.run("read_log", self._tables.tenant_id, None, steps)
 
     def begin(self) -> Steps[None]:
         """Find the page that holds the position to begin after.
@@ -127,9 +127,9 @@ class DynamoLogReader(LogReader):
         page = read_page(response["Items"][0]) if response["Items"] else None
         if page is None:
             yield from check_scope(self._tables.keys)
-        last = 0 if page is None else page.following - 1
-        if page is None or self._after > last:
-            raise InvalidPositionError(self._after, last)
+            raise InvalidPositionError(self._after, 0)
+        if self._after >= page.following:
+            raise InvalidPositionError(self._after, page.following - 1)
         self._take(page)
         self._next = page.following
 
@@ -313,42 +313,6 @@ def records_of(
 
 def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
     return StoredItemError(pointer.stream_key, pointer.first_version, reason)
-
-
-def chooser(selection: Selection) -> Callable[[Pointer], bool]:
-    """Return a function that tells from a pointer whether the commit may hold selected events."""
-    names = selection.event_names
-    chooses_stream = stream_chooser(selection)
-
-    def chooses(pointer: Pointer) -> bool:
-        if selection.outbox and not pointer.outbox:
-            return False
-        if names is not None and names.isdisjoint(pointer.event_names):
-            return False
-        return chooses_stream(pointer.stream_key)
-
-    return chooses
-
-
-def stream_chooser(selection: Selection) -> Callable[[str], bool]:
-    """Return a function that tells from a partition key whether the stream is selected."""
-    tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
-    if selection.stream_id is not None:
-        only = stream_key(tenant or tenant_prefix(DEFAULT_TENANT), selection.stream_id)
-        return lambda key: key == only
-    category = selection.category
-    # A key is tenant, category and UUID. Without the UUID it ends with the category.
-    whole = None if tenant is None or category is None else category_prefix(tenant, category)
-    suffix = None if category is None else category_prefix("#", category)
-
-    def chooses(key: str) -> bool:
-        if whole is not None:
-            return key.rpartition("#")[0] == whole
-        if tenant is not None:
-            return key.startswith(tenant)
-        return suffix is None or key.rpartition("#")[0].endswith(suffix)
-
-    return chooses
 
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:

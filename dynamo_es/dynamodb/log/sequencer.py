@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.stream_keys import unescape
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
 from dynamo_es.dynamodb.log.keys import LogKeys
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.steps import Item, Steps
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _MOST_PUTS: Final = 3
 """Times that a page is put while it is unknown whether it was stored."""
@@ -97,6 +98,11 @@ class Tables(NamedTuple):
         """The log."""
         return LogKeys(self.log, self.prefix)
 
+    @property
+    def tenant_id(self) -> TenantId:
+        """The tenant that reports name: the log's; the default one for the log of all tenants."""
+        return unescape(self.prefix[:-1])
+
 
 def sequence(
     tables: Tables, hints: Iterable[Pointer], memory: SequencerMemory
@@ -123,9 +129,10 @@ def sequence(
         ServiceError: AWS refused or did not answer. The log is sound: call again with the same
             hints.
 
-    Cost: for each page, 3 requests, and 1 for each 25 of its streams. If this process put the last
-    page, 1 fewer. 1 more for each stream with commits before the hint that the log lacks. 3 more
-    for each race that another sequencer wins. 2 more for the first page of a tenant's log.
+    Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 fewer if this process put
+    the last page, and 1 fewer if it remembers the markers of all streams. 1 more for each stream
+    with commits before the hint that the log lacks. 3 more for each race that another sequencer
+    wins. 2 more for the first page of a tenant's log.
     """
     pages: list[Page] = []
     pending = _in_order(hints)
@@ -170,12 +177,14 @@ def _sequence_some(
         if end.position == 1:
             yield from (register(tables.keys) if fresh.commits else check_scope(tables.keys))
         if not fresh.commits:
+            end.keep(memory)
             memory.waiting += fresh.waiting
             return _Step([], [])
         page, item = fill_page(end.position, fresh.commits, memory.new_id(), tables.prefix)
         alone, memory.alone = not lost, False  # until the markers are applied
         if (yield from _put(tables, page, item)):
             yield from apply_markers(tables.log, versions_of(page), end.stored)
+            end.keep(memory, page)
             memory.marked_below, memory.alone = page.following, alone
             memory.waiting += fresh.waiting
             return _Step([page], fresh.commits[len(page.pointers) :])

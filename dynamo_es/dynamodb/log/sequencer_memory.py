@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
+
+from dynamo_es.dynamodb.streams.heads import TRUSTED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.dynamodb.log.markers import Marker
     from dynamo_es.values import Position
+
+_MOST_SEEN: Final = 5_000
+"""Markers that a process remembers."""
 
 
 @dataclass(slots=True)
@@ -33,3 +40,39 @@ class SequencerMemory:
     clock: Callable[[], float] = time.time
     set_aside: set[str] = field(default_factory=set)
     waiting: int = 0
+    _at: float = 0.0
+    _seen: list[tuple[Position, dict[Marker, int]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Take what it is given for what was true right now."""
+        self._at = self.clock()
+
+    def begin(self) -> None:
+        """Forget what may be of another table: one that was restored, say, while it was silent.
+
+        Replacing a table takes longer than so many seconds without a reply (ADR 12).
+        """
+        now = self.clock()
+        if not 0 <= now - self._at < TRUSTED_SECONDS:
+            self.marked_below, self.alone = None, False
+            self._seen.clear()
+        self._at = now
+
+    def take_seen(self, position: Position | None) -> dict[Marker, int]:
+        """Return the markers that this process knows as they are below a position.
+
+        They are the caller's alone, until it keeps them again: two threads never change them.
+        """
+        try:
+            known, seen = self._seen.pop()
+        except IndexError:
+            return {}
+        return seen if known == position else {}
+
+    def keep_seen(self, position: Position, seen: dict[Marker, int]) -> None:
+        """Keep markers as they are below a position, if every page below was seen or put."""
+        if len(seen) > _MOST_SEEN:
+            for marker in list(islice(seen, len(seen) // 2)):
+                del seen[marker]
+        self._seen[:] = [(position, seen)]
+        self._at = self.clock()

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.dynamodb.log.logs import Memories
+from dynamo_es.dynamodb.log.logs import Logs, Memories
 from dynamo_es.dynamodb.log.registry import register
 from dynamo_es.dynamodb.log.sequencer import sequence
 from dynamo_es.dynamodb.log.set_aside import set_aside
+from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.exceptions import (
     CredentialsError,
     ServiceError,
     StoredItemError,
     TableNotFoundError,
 )
-from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dynamo_es.dynamodb.log.logs import Logs
+    from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Steps, T
+    from dynamo_es.values import TenantId
 
 _log = logging.getLogger("dynamo_es")
+
+_OF_ALL_LOGS: Final = (CredentialsError, TableNotFoundError)
+"""Errors that no other log would escape."""
 
 
 class Runs(Protocol):
     """Runs an algorithm; `Gateway.run` without a stream."""
 
-    def __call__(self, operation: str, steps: Steps[T]) -> T:
+    def __call__(self, operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
         """Run an algorithm and return its result."""
 
 
@@ -61,30 +65,34 @@ class Sequenced(NamedTuple):
 class Sequencing:
     """Gives hinted commits their positions. Use it in one thread.
 
-    With a log of each tenant, the hints of a call are grouped by log, and a log that fails does not
-    stop the others.
+    With a log of each tenant, the hints of a call are grouped by log. Several logs are written at
+    once, and a log that fails does not stop the others.
 
     Args:
         logs: the logs.
-        run: runs an algorithm.
+        run: runs an algorithm; several threads call it if several logs are written at once.
         memory: what the process remembers of the first log; None: a new one.
+        parallel: logs that are written at once, 1 or more.
     """
 
-    def __init__(self, logs: Logs, run: Runs, memory: SequencerMemory | None = None) -> None:
+    def __init__(
+        self, logs: Logs, run: Runs, memory: SequencerMemory | None = None, *, parallel: int = 1
+    ) -> None:
         self._logs = logs
         self._run = run
         self._memories = Memories(memory)
+        self._at_once = AtOnce(parallel)
 
     @classmethod
     def over(
-        cls, logs: Logs, gateway: Gateway, memory: SequencerMemory | None = None
+        cls, config: DynamoConfig, gateway: Gateway, memory: SequencerMemory | None = None
     ) -> Sequencing:
-        """Return one that sends its requests through a gateway."""
+        """Return one of the logs that a configuration names, which sends through a gateway."""
 
-        def run(operation: str, steps: Steps[T]) -> T:
-            return gateway.run(operation, DEFAULT_TENANT, None, steps)
+        def run(operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
+            return gateway.run(operation, tenant_id, None, steps)
 
-        return cls(logs, run, memory)
+        return cls(Logs.of(config), run, memory, parallel=config.max_parallel)
 
     def memory_of(self, tables: Tables) -> SequencerMemory:
         """Return what this process remembers of a log."""
@@ -101,31 +109,19 @@ class Sequencing:
             LogScopeError: the table is in use with another ``log_scope``.
             StoredItemError, ServiceError: of the log of all tenants.
         """
+        groups = list(self._logs.by_log(hints).items())
+        # The memories are chosen in this thread, each of another log.
+        memories = [self.memory_of(tables) for tables, _ in groups]
         if not self._logs.per_tenant:
-            return self._sequence(self._logs.shared, list(hints))
+            ((tables, some),) = groups
+            return self._sequence(tables, some, memories[0])
+
+        def one(place: int) -> Sequenced:
+            return self._sequence(*groups[place], memories[place])
+
         done = Sequenced([], 0, 0, [], None)
-        for tables, some in self._logs.by_log(hints).items():
-            try:
-                found = self._sequence(tables, some)
-            except (CredentialsError, TableNotFoundError):
-                raise
-            except ServiceError as error:
-                done = done._replace(left=done.left + some, failure=done.failure or error)
-            except StoredItemError as error:
-                _log.error(
-                    "%d commits of a tenant have no position, because its log cannot be written. "
-                    "Run `dynamo-es log repair`. %s",
-                    len(some),
-                    describe_error(error),
-                )
-            else:
-                done = Sequenced(
-                    done.pages + found.pages,
-                    done.positions + found.positions,
-                    done.waiting + found.waiting,
-                    done.left,
-                    done.failure,
-                )
+        for (_, some), outcome in zip(groups, self._at_once.run(one, len(groups)), strict=True):
+            done = _added(done, some, outcome)
         return done
 
     def set_aside(self, errors: Sequence[StoredItemError]) -> None:
@@ -138,14 +134,37 @@ class Sequencing:
         for error in errors:
             by_log[self._logs.of_stream(error.stream_key)].append(error)
         for tables, some in by_log.items():
-            self._run("set_aside", _set_aside(tables, some, self.memory_of(tables)))
+            steps = _set_aside(tables, some, self.memory_of(tables))
+            self._run("set_aside", tables.tenant_id, steps)
 
-    def _sequence(self, tables: Tables, hints: list[Pointer]) -> Sequenced:
-        memory = self.memory_of(tables)
+    def _sequence(self, tables: Tables, hints: list[Pointer], memory: SequencerMemory) -> Sequenced:
         waiting = memory.waiting
-        pages = self._run("sequence", sequence(tables, hints, memory))
+        pages = self._run("sequence", tables.tenant_id, sequence(tables, hints, memory))
         positions = sum(page.following - page.first for page in pages)
         return Sequenced(pages, positions, memory.waiting - waiting, [], None)
+
+
+def _added(done: Sequenced, hints: list[Pointer], outcome: Sequenced | Exception) -> Sequenced:
+    """Return what was done with the outcome of one more log, given its hints."""
+    if isinstance(outcome, Sequenced):
+        return Sequenced(
+            done.pages + outcome.pages,
+            done.positions + outcome.positions,
+            done.waiting + outcome.waiting,
+            done.left,
+            done.failure,
+        )
+    if isinstance(outcome, StoredItemError):
+        _log.error(
+            "%d commits of a tenant have no position, because its log cannot be written. "
+            "Run `dynamo-es log repair`. %s",
+            len(hints),
+            describe_error(outcome),
+        )
+        return done
+    if isinstance(outcome, ServiceError) and not isinstance(outcome, _OF_ALL_LOGS):
+        return done._replace(left=done.left + hints, failure=done.failure or outcome)
+    raise outcome
 
 
 def _set_aside(

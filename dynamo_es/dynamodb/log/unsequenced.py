@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.log import requests
-from dynamo_es.dynamodb.log.markers import Marker, marked_version
+from dynamo_es.dynamodb.log.markers import Marker, readable_version
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import scan_events
@@ -98,8 +98,10 @@ def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
     marker = Marker.at(category, uuid, own.generation)
     # Not in a batch: a consumer's IAM policy allows reading single items of the log table.
     response = yield requests.get_marker(tables.log, marker)
-    if "Item" in response and marked_version(response["Item"]) >= own.version:
-        return False
+    if "Item" in response:
+        version = readable_version(response["Item"])
+        if version is not None and version >= own.version:
+            return False
     found = yield from fetch_all(
         tables.events,
         [_key(own.stream_key, own.version)],

@@ -186,7 +186,7 @@ class _Repair:
                 "events of all: repair it without a tenant."
             )
         self._only = None if tenant_id is None else self._logs.of_tenant(tenant_id)
-        self._sequencing = Sequencing.over(self._logs, self.gateway, memory)
+        self._sequencing = Sequencing.over(config, self.gateway, memory)
         self._before: dict[Tables, list[SetAside]] = {}
 
     def begin(self) -> int:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
     from dynamo_es.dynamodb.table_stream.shards import Reading
     from dynamo_es.dynamodb.wire.steps import Response, Steps, T
-    from dynamo_es.values import Position
+    from dynamo_es.values import Position, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
@@ -133,7 +133,9 @@ class Rounds:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._logs = Logs.of(config)
-        self._sequencing = Sequencing(self._logs, self._run_unless_stopped, memory)
+        self._sequencing = Sequencing(
+            self._logs, self._run_unless_stopped, memory, parallel=config.max_parallel
+        )
         self._on_progress = on_progress
         self._stopped: Callable[[], bool] = lambda: False
         self._monotonic = monotonic
@@ -279,8 +281,9 @@ class Rounds:
             raise done.failure
         return done.positions
 
-    def _run_unless_stopped(self, operation: str, steps: Steps[T]) -> T:
-        return self._run(self._gateway, operation, _until_stopped(self._stopped, steps))
+    def _run_unless_stopped(self, operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
+        steps = _until_stopped(self._stopped, steps)
+        return self._run(self._gateway, operation, steps, tenant_id)
 
     def _finish(self, reading: Reading) -> None:
         reading.advance()
@@ -302,8 +305,14 @@ class Rounds:
             shard_id,
         )
 
-    def _run(self, gateway: Gateway, operation: str, steps: Steps[T]) -> T:
-        return gateway.run(operation, DEFAULT_TENANT, None, steps)
+    def _run(
+        self,
+        gateway: Gateway,
+        operation: str,
+        steps: Steps[T],
+        tenant_id: TenantId = DEFAULT_TENANT,
+    ) -> T:
+        return gateway.run(operation, tenant_id, None, steps)
 
 
 def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:

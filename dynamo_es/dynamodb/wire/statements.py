@@ -28,8 +28,7 @@ def insert(table: str, item: Item) -> dict[str, Any]:
 
     If an item is there, the statement is refused (``DuplicateItem``). That item is not returned.
     """
-    names = ", ".join(f"'{name}': ?" for name in item)
-    return {"Statement": f'INSERT INTO "{table}" VALUE {{{names}}}', "Parameters": [*item.values()]}
+    return {"Statement": _insert_text(table, tuple(item)), "Parameters": [*item.values()]}
 
 
 def update(
@@ -51,20 +50,41 @@ def update(
         remove: names of attributes to remove.
         all_old: return the stored item with a refusal.
     """
-    where = [(name, "=", value) for name, value in key.items()] + list(conditions)
-    text = " ".join(
-        [
-            f'UPDATE "{table}"',
-            *(f'SET "{name}" = ?' for name in changes),
-            *(f'REMOVE "{name}"' for name in remove),
-            "WHERE " + " AND ".join(f'"{name}" {operator} ?' for name, operator, _ in where),
-        ]
+    met = list(conditions)
+    compared = (
+        *((name, "=") for name in key),
+        *((name, operator) for name, operator, _ in met),
     )
-    parameters = [*changes.values(), *(value for _, _, value in where)]
-    statement: dict[str, Any] = {"Statement": text, "Parameters": parameters}
+    statement: dict[str, Any] = {
+        "Statement": _update_text(table, tuple(changes), tuple(remove), compared),
+        "Parameters": [*changes.values(), *key.values(), *(value for _, _, value in met)],
+    }
     if all_old:
         statement["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return statement
+
+
+# The texts are few: as many as there are kinds of writes, for each table.
+@lru_cache(maxsize=128)
+def _insert_text(table: str, names: tuple[str, ...]) -> str:
+    members = ", ".join(f"'{name}': ?" for name in names)
+    return f'INSERT INTO "{table}" VALUE {{{members}}}'
+
+
+@lru_cache(maxsize=128)
+def _update_text(
+    table: str,
+    changed: tuple[str, ...],
+    removed: tuple[str, ...],
+    compared: tuple[tuple[str, str], ...],
+) -> str:
+    clauses = [
+        f'UPDATE "{table}"',
+        *(f'SET "{name}" = ?' for name in changed),
+        *(f'REMOVE "{name}"' for name in removed),
+        "WHERE " + " AND ".join(f'"{name}" {operator} ?' for name, operator in compared),
+    ]
+    return " ".join(clauses)
 
 
 def execute(statements: Sequence[Mapping[str, Any]]) -> Request:

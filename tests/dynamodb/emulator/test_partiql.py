@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
-from dynamo_es import DynamoConfig
+from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.emulator.partiql import (
     Insert,
@@ -14,8 +16,10 @@ from dynamo_es.dynamodb.emulator.partiql import (
     Update,
     read_statement,
 )
+from dynamo_es.dynamodb.emulator.server import serving
 from dynamo_es.dynamodb.wire.statements import insert, update
 
+CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
 ONE, TWO, TEXT = {"N": "1"}, {"N": "2"}, {"S": "t"}
 
 
@@ -64,11 +68,26 @@ def test_a_parameter_that_is_missing_is_an_error():
 
 
 def test_the_emulator_refuses_the_whole_batch_for_one_that_it_does_not_understand():
-    config = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
     with Emulator() as emulator:
-        client = emulator.client(config)
+        client = emulator.client(CONFIG)
         with pytest.raises(ClientError, match="does not understand") as caught:
             client.batch_execute_statement(
                 Statements=[{"Statement": 'DELETE FROM "t" WHERE k = ?', "Parameters": [TEXT]}]
             )
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_server_of_the_emulator_carries_statements_out_too():
+    with serving() as address:
+        config = replace(CONFIG, endpoint_url=f"http://{address}")
+        with DynamoBackend(config) as backend:
+            backend.create_tables()
+            key = {"log_key": {"S": "a"}, "place": {"S": "b"}, "data": {"B": b"bytes"}}
+            reply = backend.client.batch_execute_statement(Statements=[insert("log", key)])
+            assert "Error" not in reply["Responses"][0]
+            again = backend.client.batch_execute_statement(
+                Statements=[
+                    update("log", {**key, "data": TEXT}, {"n": ONE}, [], all_old=True),
+                ]
+            )
+    assert again["Responses"][0]["Error"]["Item"] == key

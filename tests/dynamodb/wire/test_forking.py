@@ -7,6 +7,8 @@ import os
 import pickle
 import select
 import signal
+import subprocess
+import sys
 import threading
 from binascii import crc32
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +18,7 @@ import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from dynamo_es.forking import new_lock, new_reentrant_lock, tell_of_forks
 from dynamo_es.testing.conformance.language import an_event, events
@@ -255,3 +258,49 @@ def test_an_owner_that_fails_leaves_the_others_their_turn():
         tell_of_forks(owner)
 
     assert in_child(lambda: sum(owner.told for owner in owners if isinstance(owner, Told))) == 2
+
+
+def test_requests_at_once_run_on_threads_of_the_child():
+    def meeting(at_once: AtOnce) -> list[int | Exception]:
+        barrier = threading.Barrier(2)
+        return at_once.run(lambda place: place if barrier.wait(LONGEST / 2) >= 0 else -1, 2)
+
+    at_once = AtOnce(2)
+    busy, end = threading.Barrier(3), threading.Event()
+
+    def waiting(_: int) -> None:
+        busy.wait(LONGEST)
+        end.wait(LONGEST)
+
+    parent = threading.Thread(target=lambda: at_once.run(waiting, 2))
+    parent.start()
+    busy.wait(LONGEST)
+    try:
+        # The parent's thread is at work during the fork, and does not exist in the child.
+        assert in_child(lambda: meeting(at_once)) == [0, 1]
+    finally:
+        end.set()
+        parent.join(LONGEST)
+    assert meeting(at_once) == [0, 1]
+
+
+def test_a_process_that_was_interrupted_between_requests_at_once_ends():
+    program = """
+import _thread, threading, time
+from dynamo_es.dynamodb.wire.at_once import AtOnce
+
+def call(place):
+    if threading.current_thread() is threading.main_thread():
+        _thread.interrupt_main()
+    time.sleep(0.2)
+
+try:
+    AtOnce(4).run(call, 100)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    ended = subprocess.run(  # noqa: S603 - this interpreter, and the text above
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "interrupted\n"
+    assert ended.stderr == ""
