@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
-from dynamo_es.dynamodb.consumers import checkpoints, cursors, outbox_requests
+from dynamo_es.dynamodb.consumers import (
+    checkpoints,
+    cursors,
+    outbox_requests,
+    parked_requests,
+)
 from dynamo_es.dynamodb.log import registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
@@ -58,6 +63,7 @@ MODULES: Final = (
     checkpoints,
     cursors,
     outbox_requests,
+    parked_requests,
     set_aside,
     registry,
 )
@@ -276,6 +282,7 @@ def test_consumers_and_sequencers_keep_out_of_each_others_items():
     for key in (
         *("checkpoint#x", "acme#checkpoint#x", "consumers"),
         *("acme#cursor#x#order#7", "outbox#outbox", "acme#outbox#outbox"),
+        *("parked", "parked#x", "acme#parked", "acme#parked#x", "skipped#x", "acme#skipped#x"),
     ):
         assert writes("Consumers").allows(Call("log", "PutItem", key))
         assert not writes("Sequencers").allows(Call("log", "PutItem", key))

@@ -18,7 +18,7 @@ from dynamo_es.projections.failure_policy import FailurePolicy
 
 pytestmark = pytest.mark.inline
 
-SECRET = "an event's own value"
+QUOTED = "an event's own value"
 AT_ONCE = FailurePolicy(then="park", attempts=1)
 SKIP = FailurePolicy(then="skip", attempts=1)
 
@@ -42,7 +42,7 @@ class Applied(list):
         self.calls += 1
         number = recorded.wrapped_event.event.number
         if (recorded.stream_id, number) in self.poison:
-            raise self.error(SECRET)
+            raise self.error(QUOTED)
         self.append((recorded.stream_id, number))
 
     def of(self, stream):
@@ -338,7 +338,7 @@ def test_a_skipped_event_is_listed_and_the_next_ones_are_applied(
     assert report.skipped == 1
     [one] = backend.parked.skipped(name)
     assert (one.key.stream_id, one.place.number) == (ann, start + 2)
-    assert SECRET not in one.reason
+    assert QUOTED not in one.reason
 
 
 def test_an_event_is_tried_as_often_as_the_policy_says(
@@ -376,10 +376,10 @@ def test_neither_the_list_nor_a_log_line_holds_an_events_value(
     with caplog.at_level(logging.DEBUG):
         projection(FailurePolicy(then="park", attempts=2, pause=0)).run_once()
         projection().retry_parked()
-    assert SECRET not in caplog.text
+    assert QUOTED not in caplog.text
     [one] = backend.parked.streams(name)
     assert "ZeroDivisionError" in one.reason
-    assert SECRET not in one.reason
+    assert QUOTED not in one.reason
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_a_projector_parks_a_stream_after_three_failures(backend, name, ann, bob
 
     def model(wrapped, stream):
         if stream in poison:
-            raise ZeroDivisionError(SECRET)
+            raise ZeroDivisionError(QUOTED)
         seen.append((stream, wrapped.version))
 
     projector = backend.projector(name, model, on_failure="park")
@@ -434,7 +434,7 @@ def test_a_projector_skips_an_event_after_three_failures(backend, name, ann, boo
 
     def model(wrapped, _):
         if wrapped.version == 2:
-            raise ZeroDivisionError(SECRET)
+            raise ZeroDivisionError(QUOTED)
         seen.append(wrapped.version)
 
     projector = backend.projector(name, model, on_failure="skip")
@@ -453,7 +453,7 @@ def test_a_stream_that_began_anew_is_retried_from_its_first_event(backend, name,
 
     def model(wrapped, stream):
         if stream in poison:
-            raise ZeroDivisionError(SECRET)
+            raise ZeroDivisionError(QUOTED)
         seen.append(wrapped.event.number)
 
     projector = backend.projector(name, model, on_failure=AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -44,7 +45,7 @@ class Model(list):
 def assert_complete_and_in_order(numbers, expected):
     """Each is there; one that comes again comes with those after it: at least once, in order."""
     assert list(dict.fromkeys(numbers)) == expected
-    assert all(after <= before + 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(numbers))
     assert not numbers or numbers[-1] == expected[-1]
 
 

@@ -12,7 +12,6 @@ from dynamo_es.dynamodb.consumers import parked_requests as requests
 from dynamo_es.dynamodb.consumers.parked_requests import PARKED, SKIPPED, item_key
 from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
         SkippedEvent,
     )
     from dynamo_es.dynamodb.wire.gateway import Gateway
-    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
+    from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
     from dynamo_es.values import TenantId
 
 
@@ -176,8 +175,9 @@ class DynamoParked(ParkedStrategy):
         """List a consumer before its first entry, so that `all` finds the entry."""
         if (self._tenant_id, name) in self._listed:
             return
-        item = requests.list_key(self._tenant_id, name, per_tenant=self._per_tenant)
-        request = Request("put_item", {"TableName": self._table, "Item": item})
+        request = requests.put_listed(
+            self._table, self._tenant_id, name, per_tenant=self._per_tenant
+        )
         self._gateway.run("list_parked", self._tenant_id or DEFAULT_TENANT, None, _reply(request))
         self._listed.add((self._tenant_id, name))
 

@@ -64,6 +64,12 @@ def list_key(tenant_id: TenantId | None, name: str, *, per_tenant: bool) -> Item
     return {"log_key": {"S": PARKED}, "place": {"S": f"{prefix}{name}"}}
 
 
+def put_listed(table: str, tenant_id: TenantId | None, name: str, *, per_tenant: bool) -> Request:
+    """Put a consumer's item into the list of those that set something aside."""
+    item = list_key(tenant_id, name, per_tenant=per_tenant)
+    return Request("put_item", {"TableName": table, "Item": item})
+
+
 def _described(key: ParkedKey, failure: SetAside) -> Item:
     return {
         "consumer": {"S": key.name},
