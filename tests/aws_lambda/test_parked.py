@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, Event, StreamId
-from dynamo_es.aws_lambda import project_streams
+from dynamo_es.aws_lambda import project_log, project_streams
 from dynamo_es.projections.parking import RetryReport
 from dynamo_es.testing import EventSourceMapping
 from dynamo_es.testing.conformance.language import an_event

@@ -10,6 +10,8 @@ import pytest
 from dynamo_es import Event, StreamId
 from dynamo_es.exceptions import CursorBusyError, ProjectionBusyError
 from dynamo_es.projections.failure_policy import FailurePolicy
+from dynamo_es.projections.holding import Holding
+from dynamo_es.projections.parking import Parking
 from tests.engine import Capability, Crash, needs
 
 pytestmark = [pytest.mark.inline, needs(Capability.CRASHES)]
@@ -146,3 +148,24 @@ def test_a_retry_that_dies_at_any_request_neither_loses_nor_reorders_an_event(
 def _inline(process, backend):
     """Limit a process as the backend is."""
     return process if backend.limited_to is None else process.in_tenant(backend.limited_to)
+
+
+def test_a_checkpoint_before_the_parked_entry_would_lose_events(
+    engine, backend, prepared, request, monkeypatch
+):
+    """The broken variant: what is parked is stored after the checkpoint has moved."""
+    parked, saved = Parking.park, Holding.save
+    later = []
+    monkeypatch.setattr(Parking, "park", lambda *call: later.append(call))
+
+    def save(self, position):
+        there = saved(self, position)
+        while later:
+            parked(*later.pop(0))
+        return there
+
+    monkeypatch.setattr(Holding, "save", save)
+    with pytest.raises((AssertionError, ValueError)):
+        test_a_worker_that_dies_at_any_request_neither_loses_nor_reorders_an_event(
+            engine, backend, prepared, request
+        )
