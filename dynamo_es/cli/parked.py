@@ -55,13 +55,14 @@ def list_entries(
     are versions.
     """
     backend = _backend(place, tenant)
-    streams = backend.parked.all() if consumer is None else backend.parked.streams(consumer)
-    skipped = backend.parked.skipped(consumer)
+    entries: list[ParkedStream | SkippedEvent] = []
+    entries += backend.parked.all() if consumer is None else backend.parked.streams(consumer)
+    entries += backend.parked.skipped(consumer)
     if as_json:
-        for entry in (*streams, *skipped):
+        for entry in entries:
             print_json(_document(entry))
-    elif streams or skipped:
-        print_rows(_COLUMNS, (_row(entry) for entry in (*streams, *skipped)))
+    elif entries:
+        print_rows(_COLUMNS, map(_row, entries))
     else:
         tell("No stream is parked.")
 
@@ -165,6 +166,7 @@ def _document(entry: ParkedStream | SkippedEvent) -> dict[str, object]:
     last = entry.seen if isinstance(entry, ParkedStream) else entry.place
     return {
         "consumer": key.name,
+        "version": key.version,
         "state": "parked" if parked else "skipped",
         "tenant": key.tenant_id,
         "category": key.stream_id.category,
@@ -187,7 +189,7 @@ def _row(entry: ParkedStream | SkippedEvent) -> tuple[str | Text, ...]:
         "" if attempts is None else str(attempts),
         str(found["state"]),
         time_text(entry.failed_at),
-        entry.key.name,
+        entry.key.name if entry.key.version is None else f"{entry.key.name} {entry.key.version}",
         tenant_text(entry.key.tenant_id),
         entry.key.stream_id.category or "",
         str(entry.key.stream_id),

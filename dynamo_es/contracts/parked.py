@@ -31,12 +31,14 @@ class ParkedKey(NamedTuple):
         order: whether the consumer follows the log or single streams.
         stream_id: the stream.
         tenant_id: tenant of the stream.
+        version: version of the projection; None: the consumer has no versions.
     """
 
     name: str
     order: Order
     stream_id: StreamId
     tenant_id: TenantId = DEFAULT_TENANT
+    version: int | None = None
 
 
 class Place(NamedTuple):

@@ -180,6 +180,8 @@ class Recorded:
         tenant_id: its tenant.
         generation: generation of the stream that the event belongs to. A stream that was deleted
             and created again has a higher one.
+        replayed: whether another version of the projection handles the event, or did: hold back
+            side effects, such as mail. See `Backend.projection`.
     """
 
     wrapped_event: WrappedEvent[Any]
@@ -187,3 +189,4 @@ class Recorded:
     position: Position
     tenant_id: TenantId = DEFAULT_TENANT
     generation: int = 0
+    replayed: bool = False

@@ -16,6 +16,7 @@ from dynamo_es.facade.consumers import (
     subscriptions_of,
 )
 from dynamo_es.facade.log import selection_of
+from dynamo_es.facade.projections import Projections
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 from dynamo_es.wording import shown
 
@@ -121,6 +122,11 @@ class Backend:
         return self._access.finder
 
     @property
+    def projections(self) -> Projections:
+        """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
+        return Projections(self.checkpoints)
+
+    @property
     def parked(self) -> ParkedStrategy:
         """The streams that consumers have parked; only the tenant's if limited to one."""
         return self._access.parked
@@ -157,6 +163,7 @@ class Backend:
         keep_unknown: bool = False,
         lease: timedelta | float = 60.0,
         on_failure: OnFailure = "stop",
+        version: int | None = None,
         writes: bool = False,
     ) -> Projection:
         """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
@@ -180,6 +187,9 @@ class Backend:
             on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;
                 ``"park"`` its stream, and go on with others; ``"skip"`` it, and list it. The last
                 two try three times; a `FailurePolicy` says how often, and how long to wait.
+            version: 1 or more: a version with a checkpoint of its own, which goes no further than
+                the live one until you promote it; see `Projection.promote`. Meanwhile
+                `Recorded.replayed` is true.
             writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
                 The writes of as many events as fit are carried out in one transaction with the
                 checkpoint, so each is applied exactly once.
@@ -203,6 +213,7 @@ class Backend:
             batch_size=batch_size,
             lease=lease,
             on_failure=on_failure,
+            version=version,
             writes=writes,
         )
 

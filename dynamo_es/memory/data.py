@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState
     from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.values import Position
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -116,6 +117,7 @@ class Data:
     )
     leases: dict[tuple[TenantId | None, str], CheckpointState] = field(default_factory=dict)
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
+    live: dict[tuple[TenantId | None, str], LiveVersion] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     parked: ParkedData = field(default_factory=ParkedData)
 

@@ -206,7 +206,8 @@ class MemoryParked(ParkedStrategy):
 
     def _id(self, key: ParkedKey) -> _Id:
         owner = consumer_key(key.name, self._tenant_id)
-        return owner, key.order, stream_key(tenant_prefix(key.tenant_id), key.stream_id), key.name
+        order = key.order if key.version is None else f"{key.order}.{key.version}"
+        return owner, order, stream_key(tenant_prefix(key.tenant_id), key.stream_id), key.name
 
     def _is_mine(self, found: _Id) -> bool:
         return self._tenant_id is None or found[0] == consumer_key(found[3], self._tenant_id)

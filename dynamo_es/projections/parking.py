@@ -56,11 +56,18 @@ class Parking:
         name: name of the consumer.
         order: whether the consumer follows the log or single streams.
         now_ms: returns milliseconds since the epoch.
+        version: version of the projection; None: it has no versions.
     """
 
     def __init__(
-        self, parked: ParkedStrategy, name: str, order: Order, now_ms: Callable[[], int]
+        self,
+        parked: ParkedStrategy,
+        name: str,
+        order: Order,
+        now_ms: Callable[[], int],
+        version: int | None = None,
     ) -> None:
+        self._version = version
         self._parked = parked
         self._name = name
         self._order = order
@@ -74,7 +81,7 @@ class Parking:
 
     def key(self, stream_id: StreamId, tenant_id: TenantId) -> ParkedKey:
         """Return the key of a stream's entry."""
-        return ParkedKey(self._name, self._order, stream_id, tenant_id)
+        return ParkedKey(self._name, self._order, stream_id, tenant_id, self._version)
 
     def forget(self) -> None:
         """Look the entries up again before the next event."""
@@ -133,7 +140,11 @@ class Parking:
         if known is None:
             parked = self._parked if scope is None else self._parked.scoped_for_tenant(scope)
             entries = parked.streams(self._name)
-            known = frozenset(_text(one.key) for one in entries if one.key.order == self._order)
+            known = frozenset(
+                _text(one.key)
+                for one in entries
+                if (one.key.order, one.key.version) == (self._order, self._version)
+            )
             self._known[scope] = known
         return known
 

@@ -15,6 +15,7 @@ from dynamo_es.exceptions import (
     UnavailableError,
 )
 from dynamo_es.projections.failure_policy import STOP, FailurePolicy
+from dynamo_es.projections.versions import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,12 @@ class Parts:
     policy: FailurePolicy = STOP
     tenant_id: TenantId | None = None
     writes: bool = False
+    version: int | None = None
+
+    @property
+    def reads(self) -> Callable[[RecordedRaw], Recorded]:
+        """Makes a typed event, and says whether another version handles it too."""
+        return reading(self.log, self.deserialize)
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 
@@ -11,9 +14,11 @@ from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_consumer, check_position, seconds_of
 from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
 from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.contracts.versions import check_version
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
+    ProjectionDemotedError,
     TenantRequiredError,
     UnknownConsumerError,
 )
@@ -24,19 +29,23 @@ from dynamo_es.projections.parking import sum_of
 from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress, in_log_of
 from dynamo_es.projections.retrying import ProjectionRetry
 from dynamo_es.projections.run import Run
+from dynamo_es.projections.versions import VersionLog, refuse_lag
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from datetime import timedelta
 
-    from dynamo_es.contracts import CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts import Checkpoint, CheckpointStrategy, LogStrategy
     from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import Handler, ProjectionReport
     from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
+
+_log = logging.getLogger("dynamo_es")
 
 DEFAULT_LEASE: Final = 60.0
 """Seconds without a beat after which another worker takes over."""
@@ -77,6 +86,7 @@ class Projection:
             longer than the handler takes for an event, twice over.
         parked: keeps the parked streams.
         on_failure: what to do with an event that the handler fails on; see `FailurePolicy`.
+        version: of the projection, 1 or more; None: it has no versions.
         writes: whether the handler returns writes, to be carried out with the checkpoint.
 
     Raises:
@@ -103,8 +113,13 @@ class Projection:
         parked: ParkedStrategy,
         on_failure: OnFailure = "stop",
         writes: bool = False,
+        version: int | None = None,
     ) -> None:
         check_consumer(name)
+        if version is not None:
+            check_version(version)
+            log = VersionLog(log, checkpoints, lambda: unversioned.live(name), name, version)
+        unversioned, checkpoints = checkpoints, checkpoints.of_version(version)
         check_position(after)
         if log.per_tenant and after:
             raise TenantRequiredError("A projection that begins after a position")
@@ -130,6 +145,7 @@ class Projection:
             parked=parked,
             policy=policy_of(on_failure),
             writes=writes,
+            version=version,
         )
         if writes and self._parts.policy != STOP:
             raise InvalidSubscriptionError(
@@ -143,6 +159,72 @@ class Projection:
     def name(self) -> str:
         """The name that its checkpoint is kept under."""
         return self._parts.name
+
+    @property
+    def version(self) -> int | None:
+        """The version; None: the projection has no versions."""
+        return self._parts.version
+
+    def catch_up(
+        self,
+        stop: Flag | None = None,
+        on_progress: Callable[[ProjectionReport], None] | None = None,
+    ) -> ProjectionReport:
+        """Handle the events up to the live version's position, and return there.
+
+        Without a live version, and without a checkpoint of the projection without versions, it goes
+        to the end of the log. Every event is replayed: see `Recorded.replayed`.
+
+        Args:
+            stop: set it to return after the current event.
+            on_progress: called with a report after each batch.
+
+        Raises:
+            InvalidSubscriptionError: the projection has no version.
+            Exception: the errors of `run_once`.
+        """
+        log = self._versioned
+        behind = copy(self)
+        behind._parts = replace(self._parts, log=log.catching_up())  # noqa: SLF001 - of its own class
+        return behind.run_once(stop, on_progress)
+
+    def promote(self, *, force: bool = False) -> LiveVersion:
+        """Make this version the live one, in one conditional write.
+
+        Readers that resolve `Backend.projections` find it from now on. The version before stops
+        before its next batch of events; until then both may handle the same events, so end its
+        process first if side effects must not be repeated. `run_forever` of this version goes on
+        from its checkpoint.
+
+        Args:
+            force: whether to promote it although it is not as far as the live one.
+
+        Raises:
+            VersionLagsError: it is not as far as the live one: call `catch_up`.
+            InvalidSubscriptionError: the projection has no version.
+            ServiceError: AWS refused or did not answer.
+        """
+        log, version = self._versioned, self._parts.version
+        checkpoints = self._parts.checkpoints
+        while True:
+            live = checkpoints.live(self.name)
+            if version is None or (live is not None and live.version == version):
+                break
+            if not force:
+                refuse_lag(log, self.name, version)
+            # If another version was promoted meanwhile, look again.
+            checkpoints.promote(self.name, version, None if live is None else live.version)
+        if live is None:
+            raise AssertionError("a version was promoted")
+        return live
+
+    @property
+    def _versioned(self) -> VersionLog:
+        if isinstance(self._parts.log, VersionLog):
+            return self._parts.log
+        raise InvalidSubscriptionError(
+            f"Projection {self.name!r} has no version: make it with version=1, or another number."
+        )
 
     @property
     def over_all_logs(self) -> bool:
@@ -169,7 +251,7 @@ class Projection:
         return {
             one.tenant_id: one.position
             for one in self._parts.checkpoints.all()
-            if one.name == self.name and one.tenant_id is not None
+            if self._is_mine(one) and one.tenant_id is not None
         }
 
     def reset(self, position: Position | None = None) -> None:
@@ -200,10 +282,13 @@ class Projection:
         check_position(to, parts.log.last_position or 0)
         parts.checkpoints.reset(self.name, to)
 
+    def _is_mine(self, one: Checkpoint) -> bool:
+        return (one.name, one.version) == (self.name, self._parts.version)
+
     def _reset_all(self) -> None:
         checkpoints = self._parts.checkpoints
         known = checkpoints.all()
-        mine = [one for one in known if one.name == self.name]
+        mine = [one for one in known if self._is_mine(one)]
         if not mine:
             raise UnknownConsumerError(self.name, sorted({one.name for one in known}))
         for one in mine:
@@ -305,9 +390,13 @@ class Projection:
         stop = Flag() if stop is None else stop
         if self._parts.log.per_tenant:
             check_stop(stop)
-            return RunOfAll(self._parts, stop, on_progress).forever()
-        run = Run(self._parts, stop, on_progress, new_worker())
-        run.forever()
+            run: Run | RunOfAll = RunOfAll(self._parts, stop, on_progress)
+        else:
+            run = Run(self._parts, stop, on_progress, new_worker())
+        try:
+            run.forever()
+        except ProjectionDemotedError as error:
+            _log.warning("%s", error)
         return run.report
 
     @contextmanager

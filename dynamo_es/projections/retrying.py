@@ -40,7 +40,7 @@ class ProjectionRetry:
         self._parts = parts
         self._stop = stop
         self._worker = uuid4().hex
-        self._call = caller(parts.deserialize, parts.handler, HANDLER)
+        self._call = caller(parts.reads, parts.handler, HANDLER)
         self._applied = 0
 
     def run(self, stream_id: StreamId | None = None) -> RetryReport:
@@ -48,7 +48,7 @@ class ProjectionRetry:
         parts = self._parts
         unparked = left = 0
         for entry in parts.parked.streams(parts.name):
-            if entry.key.order != "log":
+            if (entry.key.order, entry.key.version) != ("log", parts.version):
                 continue
             if stream_id is not None and not _is_same(entry.key.stream_id, stream_id):
                 continue

@@ -76,9 +76,9 @@ class Run:
             parts.tenant_id,
         )
         self._handling = Handling(
-            caller(parts.deserialize, parts.handler, HANDLER),
+            caller(parts.reads, parts.handler, HANDLER),
             parts.policy,
-            Parking(parts.parked, parts.name, "log", parts.now_ms),
+            Parking(parts.parked, parts.name, "log", parts.now_ms, parts.version),
             self.holding.confirm,
             stop,
             PASSING,
@@ -272,7 +272,7 @@ class Run:
         with self._noting_failure_at(raw.position):
             if self._writing is None:
                 return self._handling.handle(raw)
-            returned = parts.handler(parts.deserialize(raw))
+            returned = parts.handler(parts.reads(raw))
             refuse_unfinished(returned, parts.handler, HANDLER)
             if self._writing.add(raw.position, returned):
                 return True

@@ -9,7 +9,8 @@ from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import held_by, in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.contracts.stream_keys import consumer_key, unescape
-from dynamo_es.dynamodb.consumers import leases
+from dynamo_es.contracts.versions import check_version
+from dynamo_es.dynamodb.consumers import leases, pointers
 from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
 from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
@@ -38,6 +40,8 @@ _LIST: Final = "consumers"
 
 _KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
+_VERSION: Final = "##"
+"""Comes between name and version in the list of consumers; a name has no ``#`` in it."""
 _USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
 _MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
@@ -56,9 +60,10 @@ class DynamoCheckpoints(CheckpointStrategy):
         tenant_id: tenant whose events the consumers handle. None: all tenants.
         per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
         own_tables: names of the store's tables, which a read model's writes may not change.
+        version: version of the projections, which the sort key names; None: those without versions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place
         self,
         table: str,
         gateway: Gateway,
@@ -67,7 +72,9 @@ class DynamoCheckpoints(CheckpointStrategy):
         *,
         per_tenant: bool = False,
         own_tables: Collection[str] = (),
+        version: int | None = None,
     ) -> None:
+        self._version = version
         self._table = table
         self._per_tenant = per_tenant
         self._own_tables = own_tables
@@ -180,20 +187,42 @@ class DynamoCheckpoints(CheckpointStrategy):
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
-        scoped = type(self)(
+        return self._changed(tenant_id, self._version)
+
+    def of_version(self, version: int | None) -> Self:
+        """Return the checkpoints of a version; see `CheckpointStrategy.of_version`."""
+        if version is not None:
+            check_version(version)
+        return self._changed(self._tenant_id, version)
+
+    def live(self, name: str) -> LiveVersion | None:
+        """Return the live version; see `CheckpointStrategy.live`. Cost: 1 request."""
+        return self._run("live_version", pointers.read(self._table, self._consumer(name)))
+
+    def promote(self, name: str, version: int, expected: int | None) -> bool:
+        """Make a version the live one; see `CheckpointStrategy.promote`. Cost: 1 request."""
+        check_version(version)
+        steps = pointers.move(
+            self._table, self._consumer(name), version, expected, int(self._clock() * 1000)
+        )
+        return self._run("promote", steps)
+
+    def _changed(self, tenant_id: TenantId | None, version: int | None) -> Self:
+        changed = type(self)(
             self._table,
             self._gateway,
             self._clock,
             tenant_id,
             per_tenant=self._per_tenant,
             own_tables=self._own_tables,
+            version=version,
         )
-        scoped._listed = self._listed  # noqa: SLF001 - of its own class
-        return scoped
+        changed._listed = self._listed  # noqa: SLF001 - of its own class
+        return changed
 
     def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return ConsumerKey(_KIND, name, self._tenant_id)
+        return ConsumerKey(_KIND, name, self._tenant_id, self._version)
 
     def _place(self, consumer: str) -> Item:
         return {"TableName": self._table, "Key": _key(self._consumer(consumer))}
@@ -280,21 +309,32 @@ class DynamoCheckpoints(CheckpointStrategy):
 
 
 def _key(consumer: ConsumerKey) -> Item:
-    return {"log_key": {"S": consumer.log_key}, "place": {"S": _PLACE}}
+    place = _PLACE if consumer.version is None else f"{_PLACE}#{consumer.version}"
+    return {"log_key": {"S": consumer.log_key}, "place": {"S": place}}
 
 
 def _listed(consumer: ConsumerKey, *, per_tenant: bool) -> Item:
     """Return a consumer's item in the list of its log's consumers."""
     prefix = prefix_of(consumer.tenant_id)
+    name = consumer.name
+    if consumer.version is not None:
+        name += f"{_VERSION}{consumer.version}"
     if per_tenant:
-        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": consumer.name}}
-    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{consumer.name}"}}
+        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": name}}
+    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{name}"}}
 
 
 def _read_listed(item: Item) -> ConsumerKey:
     owner = item["log_key"]["S"].removesuffix(_LIST)
-    tenant, separator, name = f"{owner}{item['place']['S']}".rpartition("#")
-    return ConsumerKey(_KIND, name, unescape(tenant) if separator else None)
+    named, versioned, version = item["place"]["S"].rpartition(_VERSION)
+    whole = f"{owner}{named if versioned else version}"
+    tenant, separator, name = whole.rpartition("#")
+    return ConsumerKey(
+        _KIND,
+        name,
+        unescape(tenant) if separator else None,
+        int(version) if versioned else None,
+    )
 
 
 def _keep_failure(
@@ -370,16 +410,17 @@ def _get(table: str, keys: Sequence[Item]) -> Request:
 def _checkpoint(item: Item) -> Checkpoint:
     consumer = ConsumerKey.read(item["log_key"]["S"])
     failure = read_failure(item)
-    held = held_by(leases.read_lease(item))
+    version = item["place"]["S"].partition("#")[2]
+    more = (*held_by(leases.read_lease(item)), int(version) if version else None)
     if failure is not None and "checkpoint" not in item:
         after = int(item["failed_after"]["N"])
         moved_at, tenant_id = failure.failed_at, consumer.tenant_id
-        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *held)
+        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *more)
     return Checkpoint(
         consumer.name,
         int(item["checkpoint"]["N"]),
         datetime.fromisoformat(item["moved_at"]["S"]),
         consumer.tenant_id,
         failure,
-        *held,
+        *more,
     )

@@ -36,13 +36,16 @@ _LONGEST_PLACE: Final = 2 * 20 + 2
 def sort_key(key: ParkedKey) -> str:
     """Return the sort key of a stream's item: ``{order}#{stream's key}``.
 
+    The order of a projection's version has the version in it: ``log.3``.
+
     The keys of some streams are longer than a sort key may be. Those have a hash of it.
     """
     stream = stream_key(tenant_prefix(key.tenant_id), key.stream_id)
-    text = f"{key.order}{SEPARATOR}{stream}"
+    order = key.order if key.version is None else f"{key.order}.{key.version}"
+    text = f"{order}{SEPARATOR}{stream}"
     if len(text.encode()) <= MAX_SORT_KEY_BYTES - _LONGEST_PLACE:
         return text
-    return f"{key.order}{SEPARATOR}{_HASHED}{SEPARATOR}{sha256(stream.encode()).hexdigest()}"
+    return f"{order}{SEPARATOR}{_HASHED}{SEPARATOR}{sha256(stream.encode()).hexdigest()}"
 
 
 def item_key(owner: ConsumerKey, key: ParkedKey) -> Item:
@@ -71,7 +74,9 @@ def put_listed(table: str, tenant_id: TenantId | None, name: str, *, per_tenant:
 
 
 def _described(key: ParkedKey, failure: SetAside) -> Item:
+    version: Item = {} if key.version is None else {"version": number(key.version)}
     return {
+        **version,
         "consumer": {"S": key.name},
         "order": {"S": key.order},
         "stream_key": {"S": stream_key(tenant_prefix(key.tenant_id), key.stream_id)},
@@ -272,7 +277,9 @@ def first_in(item: Item) -> Place:
 def _key_in(item: Item) -> ParkedKey:
     tenant_id, category, uuid = parse_stream_key(item["stream_key"]["S"])
     order: Order = "log" if item["order"]["S"] == "log" else "stream"
-    return ParkedKey(item["consumer"]["S"], order, StreamId(uuid, category=category), tenant_id)
+    version = int(item["version"]["N"]) if "version" in item else None
+    stream_id = StreamId(uuid, category=category)
+    return ParkedKey(item["consumer"]["S"], order, stream_id, tenant_id, version)
 
 
 def _time_in(item: Item) -> datetime:
