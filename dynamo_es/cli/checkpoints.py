@@ -21,6 +21,7 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
     "lag": "figure",
     "moved at": "short",
     "consumer": "text",
+    "version": "figure",
     "tenant": "text",
     "worker": "text",
     "last beat": "short",
@@ -78,6 +79,10 @@ def reset(
             "tenant has a log.",
         ),
     ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Reset this version of the projection."),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,10 +97,11 @@ def reset(
     end = scoped.log.last_position or 0
     if to < 0 or to > end:
         raise InvalidPositionError(to, None if to < 0 else end)
-    before = scoped.checkpoints.position(consumer)
+    checkpoints = scoped.checkpoints.of_version(version)
+    before = checkpoints.position(consumer)
     if before is not None and not yes:
         refuse_unless_confirmed(_question(consumer, before, to), "Nothing was changed.")
-    scoped.checkpoints.reset(consumer, to)
+    checkpoints.reset(consumer, to)
     if as_json:
         print_json({"consumer": consumer, "tenant": tenant, "before": before, "position": to})
     else:
@@ -115,6 +121,7 @@ def document(one: Checkpoint, end: int) -> dict[str, object]:
     """
     return {
         "consumer": one.name,
+        "version": one.version,
         "tenant": one.tenant_id,
         "position": one.position,
         "lag": positions_left(one.position, end),
@@ -130,6 +137,7 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
         f"{positions_left(one.position, end):,}",
         time_text(one.moved_at),
         one.name,
+        "" if one.version is None else str(one.version),
         tenant_text(one.tenant_id),
         short_name(one.worker),
         "" if one.beat_at is None else time_text(one.beat_at),
