@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dynamo_es.aggregates.repository import Repository
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
+    from dynamo_es.dynamodb.consumers.writes import Writes
     from dynamo_es.dynamodb.streams.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted

@@ -62,9 +62,9 @@ def run(
 ) -> None:
     """Run a projection of your program: a worker, until Ctrl-C or SIGTERM.
 
-    It goes on where the last run ended, and ends after the event in hand. Run one process per
-    projection. Write the projection as a function of the backend, which gets the tables and the
-    connection of this command:
+    It goes on where the last run ended, and ends after the event in hand. Run several processes, so
+    that another takes over if one dies. Write the projection as a function of the backend, which
+    gets the tables and the connection of this command:
 
     `def balances(backend): return backend.projection("balances", handler)`
     """

@@ -26,6 +26,10 @@ class OvertakenError(EventStoreError):
     """Another process ran the projection during its rebuild, so the read model lacks events."""
 
 
+class RunningError(EventStoreError):
+    """A worker runs the projection, so it cannot be rebuilt now."""
+
+
 def rebuild(
     reference: Reference,
     place: Place,
@@ -47,6 +51,7 @@ def rebuild(
         backend = DynamoBackend(place.config())
         projection = find_projection(reference, backend, tenant)
         reset = _reset_of(projection)
+        _refuse_while_it_runs(projection, backend, tenant)
         if not yes:
             end = _end_of(projection, backend, tenant)
             refuse_unless_confirmed(_question(projection, end, reset), "Nothing was changed.")
@@ -98,6 +103,19 @@ def _reset_of(projection: Projection) -> Callable[[], object] | None:
 def _end_of(projection: Projection, backend: DynamoBackend, tenant: str | None) -> int:
     ends = Ends(backend.log)
     return ends.total() if projection.over_all_logs else ends.of(tenant)
+
+
+def _refuse_while_it_runs(
+    projection: Projection, backend: DynamoBackend, tenant: str | None
+) -> None:
+    """Raise `RunningError` if a worker has a lease of the projection."""
+    for one in backend.checkpoints.all():
+        mine = projection.over_all_logs or one.tenant_id == tenant
+        if one.name == projection.name and mine and one.worker is not None:
+            raise RunningError(
+                f"Worker {one.worker} runs {one.name}. Stop it, and rebuild then. If it has died: "
+                f"dynamo-es checkpoints reset {one.name}, and rebuild then."
+            )
 
 
 def _has_run(projection: Projection) -> bool:

@@ -187,7 +187,7 @@ class Holding:
                 self._lease_ms / 1000,
                 describe_error(error),
             )
-        self._claim = None
+        self._let_go()
 
     @property
     def _mine(self) -> Claim:
@@ -195,9 +195,13 @@ class Holding:
             raise LeaseLostError
         return self._claim
 
+    def _let_go(self) -> None:
+        self._claim = None
+        self.seen = self.seen._replace(lease=None)
+
     def _keep(self, found: Saved, now_ms: int) -> Position:
         if not found.held:
-            self._claim = None
+            self._let_go()
             raise LeaseLostError
         self._renewed_ms, self.wanted = now_ms, found.wanted_by is not None
         self.seen = self.seen._replace(position=found.position)

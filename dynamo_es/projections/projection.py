@@ -27,6 +27,7 @@ from dynamo_es.projections.failure_policy import STOP, policy_of
 from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.parking import sum_of
 from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress, in_log_of
+from dynamo_es.projections.projector import Projector
 from dynamo_es.projections.retrying import ProjectionRetry
 from dynamo_es.projections.run import Run
 from dynamo_es.projections.versions import VersionLog, refuse_lag
@@ -130,6 +131,7 @@ class Projection:
             raise InvalidSubscriptionError(
                 f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
             )
+        _check_writes(writes, handler)
         self._parts = Parts(
             name=name,
             handler=handler,
@@ -416,3 +418,13 @@ class Projection:
             lambda stop: self.run_forever(stop, on_progress), f"Projection {self.name!r}"
         ):
             yield self
+
+
+def _check_writes(writes: object, handler: object) -> None:
+    if type(writes) is not bool:
+        raise InvalidSubscriptionError(f"writes must be True or False, not {shown(writes)}.")
+    if writes and isinstance(handler, Projector):
+        raise InvalidSubscriptionError(
+            "A projector keeps cursors of its own and returns no writes: give a function as the "
+            "handler, or leave writes=True out."
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es import ANY_VERSION, StreamId
+from dynamo_es import ANY_VERSION, StreamId, Writes
 from dynamo_es.aws_lambda import project_log, sequence_events
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.exceptions import ConfigurationError, ProjectionBusyError
 from tests.aws_lambda.lambdas import Context, deliver, numbers, records_of
 from tests.event_store.accounts import Deposited
+from tests.projections.balances import TABLE, balance_of, create_table
 
 ANN = StreamId(name="ann", category="account")
 BOB = StreamId(name="bob", category="account")
@@ -142,3 +143,40 @@ def test_the_lag_is_told(filled):
 def test_another_sources_batch_is_refused(filled):
     with pytest.raises(ConfigurationError, match="aws:sqs"):
         project_log(filled, "model")(lambda _: None)({"Records": [{"eventSource": "aws:sqs"}]})
+
+
+def test_a_second_call_at_the_same_time_handles_nothing_and_is_tried_again(filled):
+    seen, handle = collecting()
+    pages = pages_of(filled)
+    answers = []
+
+    def handle_slowly(recorded):
+        if not answers:
+            second = project_log(filled, "model")(handle)
+            answers.append(second({"Records": pages}))
+            with pytest.raises(ProjectionBusyError):
+                second({})
+        handle(recorded)
+
+    first = project_log(filled, "model")(handle_slowly)
+
+    assert first({"Records": pages}) == {"batchItemFailures": []}
+    number = pages[0]["dynamodb"]["SequenceNumber"]
+    assert answers == [{"batchItemFailures": [{"itemIdentifier": number}]}]
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_writes_are_carried_out_with_the_checkpoint(filled):
+    create_table(filled.client)
+
+    @project_log(filled, "model", writes=True)
+    def handler(recorded):
+        amount = recorded.wrapped_event.event.amount
+        return Writes().add(TABLE, {"account": "all"}, {"balance": amount, "deposits": 1})
+
+    for _ in range(2):
+        assert handler({"Records": pages_of(filled)}) == {"batchItemFailures": []}
+
+    assert balance_of(filled.client, "all") == (15, 5)
+    assert filled.checkpoints.position("model") == 5
+    filled.client.delete_table(TableName=TABLE)

@@ -339,6 +339,19 @@ def test_a_rebuild_that_another_process_overtakes_fails(run, stored, program):
     assert "Another process runs drawn: the rebuilt read model lacks the events" in ended.err
 
 
+def test_a_projection_is_not_rebuilt_while_a_worker_runs_it(run, stored, program):
+    run("projections", "run", f"{program}:drawn", "--once")
+    checkpoints = stored.checkpoints
+    checkpoints.take("drawn", "host:7-abcd", checkpoints.look("drawn"), 90_000, 60_000)
+
+    ended = run("rebuild", f"{program}:drawn", "--yes")
+
+    assert (ended.status, rows_of(program)) == (1, [1, 2, 3, 4])
+    assert "Worker host:7-abcd runs drawn. Stop it, and rebuild then." in ended.err
+    run("checkpoints", "reset", "drawn", "--yes")
+    assert run("rebuild", f"{program}:drawn", "--yes").status == 0
+
+
 def test_a_projector_is_not_rebuilt_in_vain(run, stored, program):
     ended = run("rebuild", f"{program}:of_streams", "--yes")
     assert ended.status == 1

@@ -159,6 +159,9 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     storage.save_snapshot(a_snapshot(ann, 2))
     look()
     backend.checkpoints.move("balances", 1)
+    checkpoints = backend.checkpoints
+    checkpoints.take("balances", "one", checkpoints.look("balances"), 2000, 1000)
+    checkpoints.ask("balances", "two", checkpoints.look("balances"))
     backend.checkpoints.fail("fails at once", 0, NewFailure(1, "ValueError", 1))
     backend.projector("customers", look).project(store.load_stream(customer)[0], customer)
     with suppress(ZeroDivisionError):

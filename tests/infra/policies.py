@@ -134,12 +134,18 @@ def _call_of(statement: dict[str, Any]) -> Call:
     return Call(table, f"PartiQL{kind}", key[PARTITION_KEYS[table]]["S"])
 
 
+def _calls_of_part(part: dict[str, Any]) -> Iterator[Call]:
+    ((kind, inner),) = part.items()
+    # A table of the program's own is a matter of the program's own policy.
+    if inner["TableName"] in PARTITION_KEYS:
+        name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+        yield from _calls(name, inner)
+
+
 def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
     if action == "TransactWriteItems":
         for part in params["TransactItems"]:
-            ((kind, inner),) = part.items()
-            name = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
-            yield from _calls(name, inner)
+            yield from _calls_of_part(part)
     elif action == "BatchExecuteStatement":
         yield from map(_call_of, params["Statements"])
     elif action == "BatchGetItem":

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.consumers import (
+    checkpoint_requests,
     checkpoints,
     cursors,
+    leases,
     outbox_requests,
     parked_requests,
+    pointers,
 )
 from dynamo_es.dynamodb.log import registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
@@ -60,10 +63,13 @@ MODULES: Final = (
     key_requests,
     log_requests,
     stream_requests,
+    checkpoint_requests,
     checkpoints,
+    leases,
     cursors,
     outbox_requests,
     parked_requests,
+    pointers,
     set_aside,
     registry,
 )

@@ -12,6 +12,7 @@ from dynamo_es import MemoryBackend, StreamId, Writes
 from dynamo_es.exceptions import (
     EventStoreError,
     InvalidEnlistedWriteError,
+    InvalidSubscriptionError,
     ProjectionWriteRefusedError,
     ServiceError,
 )
@@ -274,11 +275,15 @@ def test_a_process_that_dies_after_any_of_its_writes(backend, engine, given):
             return
 
 
-LOST = [Fault.LOST_REPLY, Fault.ERROR_AFTER_WRITE, Fault.DELIVERED_TWICE, Fault.LATE]
-LOST += [Fault.LOST_REQUEST, Fault.CUT_WHILE_READING, Fault.PAST_THE_DEADLINE, Fault.THROTTLED]
+OFTEN = [Fault.LOST_REPLY, Fault.PAST_THE_DEADLINE]
+FAULTS = [
+    pytest.param(one, marks=[] if one in OFTEN else pytest.mark.ci)
+    for one in Fault
+    if one is not Fault.PARTLY_THROTTLED
+]
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request(backend, engine, given, fault):
     given.stream(StreamId()).with_commits_of(1)
     for at in count():
@@ -286,7 +291,7 @@ def test_a_fault_at_any_request(backend, engine, given, fault):
         team = a_team(backend)
         deposit(backend, account, 1, 2, 4)
         network = Network(engine.client)
-        network.plan(lambda number, at=at: fault if number == at else None)
+        network.plan({at: fault}.get)
         with network.between():
             with suppress(EventStoreError):
                 team.projection(add_to_balance).run_once()
@@ -303,6 +308,14 @@ def test_a_fault_at_any_request(backend, engine, given, fault):
 def test_memory_has_no_tables_and_says_so():
     with pytest.raises(InvalidEnlistedWriteError, match="MemoryBackend does not take writes"):
         MemoryBackend().projection("balances", add_to_balance, writes=True)
+
+
+def test_only_a_function_returns_writes(backend):
+    projector = backend.projector("cursors", print)
+    with pytest.raises(InvalidSubscriptionError, match="A projector keeps cursors of its own"):
+        backend.projection("balances", projector, writes=True)
+    with pytest.raises(InvalidSubscriptionError, match="writes must be True or False, not 1"):
+        backend.projection("balances", add_to_balance, writes=1)
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, [{"Put": {}}], [7]])

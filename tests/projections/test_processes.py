@@ -38,6 +38,7 @@ class Workers:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and names from this file
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
         return process
 

@@ -8,6 +8,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.exceptions import InvalidSubscriptionError, ProjectionBusyError
+from tests.engine import Capability, needs
 from tests.projections.workers import LEASE, Team, advance
 
 pytestmark = pytest.mark.inline
@@ -217,6 +218,59 @@ def test_a_worker_that_has_only_taken_the_lease_is_no_consumer_yet(team):
 
     assert team.name not in {one.name for one in team.backend.checkpoints.all()}
     assert team.backend.checkpoints.position(team.name) is None
+
+
+class Sent(list[str]):
+    """The operations that a client sends within the context."""
+
+    def __init__(self, client):
+        super().__init__()
+        self._events = client.meta.events
+
+    def __enter__(self):
+        self._events.register("before-call.dynamodb", self._note, unique_id="sent")
+        return self
+
+    def __exit__(self, *_):
+        self._events.unregister("before-call.dynamodb", unique_id="sent")
+
+    def _note(self, model, **_):
+        self.append(model.name)
+
+    @property
+    def writes(self):
+        return [name for name in self if name in {"UpdateItem", "PutItem", "TransactWriteItems"}]
+
+
+@needs(Capability.REQUESTS)
+def test_the_lease_costs_nothing_while_events_flow_and_little_otherwise(team, engine):
+    worker = team.worker(Handled())
+    worker.advance()
+    team.add(6)
+    with Sent(engine.client) as sent:
+        advance(worker)
+    assert sent.writes == ["UpdateItem"] * 3, "one for each batch of two"
+    with Sent(engine.client) as sent:
+        for _ in range(5):
+            worker.advance()
+            team.clock.now += LEASE / 10
+    assert sent.writes == ["UpdateItem"], "one for each third of the lease"
+    waiting = team.worker(Handled())
+    with Sent(engine.client) as sent:
+        waiting.advance()
+    assert sent == ["GetItem"]
+
+
+@needs(Capability.REQUESTS)
+def test_a_job_without_events_takes_no_lease(team, engine):
+    team.add(1)
+    job = team.projection(Handled())
+    with Sent(engine.client) as sent:
+        job.run_once()
+    assert sent.writes == ["PutItem", *["UpdateItem"] * 3], "listed; taken, saved, given back"
+    with Sent(engine.client) as sent:
+        job.run_once()
+    assert sent.writes == []
 
 
 @pytest.mark.parametrize("lease", [0, -1, float("nan"), "60"])

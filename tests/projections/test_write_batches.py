@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,7 @@ def carried_out(item: dict[str, int] | None, write: dict[str, Any]) -> dict[str,
         return whole
     item = dict(item or {})
     names, values = params["ExpressionAttributeNames"], params["ExpressionAttributeValues"]
-    verb = ""
+    verb = name = ""
     for word in params["UpdateExpression"].replace(",", " ").replace(" =", "").split():
         if word in {"SET", "ADD"}:
             verb = word
@@ -138,6 +138,18 @@ def test_numbers_in_keys_are_equal_however_they_are_written():
     assert len(made.writes) == 1
 
 
+def test_numbers_of_38_digits_are_neither_rounded_nor_mixed_up():
+    one, two = 10**37 + 1, 10**37 + 2
+    made = batch()
+    assert made.add(1, Writes().add("b", {"id": one}, {"x": one}))
+    assert made.add(2, Writes().add("b", {"id": two}, {"x": one}))
+    assert made.add(3, Writes().add("b", {"id": two}, {"x": one}))
+
+    amounts = [write["Update"]["ExpressionAttributeValues"][":0"]["N"] for write in made.writes]
+
+    assert amounts == [str(one), str(2 * one)]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -147,7 +159,7 @@ def test_numbers_in_keys_are_equal_however_they_are_written():
         (lambda: Writes().put("b", KEY, {"x": 1.5}), "A float must be a Decimal"),
         (lambda: Writes().put("b", KEY, {"id": "b"}), "'id' is in the key and in the values"),
         (lambda: Writes().add("b", KEY, {"x": True}), "add takes an int or a Decimal"),
-        (lambda: Writes().add("b", KEY, {"x": "1"}), "add takes an int or a Decimal"),
+        (lambda: Writes().add("b", KEY, {"x": cast("Any", "1")}), "add takes an int or a Decimal"),
         (lambda: batch().add(1, Writes().delete("log", KEY)), "a table of the store itself"),
         (lambda: batch().add(1, "text"), "must be a list of writes"),
         (lambda: batch().add(1, [{"Update": UPDATE}] * 2), "Two writes of one event go to one"),

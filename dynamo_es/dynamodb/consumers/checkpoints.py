@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import held_by, in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.stream_keys import consumer_key, unescape
+from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.contracts.versions import check_version
+from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
 from dynamo_es.dynamodb.consumers import leases, pointers
-from dynamo_es.dynamodb.consumers.failures import FORGET, read_failure, store_failure
+from dynamo_es.dynamodb.consumers.failures import FORGET
 from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
-from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
-from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import (
@@ -25,7 +24,7 @@ from dynamo_es.exceptions import (
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-_LIST: Final = "consumers"
-"""Partition key of the list of consumers; in a log of one tenant, after the tenant."""
-
-_KIND: Final = "checkpoint"
-_PLACE: Final = "checkpoint"
-_VERSION: Final = "##"
-"""Comes between name and version in the list of consumers; a name has no ``#`` in it."""
 _USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
 _MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
@@ -85,7 +77,7 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`. Cost: 1 request."""
-        return self._run("checkpoint", _read(self._table, self._consumer(consumer)))
+        return self._run("checkpoint", requests.read(self._table, self._consumer(consumer)))
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`.
@@ -181,7 +173,8 @@ class DynamoCheckpoints(CheckpointStrategy):
         Cost: 1 request, and 1 for every hundred consumers.
         """
         return self._run(
-            "checkpoints", _all(self._table, self._tenant_id, per_tenant=self._per_tenant)
+            "checkpoints",
+            requests.all_checkpoints(self._table, self._tenant_id, per_tenant=self._per_tenant),
         )
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
@@ -222,10 +215,10 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return ConsumerKey(_KIND, name, self._tenant_id, self._version)
+        return ConsumerKey(requests.KIND, name, self._tenant_id, self._version)
 
     def _place(self, consumer: str) -> Item:
-        return {"TableName": self._table, "Key": _key(self._consumer(consumer))}
+        return {"TableName": self._table, "Key": requests.key_of(self._consumer(consumer))}
 
     def _listing(self, consumer: ConsumerKey, steps: Steps[T]) -> Steps[T]:
         yield from self._list(consumer)
@@ -233,7 +226,7 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def _reset(self, consumer: ConsumerKey, position: Position) -> Steps[None]:
         """Set the position, and fence the worker that holds the lease."""
-        place = {"TableName": self._table, "Key": _key(consumer)}
+        place = {"TableName": self._table, "Key": requests.key_of(consumer)}
         yield Request(
             "update_item",
             {
@@ -269,7 +262,7 @@ class DynamoCheckpoints(CheckpointStrategy):
     def _list(self, consumer: ConsumerKey) -> Steps[None]:
         """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
         if consumer not in self._listed:
-            item = _listed(consumer, per_tenant=self._per_tenant)
+            item = requests.listed(consumer, per_tenant=self._per_tenant)
             yield Request("put_item", {"TableName": self._table, "Item": item})
             self._listed.add(consumer)
 
@@ -277,7 +270,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         yield from self._list(consumer)
         for again in (True, False):
             try:
-                yield _keep_failure(self._table, consumer, position, failure, again=again)
+                yield requests.keep_failure(self._table, consumer, position, failure, again=again)
             except ConditionRefused as refused:
                 item = refused.items[0] or {}
                 if int(item.get("checkpoint", {}).get("N", 0)) >= failure.place:
@@ -290,7 +283,7 @@ class DynamoCheckpoints(CheckpointStrategy):
             "update_item",
             {
                 "TableName": self._table,
-                "Key": _key(consumer),
+                "Key": requests.key_of(consumer),
                 "UpdateExpression": _MOVE,
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": self._moved(position),
@@ -306,121 +299,3 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
-
-
-def _key(consumer: ConsumerKey) -> Item:
-    place = _PLACE if consumer.version is None else f"{_PLACE}#{consumer.version}"
-    return {"log_key": {"S": consumer.log_key}, "place": {"S": place}}
-
-
-def _listed(consumer: ConsumerKey, *, per_tenant: bool) -> Item:
-    """Return a consumer's item in the list of its log's consumers."""
-    prefix = prefix_of(consumer.tenant_id)
-    name = consumer.name
-    if consumer.version is not None:
-        name += f"{_VERSION}{consumer.version}"
-    if per_tenant:
-        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": name}}
-    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{name}"}}
-
-
-def _read_listed(item: Item) -> ConsumerKey:
-    owner = item["log_key"]["S"].removesuffix(_LIST)
-    named, versioned, version = item["place"]["S"].rpartition(_VERSION)
-    whole = f"{owner}{named if versioned else version}"
-    tenant, separator, name = whole.rpartition("#")
-    return ConsumerKey(
-        _KIND,
-        name,
-        unescape(tenant) if separator else None,
-        int(version) if versioned else None,
-    )
-
-
-def _keep_failure(
-    table: str, consumer: ConsumerKey, position: Position, failure: NewFailure, *, again: bool
-) -> Request:
-    """Store a failure where the consumer is before the event.
-
-    Args:
-        table: name of the log table.
-        consumer: the consumer.
-        position: that the consumer began after.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
-    """
-    values: dict[str, Any] = {":after": number(position)}
-    update = store_failure(failure, values, again=again)
-    condition = "(attribute_not_exists(checkpoint) OR checkpoint < :place)"
-    if again:
-        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": _key(consumer),
-            "UpdateExpression": f"SET failed_after = :after, {update}",
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _read(table: str, consumer: ConsumerKey) -> Steps[Position | None]:
-    response = yield Request(
-        "get_item", {"TableName": table, "Key": _key(consumer), "ConsistentRead": True}
-    )
-    found = response.get("Item", {})
-    return int(found["checkpoint"]["N"]) if "checkpoint" in found else None
-
-
-def _all(table: str, tenant_id: TenantId | None, *, per_tenant: bool) -> Steps[list[Checkpoint]]:
-    prefix = prefix_of(tenant_id)
-    partition = f"{prefix}{_LIST}" if per_tenant else _LIST
-    params: dict[str, Any] = {
-        "TableName": table,
-        "KeyConditionExpression": "log_key = :consumers",
-        "ExpressionAttributeValues": {":consumers": {"S": partition}},
-        "ConsistentRead": True,
-    }
-    if prefix and not per_tenant:
-        params["KeyConditionExpression"] += " AND begins_with(place, :tenant)"
-        params["ExpressionAttributeValues"] |= {":tenant": {"S": prefix}}
-    consumers: list[ConsumerKey] = []
-    while True:
-        response = yield Request("query", params)
-        consumers += map(_read_listed, response["Items"])
-        if "LastEvaluatedKey" not in response:
-            break
-        params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
-    keys = [_key(consumer) for consumer in consumers]
-    items = yield from fetch_all(table, keys, lambda left: _get(table, left))
-    # A worker has taken the lease of the others, but has saved no position yet.
-    used = [item for item in items if "checkpoint" in item or "failed_place" in item]
-    return sorted(map(_checkpoint, used), key=in_order)
-
-
-def _get(table: str, keys: Sequence[Item]) -> Request:
-    return Request(
-        "batch_get_item", {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}}
-    )
-
-
-def _checkpoint(item: Item) -> Checkpoint:
-    consumer = ConsumerKey.read(item["log_key"]["S"])
-    failure = read_failure(item)
-    version = item["place"]["S"].partition("#")[2]
-    more = (*held_by(leases.read_lease(item)), int(version) if version else None)
-    if failure is not None and "checkpoint" not in item:
-        after = int(item["failed_after"]["N"])
-        moved_at, tenant_id = failure.failed_at, consumer.tenant_id
-        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *more)
-    return Checkpoint(
-        consumer.name,
-        int(item["checkpoint"]["N"]),
-        datetime.fromisoformat(item["moved_at"]["S"]),
-        consumer.tenant_id,
-        failure,
-        *more,
-    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import InvalidEnlistedWriteError
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.dynamodb.consumers.writes import Change
     from dynamo_es.dynamodb.wire.steps import Item
+
+EXACT: Final = Context(prec=400)
+"""Calculates without rounding: numbers of DynamoDB have 38 digits, between 1E-130 and 1E+126."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Folded:
             if name in known or whole is not None:
                 known[name] = _sum(name, known.get(name, {"N": "0"}), amount)
             else:
-                added[name] = added.get(name, Decimal(0)) + Decimal(amount["N"])
+                added[name] = EXACT.add(added.get(name, Decimal(0)), Decimal(amount["N"]))
         if whole is not None:
             return Folded(self.table, self.key, whole=known)
         return replace(self, changed=changed, added=added)
@@ -112,4 +115,4 @@ def _sum(name: str, there: Any, amount: Any) -> Any:
         raise InvalidEnlistedWriteError(
             f"add cannot add to {name!r:.80}: an earlier write has stored what is not a number."
         )
-    return {"N": f"{Decimal(there['N']) + Decimal(amount['N']):f}"}
+    return {"N": f"{EXACT.add(Decimal(there['N']), Decimal(amount['N'])):f}"}

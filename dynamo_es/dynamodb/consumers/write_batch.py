@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from dynamo_es.contracts.writes import WriteBatch
-from dynamo_es.dynamodb.consumers.folding import Folded
+from dynamo_es.dynamodb.consumers.folding import EXACT, Folded
 from dynamo_es.dynamodb.consumers.writes import Writes
 from dynamo_es.dynamodb.streams.transact_with import MOST_WRITES, check_enlisted
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, item_size
@@ -179,5 +179,5 @@ def _key_text(key: Item) -> str:
 def _value(value: Any) -> tuple[str, str]:
     ((kind, content),) = value.items()
     if kind == "N":
-        return kind, f"{Decimal(content).normalize():f}"
+        return kind, f"{Decimal(content).normalize(EXACT):f}"
     return kind, repr(bytes(content)) if kind == "B" else str(content)
