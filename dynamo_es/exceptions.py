@@ -23,6 +23,7 @@
     ├── UnknownConsumerError                    no checkpoint with that name
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
+    ├── ProjectionPausedError                   the projection is paused
     ├── ProjectionDemotedError                  a newer version of the projection is live
     ├── VersionLagsError                        a version that is not as far as the live one
     ├── CursorBusyError                         another process applies the stream's events
@@ -333,6 +334,24 @@ class UnknownSubjectError(EventStoreError):
         super().__init__(
             f"The subject {shown(subject, str)} never had a key in this tenant: nothing was "
             "encrypted for it. Check the spelling and the tenant."
+        )
+
+
+class ProjectionPausedError(EventStoreError):
+    """The projection is paused, so a run handles no events.
+
+    Attributes:
+        projection: name of the projection.
+        tenant_id: tenant of the log; None: the log of all tenants.
+    """
+
+    def __init__(self, projection: str, tenant_id: str | None = None) -> None:
+        self.projection = projection
+        self.tenant_id = tenant_id
+        where = "" if tenant_id is None else f" in the log of tenant {shown(tenant_id, str)}"
+        super().__init__(
+            f"Projection {shown(projection, str)} is paused{where}. To let it go on: call "
+            "resume(), or run `dynamo-es checkpoints resume`."
         )
 
 

@@ -218,6 +218,9 @@ _checkpoints = _group(
 _register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
 _register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
 
+_register(_checkpoints, "pause", checkpoints.pause, "checkpoints pause balances")
+_register(_checkpoints, "resume", checkpoints.resume, "checkpoints resume balances")
+
 _outbox = _group(
     "outbox",
     "List events that could not be published, and retry them.",

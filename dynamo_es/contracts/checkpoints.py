@@ -31,6 +31,7 @@ class Checkpoint:
         worker: the worker that holds the lease, as ``host:process-id``; None: no worker does.
         beat_at: when that worker last renewed the lease, by its own clock, aware UTC.
         version: version of the projection; None: it has no versions.
+        paused: whether no worker handles events until the projection is resumed.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Checkpoint:
     worker: str | None = None
     beat_at: datetime | None = None
     version: int | None = None
+    paused: bool = False
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str, int]:
@@ -113,6 +115,20 @@ class CheckpointStrategy(ABC):
             InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
+
+    @abstractmethod
+    def pause(self, name: str) -> None:
+        """Stop the workers of a consumer before their next batch, until it is resumed.
+
+        Raises:
+            UnknownConsumerError: the consumer has neither saved a position nor failed.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def resume(self, name: str) -> None:
+        """Let the workers of a consumer go on. Errors are those of `pause`."""
 
     @abstractmethod
     def look(self, name: str) -> CheckpointState:

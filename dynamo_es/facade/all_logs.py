@@ -278,6 +278,14 @@ class AllCheckpoints(CheckpointStrategy):
         """A consumer has one in each log: raises `TenantRequiredError`."""
         _refuse(f"The checkpoint of {name}")
 
+    def pause(self, name: str) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def resume(self, name: str) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
     def of_version(self, version: int | None) -> AllCheckpoints:
         """Return the checkpoints of a version; see `CheckpointStrategy.of_version`."""
         return type(self)(self._any.of_version(version), self._tenants)

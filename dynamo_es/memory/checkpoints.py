@@ -82,16 +82,35 @@ class MemoryCheckpoints(CheckpointStrategy):
         check_position(position)
         with self._data.lock:
             key = self._tenant_id, consumer
-            if key not in self._data.checkpoints and key not in self._data.failures:
-                known = {
-                    name.partition("#")[0]
-                    for tenant, name in self._data.checkpoints
-                    if tenant == self._tenant_id
-                }
-                raise UnknownConsumerError(consumer.partition("#")[0], sorted(known))
+            self._check_known(*key)
             self._set(consumer, position)
             before = self._data.leases.get(key, CheckpointState())
-            self._data.leases[key] = CheckpointState(token=before.token + 1)
+            self._data.leases[key] = CheckpointState(token=before.token + 1, paused=before.paused)
+
+    def pause(self, consumer: str) -> None:
+        """Pause a consumer; see `CheckpointStrategy.pause`."""
+        self._set_paused(consumer, paused=True)
+
+    def resume(self, consumer: str) -> None:
+        """Resume a consumer; see `CheckpointStrategy.resume`."""
+        self._set_paused(consumer, paused=False)
+
+    def _set_paused(self, consumer: str, *, paused: bool) -> None:
+        key = self._tenant_id, self._named(consumer)
+        with self._data.lock:
+            self._check_known(*key)
+            kept = self._data.leases.get(key, CheckpointState())
+            self._data.leases[key] = kept._replace(paused=paused)
+
+    def _check_known(self, tenant_id: TenantId | None, consumer: str) -> None:
+        key = tenant_id, consumer
+        if key not in self._data.checkpoints and key not in self._data.failures:
+            known = {
+                name.partition("#")[0]
+                for tenant, name in self._data.checkpoints
+                if tenant == tenant_id
+            }
+            raise UnknownConsumerError(consumer.partition("#")[0], sorted(known))
 
     def look(self, consumer: str) -> CheckpointState:
         """Return position and lease; see `CheckpointStrategy.look`."""
@@ -110,7 +129,7 @@ class MemoryCheckpoints(CheckpointStrategy):
                 return None
             lease = Lease(worker, until_ms, length_ms)
             self._data.leases[self._tenant_id, consumer] = CheckpointState(
-                None, now.token + 1, lease
+                None, now.token + 1, lease, paused=now.paused
             )
             return self._state(consumer)
 
@@ -148,7 +167,9 @@ class MemoryCheckpoints(CheckpointStrategy):
         with self._data.lock:
             now = self._state(consumer)
             if now.token == claim.token:
-                self._data.leases[self._tenant_id, consumer] = CheckpointState(token=now.token)
+                self._data.leases[self._tenant_id, consumer] = CheckpointState(
+                    token=now.token, paused=now.paused
+                )
 
     def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
         """Ask for a lease; see `CheckpointStrategy.ask`."""
@@ -216,14 +237,14 @@ class MemoryCheckpoints(CheckpointStrategy):
         kept = self._data.leases[self._tenant_id, consumer]
         lease = now.lease._replace(until=until_ms)
         self._data.leases[self._tenant_id, consumer] = kept._replace(lease=lease)
-        return Saved(held=True, position=now.position, wanted_by=now.wanted_by)
+        return Saved(held=True, position=now.position, wanted_by=now.wanted_by, paused=now.paused)
 
     def _checkpoint(self, tenant_id: TenantId | None, consumer: str) -> Checkpoint:
         key = tenant_id, consumer
         after, failure = self._data.failures.get(key, (0, None))
-        lease = self._data.leases.get(key, CheckpointState()).lease
+        state = self._data.leases.get(key, CheckpointState())
         name, _, version = consumer.partition("#")
-        more = (*held_by(lease), int(version) if version else None)
+        more = (*held_by(state.lease), int(version) if version else None, state.paused)
         if key not in self._data.checkpoints and failure is not None:
             return Checkpoint(name, after, failure.failed_at, tenant_id, failure, *more)
         position, moved_at = self._data.checkpoints[key]

@@ -160,6 +160,8 @@ class RunOfAll:
         try:
             if run.holding.held or (self._share.may_take(tenant_id) and run.try_take()):
                 run.turn()
+                if run.holding.paused:
+                    run.close()
                 if run.holding.wanted:
                     self._share.hand_over(tenant_id)
                     run.close()

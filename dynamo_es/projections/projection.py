@@ -284,6 +284,33 @@ class Projection:
         check_position(to, parts.log.last_position or 0)
         parts.checkpoints.reset(self.name, to)
 
+    def pause(self) -> None:
+        """Stop the workers of this projection before their next batch, until you `resume` it.
+
+        They keep running, and wait. With ``writes=True``, a busy worker notices within a third of
+        its lease. `run_once` raises `ProjectionPausedError`. With a log of each
+        tenant, a projection of all is paused in the logs in which it has run.
+
+        Raises:
+            UnknownConsumerError: the projection has not run.
+            ServiceError: AWS refused or did not answer.
+        """
+        for checkpoints in self._own_checkpoints():
+            checkpoints.pause(self.name)
+
+    def resume(self) -> None:
+        """Let the workers of this projection go on. Errors are those of `pause`."""
+        for checkpoints in self._own_checkpoints():
+            checkpoints.resume(self.name)
+
+    def _own_checkpoints(self) -> list[CheckpointStrategy]:
+        checkpoints = self._parts.checkpoints
+        if not self._parts.log.per_tenant:
+            return [checkpoints]
+        if not self.positions:
+            raise UnknownConsumerError(self.name, sorted({one.name for one in checkpoints.all()}))
+        return [checkpoints.scoped_for_tenant(one) for one in self.positions]
+
     def _is_mine(self, one: Checkpoint) -> bool:
         return (one.name, one.version) == (self.name, self._parts.version)
 

@@ -10,7 +10,12 @@ from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.failures import NewFailure, reason_of
 from dynamo_es.contracts.functions import check_stop, refuse_unfinished
-from dynamo_es.exceptions import ProjectionBusyError, ProjectionWriteRefusedError, ServiceError
+from dynamo_es.exceptions import (
+    ProjectionBusyError,
+    ProjectionPausedError,
+    ProjectionWriteRefusedError,
+    ServiceError,
+)
 from dynamo_es.projections.handling import Handling, caller
 from dynamo_es.projections.holding import Holding, LeaseLostError
 from dynamo_es.projections.parking import Parking
@@ -85,7 +90,7 @@ class Run:
         )
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
-        self._unsequenced = False
+        self._unsequenced = self._was_idle = False
         self._position = self._saved = parts.after
         self._end = 0
         self._handled = 0
@@ -128,6 +133,8 @@ class Run:
         check_position(self._position, end)
         if self._stop.is_set() or self._position >= end:
             return
+        if self.holding.paused:
+            raise ProjectionPausedError(self._parts.name, self._parts.tenant_id)
         if not free or not self._take():
             raise self._busy(self.holding.holder)
         try:
@@ -153,6 +160,8 @@ class Run:
     def advance(self) -> bool:
         """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
         try:
+            if self.holding.held and self.holding.paused:
+                self.close()
             return self._step() if self.holding.held else self.try_take()
         except PASSING as error:
             _log.warning(
@@ -220,6 +229,8 @@ class Run:
     def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
         while not self._stop.is_set() and self._position < end and not ends_early():
             self._step()
+            if self.holding.paused:
+                return
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
@@ -234,8 +245,14 @@ class Run:
             before = reader.passed_over
             records = reader.read()
             self._passed_over += reader.passed_over - before
+            if records and self._was_idle:
+                self.holding.confirm()  # the projection may be paused since
+            self._was_idle = not records
             size = self._parts.batch_size
             for start in range(0, len(records), size):
+                if self.holding.paused:
+                    self._reader = None
+                    return False
                 if not self._handle(records[start : start + size]):
                     return True
         except BaseException:

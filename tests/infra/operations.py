@@ -180,6 +180,12 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
     process.checkpoints.reset("other", 0)
     process.checkpoints.all()
+    process.checkpoints.pause("other")
+    process.checkpoints.resume("other")
+    version = process.projection("versions", lambda _: None, keep_unknown=True, version=1)
+    version.catch_up()
+    version.promote()
+    process.projections.live("versions")
     for _ in range(2):
         with suppress(RuntimeError):
             process.projection("failing", fail, keep_unknown=True).run_once()

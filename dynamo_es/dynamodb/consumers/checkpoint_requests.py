@@ -26,6 +26,8 @@ _LIST: Final = "consumers"
 
 KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
+USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
+"""The condition that a consumer has saved a position or failed."""
 _VERSION: Final = "##"
 """Comes between name and version in the list of consumers; a name has no ``#`` in it."""
 
@@ -125,6 +127,21 @@ def all_checkpoints(
     return sorted(map(read_checkpoint, used), key=in_order)
 
 
+def set_paused(table: str, consumer: ConsumerKey, *, paused: bool) -> Request:
+    """Pause or resume a consumer that has a position or a failure."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "Key": key_of(consumer),
+        "UpdateExpression": "REMOVE paused",
+        "ConditionExpression": USED,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if paused:
+        params["UpdateExpression"] = "SET paused = :paused"
+        params["ExpressionAttributeValues"] = {":paused": {"BOOL": True}}
+    return Request("update_item", params)
+
+
 def get(table: str, keys: Sequence[Item]) -> Request:
     """Read items by their keys, consistently."""
     return Request(
@@ -137,7 +154,7 @@ def read_checkpoint(item: Item) -> Checkpoint:
     consumer = ConsumerKey.read(item["log_key"]["S"])
     failure = read_failure(item)
     version = item["place"]["S"].partition("#")[2]
-    more = (*held_by(leases.read_lease(item)), int(version) if version else None)
+    more = (*held_by(leases.read_lease(item)), int(version) if version else None, "paused" in item)
     if failure is not None and "checkpoint" not in item:
         after = int(item["failed_after"]["N"])
         moved_at, tenant_id = failure.failed_at, consumer.tenant_id

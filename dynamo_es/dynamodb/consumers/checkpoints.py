@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-_USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
 _MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
 
@@ -107,6 +106,20 @@ class DynamoCheckpoints(CheckpointStrategy):
         except ConditionRefused:
             known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
+
+    def pause(self, consumer: str) -> None:
+        """Pause a consumer; see `CheckpointStrategy.pause`. Cost: 1 request."""
+        self._set_paused("pause", consumer, paused=True)
+
+    def resume(self, consumer: str) -> None:
+        """Resume a consumer; see `CheckpointStrategy.resume`. Cost: 1 request."""
+        self._set_paused("resume", consumer, paused=False)
+
+    def _set_paused(self, operation: str, consumer: str, *, paused: bool) -> None:
+        request = requests.set_paused(self._table, self._consumer(consumer), paused=paused)
+        if not self._run(operation, _carried_out(request)):
+            known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
+            raise UnknownConsumerError(consumer, known)
 
     def look(self, consumer: str) -> CheckpointState:
         """Return position and lease; see `CheckpointStrategy.look`. Cost: 1 request."""
@@ -237,7 +250,7 @@ class DynamoCheckpoints(CheckpointStrategy):
                     )
                     + f", {leases.LEASE}"
                 ),
-                "ConditionExpression": _USED,
+                "ConditionExpression": requests.USED,
                 "ExpressionAttributeValues": {
                     **self._moved(position),
                     ":none": number(0),
@@ -299,3 +312,11 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
+
+
+def _carried_out(request: Request) -> Steps[bool]:
+    try:
+        yield request
+    except ConditionRefused:
+        return False
+    return True
