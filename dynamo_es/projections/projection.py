@@ -119,8 +119,9 @@ class Projection:
         check_consumer(name)
         if version is not None:
             check_version(version)
+            unversioned = checkpoints
             log = VersionLog(log, checkpoints, lambda: unversioned.live(name), name, version)
-        unversioned, checkpoints = checkpoints, checkpoints.of_version(version)
+            checkpoints = unversioned.of_version(version)
         check_position(after)
         if log.per_tenant and after:
             raise TenantRequiredError("A projection that begins after a position")

@@ -11,6 +11,7 @@ from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
 from dynamo_es.exceptions import (
     CursorBusyError,
     InvalidConsumerError,
+    InvalidEnlistedWriteError,
     InvalidSubscriptionError,
     ThrottledError,
 )
@@ -389,6 +390,11 @@ def test_a_wrong_policy_is_refused(backend, name, wrong):
     with pytest.raises(InvalidSubscriptionError):
         policy = FailurePolicy(**wrong) if isinstance(wrong, dict) else wrong
         backend.projection(name, print, on_failure=policy)
+
+
+def test_writes_can_only_stop(backend, name):
+    with pytest.raises((InvalidSubscriptionError, InvalidEnlistedWriteError), match="writes=True"):
+        backend.projection(name, lambda _: [], on_failure="park", writes=True)
 
 
 def test_waits_double_up_to_the_longest():

@@ -74,7 +74,7 @@ def put_listed(table: str, tenant_id: TenantId | None, name: str, *, per_tenant:
 
 
 def _described(key: ParkedKey, failure: SetAside) -> Item:
-    version: Item = {} if key.version is None else {"version": number(key.version)}
+    version: Item = {} if key.version is None else {"projection_version": number(key.version)}
     return {
         **version,
         "consumer": {"S": key.name},
@@ -277,7 +277,7 @@ def first_in(item: Item) -> Place:
 def _key_in(item: Item) -> ParkedKey:
     tenant_id, category, uuid = parse_stream_key(item["stream_key"]["S"])
     order: Order = "log" if item["order"]["S"] == "log" else "stream"
-    version = int(item["version"]["N"]) if "version" in item else None
+    version = int(item["projection_version"]["N"]) if "projection_version" in item else None
     stream_id = StreamId(uuid, category=category)
     return ParkedKey(item["consumer"]["S"], order, stream_id, tenant_id, version)
 
