@@ -13,6 +13,7 @@ from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, d
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
 from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
@@ -243,8 +244,13 @@ class StreamsHandler:
             recorded = Recorded(
                 wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
             )
-            refuse_unfinished(self._function(recorded), self._function, _ROLE)
+            self._pass(recorded)
             self.totals.applied += 1
+
+    def _pass(self, recorded: Recorded) -> None:
+        returned = self._function(recorded)
+        refuse_unfinished(returned, self._function, _ROLE)
+        refuse_writes(returned, _ROLE)
 
     def _could_not_read(
         self, rest: Sequence[CommitRecord], version: int, error: Exception | None
@@ -293,7 +299,7 @@ class StreamsHandler:
             recorded = Recorded(
                 wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation
             )
-            refuse_unfinished(self._function(recorded), self._function, _ROLE)
+            self._pass(recorded)
 
     def _read(
         self, run: Sequence[CommitRecord], selection: Selection

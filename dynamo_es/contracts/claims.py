@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.contracts.checks import check_kind
+
 if TYPE_CHECKING:
     from dynamo_es.contracts.leases import Lease
     from dynamo_es.values import Position
@@ -68,3 +70,17 @@ class Saved(NamedTuple):
     position: Position | None = None
     wanted_by: str | None = None
     paused: bool = False
+
+
+def check_claim(claim: object, until_ms: object = 0) -> None:
+    """Raise `InputError` unless it is a claim, and an end of a lease in milliseconds."""
+    check_kind("claim", claim, Claim)
+    check_kind("until_ms", until_ms, int)
+
+
+def check_taking(worker: object, seen: object, until_ms: object = 0, length_ms: object = 0) -> None:
+    """Raise `InputError` unless a worker can take or ask for a lease with these arguments."""
+    check_kind("worker", worker, str)
+    check_kind("seen", seen, CheckpointState)
+    check_kind("until_ms", until_ms, int)
+    check_kind("length_ms", length_ms, int)

@@ -5,10 +5,30 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
+from dynamo_es.exceptions import InvalidSubscriptionError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynamo_es.values import Position
+
+
+class ReturnedWrites:
+    """What a handler returns with the writes of an event; see `dynamo_es.Writes`."""
+
+
+def refuse_writes(returned: object, role: str) -> None:
+    """Raise `InvalidSubscriptionError` if a function returned writes that would not be made.
+
+    Args:
+        returned: the object that the function returned.
+        role: role of the function, the subject of the message: "A handler".
+    """
+    if isinstance(returned, ReturnedWrites):
+        raise InvalidSubscriptionError(
+            f"{role} returned Writes, which would not be made. A projection and project_log make "
+            "them if you give them writes=True; nothing else does."
+        )
 
 
 class WriteBatch(ABC):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checkpoints import held_by, in_order
 from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.claims import CheckpointState, Saved
+from dynamo_es.contracts.claims import CheckpointState, Saved, check_claim, check_taking
 from dynamo_es.contracts.failures import ConsumerFailure
 from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.stream_keys import consumer_key
@@ -123,6 +123,7 @@ class MemoryCheckpoints(CheckpointStrategy):
     ) -> CheckpointState | None:
         """Take the lease; see `CheckpointStrategy.take`."""
         consumer = self._named(consumer)
+        check_taking(worker, seen, until_ms, length_ms)
         with self._data.lock:
             now = self._state(consumer)
             if now.token != seen.token or now.lease not in {None, seen.lease}:
@@ -136,12 +137,14 @@ class MemoryCheckpoints(CheckpointStrategy):
     def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
         """Renew a lease; see `CheckpointStrategy.renew`."""
         consumer = self._named(consumer)
+        check_claim(claim, until_ms)
         with self._data.lock:
             return self._renew(consumer, claim, until_ms)
 
     def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
         """Save a position under a lease; see `CheckpointStrategy.save`."""
         consumer = self._named(consumer)
+        check_claim(claim, until_ms)
         check_position(position)
         with self._data.lock:
             found = self._renew(consumer, claim, until_ms)
@@ -164,6 +167,7 @@ class MemoryCheckpoints(CheckpointStrategy):
     def release(self, consumer: str, claim: Claim) -> None:
         """Give a lease back; see `CheckpointStrategy.release`."""
         consumer = self._named(consumer)
+        check_claim(claim)
         with self._data.lock:
             now = self._state(consumer)
             if now.token == claim.token:
@@ -174,6 +178,7 @@ class MemoryCheckpoints(CheckpointStrategy):
     def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
         """Ask for a lease; see `CheckpointStrategy.ask`."""
         consumer = self._named(consumer)
+        check_taking(worker, seen)
         with self._data.lock:
             now = self._state(consumer)
             if now.lease is None or now.token != seen.token:

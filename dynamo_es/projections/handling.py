@@ -9,7 +9,11 @@ from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.contracts.parked import Place
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.exceptions import AsynchronousFunctionError, ServiceError
+from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.exceptions import (
+    InvalidSubscriptionError,
+    ServiceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-NOT_THE_EVENTS_FAULT: Final = (AsynchronousFunctionError, ServiceError)
+NOT_THE_EVENTS_FAULT: Final = (
+    InvalidSubscriptionError,
+    ServiceError,
+)
 """Errors that every event would meet: a wrong handler, or AWS refuses. They stop a consumer."""
 
 
@@ -173,6 +180,8 @@ def caller(
     """Return a function that passes an event to a handler, and refuses an unfinished result."""
 
     def call(raw: RecordedRaw) -> None:
-        refuse_unfinished(handler(deserialize(raw)), handler, role)
+        returned = handler(deserialize(raw))
+        refuse_unfinished(returned, handler, role)
+        refuse_writes(returned, role)
 
     return call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from dynamo_es.contracts.claims import CheckpointState, Claim
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import Saved
     from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.projections.parts import Parts
     from dynamo_es.values import Position
 
 _log = logging.getLogger("dynamo_es")
@@ -74,6 +75,19 @@ class Holding:
         self._renewed_ms = 0
         self.seen = CheckpointState()
         self.wanted = self.paused = False
+
+    @classmethod
+    def of(cls, parts: Parts, worker: str) -> Self:
+        """Return the lease of a projection's checkpoint, for one worker."""
+        return cls(
+            parts.name,
+            parts.checkpoints,
+            worker,
+            parts.lease_ms,
+            parts.now_ms,
+            parts.watch,
+            parts.tenant_id,
+        )
 
     @property
     def held(self) -> bool:

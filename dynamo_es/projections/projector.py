@@ -16,6 +16,7 @@ from dynamo_es.contracts.checks import (
     seconds_of,
 )
 from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
 from dynamo_es.projections.failure_policy import policy_of
@@ -317,6 +318,7 @@ class Projector:
             if event is not None:
                 returned = self._read_model(event, followed.stream_id)
                 refuse_unfinished(returned, self._read_model, _ROLE)
+                refuse_writes(returned, _ROLE)
                 applied += 1
 
         self.follow(followed, version, [Step(wrapped.uuid, wrapped)], apply)

@@ -71,15 +71,7 @@ class Run:
         self._parts = parts
         self._stop = stop
         self._on_progress = on_progress
-        self.holding = Holding(
-            parts.name,
-            parts.checkpoints,
-            worker,
-            parts.lease_ms,
-            parts.now_ms,
-            parts.watch,
-            parts.tenant_id,
-        )
+        self.holding = Holding.of(parts, worker)
         self._handling = Handling(
             caller(parts.reads, parts.handler, HANDLER),
             parts.policy,

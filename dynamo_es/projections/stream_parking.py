@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.parked import Place
 from dynamo_es.exceptions import (
-    AsynchronousFunctionError,
     CursorBusyError,
+    InvalidSubscriptionError,
     ServiceError,
     UnreadableEventError,
 )
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from dynamo_es.projections.failure_policy import FailurePolicy
     from dynamo_es.projections.parking import Parking
 
-TEMPORARY: Final = (AsynchronousFunctionError, CursorBusyError, ServiceError)
+TEMPORARY: Final = (
+    CursorBusyError,
+    InvalidSubscriptionError,
+    ServiceError,
+)
 """Errors that are not an event's fault: a wrong function, a busy stream, or AWS refuses."""
 
 

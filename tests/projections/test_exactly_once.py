@@ -18,7 +18,14 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.testing.faults import Fault, Network
 from tests.engine import Capability, Crash, needs
-from tests.projections.balances import TABLE, add_to_balance, balance_of, create_table, deposit
+from tests.projections.balances import (
+    TABLE,
+    Deposited,
+    add_to_balance,
+    balance_of,
+    create_table,
+    deposit,
+)
 from tests.projections.test_kills import Fatal
 from tests.projections.workers import LEASE, Team, advance
 
@@ -316,6 +323,22 @@ def test_only_a_function_returns_writes(backend):
         backend.projection("balances", projector, writes=True)
     with pytest.raises(InvalidSubscriptionError, match="writes must be True or False, not 1"):
         backend.projection("balances", add_to_balance, writes=1)
+
+
+def test_writes_that_would_not_be_made_are_refused(backend, team, account):
+    deposit(backend, account, 1)
+    forgotten = backend.projection(
+        f"{account} forgotten", add_to_balance, after=_after(team)["after"]
+    )
+    with pytest.raises(InvalidSubscriptionError, match="would not be made"):
+        forgotten.run_once()
+
+    stream = StreamId()
+    backend.event_store.append(Deposited(account=account, amount=1), stream_id=stream)
+    projector = backend.projector(account, lambda *_: Writes())
+    with pytest.raises(InvalidSubscriptionError, match="would not be made"):
+        projector.project(backend.event_store.load_stream(stream)[0], stream)
+    assert balance_of(backend.client, account) == (0, 0)
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, [{"Put": {}}], [7]])

@@ -143,20 +143,6 @@ def test_a_late_write_of_an_earlier_holder_changes_nothing(team):
     assert checkpoints.look(team.name) == before
 
 
-def test_a_lease_is_taken_only_as_it_was_seen(team):
-    checkpoints = team.backend.checkpoints
-    seen = checkpoints.look(team.name)
-    assert (seen.position, seen.token, seen.lease) == (None, 0, None)
-
-    taken = checkpoints.take(team.name, "one", seen, 2000, 1000)
-
-    assert checkpoints.take(team.name, "two", seen, 2000, 1000) is None
-    assert checkpoints.take(team.name, "two", seen._replace(token=1), 2000, 1000) is None
-    beaten = taken._replace(lease=taken.lease._replace(until=1999))
-    assert checkpoints.take(team.name, "two", beaten, 2000, 1000) is None
-    assert checkpoints.take(team.name, "two", taken, 3000, 1000).token == 2
-
-
 def test_a_running_projection_that_is_reset_goes_on_from_there(team):
     handled = Handled()
     team.add(4)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checks import check_position, check_tenant
+from dynamo_es.contracts.claims import check_claim, check_taking
 from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.contracts.versions import check_version
 from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
@@ -132,16 +133,19 @@ class DynamoCheckpoints(CheckpointStrategy):
 
         Cost: 1 request; 1 more the first time in a process, to list the consumer.
         """
+        check_taking(worker, seen, until_ms, length_ms)
         found = self._consumer(consumer)
         taken = leases.take(self._place(consumer), worker, seen, until_ms, length_ms)
         return self._run("take_checkpoint", self._listing(found, taken))
 
     def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
         """Renew a lease; see `CheckpointStrategy.renew`. Cost: 1 request."""
+        check_claim(claim, until_ms)
         return self._run("renew_checkpoint", leases.renew(self._place(consumer), claim, until_ms))
 
     def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
         """Save a position and renew the lease; see `CheckpointStrategy.save`. Cost: 1 request."""
+        check_claim(claim, until_ms)
         check_position(position)
         place, values = self._place(consumer), self._moved(position)
         steps = leases.save(place, claim, until_ms, _MOVE, values)
@@ -161,6 +165,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         writes: WriteBatch,
     ) -> Saved:
         """Save a position and carry out writes; see `CheckpointStrategy.apply`. Cost: 1 request."""
+        check_claim(claim, until_ms)
         if not isinstance(writes, DynamoWriteBatch):
             raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
         check_position(position)
@@ -174,10 +179,12 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def release(self, consumer: str, claim: Claim) -> None:
         """Give a lease back; see `CheckpointStrategy.release`. Cost: 1 request."""
+        check_claim(claim)
         self._run("release_checkpoint", leases.release(self._place(consumer), claim))
 
     def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
         """Ask for a lease; see `CheckpointStrategy.ask`. Cost: 1 request."""
+        check_taking(worker, seen)
         return self._run("ask_for_checkpoint", leases.ask(self._place(consumer), worker, seen))
 
     def all(self) -> list[Checkpoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
+from dynamo_es.contracts.writes import ReturnedWrites
 from dynamo_es.exceptions import InvalidEnlistedWriteError
 from dynamo_es.wording import shown
 
@@ -32,7 +33,7 @@ class Change(NamedTuple):
     values: Item
 
 
-class Writes:
+class Writes(ReturnedWrites):
     """The changes that an event makes to a read model: ``Writes().add("balances", key, amounts)``.
 
     Return it from the handler of a projection with ``writes=True``. The changes of several events

@@ -19,6 +19,7 @@ from dynamo_es.testing.conformance import (
     identity,
     iteration,
     keys,
+    leases,
     log,
     long_streams,
     model,
@@ -48,6 +49,7 @@ __all__ = [
     "TestIdentity",
     "TestIteration",
     "TestKeys",
+    "TestLeases",
     "TestLog",
     "TestLongStreams",
     "TestModel",
@@ -112,6 +114,7 @@ TestIdempotency = tests_of(idempotency, "TestIdempotency")
 TestIdentity = tests_of(identity, "TestIdentity")
 TestIteration = tests_of(iteration, "TestIteration")
 TestKeys = tests_of(keys, "TestKeys")
+TestLeases = tests_of(leases, "TestLeases")
 TestLog = tests_of(log, "TestLog")
 TestLongStreams = tests_of(long_streams, "TestLongStreams")
 TestModel = tests_of(model, "TestModel")
