@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
     from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.failure_policy import FailurePolicy
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
@@ -78,6 +80,7 @@ __all__ = [
     "EventRegistry",
     "EventStore",
     "ExplicitVersioning",
+    "FailurePolicy",
     "Listeners",
     "MemoryBackend",
     "Observer",
@@ -92,6 +95,7 @@ __all__ = [
     "Recorded",
     "RecordedRaw",
     "Repository",
+    "RetryReport",
     "Selection",
     "SequencerReport",
     "Serde",
@@ -129,7 +133,9 @@ _LAZY = {
     "Outbox": "dynamo_es.outbox",
     "OutboxReport": "dynamo_es.outbox",
     "Projection": "dynamo_es.projections.projection",
+    "FailurePolicy": "dynamo_es.projections.failure_policy",
     "ProjectionReport": "dynamo_es.projections.parts",
+    "RetryReport": "dynamo_es.projections.parking",
     "Projector": "dynamo_es.projections.projector",
     "Recorded": "dynamo_es.event_store.wrapped",
     "Repository": "dynamo_es.aggregates.repository",
