@@ -14,13 +14,15 @@ from dynamo_es.exceptions import (
     InvalidSubscriptionError,
     ServiceError,
 )
+from dynamo_es.projections.parking import Parking
+from dynamo_es.projections.parts import HANDLER, PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event as Flag
 
     from dynamo_es.projections.failure_policy import FailurePolicy
-    from dynamo_es.projections.parking import Parking
+    from dynamo_es.projections.parts import Parts
     from dynamo_es.values import RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
@@ -69,6 +71,18 @@ class Handling:
         self._passed: dict[str, list[RecordedRaw]] = {}
         self.failed = 0
         self.skipped = 0
+
+    @classmethod
+    def of(cls, parts: Parts, confirm: Callable[[], object], stop: Flag) -> Handling:
+        """Return what handles the events of a run of a projection."""
+        return cls(
+            caller(parts.reads, parts.handler, HANDLER),
+            parts.policy,
+            Parking(parts.parked, parts.name, "log", parts.now_ms, parts.version),
+            confirm,
+            stop,
+            PASSING,
+        )
 
     @property
     def parked(self) -> int:

@@ -16,9 +16,8 @@ from dynamo_es.exceptions import (
     ProjectionWriteRefusedError,
     ServiceError,
 )
-from dynamo_es.projections.handling import Handling, caller
+from dynamo_es.projections.handling import Handling
 from dynamo_es.projections.holding import Holding, LeaseLostError
-from dynamo_es.projections.parking import Parking
 from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     HANDLER,
@@ -72,14 +71,7 @@ class Run:
         self._stop = stop
         self._on_progress = on_progress
         self.holding = Holding.of(parts, worker)
-        self._handling = Handling(
-            caller(parts.reads, parts.handler, HANDLER),
-            parts.policy,
-            Parking(parts.parked, parts.name, "log", parts.now_ms, parts.version),
-            self.holding.confirm,
-            stop,
-            PASSING,
-        )
+        self._handling = Handling.of(parts, self.holding.confirm, stop)
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
         self._unsequenced = self._was_idle = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from dynamo_es.contracts import Followed
@@ -15,11 +15,10 @@ from dynamo_es.projections.stream_parking import TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from dynamo_es.contracts.parked import ParkedKey, ParkedStream
     from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.projections.projector import Projector
+    from dynamo_es.projections.stream_follower import StreamFollower
     from dynamo_es.values import StreamId
 
 _log = logging.getLogger("dynamo_es")
@@ -39,7 +38,7 @@ class StreamRetry:
 
     def __init__(
         self,
-        projector: Projector,
+        projector: StreamFollower,
         apply: Callable[[Followed, WrappedEvent[Any] | None], object],
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
