@@ -125,9 +125,16 @@ class Handling:
             parked = self._parking.pass_over(key, first, last)
             del self._passed[text]
             if not parked:
-                # Somebody has retried the stream meanwhile. The rest is passed over if one fails.
-                for raw in raws:
-                    self.handle(raw, stoppable=False)
+                # A retry has applied the stream meanwhile. The rest is passed over if one fails.
+                self._handle_all(text, raws)
+
+    def _handle_all(self, text: str, raws: list[RecordedRaw]) -> None:
+        for index, raw in enumerate(raws):
+            try:
+                self.handle(raw, stoppable=False)
+            except BaseException:
+                self._passed[text] = raws[index:]  # for the next call, before the checkpoint moves
+                raise
 
     def _try(self, raw: RecordedRaw, *, stoppable: bool = True) -> bool:
         attempts = 0

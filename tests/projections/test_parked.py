@@ -302,6 +302,32 @@ def test_events_that_a_running_worker_passed_over_are_applied_if_the_stream_was_
     assert entries(backend, name) == []
 
 
+def test_a_temporary_error_after_such_a_retry_loses_no_event(
+    backend, name, projection, applied, ann, bob, book
+):
+    book(ann, 1, 2)
+    applied.poison = {(ann, 1)}
+    projection().run_once()
+    book(ann, 3, 4)
+    book(bob, 1)
+    failures = [ThrottledError("PutItem", "Slow", "Too much.", "table")]
+
+    def handler(recorded):
+        number = recorded.wrapped_event.event.number
+        if (recorded.stream_id, number) == (ann, 3) and failures:
+            raise failures.pop()
+        Applied.__call__(applied, recorded)
+        if recorded.stream_id == bob:
+            applied.poison = set()
+            assert projection().retry_parked().unparked == 1
+
+    with pytest.raises(ThrottledError):
+        backend.projection(name, handler, on_failure=AT_ONCE).run_once()
+    backend.projection(name, handler, on_failure=AT_ONCE).run_once()
+
+    assert applied.of(ann) == [1, 2, 3, 4]
+
+
 def test_a_stream_that_is_deleted_is_unparked_without_an_event(
     backend, name, projection, applied, ann, book
 ):
