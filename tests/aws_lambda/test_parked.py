@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ class Booked(Event):
     number: int
 
 
-class Applied(list):
+class Applied(list[Any]):
     """What was applied, by stream; it fails on poison until it is fixed."""
 
     def __init__(self):

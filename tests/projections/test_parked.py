@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Booked(Event):
     number: int
 
 
-class Applied(list):
+class Applied(list[Any]):
     """Stream and number of each applied event; it fails on those of some streams."""
 
     def __init__(self):

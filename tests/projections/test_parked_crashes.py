@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class Moved(Event):
     number: int
 
 
-class Model(list):
+class Model(list[Any]):
     """Applies events; it fails on the second one of a stream until it is fixed."""
 
     def __init__(self, poison):

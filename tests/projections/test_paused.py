@@ -90,7 +90,7 @@ def test_a_busy_worker_ends_after_the_batch_in_hand(backend, name, projection, t
     tick(1, 2, 3, 4, 5)
     projection(batch_size=2).run_once(stop=Limited(1))
 
-    class Pausing(list):
+    class Pausing(list[int]):
         def append(self, number):
             super().append(number)
             if number == 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ class Billed(Event):
     number: int
 
 
-class Model(list):
+class Model(list[Any]):
     """What was handled, and the mail that was sent for it."""
 
     def __init__(self):
