@@ -225,6 +225,23 @@ def test_a_skipped_event_is_listed_until_it_is_forgotten(backend, name, ann):
     assert backend.parked.streams(name) == []
 
 
+def test_consumers_may_be_called_like_kinds_of_items(backend, ann, caplog):
+    for name in ("cursor", "outbox", "parked"):
+        key, failure = ParkedKey(name, "log", ann), SetAside(Place(0, 1), 1, "KeyError", 0)
+        backend.parked.park(key, failure)
+        backend.parked.skip(key, failure)
+        backend.checkpoints.of_version(3).move(name, 1)
+        assert [one.key for one in backend.parked.streams(name)] == [key]
+        assert backend.checkpoints.of_version(3).position(name) == 1
+    found = backend.consumers.find()
+    while found.after is not None:
+        found = backend.consumers.find(found.after)
+    assert "cannot be read" not in caplog.text
+    for name in ("cursor", "outbox", "parked"):
+        backend.parked.drop(ParkedKey(name, "log", ann))
+        backend.parked.forget_skipped(ParkedKey(name, "log", ann), Place(0, 1))
+
+
 def test_a_name_that_makes_no_key_is_refused(backend, ann):
     with pytest.raises(InvalidConsumerError):
         backend.parked.streams("a#b")
