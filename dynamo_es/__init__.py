@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.memory import MemoryBackend
     from dynamo_es.outbox import Outbox, OutboxReport
+    from dynamo_es.projections.failure_policy import FailurePolicy
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
@@ -66,6 +68,7 @@ else:
             "Event": ".event_store.event",
             "EventRegistry": ".event_store.registry",
             "EventStore": ".event_store.store",
+            "FailurePolicy": ".projections.failure_policy",
             "Listeners": ".subscriptions.listeners",
             "MemoryBackend": ".memory",
             "Observer": ".contracts.observer",
@@ -77,6 +80,7 @@ else:
             "Projector": ".projections.projector",
             "Recorded": ".event_store.wrapped",
             "Repository": ".aggregates.repository",
+            "RetryReport": ".projections.parking",
             "Selection": ".contracts.log",
             "SequencerReport": ".dynamodb.table_stream.poller",
             "Serde": ".event_store.serde",
@@ -112,6 +116,7 @@ __all__ = [
     "EventRegistry",
     "EventStore",
     "ExplicitVersioning",
+    "FailurePolicy",
     "Listeners",
     "MemoryBackend",
     "Observer",
@@ -126,6 +131,7 @@ __all__ = [
     "Recorded",
     "RecordedRaw",
     "Repository",
+    "RetryReport",
     "Selection",
     "SequencerReport",
     "Serde",

@@ -24,6 +24,9 @@
     ├── UnknownConsumerError                    no checkpoint with that name
     ├── UnknownOutboxEntryError                 no failed event at that position
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
+    ├── ProjectionPausedError                   the projection is paused
+    ├── ProjectionDemotedError                  a newer version of the projection is live
+    ├── VersionLagsError                        a version that is not as far as the live one
     ├── CursorBusyError                         another process applies the stream's events
     ├── ProjectionBusyError                     another worker runs the projection
     ├── ProjectionWriteRefusedError             a condition of a projection's writes was not met
@@ -370,6 +373,66 @@ class UnknownSubjectError(EventStoreError):
         super().__init__(
             f"The subject {shown(subject, str)} never had a key in this tenant: nothing was "
             "encrypted for it. Check the spelling and the tenant."
+        )
+
+
+class ProjectionPausedError(EventStoreError):
+    """The projection is paused, so a run handles no events.
+
+    Attributes:
+        projection: name of the projection.
+        tenant_id: tenant of the log; None: the log of all tenants.
+    """
+
+    def __init__(self, projection: str, tenant_id: str | None = None) -> None:
+        self.projection = projection
+        self.tenant_id = tenant_id
+        where = "" if tenant_id is None else f" in the log of tenant {shown(tenant_id, str)}"
+        super().__init__(
+            f"Projection {shown(projection, str)} is paused{where}. To let it go on: call "
+            "resume(), or run `dynamo-es checkpoints resume`."
+        )
+
+
+class ProjectionDemotedError(EventStoreError):
+    """A newer version of the projection is live, so this one has stopped.
+
+    Attributes:
+        projection: name of the projection.
+        version: the version that has stopped.
+        live: the live version.
+    """
+
+    def __init__(self, projection: str, version: int, live: int) -> None:
+        self.projection = projection
+        self.version = version
+        self.live = live
+        super().__init__(
+            f"Version {version} of projection {shown(projection, str)} has stopped, because "
+            f"version {live} is live. End its process. To make it live again: call catch_up(), "
+            "then promote()."
+        )
+
+
+class VersionLagsError(EventStoreError):
+    """A version of a projection is not as far as the live one, so it was not promoted.
+
+    Attributes:
+        projection: name of the projection.
+        version: the version.
+        position: the version's position in the log.
+        live_position: position of the live version.
+    """
+
+    def __init__(self, projection: str, version: int, position: int, live_position: int) -> None:
+        self.projection = projection
+        self.version = version
+        self.position = position
+        self.live_position = live_position
+        super().__init__(
+            f"Version {version} of projection {shown(projection, str)} is at {position}, the live "
+            f"one at {live_position}: readers would go back. Call catch_up() first, or "
+            "promote(force=True)."
         )
 
 

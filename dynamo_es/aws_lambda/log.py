@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.projections.failure_policy import OnFailure
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.projections.projection import Projection
     from dynamo_es.values import Position, TenantId
@@ -46,6 +48,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     writes: bool = False,
     margin: timedelta | float | None = None,
     on_progress: Callable[[ProjectionReport], None] | None = None,
+    on_failure: OnFailure = "stop",
 ) -> Callable[[Callable[[Recorded], object]], LogHandler]:
     """Turn a function into a Lambda handler that calls it with each event of the log, in order.
 
@@ -79,9 +82,11 @@ def project_log(  # noqa: PLR0913 - options, each by its name
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
+        on_failure: what to do with an event that your function fails on; see `Backend.projection`.
+            With ``"park"`` its stream is set aside, and the log goes on; see `retry_parked`.
 
     Raises:
-        InvalidSubscriptionError: a wrong filter, batch size or function.
+        InvalidSubscriptionError: a wrong filter, batch size, policy or function.
         InvalidConsumerError: a name that cannot be part of a key.
         InvalidPositionError: a position below 0.
         EventDefinitionError: a class in events is not an event class that can be stored.
@@ -99,6 +104,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             batch_size=batch_size,
             keep_unknown=keep_unknown,
             lease=lease,
+            on_failure=on_failure,
             writes=writes,
         )
         prepare_in_function(backend)
@@ -165,6 +171,14 @@ class LogHandler:
         if progress.lag and pages:
             return reply(event, _not_done(pages, _EVERYTHING if of_all else progress.position))
         return reply(event, [])
+
+    def retry_parked(self, context: LambdaContext | None = None) -> RetryReport:
+        """Apply the events of parked streams again; see `Projection.retry_parked`.
+
+        Args:
+            context: Lambda's; it stops before the function's time is over. None: no deadline.
+        """
+        return self.projection.retry_parked(stop=Deadline(context, self._margin_s))
 
 
 class PageRecord(NamedTuple):

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import update_wrapper
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.aws_lambda.starting import prepare_in_function
+from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, done_by, runs
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
 from dynamo_es.dynamodb.log.reader import records_of
-from dynamo_es.dynamodb.streams.keys import describe_key
+from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.projector import Step
+from dynamo_es.projections.missing import Step
+from dynamo_es.projections.stream_retry import StreamRetry
+from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.projections.failure_policy import OnFailure
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.values import RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
@@ -50,6 +53,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     keep_unknown: bool = False,
     lease: timedelta | float = 60.0,
     margin: timedelta | float | None = None,
+    on_failure: OnFailure = "stop",
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
     """Turn a function into a Lambda handler that applies the events of each stream, in order.
 
@@ -78,9 +82,14 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
             function takes for one event.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
+        on_failure: what to do with an event that your function fails on. ``"stop"``: its stream
+            waits, and Lambda reads nothing after its record. ``"park"``: after three failures the
+            stream is set aside and listed, and the shard goes on; see `retry_parked`. ``"skip"``:
+            the event is listed and left out. A `FailurePolicy` says after how many failures.
 
     Raises:
-        InvalidSubscriptionError: a wrong filter, lease or function, such as an asynchronous one.
+        InvalidSubscriptionError: a wrong filter, lease, policy or function, such as an
+            asynchronous one.
         EventDefinitionError: a class that is not an event class that can be stored.
         InvalidConsumerError: a name that cannot be part of a key.
 
@@ -94,34 +103,14 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
                 f"A read model must be callable, not {type(function).__name__}."
             )
         refuse_asynchronous(function, _ROLE)
-        projector = backend.projector(name, _never, lease=lease, keep_unknown=keep_unknown)
+        projector = backend.projector(
+            name, _never, lease=lease, keep_unknown=keep_unknown, on_failure=on_failure
+        )
         projector = projector.choosing(lambda: selection().event_names)
         prepare_in_function(backend)
         return StreamsHandler(function, backend, projector, selection, keep_unknown, margin)
 
     return decorate
-
-
-@dataclass(slots=True)
-class Totals:
-    """Counts what a handler did since its process began.
-
-    Attributes:
-        records: records of all batches.
-        skipped: records of snapshots, fences and removals, and commits not selected.
-        foreign: records of items that this library did not write.
-        damaged: records of items that are this library's, but that no release can read.
-        applied: events that the function applied.
-        failed: calls of the function that raised, streams that could not be leased or read, and
-            records that wait for a newer release.
-    """
-
-    records: int = 0
-    skipped: int = 0
-    foreign: int = 0
-    damaged: int = 0
-    applied: int = 0
-    failed: int = 0
 
 
 class StreamsHandler:
@@ -176,7 +165,7 @@ class StreamsHandler:
         self.totals.foreign += decoded.foreign
         self.totals.damaged += len(decoded.damaged)
         left = self._newer(decoded.newer, selection)
-        for commits in _by_stream(chosen):
+        for commits in by_stream(chosen):
             rest = self._apply(commits, selection, deadline)
             if rest:
                 numbers = [one.sequence_number for one in rest]
@@ -207,7 +196,7 @@ class StreamsHandler:
     ) -> Sequence[CommitRecord]:
         """Apply commits of one stream, in order; return those that are not done."""
         done = 0
-        for run in _runs(commits):
+        for run in runs(commits):
             if deadline.is_set():
                 break
             finished = self._apply_run(run, selection, deadline)
@@ -220,50 +209,99 @@ class StreamsHandler:
         self, run: Sequence[CommitRecord], selection: Selection, deadline: Deadline
     ) -> int:
         """Apply commits that follow each other; return how many are done."""
+        hint, followed = run[0].hint, self._followed(run[0])
+        first = hint.first_version
+        if self._projector.failures.passes_over(followed, first, run[-1].hint.last_version):
+            return self._parked(run)
         stream, steps, unreadable = self._read(run, selection)
         if stream is None:
-            self._wait(run[0].hint, run[0].hint.first_version - 1, unreadable)
-            return 0
-        first = run[0].hint.first_version
+            return self._could_not_read(run, first, unreadable)
         last = first + len(steps) - 1
         reached = 0
 
-        def apply(place: int, wrapped: WrappedEvent[Any] | None) -> None:
+        def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
             nonlocal reached
-            if wrapped is not None:
-                recorded = Recorded(
-                    wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
-                )
-                returned = self._function(recorded)
-                refuse_unfinished(returned, self._function, _ROLE)
-                refuse_writes(returned, _ROLE)
-                self.totals.applied += 1
+            reached = place - 1  # the events before it are applied, maybe by an earlier call
+            self._call(stream, wrapped)
             reached = place
 
         try:
-            self._projector.follow(
-                Followed(
-                    self._projector.name,
-                    stream.entry.stream_id,
-                    stream.tenant_id,
-                    stream.generation,
-                ),
-                first,
-                steps,
-                apply,
-                deadline.is_set,
-            )
+            parked = self._projector.follow(followed, first, steps, apply, deadline.is_set)
         except Exception as error:  # noqa: BLE001 - other streams go on
-            self._wait(run[0].hint, max(reached, first - 1), error)
-            return _done(run, reached)
-        if reached:
-            # Maybe not all: the deadline came, or another worker took the stream over.
-            return _done(run, reached)
-        if deadline.is_set():
-            return 0
-        if unreadable is not None:
-            self._wait(run[0].hint, last, unreadable)
-        return _done(run, last)
+            self._wait(hint, max(reached, first - 1), error)
+            return done_by(run, reached)
+        if parked:
+            return self._pass_over(run)
+        stopped = deadline.is_set() or 0 < reached < last  # or another worker has taken over
+        done = done_by(run, reached if stopped else last)
+        if unreadable is not None and not stopped:
+            done += self._could_not_read(run[done:], last + 1, unreadable)
+        return done
+
+    def _call(self, stream: RecordedRaw, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
+        """Call the function with an event of a stream; None: the event is not selected."""
+        if isinstance(wrapped, Unreadable):
+            raise wrapped.error
+        if wrapped is not None:
+            recorded = Recorded(
+                wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
+            )
+            self._pass(recorded)
+            self.totals.applied += 1
+
+    def _pass(self, recorded: Recorded) -> None:
+        returned = self._function(recorded)
+        refuse_unfinished(returned, self._function, _ROLE)
+        refuse_writes(returned, _ROLE)
+
+    def _could_not_read(
+        self, rest: Sequence[CommitRecord], version: int, error: Exception | None
+    ) -> int:
+        """Count the failure of a commit that cannot be read; return how many are set aside."""
+        followed = self._followed(rest[0])
+        if error is not None:
+            try:
+                if self._projector.note(followed, version, error):
+                    return self._pass_over(rest)
+            except Exception as refused:  # noqa: BLE001 - other streams go on
+                error = refused
+        self._wait(rest[0].hint, version - 1, error)
+        return 0
+
+    def _pass_over(self, run: Sequence[CommitRecord]) -> int:
+        """Note that the records of a stream that was just parked are passed over."""
+        last = run[-1].hint.last_version
+        if self._projector.failures.passes_over(self._followed(run[-1]), last, last):
+            return self._parked(run)
+        return 0
+
+    def _parked(self, run: Sequence[CommitRecord]) -> int:
+        self.totals.parked += len(run)
+        return len(run)
+
+    def _followed(self, record: CommitRecord) -> Followed:
+        tenant_id, category, uuid = parse_stream_key(record.hint.stream_key)
+        stream_id = StreamId(uuid, category=category)
+        return Followed(self._projector.name, stream_id, tenant_id, record.hint.generation)
+
+    def retry_parked(self, context: LambdaContext | None = None) -> RetryReport:
+        """Apply the events of parked streams again, in order, and unpark the streams.
+
+        Call it from a function on a schedule, or after you have deployed a fix. It stops before
+        the function's time is over; the next call goes on.
+
+        Args:
+            context: Lambda's; None: no deadline.
+        """
+        deadline = Deadline(context, self._margin_s)
+        return StreamRetry(self._projector, self._apply_again, deadline.is_set).run()
+
+    def _apply_again(self, followed: Followed, wrapped: WrappedEvent[Any] | None) -> None:
+        if wrapped is not None:
+            recorded = Recorded(
+                wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation
+            )
+            self._pass(recorded)
 
     def _read(
         self, run: Sequence[CommitRecord], selection: Selection
@@ -286,12 +324,17 @@ class StreamsHandler:
             steps += read
         return stream, steps, None
 
-    def _chosen(self, raw: RecordedRaw, selection: Selection) -> WrappedEvent[Any] | None:
-        """Return an event as an object of its class; None if it is not selected."""
+    def _chosen(
+        self, raw: RecordedRaw, selection: Selection
+    ) -> WrappedEvent[Any] | Unreadable | None:
+        """Return an event as an object of its class, or its error; None if it is not selected."""
         names = selection.event_names
         if names is not None and raw.entry.name not in names:
             return None
-        return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
+        try:
+            return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
+        except Exception as error:  # noqa: BLE001 - raised in its turn, after the events before it
+            return Unreadable(error)
 
     def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
         self.totals.failed += 1
@@ -303,32 +346,6 @@ class StreamsHandler:
             version,
             "it could not be read" if error is None else trace_error(error),
         )
-
-
-def _done(run: Sequence[CommitRecord], reached: int) -> int:
-    return sum(record.hint.last_version <= reached for record in run)
-
-
-def _by_stream(commits: Iterable[CommitRecord]) -> Iterator[list[CommitRecord]]:
-    """Yield the commits of each stream in the order of generations and versions, each once."""
-    streams: dict[str, dict[tuple[int, int], CommitRecord]] = {}
-    for commit in commits:
-        place = commit.hint.generation, commit.hint.first_version
-        streams.setdefault(commit.hint.stream_key, {}).setdefault(place, commit)
-    for stream in streams.values():
-        yield [commit for _, commit in sorted(stream.items())]
-
-
-def _runs(commits: Sequence[CommitRecord]) -> Iterator[Sequence[CommitRecord]]:
-    """Yield the commits that follow each other without a gap, within one generation."""
-    ends = [
-        index
-        for index, (before, after) in enumerate(pairwise(commits), 1)
-        if (after.hint.generation, after.hint.first_version)
-        != (before.hint.generation, before.hint.last_version + 1)
-    ]
-    for start, end in pairwise([0, *ends, len(commits)]):
-        yield commits[start:end]
 
 
 def _never(*_: object) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es import __version__
-from dynamo_es.cli import checkpoints, outbox, projections
+from dynamo_es.cli import checkpoints, outbox, parked, projections
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
@@ -218,6 +218,9 @@ _checkpoints = _group(
 _register(_checkpoints, "list", checkpoints.list_all, "checkpoints list --json")
 _register(_checkpoints, "reset", checkpoints.reset, "checkpoints reset balances --to 1000")
 
+_register(_checkpoints, "pause", checkpoints.pause, "checkpoints pause balances")
+_register(_checkpoints, "resume", checkpoints.resume, "checkpoints resume balances")
+
 _outbox = _group(
     "outbox",
     "List events that could not be published, and retry them.",
@@ -226,5 +229,21 @@ _outbox = _group(
 )
 _register(_outbox, "list", outbox.list_entries, "outbox list --tenant acme")
 _register(_outbox, "retry", outbox.retry, "outbox retry 17 18", "outbox retry --all")
+
+_parked = _group(
+    "parked",
+    "List streams that consumers have set aside after failures; retry or drop them.",
+    "parked list",
+    panel=_LOG,
+)
+_register(_parked, "list", parked.list_entries, "parked list --consumer balances --json")
+_register(_parked, "retry", parked.retry, "parked retry my_app.read_models:balances")
+_register(
+    _parked,
+    "drop",
+    parked.drop,
+    "parked drop balances 1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+    "parked drop balances --skipped",
+)
 
 _register(application, "cost", cost, "cost --events-per-second 10 --size 200", panel=_PLAN)

@@ -10,7 +10,7 @@ from dynamo_es.cli.ends import Ends
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.rendering import Kind, count, positions_left, print_rows, tenant_text, time_text
 from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, results, tell
-from dynamo_es.contracts import Checkpoint
+from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.claims import short_name
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InvalidPositionError
@@ -19,7 +19,9 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
     "position": "figure",
     "lag": "figure",
     "moved at": "short",
+    "state": "short",
     "consumer": "text",
+    "version": "figure",
     "tenant": "text",
     "worker": "text",
     "last beat": "short",
@@ -57,7 +59,7 @@ def list_all(place: Place, *, as_json: AsJson = False) -> None:
         tell("No consumer has a checkpoint yet.")
 
 
-def reset(
+def reset(  # noqa: PLR0913 - options, each by its name
     consumer: Annotated[
         str, typer.Argument(metavar="CONSUMER", help="Name of the consumer, from the list.")
     ],
@@ -77,6 +79,10 @@ def reset(
             "tenant has a log.",
         ),
     ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Reset this version of the projection."),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -91,10 +97,11 @@ def reset(
     end = scoped.log.last_position or 0
     if to < 0 or to > end:
         raise InvalidPositionError(to, None if to < 0 else end)
-    before = scoped.checkpoints.position(consumer)
+    checkpoints = scoped.checkpoints.of_version(version)
+    before = checkpoints.position(consumer)
     if before is not None and not yes:
         refuse_unless_confirmed(_question(consumer, before, to), "Nothing was changed.")
-    scoped.checkpoints.reset(consumer, to)
+    checkpoints.reset(consumer, to)
     if as_json:
         print_json({"consumer": consumer, "tenant": tenant, "before": before, "position": to})
     else:
@@ -103,6 +110,39 @@ def reset(
             markup=False,
             soft_wrap=True,
         )
+
+
+Consumer = Annotated[
+    str, typer.Argument(metavar="CONSUMER", help="Name of the projection, from the list.")
+]
+Tenant = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="That of this tenant. Default: of all tenants.")
+]
+Version = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="This version of the projection.")
+]
+
+
+def pause(
+    consumer: Consumer, place: Place, *, tenant: Tenant = None, version: Version = None
+) -> None:
+    """Stop the workers of a projection before their next batch, until you resume it."""
+    _checkpoints(place, tenant, version).pause(consumer)
+    tell(f"{consumer} is paused. To let it go on: dynamo-es checkpoints resume {consumer}")
+
+
+def resume(
+    consumer: Consumer, place: Place, *, tenant: Tenant = None, version: Version = None
+) -> None:
+    """Let the workers of a paused projection go on."""
+    _checkpoints(place, tenant, version).resume(consumer)
+    tell(f"{consumer} goes on.")
+
+
+def _checkpoints(place: Place, tenant: str | None, version: int | None) -> CheckpointStrategy:
+    backend = DynamoBackend(place.config())
+    scoped = backend if tenant is None else backend.in_tenant(tenant)
+    return scoped.checkpoints.of_version(version)
 
 
 def document(one: Checkpoint, end: int) -> dict[str, object]:
@@ -114,6 +154,8 @@ def document(one: Checkpoint, end: int) -> dict[str, object]:
     """
     return {
         "consumer": one.name,
+        "version": one.version,
+        "paused": one.paused,
         "tenant": one.tenant_id,
         "position": one.position,
         "lag": positions_left(one.position, end),
@@ -128,7 +170,9 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
         f"{one.position:,}",
         f"{positions_left(one.position, end):,}",
         time_text(one.moved_at),
+        "paused" if one.paused else "",
         one.name,
+        "" if one.version is None else str(one.version),
         tenant_text(one.tenant_id),
         short_name(one.worker),
         "" if one.beat_at is None else time_text(one.beat_at),

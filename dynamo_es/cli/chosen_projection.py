@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from dynamo_es.cli.references import WrongReferenceError, load_object
 from dynamo_es.contracts.error_texts import describe_error
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from types import FunctionType, ModuleType
 
     from dynamo_es.facade.backend import Backend
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.values import TenantId
 
 _HOW: Final = "Define it as def balances(backend): return backend.projection('balances', handler)."
+
+
+class Retrying(Protocol):
+    """Retries the streams that it has parked."""
+
+    def retry_parked(self) -> RetryReport:
+        """Apply the events of parked streams again."""
 
 
 def find_projection(reference: str, backend: Backend, tenant: TenantId | None) -> Projection:
@@ -32,6 +40,36 @@ def find_projection(reference: str, backend: Backend, tenant: TenantId | None) -
         WrongReferenceError: there is no such object, or it is no projection.
     """
     return _projection(reference, load_object(reference), backend, tenant)
+
+
+def find_retrying(reference: str, backend: Backend, tenant: TenantId | None) -> Retrying:
+    """Return the consumer that ``module:name`` names: it retries its parked streams.
+
+    Args:
+        reference: of a projection, a projector, a Lambda handler of this library, or a function
+            that takes a backend and returns one.
+        backend: for such a function.
+        tenant: limits that backend to a tenant; None: all tenants.
+
+    Raises:
+        WrongReferenceError: there is no such object, or it parks no streams.
+    """
+    found = load_object(reference)
+    if not hasattr(found, "retry_parked") and inspect.isfunction(found):
+        if not _takes_one_argument(found):
+            raise WrongReferenceError(f"{reference} must take one argument, the backend. {_HOW}")
+        found = _made(reference, found, backend if tenant is None else backend.in_tenant(tenant))
+    elif tenant is not None:
+        raise WrongReferenceError(
+            f"{reference} has a backend of its own, so --tenant cannot limit it. {_HOW}"
+        )
+    if not hasattr(found, "retry_parked"):
+        kind = type(found).__name__
+        raise WrongReferenceError(
+            f"{reference} is a {kind}, which parks no streams: name a projection, a projector or a "
+            "Lambda handler of project_log or project_streams."
+        )
+    return cast("Retrying", found)
 
 
 def projections_of(module: ModuleType, backend: Backend) -> Iterator[tuple[str, Projection]]:

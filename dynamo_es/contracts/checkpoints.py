@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
     from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position, TenantId
 
@@ -29,6 +30,8 @@ class Checkpoint:
             failed since the position last moved.
         worker: the worker that holds the lease, as ``host:process-id``; None: no worker does.
         beat_at: when that worker last renewed the lease, by its own clock, aware UTC.
+        version: version of the projection; None: it has no versions.
+        paused: whether no worker handles events until the projection is resumed.
     """
 
     name: str
@@ -38,12 +41,14 @@ class Checkpoint:
     failure: ConsumerFailure | None = None
     worker: str | None = None
     beat_at: datetime | None = None
+    version: int | None = None
+    paused: bool = False
 
 
-def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str]:
-    """Return the sort key of checkpoints: by name, and the one for all tenants first."""
+def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str, int]:
+    """Return the sort key of checkpoints: by name, all tenants' first, and by version."""
     tenant_id = checkpoint.tenant_id
-    return checkpoint.name, tenant_id is not None, tenant_id or ""
+    return checkpoint.name, tenant_id is not None, tenant_id or "", checkpoint.version or 0
 
 
 def held_by(lease: Lease | None) -> tuple[str | None, datetime | None]:
@@ -110,6 +115,20 @@ class CheckpointStrategy(ABC):
             InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
+
+    @abstractmethod
+    def pause(self, name: str) -> None:
+        """Stop the workers of a consumer before their next batch, until it is resumed.
+
+        Raises:
+            UnknownConsumerError: the consumer has neither saved a position nor failed.
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def resume(self, name: str) -> None:
+        """Let the workers of a consumer go on. Errors are those of `pause`."""
 
     @abstractmethod
     def look(self, name: str) -> CheckpointState:
@@ -224,6 +243,40 @@ class CheckpointStrategy(ABC):
         those of all tenants.
 
         Raises:
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def of_version(self, version: int | None) -> Self:
+        """Return the checkpoints of a version of each projection; this object does not change.
+
+        The checkpoints of a version are apart from those of others and of the same names without a
+        version. `all` returns those of every version.
+
+        Raises:
+            InvalidConsumerError: a version that is not an integer of 1 or more, or None.
+        """
+
+    @abstractmethod
+    def live(self, name: str) -> LiveVersion | None:
+        """Return a projection's live version; None: none was promoted.
+
+        Raises:
+            InvalidConsumerError: a name that cannot be part of a key.
+            ServiceError: AWS refused or did not answer.
+        """
+
+    @abstractmethod
+    def promote(self, name: str, version: int, expected: int | None) -> bool:
+        """Make a version the live one, if the live one is as expected; False: it is another.
+
+        Args:
+            name: name of the projection.
+            version: version to promote.
+            expected: version that is live now; None: none is.
+
+        Raises:
+            InvalidConsumerError: a name that cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 

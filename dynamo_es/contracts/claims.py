@@ -31,12 +31,14 @@ class CheckpointState(NamedTuple):
         token: the fencing token: how often the lease was taken or the position reset; 0: never.
         lease: the lease that a worker holds; None: no worker holds it.
         wanted_by: another worker that asks the holder for the lease; None: none asks.
+        paused: whether no worker may handle events until the consumer is resumed.
     """
 
     position: Position | None = None
     token: int = 0
     lease: Lease | None = None
     wanted_by: str | None = None
+    paused: bool = False
 
 
 class Claim(NamedTuple):
@@ -61,11 +63,13 @@ class Saved(NamedTuple):
         held: whether the worker still holds the lease; if not, nothing changed.
         position: the saved position now; None: none is saved.
         wanted_by: another worker that asks for the lease; None: none asks.
+        paused: whether the worker has to stop, because the consumer is paused.
     """
 
     held: bool
     position: Position | None = None
     wanted_by: str | None = None
+    paused: bool = False
 
 
 def check_claim(claim: object, until_ms: object = 0) -> None:

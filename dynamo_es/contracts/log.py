@@ -49,6 +49,8 @@ class Selection:
         category: category of the event's stream; None: every stream.
         event_names: names, one of which the event has; None: any name.
         tenant_id: tenant of the event; None: any.
+        stream_id: stream of the event, in the selected tenant; None: any. It takes the place of
+            ``category``.
         outbox: whether to select only events that were chosen for the outbox when appended.
     """
 
@@ -56,6 +58,7 @@ class Selection:
     event_names: frozenset[str] | None = None
     tenant_id: TenantId | None = None
     outbox: bool = False
+    stream_id: StreamId | None = None
 
 
 EVERYTHING: Final = Selection()

@@ -10,12 +10,14 @@ from dynamo_es.dynamodb.consumers.checkpoints import DynamoCheckpoints
 from dynamo_es.dynamodb.consumers.cursors import DynamoCursors
 from dynamo_es.dynamodb.consumers.finder import DynamoFinder
 from dynamo_es.dynamodb.consumers.outbox import DynamoOutbox
+from dynamo_es.dynamodb.consumers.parked import DynamoParked
 from dynamo_es.dynamodb.log.log import DynamoLog
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.registry import list_logs
 from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
+from dynamo_es.facade.all_parked import AllParked
 from dynamo_es.facade.log import LogAccess
 from dynamo_es.values import DEFAULT_TENANT
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import AppendHooks, CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.values import TenantId
@@ -46,6 +49,7 @@ def log_access(
         DynamoCursors(config.log_table, gateway),
         DynamoOutbox(config, gateway),
         DynamoFinder(config.log_table, gateway),
+        parts.parked,
         hooks,
         clock,
         monotonic,
@@ -79,9 +83,13 @@ class _Parts:
             per_tenant=self._logs.per_tenant,
             own_tables=config.tables,
         )
+        self.parked: ParkedStrategy = DynamoParked(
+            config.log_table, gateway, per_tenant=self._logs.per_tenant
+        )
         if self._logs.per_tenant:
             self.log = AllLogs(self._log_of, self._tenants, self.log, self._unsequenced)
             self.checkpoints = AllCheckpoints(self.checkpoints, self._tenants)
+            self.parked = AllParked(self.parked, self._tenants)
 
     def _log_of(self, tenant_id: TenantId) -> DynamoLog:
         return self._new(self._logs.of_tenant(tenant_id))

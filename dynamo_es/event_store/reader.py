@@ -309,6 +309,11 @@ class StreamReader:
             (raw.uuid, next(read) if names is None or raw.name in names else None) for raw in raws
         ]
 
+    def generation_of(self, stream_id: StreamId) -> int | None:
+        """Return the present generation of a stream; None: it has no events. Cost: 1 request."""
+        head = self._storage.head(stream_id)
+        return None if head is None else head.generation
+
     def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
         """Return stored events as objects, such as ``ConcurrentStreamWriteError.winning``.
 

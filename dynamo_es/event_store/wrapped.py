@@ -181,6 +181,8 @@ class Recorded:
         tenant_id: its tenant.
         generation: generation of the stream that the event belongs to. A stream that was deleted
             and created again has a higher one.
+        replayed: whether another version of the projection handles the event, or did: hold back
+            side effects, such as mail. See `Backend.projection`.
     """
 
     wrapped_event: WrappedEvent[Any]
@@ -188,6 +190,7 @@ class Recorded:
     position: Position
     tenant_id: TenantId = DEFAULT_TENANT
     generation: int = 0
+    replayed: bool = False
 
 
 # As in `values.new_records`: made without the frozen constructors, which set each field by a call.
@@ -224,12 +227,14 @@ class _NewRecorded:
         position: Position,
         tenant_id: TenantId,
         generation: int,
+        replayed: bool = False,  # noqa: FBT001, FBT002 - as the field of `Recorded`
     ) -> None:
         self.wrapped_event = wrapped_event
         self.stream_id = stream_id
         self.position = position
         self.tenant_id = tenant_id
         self.generation = generation
+        self.replayed = replayed
         self.__class__ = Recorded  # type: ignore[assignment]
 
 

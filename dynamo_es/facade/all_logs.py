@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState, Saved
     from dynamo_es.contracts.failures import NewFailure
     from dynamo_es.contracts.log import Start
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
@@ -285,6 +286,26 @@ class AllCheckpoints(CheckpointStrategy):
     def ask(self, name: str, *_: object) -> bool:
         """A consumer has one in each log: raises `TenantRequiredError`."""
         _refuse(f"The checkpoint of {name}")
+
+    def pause(self, name: str) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def resume(self, name: str) -> None:
+        """A consumer has one in each log: raises `TenantRequiredError`."""
+        _refuse(f"The checkpoint of {name}")
+
+    def of_version(self, version: int | None) -> AllCheckpoints:
+        """Return the checkpoints of a version; see `CheckpointStrategy.of_version`."""
+        return type(self)(self._any.of_version(version), self._tenants)
+
+    def live(self, name: str) -> LiveVersion | None:
+        """Return the live version in all logs; see `CheckpointStrategy.live`."""
+        return self._any.live(name)
+
+    def promote(self, name: str, version: int, expected: int | None) -> bool:
+        """Make a version the live one in all logs; see `CheckpointStrategy.promote`."""
+        return self._any.promote(name, version, expected)
 
     def all(self) -> list[Checkpoint]:
         """Return the checkpoints of all consumers in all logs; see `CheckpointStrategy.all`.

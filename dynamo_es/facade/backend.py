@@ -13,12 +13,11 @@ from dynamo_es.facade.consumers import (
     outbox_of,
     subscriptions_of,
 )
+from dynamo_es.facade.read_models import ReadModels
 from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
-from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import timedelta
+    from collections.abc import Callable
 
     from dynamo_es.contracts import (
         CheckpointStrategy,
@@ -26,27 +25,22 @@ if TYPE_CHECKING:
         CursorStrategy,
         LogStrategy,
         OutboxFilter,
-        Selection,
         StorageStrategy,
         SubscriptionStrategy,
     )
     from dynamo_es.event_store.encryption.service import Encryption
-    from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
-    from dynamo_es.projections.parts import Handler
-    from dynamo_es.projections.projection import Projection
-    from dynamo_es.projections.projector import Projector, ReadModel
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
-    from dynamo_es.values import Position, TenantId
+    from dynamo_es.values import TenantId
 
 
-class Backend:
+class Backend(ReadModels):
     """Gives access to one tenant's streams, raw and typed, and to the log of all tenants.
 
     All tenants share one log, and a new backend reads all of it; with ``log_scope="tenant"`` each
@@ -135,107 +129,6 @@ class Backend:
             scope=self._log_tenant,
         )
 
-    def projection(  # noqa: PLR0913 - chosen each by its name
-        self,
-        name: str,
-        handler: Handler,
-        *,
-        category: str | None = None,
-        events: Iterable[type[Event]] | None = None,
-        after: Position = 0,
-        batch_size: int = 100,
-        keep_unknown: bool = False,
-        lease: timedelta | float = 60.0,
-        writes: bool = False,
-    ) -> Projection:
-        """Return a worker that calls a handler with each event of the log, and keeps a checkpoint.
-
-        ``backend.projection("balances", apply, category="account").run_forever()``
-
-        Args:
-            name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
-                and under the tenant if this backend is limited to one.
-            handler: a plain function, called with a `Recorded` for each event. A `Projector` as
-                the handler applies only the events selected here.
-            category: selects the events of its streams.
-            events: selects the events of these classes and of their subclasses that are defined
-                when it runs, under all their names.
-            after: position to begin after while there is no checkpoint, exclusive.
-            batch_size: most events between two checkpoints.
-            keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
-            lease: how long a process that runs it may be silent before another one
-                takes over; a timedelta or seconds, more than twice what the handler takes for an
-                event.
-            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
-                The writes of as many events as fit are carried out in one transaction with the
-                checkpoint, so each is applied exactly once.
-
-        Raises:
-            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
-            InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category, events or lease are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
-            InvalidConsumerError: a name that cannot be part of a key.
-            InvalidPositionError: a position below 0.
-        """
-        from dynamo_es.projections.projection import Projection
-        from dynamo_es.projections.projector import Projector
-
-        selection = self.chooser(category, events)
-        if isinstance(handler, Projector):
-            handler = handler.choosing(lambda: selection().event_names)
-        return Projection(
-            name,
-            handler,
-            log=self.log,
-            checkpoints=self.checkpoints,
-            deserialize=lambda raw: self._typed.deserialize(raw, keep_unknown=keep_unknown),
-            selection=selection,
-            after=after,
-            batch_size=batch_size,
-            clock=self._shared_log().clock,
-            lease=lease,
-            writes=writes,
-        )
-
-    def projector(
-        self,
-        name: str,
-        read_model: ReadModel,
-        *,
-        lease: timedelta | float = 60.0,
-        keep_unknown: bool = False,
-    ) -> Projector:
-        """Return a projector: it applies the events of single streams to a read model, each once.
-
-        Args:
-            name: text of at most 255 bytes without ``#``; the cursors are kept under it.
-            read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
-                than the read model takes for one event.
-            keep_unknown: if the projector loads a missing event that no class matches, pass it to
-                the read model as an `UnknownEvent`.
-
-        Raises:
-            InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease
-                is out of range.
-            InvalidConsumerError: a name that cannot be part of a key.
-        """
-        from dynamo_es.projections.projector import Projector
-
-        shared = self._shared_log()
-        return Projector(
-            name,
-            read_model,
-            cursors=shared.cursors,
-            event_store=self._event_store_of,
-            lease=lease,
-            keep_unknown=keep_unknown,
-            clock=shared.clock,
-            tenant_id=self._tenant_id,
-            scoped=self._log_tenant is not None,
-        )
-
     def with_outbox(self, wanted: OutboxFilter | None = None) -> Self:
         """Choose the events that the outbox publishes, and return this backend.
 
@@ -265,36 +158,6 @@ class Backend:
     def listeners(self) -> Listeners:
         """Calls functions with events that this process appends; the tenant's if limited to one."""
         return listeners_of(self._shared_log().hooks, self._typed, self._log_tenant)
-
-    def select(
-        self, category: str | None = None, events: Iterable[type[Event]] | None = None
-    ) -> Selection:
-        """Return a selection of events, of the tenant if this backend is limited to one.
-
-        Args:
-            category: selects the events of its streams.
-            events: selects the events of these classes.
-
-        Raises:
-            InvalidSubscriptionError: category or events are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
-        """
-        if category is not None and not isinstance(category, str):
-            raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
-        from dynamo_es.facade.log import selection_of
-
-        return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
-
-    def chooser(
-        self, category: str | None = None, events: Iterable[type[Event]] | None = None
-    ) -> Callable[[], Selection]:
-        """Return a function that selects events, with the subclasses defined at each call.
-
-        Args and errors are those of `select`; wrong arguments are refused at once.
-        """
-        classes = None if events is None else self._typed.classes_in(events)
-        self.select(category, classes)
-        return lambda: self.select(category, classes)
 
     def deserialize(self, raw: RecordedRaw, *, keep_unknown: bool = False) -> Recorded:
         """Return an event of the log as an object of its class.

@@ -1,11 +1,11 @@
-"""Makes the outbox, the listeners and the subscriptions of a backend.
+"""Makes the projections, the outbox, the listeners and the subscriptions of a backend.
 
 The modules of each are loaded when it is first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynamo_es.contracts.hooks import checked_filter
 from dynamo_es.exceptions import InvalidSubscriptionError
@@ -13,11 +13,15 @@ from dynamo_es.exceptions import InvalidSubscriptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.contracts import AppendHooks, OutboxFilter
+    from dynamo_es.contracts import AppendHooks, OutboxFilter, Selection
+    from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.event_store import EventStoreAccess
     from dynamo_es.facade.log import LogAccess
     from dynamo_es.outbox import Outbox
+    from dynamo_es.projections.parts import Handler
+    from dynamo_es.projections.projection import Projection
+    from dynamo_es.projections.projector import Projector, ReadModel
     from dynamo_es.subscriptions.listeners import Listeners
     from dynamo_es.subscriptions.strategy import LogSubscriptions
     from dynamo_es.values import TenantId
@@ -51,6 +55,56 @@ def _outbox_of_all(access: LogAccess, deserialize: Callable[..., Recorded]) -> O
         return outbox_of(access.limited(tenant_id), deserialize).named(name)
 
     return OutboxOfAll(one, lambda: list(access.log.tenants()), deserialize)
+
+
+def projection_of(
+    access: LogAccess,
+    typed: EventStoreAccess,
+    name: str,
+    handler: Handler,
+    selection: Callable[[], Selection],
+    *,
+    keep_unknown: bool,
+    **options: Any,
+) -> Projection:
+    """Return a projection over the parts of the log; see `Backend.projection`."""
+    from dynamo_es.projections.projection import Projection
+    from dynamo_es.projections.projector import Projector
+
+    if isinstance(handler, Projector):
+        handler = handler.choosing(lambda: selection().event_names)
+    return Projection(
+        name,
+        handler,
+        log=access.log,
+        checkpoints=access.checkpoints,
+        parked=access.parked,
+        deserialize=lambda raw: typed.deserialize(raw, keep_unknown=keep_unknown),
+        selection=selection,
+        clock=access.clock,
+        **options,
+    )
+
+
+def projector_of(
+    access: LogAccess,
+    event_store: Callable[[TenantId], EventStore],
+    name: str,
+    read_model: ReadModel,
+    **options: Any,
+) -> Projector:
+    """Return a projector over the cursors of the log; see `Backend.projector`."""
+    from dynamo_es.projections.projector import Projector
+
+    return Projector(
+        name,
+        read_model,
+        cursors=access.cursors,
+        parked=access.parked,
+        event_store=event_store,
+        clock=access.clock,
+        **options,
+    )
 
 
 def listeners_of(

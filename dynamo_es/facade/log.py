@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LogStrategy,
     )
     from dynamo_es.contracts.outbox import OutboxStrategy
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
@@ -35,6 +36,7 @@ class LogAccess:
         cursors: keeps the read models' versions in single streams.
         outbox: keeps the outboxes' positions and failed entries.
         finder: finds the cursors and the outboxes.
+        parked: keeps the streams that consumers have parked.
         hooks: run with every append.
         clock: returns seconds since the epoch.
         monotonic: returns seconds of a clock that never goes back.
@@ -47,6 +49,7 @@ class LogAccess:
     cursors: CursorStrategy
     outbox: OutboxStrategy
     finder: ConsumerFinder
+    parked: ParkedStrategy
     hooks: AppendHooks = field(default_factory=AppendHooks)
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -63,6 +66,7 @@ class LogAccess:
             checkpoints=self.checkpoints.scoped_for_tenant(tenant_id),
             outbox=self.outbox.scoped_for_tenant(tenant_id),
             finder=self.finder.scoped_for_tenant(tenant_id),
+            parked=self.parked.scoped_for_tenant(tenant_id),
         )
 
 

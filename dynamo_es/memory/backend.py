@@ -11,6 +11,7 @@ from dynamo_es.contracts.functions import check_injected
 from dynamo_es.contracts.log import is_per_tenant
 from dynamo_es.exceptions import ConfigurationError, LogScopeError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
+from dynamo_es.facade.all_parked import AllParked
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
 from dynamo_es.facade.log import LogAccess
@@ -20,6 +21,7 @@ from dynamo_es.memory.data import Data
 from dynamo_es.memory.finder import MemoryFinder
 from dynamo_es.memory.key_storage import MemoryKeyStorage
 from dynamo_es.memory.log import MemoryLog
+from dynamo_es.memory.parked import MemoryParked
 from dynamo_es.memory.storage import MemoryStorage
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
     from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
 
@@ -71,16 +74,19 @@ class MemoryBackend(Backend):
             raise LogScopeError(None, "tenant" if data.per_tenant else "table", log_scope)
         log: LogStrategy = MemoryLog(data)
         checkpoints: CheckpointStrategy = MemoryCheckpoints(data, clock)
+        parked: ParkedStrategy = MemoryParked(data.parked)
         if per_tenant:
             tenants = partial(_tenants, data)
             log = AllLogs(partial(MemoryLog, data), tenants, log)
             checkpoints = AllCheckpoints(checkpoints, tenants)
+            parked = AllParked(parked, tenants)
         access = LogAccess(
             log,
             checkpoints,
             MemoryCursors(data),
             data.outbox,
             MemoryFinder(data),
+            parked,
             storage.hooks,
             clock,
         )

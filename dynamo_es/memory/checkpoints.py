@@ -12,6 +12,7 @@ from dynamo_es.contracts.claims import CheckpointState, Saved, check_claim, chec
 from dynamo_es.contracts.failures import ConsumerFailure
 from dynamo_es.contracts.leases import Lease
 from dynamo_es.contracts.stream_keys import consumer_key
+from dynamo_es.contracts.versions import LiveVersion, check_version
 from dynamo_es.exceptions import InvalidEnlistedWriteError, UnknownConsumerError
 
 if TYPE_CHECKING:
@@ -30,25 +31,31 @@ class MemoryCheckpoints(CheckpointStrategy):
         data: data that the backend's parts share.
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle; None: all tenants.
+        version: version of the projections; None: those without versions.
     """
 
     def __init__(
-        self, data: Data, clock: Callable[[], float], tenant_id: TenantId | None = None
+        self,
+        data: Data,
+        clock: Callable[[], float],
+        tenant_id: TenantId | None = None,
+        version: int | None = None,
     ) -> None:
+        self._version = version
         self._data = data
         self._clock = clock
         self._tenant_id = tenant_id
 
     def position(self, consumer: str) -> Position | None:
         """Return a consumer's checkpoint; see `CheckpointStrategy.position`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         with self._data.lock:
             saved = self._data.checkpoints.get((self._tenant_id, consumer))
         return None if saved is None else saved[0]
 
     def move(self, consumer: str, position: Position) -> Position:
         """Move a consumer forward; see `CheckpointStrategy.move`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_position(position)
         with self._data.lock:
             saved = self._data.checkpoints.get((self._tenant_id, consumer))
@@ -59,7 +66,7 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def fail(self, consumer: str, position: Position, failure: NewFailure) -> None:
         """Store a failure; see `CheckpointStrategy.fail`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_position(position)
         key = self._tenant_id, consumer
         with self._data.lock:
@@ -71,22 +78,43 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def reset(self, consumer: str, position: Position) -> None:
         """Set a consumer back; see `CheckpointStrategy.reset`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_position(position)
         with self._data.lock:
             key = self._tenant_id, consumer
-            if key not in self._data.checkpoints and key not in self._data.failures:
-                known = [
-                    name for tenant, name in self._data.checkpoints if tenant == self._tenant_id
-                ]
-                raise UnknownConsumerError(consumer, sorted(known))
+            self._check_known(*key)
             self._set(consumer, position)
             before = self._data.leases.get(key, CheckpointState())
-            self._data.leases[key] = CheckpointState(token=before.token + 1)
+            self._data.leases[key] = CheckpointState(token=before.token + 1, paused=before.paused)
+
+    def pause(self, consumer: str) -> None:
+        """Pause a consumer; see `CheckpointStrategy.pause`."""
+        self._set_paused(consumer, paused=True)
+
+    def resume(self, consumer: str) -> None:
+        """Resume a consumer; see `CheckpointStrategy.resume`."""
+        self._set_paused(consumer, paused=False)
+
+    def _set_paused(self, consumer: str, *, paused: bool) -> None:
+        key = self._tenant_id, self._named(consumer)
+        with self._data.lock:
+            self._check_known(*key)
+            kept = self._data.leases.get(key, CheckpointState())
+            self._data.leases[key] = kept._replace(paused=paused)
+
+    def _check_known(self, tenant_id: TenantId | None, consumer: str) -> None:
+        key = tenant_id, consumer
+        if key not in self._data.checkpoints and key not in self._data.failures:
+            known = {
+                name.partition("#")[0]
+                for tenant, name in self._data.checkpoints
+                if tenant == tenant_id
+            }
+            raise UnknownConsumerError(consumer.partition("#")[0], sorted(known))
 
     def look(self, consumer: str) -> CheckpointState:
         """Return position and lease; see `CheckpointStrategy.look`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         with self._data.lock:
             return self._state(consumer)
 
@@ -94,7 +122,7 @@ class MemoryCheckpoints(CheckpointStrategy):
         self, consumer: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
     ) -> CheckpointState | None:
         """Take the lease; see `CheckpointStrategy.take`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_taking(worker, seen, until_ms, length_ms)
         with self._data.lock:
             now = self._state(consumer)
@@ -102,20 +130,20 @@ class MemoryCheckpoints(CheckpointStrategy):
                 return None
             lease = Lease(worker, until_ms, length_ms)
             self._data.leases[self._tenant_id, consumer] = CheckpointState(
-                None, now.token + 1, lease
+                None, now.token + 1, lease, paused=now.paused
             )
             return self._state(consumer)
 
     def renew(self, consumer: str, claim: Claim, until_ms: int) -> Saved:
         """Renew a lease; see `CheckpointStrategy.renew`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_claim(claim, until_ms)
         with self._data.lock:
             return self._renew(consumer, claim, until_ms)
 
     def save(self, consumer: str, claim: Claim, position: Position, until_ms: int) -> Saved:
         """Save a position under a lease; see `CheckpointStrategy.save`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_claim(claim, until_ms)
         check_position(position)
         with self._data.lock:
@@ -138,16 +166,18 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def release(self, consumer: str, claim: Claim) -> None:
         """Give a lease back; see `CheckpointStrategy.release`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_claim(claim)
         with self._data.lock:
             now = self._state(consumer)
             if now.token == claim.token:
-                self._data.leases[self._tenant_id, consumer] = CheckpointState(token=now.token)
+                self._data.leases[self._tenant_id, consumer] = CheckpointState(
+                    token=now.token, paused=now.paused
+                )
 
     def ask(self, consumer: str, worker: str, seen: CheckpointState) -> bool:
         """Ask for a lease; see `CheckpointStrategy.ask`."""
-        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        consumer = self._named(consumer)
         check_taking(worker, seen)
         with self._data.lock:
             now = self._state(consumer)
@@ -170,7 +200,35 @@ class MemoryCheckpoints(CheckpointStrategy):
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
-        return type(self)(self._data, self._clock, tenant_id)
+        return type(self)(self._data, self._clock, tenant_id, self._version)
+
+    def of_version(self, version: int | None) -> Self:
+        """Return the checkpoints of a version; see `CheckpointStrategy.of_version`."""
+        if version is not None:
+            check_version(version)
+        return type(self)(self._data, self._clock, self._tenant_id, version)
+
+    def live(self, name: str) -> LiveVersion | None:
+        """Return the live version; see `CheckpointStrategy.live`."""
+        consumer_key(name, self._tenant_id)  # refuses what DynamoDB refuses
+        with self._data.lock:
+            return self._data.live.get((self._tenant_id, name))
+
+    def promote(self, name: str, version: int, expected: int | None) -> bool:
+        """Make a version the live one; see `CheckpointStrategy.promote`."""
+        consumer_key(name, self._tenant_id)  # refuses what DynamoDB refuses
+        check_version(version)
+        key = self._tenant_id, name
+        with self._data.lock:
+            now = self._data.live.get(key)
+            if (None if now is None else now.version) != expected:
+                return False
+            self._data.live[key] = LiveVersion(version, expected, self._now())
+            return True
+
+    def _named(self, consumer: str) -> str:
+        consumer_key(consumer, self._tenant_id)  # refuses what DynamoDB refuses
+        return consumer if self._version is None else f"{consumer}#{self._version}"
 
     def _state(self, consumer: str) -> CheckpointState:
         key = self._tenant_id, consumer
@@ -184,17 +242,18 @@ class MemoryCheckpoints(CheckpointStrategy):
         kept = self._data.leases[self._tenant_id, consumer]
         lease = now.lease._replace(until=until_ms)
         self._data.leases[self._tenant_id, consumer] = kept._replace(lease=lease)
-        return Saved(held=True, position=now.position, wanted_by=now.wanted_by)
+        return Saved(held=True, position=now.position, wanted_by=now.wanted_by, paused=now.paused)
 
     def _checkpoint(self, tenant_id: TenantId | None, consumer: str) -> Checkpoint:
         key = tenant_id, consumer
         after, failure = self._data.failures.get(key, (0, None))
-        lease = self._data.leases.get(key, CheckpointState()).lease
-        held = held_by(lease)
+        state = self._data.leases.get(key, CheckpointState())
+        name, _, version = consumer.partition("#")
+        more = (*held_by(state.lease), int(version) if version else None, state.paused)
         if key not in self._data.checkpoints and failure is not None:
-            return Checkpoint(consumer, after, failure.failed_at, tenant_id, failure, *held)
+            return Checkpoint(name, after, failure.failed_at, tenant_id, failure, *more)
         position, moved_at = self._data.checkpoints[key]
-        return Checkpoint(consumer, position, moved_at, tenant_id, failure, *held)
+        return Checkpoint(name, position, moved_at, tenant_id, failure, *more)
 
     def _set(self, consumer: str, position: Position) -> None:
         self._data.checkpoints[self._tenant_id, consumer] = (position, self._now())

@@ -12,6 +12,7 @@ from dynamo_es.contracts.moments import latest
 from dynamo_es.contracts.streams import StreamCommit
 from dynamo_es.forking import new_lock
 from dynamo_es.memory.outbox import MemoryOutbox
+from dynamo_es.memory.parked import ParkedData
 from dynamo_es.values import RawEvent, TenantId
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.claims import CheckpointState
     from dynamo_es.contracts.failures import ConsumerFailure
     from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.values import Position, StreamId
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
@@ -120,7 +122,7 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """All data of a backend; used only under the lock, except for the outbox, which has its own.
+    """All data of a backend; used only under the lock; outbox and parked streams have their own.
 
     Attributes:
         per_tenant: whether each tenant has a log of its own.
@@ -143,7 +145,9 @@ class Data:
     )
     leases: dict[tuple[TenantId | None, str], CheckpointState] = field(default_factory=dict)
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
+    live: dict[tuple[TenantId | None, str], LiveVersion] = field(default_factory=dict)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    parked: ParkedData = field(default_factory=ParkedData)
 
     def log_of(self, tenant_id: TenantId | None) -> list[LogEntry]:
         """Return the log that holds a tenant's events."""

@@ -20,7 +20,7 @@ from dynamo_es.contracts.checks import check_kind, check_position, check_tenant,
 from dynamo_es.contracts.log import one_position
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event
-from dynamo_es.values import RecordedRaw, StreamId
+from dynamo_es.values import DEFAULT_TENANT, RecordedRaw, StreamId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +159,11 @@ def _count(commits: list[CommitInLog], log: list[LogEntry], position: Position) 
 def _is_selected(entry: LogEntry, selection: Selection) -> bool:
     tenant_id, category, _ = entry.identity
     names = selection.event_names
+    if selection.stream_id is not None:
+        chosen = selection.tenant_id or DEFAULT_TENANT, selection.stream_id.category
+        if entry.identity != (*chosen, selection.stream_id.int):
+            return False
+        category = selection.category
     return (
         (selection.category is None or category == selection.category)
         and (selection.tenant_id is None or tenant_id == selection.tenant_id)

@@ -46,7 +46,7 @@ _UNITS: Final = {"Duration": "Milliseconds"}
 _DEFAULT_NAME: Final = "dynamo_es"
 _METRICS: Final = frozenset(
     {
-        *("Duration", "Requests", "WriteUnits", "ReadUnits", "Retries", "Lag"),
+        *("Duration", "Requests", "WriteUnits", "ReadUnits", "Retries", "Lag", "Parked"),
         *(CONFLICTS, THROTTLES, ERRORS),
     }
 )
@@ -84,6 +84,7 @@ class EmfMetrics:
     | ``Throttles`` | the same | operations that failed for lack of capacity |
     | ``Errors`` | the same | operations that failed for other reasons |
     | ``Lag`` | service, consumer | positions that a projection lags |
+    | ``Parked`` | the same | streams that a projection has parked |
 
     DynamoDB reports units with ``DYNAMO_ES_REPORT_CAPACITY=true``.
 
@@ -173,6 +174,9 @@ class EmfMetrics:
             sums = self._sums.setdefault(("consumer", progress.name), _Sums())
             lags = sums.values.setdefault("Lag", [])
             lags.append(progress.lag)
+            parked = getattr(progress, "parked", 0)
+            if parked or "Parked" in sums.values:  # 0 as well, once there were some
+                sums.values.setdefault("Parked", []).append(parked)
             lines = self._due(full=len(lags) >= MAX_VALUES)
         self._send(lines)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.error_texts import describe_error
@@ -15,6 +14,7 @@ from dynamo_es.projections.parts import (
     Parts,
     ProjectionReport,
     check_on_progress,
+    in_log_of,
 )
 from dynamo_es.projections.run import Run
 from dynamo_es.projections.sharing import Share
@@ -72,6 +72,9 @@ class RunOfAll:
             passed_over=sum(one.passed_over for one in reports),
             last_position=sum(one.last_position for one in reports),
             overtaken=sum(one.overtaken for one in reports),
+            failed=sum(one.failed for one in reports),
+            parked=sum(one.parked for one in reports),
+            skipped=sum(one.skipped for one in reports),
         )
 
     def once(self) -> ProjectionReport:
@@ -157,6 +160,8 @@ class RunOfAll:
         try:
             if run.holding.held or (self._share.may_take(tenant_id) and run.try_take()):
                 run.turn()
+                if run.holding.paused:
+                    run.close()
                 if run.holding.wanted:
                     self._share.hand_over(tenant_id)
                     run.close()
@@ -166,12 +171,7 @@ class RunOfAll:
     def _run_of(self, tenant_id: TenantId) -> Run:
         found = self._runs.get(tenant_id)
         if found is None:
-            parts = replace(
-                self._parts,
-                log=self._parts.log.scoped_for_tenant(tenant_id),
-                checkpoints=self._parts.checkpoints.scoped_for_tenant(tenant_id),
-                tenant_id=tenant_id,
-            )
+            parts = in_log_of(self._parts, tenant_id)
             on_progress = None if self._on_progress is None else self._report_progress
             found = self._runs[tenant_id] = Run(parts, self._stop, on_progress, self._worker)
         return found

@@ -51,6 +51,7 @@ class Holding:
     Attributes:
         seen: position and lease as this worker last read or wrote them.
         wanted: whether another worker asks for the lease.
+        paused: whether the projection is paused, as this worker last read.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
@@ -73,7 +74,7 @@ class Holding:
         self._claim: Claim | None = None
         self._renewed_ms = 0
         self.seen = CheckpointState()
-        self.wanted = False
+        self.wanted = self.paused = False
 
     @classmethod
     def of(cls, parts: Parts, worker: str) -> Self:
@@ -105,6 +106,9 @@ class Holding:
             looks_once: see `LeaseWatch.is_over`.
         """
         self.seen = self._checkpoints.look(self._name)
+        self.paused = self.seen.paused
+        if self.paused:
+            return False
         lease = self.seen.lease
         if lease is None or lease.holder == self._worker:
             return True
@@ -127,6 +131,7 @@ class Holding:
                 self.holder,
             )
         self.seen, self.wanted, self._renewed_ms = taken, False, now_ms
+        self.paused = taken.paused
         self._claim = Claim(self._worker, taken.token, self._lease_ms)
         return True
 
@@ -145,6 +150,15 @@ class Holding:
         now_ms = self._now_ms()
         if 0 <= now_ms - self._renewed_ms <= self._lease_ms / 3:
             return
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Renew the lease now.
+
+        Raises:
+            LeaseLostError: another worker has taken over.
+        """
+        now_ms = self._now_ms()
         self._keep(self._checkpoints.renew(self._name, self._mine, now_ms + self._lease_ms), now_ms)
 
     def save(self, position: Position) -> Position:
@@ -209,5 +223,6 @@ class Holding:
             self._let_go()
             raise LeaseLostError
         self._renewed_ms, self.wanted = now_ms, found.wanted_by is not None
+        self.paused = found.paused
         self.seen = self.seen._replace(position=found.position)
         return found.position or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dynamo_es.contracts.functions import check_injected
@@ -14,12 +14,15 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
+from dynamo_es.projections.failure_policy import STOP, FailurePolicy
+from dynamo_es.projections.versions import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy, Selection
     from dynamo_es.contracts.leases import LeaseWatch
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
@@ -50,10 +53,14 @@ class ProjectionReport(WorkerReport):
         last_position: last position of the log when the run last looked; 0: the log was empty.
         overtaken: how often another process of this projection was ahead, so that the run skipped
             the events in between; each time is logged as a warning.
+        parked: streams that are parked, as far as the run knows.
+        skipped: events that this run left out after they failed.
     """
 
     last_position: Position = 0
     overtaken: int = 0
+    parked: int = 0
+    skipped: int = 0
 
     @property
     def lag(self) -> int:
@@ -76,12 +83,31 @@ class Parts:
     clock: Callable[[], float]
     lease_ms: int
     watch: LeaseWatch
+    parked: ParkedStrategy
+    policy: FailurePolicy = STOP
     tenant_id: TenantId | None = None
     writes: bool = False
+    version: int | None = None
+
+    @property
+    def reads(self) -> Callable[[RecordedRaw], Recorded]:
+        """Makes a typed event, and says whether another version handles it too."""
+        return reading(self.log, self.deserialize)
 
     def now_ms(self) -> int:
         """Return milliseconds since the epoch."""
         return int(self.clock() * 1000)
+
+
+def in_log_of(parts: Parts, tenant_id: TenantId) -> Parts:
+    """Return the parts to run with in the log of one tenant."""
+    return replace(
+        parts,
+        log=parts.log.scoped_for_tenant(tenant_id),
+        checkpoints=parts.checkpoints.scoped_for_tenant(tenant_id),
+        parked=parts.parked.scoped_for_tenant(tenant_id),
+        tenant_id=tenant_id,
+    )
 
 
 def check_on_progress(on_progress: object) -> None:

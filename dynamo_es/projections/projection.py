@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 
@@ -11,17 +14,21 @@ from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks import check_consumer, check_position, seconds_of
 from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
 from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.contracts.versions import check_version
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
+    ProjectionDemotedError,
     TenantRequiredError,
-    UnknownConsumerError,
 )
 from dynamo_es.projections.all_logs import RunOfAll
+from dynamo_es.projections.controls import Controls
+from dynamo_es.projections.failure_policy import STOP, policy_of
 from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress
 from dynamo_es.projections.projector import Projector
 from dynamo_es.projections.run import Run
+from dynamo_es.projections.versions import VersionLog
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -29,9 +36,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
+    from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parts import Handler, ProjectionReport
     from dynamo_es.values import Position, RecordedRaw, TenantId
+
+_log = logging.getLogger("dynamo_es")
 
 DEFAULT_LEASE: Final = 60.0
 """Seconds without a beat after which another worker takes over."""
@@ -39,7 +50,7 @@ DEFAULT_LEASE: Final = 60.0
 SHORTEST_LEASE: Final = 0.001
 
 
-class Projection:
+class Projection(Controls):
     """Calls a handler with every event of the log, and keeps a checkpoint.
 
     ``backend.projection("balances", apply).run_forever()``
@@ -70,6 +81,9 @@ class Projection:
         clock: returns seconds since the epoch.
         lease: time without a beat after which another process takes over, a timedelta or seconds:
             longer than the handler takes for an event, twice over.
+        parked: keeps the parked streams.
+        on_failure: what to do with an event that the handler fails on; see `FailurePolicy`.
+        version: of the projection, 1 or more; None: it has no versions.
         writes: whether the handler returns writes, to be carried out with the checkpoint.
 
     Raises:
@@ -93,9 +107,17 @@ class Projection:
         batch_size: int = 100,
         clock: Callable[[], float] = time.time,
         lease: timedelta | float = DEFAULT_LEASE,
+        parked: ParkedStrategy,
+        on_failure: OnFailure = "stop",
         writes: bool = False,
+        version: int | None = None,
     ) -> None:
         check_consumer(name)
+        if version is not None:
+            check_version(version)
+            unversioned = checkpoints
+            log = VersionLog(log, checkpoints, lambda: unversioned.live(name), name, version)
+            checkpoints = unversioned.of_version(version)
         check_position(after)
         if log.per_tenant and after:
             raise TenantRequiredError("A projection that begins after a position")
@@ -119,81 +141,41 @@ class Projection:
             clock=clock,
             lease_ms=int(seconds_of("lease", lease, SHORTEST_LEASE) * 1000),
             watch=LeaseWatch(),
+            parked=parked,
+            policy=policy_of(on_failure),
             writes=writes,
+            version=version,
         )
+        if writes and self._parts.policy != STOP:
+            raise InvalidSubscriptionError(
+                'With writes=True, on_failure must be "stop": the writes of many events go into '
+                "one transaction with the checkpoint, so none can be set aside."
+            )
         if writes:
             checkpoints.new_writes()  # refuses a backend without tables
 
-    @property
-    def name(self) -> str:
-        """The name that its checkpoint is kept under."""
-        return self._parts.name
+    def catch_up(
+        self,
+        stop: Flag | None = None,
+        on_progress: Callable[[ProjectionReport], None] | None = None,
+    ) -> ProjectionReport:
+        """Handle the events up to the live version's position, and return there.
 
-    @property
-    def over_all_logs(self) -> bool:
-        """Whether it reads the logs of all tenants, with a checkpoint in each."""
-        return self._parts.log.per_tenant
-
-    @property
-    def handler(self) -> Handler:
-        """The handler; for a `Projector`, limited to the projection's events."""
-        return self._parts.handler
-
-    @property
-    def position(self) -> Position | None:
-        """The position of its checkpoint; None before its first run.
-
-        Raises:
-            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
-        """
-        return self._parts.checkpoints.position(self.name)
-
-    @property
-    def positions(self) -> dict[TenantId, Position]:
-        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
-        return {
-            one.tenant_id: one.position
-            for one in self._parts.checkpoints.all()
-            if one.name == self.name and one.tenant_id is not None
-        }
-
-    def reset(self, position: Position | None = None) -> None:
-        """Set the checkpoint back, so that the next run gives the handler the later events again.
-
-        A process that runs the projection goes on from there too, after its current batch or, if
-        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
-        not change: a projector passes over the events that it has applied.
+        Without a live version, and without a checkpoint of the projection without versions, it goes
+        to the end of the log. Every event is replayed: see `Recorded.replayed`.
 
         Args:
-            position: the next run handles the events after it; None: those after ``after``. With a
-                log of each tenant, a projection of all is set back to the beginning of each.
+            stop: set it to return after the current event.
+            on_progress: called with a report after each batch.
 
         Raises:
-            UnknownConsumerError: the projection has not run, so it has no checkpoint.
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: a position above 0, and each tenant has a log.
-            ServiceError: AWS refused or did not answer.
+            InvalidSubscriptionError: the projection has no version.
+            Exception: the errors of `run_once`.
         """
-        parts = self._parts
-        to = parts.after if position is None else position
-        if parts.log.per_tenant:
-            check_position(to)
-            if to:
-                raise TenantRequiredError(f"Position {to}")
-            self._reset_all()
-            return
-        check_position(to, parts.log.last_position or 0)
-        parts.checkpoints.reset(self.name, to)
-
-    def _reset_all(self) -> None:
-        checkpoints = self._parts.checkpoints
-        known = checkpoints.all()
-        mine = [one for one in known if one.name == self.name]
-        if not mine:
-            raise UnknownConsumerError(self.name, sorted({one.name for one in known}))
-        for one in mine:
-            if one.tenant_id is not None:
-                checkpoints.scoped_for_tenant(one.tenant_id).reset(self.name, 0)
+        log = self._versioned
+        behind = copy(self)
+        behind._parts = replace(self._parts, log=log.catching_up())  # noqa: SLF001 - of its own class
+        return behind.run_once(stop, on_progress)
 
     def run_once(
         self,
@@ -259,9 +241,13 @@ class Projection:
         stop = Flag() if stop is None else stop
         if self._parts.log.per_tenant:
             check_stop(stop)
-            return RunOfAll(self._parts, stop, on_progress).forever()
-        run = Run(self._parts, stop, on_progress, new_worker())
-        run.forever()
+            run: Run | RunOfAll = RunOfAll(self._parts, stop, on_progress)
+        else:
+            run = Run(self._parts, stop, on_progress, new_worker())
+        try:
+            run.forever()
+        except ProjectionDemotedError as error:
+            _log.warning("%s", error)
         return run.report
 
     @contextmanager

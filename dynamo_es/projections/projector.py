@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks import (
@@ -19,18 +18,25 @@ from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, r
 from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
-from dynamo_es.projections.following import Following
+from dynamo_es.projections.failure_policy import policy_of
+from dynamo_es.projections.missing import Step
+from dynamo_es.projections.parking import Parking
+from dynamo_es.projections.stream_follower import StreamFollower
+from dynamo_es.projections.stream_parking import StreamFailures
+from dynamo_es.projections.stream_retry import StreamRetry
 from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
-    from uuid import UUID
 
     from dynamo_es.contracts import CursorStrategy
+    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.projections.failure_policy import OnFailure
+    from dynamo_es.projections.parking import RetryReport
     from dynamo_es.values import Position, StreamId, TenantId
 
 DEFAULT_LEASE: Final = 60.0
@@ -38,22 +44,6 @@ DEFAULT_LEASE: Final = 60.0
 
 _ROLE: Final = "read_model"
 _SHORTEST_LEASE: Final = 0.001
-_ANYWHERE: Final = 10**18
-"""A version above all others, to take a cursor's lease for an event without a version."""
-_LARGEST_LOOK: Final = 1024
-"""The most events loaded at once to find an event without a version."""
-
-
-class Step(NamedTuple):
-    """An event to apply, or to pass over.
-
-    Attributes:
-        uuid: id of the event.
-        event: the event; None: not selected, so it is passed over.
-    """
-
-    uuid: UUID
-    event: WrappedEvent[Any] | None
 
 
 class ReadModel(Protocol):
@@ -66,7 +56,7 @@ class ReadModel(Protocol):
         """Apply an event. If it raises, the cursor stays before this event."""
 
 
-class Projector:
+class Projector(StreamFollower):
     """Applies the events of streams to a read model, each once and in order.
 
     Events may reach it by several routes: a subscription, a Lambda function on the table's
@@ -87,6 +77,14 @@ class Projector:
         clock: returns seconds since the epoch.
         tenant_id: tenant of events that come without one.
         scoped: whether to refuse events of other tenants.
+        parked: keeps the parked streams.
+        on_failure: what to do with an event that the read model fails on; see `FailurePolicy`.
+
+    Attributes:
+        name: name of the read model.
+        failures: sets streams aside, and passes over those that are parked.
+        parked: keeps the parked streams.
+        lease_ms: the lease, in milliseconds.
 
     Raises:
         InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease is
@@ -100,12 +98,14 @@ class Projector:
         read_model: ReadModel,
         *,
         cursors: CursorStrategy,
+        parked: ParkedStrategy,
         event_store: Callable[[TenantId], EventStore],
         lease: timedelta | float = DEFAULT_LEASE,
         keep_unknown: bool = False,
         clock: Callable[[], float] = time.time,
         tenant_id: TenantId = DEFAULT_TENANT,
         scoped: bool = False,
+        on_failure: OnFailure = "stop",
     ) -> None:
         check_consumer(name)
         if not callable(read_model):
@@ -117,12 +117,19 @@ class Projector:
         self._read_model = read_model
         self._cursors = cursors
         self._event_store = event_store
-        self._lease_s = lease_s
+        self.lease_ms = int(lease_s * 1000)
         self._keep_unknown = keep_unknown
         self._clock = clock
         self._tenant_id = tenant_id
         self._scope = tenant_id if scoped else None
         self._names: Callable[[], frozenset[str] | None] = _every_name
+        self.parked = parked
+        self.failures = StreamFailures(
+            policy_of(on_failure),
+            Parking(parked, name, "stream", self.now_ms),
+            cursors,
+            self.now_ms,
+        )
 
     def choosing(self, names: Callable[[], frozenset[str] | None]) -> Self:
         """Return a projector that applies only events with some names, also when it fills a gap.
@@ -215,51 +222,6 @@ class Projector:
         followed = Followed(self.name, stream_id, tenant_id, generation)
         return self._apply(followed, version, wrapped_event)
 
-    def follow(
-        self,
-        followed: Followed,
-        first: int | None,
-        steps: Sequence[Step],
-        apply: Callable[[int, WrappedEvent[Any] | None], object],
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Apply consecutive events of a stream under one lease: two requests for all events.
-
-        Args:
-            followed: the stream, under this projector's name.
-            first: place of the first event in its stream, 1-based: its version, if it has one.
-                None: unknown; then give one event only.
-            steps: one step or more.
-            apply: called with each event's place and the event, or None if it is not selected, in
-                the order of places; missing events before the first are included.
-            stopped: called before each event; True leaves the rest to another call.
-
-        Raises:
-            CursorBusyError: another process applies events of that stream now, or has taken
-                over from this one: try again.
-            Exception: the error that ``apply`` raised; earlier events stay applied.
-        """
-        if first is not None and type(first) is not int:
-            raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
-        if not isinstance(steps, Sequence) or not steps:
-            raise InvalidSubscriptionError("steps must be a list of one step or more.")
-        following = Following(self._cursors, followed, int(self._lease_s * 1000), self._now_ms)
-        if not following.take(_ANYWHERE if first is None else first + len(steps) - 1):
-            return
-        at = following.done
-        try:
-            for place, step in enumerate(self._missing(followed, at, first, steps), at + 1):
-                if stopped():
-                    break
-                following.renew_in_time()
-                apply(place, step.event)
-                following.done = place
-        except Exception as error:
-            following.failed(error)
-            raise
-        finally:
-            following.release()
-
     def _apply(self, followed: Followed, version: int | None, wrapped: WrappedEvent[Any]) -> int:
         applied = 0
 
@@ -274,42 +236,27 @@ class Projector:
         self.follow(followed, version, [Step(wrapped.uuid, wrapped)], apply)
         return applied
 
-    def _missing(
-        self, followed: Followed, at: int, first: int | None, steps: Sequence[Step]
-    ) -> Sequence[Step]:
-        """Return the events after the cursor: the given ones, and those missing before them."""
-        if first is None:
-            return self._up_to(followed, at, steps[0].uuid)
-        if first <= at + 1:
-            return steps[at + 1 - first :]
-        found = self._load(followed, at + 1, first + len(steps))
-        # If the stream is of another generation now, that generation's events come by themselves.
-        return found if found and found[-1].uuid == steps[-1].uuid else []
+    def retry_parked(
+        self, stream_id: StreamId | None = None, tenant_id: TenantId | None = None
+    ) -> RetryReport:
+        """Apply the events of parked streams again, in order, and unpark the streams.
 
-    def _up_to(self, followed: Followed, at: int, uuid: UUID) -> Sequence[Step]:
-        """Return the events after a cursor, up to the one with a uuid; [] if it is not there."""
-        found: list[Step] = []
-        size = 1
-        while True:
-            start = at + 1 + len(found)
-            more = self._load(followed, start, start + size)
-            found += more
-            for index in range(len(found) - len(more), len(found)):
-                if found[index].uuid == uuid:
-                    return found[: index + 1]
-            if len(more) < size:
-                return []
-            size = min(2 * size, _LARGEST_LOOK)
+        A stream whose event fails again stays parked from that event on.
 
-    def _load(self, followed: Followed, start: int, stop: int) -> list[Step]:
-        store = self._event_store(followed.tenant_id)
-        found = store.load_chosen(
-            followed.stream_id, start, stop, self._names(), keep_unknown=self._keep_unknown
-        )
-        return [Step(uuid, event) for uuid, event in found]
+        Args:
+            stream_id: the stream to retry; None: all.
+            tenant_id: tenant of the streams to retry; None: all.
 
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        Raises:
+            ServiceError: AWS refused or did not answer; try again.
+        """
+
+        def apply(followed: Followed, event: WrappedEvent[Any] | None) -> None:
+            if event is not None:
+                returned = self._read_model(event, followed.stream_id)
+                refuse_unfinished(returned, self._read_model, _ROLE)
+
+        return StreamRetry(self, apply).run(stream_id, tenant_id)
 
 
 def narrowed(

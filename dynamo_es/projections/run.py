@@ -10,8 +10,13 @@ from dynamo_es.contracts.checks import check_position
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.failures import NewFailure, reason_of
 from dynamo_es.contracts.functions import check_stop, refuse_unfinished
-from dynamo_es.contracts.writes import refuse_writes
-from dynamo_es.exceptions import ProjectionBusyError, ProjectionWriteRefusedError, ServiceError
+from dynamo_es.exceptions import (
+    ProjectionBusyError,
+    ProjectionPausedError,
+    ProjectionWriteRefusedError,
+    ServiceError,
+)
+from dynamo_es.projections.handling import Handling
 from dynamo_es.projections.holding import Holding, LeaseLostError
 from dynamo_es.projections.parts import (
     FIRST_PAUSE,
@@ -66,9 +71,10 @@ class Run:
         self._stop = stop
         self._on_progress = on_progress
         self.holding = Holding.of(parts, worker)
+        self._handling = Handling.of(parts, self.holding.confirm, stop)
         self._selection = parts.selection()
         self._idle = _LOOK_EVERY
-        self._unsequenced = False
+        self._unsequenced = self._was_idle = False
         self._position = self._saved = parts.after
         self._end = 0
         self._handled = 0
@@ -90,6 +96,9 @@ class Run:
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
             overtaken=self._overtaken,
+            failed=self._handling.failed,
+            parked=self._handling.parked,
+            skipped=self._handling.skipped,
         )
 
     def look_further(self) -> None:
@@ -108,6 +117,8 @@ class Run:
         check_position(self._position, end)
         if self._stop.is_set() or self._position >= end:
             return
+        if self.holding.paused:
+            raise ProjectionPausedError(self._parts.name, self._parts.tenant_id)
         if not free or not self._take():
             raise self._busy(self.holding.holder)
         try:
@@ -133,6 +144,8 @@ class Run:
     def advance(self) -> bool:
         """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
         try:
+            if self.holding.held and self.holding.paused:
+                self.close()
             return self._step() if self.holding.held else self.try_take()
         except PASSING as error:
             _log.warning(
@@ -190,6 +203,7 @@ class Run:
         self._position = self._saved = self._parts.after if saved is None else saved
         self._reader = None
         self._unsaved = 0
+        self._handling.begin()
         if self._writing is not None:
             self._writing.drop()
 
@@ -199,6 +213,8 @@ class Run:
     def _handle_until(self, end: Position, ends_early: Callable[[], bool] = lambda: False) -> None:
         while not self._stop.is_set() and self._position < end and not ends_early():
             self._step()
+            if self.holding.paused:
+                return
 
     def _step(self) -> bool:
         """Handle the next piece of the log; return False at its end."""
@@ -213,8 +229,14 @@ class Run:
             before = reader.passed_over
             records = reader.read()
             self._passed_over += reader.passed_over - before
+            if records and self._was_idle:
+                self.holding.confirm()  # the projection may be paused since
+            self._was_idle = not records
             size = self._parts.batch_size
             for start in range(0, len(records), size):
+                if self.holding.paused:
+                    self._reader = None
+                    return False
                 if not self._handle(records[start : start + size]):
                     return True
         except BaseException:
@@ -249,11 +271,10 @@ class Run:
         """Handle an event; return False if the run goes on elsewhere."""
         parts = self._parts
         with self._noting_failure_at(raw.position):
-            returned = parts.handler(parts.deserialize(raw))
-            refuse_unfinished(returned, parts.handler, HANDLER)
             if self._writing is None:
-                refuse_writes(returned, HANDLER)
-                return True
+                return self._handling.handle(raw)
+            returned = parts.handler(parts.reads(raw))
+            refuse_unfinished(returned, parts.handler, HANDLER)
             if self._writing.add(raw.position, returned):
                 return True
         if not self._save():
@@ -266,7 +287,7 @@ class Run:
     def _noting_failure_at(self, position: Position) -> Iterator[None]:
         try:
             yield
-        except PASSING:
+        except (*PASSING, LeaseLostError):
             raise
         except Exception as error:
             self._failure = NewFailure(position, reason_of(error), self._parts.now_ms())
@@ -292,6 +313,7 @@ class Run:
 
     def _save_with_writes(self) -> Position:
         if self._writing is None:
+            self._handling.note_passed_over()
             return self.holding.save(self._position)
         try:
             return self._writing.save(self._position, self._noting_failure_at)

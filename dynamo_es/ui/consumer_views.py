@@ -101,7 +101,12 @@ def in_words(lag: timedelta | None) -> str:
 
 def projection_address(checkpoint: Checkpoint) -> str:
     """Return the address of a projection's page."""
-    return address("/consumers/projection", name=checkpoint.name, tenant=checkpoint.tenant_id)
+    return address(
+        "/consumers/projection",
+        name=checkpoint.name,
+        tenant=checkpoint.tenant_id,
+        version=checkpoint.version,
+    )
 
 
 def outbox_address(name: str, tenant: TenantId | None) -> str:

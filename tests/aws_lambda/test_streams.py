@@ -314,7 +314,7 @@ def test_a_lease_that_ran_out_before_the_first_event_leaves_the_batch_undone(bac
     generation = int(records[0]["dynamodb"]["NewImage"]["generation"]["N"])
     followed = Followed("model", ANN, generation=generation)
     handler = project_streams(slow, "model")(model)
-    real = handler._projector._load
+    real = handler._projector.load
 
     def load(*args):
         ms = int(now[0] * 1000)
@@ -324,12 +324,12 @@ def test_a_lease_that_ran_out_before_the_first_event_leaves_the_batch_undone(bac
         assert other.take(followed, 2, "other", ms + 60_000, ms + 120_000) == 0
         return real(*args)
 
-    handler._projector._load = load
+    handler._projector.load = load
     assert len(numbers(handler({"Records": records[1:]}))) == 1
     assert model.amounts == []
 
     other.release(followed, 0, "other")
-    handler._projector._load = real
+    handler._projector.load = real
     assert numbers(handler({"Records": records[1:]})) == []
     assert model.amounts == [1, 2]
 

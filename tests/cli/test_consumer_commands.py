@@ -144,8 +144,8 @@ def test_lists_are_plain_lines_where_there_is_no_terminal(run, stored, monkeypat
 
     (line,) = run("checkpoints").out.splitlines()
 
-    position, lag, moved_at, consumer, tenant, worker, beat = line.split("\t")
-    assert (position, lag, tenant, worker, beat) == ("3", "1", "", "", "")
+    position, lag, moved_at, state, consumer, version, tenant, worker, beat = line.split("\t")
+    assert (position, lag, state, version, tenant, worker, beat) == ("3", "1", "", "", "", "", "")
     assert consumer == "a consumer with a name that is longer than the line"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", moved_at)
 

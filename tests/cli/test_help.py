@@ -108,7 +108,7 @@ def test_a_group_without_a_command_shows_its_help(run, group):
     ("typed", "found"),
     [
         ("dynamo-es str", ["streams"]),
-        ("dynamo-es checkpoints re", ["reset"]),
+        ("dynamo-es checkpoints rese", ["reset"]),
         ("dynamo-es projections ", ["list", "run"]),
     ],
 )

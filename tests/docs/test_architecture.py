@@ -23,7 +23,8 @@ from dynamo_es import (
     ExplicitVersioning,
     StreamId,
 )
-from dynamo_es.contracts import NewFailure
+from dynamo_es.contracts import NewFailure, parked
+from dynamo_es.contracts.parked import ParkedKey, Place
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.minutes import put_minute
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
@@ -112,6 +113,8 @@ WORDS = {
     "checkpoint": "checkpoint",
     "cursor": "cursor of a stream",
     "outbox": "outbox",
+    "parked": "parked stream",
+    "skipped": "skipped event",
     "tracking": "tracking record of `eventsourcing`",
 }
 
@@ -130,6 +133,10 @@ def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
         return "scope"
     words, place = item["log_key"]["S"].split("#"), item["place"]["S"]
     key = next(word for word in words[:2] if word in WORDS)
+    if key == "checkpoint" and place == "live":
+        return "live version"
+    if words[-1] == "parked":
+        return "consumer that set something aside"
     if key == "outbox":
         return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
     return WORDS[key]
@@ -169,6 +176,17 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     with suppress(ZeroDivisionError):
         failing = backend.projector("fails", lambda *_: 1 // 0)
         failing.project(store.load_stream(customer)[0], customer)
+    checkpoints.pause("balances")
+    checkpoints.of_version(2).move("balances", 1)
+    checkpoints.promote("balances", 1, None)
+    look()
+    checkpoints.promote("balances", 2, 1)
+    key = ParkedKey("balances", "log", ann)
+    for one in (key, key._replace(version=2)):
+        failure = parked.SetAside(Place(0, 1), 1, "ValueError", 1)
+        backend.parked.park(one, failure)
+        backend.parked.skip(one, failure)
+    backend.parked.take(key, "one", 0, 1000)
     look()
     for attempts in (3, 1, 1):  # an entry that waits, and two that are dead
         publishing = backend.outbox.tries(attempts=attempts)

@@ -20,6 +20,7 @@ from dynamo_es.contracts.claims import Claim
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
+from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock
 from dynamo_es.testing.conformance.language import a_snapshot, events
@@ -199,6 +200,12 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
     process.checkpoints.reset("other", 0)
     process.checkpoints.all()
+    process.checkpoints.pause("other")
+    process.checkpoints.resume("other")
+    version = process.projection("versions", lambda _: None, keep_unknown=True, version=1)
+    version.catch_up()
+    version.promote()
+    process.projections.live("versions")
     for _ in range(2):
         with suppress(RuntimeError):
             process.projection("failing", fail, keep_unknown=True).run_once()
@@ -206,8 +213,38 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     of_tenant = process.in_tenant("acme")
     of_tenant.projection("log", lambda _: None, keep_unknown=True).run_once()
     of_tenant.outbox.run_once(lambda _: None, keep_unknown=True)
+    set_aside(process, None)
+    set_aside(of_tenant, "acme")
     follow(process)
     publish(backend)
+
+
+def set_aside(backend: DynamoBackend, tenant: str | None) -> None:
+    """What consumers do with streams that they have parked, and whoever retries them."""
+    parked = backend.parked
+    key = ParkedKey("parking", "log", StreamId(category="order"), tenant or "")
+    failed = SetAside(Place(0, 5), 1, "RuntimeError", 0)
+    for _ in range(2):
+        parked.park(key, failed)
+    for first, last in ((5, 9), (2, 9), (3, 4)):
+        parked.pass_over(key, Place(0, first), Place(0, last))
+    parked.take(key, "a", 0, 10)
+    for now_ms in (1, 100):
+        with suppress(EventStoreError):
+            parked.take(key, "b", now_ms, now_ms + 10)
+    parked.advance(key, "b", Place(0, 6), 200)
+    parked.fail(key, "b", SetAside(Place(0, 6), 1, "RuntimeError", 0))
+    parked.take(key, "b", 0, 10)
+    parked.fail(key, "b", SetAside(Place(0, 7), 1, "RuntimeError", 0))
+    parked.take(key, "b", 0, 10)
+    parked.release(key, "b", Place(0, 7))
+    parked.take(key, "b", 0, 10)
+    parked.unpark(key, "b", Place(0, 9))
+    parked.drop(key)
+    parked.skip(key, failed)
+    parked.all()
+    parked.skipped()
+    parked.forget_skipped(key, failed.place)
 
 
 def consume_all(backend: DynamoBackend) -> None:
@@ -216,6 +253,7 @@ def consume_all(backend: DynamoBackend) -> None:
     process.projection("of all", lambda _: None, keep_unknown=True).run_once()
     process.outbox.run_once(lambda _: None, keep_unknown=True)
     process.checkpoints.all()
+    process.parked.all()
 
 
 def work_as_one_tenant(backend: DynamoBackend) -> None:
@@ -234,6 +272,7 @@ def work_as_one_tenant(backend: DynamoBackend) -> None:
     keep_balances(backend)
     backend.checkpoints.all()
     backend.checkpoints.reset("all", 0)
+    set_aside(backend, backend.limited_to)
     backend.event_store.append(Joined(member="m", email="m@x"), stream_id=StreamId())
     projector = backend.projector("joined", lambda *_: None, keep_unknown=True)
     for event in backend.event_store.load_stream(stream, keep_unknown=True):

@@ -20,6 +20,8 @@ from dynamo_es.dynamodb.consumers import (
     cursors,
     leases,
     outbox_requests,
+    parked_requests,
+    pointers,
 )
 from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
@@ -66,6 +68,8 @@ MODULES: Final = (
     leases,
     cursors,
     outbox_requests,
+    parked_requests,
+    pointers,
     set_aside,
     registry,
     minutes,
@@ -285,6 +289,7 @@ def test_consumers_and_sequencers_keep_out_of_each_others_items():
     for key in (
         *("checkpoint#x", "acme#checkpoint#x", "consumers"),
         *("acme#cursor#x#order#7", "outbox#outbox", "acme#outbox#outbox"),
+        *("parked", "parked#x", "acme#parked", "acme#parked#x", "skipped#x", "acme#skipped#x"),
     ):
         assert writes("Consumers").allows(Call("log", "PutItem", key))
         assert not writes("Sequencers").allows(Call("log", "PutItem", key))

@@ -153,6 +153,17 @@ def test_the_lag_of_a_projection_is_a_metric(metrics, lines):
     assert (line["consumer"], line["Lag"]) == ("balances", [17])
 
 
+def test_the_parked_streams_of_a_projection_are_a_metric_while_there_are_some(metrics, lines):
+    metrics.progress(SimpleNamespace(name="quiet", lag=0, parked=0))
+    for parked in (0, 2, 0):
+        metrics.progress(SimpleNamespace(name="balances", lag=0, parked=parked))
+    metrics.flush()
+
+    quiet, line = map(json.loads, lines)
+    assert "Parked" not in quiet
+    assert (line["consumer"], line["Parked"]) == ("balances", [2, 0])
+
+
 def test_a_handler_is_flushed_whatever_becomes_of_it(metrics, lines):
     @metrics.flushing
     def handler(event: str) -> str:

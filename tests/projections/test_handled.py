@@ -384,6 +384,7 @@ class Slow:
             name,
             model,
             cursors=backend._shared_log().cursors,
+            parked=backend.parked,
             event_store=self.event_store,
             clock=lambda: self.now,
         )

@@ -222,6 +222,7 @@ def test_a_long_work_renews_its_lease(backend, events, stream, model):
         "steps",
         slow,
         cursors=cursors,
+        parked=backend.parked,
         event_store=lambda tenant: backend.in_tenant(tenant).event_store,
         clock=lambda: now[0],
     )

@@ -71,6 +71,7 @@ class Team:
             handler,
             log=self.backend.log,
             checkpoints=self._checkpoints if checkpoints is None else checkpoints,
+            parked=self.backend.parked,
             deserialize=self.backend._typed.deserialize,
             clock=self.clock if clock is None else clock,
             **self._options,

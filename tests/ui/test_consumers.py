@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from dynamo_es import Event, StreamId
+from dynamo_es import Event, FailurePolicy, StreamId
 from tests.ui.conftest import append, browse, raw
 
 if TYPE_CHECKING:
@@ -326,3 +326,25 @@ def test_a_name_with_control_characters_is_that_consumer_and_no_other(memory, na
 
     moved = {one.name for one in memory.checkpoints.all() if one.position == 1}
     assert moved == {name}
+
+
+def test_parked_streams_versions_and_pauses_are_shown(backend: Backend) -> None:
+    append(backend, raw(STREAM, 1, "Watched"), raw(STREAM, 2, "Watched"))
+    policy = FailurePolicy(then="park", attempts=1)
+
+    def fail(_: Any) -> None:
+        raise ZeroDivisionError("a value of the event")
+
+    backend.projection("balances", fail, on_failure=policy).run_once()
+    projection = backend.projection("balances", fail, version=2, on_failure=policy)
+    projection.run_once()
+    projection.pause()
+    page = browse(backend).get("/consumers").text
+    assert "Parked streams" in page
+    assert str(STREAM) in page
+    assert "positions 1 " in page
+    assert "version 2" in page
+    assert "paused" in page
+    assert "a value of the event" not in page
+    shown = browse(backend).get("/consumers/projection?name=balances&version=2").text
+    assert "version 2" in shown

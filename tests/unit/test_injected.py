@@ -42,7 +42,7 @@ def the_constructors():
         "Outbox clock": lambda one: Outbox(None, log, print, clock=one),
         "Outbox new_id": lambda one: Outbox(None, log, print, new_id=one),
         "Projector clock": lambda one: Projector(
-            "a", print, cursors=None, event_store=print, clock=one
+            "a", print, cursors=None, parked=None, event_store=print, clock=one
         ),
         "Encryption clock": lambda one: Encryption(MemoryKeyStorage(), clock=one),
     }

@@ -26,26 +26,37 @@ _LIST: Final = "consumers"
 
 KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
+USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
+"""The condition that a consumer has saved a position or failed."""
+_VERSION: Final = "##"
+"""Comes between name and version in the list of consumers; a name has no ``#`` in it."""
 
 
 def key_of(consumer: ConsumerKey) -> Item:
     """Return the key of a checkpoint."""
-    return {"log_key": {"S": consumer.log_key}, "place": {"S": _PLACE}}
+    place = _PLACE if consumer.version is None else f"{_PLACE}#{consumer.version}"
+    return {"log_key": {"S": consumer.log_key}, "place": {"S": place}}
 
 
 def listed(consumer: ConsumerKey, *, per_tenant: bool) -> Item:
     """Return a consumer's item in the list of its log's consumers."""
     prefix = prefix_of(consumer.tenant_id)
+    name = consumer.name
+    if consumer.version is not None:
+        name += f"{_VERSION}{consumer.version}"
     if per_tenant:
-        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": consumer.name}}
-    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{consumer.name}"}}
+        return {"log_key": {"S": f"{prefix}{_LIST}"}, "place": {"S": name}}
+    return {"log_key": {"S": _LIST}, "place": {"S": f"{prefix}{name}"}}
 
 
 def read_listed(item: Item) -> ConsumerKey:
     """Return the consumer of an item in the list of consumers."""
     owner = item["log_key"]["S"].removesuffix(_LIST)
-    tenant, separator, name = f"{owner}{item['place']['S']}".rpartition("#")
-    return ConsumerKey(KIND, name, unescape(tenant) if separator else None)
+    named, versioned, version = item["place"]["S"].rpartition(_VERSION)
+    whole = f"{owner}{named if versioned else version}"
+    tenant, separator, name = whole.rpartition("#")
+    tenant_id = unescape(tenant) if separator else None
+    return ConsumerKey(KIND, name, tenant_id, int(version) if versioned else None)
 
 
 def keep_failure(
@@ -116,6 +127,21 @@ def all_checkpoints(
     return sorted(map(read_checkpoint, used), key=in_order)
 
 
+def set_paused(table: str, consumer: ConsumerKey, *, paused: bool) -> Request:
+    """Pause or resume a consumer that has a position or a failure."""
+    params: dict[str, Any] = {
+        "TableName": table,
+        "Key": key_of(consumer),
+        "UpdateExpression": "REMOVE paused",
+        "ConditionExpression": USED,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if paused:
+        params["UpdateExpression"] = "SET paused = :paused"
+        params["ExpressionAttributeValues"] = {":paused": {"BOOL": True}}
+    return Request("update_item", params)
+
+
 def get(table: str, keys: Sequence[Item]) -> Request:
     """Read items by their keys, consistently."""
     return Request(
@@ -127,16 +153,17 @@ def read_checkpoint(item: Item) -> Checkpoint:
     """Return the checkpoint of an item that has a position or a failure."""
     consumer = ConsumerKey.read(item["log_key"]["S"])
     failure = read_failure(item)
-    held = held_by(leases.read_lease(item))
+    version = item["place"]["S"].partition("#")[2]
+    more = (*held_by(leases.read_lease(item)), int(version) if version else None, "paused" in item)
     if failure is not None and "checkpoint" not in item:
         after = int(item["failed_after"]["N"])
         moved_at, tenant_id = failure.failed_at, consumer.tenant_id
-        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *held)
+        return Checkpoint(consumer.name, after, moved_at, tenant_id, failure, *more)
     return Checkpoint(
         consumer.name,
         int(item["checkpoint"]["N"]),
         datetime.fromisoformat(item["moved_at"]["S"]),
         consumer.tenant_id,
         failure,
-        *held,
+        *more,
     )

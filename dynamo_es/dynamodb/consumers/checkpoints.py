@@ -9,8 +9,9 @@ from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checks import check_position, check_tenant
 from dynamo_es.contracts.claims import check_claim, check_taking
 from dynamo_es.contracts.stream_keys import consumer_key
+from dynamo_es.contracts.versions import check_version
 from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
-from dynamo_es.dynamodb.consumers import leases
+from dynamo_es.dynamodb.consumers import leases, pointers
 from dynamo_es.dynamodb.consumers.failures import FORGET
 from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.log.keys import ConsumerKey
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.versions import LiveVersion
     from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId
 
-_USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
 _MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORGET}"
 
 
@@ -51,9 +52,10 @@ class DynamoCheckpoints(CheckpointStrategy):
         tenant_id: tenant whose events the consumers handle. None: all tenants.
         per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
         own_tables: names of the store's tables, which a read model's writes may not change.
+        version: version of the projections, which the sort key names; None: those without versions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place
         self,
         table: str,
         gateway: Gateway,
@@ -62,7 +64,9 @@ class DynamoCheckpoints(CheckpointStrategy):
         *,
         per_tenant: bool = False,
         own_tables: Collection[str] = (),
+        version: int | None = None,
     ) -> None:
+        self._version = version
         self._table = table
         self._per_tenant = per_tenant
         self._own_tables = own_tables
@@ -103,6 +107,20 @@ class DynamoCheckpoints(CheckpointStrategy):
         except ConditionRefused:
             known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
             raise UnknownConsumerError(consumer, known) from None
+
+    def pause(self, consumer: str) -> None:
+        """Pause a consumer; see `CheckpointStrategy.pause`. Cost: 1 request."""
+        self._set_paused("pause", consumer, paused=True)
+
+    def resume(self, consumer: str) -> None:
+        """Resume a consumer; see `CheckpointStrategy.resume`. Cost: 1 request."""
+        self._set_paused("resume", consumer, paused=False)
+
+    def _set_paused(self, operation: str, consumer: str, *, paused: bool) -> None:
+        request = requests.set_paused(self._table, self._consumer(consumer), paused=paused)
+        if not self._run(operation, _carried_out(request)):
+            known = [one.name for one in self.all() if one.tenant_id == self._tenant_id]
+            raise UnknownConsumerError(consumer, known)
 
     def look(self, consumer: str) -> CheckpointState:
         """Return position and lease; see `CheckpointStrategy.look`. Cost: 1 request."""
@@ -182,20 +200,42 @@ class DynamoCheckpoints(CheckpointStrategy):
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return the checkpoints of a tenant; see `CheckpointStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
-        scoped = type(self)(
+        return self._changed(tenant_id, self._version)
+
+    def of_version(self, version: int | None) -> Self:
+        """Return the checkpoints of a version; see `CheckpointStrategy.of_version`."""
+        if version is not None:
+            check_version(version)
+        return self._changed(self._tenant_id, version)
+
+    def live(self, name: str) -> LiveVersion | None:
+        """Return the live version; see `CheckpointStrategy.live`. Cost: 1 request."""
+        return self._run("live_version", pointers.read(self._table, self._consumer(name)))
+
+    def promote(self, name: str, version: int, expected: int | None) -> bool:
+        """Make a version the live one; see `CheckpointStrategy.promote`. Cost: 1 request."""
+        check_version(version)
+        steps = pointers.move(
+            self._table, self._consumer(name), version, expected, int(self._clock() * 1000)
+        )
+        return self._run("promote", steps)
+
+    def _changed(self, tenant_id: TenantId | None, version: int | None) -> Self:
+        changed = type(self)(
             self._table,
             self._gateway,
             self._clock,
             tenant_id,
             per_tenant=self._per_tenant,
             own_tables=self._own_tables,
+            version=version,
         )
-        scoped._listed = self._listed  # noqa: SLF001 - of its own class
-        return scoped
+        changed._listed = self._listed  # noqa: SLF001 - of its own class
+        return changed
 
     def _consumer(self, name: str) -> ConsumerKey:
         consumer_key(name, self._tenant_id)  # refuses what makes no key
-        return ConsumerKey(requests.KIND, name, self._tenant_id)
+        return ConsumerKey(requests.KIND, name, self._tenant_id, self._version)
 
     def _place(self, consumer: str) -> Item:
         return {"TableName": self._table, "Key": requests.key_of(self._consumer(consumer))}
@@ -217,7 +257,7 @@ class DynamoCheckpoints(CheckpointStrategy):
                     )
                     + f", {leases.LEASE}"
                 ),
-                "ConditionExpression": _USED,
+                "ConditionExpression": requests.USED,
                 "ExpressionAttributeValues": {
                     **self._moved(position),
                     ":none": number(0),
@@ -279,3 +319,11 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def _run(self, operation: str, steps: Steps[T]) -> T:
         return self._gateway.run(operation, self._tenant_id or DEFAULT_TENANT, None, steps)
+
+
+def _carried_out(request: Request) -> Steps[bool]:
+    try:
+        yield request
+    except ConditionRefused:
+        return False
+    return True

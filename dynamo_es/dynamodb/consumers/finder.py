@@ -113,7 +113,8 @@ def _kind_of(item: Item) -> str | None:
             return OUTBOX
         case [_, "cursor", _, _, _] if place == CURSOR:
             return CURSOR
-        case [_, "cursor"] if SEPARATOR in place:  # with a hash of the stream's key
+        case [_, "cursor"] if SEPARATOR in place and {"generation", "version"} <= item.keys():
+            # with a hash of the stream's key; or a consumer called cursor has something else there
             return CURSOR
     return None
 

@@ -163,6 +163,7 @@ def read_state(item: Item) -> CheckpointState:
         token=int(item.get("fencing_token", {"N": "0"})["N"]),
         lease=read_lease(item),
         wanted_by=item.get("wanted_by", {}).get("S"),
+        paused="paused" in item,
     )
 
 
@@ -178,14 +179,17 @@ def read_lease(item: Item) -> Lease | None:
 def saved(item: Item) -> Saved:
     """Return the reply to a write whose condition was met."""
     state = read_state(item)
-    return Saved(held=True, position=state.position, wanted_by=state.wanted_by)
+    return Saved(held=True, position=state.position, wanted_by=state.wanted_by, paused=state.paused)
 
 
 def what_is_there(item: Item | None, claim: Claim) -> Saved:
     """Return the reply to a write that was refused, from the stored item."""
     state = read_state(item or {})
     held = state.lease is not None and state.token == claim.token
-    return Saved(held=held, position=state.position, wanted_by=state.wanted_by if held else None)
+    wanted_by = state.wanted_by if held else None
+    return Saved(
+        held=held, position=state.position, wanted_by=wanted_by, paused=held and state.paused
+    )
 
 
 def _update(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
+from dynamo_es.contracts.stream_keys import category_prefix, stream_key, tenant_prefix
+from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,16 +32,19 @@ def chooser(selection: Selection) -> Callable[[Pointer], bool]:
 def stream_chooser(selection: Selection) -> Callable[[str], bool]:
     """Return a function that says of a partition key whether its stream is selected."""
     tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
+    if selection.stream_id is not None:
+        only = stream_key(tenant or tenant_prefix(DEFAULT_TENANT), selection.stream_id)
+        return lambda key: key == only
     category = selection.category
     # A key is tenant, category and UUID. Without the UUID it ends with the category.
     whole = None if tenant is None or category is None else category_prefix(tenant, category)
     suffix = None if category is None else category_prefix("#", category)
 
-    def chooses(stream_key: str) -> bool:
+    def chooses(key: str) -> bool:
         if whole is not None:
-            return stream_key.rpartition("#")[0] == whole
+            return key.rpartition("#")[0] == whole
         if tenant is not None:
-            return stream_key.startswith(tenant)
-        return suffix is None or stream_key.rpartition("#")[0].endswith(suffix)
+            return key.startswith(tenant)
+        return suffix is None or key.rpartition("#")[0].endswith(suffix)
 
     return chooses

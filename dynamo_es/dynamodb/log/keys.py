@@ -65,11 +65,13 @@ class ConsumerKey(NamedTuple):
         kind: ``checkpoint``, ``outbox`` or another word for the kind of item.
         name: name of the consumer; no name has a ``#`` in it.
         tenant_id: tenant whose events it handles. None: all tenants, and a key of two parts.
+        version: version of a projection; no part of the key. None: it has no versions.
     """
 
     kind: str
     name: str
     tenant_id: TenantId | None = None
+    version: int | None = None
 
     @property
     def log_key(self) -> str:

@@ -54,6 +54,8 @@ def show_consumers(request: Request) -> Response:
         request,
         "consumers.html",
         projections=[_projection(one, lags.of(one.tenant_id)) for one in backend.checkpoints.all()],
+        parked=backend.parked.all(),
+        stream_address=stream_address,
         outboxes=[(one, lags.of(one.tenant).events(one.position)) for one in outboxes],
         cursors=[(one, cursor_address(one)) for one in sorted(found.cursors, key=_failing_first)],
         page=Page([], found.after, _looked_at(found.after, after)),
@@ -79,7 +81,9 @@ def show_projection(request: Request) -> Response:
     found = [
         one
         for one in backend.checkpoints.all()
-        if one.name == name and one.tenant_id == backend_tenant(request, tenant)
+        if one.name == name
+        and one.tenant_id == backend_tenant(request, tenant)
+        and one.version == number_of(request, "version")
     ]
     if not found:
         raise HTTPException(404, f"No projection has the name {name[:200]!r}.")

@@ -1,0 +1,206 @@
+"""The controls of a projection: where it is, setting it back, versions, pauses, parked streams."""
+
+from __future__ import annotations
+
+from threading import Event as Flag
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.functions import check_stop
+from dynamo_es.exceptions import (
+    InvalidSubscriptionError,
+    TenantRequiredError,
+    UnknownConsumerError,
+)
+from dynamo_es.projections.parking import sum_of
+from dynamo_es.projections.parts import Parts, in_log_of
+from dynamo_es.projections.retrying import ProjectionRetry
+from dynamo_es.projections.versions import VersionLog, refuse_lag
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts import Checkpoint, CheckpointStrategy
+    from dynamo_es.contracts.versions import LiveVersion
+    from dynamo_es.projections.parking import RetryReport
+    from dynamo_es.projections.parts import Handler
+    from dynamo_es.values import Position, StreamId, TenantId
+
+
+class Controls:
+    """What you can ask of a projection, and change, while it runs or not."""
+
+    _parts: Parts
+
+    @property
+    def name(self) -> str:
+        """The name that its checkpoint is kept under."""
+        return self._parts.name
+
+    @property
+    def version(self) -> int | None:
+        """The version; None: the projection has no versions."""
+        return self._parts.version
+
+    @property
+    def over_all_logs(self) -> bool:
+        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        return self._parts.log.per_tenant
+
+    @property
+    def handler(self) -> Handler:
+        """The handler; for a `Projector`, limited to the projection's events."""
+        return self._parts.handler
+
+    @property
+    def position(self) -> Position | None:
+        """The position of its checkpoint; None before its first run.
+
+        Raises:
+            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
+        """
+        return self._parts.checkpoints.position(self.name)
+
+    @property
+    def positions(self) -> dict[TenantId, Position]:
+        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
+        return {
+            one.tenant_id: one.position
+            for one in self._parts.checkpoints.all()
+            if self._is_mine(one) and one.tenant_id is not None
+        }
+
+    def reset(self, position: Position | None = None) -> None:
+        """Set the checkpoint back, so that the next run gives the handler the later events again.
+
+        A process that runs the projection goes on from there too, after its current batch or, if
+        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
+        not change: a projector passes over the events that it has applied.
+
+        Args:
+            position: the next run handles the events after it; None: those after ``after``. With a
+                log of each tenant, a projection of all is set back to the beginning of each.
+
+        Raises:
+            UnknownConsumerError: the projection has not run, so it has no checkpoint.
+            InvalidPositionError: negative, or after the end of the log.
+            TenantRequiredError: a position above 0, and each tenant has a log.
+            ServiceError: AWS refused or did not answer.
+        """
+        parts = self._parts
+        to = parts.after if position is None else position
+        if parts.log.per_tenant:
+            check_position(to)
+            if to:
+                raise TenantRequiredError(f"Position {to}")
+            self._reset_all()
+            return
+        check_position(to, parts.log.last_position or 0)
+        parts.checkpoints.reset(self.name, to)
+
+    def promote(self, *, force: bool = False) -> LiveVersion:
+        """Make this version the live one, in one conditional write.
+
+        Readers that resolve `Backend.projections` find it from now on. The version before stops
+        before its next batch of events; until then both may handle the same events, so end its
+        process first if side effects must not be repeated. `run_forever` of this version goes on
+        from its checkpoint.
+
+        Args:
+            force: whether to promote it although it is not as far as the live one.
+
+        Raises:
+            VersionLagsError: it is not as far as the live one: call `catch_up`.
+            InvalidSubscriptionError: the projection has no version.
+            ServiceError: AWS refused or did not answer.
+        """
+        log, version = self._versioned, self._parts.version
+        checkpoints = self._parts.checkpoints
+        while True:
+            live = checkpoints.live(self.name)
+            if version is None or (live is not None and live.version == version):
+                break
+            if not force:
+                refuse_lag(log, self.name, version)
+            # If another version was promoted meanwhile, look again.
+            checkpoints.promote(self.name, version, None if live is None else live.version)
+        if live is None:
+            raise AssertionError("a version was promoted")
+        return live
+
+    @property
+    def _versioned(self) -> VersionLog:
+        if isinstance(self._parts.log, VersionLog):
+            return self._parts.log
+        raise InvalidSubscriptionError(
+            f"Projection {self.name!r} has no version: make it with version=1, or another number."
+        )
+
+    def pause(self) -> None:
+        """Stop the workers of this projection before their next batch, until you `resume` it.
+
+        They keep running, and wait. With ``writes=True``, a busy worker notices within a third of
+        its lease. `run_once` raises `ProjectionPausedError`. With a log of each
+        tenant, a projection of all is paused in the logs in which it has run.
+
+        Raises:
+            UnknownConsumerError: the projection has not run.
+            ServiceError: AWS refused or did not answer.
+        """
+        for checkpoints in self._own_checkpoints():
+            checkpoints.pause(self.name)
+
+    def resume(self) -> None:
+        """Let the workers of this projection go on. Errors are those of `pause`."""
+        for checkpoints in self._own_checkpoints():
+            checkpoints.resume(self.name)
+
+    def _own_checkpoints(self) -> list[CheckpointStrategy]:
+        checkpoints = self._parts.checkpoints
+        if not self._parts.log.per_tenant:
+            return [checkpoints]
+        if not self.positions:
+            raise UnknownConsumerError(self.name, sorted({one.name for one in checkpoints.all()}))
+        return [checkpoints.scoped_for_tenant(one) for one in self.positions]
+
+    def _is_mine(self, one: Checkpoint) -> bool:
+        return (one.name, one.version) == (self.name, self._parts.version)
+
+    def _reset_all(self) -> None:
+        checkpoints = self._parts.checkpoints
+        known = checkpoints.all()
+        mine = [one for one in known if self._is_mine(one)]
+        if not mine:
+            raise UnknownConsumerError(self.name, sorted({one.name for one in known}))
+        for one in mine:
+            if one.tenant_id is not None:
+                checkpoints.scoped_for_tenant(one.tenant_id).reset(self.name, 0)
+
+    def retry_parked(
+        self,
+        stream_id: StreamId | None = None,
+        tenant_id: TenantId | None = None,
+        stop: Flag | None = None,
+    ) -> RetryReport:
+        """Give the handler the events of parked streams again, in order, and unpark the streams.
+
+        A stream whose event fails again stays parked from that event on. You can call it while the
+        projection runs.
+
+        Args:
+            stream_id: the stream to retry; None: all.
+            tenant_id: tenant of the stream, with a log of each tenant; None: all tenants.
+            stop: set it to return after the current event.
+
+        Raises:
+            ServiceError: AWS refused or did not answer; run again.
+
+        Cost: it reads the pages of the log from the first event that failed to the last one that
+        was passed over.
+        """
+        parts = self._parts
+        flag = Flag() if stop is None else stop
+        check_stop(flag)
+        if not parts.log.per_tenant:
+            return ProjectionRetry(parts, flag).run(stream_id)
+        chosen = parts.log.tenants() if tenant_id is None else [tenant_id]
+        reports = [ProjectionRetry(in_log_of(parts, one), flag).run(stream_id) for one in chosen]
+        return sum_of(reports)

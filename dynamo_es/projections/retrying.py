@@ -1,0 +1,146 @@
+"""Retries the parked streams of a projection: applies their events, in order, and unparks them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from dynamo_es.contracts.failures import reason_of
+from dynamo_es.contracts.parked import Place, SetAside
+from dynamo_es.exceptions import CursorBusyError, describe_stream
+from dynamo_es.projections.handling import NOT_THE_EVENTS_FAULT, caller
+from dynamo_es.projections.parking import RetryReport
+from dynamo_es.projections.parts import HANDLER, PASSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event as Flag
+
+    from dynamo_es.contracts.parked import ParkedKey, ParkedStream
+    from dynamo_es.projections.parts import Parts
+    from dynamo_es.values import RecordedRaw, StreamId
+
+_log = logging.getLogger("dynamo_es")
+
+_BETWEEN_MOVES: Final = 100
+"""Most events that are applied again if the process dies."""
+
+
+class ProjectionRetry:
+    """Retries parked streams of a projection in one log.
+
+    Args:
+        parts: what the projection runs with.
+        stop: set it to return after the current event.
+    """
+
+    def __init__(self, parts: Parts, stop: Flag) -> None:
+        self._parts = parts
+        self._stop = stop
+        self._worker = uuid4().hex
+        self._call = caller(parts.reads, parts.handler, HANDLER)
+        self._applied = 0
+
+    def run(self, stream_id: StreamId | None = None) -> RetryReport:
+        """Retry all parked streams, or one; see `Projection.retry_parked`."""
+        parts = self._parts
+        unparked = left = 0
+        for entry in parts.parked.streams(parts.name):
+            if (entry.key.order, entry.key.version) != ("log", parts.version):
+                continue
+            if stream_id is not None and not _is_same(entry.key.stream_id, stream_id):
+                continue
+            if not self._stop.is_set() and self._retry(entry.key):
+                unparked += 1
+            else:
+                left += 1
+        return RetryReport(applied=self._applied, unparked=unparked, left=left)
+
+    def _retry(self, key: ParkedKey) -> bool:
+        """Apply the events of a stream; return whether it is off the list."""
+        parked = self._parts.parked
+        while True:
+            now_ms = self._parts.now_ms()
+            try:
+                entry = parked.take(key, self._worker, now_ms, now_ms + self._parts.lease_ms)
+            except CursorBusyError:
+                return False
+            if entry is None:
+                return True
+            if not self._apply_all(entry):
+                return False
+            if parked.unpark(key, self._worker, entry.seen):
+                _log.info(
+                    "%r: stream %s is not parked any more.",
+                    key.name,
+                    describe_stream(key.stream_id),
+                )
+                return True
+
+    def _apply_all(self, entry: ParkedStream) -> bool:
+        """Apply the events of an entry, and move its first event; return whether all are done."""
+        key, first, moved_at = entry.key, entry.first, 0
+        renewed_ms = self._parts.now_ms()
+        for raw in self._events(entry):
+            if self._stop.is_set():
+                self._parts.parked.release(key, self._worker, first)
+                return False
+            error = self._error_of(raw, key, first)
+            if error is not None:
+                place = Place(0, raw.position)
+                failure = SetAside(place, 1, reason_of(error), self._parts.now_ms())
+                self._parts.parked.fail(key, self._worker, failure)
+                _log.error(
+                    "%r: stream %s stays parked from position %d on: %s",
+                    key.name,
+                    describe_stream(key.stream_id),
+                    raw.position,
+                    failure.reason,
+                )
+                return False
+            first = Place(0, raw.position + 1)
+            self._applied += 1
+            moved_at += 1
+            now_ms = self._parts.now_ms()
+            if moved_at >= _BETWEEN_MOVES or now_ms - renewed_ms > self._parts.lease_ms / 3:
+                moved_at, renewed_ms = 0, now_ms
+                until_ms = now_ms + self._parts.lease_ms
+                if not self._parts.parked.advance(key, self._worker, first, until_ms):
+                    return False  # another worker retries the stream, or it was set back
+        done = Place(0, entry.seen.number + 1)
+        until_ms = self._parts.now_ms() + self._parts.lease_ms
+        return self._parts.parked.advance(key, self._worker, done, until_ms)
+
+    def _error_of(self, raw: RecordedRaw, key: ParkedKey, first: Place) -> Exception | None:
+        """Apply an event; return its error, unless it is temporary."""
+        try:
+            self._call(raw)
+        except (*PASSING, *NOT_THE_EVENTS_FAULT):
+            self._parts.parked.release(key, self._worker, first)
+            raise
+        except Exception as error:  # noqa: BLE001 - stored in the entry
+            return error
+        return None
+
+    def _events(self, entry: ParkedStream) -> Iterator[RecordedRaw]:
+        """Yield the selected events of an entry, from the log."""
+        key = entry.key
+        selection = replace(
+            self._parts.selection(), tenant_id=key.tenant_id, stream_id=key.stream_id
+        )
+        reader = self._parts.log.reader(entry.first.number - 1, selection)
+        ended = False
+        # Not `read`: without another event of the stream, it would search the rest of the log.
+        while not ended and reader.position < entry.seen.number:
+            piece = reader.read_some()
+            ended = piece.ended
+            for raw in piece.records:
+                if raw.position > entry.seen.number:
+                    return
+                yield raw
+
+
+def _is_same(one: StreamId, other: StreamId) -> bool:
+    return one == other and one.category == other.category

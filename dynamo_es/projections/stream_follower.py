@@ -1,0 +1,162 @@
+"""`StreamFollower`: applies consecutive events of a stream under the lease of its cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.exceptions import InvalidSubscriptionError
+from dynamo_es.projections.following import Following
+from dynamo_es.projections.missing import Step, up_to, with_missing
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import CursorStrategy, Followed
+    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.event_store.store import EventStore
+    from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.projections.stream_parking import StreamFailures
+    from dynamo_es.values import StreamId, TenantId
+
+_ANYWHERE: Final = 10**18
+"""A version above all others, to take a cursor's lease for an event without a version."""
+
+
+class StreamFollower:
+    """Follows single streams: a `Projector` does, and a Lambda handler through one.
+
+    Attributes:
+        name: name of the read model.
+        parked: keeps the parked streams.
+        lease_ms: milliseconds that other processes stay out of a stream after a write.
+        failures: sets streams aside, and passes over those that are parked.
+    """
+
+    name: str
+    parked: ParkedStrategy
+    lease_ms: int
+    failures: StreamFailures
+    _cursors: CursorStrategy
+    _event_store: Callable[[TenantId], EventStore]
+    _keep_unknown: bool
+    _clock: Callable[[], float]
+    _names: Callable[[], frozenset[str] | None]
+
+    def follow(
+        self,
+        followed: Followed,
+        first: int | None,
+        steps: Sequence[Step],
+        apply: Callable[[int, WrappedEvent[Any] | None], object],
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        retries: bool = False,
+    ) -> bool:
+        """Apply consecutive events of a stream under one lease: two requests for all events.
+
+        Args:
+            followed: the stream, under this projector's name.
+            first: place of the first event in its stream, 1-based: its version, if it has one.
+                None: unknown; then give one event only.
+            steps: one step or more.
+            apply: called with each event's place and the event, or None if it is not selected, in
+                the order of places; missing events before the first are included.
+            stopped: called before each event; True leaves the rest to another call.
+            retries: whether to apply the events of a parked stream, and never set one aside.
+
+        Returns:
+            Whether the stream is parked, and its events were passed over.
+
+        Raises:
+            CursorBusyError: another process applies events of that stream now, or has taken
+                over from this one: try again.
+            Exception: the error that ``apply`` raised; earlier events stay applied.
+        """
+        if first is not None and type(first) is not int:
+            raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
+        if not isinstance(steps, Sequence) or not steps:
+            raise InvalidSubscriptionError("steps must be a list of one step or more.")
+        if first is None or retries:
+            self._follow(followed, first, steps, apply, stopped)
+            return False
+        last = first + len(steps) - 1
+        while not self.failures.passes_over(followed, first, last):
+            try:
+                self._follow(followed, first, steps, apply, stopped)
+            except Exception as error:
+                if not self.failures.set_aside(followed, error, last):
+                    raise
+            else:
+                return False
+        return True
+
+    def note(self, followed: Followed, version: int, error: Exception) -> bool:
+        """Count a failure of an event that could not even be read; return whether it is parked."""
+        following = self._following(followed)
+        if not following.take(version):
+            return False
+        following.failed(error)
+        following.release()
+        return self.failures.set_aside(followed, error, version)
+
+    def _follow(
+        self,
+        followed: Followed,
+        first: int | None,
+        steps: Sequence[Step],
+        apply: Callable[[int, WrappedEvent[Any] | None], object],
+        stopped: Callable[[], bool],
+    ) -> None:
+        following = self._following(followed)
+        if not following.take(_ANYWHERE if first is None else first + len(steps) - 1):
+            return
+        at = following.done
+        try:
+            for place, step in enumerate(self._missing(followed, at, first, steps), at + 1):
+                if stopped():
+                    break
+                following.renew_in_time()
+                apply(place, step.event)
+                following.done = place
+        except Exception as error:
+            following.failed(error)
+            raise
+        finally:
+            following.release()
+
+    def _following(self, followed: Followed) -> Following:
+        return Following(self._cursors, followed, self.lease_ms, self.now_ms)
+
+    def _missing(
+        self, followed: Followed, at: int, first: int | None, steps: Sequence[Step]
+    ) -> Sequence[Step]:
+        """Return the events after the cursor: the given ones, and those missing before them."""
+
+        def load(start: int, stop: int) -> list[Step]:
+            return self.load(followed, start, stop)
+
+        if first is None:
+            return up_to(load, at, steps[0].uuid)
+        return with_missing(load, at, first, steps)
+
+    def load(self, followed: Followed, start: int, stop: int) -> list[Step]:
+        """Return a range of a stream's events, the end exclusive."""
+        store = self._event_store(followed.tenant_id)
+        found = store.load_chosen(
+            followed.stream_id, start, stop, self._names(), keep_unknown=self._keep_unknown
+        )
+        return [Step(uuid, event) for uuid, event in found]
+
+    def generation_of(self, stream_id: StreamId, tenant_id: TenantId) -> int | None:
+        """Return the present generation of a stream; None: it has no events."""
+        return self._event_store(tenant_id).generation_of(stream_id)
+
+    def version_of(self, followed: Followed) -> int:
+        """Return the version of the last applied event of a stream; 0: none is."""
+        return self._cursors.version(followed)
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+        return int(self._clock() * 1000)

@@ -1,0 +1,106 @@
+"""`StreamFailures`: the failure policy of a consumer that follows single streams with cursors.
+
+The cursor counts the failures of an event, in whichever process they happen. The stream's cursor
+stays before the event, so a process that does not know of the entry changes no order: it fails
+again at the same event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.contracts.parked import Place
+from dynamo_es.exceptions import (
+    CursorBusyError,
+    InvalidSubscriptionError,
+    ServiceError,
+    UnreadableEventError,
+)
+from dynamo_es.projections.by_hand import skip_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.contracts import CursorStrategy, Followed
+    from dynamo_es.projections.failure_policy import FailurePolicy
+    from dynamo_es.projections.parking import Parking
+
+TEMPORARY: Final = (
+    CursorBusyError,
+    InvalidSubscriptionError,
+    ServiceError,
+)
+"""Errors that are not an event's fault: a wrong function, a busy stream, or AWS refuses."""
+
+
+class StreamFailures:
+    """Sets streams or events aside after failures, and passes over parked streams.
+
+    Args:
+        policy: what happens to an event that fails.
+        parking: the parked streams of the consumer.
+        cursors: keep the versions, and count the failures.
+        now_ms: returns milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        policy: FailurePolicy,
+        parking: Parking,
+        cursors: CursorStrategy,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._policy = policy
+        self._parking = parking
+        self._cursors = cursors
+        self._now_ms = now_ms
+
+    @property
+    def parked(self) -> int:
+        """Number of parked streams, as far as this process knows."""
+        return self._parking.count
+
+    def passes_over(self, followed: Followed, first: int, last: int) -> bool:
+        """Note events of a parked stream as passed over; False: apply them, it is not parked.
+
+        Cost: none for a stream that is not parked, except for 1 request in a process; 1 for one
+        that is.
+        """
+        if self._policy.then != "park":
+            return False
+        key = self._parking.key(followed.stream_id, followed.tenant_id)
+        if not self._parking.holds(key):
+            return False
+        generation = followed.generation
+        return self._parking.pass_over(key, Place(generation, first), Place(generation, last))
+
+    def set_aside(self, followed: Followed, error: Exception, last: int) -> bool:
+        """Set the event aside that the cursor names as failed, if the policy says so.
+
+        Args:
+            followed: the stream.
+            error: the last failure.
+            last: version of the last event that the consumer then passes over.
+
+        Returns:
+            Whether to go on: the stream is parked, or the cursor is after the event. If not, the
+            event is tried again later.
+        """
+        if self._policy.then == "stop" or isinstance(error, TEMPORARY):
+            return False
+        info = self._cursors.info(followed)
+        if info is None or info.failure is None or info.busy:
+            return False
+        attempts, version = info.failure.attempts, info.failure.place
+        if attempts < self._policy.attempts:
+            return False
+        key = self._parking.key(followed.stream_id, followed.tenant_id)
+        place = Place(followed.generation or info.generation, version)
+        if self._policy.then == "skip":
+            if isinstance(error, UnreadableEventError) and error.version not in {None, version}:
+                return False  # a later event of those that were read together
+            self._parking.skip(key, place, attempts, error)
+            followed = followed._replace(generation=place.generation)
+            return skip_version(self._cursors, followed, version, self._now_ms())
+        self._parking.park(key, place, attempts, error)
+        return self._parking.pass_over(key, place, Place(place.generation, max(version, last)))
