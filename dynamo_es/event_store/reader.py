@@ -271,6 +271,9 @@ class StreamReader:
         Raises:
             StreamGapError: the stream was deleted in the meantime.
         """
+        from dynamo_es.event_store.past import PastVersion
+
+        check_kind("past", past, PastVersion)
         if not past.version:
             return []
         raws = self.load_raw(stream_id, start, past.version + 1)
