@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dynamo_es.facade.backend import Backend
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parking import RetryReport
+    from dynamo_es.projections.projector import ReadModel
     from dynamo_es.values import RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
@@ -103,8 +104,10 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
                 f"A read model must be callable, not {type(function).__name__}."
             )
         refuse_asynchronous(function, _ROLE)
+        # The handler calls the function itself, through `follow`: with a `Recorded`.
+        read_model = cast("ReadModel", function)
         projector = backend.projector(
-            name, _never, lease=lease, keep_unknown=keep_unknown, on_failure=on_failure
+            name, read_model, lease=lease, keep_unknown=keep_unknown, on_failure=on_failure
         )
         projector = projector.choosing(lambda: selection().event_names)
         prepare_in_function(backend)
@@ -346,7 +349,3 @@ class StreamsHandler:
             version,
             "it could not be read" if error is None else trace_error(error),
         )
-
-
-def _never(*_: object) -> None:
-    raise AssertionError("the handler passes its own function to follow()")

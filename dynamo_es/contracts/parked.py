@@ -1,8 +1,8 @@
 """The contract of parked streams: those that a consumer set aside after an event failed.
 
 A parked stream is listed with the first event that was not applied and the last one that the
-consumer passed over. Its events stay in the event store, so an entry stays small. Whoever retries
-applies the events between the two, in order, and takes the stream off the list. That is refused if
+consumer passed over. Its events stay in the event store, so an entry stays small. A retry applies
+the events between the two, in order, and takes the stream off the list. That is refused if
 the consumer has passed over a later event meanwhile, so no event is forgotten.
 """
 
@@ -110,8 +110,8 @@ class SetAside(NamedTuple):
 class ParkedStrategy(ABC):
     """Keeps the streams that consumers have parked. Safe to share between threads.
 
-    Whoever retries a stream holds a lease on its entry, so that one process at a time applies its
-    events. All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch``
+    A process that retries a stream holds a lease on its entry, so that one process at a time applies
+    its events. All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch``
     decides when a lease is over. Every method raises `InvalidConsumerError` for a name that cannot
     be part of a key, and `ServiceError` if AWS refused or did not answer. Then the change may be
     stored or not; repeating it is safe.

@@ -63,7 +63,7 @@ class ReadModels:
             after: position to begin after while there is no checkpoint, exclusive.
             batch_size: most events between two checkpoints.
             keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
-            lease: time without a sign of life of a process that runs it, after which another one
+            lease: how long a process that runs it may be silent before another one
                 takes over; a timedelta or seconds, more than twice what the handler takes for an
                 event.
             on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;

@@ -81,7 +81,7 @@ class MemoryParked(ParkedStrategy):
             if entry is None:
                 return False
             if first < entry.stream.first:
-                entry.lease = None  # whoever retries began after that event
+                entry.lease = None  # the process that retries began after that event
             entry.stream = replace(
                 entry.stream,
                 first=min(first, entry.stream.first),

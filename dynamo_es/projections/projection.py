@@ -173,9 +173,9 @@ class Projection(Controls):
             Exception: the errors of `run_once`.
         """
         log = self._versioned
-        behind = copy(self)
-        behind._parts = replace(self._parts, log=log.catching_up())  # noqa: SLF001 - of its own class
-        return behind.run_once(stop, on_progress)
+        lagging = copy(self)
+        lagging._parts = replace(self._parts, log=log.catching_up())  # noqa: SLF001 - of its own class
+        return lagging.run_once(stop, on_progress)
 
     def run_once(
         self,

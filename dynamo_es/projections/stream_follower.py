@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.contracts import Followed
+from dynamo_es.contracts.checks import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.following import Following
 from dynamo_es.projections.missing import Step, up_to, with_missing
@@ -13,7 +15,7 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.contracts import CursorStrategy, Followed
+    from dynamo_es.contracts import CursorStrategy
     from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
@@ -94,6 +96,7 @@ class StreamFollower:
 
     def note(self, followed: Followed, version: int, error: Exception) -> bool:
         """Count a failure of an event that could not even be read; return whether it is parked."""
+        check_kind("followed", followed, Followed)
         following = self._following(followed)
         if not following.take(version):
             return False
@@ -143,6 +146,7 @@ class StreamFollower:
 
     def load(self, followed: Followed, start: int, stop: int) -> list[Step]:
         """Return a range of a stream's events, the end exclusive."""
+        check_kind("followed", followed, Followed)
         store = self._event_store(followed.tenant_id)
         found = store.load_chosen(
             followed.stream_id, start, stop, self._names(), keep_unknown=self._keep_unknown
@@ -155,6 +159,7 @@ class StreamFollower:
 
     def version_of(self, followed: Followed) -> int:
         """Return the version of the last applied event of a stream; 0: none is."""
+        check_kind("followed", followed, Followed)
         return self._cursors.version(followed)
 
     def now_ms(self) -> int:
