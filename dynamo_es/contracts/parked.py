@@ -110,11 +110,11 @@ class SetAside(NamedTuple):
 class ParkedStrategy(ABC):
     """Keeps the streams that consumers have parked. Safe to share between threads.
 
-    A process that retries a stream holds a lease on its entry, so that one process at a time applies
-    its events. All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch``
-    decides when a lease is over. Every method raises `InvalidConsumerError` for a name that cannot
-    be part of a key, and `ServiceError` if AWS refused or did not answer. Then the change may be
-    stored or not; repeating it is safe.
+    A process that retries a stream holds a lease on its entry, so that one process at a time
+    applies its events. All times are milliseconds since the epoch, by the caller's clock.
+    ``LeaseWatch`` decides when a lease is over. Every method raises `InvalidConsumerError` for a
+    name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. Then the
+    change may be stored or not; repeating it is safe.
 
     Attributes:
         per_tenant: whether this object stands for the logs of all tenants. An entry is then kept
