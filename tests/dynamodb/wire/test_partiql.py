@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -83,9 +84,10 @@ def test_a_server_of_the_emulator_carries_statements_out_too():
         with DynamoBackend(config) as backend:
             backend.create_tables()
             key = {"log_key": {"S": "a"}, "place": {"S": "b"}, "data": {"B": b"bytes"}}
-            reply = backend.client.batch_execute_statement(Statements=[insert("log", key)])
+            client: Any = backend.client
+            reply = client.batch_execute_statement(Statements=[insert("log", key)])
             assert "Error" not in reply["Responses"][0]
-            again = backend.client.batch_execute_statement(
+            again = client.batch_execute_statement(
                 Statements=[
                     update("log", {**key, "data": TEXT}, {"n": ONE}, [], all_old=True),
                 ]
