@@ -83,7 +83,8 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             of its time, at most 5 s.
         on_progress: called after each batch of events, with the lag.
         on_failure: what to do with an event that your function fails on; see `Backend.projection`.
-            With ``"park"`` its stream is set aside, and the log goes on; see `retry_parked`.
+            With ``"park"`` its stream is set aside, and the log goes on; see
+            ``retry_parked`` of the handler.
 
     Raises:
         InvalidSubscriptionError: a wrong filter, batch size, policy or function.

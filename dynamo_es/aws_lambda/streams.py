@@ -85,8 +85,9 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
             of its time, at most 5 s.
         on_failure: what to do with an event that your function fails on. ``"stop"``: its stream
             waits, and Lambda reads nothing after its record. ``"park"``: after three failures the
-            stream is set aside and listed, and the shard goes on; see `retry_parked`. ``"skip"``:
-            the event is listed and left out. A `FailurePolicy` says after how many failures.
+            stream is set aside and listed, and the shard goes on; see ``retry_parked`` of the
+            handler. ``"skip"``: the event is listed and left out. A `FailurePolicy` says after how
+            many failures.
 
     Raises:
         InvalidSubscriptionError: a wrong filter, lease, policy or function, such as an

@@ -148,7 +148,7 @@ class CheckpointStrategy(ABC):
         Args:
             name: name of the consumer.
             worker: unique name of the worker.
-            seen: the state as you read it. If a worker held the lease, `LeaseWatch` has decided
+            seen: the state as you read it. If a worker held the lease, ``LeaseWatch`` has decided
                 that the lease is over.
             until_ms: end of the lease unless it is renewed, milliseconds since the epoch.
             length_ms: milliseconds from each beat to the end.

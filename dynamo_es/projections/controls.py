@@ -101,14 +101,14 @@ class Controls:
 
         Readers that resolve `Backend.projections` find it from now on. The version before stops
         before its next batch of events; until then both may handle the same events, so end its
-        process first if side effects must not be repeated. `run_forever` of this version goes on
+        process first if side effects must not be repeated. `Projection.run_forever` of this version goes on
         from its checkpoint.
 
         Args:
             force: whether to promote it although it is not as far as the live one.
 
         Raises:
-            VersionLagsError: it is not as far as the live one: call `catch_up`.
+            VersionLagsError: it is not as far as the live one: call `Projection.catch_up`.
             InvalidSubscriptionError: the projection has no version.
             ServiceError: AWS refused or did not answer.
         """
@@ -138,7 +138,7 @@ class Controls:
         """Stop the workers of this projection before their next batch, until you `resume` it.
 
         They keep running, and wait. With ``writes=True``, a busy worker notices within a third of
-        its lease. `run_once` raises `ProjectionPausedError`. With a log of each
+        its lease. `Projection.run_once` raises `ProjectionPausedError`. With a log of each
         tenant, a projection of all is paused in the logs in which it has run.
 
         Raises:
