@@ -101,8 +101,8 @@ class Controls:
 
         Readers that resolve `Backend.projections` find it from now on. The version before stops
         before its next batch of events; until then both may handle the same events, so end its
-        process first if side effects must not be repeated. `Projection.run_forever` of this version goes on
-        from its checkpoint.
+        process first if side effects must not be repeated. `Projection.run_forever` of this
+        version goes on from its checkpoint.
 
         Args:
             force: whether to promote it although it is not as far as the live one.
