@@ -8,6 +8,7 @@ much the first page asks for, never what the load returns (ADR 13).
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -21,7 +22,7 @@ from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError, StreamGapError, describe_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.dynamodb.streams.stream import Stream
@@ -51,8 +52,8 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
         try:
             commit = yield from _newest(Walk(stream, Page(1)))
             break
-        except StreamGapError:  # an append of several items came in between: read again
-            if tries > 1:  # the first time at once; the pauses end it on a damaged stream
+        except ChangingStreamError:
+            if tries > 1:  # the first time at once
                 yield Pause(tries)
             tries += 1
     if commit is None:
@@ -87,26 +88,41 @@ def load_with_newest(
 def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: bool) -> Steps[T]:
     """Run a read, and run it again if it shows a gap or is out of date.
 
-    A deletion during a read makes a gap between commits. So a read with a gap is run once more, and
-    a second gap is an error. An eventually consistent read shows a state that the stream once had.
-    If that state is older than what this process knows, or has a gap, the stream is read again,
-    consistently.
+    A deletion puts its closing fence before it makes a gap. So if a deletion made the gap, the next
+    read finds another generation, or none. Only a second gap in the same generation is an error: an
+    event is lost. As long as the stream changes under each read, the pauses limit the tries.
+
+    What an eventually consistent read shows of a stream is true, but may be out of date. If it is
+    older than what this process knows, or if it has a gap, the stream is read again, consistently.
 
     Args:
         stream: the stream.
         read: returns the steps of the read; called with ``consistent=``.
         consistent: whether the first try must be.
+
+    Raises:
+        StreamGapError: an event is missing in two reads of one generation.
     """
     if not consistent and not stream.heads.is_doubtful(stream.key):
         try:
             return (yield from read(consistent=False))
-        except (StreamGapError, OutdatedReadError):
+        except (GapError, OutdatedReadError, ChangingStreamError):
             pass
-    try:
-        return (yield from read(consistent=True))
-    except StreamGapError:
+    torn: set[int] = set()
+    tries = 1
+    while True:
+        try:
+            return (yield from read(consistent=True))
+        except GapError as error:
+            if error.generation in torn:
+                raise error.gap from None
+            torn.add(error.generation)
+        except ChangingStreamError:
+            pass
         stream.heads.forget_snapshot(stream.key)
-        return (yield from read(consistent=True))
+        if tries > 1:  # the first time at once
+            yield Pause(tries)
+        tries += 1
 
 
 class Beginning(NamedTuple):
@@ -166,11 +182,12 @@ def _load(
     if beginning is None:
         return None, []
     newest, snapshot, chain = beginning
-    while not chain.is_complete:
-        yield from follow(walk, chain, newest.generation)
-    if start is None and stop is None:
-        _remember_snapshot(stream, snapshot, [newest, *chain.commits])
-    return newest, _decode(stream, beginning)
+    with gaps_of(newest.generation):
+        while not chain.is_complete:
+            yield from follow(walk, chain, newest.generation)
+        if start is None and stop is None:
+            _remember_snapshot(stream, snapshot, [newest, *chain.commits])
+        return newest, _decode(stream, beginning)
 
 
 def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -> Steps[None]:
@@ -197,6 +214,33 @@ def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -
 
 class OutdatedReadError(Exception):
     """An eventually consistent read is older than what this process knows of the stream."""
+
+
+class ChangingStreamError(Exception):
+    """An append or a deletion came between two requests of a read."""
+
+
+class GapError(Exception):
+    """A read found a gap in the generation that it read.
+
+    Attributes:
+        generation: the generation.
+        gap: the error for the caller, if the gap stays.
+    """
+
+    def __init__(self, generation: int, gap: StreamGapError) -> None:
+        self.generation = generation
+        self.gap = gap
+        super().__init__(str(gap))
+
+
+@contextmanager
+def gaps_of(generation: int) -> Iterator[None]:
+    """Say of each gap that is found in which generation it is."""
+    try:
+        yield
+    except StreamGapError as gap:
+        raise GapError(generation, gap) from gap
 
 
 def _check_date(stream: Stream, walk: Walk, newest: Commit | None) -> None:
@@ -246,15 +290,16 @@ def _newest(walk: Walk) -> Steps[Commit | None]:
     """Return the newest commit of the live stream.
 
     Raises:
-        StreamGapError: the commit is only the lower part of an append of several items. The load
-            found it below a first page of fences, which the append has overwritten since.
+        ChangingStreamError: an item stands above the commit, which was found below a first page of
+            fences. The commit may be only the lower part of an append of several items, or a
+            deletion has ended its generation. Another read finds what is above.
     """
     newest = yield from walk.next_commit()
     if newest is not None and walk.pages > 1:
         stream = walk.stream
         above = yield get_item(stream.table, stream.key, newest.last + 1)
         if "Item" in above and generation_of(above["Item"]) >= newest.generation:
-            raise StreamGapError(stream.id, newest.last + 1)
+            raise ChangingStreamError
     return newest
 
 

@@ -18,6 +18,7 @@ from dynamo_es.dynamodb.streams.load import (
     begin,
     first_page,
     follow,
+    gaps_of,
     reading_again,
 )
 from dynamo_es.dynamodb.streams.requests import query_up
@@ -111,7 +112,8 @@ class Pages:
             return []
         newest, snapshot, chain = beginning
         if not walk.is_between_pages:
-            yield from follow(walk, chain, newest.generation, self._size)
+            with gaps_of(newest.generation):
+                yield from follow(walk, chain, newest.generation, self._size)
         self._is_first = False
         self._generation = newest.generation
         self._floor = chain.floor
@@ -145,7 +147,8 @@ class Pages:
         """Read the commits from the next version down."""
         chain = Chain(self._stream.id, self._floor, self._stop, self._next, self._begun)
         walk = Walk(self._stream, Page(1), below=self._next + 1, consistent=consistent)
-        yield from follow(walk, chain, self._generation, self._size)
+        with gaps_of(self._generation):
+            yield from follow(walk, chain, self._generation, self._size)
         return self._taken(chain)
 
     def _taken(self, chain: Chain) -> list[Part]:
@@ -155,10 +158,9 @@ class Pages:
 
     def _up(self, *, consistent: bool) -> Steps[list[Part]]:
         """Read the commits from the next version up."""
-        if self._next > 1 and not self._begun:
-            commits = yield from self._across(consistent=consistent)
-        else:
-            commits = yield from self._above(consistent=consistent)
+        is_inside = self._next > 1 and not self._begun
+        with gaps_of(self._generation):
+            commits = yield from (self._across if is_inside else self._above)(consistent=consistent)
         self._next, self._begun = commits[-1].last + 1, True
         self.is_complete = self._next > self._last
         self._name(commits)

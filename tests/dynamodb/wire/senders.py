@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import Transport
 
 _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+PATIENT: Final = 10.0
+"""Seconds to wait for a reply that comes: on a busy machine, a server may take long."""
+HASTY: Final = 0.3
+"""Seconds to wait for a reply that never comes."""
 # A client takes long to make when it reads the descriptions of the services itself.
 _LOADER: Final = botocore.loaders.create_loader()
 
@@ -44,7 +48,7 @@ def config_at(endpoint: str, transport: Transport = "default", **settings: Any) 
         endpoint_url=endpoint,
         region="eu-central-1",
         transport=transport,
-        **{"read_timeout": 0.3, "max_attempts": 3, **settings},
+        **{"read_timeout": PATIENT, "max_attempts": 3, **settings},
     )
 
 

@@ -29,7 +29,14 @@ from tests.dynamodb.wire.scripted import (
     says_and_resets,
     serving,
 )
-from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in, sent_by_botocore
+from tests.dynamodb.wire.senders import (
+    HASTY,
+    PATIENT,
+    client_at,
+    config_at,
+    nothing_hooked_in,
+    sent_by_botocore,
+)
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import Transport
@@ -60,10 +67,10 @@ class Seen:
     maybe_landed: list[bool]
 
 
-def run(transport: Transport, steps: list[Step], calls: int) -> Seen:
+def run(transport: Transport, steps: list[Step], calls: int, read_timeout: float = PATIENT) -> Seen:
     outcomes, landed = [], []
     with serving(*steps) as server:
-        client = client_at(server.port, transport)
+        client = client_at(server.port, transport, read_timeout=read_timeout)
         for _ in range(calls):
             attempts.reset()
             try:
@@ -119,6 +126,9 @@ FAULTS: dict[str, list[Step]] = {
 }
 
 
+HANGING = {"nothing", "nothing, ever", "half of a head", "half of a body", "half of each body"}
+"""In each, a reply never comes to its end. All others must not wait for a time-out."""
+
 SLOW = {"nothing, ever", "half of each body"}
 """Each waits for time-outs, again and again."""
 
@@ -131,7 +141,8 @@ CUT = {"closed within every head", "closed within every body"}
     [pytest.param(name, marks=[pytest.mark.ci] if name in SLOW else []) for name in FAULTS],
 )
 def test_a_failure_is_what_it_is_with_botocore(name) -> None:
-    ours, theirs = (run(transport, list(FAULTS[name]), 1) for transport in TRANSPORTS)
+    wait = HASTY if name in HANGING else PATIENT
+    ours, theirs = (run(transport, list(FAULTS[name]), 1, wait) for transport in TRANSPORTS)
 
     if name in CUT and theirs.outcomes[0][0] == "ConnectionClosedError":
         assert ours.outcomes[0][1]["ResponseMetadata"]["HTTPStatusCode"] == 502
@@ -197,7 +208,9 @@ RETRIED = {
 def test_a_reply_is_what_it_is_with_botocore_and_so_is_the_next(name) -> None:
     steps = [REPLIES[name], GOOD, GOOD]
 
-    ours, theirs = (run(transport, list(steps), 3) for transport in TRANSPORTS)
+    # No length is read after a line that is no header: the body ends with the time-out.
+    wait = HASTY if name == "with a line that is no header" else PATIENT
+    ours, theirs = (run(transport, list(steps), 3, wait) for transport in TRANSPORTS)
 
     assert ours == theirs
     assert ours.requests == (4 if name in RETRIED else 3)
@@ -214,6 +227,16 @@ def test_a_connection_that_the_server_has_closed_is_replaced_without_a_retry() -
             reply = client.list_tables()
 
             assert reply["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_a_server_that_is_slow_for_a_moment_changes_nothing() -> None:
+    def slowly(connection: socket.socket) -> bool:
+        threading.Event().wait(HASTY + 0.1)
+        return FAULTS["a length below zero"][0](connection)
+
+    seen = run("botocore", [slowly, GOOD], 1)
+
+    assert (seen.requests, seen.maybe_landed) == (1, [False])
 
 
 def test_a_reply_may_take_as_long_as_configured_and_longer_than_connecting() -> None:
