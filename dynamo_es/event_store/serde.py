@@ -195,6 +195,7 @@ class Serde:
             record.position,
             record.tenant_id,
             record.generation,
+            False,  # noqa: FBT003 - `replayed`
         )
 
     def is_outdated_snapshot(self, raw: RawEvent) -> bool:

@@ -227,7 +227,7 @@ class _NewRecorded:
         position: Position,
         tenant_id: TenantId,
         generation: int,
-        replayed: bool = False,  # noqa: FBT001, FBT002 - as the field of `Recorded`
+        replayed: bool,  # noqa: FBT001 - as the field of `Recorded`
     ) -> None:
         self.wrapped_event = wrapped_event
         self.stream_id = stream_id

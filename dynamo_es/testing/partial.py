@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.awsrequest import AWSRequest
 
+from dynamo_es.dynamodb.wire.lean_connections import Signed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ _THROTTLED: Final = {
 
 
 def carry_out_in_part(
-    request: AWSPreparedRequest, send: Callable[[AWSPreparedRequest], AWSResponse]
+    request: AWSPreparedRequest | Signed, send: Callable[[Any], AWSResponse]
 ) -> tuple[int, dict[str, Any]] | None:
     """Carry out every second part of a batch; return the reply's status and body.
 
@@ -39,7 +41,7 @@ def carry_out_in_part(
 
 
 def _some_statements(
-    request: AWSPreparedRequest, send: Callable[[AWSPreparedRequest], AWSResponse]
+    request: AWSPreparedRequest | Signed, send: Callable[[Any], AWSResponse]
 ) -> tuple[int, dict[str, Any]]:
     asked: dict[str, Any] = json.loads(request.body or b"{}")  # type: ignore[arg-type]
     statements = asked["Statements"]
@@ -55,7 +57,7 @@ def _some_statements(
 
 
 def _some_keys(
-    request: AWSPreparedRequest, send: Callable[[AWSPreparedRequest], AWSResponse]
+    request: AWSPreparedRequest | Signed, send: Callable[[Any], AWSResponse]
 ) -> tuple[int, dict[str, Any]]:
     asked: dict[str, Any] = json.loads(request.body or b"{}")  # type: ignore[arg-type]
     chosen: dict[str, Any] = {}
@@ -73,11 +75,16 @@ def _some_keys(
 
 
 def _sent(
-    request: AWSPreparedRequest,
+    request: AWSPreparedRequest | Signed,
     asked: dict[str, Any],
-    send: Callable[[AWSPreparedRequest], AWSResponse],
+    send: Callable[[Any], AWSResponse],
 ) -> tuple[int, dict[str, Any]]:
     headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
-    part = AWSRequest(request.method, request.url, headers, json.dumps(asked).encode()).prepare()
+    body = json.dumps(asked).encode()
+    part: Any
+    if isinstance(request, Signed):
+        part = request._replace(headers=headers, body=body)
+    else:
+        part = AWSRequest(request.method, request.url, headers, body).prepare()
     reply = send(part)
     return reply.status_code, json.loads(reply.content)

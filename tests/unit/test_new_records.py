@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "RawEvent": (RawEvent, new_raw_event, ROW),
     "RecordedRaw": (RecordedRaw, new_recorded_raw, (RAW, 9, "acme", 12)),
     "WrappedEvent": (WrappedEvent, new_wrapped_event, WRAPPING),
-    "Recorded": (Recorded, new_recorded, (WRAPPED, STREAM, 9, "acme", 12)),
+    "Recorded": (Recorded, new_recorded, (WRAPPED, STREAM, 9, "acme", 12, True)),
 }
 
 
