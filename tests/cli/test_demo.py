@@ -66,7 +66,7 @@ def test_the_demo_tells_what_it_saw(run, lines):
     done = seen["import"]
     assert done["events"] == len(lines)
     assert done["streams"] == len(streams)
-    assert done["requests"] == done["commits"]
+    assert done["commits"] / 25 <= done["requests"] < done["commits"] / 3, "many in a request"
     assert seen["comparison"]["events"] == len(lines)
     assert seen["comparison"]["different"] == 0
     conflict = seen["conflict"]

@@ -286,8 +286,10 @@ def test_requests_at_once_run_on_threads_of_the_child():
 
 def test_a_process_that_was_interrupted_between_requests_at_once_ends():
     program = """
-import _thread, threading, time
+import _thread, signal, threading, time
 from dynamo_es.dynamodb.wire.at_once import AtOnce
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
 
 def call(place):
     if threading.current_thread() is threading.main_thread():
