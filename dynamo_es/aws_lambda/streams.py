@@ -13,8 +13,7 @@ from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, done_by, runs
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
 from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
@@ -55,6 +54,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     lease: timedelta | float = 60.0,
     margin: timedelta | float | None = None,
     on_failure: OnFailure = "stop",
+    writes: bool = False,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
     """Turn a function into a Lambda handler that applies the events of each stream, in order.
 
@@ -69,7 +69,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     your function raises, the rest of that stream waits for the next call, and other streams go on.
     A commit that a newer release wrote waits until that release runs here. If the process dies, a
     later call applies some events of that stream again, once the lease has ended. Your function
-    must tolerate that: compare the event's version or uuid.
+    must tolerate that: compare the event's version or uuid, or return its writes.
 
     Args:
         backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
@@ -88,14 +88,19 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
             stream is set aside and listed, and the shard goes on; see ``retry_parked`` of the
             handler. ``"skip"``: the event is listed and left out. A `FailurePolicy` says after how
             many failures.
+        writes: True: your function returns `Writes`, or a list in boto3's ``TransactItems`` form.
+            The writes of a stream's events are carried out in one transaction with its cursor, so
+            each is applied exactly once.
 
     Raises:
+        InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
         InvalidSubscriptionError: a wrong filter, lease, policy or function, such as an
             asynchronous one.
         EventDefinitionError: a class that is not an event class that can be stored.
         InvalidConsumerError: a name that cannot be part of a key.
 
     Cost: 2 requests for each stream in a batch, and 1 more if events before its first are missing.
+    With writes, 1 more for each transaction.
     """
     selection = backend.chooser(category, events)
 
@@ -108,7 +113,12 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         # The handler calls the function itself, through `follow`: with a `Recorded`.
         read_model = cast("ReadModel", function)
         projector = backend.projector(
-            name, read_model, lease=lease, keep_unknown=keep_unknown, on_failure=on_failure
+            name,
+            read_model,
+            lease=lease,
+            keep_unknown=keep_unknown,
+            on_failure=on_failure,
+            writes=writes,
         )
         projector = projector.choosing(lambda: selection().event_names)
         prepare_in_function(backend)
@@ -221,16 +231,22 @@ class StreamsHandler:
         if stream is None:
             return self._could_not_read(run, first, unreadable)
         last = first + len(steps) - 1
-        reached = 0
+        begun = reached = 0
 
-        def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
+        def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
+            nonlocal begun, reached
+            begun = begun or place
+            reached = max(reached, begun - 1)  # applied by an earlier call
+            return self._call(stream, wrapped)
+
+        def kept(version: int) -> None:
             nonlocal reached
-            reached = place - 1  # the events before it are applied, maybe by an earlier call
-            self._call(stream, wrapped)
-            reached = place
+            reached = version
 
         try:
-            parked = self._projector.follow(followed, first, steps, apply, deadline.is_set)
+            parked = self._projector.follow(
+                followed, first, steps, apply, deadline.is_set, kept=kept
+            )
         except Exception as error:  # noqa: BLE001 - other streams go on
             self._wait(hint, max(reached, first - 1), error)
             return done_by(run, reached)
@@ -242,21 +258,23 @@ class StreamsHandler:
             done += self._could_not_read(run[done:], last + 1, unreadable)
         return done
 
-    def _call(self, stream: RecordedRaw, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
+    def _call(self, stream: RecordedRaw, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
         """Call the function with an event of a stream; None: the event is not selected."""
         if isinstance(wrapped, Unreadable):
             raise wrapped.error
-        if wrapped is not None:
-            recorded = Recorded(
-                wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
-            )
-            self._pass(recorded)
-            self.totals.applied += 1
+        if wrapped is None:
+            return None
+        entry = stream.entry
+        returned = self._pass(
+            Recorded(wrapped, entry.stream_id, 0, stream.tenant_id, stream.generation)
+        )
+        self.totals.applied += 1
+        return returned
 
-    def _pass(self, recorded: Recorded) -> None:
+    def _pass(self, recorded: Recorded) -> object:
         returned = self._function(recorded)
-        refuse_unfinished(returned, self._function, _ROLE)
-        refuse_writes(returned, _ROLE)
+        self._projector.check_returned(returned, self._function, _ROLE)
+        return returned
 
     def _could_not_read(
         self, rest: Sequence[CommitRecord], version: int, error: Exception | None
@@ -300,12 +318,11 @@ class StreamsHandler:
         deadline = Deadline(context, self._margin_s)
         return StreamRetry(self._projector, self._apply_again, deadline.is_set).run()
 
-    def _apply_again(self, followed: Followed, wrapped: WrappedEvent[Any] | None) -> None:
-        if wrapped is not None:
-            recorded = Recorded(
-                wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation
-            )
-            self._pass(recorded)
+    def _apply_again(self, followed: Followed, wrapped: WrappedEvent[Any] | None) -> object:
+        if wrapped is None:
+            return None
+        recorded = Recorded(wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation)
+        return self._pass(recorded)
 
     def _read(
         self, run: Sequence[CommitRecord], selection: Selection

@@ -10,19 +10,30 @@ from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, SEPARATOR, stream_key, tenant_prefix
+from dynamo_es.dynamodb.consumers.cursor_writes import Move, move_with
 from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
 from dynamo_es.dynamodb.consumers.finder import CURSOR, cursor_info
+from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import CursorBusyError
+from dynamo_es.exceptions import (
+    CursorBusyError,
+    InvalidEnlistedWriteError,
+    ProjectionWriteRefusedError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
+LEASE: Final = "leased_by, leased_until, leased_for"
+"""The attributes of a lease, to be removed."""
 _MOST_REQUESTS: Final = 4
 """Most requests to take a lease. Each but the first follows from the item that refused the last."""
 
@@ -33,10 +44,12 @@ class DynamoCursors(CursorStrategy):
     Args:
         table: name of the log table.
         gateway: sends the requests.
+        own_tables: names of the store's tables, which a read model's writes may not change.
     """
 
-    def __init__(self, table: str, gateway: Gateway) -> None:
+    def __init__(self, table: str, gateway: Gateway, own_tables: Collection[str] = ()) -> None:
         self._table = table
+        self._own_tables = own_tables
         self._gateway = gateway
         self._watch = LeaseWatch()
 
@@ -52,7 +65,7 @@ class DynamoCursors(CursorStrategy):
             "take_cursor", followed, self._take(followed, version, worker, now_ms, until_ms)
         )
 
-    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
+    def renew(self, followed: Followed, version: int | None, worker: str, until_ms: int) -> bool:
         """Move a cursor and renew the lease; see `CursorStrategy.renew`. Cost: 1 request."""
         request = _move(self._table, followed, version, worker, until_ms)
         return self._run("renew_cursor", followed, _accepted(request))
@@ -60,7 +73,7 @@ class DynamoCursors(CursorStrategy):
     def release(
         self,
         followed: Followed,
-        version: int,
+        version: int | None,
         worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
@@ -73,6 +86,33 @@ class DynamoCursors(CursorStrategy):
                 return True
             request = _fail(request, failure, again=False)
         return self._run("release_cursor", followed, _accepted(request))
+
+    def new_writes(self) -> DynamoWriteBatch:
+        """Return an empty batch of writes; see `CursorStrategy.new_writes`."""
+        return DynamoWriteBatch(self._own_tables, "version")
+
+    def apply(
+        self,
+        followed: Followed,
+        previous: int,
+        version: int,
+        worker: str,
+        until_ms: int,
+        writes: WriteBatch,
+    ) -> bool:
+        """Move a cursor and carry out writes; see `CursorStrategy.apply`.
+
+        Cost: 1 request, and 1 to find out what became of one without a reply.
+        """
+        if not isinstance(writes, DynamoWriteBatch):
+            raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
+        place = {"TableName": self._table, "Key": cursor_key(followed)}
+        move = Move(place, followed.generation, previous, version, worker)
+        steps = move_with(move, until_ms, writes.writes)
+        made = self._run("apply_projector", followed, steps)
+        if made is None:
+            raise ProjectionWriteRefusedError(followed.name, version, followed.stream_id)
+        return made
 
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
@@ -265,14 +305,20 @@ def _begin(table: str, followed: Followed, lease: Lease, held: Lease | None) -> 
 
 
 def _move(
-    table: str, followed: Followed, version: int, worker: str, until_ms: int | None
+    table: str, followed: Followed, version: int | None, worker: str, until_ms: int | None
 ) -> Request:
-    """Move a cursor, and renew the lease until a time, or release it."""
-    values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
-    update = f"SET version = :version REMOVE leased_by, leased_until, leased_for, {FORGET}"
-    if until_ms is not None:
-        update = f"SET version = :version, leased_until = :until REMOVE {FORGET}"
+    """Move a cursor, or leave it there; renew the lease until a time, or release it."""
+    values: dict[str, Any] = {":worker": {"S": worker}}
+    sets, removed = [], [FORGET]
+    if version is not None:
+        sets.append("version = :version")
+        values[":version"] = number(version)
+    if until_ms is None:
+        removed.append(LEASE)
+    else:
+        sets.append("leased_until = :until")
         values[":until"] = number(until_ms)
+    update = f"{'SET ' * bool(sets)}{', '.join(sets)} REMOVE {', '.join(removed)}"
     return Request(
         "update_item",
         {
@@ -296,13 +342,13 @@ def _fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
     """
     values = dict(release.params["ExpressionAttributeValues"])
     update = store_failure(failure, values, again=again)
+    if ":version" in values:
+        update = f"version = :version, {update}"
     condition = release.params["ConditionExpression"]
     if again:
         condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
     changed = {
-        "UpdateExpression": (
-            f"SET version = :version, {update} REMOVE leased_by, leased_until, leased_for"
-        ),
+        "UpdateExpression": f"SET {update} REMOVE {LEASE}",
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
     }
@@ -320,7 +366,7 @@ def _accepted(request: Request) -> Steps[bool]:
             refused.maybe_landed
             and item is not None
             and "leased_by" not in item
-            and item.get("version") == values.get(":version")
+            and item.get("version") == values.get(":version", item.get("version"))
         )
     return True
 
