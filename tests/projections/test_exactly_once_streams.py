@@ -10,14 +10,19 @@ import pytest
 
 from dynamo_es import ANY_VERSION, Event, MemoryBackend, StreamId, Writes
 from dynamo_es.contracts import Followed
-from dynamo_es.dynamodb.consumers.cursor_writes import Move
+from dynamo_es.dynamodb.consumers.cursor_writes import Move, move_with
+from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.exceptions import (
     CursorBusyError,
+    EnlistedTableNotFoundError,
     EventStoreError,
     InvalidEnlistedWriteError,
     InvalidSubscriptionError,
     ProjectionWriteRefusedError,
+    TableNotFoundError,
+    UnavailableError,
 )
+from dynamo_es.projections.following_with_writes import FollowingWithWrites
 from dynamo_es.projections.projector import Projector
 from dynamo_es.testing.faults import Fault, Network
 from tests.engine import Capability, Crash, needs
@@ -267,13 +272,12 @@ def test_a_process_that_dies_in_the_place_of_any_of_its_requests(backend, engine
 FAULTS = [one for one in Fault if one is not Fault.PARTLY_THROTTLED]
 
 
-def fault_everywhere(backend, engine, fault, cursors=lambda process: None):
+def fault_everywhere(backend, engine, fault):
     """Let each request meet a fault; yield what the balance became."""
     for at in count():
         stream = StreamId(category="balances")
         append(backend, stream, 1, None, 2, 4)
         process = Process(backend, f"model {uuid4().hex}")
-        cursors(process)
         *_, last = backend.event_store.load_stream(stream)
         network = Network(engine.client)
         network.plan({at: fault}.get)
@@ -373,3 +377,93 @@ def test_writes_that_would_not_be_made_are_refused(backend, stream):
 
     with pytest.raises(InvalidSubscriptionError, match="returned Writes, which would not be made"):
         backend.projector(f"model {uuid4().hex}", add_to_balance).project(event, stream)
+
+
+class Unanswered:
+    """Cursors of a process that gets no reply to a transaction, though it was carried out."""
+
+    def __init__(self, cursors):
+        self._cursors = cursors
+        self.lost = 1
+
+    def __getattr__(self, name):
+        return getattr(self._cursors, name)
+
+    def apply(self, *arguments):
+        made = self._cursors.apply(*arguments)
+        self.lost -= 1
+        if self.lost >= 0:
+            raise UnavailableError("TransactWriteItems", "Timeout", "no reply")
+        return made
+
+
+def without_a_reply(process, stream):
+    process.projector._cursors = Unanswered(process.projector._cursors)
+    append(process.backend, stream, 1, 2)
+    with pytest.raises(UnavailableError):
+        process.apply(stream)
+
+
+def test_after_a_transaction_without_a_reply_the_next_call_goes_on_after_it(
+    process, engine, stream, account
+):
+    without_a_reply(process, stream)
+    assert process.version(stream) == 2
+
+    append(process.backend, stream, 4)
+    assert process.apply(stream) == 1
+    assert balance_of(engine.client, account) == (7, 3)
+
+
+def test_a_release_that_moves_the_cursor_after_an_unknown_outcome_applies_twice(
+    process, engine, stream, account, monkeypatch
+):
+    monkeypatch.setattr(FollowingWithWrites, "_moved", property(lambda self: self.done))
+    without_a_reply(process, stream)
+    assert process.version(stream) == 0, "it was set back"
+
+    process.apply(stream)
+    assert balance_of(engine.client, account) == (6, 4)
+
+
+UNKNOWN = OutcomeUnknown(UnavailableError("TransactWriteItems", "Timeout", "no reply"))
+MOVE = Move({"TableName": "log", "Key": {}}, 1, 2, 5, "me")
+
+
+def stored(version, worker="me"):
+    return {"Item": {"version": {"N": str(version)}, "leased_by": {"S": worker}}}
+
+
+def run(*replies):
+    """Answer the requests of a transaction; return their operations and the result."""
+    steps = move_with(MOVE, 10, [])
+    sent = [next(steps).operation]
+    try:
+        for reply in replies:
+            lost = isinstance(reply, Exception)
+            request = steps.throw(reply) if lost else steps.send(reply)
+            sent.append(request.operation)
+    except StopIteration as end:
+        return sent, end.value
+    raise AssertionError("it asks for more")
+
+
+def test_a_lost_reply_is_told_apart_by_the_cursor():
+    transaction, read = "transact_write_items", "get_item"
+
+    assert run(UNKNOWN, stored(5)) == ([transaction, read], True)
+    assert run(UNKNOWN, stored(2), {}) == ([transaction, read, transaction], True)
+    assert run(UNKNOWN, stored(5, "other")) == ([transaction, read], False)
+    assert run(UNKNOWN, stored(2, "other")) == ([transaction, read], False)
+    with pytest.raises(OutcomeUnknown):
+        run(UNKNOWN, stored(2), UNKNOWN)
+
+
+def test_a_missing_table_of_the_read_model_is_named():
+    steps = move_with(MOVE, 10, [{"Delete": {"TableName": "nowhere", "Key": {}}}])
+    next(steps)
+    missing = TableNotFoundError("TransactWriteItems", "ResourceNotFoundException", "tables")
+    assert steps.throw(missing).operation == "get_item"
+
+    with pytest.raises(EnlistedTableNotFoundError, match="nowhere"):
+        steps.send({})
