@@ -11,15 +11,14 @@ from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, done_by, runs
+from dynamo_es.aws_lambda.stream_reading import StreamReading
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
-from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.missing import Step
 from dynamo_es.projections.stream_retry import StreamRetry
 from dynamo_es.values import StreamId
 
@@ -148,7 +147,7 @@ class StreamsHandler:
         self._backend = backend
         self._projector = projector
         self._selection = selection
-        self._keep_unknown = keep_unknown
+        self._reading = StreamReading(backend, keep_unknown=keep_unknown)
         self._margin_s = margin_of(margin)
         self.totals = Totals()
 
@@ -227,7 +226,7 @@ class StreamsHandler:
         first = hint.first_version
         if self._projector.failures.passes_over(followed, first, run[-1].hint.last_version):
             return self._parked(run)
-        stream, steps, unreadable = self._read(run, selection)
+        stream, steps, unreadable = self._reading.read(run, selection)
         if stream is None:
             return self._could_not_read(run, first, unreadable)
         last = first + len(steps) - 1
@@ -323,39 +322,6 @@ class StreamsHandler:
             return None
         recorded = Recorded(wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation)
         return self._pass(recorded)
-
-    def _read(
-        self, run: Sequence[CommitRecord], selection: Selection
-    ) -> tuple[RecordedRaw | None, list[Step], Exception | None]:
-        """Return the events of commits, up to the first that cannot be read, and its error.
-
-        Returns:
-            A stored event, which names the stream, or None if no event could be read; the events
-            to apply; and the error of the first event that could not be read.
-        """
-        stream: RecordedRaw | None = None
-        steps: list[Step] = []
-        for record in run:
-            try:
-                raws = records_of(record.hint, record.item, 0)
-                read = [Step(raw.entry.uuid, self._chosen(raw, selection)) for raw in raws]
-            except Exception as error:  # noqa: BLE001 - the events before it are applied first
-                return stream, steps, error
-            stream = stream or raws[0]
-            steps += read
-        return stream, steps, None
-
-    def _chosen(
-        self, raw: RecordedRaw, selection: Selection
-    ) -> WrappedEvent[Any] | Unreadable | None:
-        """Return an event as an object of its class, or its error; None if it is not selected."""
-        names = selection.event_names
-        if names is not None and raw.entry.name not in names:
-            return None
-        try:
-            return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
-        except Exception as error:  # noqa: BLE001 - raised in its turn, after the events before it
-            return Unreadable(error)
 
     def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
         self.totals.failed += 1

@@ -12,14 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es import (
-    ANY_VERSION,
-    NO_VERSIONING,
-    DynamoBackend,
-    StreamId,
-    UnknownEvent,
-    Writes,
-)
+from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, StreamId, UnknownEvent
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.aws_lambda.batch import Deadline
 from dynamo_es.contracts import Followed
@@ -30,16 +23,12 @@ from dynamo_es.exceptions import (
     InvalidConsumerError,
     InvalidSubscriptionError,
 )
-from dynamo_es.testing import EventSourceMapping
 from dynamo_es.testing.conformance.language import a_snapshot, an_event
 from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
 from tests.event_store.accounts import Deposited, Opened
 from tests.log.stores import emulated
-from tests.projections.balances import TABLE, balance_of, create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dynamo_es import Recorded
 
 ANN = StreamId(name="ann", category="account")
@@ -615,102 +604,3 @@ def test_a_margin_is_a_timedelta_or_seconds(backend, model):
         sequence_events(backend, margin=-1)
     with pytest.raises(InvalidSubscriptionError, match="margin must be"):
         publish_outbox(backend, print, margin=-1)
-
-
-class Balances:
-    """A read model in a table, whose writes are carried out with the cursor."""
-
-    def __init__(self, backend: DynamoBackend) -> None:
-        create_table(backend.client)
-        self.client = backend.client
-        self.failing: set[int] = set()
-
-    def __call__(self, recorded: Recorded) -> Writes:
-        amount = recorded.wrapped_event.event.amount
-        if amount in self.failing:
-            raise RuntimeError("not today")
-        key = {"account": str(recorded.stream_id)}
-        return Writes().add(TABLE, key, {"balance": amount, "deposits": 1})
-
-    def of(self, stream: StreamId) -> tuple[int, int]:
-        return balance_of(self.client, str(stream))
-
-
-@pytest.fixture
-def balances(backend) -> Iterator[Balances]:
-    yield Balances(backend)
-    backend.client.delete_table(TableName=TABLE)
-
-
-def test_writes_are_made_once_however_often_and_late_lambda_delivers(backend, balances):
-    handler = project_streams(backend, "balances", writes=True)(balances)
-    mapping = EventSourceMapping(handler, batch_size=2, duplicates=0.5, seed=4)
-    for amounts in ((1, 2, 3), (4,), (5, 6)):
-        deposit(backend, ANN, *amounts)
-        deposit(backend, BOB, sum(amounts))
-        mapping.deliver(backend)
-    late = events_of(backend)
-    handler({"Records": late[::-1]})
-    handler({"Records": late[:2]})
-
-    assert (balances.of(ANN), balances.of(BOB)) == ((21, 6), (21, 3))
-
-
-def test_the_last_records_first_and_the_earlier_ones_later(backend, balances):
-    for amount in (1, 2, 4):
-        deposit(backend, ANN, amount)
-    handler = project_streams(backend, "balances", writes=True)(balances)
-    first, second, third = events_of(backend)
-    for records in ([third], [first], [second, third]):
-        assert handler({"Records": records}) == {"batchItemFailures": []}
-
-    assert balances.of(ANN) == (7, 3)
-
-
-def test_a_batch_of_one_stream_costs_one_transaction(backend, balances):
-    for amount in range(1, 11):
-        deposit(backend, ANN, amount)
-    sent: list[str] = []
-    handler = project_streams(backend, "balances", writes=True)(balances)
-    records = events_of(backend)
-    backend.client.meta.events.register(
-        "before-call.dynamodb", lambda model, **_: sent.append(model.name)
-    )
-    handler({"Records": records})
-
-    assert Counter(sent) == {"UpdateItem": 2, "PutItem": 1, "TransactWriteItems": 1}
-    assert balances.of(ANN) == (55, 10)
-
-
-def test_a_failing_event_is_reported_and_those_before_it_are_written(backend, balances):
-    for amount in (1, 2, 4):
-        deposit(backend, ANN, amount)
-    balances.failing = {2}
-    handler = project_streams(backend, "balances", writes=True)(balances)
-    records = events_of(backend)
-
-    assert numbers(handler({"Records": records})) == [records[1]["dynamodb"]["SequenceNumber"]]
-    assert balances.of(ANN) == (1, 1)
-
-    balances.failing = set()
-    assert handler({"Records": records[1:]}) == {"batchItemFailures": []}
-    assert balances.of(ANN) == (7, 3)
-
-
-def test_no_record_counts_as_done_before_its_writes_are_made(backend, balances):
-    for amount in (1, 2):
-        deposit(backend, ANN, amount)
-    handler = project_streams(backend, "balances", writes=True)(balances)
-    records = events_of(backend)
-    backend.client.delete_table(TableName=TABLE)
-
-    assert numbers(handler({"Records": records})) == [records[0]["dynamodb"]["SequenceNumber"]]
-
-    create_table(backend.client)
-    handler({"Records": records})
-    assert balances.of(ANN) == (3, 2)
-
-
-def test_writes_go_without_events_that_are_set_aside(backend):
-    with pytest.raises(InvalidSubscriptionError, match='on_failure must be "stop"'):
-        project_streams(backend, "balances", on_failure="park", writes=True)(print)
