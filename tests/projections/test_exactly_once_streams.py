@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -338,6 +339,26 @@ def test_a_transaction_that_arrives_again_changes_nothing(process, engine, strea
     assert balance_of(engine.client, account) == (100, 1)
 
 
+def test_a_worker_that_lost_the_lease_changes_nothing(process, engine, stream, account):
+    deposit = take(process, stream, 2)
+    cursors, followed = process.backend._access.cursors, Followed("late", stream, "", 1)
+    cursors.release(followed, None, "worker")
+    assert cursors.take(followed, 2, "other", 0, 10**15) == 0
+
+    assert deposit(0) is False
+    assert balance_of(engine.client, account) == (0, 0)
+
+
+def test_a_transaction_of_another_generation_changes_nothing(process, engine, stream, account):
+    deposit = take(process, stream, 2)
+    cursors, followed = process.backend._access.cursors, Followed("late", stream, "", 2)
+    cursors.release(followed, None, "worker")
+    assert cursors.take(followed, 2, "worker", 0, 10**15) == 0
+
+    assert deposit(0) is False
+    assert balance_of(engine.client, account) == (0, 0)
+
+
 def test_a_cursor_whose_previous_version_is_not_checked_applies_twice(
     process, engine, stream, account, monkeypatch
 ):
@@ -445,13 +466,16 @@ class Noting:
 def test_neither_a_renewal_nor_a_release_moves_the_cursor(backend, engine, stream, account):
     append(backend, stream, *range(1, 101))
 
+    clock = Clock()
+
     def slow(wrapped, stream_id):
-        process.clock.now += LEASE / 3
+        clock.now += LEASE / 3
         writes = add_to_balance(wrapped, stream_id)
         return writes.put(TABLE, {"account": f"{account} {wrapped.version}"}, {"balance": 1})
 
-    process = Process(backend, f"model {uuid4().hex}", slow)
-    noting = process.projector._cursors = Noting(process.projector._cursors)
+    process = Process(backend, f"model {uuid4().hex}", slow, clock)
+    noting: Any = Noting(process.projector._cursors)
+    process.projector._cursors = noting
     assert process.apply(stream) == 100
 
     assert set(noting.moved) == {("renew", None), ("release", None)}
