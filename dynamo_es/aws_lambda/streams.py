@@ -231,12 +231,16 @@ class StreamsHandler:
             return self._could_not_read(run, first, unreadable)
         last = first + len(steps) - 1
         begun = reached = 0
+        called: list[int] = []
 
         def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
             nonlocal begun, reached
             begun = begun or place
             reached = max(reached, begun - 1)  # applied by an earlier call
-            return self._call(stream, wrapped)
+            returned = self._call(stream, wrapped)
+            if wrapped is not None:
+                called.append(place)
+            return returned
 
         def kept(version: int) -> None:
             nonlocal reached
@@ -249,6 +253,8 @@ class StreamsHandler:
         except Exception as error:  # noqa: BLE001 - other streams go on
             self._wait(hint, max(reached, first - 1), error)
             return done_by(run, reached)
+        finally:
+            self.totals.applied += sum(place <= reached for place in called)
         if parked:
             return self._pass_over(run)
         stopped = deadline.is_set() or 0 < reached < last  # or another worker has taken over
@@ -264,11 +270,9 @@ class StreamsHandler:
         if wrapped is None:
             return None
         entry = stream.entry
-        returned = self._pass(
+        return self._pass(
             Recorded(wrapped, entry.stream_id, 0, stream.tenant_id, stream.generation)
         )
-        self.totals.applied += 1
-        return returned
 
     def _pass(self, recorded: Recorded) -> object:
         returned = self._function(recorded)

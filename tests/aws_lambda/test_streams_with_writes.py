@@ -109,9 +109,11 @@ def test_no_record_counts_as_done_before_its_writes_are_made(backend, balances):
     backend.client.delete_table(TableName=TABLE)
 
     assert numbers(handler({"Records": records})) == [records[0]["dynamodb"]["SequenceNumber"]]
+    assert handler.totals.applied == 0
 
     create_table(backend.client)
     handler({"Records": records})
+    assert handler.totals.applied == 2
     assert balances.of(ANN) == (3, 2)
 
 
