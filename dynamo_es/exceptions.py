@@ -455,22 +455,27 @@ class CursorBusyError(EventStoreError):
 
 
 class ProjectionWriteRefusedError(EventStoreError):
-    """The condition of a write that a projection's handler returned was not met.
+    """The condition of a write that the handler of a projection or projector returned was not met.
 
     Neither the writes of that event were made nor those of later ones; earlier ones were.
 
     Attributes:
-        projection: name of the projection.
-        position: position of the event whose writes were refused.
+        projection: name of the projection or projector.
+        position: position of the event whose writes were refused; for a projector, its version.
+        stream_id: stream of the event, for a projector; None for a projection.
     """
 
-    def __init__(self, projection: str, position: int) -> None:
+    def __init__(self, projection: str, position: int, stream_id: object = None) -> None:
         self.projection = projection
         self.position = position
+        self.stream_id = stream_id
+        of, place, kept = "Projection", f"position {position}", "checkpoint"
+        if stream_id is not None:
+            of, kept = "Read model", "cursor"
+            place = f"version {position} of stream {describe_stream(stream_id)}"
         super().__init__(
-            f"Projection {shown(projection, str)}: the condition of a write for the event at "
-            f"position {position} was not met. The read model and the checkpoint stay before that "
-            "event."
+            f"{of} {shown(projection, str)}: the condition of a write for the event at {place} was "
+            f"not met. The read model and the {kept} stay before that event."
         )
 
 

@@ -11,16 +11,14 @@ from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.records import decode, records_in
 from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, done_by, runs
+from dynamo_es.aws_lambda.stream_reading import StreamReading
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
-from dynamo_es.dynamodb.log.reader import records_of
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.missing import Step
 from dynamo_es.projections.stream_retry import StreamRetry
 from dynamo_es.values import StreamId
 
@@ -55,6 +53,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     lease: timedelta | float = 60.0,
     margin: timedelta | float | None = None,
     on_failure: OnFailure = "stop",
+    writes: bool = False,
 ) -> Callable[[Callable[[Recorded], object]], StreamsHandler]:
     """Turn a function into a Lambda handler that applies the events of each stream, in order.
 
@@ -69,7 +68,7 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
     your function raises, the rest of that stream waits for the next call, and other streams go on.
     A commit that a newer release wrote waits until that release runs here. If the process dies, a
     later call applies some events of that stream again, once the lease has ended. Your function
-    must tolerate that: compare the event's version or uuid.
+    must tolerate that: compare the event's version or uuid, or return its writes.
 
     Args:
         backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
@@ -88,14 +87,19 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
             stream is set aside and listed, and the shard goes on; see ``retry_parked`` of the
             handler. ``"skip"``: the event is listed and left out. A `FailurePolicy` says after how
             many failures.
+        writes: True: your function returns `Writes`, or a list in boto3's ``TransactItems`` form.
+            The writes of a stream's events are carried out in one transaction with its cursor, so
+            each is applied exactly once.
 
     Raises:
+        InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
         InvalidSubscriptionError: a wrong filter, lease, policy or function, such as an
             asynchronous one.
         EventDefinitionError: a class that is not an event class that can be stored.
         InvalidConsumerError: a name that cannot be part of a key.
 
     Cost: 2 requests for each stream in a batch, and 1 more if events before its first are missing.
+    With writes, 1 more for each transaction.
     """
     selection = backend.chooser(category, events)
 
@@ -108,7 +112,12 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         # The handler calls the function itself, through `follow`: with a `Recorded`.
         read_model = cast("ReadModel", function)
         projector = backend.projector(
-            name, read_model, lease=lease, keep_unknown=keep_unknown, on_failure=on_failure
+            name,
+            read_model,
+            lease=lease,
+            keep_unknown=keep_unknown,
+            on_failure=on_failure,
+            writes=writes,
         )
         projector = projector.choosing(lambda: selection().event_names)
         prepare_in_function(backend)
@@ -138,7 +147,7 @@ class StreamsHandler:
         self._backend = backend
         self._projector = projector
         self._selection = selection
-        self._keep_unknown = keep_unknown
+        self._reading = StreamReading(backend, keep_unknown=keep_unknown)
         self._margin_s = margin_of(margin)
         self.totals = Totals()
 
@@ -217,23 +226,35 @@ class StreamsHandler:
         first = hint.first_version
         if self._projector.failures.passes_over(followed, first, run[-1].hint.last_version):
             return self._parked(run)
-        stream, steps, unreadable = self._read(run, selection)
+        stream, steps, unreadable = self._reading.read(run, selection)
         if stream is None:
             return self._could_not_read(run, first, unreadable)
         last = first + len(steps) - 1
-        reached = 0
+        begun = reached = 0
+        called: list[int] = []
 
-        def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
+        def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
+            nonlocal begun, reached
+            begun = begun or place
+            reached = max(reached, begun - 1)  # applied by an earlier call
+            returned = self._call(stream, wrapped)
+            if wrapped is not None:
+                called.append(place)
+            return returned
+
+        def kept(version: int) -> None:
             nonlocal reached
-            reached = place - 1  # the events before it are applied, maybe by an earlier call
-            self._call(stream, wrapped)
-            reached = place
+            reached = version
 
         try:
-            parked = self._projector.follow(followed, first, steps, apply, deadline.is_set)
+            parked = self._projector.follow(
+                followed, first, steps, apply, deadline.is_set, kept=kept
+            )
         except Exception as error:  # noqa: BLE001 - other streams go on
             self._wait(hint, max(reached, first - 1), error)
             return done_by(run, reached)
+        finally:
+            self.totals.applied += sum(place <= reached for place in called)
         if parked:
             return self._pass_over(run)
         stopped = deadline.is_set() or 0 < reached < last  # or another worker has taken over
@@ -242,21 +263,21 @@ class StreamsHandler:
             done += self._could_not_read(run[done:], last + 1, unreadable)
         return done
 
-    def _call(self, stream: RecordedRaw, wrapped: WrappedEvent[Any] | Unreadable | None) -> None:
+    def _call(self, stream: RecordedRaw, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
         """Call the function with an event of a stream; None: the event is not selected."""
         if isinstance(wrapped, Unreadable):
             raise wrapped.error
-        if wrapped is not None:
-            recorded = Recorded(
-                wrapped, stream.entry.stream_id, 0, stream.tenant_id, stream.generation
-            )
-            self._pass(recorded)
-            self.totals.applied += 1
+        if wrapped is None:
+            return None
+        entry = stream.entry
+        return self._pass(
+            Recorded(wrapped, entry.stream_id, 0, stream.tenant_id, stream.generation)
+        )
 
-    def _pass(self, recorded: Recorded) -> None:
+    def _pass(self, recorded: Recorded) -> object:
         returned = self._function(recorded)
-        refuse_unfinished(returned, self._function, _ROLE)
-        refuse_writes(returned, _ROLE)
+        self._projector.check_returned(returned, self._function, _ROLE)
+        return returned
 
     def _could_not_read(
         self, rest: Sequence[CommitRecord], version: int, error: Exception | None
@@ -300,45 +321,11 @@ class StreamsHandler:
         deadline = Deadline(context, self._margin_s)
         return StreamRetry(self._projector, self._apply_again, deadline.is_set).run()
 
-    def _apply_again(self, followed: Followed, wrapped: WrappedEvent[Any] | None) -> None:
-        if wrapped is not None:
-            recorded = Recorded(
-                wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation
-            )
-            self._pass(recorded)
-
-    def _read(
-        self, run: Sequence[CommitRecord], selection: Selection
-    ) -> tuple[RecordedRaw | None, list[Step], Exception | None]:
-        """Return the events of commits, up to the first that cannot be read, and its error.
-
-        Returns:
-            A stored event, which names the stream, or None if no event could be read; the events
-            to apply; and the error of the first event that could not be read.
-        """
-        stream: RecordedRaw | None = None
-        steps: list[Step] = []
-        for record in run:
-            try:
-                raws = records_of(record.hint, record.item, 0)
-                read = [Step(raw.entry.uuid, self._chosen(raw, selection)) for raw in raws]
-            except Exception as error:  # noqa: BLE001 - the events before it are applied first
-                return stream, steps, error
-            stream = stream or raws[0]
-            steps += read
-        return stream, steps, None
-
-    def _chosen(
-        self, raw: RecordedRaw, selection: Selection
-    ) -> WrappedEvent[Any] | Unreadable | None:
-        """Return an event as an object of its class, or its error; None if it is not selected."""
-        names = selection.event_names
-        if names is not None and raw.entry.name not in names:
+    def _apply_again(self, followed: Followed, wrapped: WrappedEvent[Any] | None) -> object:
+        if wrapped is None:
             return None
-        try:
-            return self._backend.deserialize(raw, keep_unknown=self._keep_unknown).wrapped_event
-        except Exception as error:  # noqa: BLE001 - raised in its turn, after the events before it
-            return Unreadable(error)
+        recorded = Recorded(wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation)
+        return self._pass(recorded)
 
     def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
         self.totals.failed += 1

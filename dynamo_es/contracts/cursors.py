@@ -10,6 +10,7 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import StreamId, TenantId
 
 
@@ -67,14 +68,17 @@ class CursorStrategy(ABC):
         """
 
     @abstractmethod
-    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
-        """Move the cursor and renew the lease; False: the lease is lost, and nothing changed."""
+    def renew(self, followed: Followed, version: int | None, worker: str, until_ms: int) -> bool:
+        """Move the cursor and renew the lease; False: the lease is lost, and nothing changed.
+
+        A version of None leaves the cursor where it is.
+        """
 
     @abstractmethod
     def release(
         self,
         followed: Followed,
-        version: int,
+        version: int | None,
         worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
@@ -82,11 +86,49 @@ class CursorStrategy(ABC):
 
         Args:
             followed: the stream.
-            version: version of the last applied event.
+            version: version of the last applied event; None leaves the cursor where it is.
             worker: the worker that holds the lease.
             failure: the next event, if it could not be applied; it is stored in the same write.
                 A failure at the same event adds one to `ConsumerFailure.attempts`. None: the
                 stored failure is forgotten.
+        """
+
+    @abstractmethod
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes for `apply`.
+
+        Raises:
+            InvalidEnlistedWriteError: the backend has no tables to write to.
+        """
+
+    @abstractmethod
+    def apply(
+        self,
+        followed: Followed,
+        previous: int,
+        version: int,
+        worker: str,
+        until_ms: int,
+        writes: WriteBatch,
+    ) -> bool:
+        """Move the cursor, renew the lease and carry out writes, all or nothing.
+
+        Args:
+            followed: the stream.
+            previous: version of the cursor, which the writes come after.
+            version: version that the cursor gets, a later one.
+            worker: the worker that holds the lease.
+            until_ms: end of the renewed lease, milliseconds since the epoch.
+            writes: from `new_writes`.
+
+        Returns:
+            Whether this call or an earlier attempt of it made the writes. False: another worker
+            holds the lease, or has moved the cursor.
+
+        Raises:
+            ProjectionWriteRefusedError: the condition of a write was not met.
+            ServiceError: AWS refused or did not answer. The writes may have been made; the stored
+                version says so.
         """
 
     @abstractmethod

@@ -20,7 +20,8 @@ class OperationReport:
             ``read_markers``, ``streams``, ``list_categories``, ``look_further``. Consumers:
             ``checkpoint``,
             ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
-            ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``find_consumers``,
+            ``apply_projection``, ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``,
+            ``apply_projector``, ``find_consumers``,
             and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,
             ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
             and repair the log, have names of their own.

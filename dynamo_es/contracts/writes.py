@@ -1,4 +1,4 @@
-"""The contract of a read model's writes, which are carried out with its checkpoint."""
+"""The contract of a read model's writes, which are carried out with its checkpoint or cursor."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ def refuse_writes(returned: object, role: str) -> None:
     """
     if isinstance(returned, ReturnedWrites):
         raise InvalidSubscriptionError(
-            f"{role} returned Writes, which would not be made. A projection and project_log make "
-            "them if you give them writes=True; nothing else does."
+            f"{role} returned Writes, which would not be made. Projections, projectors, "
+            "project_log and project_streams make them if you give them writes=True."
         )
 
 
 class WriteBatch(ABC):
     """The writes of consecutive events, to be carried out in one transaction with the checkpoint.
 
-    Used in one thread.
+    For a consumer that follows single streams, the cursor takes the place of the checkpoint, and
+    the version that of the position. Used in one thread.
     """
 
     @abstractmethod

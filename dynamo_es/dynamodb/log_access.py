@@ -46,7 +46,7 @@ def log_access(
     return LogAccess(
         parts.log,
         parts.checkpoints,
-        DynamoCursors(config.log_table, gateway),
+        DynamoCursors(config.log_table, gateway, config.tables),
         DynamoOutbox(config, gateway),
         DynamoFinder(config.log_table, gateway),
         parts.parked,

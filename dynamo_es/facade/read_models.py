@@ -107,6 +107,7 @@ class ReadModels:
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
         on_failure: OnFailure = "stop",
+        writes: bool = False,
     ) -> Projector:
         """Return a projector: it applies the events of single streams to a read model, each once.
 
@@ -119,8 +120,12 @@ class ReadModels:
                 the read model as an `UnknownEvent`.
             on_failure: what to do when the read model fails on an event; see `projection`. It is
                 tried again when the event comes again.
+            writes: True: the read model returns `Writes`, or a list in boto3's ``TransactItems``
+                form. The writes of a stream's events are carried out in one transaction with its
+                cursor, so each is applied exactly once.
 
         Raises:
+            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
             InvalidSubscriptionError: the read model is asynchronous or not callable, or lease or
                 on_failure are wrong.
             InvalidConsumerError: a name that cannot be part of a key.
@@ -135,6 +140,7 @@ class ReadModels:
             tenant_id=self._tenant_id,
             scoped=self._log_tenant is not None,
             on_failure=on_failure,
+            writes=writes,
         )
 
     @property

@@ -155,10 +155,7 @@ class MemoryCheckpoints(CheckpointStrategy):
 
     def new_writes(self) -> NoReturn:
         """Raise `InvalidEnlistedWriteError`: memory has no tables."""
-        raise InvalidEnlistedWriteError(
-            "MemoryBackend does not take writes=True, because it has no tables: use "
-            "DynamoBackend.local()."
-        )
+        refuse_tables()
 
     def apply(self, *_: object) -> NoReturn:
         """Raise `InvalidEnlistedWriteError`: memory has no tables."""
@@ -269,3 +266,11 @@ def failed_again(before: ConsumerFailure | None, failure: NewFailure) -> Consume
     attempts = before.attempts + 1 if before is not None and again else 1
     failed_at = datetime.fromtimestamp(failure.at_ms / 1000, UTC)
     return ConsumerFailure(failure.place, attempts, failure.reason, failed_at)
+
+
+def refuse_tables() -> NoReturn:
+    """Raise `InvalidEnlistedWriteError`: memory has no tables."""
+    raise InvalidEnlistedWriteError(
+        "MemoryBackend does not take writes=True, because it has no tables: use "
+        "DynamoBackend.local()."
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
-from dynamo_es.memory.checkpoints import failed_again
+from dynamo_es.memory.checkpoints import failed_again, refuse_tables
 from dynamo_es.memory.data import Cursor
 from dynamo_es.memory.finder import cursor_info
 
@@ -56,19 +56,27 @@ class MemoryCursors(CursorStrategy):
             cursor.lease = Lease(worker, until_ms, until_ms - now_ms)
             return cursor.version
 
-    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
+    def renew(self, followed: Followed, version: int | None, worker: str, until_ms: int) -> bool:
         """Move a cursor and renew the lease; see `CursorStrategy.renew`."""
         return self._move(followed, version, worker, until_ms)
 
     def release(
         self,
         followed: Followed,
-        version: int,
+        version: int | None,
         worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
         """Move a cursor, and give it back; see `CursorStrategy.release`."""
         return self._move(followed, version, worker, None, failure)
+
+    def new_writes(self) -> NoReturn:
+        """Raise `InvalidEnlistedWriteError`: memory has no tables."""
+        refuse_tables()
+
+    def apply(self, *_: object) -> NoReturn:
+        """Raise `InvalidEnlistedWriteError`: memory has no tables."""
+        self.new_writes()
 
     def version(self, followed: Followed) -> int:
         """Return where a cursor is; see `CursorStrategy.version`."""
@@ -89,7 +97,7 @@ class MemoryCursors(CursorStrategy):
     def _move(
         self,
         followed: Followed,
-        version: int,
+        version: int | None,
         worker: str,
         until_ms: int | None,
         failure: NewFailure | None = None,
@@ -99,7 +107,7 @@ class MemoryCursors(CursorStrategy):
             held = None if cursor is None else cursor.lease
             if cursor is None or held is None or held.holder != worker:
                 return False
-            cursor.version = version
+            cursor.version = cursor.version if version is None else version
             cursor.failure = None if failure is None else failed_again(cursor.failure, failure)
             cursor.lease = None if until_ms is None else held._replace(until=until_ms)
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.projections.holding import LeaseLostError, new_worker
@@ -18,6 +18,7 @@ from dynamo_es.projections.parts import (
 )
 from dynamo_es.projections.run import Run
 from dynamo_es.projections.sharing import Share
+from dynamo_es.projections.unsequenced import Unsequenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _log = logging.getLogger("dynamo_es")
-
-_LOOK_EVERY: Final = 60.0
-"""Seconds without events between two checks for events that have no position."""
 
 
 class RunOfAll:
@@ -58,7 +56,7 @@ class RunOfAll:
         self._worker = new_worker()
         self._share = Share(parts.lease_ms, parts.now_ms)
         self._runs: dict[TenantId, Run] = {}
-        self._unsequenced = False
+        self._unsequenced = Unsequenced(parts.log)
 
     @property
     def report(self) -> ProjectionReport:
@@ -68,7 +66,7 @@ class RunOfAll:
             name=self._parts.name,
             position=sum(one.position for one in reports),
             handled=sum(one.handled for one in reports),
-            unsequenced=self._unsequenced,
+            unsequenced=self._unsequenced.found,
             passed_over=sum(one.passed_over for one in reports),
             last_position=sum(one.last_position for one in reports),
             overtaken=sum(one.overtaken for one in reports),
@@ -85,7 +83,7 @@ class RunOfAll:
         """
         if failure := self._go_round(self._once_in):
             raise failure
-        self._unsequenced = self._parts.log.unsequenced()
+        self._unsequenced.look()
         return self.report
 
     def forever(self) -> ProjectionReport:
@@ -115,14 +113,13 @@ class RunOfAll:
             run.close()
 
     def _repeat(self) -> None:
-        pause, idle = FIRST_PAUSE, 0.0
+        pause = FIRST_PAUSE
         while not self._stop.is_set():
             if self.advance():
-                pause, idle = FIRST_PAUSE, 0.0
+                pause = FIRST_PAUSE
+                self._unsequenced.begin_again()
                 continue
-            idle += pause
-            if idle > _LOOK_EVERY:
-                idle, self._unsequenced = 0.0, self._parts.log.unsequenced()
+            self._unsequenced.look_in_time(pause)
             self._report_progress()
             self._stop.wait(min(pause, self._parts.lease_ms / 4000))
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
 from dynamo_es.contracts.failures import NewFailure, reason_of
@@ -25,6 +25,7 @@ class Following:
         followed: the read model and the stream.
         lease_ms: milliseconds that other processes stay out after a write of this one.
         now_ms: returns milliseconds since the epoch.
+        kept: called with a version when the events up to it are applied.
 
     Attributes:
         done: version of the last applied event.
@@ -36,11 +37,13 @@ class Following:
         followed: Followed,
         lease_ms: int,
         now_ms: Callable[[], int],
+        kept: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._cursors = cursors
         self._followed = followed
         self._lease_ms = lease_ms
         self._now_ms = now_ms
+        self._kept = kept
         self._worker = uuid4().hex
         self._renewed_ms = 0
         self._lost = False
@@ -69,9 +72,20 @@ class Following:
             return
         now_ms = self._renewed_ms = self._now_ms()
         until_ms = now_ms + self._lease_ms
-        if not self._cursors.renew(self._followed, self.done, self._worker, until_ms):
-            self._lost = True
-            raise CursorBusyError(self._followed.name, self._followed.stream_id)
+        if not self._cursors.renew(self._followed, self._moved, self._worker, until_ms):
+            self._lose()
+
+    def keep(self, version: int, returned: object) -> None:  # noqa: ARG002 - writes are returned
+        """Note that an event is applied.
+
+        Args:
+            version: place of the event in its stream.
+            returned: what the read model returned for it.
+        """
+        self._reach(version)
+
+    def finish(self) -> None:
+        """Keep what the events so far make; call it after the last one, and before a failure."""
 
     def failed(self, error: Exception) -> None:
         """Note that the event after the last applied one failed, unless the error is temporary."""
@@ -81,7 +95,7 @@ class Following:
     def release(self) -> None:
         """Move the cursor, store the failure if there is one, and give the lease back."""
         if self._lost or self._cursors.release(
-            self._followed, self.done, self._worker, self._failure
+            self._followed, self._moved, self._worker, self._failure
         ):
             return
         _log.warning(
@@ -91,3 +105,16 @@ class Following:
             describe_stream(self._followed.stream_id),
             self._lease_ms / 1000,
         )
+
+    @property
+    def _moved(self) -> int | None:
+        """Version that the cursor moves to when the lease is renewed or released; None: none."""
+        return self.done
+
+    def _reach(self, version: int) -> None:
+        self.done = version
+        self._kept(version)
+
+    def _lose(self) -> NoReturn:
+        self._lost = True
+        raise CursorBusyError(self._followed.name, self._followed.stream_id)

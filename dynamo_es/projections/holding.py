@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from dynamo_es.contracts.claims import CheckpointState, Claim
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.exceptions import ServiceError
+from dynamo_es.exceptions import ProjectionWriteRefusedError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -226,3 +226,25 @@ class Holding:
         self.paused = found.paused
         self.seen = self.seen._replace(position=found.position)
         return found.position or 0
+
+
+def try_to_save(name: str, save: Callable[[], object], let_go: Callable[[], object]) -> None:
+    """Call a function that saves at the end of a run; log a failure, which loses nothing.
+
+    Args:
+        name: name of the projection.
+        save: saves.
+        let_go: called if another worker has taken over.
+    """
+    try:
+        save()
+    except LeaseLostError:
+        let_go()
+    except (ServiceError, ProjectionWriteRefusedError) as error:
+        # Not with exc_info: its context is the handler's error, which may quote an event.
+        _log.error(
+            "Projection %r: its checkpoint was not saved, so the next run handles some events "
+            "again: %s",
+            name,
+            error,
+        )

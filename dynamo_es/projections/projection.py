@@ -23,12 +23,13 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.projections.all_logs import RunOfAll
 from dynamo_es.projections.controls import Controls
-from dynamo_es.projections.failure_policy import STOP, policy_of
+from dynamo_es.projections.failure_policy import policy_of
 from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress
 from dynamo_es.projections.projector import Projector
 from dynamo_es.projections.run import Run
 from dynamo_es.projections.versions import VersionLog
+from dynamo_es.projections.writing import check_flag, refuse_setting_aside
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -146,12 +147,8 @@ class Projection(Controls):
             writes=writes,
             version=version,
         )
-        if writes and self._parts.policy != STOP:
-            raise InvalidSubscriptionError(
-                'With writes=True, on_failure must be "stop": the writes of many events go into '
-                "one transaction with the checkpoint, so none can be set aside."
-            )
         if writes:
+            refuse_setting_aside(self._parts.policy)
             checkpoints.new_writes()  # refuses a backend without tables
 
     def catch_up(
@@ -270,8 +267,7 @@ class Projection(Controls):
 
 
 def _check_writes(writes: object, handler: object) -> None:
-    if type(writes) is not bool:
-        raise InvalidSubscriptionError(f"writes must be True or False, not {shown(writes)}.")
+    check_flag(writes)
     if writes and isinstance(handler, Projector):
         raise InvalidSubscriptionError(
             "A projector keeps cursors of its own and returns no writes: give a function as the "

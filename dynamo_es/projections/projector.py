@@ -24,6 +24,7 @@ from dynamo_es.projections.parking import Parking
 from dynamo_es.projections.stream_follower import StreamFollower
 from dynamo_es.projections.stream_parking import StreamFailures
 from dynamo_es.projections.stream_retry import StreamRetry
+from dynamo_es.projections.writing import check_flag, refuse_setting_aside
 from dynamo_es.values import DEFAULT_TENANT
 from dynamo_es.wording import shown
 
@@ -64,7 +65,8 @@ class Projector(StreamFollower):
     passes over events that are applied already, and first loads those that are missing. It takes
     the lease of the stream's cursor, so one process at a time applies a stream's events. If that
     process dies, the lease ends and the current event is applied again: make the read model
-    idempotent, or enlist its writes (``append(…, transact_with=…)``).
+    idempotent, let it return its writes (``writes=True``), or enlist them
+    (``append(…, transact_with=…)``).
 
     Args:
         name: name of the read model; its cursors are kept under this name.
@@ -79,6 +81,7 @@ class Projector(StreamFollower):
         scoped: whether to refuse events of other tenants.
         parked: keeps the parked streams.
         on_failure: what to do with an event that the read model fails on; see `FailurePolicy`.
+        writes: whether the read model returns writes, which are carried out with the cursor.
 
     Attributes:
         name: name of the read model.
@@ -87,8 +90,9 @@ class Projector(StreamFollower):
         lease_ms: the lease, in milliseconds.
 
     Raises:
-        InvalidSubscriptionError: the read model is asynchronous or not callable, or the lease is
-            out of range.
+        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
+        InvalidSubscriptionError: the read model is asynchronous or not callable, the lease is out
+            of range, or on_failure is not "stop" with ``writes``.
         InvalidConsumerError: a name that cannot be part of a key.
     """
 
@@ -106,6 +110,7 @@ class Projector(StreamFollower):
         tenant_id: TenantId = DEFAULT_TENANT,
         scoped: bool = False,
         on_failure: OnFailure = "stop",
+        writes: bool = False,
     ) -> None:
         check_consumer(name)
         if not callable(read_model):
@@ -113,6 +118,12 @@ class Projector(StreamFollower):
         refuse_asynchronous(read_model, _ROLE)
         check_injected(clock=clock)
         lease_s = seconds_of("lease", lease, _SHORTEST_LEASE)
+        check_flag(writes)
+        policy = policy_of(on_failure)
+        if writes:
+            refuse_setting_aside(policy)
+            cursors.new_writes()  # refuses a backend without tables
+        self._writes = writes
         self.name = name
         self._read_model = read_model
         self._cursors = cursors
@@ -125,7 +136,7 @@ class Projector(StreamFollower):
         self._names: Callable[[], frozenset[str] | None] = _every_name
         self.parked = parked
         self.failures = StreamFailures(
-            policy_of(on_failure),
+            policy,
             Parking(parked, name, "stream", self.now_ms),
             cursors,
             self.now_ms,
@@ -225,16 +236,33 @@ class Projector(StreamFollower):
     def _apply(self, followed: Followed, version: int | None, wrapped: WrappedEvent[Any]) -> int:
         applied = 0
 
-        def apply(_: int, event: WrappedEvent[Any] | None) -> None:
+        def apply(_: int, event: WrappedEvent[Any] | None) -> object:
             nonlocal applied
-            if event is not None:
-                returned = self._read_model(event, followed.stream_id)
-                refuse_unfinished(returned, self._read_model, _ROLE)
-                refuse_writes(returned, _ROLE)
-                applied += 1
+            returned = self._pass(followed, event)
+            applied += event is not None
+            return returned
 
         self.follow(followed, version, [Step(wrapped.uuid, wrapped)], apply)
         return applied
+
+    def check_returned(self, returned: object, function: Callable[..., object], role: str) -> None:
+        """Raise `InvalidSubscriptionError` for what a read model must not return.
+
+        Args:
+            returned: the object that it returned.
+            function: the read model.
+            role: subject of the message.
+        """
+        refuse_unfinished(returned, function, role)
+        if not self._writes:
+            refuse_writes(returned, role)
+
+    def _pass(self, followed: Followed, event: WrappedEvent[Any] | None) -> object:
+        if event is None:
+            return None
+        returned = self._read_model(event, followed.stream_id)
+        self.check_returned(returned, self._read_model, _ROLE)
+        return returned
 
     def retry_parked(
         self, stream_id: StreamId | None = None, tenant_id: TenantId | None = None
@@ -250,13 +278,7 @@ class Projector(StreamFollower):
         Raises:
             ServiceError: AWS refused or did not answer; try again.
         """
-
-        def apply(followed: Followed, event: WrappedEvent[Any] | None) -> None:
-            if event is not None:
-                returned = self._read_model(event, followed.stream_id)
-                refuse_unfinished(returned, self._read_model, _ROLE)
-
-        return StreamRetry(self, apply).run(stream_id, tenant_id)
+        return StreamRetry(self, self._pass).run(stream_id, tenant_id)
 
 
 def narrowed(

@@ -13,11 +13,9 @@ from dynamo_es.contracts.functions import check_stop, refuse_unfinished
 from dynamo_es.exceptions import (
     ProjectionBusyError,
     ProjectionPausedError,
-    ProjectionWriteRefusedError,
-    ServiceError,
 )
 from dynamo_es.projections.handling import Handling
-from dynamo_es.projections.holding import Holding, LeaseLostError
+from dynamo_es.projections.holding import Holding, LeaseLostError, try_to_save
 from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     HANDLER,
@@ -26,6 +24,7 @@ from dynamo_es.projections.parts import (
     ProjectionReport,
     check_on_progress,
 )
+from dynamo_es.projections.unsequenced import Unsequenced
 from dynamo_es.projections.writing import Writing
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ _log = logging.getLogger("dynamo_es")
 
 _WORTH_SAVING: Final = 1000
 """Number of positions without a selected event after which the checkpoint moves anyway."""
-_LOOK_EVERY: Final = 60.0
-"""Seconds at the end of the log between two checks for events that have no position."""
 _ON_PROGRESS: Final = "on_progress"
 
 
@@ -73,8 +70,8 @@ class Run:
         self.holding = Holding.of(parts, worker)
         self._handling = Handling.of(parts, self.holding.confirm, stop)
         self._selection = parts.selection()
-        self._idle = _LOOK_EVERY
-        self._unsequenced = self._was_idle = False
+        self._unsequenced = Unsequenced.at_once(parts.log)
+        self._was_idle = False
         self._position = self._saved = parts.after
         self._end = 0
         self._handled = 0
@@ -92,7 +89,7 @@ class Run:
             name=self._parts.name,
             position=self._position,
             handled=self._handled if self._writing is None else self._writing.applied,
-            unsequenced=self._unsequenced,
+            unsequenced=self._unsequenced.found,
             passed_over=self._passed_over,
             last_position=max(self._end, self._position),
             overtaken=self._overtaken,
@@ -104,7 +101,7 @@ class Run:
     def look_further(self) -> None:
         """Look for events that have no position yet, if the run reached the end of the log."""
         if self._position >= self._end:
-            self._unsequenced = self._parts.log.unsequenced()
+            self._unsequenced.look()
 
     def once(self, end: Position) -> None:
         """Handle events up to a position under the lease, and give the lease back.
@@ -325,37 +322,19 @@ class Run:
     def _save_at_end(self) -> None:
         """Try to save the checkpoint, and the failure that ended the run."""
         if self._position > self._saved:
-            self._try_at_end(self._save)
+            try_to_save(self._parts.name, self._save, self.let_go)
         if self._failure is not None and self.holding.held:
-            self._try_at_end(self._save_failure)
+            try_to_save(self._parts.name, self._save_failure, self.let_go)
 
     def _save_failure(self) -> None:
         if self._failure is not None:
             parts = self._parts
             parts.checkpoints.fail(parts.name, self._position, self._failure)
 
-    def _try_at_end(self, save: Callable[[], object]) -> None:
-        try:
-            save()
-        except LeaseLostError:
-            self.let_go()
-        except (ServiceError, ProjectionWriteRefusedError) as error:
-            # Not with exc_info: its context is the handler's error, which may quote an event.
-            _log.error(
-                "Projection %r: its checkpoint was not saved, so the next run handles some events "
-                "again: %s",
-                self._parts.name,
-                error,
-            )
-
     def _wait(self, pause: float) -> None:
         """Wait at the end of the log; once a minute, look for events without a position."""
-        self._idle += pause
-        if self._idle > _LOOK_EVERY:
-            self._idle = 0
-            before, self._unsequenced = self._unsequenced, self._parts.log.unsequenced()
-            if self._unsequenced != before:
-                self._report_progress()
+        if self._unsequenced.look_in_time(pause):
+            self._report_progress()
         self._stop.wait(pause)
 
     def _report_progress(self) -> None:

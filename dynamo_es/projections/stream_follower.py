@@ -9,6 +9,7 @@ from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.following import Following
+from dynamo_es.projections.following_with_writes import FollowingWithWrites
 from dynamo_es.projections.missing import Step, up_to, with_missing
 from dynamo_es.wording import shown
 
@@ -41,12 +42,13 @@ class StreamFollower:
     lease_ms: int
     failures: StreamFailures
     _cursors: CursorStrategy
+    _writes: bool
     _event_store: Callable[[TenantId], EventStore]
     _keep_unknown: bool
     _clock: Callable[[], float]
     _names: Callable[[], frozenset[str] | None]
 
-    def follow(
+    def follow(  # noqa: PLR0913 - options, each by its name
         self,
         followed: Followed,
         first: int | None,
@@ -55,8 +57,11 @@ class StreamFollower:
         stopped: Callable[[], bool] = lambda: False,
         *,
         retries: bool = False,
+        kept: Callable[[int], object] = lambda _: None,
     ) -> bool:
         """Apply consecutive events of a stream under one lease: two requests for all events.
+
+        With writes, one more for each transaction.
 
         Args:
             followed: the stream, under this projector's name.
@@ -64,9 +69,11 @@ class StreamFollower:
                 None: unknown; then give one event only.
             steps: one step or more.
             apply: called with each event's place and the event, or None if it is not selected, in
-                the order of places; missing events before the first are included.
+                the order of places; missing events before the first are included. Returns the
+                event's writes, if this follower takes writes.
             stopped: called before each event; True leaves the rest to another call.
             retries: whether to apply the events of a parked stream, and never set one aside.
+            kept: called with a version when the events up to it are applied, and their writes made.
 
         Returns:
             Whether the stream is parked, and its events were passed over.
@@ -81,12 +88,12 @@ class StreamFollower:
         if not isinstance(steps, Sequence) or not steps:
             raise InvalidSubscriptionError("steps must be a list of one step or more.")
         if first is None or retries:
-            self._follow(followed, first, steps, apply, stopped)
+            self._follow(followed, first, steps, apply, stopped, kept)
             return False
         last = first + len(steps) - 1
         while not self.failures.passes_over(followed, first, last):
             try:
-                self._follow(followed, first, steps, apply, stopped)
+                self._follow(followed, first, steps, apply, stopped, kept)
             except Exception as error:
                 if not self.failures.set_aside(followed, error, last):
                     raise
@@ -111,8 +118,9 @@ class StreamFollower:
         steps: Sequence[Step],
         apply: Callable[[int, WrappedEvent[Any] | None], object],
         stopped: Callable[[], bool],
+        kept: Callable[[int], object],
     ) -> None:
-        following = self._following(followed)
+        following = self._following(followed, kept)
         if not following.take(_ANYWHERE if first is None else first + len(steps) - 1):
             return
         at = following.done
@@ -121,16 +129,24 @@ class StreamFollower:
                 if stopped():
                     break
                 following.renew_in_time()
-                apply(place, step.event)
-                following.done = place
+                try:
+                    returned = apply(place, step.event)
+                except Exception:
+                    following.finish()
+                    raise
+                following.keep(place, returned)
+            following.finish()
         except Exception as error:
             following.failed(error)
             raise
         finally:
             following.release()
 
-    def _following(self, followed: Followed) -> Following:
-        return Following(self._cursors, followed, self.lease_ms, self.now_ms)
+    def _following(
+        self, followed: Followed, kept: Callable[[int], object] = lambda _: None
+    ) -> Following:
+        kind = FollowingWithWrites if self._writes else Following
+        return kind(self._cursors, followed, self.lease_ms, self.now_ms, kept)
 
     def _missing(
         self, followed: Followed, at: int, first: int | None, steps: Sequence[Step]

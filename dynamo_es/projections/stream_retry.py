@@ -32,7 +32,8 @@ class StreamRetry:
 
     Args:
         projector: moves the cursors.
-        apply: called with the stream and each event, or None for one that is not selected.
+        apply: called with the stream and each event, or None for one that is not selected; returns
+            the event's writes.
         stopped: called before each event; True leaves the rest to another call.
     """
 
@@ -123,10 +124,11 @@ class StreamRetry:
             except Exception as error:  # noqa: BLE001 - stored in the entry
                 return self._failed(followed, entry, error)
 
-    def _apply_one(self, followed: Followed, event: WrappedEvent[Any] | None) -> None:
-        self._apply(followed, event)
+    def _apply_one(self, followed: Followed, event: WrappedEvent[Any] | None) -> object:
+        returned = self._apply(followed, event)
         if event is not None:
             self._applied += 1
+        return returned
 
     def _failed(self, followed: Followed, entry: ParkedStream, error: Exception) -> bool:
         version = self._projector.version_of(followed) + 1

@@ -1,31 +1,50 @@
-"""Carries out the writes that a projection's handler returns, together with the checkpoint."""
+"""Carries out the writes that a handler returns, together with the checkpoint or cursor."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from dynamo_es.exceptions import ProjectionWriteRefusedError, ServiceError
+from dynamo_es.exceptions import (
+    InvalidSubscriptionError,
+    ProjectionWriteRefusedError,
+    ServiceError,
+)
+from dynamo_es.projections.failure_policy import STOP
+from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from dynamo_es.contracts.writes import WriteBatch
-    from dynamo_es.projections.holding import Holding
+    from dynamo_es.projections.failure_policy import FailurePolicy
     from dynamo_es.values import Position
 
 
+class Holds(Protocol):
+    """The lease of a checkpoint or a cursor. The position of a cursor is a version."""
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes for `apply`."""
+
+    def save(self, position: Position) -> Position:
+        """Save a position; return the saved one, which may be higher."""
+
+    def apply(self, position: Position, writes: WriteBatch) -> Position:
+        """Save a position with writes, both or neither; return the saved one."""
+
+
 class Writing:
-    """The writes of the events since the last checkpoint.
+    """The writes of the events since the last checkpoint, or after the cursor.
 
     Args:
-        holding: the lease of the log.
+        holding: the lease of the log, or of the stream's cursor.
 
     Attributes:
         applied: number of events whose writes were carried out.
     """
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: Holds) -> None:
         self._holding = holding
         self._batch = holding.new_writes()
         self.applied = 0
@@ -80,3 +99,18 @@ class Writing:
                 break  # it was moved on, so the run goes on from there
             self.applied += 1
         return there
+
+
+def check_flag(writes: object) -> None:
+    """Raise `InvalidSubscriptionError` unless ``writes`` is True or False."""
+    if type(writes) is not bool:
+        raise InvalidSubscriptionError(f"writes must be True or False, not {shown(writes)}.")
+
+
+def refuse_setting_aside(policy: FailurePolicy) -> None:
+    """Raise `InvalidSubscriptionError` unless a policy stops before the first failure."""
+    if policy != STOP:
+        raise InvalidSubscriptionError(
+            'With writes=True, on_failure must be "stop": the writes of many events go into one '
+            "transaction with the checkpoint or cursor, so none can be set aside."
+        )

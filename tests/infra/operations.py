@@ -317,6 +317,12 @@ def follow(process: DynamoBackend) -> None:
         cursors.renew(one, 1, "a", 20)
         cursors.release(one, 1, "a")
         cursors.version(one)
+    with_writes = Followed("x", StreamId(), "", 1)
+    cursors.take(with_writes, 1, "a", 0, 10)
+    writes = cursors.new_writes()
+    writes.add(1, Writes().delete("balances", {"account": "a"}))
+    with suppress(EventStoreError):  # the table is not there
+        cursors.apply(with_writes, 0, 1, "a", 20, writes)
 
 
 def publish(backend: DynamoBackend) -> None:

@@ -17,6 +17,8 @@ from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.consumers import (
     checkpoint_requests,
     checkpoints,
+    cursor_requests,
+    cursor_writes,
     cursors,
     leases,
     outbox_requests,
@@ -66,6 +68,8 @@ MODULES: Final = (
     checkpoint_requests,
     checkpoints,
     leases,
+    cursor_requests,
+    cursor_writes,
     cursors,
     outbox_requests,
     parked_requests,

@@ -12,7 +12,7 @@ from dynamo_es.contracts.stream_keys import (
     stream_key,
     tenant_prefix,
 )
-from dynamo_es.dynamodb.consumers.cursors import cursor_key
+from dynamo_es.dynamodb.consumers.cursor_requests import cursor_key
 from dynamo_es.dynamodb.maintenance.verify import verify
 
 CATEGORY = "c" * (MAX_KEY_BYTES - len("acme##") - 36)

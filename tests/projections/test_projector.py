@@ -8,6 +8,7 @@ import pytest
 
 from dynamo_es import NO_VERSIONING, Event, StreamId
 from dynamo_es.contracts import Followed
+from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.exceptions import CursorBusyError, InvalidConsumerError, InvalidSubscriptionError
 from dynamo_es.projections.projector import Projector
 
@@ -231,3 +232,20 @@ def test_a_long_work_renews_its_lease(backend, events, stream, model):
         projector.project(events[4], stream)
     assert model == [1, 2, 3]
     assert cursors.version(Followed("steps", stream)) == 2
+
+
+def test_a_lease_is_renewed_and_given_back_without_a_move_of_the_cursor(backend, stream):
+    followed = Followed("kept", stream)
+    cursors = backend._shared_log().cursors
+    cursors.take(followed, 9, "worker", 0, 10)
+    assert cursors.renew(followed, 3, "worker", 20)
+
+    assert cursors.renew(followed, None, "worker", 30)
+    assert cursors.version(followed) == 3
+    failure = NewFailure(4, "RuntimeError", 1)
+    assert cursors.release(followed, None, "worker", failure)
+    found = cursors.info(followed)
+    assert (found.version, found.failure.place) == (3, 4)
+    assert cursors.take(followed, 9, "other", 40, 50) == 3
+    assert cursors.release(followed, None, "other")
+    assert cursors.version(followed) == 3

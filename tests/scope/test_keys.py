@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dynamo_es import DynamoBackend, Event, StreamId
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.stream_keys import category_prefix, tenant_prefix
-from dynamo_es.dynamodb.consumers.cursors import cursor_key
+from dynamo_es.dynamodb.consumers.cursor_requests import cursor_key
 from dynamo_es.dynamodb.consumers.outbox_requests import partition_of
 from dynamo_es.dynamodb.log.keys import (
     ConsumerKey,

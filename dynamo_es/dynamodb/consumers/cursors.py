@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.checks import check_consumer
 from dynamo_es.contracts.cursors import CursorStrategy
 from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, SEPARATOR, stream_key, tenant_prefix
-from dynamo_es.dynamodb.consumers.failures import FORGET, store_failure
-from dynamo_es.dynamodb.consumers.finder import CURSOR, cursor_info
+from dynamo_es.dynamodb.consumers import cursor_requests as requests
+from dynamo_es.dynamodb.consumers.cursor_writes import Move, move_with
+from dynamo_es.dynamodb.consumers.finder import cursor_info
+from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
-from dynamo_es.exceptions import CursorBusyError
+from dynamo_es.exceptions import (
+    CursorBusyError,
+    InvalidEnlistedWriteError,
+    ProjectionWriteRefusedError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dynamo_es.contracts.consumers import CursorInfo
     from dynamo_es.contracts.cursors import Followed
     from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
@@ -33,10 +40,12 @@ class DynamoCursors(CursorStrategy):
     Args:
         table: name of the log table.
         gateway: sends the requests.
+        own_tables: names of the store's tables, which a read model's writes may not change.
     """
 
-    def __init__(self, table: str, gateway: Gateway) -> None:
+    def __init__(self, table: str, gateway: Gateway, own_tables: Collection[str] = ()) -> None:
         self._table = table
+        self._own_tables = own_tables
         self._gateway = gateway
         self._watch = LeaseWatch()
 
@@ -52,27 +61,54 @@ class DynamoCursors(CursorStrategy):
             "take_cursor", followed, self._take(followed, version, worker, now_ms, until_ms)
         )
 
-    def renew(self, followed: Followed, version: int, worker: str, until_ms: int) -> bool:
+    def renew(self, followed: Followed, version: int | None, worker: str, until_ms: int) -> bool:
         """Move a cursor and renew the lease; see `CursorStrategy.renew`. Cost: 1 request."""
-        request = _move(self._table, followed, version, worker, until_ms)
+        request = requests.move(self._table, followed, version, worker, until_ms)
         return self._run("renew_cursor", followed, _accepted(request))
 
     def release(
         self,
         followed: Followed,
-        version: int,
+        version: int | None,
         worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
         """Move a cursor and release the lease; see `CursorStrategy.release`. Cost: 1 request."""
-        request = _move(self._table, followed, version, worker, None)
+        request = requests.move(self._table, followed, version, worker, None)
         if failure is not None:
             if self._run(
-                "release_cursor", followed, _accepted(_fail(request, failure, again=True))
+                "release_cursor", followed, _accepted(requests.fail(request, failure, again=True))
             ):
                 return True
-            request = _fail(request, failure, again=False)
+            request = requests.fail(request, failure, again=False)
         return self._run("release_cursor", followed, _accepted(request))
+
+    def new_writes(self) -> DynamoWriteBatch:
+        """Return an empty batch of writes; see `CursorStrategy.new_writes`."""
+        return DynamoWriteBatch(self._own_tables, "version")
+
+    def apply(
+        self,
+        followed: Followed,
+        previous: int,
+        version: int,
+        worker: str,
+        until_ms: int,
+        writes: WriteBatch,
+    ) -> bool:
+        """Move a cursor and carry out writes; see `CursorStrategy.apply`.
+
+        Cost: 1 request, and 1 to find out what became of one without a reply.
+        """
+        if not isinstance(writes, DynamoWriteBatch):
+            raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
+        place = {"TableName": self._table, "Key": requests.cursor_key(followed)}
+        move = Move(place, followed.generation, previous, version, worker)
+        steps = move_with(move, until_ms, writes.writes)
+        made = self._run("apply_projector", followed, steps)
+        if made is None:
+            raise ProjectionWriteRefusedError(followed.name, version, followed.stream_id)
+        return made
 
     def version(self, followed: Followed) -> int:
         """Return a cursor's version; see `CursorStrategy.version`. Cost: 1 request."""
@@ -95,7 +131,7 @@ class DynamoCursors(CursorStrategy):
         )
 
     def _read(self, followed: Followed) -> Item:
-        key = cursor_key(followed)
+        key = requests.cursor_key(followed)
         request = Request(
             "get_item", {"TableName": self._table, "Key": key, "ConsistentRead": True}
         )
@@ -109,7 +145,7 @@ class DynamoCursors(CursorStrategy):
         self, followed: Followed, version: int, worker: str, now_ms: int, until_ms: int
     ) -> Steps[int | None]:
         lease = Lease(worker, until_ms, until_ms - now_ms)
-        request = _take_lease(self._table, followed, version, lease, None)
+        request = requests.take_lease(self._table, followed, version, lease, None)
         for _ in range(_MOST_REQUESTS):
             try:
                 response = yield request
@@ -119,37 +155,22 @@ class DynamoCursors(CursorStrategy):
                 attributes = response.get("Attributes")
                 return 0 if attributes is None else int(attributes["version"]["N"])
             if item is None:
-                request = _begin(self._table, followed, lease, None)
+                request = requests.begin(self._table, followed, lease, None)
                 continue
             held = _held(item)
             if held is not None and held.holder == worker:  # ours: the reply was lost
                 return int(item["version"]["N"])
             if _is_done(item, followed, version):
                 if followed.generation and item["generation"] == number(0):
-                    yield from _accepted(_set_generation(self._table, followed))
+                    yield from _accepted(requests.set_generation(self._table, followed))
                 return None
             if held is not None and not self._watch.is_over(_watched(followed), held, now_ms):
                 break
             if _begins(item, followed):
-                request = _begin(self._table, followed, lease, held)
+                request = requests.begin(self._table, followed, lease, held)
             else:
-                request = _take_lease(self._table, followed, version, lease, held)
+                request = requests.take_lease(self._table, followed, version, lease, held)
         raise CursorBusyError(followed.name, followed.stream_id)
-
-
-def cursor_key(followed: Followed) -> Item:
-    """Return the key of a cursor: ``{tenant}#cursor#{consumer}#{category}#{uuid}``.
-
-    If that is too long, the partition is ``{tenant}#cursor``, and the sort key is the consumer with
-    a hash of the stream's key.
-    """
-    stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
-    tenant, _, rest = stream.partition(SEPARATOR)
-    key = f"{tenant}#{CURSOR}#{followed.name}#{rest}"
-    if len(key.encode()) <= MAX_KEY_BYTES:
-        return {"log_key": {"S": key}, "place": {"S": CURSOR}}
-    place = f"{followed.name}#{sha256(stream.encode()).hexdigest()}"
-    return {"log_key": {"S": f"{tenant}#{CURSOR}"}, "place": {"S": place}}
 
 
 def _begins(item: Item, followed: Followed) -> bool:
@@ -165,7 +186,7 @@ def _is_done(item: Item, followed: Followed, version: int) -> bool:
 
 
 def _watched(followed: Followed) -> tuple[str, str]:
-    key = cursor_key(followed)
+    key = requests.cursor_key(followed)
     return key["log_key"]["S"], key["place"]["S"]
 
 
@@ -176,137 +197,6 @@ def _held(item: Item) -> Lease | None:
     return Lease(
         item["leased_by"]["S"], int(item["leased_until"]["N"]), int(item["leased_for"]["N"])
     )
-
-
-def _free(held: Lease | None, values: dict[str, Any]) -> str:
-    """Return the condition that a lease is free, or was not renewed since it was read.
-
-    Args:
-        held: the lease as it was read.
-        values: gets the values of the condition.
-    """
-    if held is None:
-        return "attribute_not_exists(leased_by)"
-    values |= {":holder": {"S": held.holder}, ":beat": number(held.until)}
-    return "leased_by = :holder AND leased_until = :beat"
-
-
-def _take_lease(
-    table: str, followed: Followed, version: int, lease: Lease, held: Lease | None
-) -> Request:
-    """Take the lease of a cursor before a version, in the stream's or an unknown generation."""
-    values: dict[str, Any] = {
-        ":worker": {"S": lease.holder},
-        ":until": number(lease.until),
-        ":length": number(lease.length),
-        ":version": number(version),
-    }
-    update = "SET leased_by = :worker, leased_until = :until, leased_for = :length"
-    condition = f"version < :version AND {_free(held, values)}"
-    if followed.generation:
-        values |= {":generation": number(followed.generation), ":unknown": number(0)}
-        update += ", generation = :generation"
-        condition += " AND generation IN (:generation, :unknown)"
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": cursor_key(followed),
-            "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _set_generation(table: str, followed: Followed) -> Request:
-    """Set the generation of a cursor whose generation is unknown."""
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": cursor_key(followed),
-            "UpdateExpression": "SET generation = :generation",
-            "ConditionExpression": "generation = :unknown",
-            "ExpressionAttributeValues": {
-                ":generation": number(followed.generation),
-                ":unknown": number(0),
-            },
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _begin(table: str, followed: Followed, lease: Lease, held: Lease | None) -> Request:
-    """Put a cursor at version 0, with its lease, where none is or in a new generation."""
-    values: dict[str, Any] = {":generation": number(followed.generation), ":unknown": number(0)}
-    return Request(
-        "put_item",
-        {
-            "TableName": table,
-            "Item": {
-                **cursor_key(followed),
-                "generation": number(followed.generation),
-                "version": number(0),
-                "leased_by": {"S": lease.holder},
-                "leased_until": number(lease.until),
-                "leased_for": number(lease.length),
-            },
-            "ConditionExpression": (
-                "attribute_not_exists(place) OR (generation > :unknown AND "
-                f"generation < :generation AND {_free(held, values)})"
-            ),
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _move(
-    table: str, followed: Followed, version: int, worker: str, until_ms: int | None
-) -> Request:
-    """Move a cursor, and renew the lease until a time, or release it."""
-    values: dict[str, Any] = {":worker": {"S": worker}, ":version": number(version)}
-    update = f"SET version = :version REMOVE leased_by, leased_until, leased_for, {FORGET}"
-    if until_ms is not None:
-        update = f"SET version = :version, leased_until = :until REMOVE {FORGET}"
-        values[":until"] = number(until_ms)
-    return Request(
-        "update_item",
-        {
-            "TableName": table,
-            "Key": cursor_key(followed),
-            "UpdateExpression": update,
-            "ConditionExpression": "leased_by = :worker",
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        },
-    )
-
-
-def _fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
-    """Return a release that also stores a failure.
-
-    Args:
-        release: moves the cursor and releases the lease.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
-    """
-    values = dict(release.params["ExpressionAttributeValues"])
-    update = store_failure(failure, values, again=again)
-    condition = release.params["ConditionExpression"]
-    if again:
-        condition += " AND (attribute_not_exists(failed_place) OR failed_place = :place)"
-    changed = {
-        "UpdateExpression": (
-            f"SET version = :version, {update} REMOVE leased_by, leased_until, leased_for"
-        ),
-        "ConditionExpression": condition,
-        "ExpressionAttributeValues": values,
-    }
-    return Request(release.operation, {**release.params, **changed})
 
 
 def _accepted(request: Request) -> Steps[bool]:
@@ -320,7 +210,7 @@ def _accepted(request: Request) -> Steps[bool]:
             refused.maybe_landed
             and item is not None
             and "leased_by" not in item
-            and item.get("version") == values.get(":version")
+            and item.get("version") == values.get(":version", item.get("version"))
         )
     return True
 

@@ -125,11 +125,18 @@ def apply(  # noqa: PLR0913, PLR0917 - of one transaction
         return what_is_there(refused.items[0], claim)
     except TableNotFoundError as missing:
         yield from look(place)  # fails in the same way if the log table is missing
-        tables = dict.fromkeys(params["TableName"] for one in writes for params in one.values())
-        raise EnlistedTableNotFoundError(
-            missing.operation, missing.code, tuple(tables), missing.subject
-        ) from missing
+        raise name_missing_table(missing, writes) from missing
     return Saved(held=True, position=int(values[":checkpoint"]["N"]))
+
+
+def name_missing_table(
+    missing: TableNotFoundError, writes: list[EnlistedWrite]
+) -> EnlistedTableNotFoundError:
+    """Return the error that a table of a read model is missing, not one of the store."""
+    tables = dict.fromkeys(params["TableName"] for one in writes for params in one.values())
+    return EnlistedTableNotFoundError(
+        missing.operation, missing.code, tuple(tables), missing.subject
+    )
 
 
 def release(place: Item, claim: Claim) -> Steps[None]:

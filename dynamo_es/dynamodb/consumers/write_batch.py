@@ -35,10 +35,12 @@ class DynamoWriteBatch(WriteBatch):
 
     Args:
         own_tables: names of the store's tables, which the writes may not change.
+        place: what the position of an event is called in an error: "position" or "version".
     """
 
-    def __init__(self, own_tables: Collection[str]) -> None:
+    def __init__(self, own_tables: Collection[str], place: str = "position") -> None:
         self._own_tables = own_tables
+        self._place = place
         self._events: list[tuple[Position, object]] = []
         self._folded: dict[Place, Folded] = {}
         self._written: dict[Place, EnlistedWrite] = {}
@@ -72,15 +74,15 @@ class DynamoWriteBatch(WriteBatch):
             self._events.append((position, writes))
         elif not self._events:
             raise InvalidEnlistedWriteError(
-                f"The event at position {position} makes writes of more than {MOST_BYTES:,} bytes: "
-                "more than one transaction of DynamoDB takes."
+                f"The event at {self._place} {position} makes writes of more than "
+                f"{MOST_BYTES:,} bytes: more than one transaction of DynamoDB takes."
             )
         return fits
 
     def one_by_one(self) -> Iterator[tuple[Position, Self]]:
         """Yield a batch for each event; see `WriteBatch.one_by_one`."""
         for position, writes in self._events:
-            alone = type(self)(self._own_tables)
+            alone = type(self)(self._own_tables, self._place)
             alone.add(position, writes)
             yield position, alone
 
@@ -156,7 +158,8 @@ def _check_number(number: int) -> None:
     if number > MOST_WRITES:
         raise InvalidEnlistedWriteError(
             f"One event makes {number} writes. A transaction of DynamoDB takes {MOST_WRITES} and "
-            "the checkpoint: let the event make fewer, or keep the read model without writes=True."
+            "the checkpoint or cursor: let the event make fewer, or keep the read model without "
+            "writes=True."
         )
 
 

@@ -1,0 +1,96 @@
+"""The lease of a cursor whose move goes into one transaction with the writes of the events."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.exceptions import InvalidEnlistedWriteError, ProjectionWriteRefusedError
+from dynamo_es.projections.following import Following
+from dynamo_es.projections.writing import Writing
+
+if TYPE_CHECKING:
+    from dynamo_es.contracts.writes import WriteBatch
+
+
+class FollowingWithWrites(Following):
+    """A claim on a cursor, whose events make writes.
+
+    A transaction moves the cursor with the writes, and a release moves it past events without
+    writes. A renewal does not move it, nor does a release after a transaction without a reply: a
+    late one never sets the cursor back.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._stored = 0
+        self._unknown = False
+        self._pending = 0
+        self._writing = Writing(self)
+
+    def take(self, last: int) -> bool:
+        """Take the lease; see `Following.take`."""
+        taken = super().take(last)
+        self._stored = self._pending = self.done
+        return taken
+
+    def keep(self, version: int, returned: object) -> None:
+        """Add the writes of an event; carry out those before if they do not fit together.
+
+        Raises:
+            CursorBusyError: another process has taken over.
+            InvalidEnlistedWriteError: the writes are wrong; those of earlier events were made.
+        """
+        try:
+            fits = self._writing.add(version, returned)
+        except InvalidEnlistedWriteError:
+            self.finish()
+            raise
+        if not fits:
+            self.finish()
+            self._writing.add(version, returned)
+        self._pending = version
+
+    def finish(self) -> None:
+        """Carry out the writes of the events so far, and move the cursor.
+
+        Raises:
+            CursorBusyError: another process has taken over.
+            ProjectionWriteRefusedError: the condition of a write was not met; the writes of the
+                events before were made.
+        """
+        if self._pending > self.done:
+            self._writing.save(self._pending, lambda _: nullcontext())
+
+    def new_writes(self) -> WriteBatch:
+        """Return an empty batch of writes."""
+        return self._cursors.new_writes()
+
+    def save(self, position: int) -> int:
+        """Note that events without writes are done: the release moves the cursor."""
+        self._reach(position)
+        return position
+
+    def apply(self, position: int, writes: WriteBatch) -> int:
+        """Move the cursor to a version and carry out writes, both or neither."""
+        self._unknown = True  # until there is a reply
+        now_ms = self._now_ms()
+        until_ms = now_ms + self._lease_ms
+        try:
+            made = self._cursors.apply(
+                self._followed, self._stored, position, self._worker, until_ms, writes
+            )
+        except ProjectionWriteRefusedError:
+            self._unknown = False
+            raise
+        self._unknown = False
+        if not made:
+            self._lose()
+        self._stored, self._renewed_ms = position, now_ms
+        self._reach(position)
+        return position
+
+    @property
+    def _moved(self) -> int | None:
+        """Version past events without writes; None: the cursor stays where it is."""
+        return None if self._unknown or self.done == self._stored else self.done
