@@ -229,9 +229,9 @@ class GapError(Exception):
     """
 
     def __init__(self, generation: int, gap: StreamGapError) -> None:
+        super().__init__(generation, gap)
         self.generation = generation
         self.gap = gap
-        super().__init__(str(gap))
 
 
 @contextmanager
