@@ -93,7 +93,7 @@ def test_the_list_tells_versions_from_names(backend, name, start, version, bill)
     for number in (None, 1, 12):
         version(number, Model()).run_once()
     backend.projection(f"{name} 1", Model(), after=start).run_once()
-    acme = backend.in_tenant("acme")
+    acme = backend.in_tenant(f"acme of {name}")
     acme.projection(name, Model(), version=7).run_once()
     acme.checkpoints.of_version(7).move(name, 1)
     found = [
