@@ -20,7 +20,6 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.mocked import executing
 from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_batch, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
@@ -303,6 +302,9 @@ class Gateway:
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)
         if operation == "batch_execute_statement":
+            # Loaded for the first batch: most processes that only append send none.
+            from dynamo_es.dynamodb.wire.mocked import executing
+
             method = executing(client, self._keys)
         self._methods[operation] = method
         return method
