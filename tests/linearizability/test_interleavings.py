@@ -30,13 +30,19 @@ RACES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
     variants.plain_deletes,
     variants.unconditional_sweep,
     variants.sweep_from_the_bottom_up,
-    variants.version_1_among_the_others,
-    variants.insert_refused_for_others,
     variants.one_page_only,
     variants.lower_bound_taken_for_the_end,
     variants.leftovers_refuse_a_creation,
     variants.no_fence,
 ]
+"""Stores without a guard, which races show."""
+
+IN_BATCHES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
+    variants.version_1_among_the_others,
+    variants.insert_refused_for_others,
+]
+"""Stores that only show with a batch carried out in part, or delivered twice, at a rare moment:
+too rare for the histories on an engine, which are fewer."""
 
 
 def run(seed: int) -> None:
@@ -76,7 +82,7 @@ def test_a_seed_makes_the_same_history_again() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("variant", RACES, ids=lambda variant: variant.__name__)
+@pytest.mark.parametrize("variant", [*RACES, *IN_BATCHES], ids=lambda variant: variant.__name__)
 def test_a_store_without_one_of_its_guards_is_found(
     variant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
