@@ -203,7 +203,7 @@ def generation_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_token_in_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
-    """A worker may write whoever has the lease: its fencing token is not looked at."""
+    """A worker may write while another one has the lease: nobody looks at its fencing token."""
     patch.setattr(leases, "MINE", "(fencing_token = :token OR attribute_exists(leased_by))")
 
 

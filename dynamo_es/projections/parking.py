@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from dynamo_es.contracts.failures import reason_of
 from dynamo_es.contracts.parked import ParkedKey, SetAside
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.exceptions import describe_stream
+from dynamo_es.exceptions import CursorBusyError, describe_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.contracts.parked import Order, ParkedStrategy, Place
+    from dynamo_es.contracts.parked import Order, ParkedStrategy, ParkedStream, Place
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
@@ -43,6 +43,41 @@ def sum_of(reports: Iterable[RetryReport]) -> RetryReport:
         unparked=sum(one.unparked for one in found),
         left=sum(one.left for one in found),
     )
+
+
+def unpark_when_applied(
+    parked: ParkedStrategy,
+    key: ParkedKey,
+    worker: str,
+    now_ms: Callable[[], int],
+    lease_ms: int,
+    apply_all: Callable[[ParkedStream], bool],
+) -> bool:
+    """Apply the events of a parked stream under its lease; return whether it is off the list.
+
+    Args:
+        parked: keeps the entries.
+        key: key of the stream's entry.
+        worker: unique name of the worker.
+        now_ms: returns milliseconds since the epoch.
+        lease_ms: milliseconds that other workers stay out of the stream.
+        apply_all: applies the events of an entry, and returns whether all are done. It is called
+            again if the consumer has passed over another event meanwhile.
+    """
+    while True:
+        begun_ms = now_ms()
+        try:
+            entry = parked.take(key, worker, begun_ms, begun_ms + lease_ms)
+        except CursorBusyError:
+            return False
+        if entry is None:
+            return True
+        if not apply_all(entry):
+            return False
+        if parked.unpark(key, worker, entry.seen):
+            stream = describe_stream(key.stream_id)
+            _log.info("%r: stream %s is not parked any more.", key.name, stream)
+            return True
 
 
 class Parking:

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from dynamo_es.contracts.failures import reason_of
 from dynamo_es.contracts.parked import Place, SetAside
-from dynamo_es.exceptions import CursorBusyError, describe_stream
+from dynamo_es.exceptions import describe_stream
 from dynamo_es.projections.handling import NOT_THE_EVENTS_FAULT, caller
-from dynamo_es.projections.parking import RetryReport
+from dynamo_es.projections.parking import RetryReport, unpark_when_applied
 from dynamo_es.projections.parts import HANDLER, PASSING
 
 if TYPE_CHECKING:
@@ -60,24 +60,10 @@ class ProjectionRetry:
 
     def _retry(self, key: ParkedKey) -> bool:
         """Apply the events of a stream; return whether it is off the list."""
-        parked = self._parts.parked
-        while True:
-            now_ms = self._parts.now_ms()
-            try:
-                entry = parked.take(key, self._worker, now_ms, now_ms + self._parts.lease_ms)
-            except CursorBusyError:
-                return False
-            if entry is None:
-                return True
-            if not self._apply_all(entry):
-                return False
-            if parked.unpark(key, self._worker, entry.seen):
-                _log.info(
-                    "%r: stream %s is not parked any more.",
-                    key.name,
-                    describe_stream(key.stream_id),
-                )
-                return True
+        parts = self._parts
+        return unpark_when_applied(
+            parts.parked, key, self._worker, parts.now_ms, parts.lease_ms, self._apply_all
+        )
 
     def _apply_all(self, entry: ParkedStream) -> bool:
         """Apply the events of an entry, and move its first event; return whether all are done."""

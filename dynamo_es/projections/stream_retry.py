@@ -9,8 +9,8 @@ from uuid import uuid4
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.failures import reason_of
 from dynamo_es.contracts.parked import Place, SetAside
-from dynamo_es.exceptions import CursorBusyError, UnreadableEventError, describe_stream
-from dynamo_es.projections.parking import RetryReport
+from dynamo_es.exceptions import UnreadableEventError, describe_stream
+from dynamo_es.projections.parking import RetryReport, unpark_when_applied
 from dynamo_es.projections.stream_parking import TEMPORARY
 
 if TYPE_CHECKING:
@@ -64,25 +64,10 @@ class StreamRetry:
 
     def _retry(self, key: ParkedKey) -> bool:
         """Apply the events of a stream; return whether it is off the list."""
-        parked = self._projector.parked
-        while True:
-            now_ms = self._projector.now_ms()
-            try:
-                until_ms = now_ms + self._projector.lease_ms
-                entry = parked.take(key, self._worker, now_ms, until_ms)
-            except CursorBusyError:
-                return False
-            if entry is None:
-                return True
-            if not self._apply_all(entry):
-                return False
-            if parked.unpark(key, self._worker, entry.seen):
-                _log.info(
-                    "%r: stream %s is not parked any more.",
-                    key.name,
-                    describe_stream(key.stream_id),
-                )
-                return True
+        follower = self._projector
+        return unpark_when_applied(
+            follower.parked, key, self._worker, follower.now_ms, follower.lease_ms, self._apply_all
+        )
 
     def _apply_all(self, entry: ParkedStream) -> bool:
         """Apply the events after the cursor; return whether all are done."""
