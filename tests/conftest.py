@@ -15,7 +15,8 @@ import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
@@ -84,10 +85,18 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
+        _random_numbers_of_hypothesis()
         # A test that collects garbage would search thousands of tests for it, for half a second.
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@example(None)
+@given(st.none())
+def _random_numbers_of_hypothesis(_: None) -> None:
+    """Have Hypothesis make its random numbers now: it looks for who refers to them, which
+    `gc.freeze` hides."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
