@@ -19,6 +19,7 @@ from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import (
         CheckpointStrategy,
         ConsumerFinder,
@@ -83,6 +84,20 @@ class Backend(ReadModels):
     def event_store(self) -> EventStore:
         """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
+
+    def boundary(self, name: str) -> Boundary:
+        """Return a dynamic consistency boundary of this backend's tenant.
+
+        It holds events under rules that span several things; see `Boundary`. To choose how long it
+        tries, make a `Boundary` of your own.
+
+        Args:
+            name: name of the boundary, text of one character or more.
+
+        Raises:
+            InvalidStreamIdError: not text, or empty.
+        """
+        return self._typed.boundary(self._storage, self._tenant_id, name)
 
     @property
     def encryption(self) -> Encryption:

@@ -11,6 +11,7 @@ from dynamo_es.values import RecordedRaw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Event
@@ -103,3 +104,9 @@ class EventStoreAccess:
         from dynamo_es.event_store.store import EventStore
 
         return EventStore(storage, self.serde(tenant_id), tenant_id, consistent=self._consistent)
+
+    def boundary(self, storage: StorageStrategy, tenant_id: TenantId, name: str) -> Boundary:
+        """Return a boundary over a tenant's storage."""
+        from dynamo_es.boundaries.boundary import Boundary
+
+        return Boundary(storage, self.serde(tenant_id), name, tenant_id)
