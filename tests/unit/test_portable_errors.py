@@ -44,6 +44,7 @@ SAMPLES: dict[str, Any] = {
     "frozenset[int]": frozenset({1}),
     "list[Item | None]": [None, {"id": {"S": "x"}}],
     "EventStoreError": EventStoreError("inner"),
+    "Mapping[Any, ConcurrentStreamWriteError]": {STREAM: ConcurrentStreamWriteError(STREAM, 2, 3)},
 }
 """A value for each annotation of an error's parameters."""
 
