@@ -99,6 +99,10 @@ def assert_same_error(again: BaseException, error: BaseException) -> None:
     for name, value in ours.items():
         if isinstance(value, Exception):
             assert str(theirs[name]) == str(value)
+        elif isinstance(value, dict):
+            assert {key: str(each) for key, each in theirs[name].items()} == {
+                key: str(each) for key, each in value.items()
+            }
         else:
             assert theirs[name] == value
     assert ours.keys() == theirs.keys()
