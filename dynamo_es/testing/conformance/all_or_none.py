@@ -1,9 +1,11 @@
 """Appends to several streams in one write: all of them or none are stored."""
 
+from itertools import count
+
 import pytest
 
 from dynamo_es import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning, StreamId
-from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.exceptions import (
     AppendAllConflictError,
     CommitTooLargeError,
@@ -13,7 +15,7 @@ from dynamo_es.exceptions import (
     InvalidEventError,
     InvalidVersioningError,
 )
-from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, Crash, needs
 from dynamo_es.testing.conformance.language import (
     an_event,
     assert_same,
@@ -264,3 +266,32 @@ def test_what_was_appended_follows_each_other_in_the_log(world, streams):
     storage.insert_all([part(a, 0, events(a, 2)), part(b, 0, events(b, 3))])
 
     assert storage.current_position == before + 5
+
+
+@needs(Capability.CRASHES)
+def test_a_process_that_dies_has_written_to_all_streams_or_to_none(engine, storage):
+    seen = []
+    for requests in count():
+        a, b, c, d = streams = [StreamId(category="Account") for _ in range(4)]
+        storage.insert_all([part(s, 0, events(s, 1)) for s in (b, c, d)])
+        storage.delete_stream(c)
+        call = [part(a, 0, events(a, 1)), part(b, 1, events(b, 2)), part(c, 0, events(c, 3))]
+        unchanged = [StreamCheck(d, ExplicitVersioning(1))]
+        crashed = False
+        with engine.crash_after(requests) as dying:
+            try:
+                dying.storage.insert_all(call, unchanged=unchanged)
+            except Crash:
+                crashed = True
+        found = counts(engine.fresh_process().storage, streams)
+        assert found in ([0, 1, 0, 1], [1, 3, 3, 1])
+        seen.append(found[0])
+
+        versions = engine.fresh_process().storage.insert_all(call, unchanged=unchanged)
+
+        assert versions == [1, 3, 3]
+        assert counts(storage, streams) == [1, 3, 3, 1]
+        if not crashed:
+            break
+    assert seen == sorted(seen)
+    assert {*seen} == {0, 1}

@@ -1,5 +1,7 @@
 """Appends to streams while others stay unchanged: what was decided from all of them is stored."""
 
+from contextlib import suppress
+
 import pytest
 
 from dynamo_es import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning, StreamId
@@ -11,7 +13,7 @@ from dynamo_es.exceptions import (
     InvalidStreamIdError,
     InvalidVersioningError,
 )
-from dynamo_es.testing.conformance.engine import Capability, needs
+from dynamo_es.testing.conformance.engine import Capability, Crash, needs
 from dynamo_es.testing.conformance.language import (
     assert_same,
     events,
@@ -280,3 +282,30 @@ def test_a_hundred_streams_and_checks_are_one_call(storage):
     )
 
     assert versions == [1] * 60
+
+
+@needs(Capability.CRASHES)
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1)], ids=str)
+def test_what_a_deletion_that_crashed_left_is_no_stream(engine, storage, sizes):
+    seen = []
+    for requests in range(7):
+        a, b = StreamId(category="Account"), StreamId(category="Account")
+        version = 0
+        for size in sizes:
+            version = storage.insert_events(b, ExplicitVersioning(version), events(b, size))
+        with engine.crash_after(requests) as dying, suppress(Crash):
+            dying.storage.delete_stream(b)
+        process = engine.fresh_process().storage
+        seen.append(bool(process.fetch_events(b, 1)))
+        good, wrong = (3, 0) if seen[-1] else (0, 3)
+
+        with pytest.raises(AppendAllConflictError) as caught:
+            process.insert_all([part(a, 0, events(a, 1))], unchanged=[check(b, wrong)])
+        assert (caught.value.expected, caught.value.actual) == (wrong, good)
+        assert process.insert_all([part(a, 0, events(a, 1))], unchanged=[check(b, good)]) == [1]
+
+        if not good:  # A check leaves the rest of the deletion to others.
+            assert process.insert_events(b, ExplicitVersioning(0), events(b, 2)) == 2
+            with pytest.raises(AppendAllConflictError):
+                process.insert_all([part(a, 1, events(a, 1))], unchanged=[check(b, 0)])
+    assert {*seen} == {True, False}
