@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from eventsourcing.persistence import (
-    DatabaseError,
+from eventsourcing.persistence import DatabaseError, IntegrityError
+
+from dynamo_es.adapters.eventsourcing.versions import (
     DataError,
-    IntegrityError,
     InterfaceError,
     OperationalError,
     PersistenceError,
     ProgrammingError,
 )
-
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,

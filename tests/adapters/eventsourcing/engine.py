@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment
 
 from dynamo_es.adapters.eventsourcing import (
@@ -15,6 +14,7 @@ from dynamo_es.adapters.eventsourcing import (
     DynamoTrackingRecorder,
     Factory,
 )
+from dynamo_es.adapters.eventsourcing.versions import ALL_IDS_ARE_TEXT, make_stored_event
 from dynamo_es.dynamodb.tables.create import delete_tables
 from tests.conftest import ENDPOINT_VARIABLE
 from tests.engine import LOCAL
@@ -37,7 +37,12 @@ if endpoint := os.environ.get(ENDPOINT_VARIABLE):
 
 def events(originator_id: UUID | str, *versions: int, state: bytes = b'{"a":1}') -> list[Any]:
     """Return events of an originator, one of each version."""
-    return [StoredEvent(originator_id, v, f"topic{v}", state) for v in versions]
+    return [make_stored_event(originator_id, v, f"topic{v}", state, None, {}) for v in versions]
+
+
+def new_id() -> Any:
+    """Return the id of an originator: a UUID, or the text of one where all ids are text."""
+    return str(uuid4()) if ALL_IDS_ARE_TEXT else uuid4()
 
 
 def sent(recorder: Any) -> list[str]:
