@@ -16,6 +16,7 @@ from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.outbox.all_outboxes import OutboxOfAll
+from dynamo_es.outbox.terms import DEFAULT_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,8 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     publisher: Publisher,
     *,
     name: str | None = None,
-    attempts: int = 3,
+    attempts: int | None = None,
+    give_up_after: timedelta | float = DEFAULT_AGE,
     retry_delay: timedelta | float = 1.0,
     lease: timedelta | float = 60.0,
     keep_unknown: bool = False,
@@ -56,9 +58,12 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
         publisher: called with each event as a `Recorded`; `EventBridgePublisher` and the other
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.
-        attempts: most tries of an event, 1 or more. Then the event is dead until `Outbox.retry`.
+        attempts: most tries of an event, 1 or more; None: as many as its time allows.
+        give_up_after: how long an event is tried again, a timedelta or seconds. Then it is dead
+            until `Outbox.retry`.
         retry_delay: time between the first try and the second, a timedelta or seconds; each further
-            wait is twice the one before, up to a day.
+            wait is twice the one before, up to an hour. A schedule of a minute makes no wait
+            shorter than that.
         lease: how long the lease keeps other workers out, a timedelta or seconds; at least twice
             the time that a publisher may take.
         keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with its
@@ -77,7 +82,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     prepare_in_function(backend)
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
-    def run(tenants: list[TenantId] | None) -> OutboxReport:
+    def run(tenants: list[TenantId] | None, stop: Deadline) -> OutboxReport:
         chosen = outbox
         if isinstance(outbox, OutboxOfAll) and tenants is not None:
             chosen = outbox.only(tenants)
@@ -85,9 +90,11 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
             publisher,
             _AT_ONCE,
             attempts=attempts,
+            give_up_after=give_up_after,
             retry_delay=retry_delay,
             lease=lease,
             keep_unknown=keep_unknown,
+            stop=stop,
         )
 
     return OutboxHandler(run, margin, backend.limited_to)
@@ -102,7 +109,7 @@ class OutboxHandler:
 
     def __init__(
         self,
-        run: Callable[[list[TenantId] | None], OutboxReport],
+        run: Callable[[list[TenantId] | None, Deadline], OutboxReport],
         margin: timedelta | float | None,
         tenant_id: TenantId | None = None,
     ) -> None:
@@ -131,12 +138,21 @@ class OutboxHandler:
         if pages is not None and not pages:
             return reply(event, [])  # the outbox's own writes
         deadline = Deadline(context, self._margin_s)
+        with deadline.limiting():
+            done = self._publish(tenants_in(pages), deadline)
+        return reply(event, [pages[0].sequence_number] if pages and not done else [])
+
+    def _publish(self, tenants: list[TenantId] | None, deadline: Deadline) -> bool:
+        """Run until nothing is due; return whether that is so, or another worker has the lease."""
+        reached = -1
         while not deadline.is_set():
-            report = self._run(tenants_in(pages))
+            report = self._run(tenants, deadline)
             self.reports.append(report)
-            if report.busy or not report.active:
-                return reply(event, [])
-        return reply(event, [pages[0].sequence_number] if pages else [])
+            moved = report.handled or report.dropped or report.position > reached
+            if report.busy or not report.active or not moved:
+                return True
+            reached = report.position
+        return False
 
 
 @cache
@@ -151,6 +167,7 @@ def _of_environment() -> OutboxHandler:
         publisher_for(settings.target, source=settings.source, config=backend.config),
         name=settings.name,
         attempts=settings.attempts,
+        give_up_after=settings.give_up_after,
     )
 
 

@@ -150,7 +150,7 @@ class OutboxStrategy(ABC):
 
     @abstractmethod
     def retry(self, outbox: str, position: Position, now_ms: int) -> None:
-        """Make an entry due now, dead or not, with as many tries and as much time left as a new one.
+        """Make an entry due now, dead or not, with as many tries and as much time as a new one.
 
         If a worker is trying the entry at this moment, the entry keeps its count of tries.
 

@@ -116,6 +116,7 @@ class Outbox:
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
+        stop: Event | None = None,
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
@@ -139,6 +140,7 @@ class Outbox:
                 A publisher must return within half of that time.
             keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
                 its data as stored. If False, such an event is a failed try.
+            stop: set it to return after the current call of the publisher.
 
         Returns:
             What the run did. If another worker has the lease: nothing, and ``busy`` is True.
@@ -160,7 +162,9 @@ class Outbox:
         """
         terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
-        return self._new_run(terms.for_calls(publish.at_once)).go(publish)
+        if stop is not None:
+            check_stop(stop)
+        return self._new_run(terms.for_calls(publish.at_once, stop)).go(publish)
 
     def tries(
         self,

@@ -172,8 +172,8 @@ class Run:
 
     def _try_new(self, records: list[RecordedRaw]) -> Rounds[bool]:
         """Try new events up to the limit; return whether these were all of them."""
-        while records and self._left:
-            most = min(self._left, self._terms.at_once)
+        while records and (left := self._left):
+            most = min(left, self._terms.at_once)
             some, records = records[:most], records[most:]
             errors = yield from self._deliver(some)
             for record, error in zip(some, errors, strict=True):
@@ -266,7 +266,9 @@ class Run:
 
     @property
     def _left(self) -> int:
-        """Number of tries up to the limit."""
+        """Number of tries up to the limit; 0 if the run is told to stop."""
+        if self._terms.is_over:
+            return 0
         return self._terms.limit - self._published - self._failed
 
     def _next_lease(self) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from threading import Event
 
 DEFAULT_AGE: Final = timedelta(hours=24)
 """How long an event that fails is tried again where nothing else is said."""
@@ -30,6 +33,7 @@ class Terms:
             further wait is twice the one before, up to an hour or the first wait.
         lease_ms: milliseconds that the lease lasts after each write.
         at_once: most events of one call of the publisher.
+        stop: ends the run after a call of the publisher once it is set; None: nothing does.
     """
 
     limit: int
@@ -38,6 +42,7 @@ class Terms:
     retry_delay_ms: float
     lease_ms: int
     at_once: int = 1
+    stop: Event | None = None
 
     @classmethod
     def of(
@@ -66,9 +71,14 @@ class Terms:
             int(seconds_of("lease", lease, 1) * 1000),
         )
 
-    def for_calls(self, at_once: int) -> Terms:
+    def for_calls(self, at_once: int, stop: Event | None = None) -> Terms:
         """Return the same terms for a publisher that takes so many events a call."""
-        return replace(self, at_once=at_once)
+        return replace(self, at_once=at_once, stop=stop)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run is told to stop."""
+        return self.stop is not None and self.stop.is_set()
 
     def delay_ms(self, attempts: int) -> int:
         """Return the wait after a number of failed tries, 1 or more, in milliseconds."""
