@@ -142,6 +142,7 @@ METRICS_DISABLED: Final = Variable(
     "POWERTOOLS_METRICS_DISABLED", _is_true, "true or false", default=False
 )
 FUNCTION_NAME: Final = _text("AWS_LAMBDA_FUNCTION_NAME")
+UPKEEP: Final = Variable("DYNAMO_ES_UPKEEP", _switch, "true or false", default=False)
 
 AWS_REGION: Final = _text("AWS_REGION")
 AWS_DEFAULT_REGION: Final = _text("AWS_DEFAULT_REGION")
@@ -169,7 +170,7 @@ OTHERS: Final[tuple[Variable[object], ...]] = (
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
     *(TENANT_ROLE, DEBUG, COLUMNS),
-    *(HANDLER, INITIALIZATION_TYPE, TRACE),
+    *(HANDLER, INITIALIZATION_TYPE, TRACE, UPKEEP),
     TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -8,12 +8,15 @@ classes. It publishes events as they are stored. The environment configures it:
 from __future__ import annotations
 
 from functools import cache
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.log import pages_in, pages_of, tenants_in
+from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
+from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.outbox.all_outboxes import OutboxOfAll
 from dynamo_es.outbox.terms import DEFAULT_AGE
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
-    from dynamo_es.outbox import OutboxReport, Publisher
+    from dynamo_es.outbox import Outbox, OutboxReport, Publisher
     from dynamo_es.values import TenantId
 
 _AT_ONCE: Final = 25
@@ -97,7 +100,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
             stop=stop,
         )
 
-    return OutboxHandler(run, margin, backend.limited_to)
+    return OutboxHandler(run, margin, backend.limited_to, outbox)
 
 
 class OutboxHandler:
@@ -105,6 +108,7 @@ class OutboxHandler:
 
     Attributes:
         reports: reports of the runs of the last call.
+        metrics: writes its metrics, in a Lambda function.
     """
 
     def __init__(
@@ -112,8 +116,11 @@ class OutboxHandler:
         run: Callable[[list[TenantId] | None, Deadline], OutboxReport],
         margin: timedelta | float | None,
         tenant_id: TenantId | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._run = run
+        self._outbox = outbox
+        self.metrics = FunctionMetrics("outbox" if outbox is None else outbox.name)
         self._tenant_id = tenant_id
         self._margin_s = margin_of(margin)
         self.reports: list[OutboxReport] = []
@@ -123,7 +130,8 @@ class OutboxHandler:
 
         Args:
             event: a batch of the log table's stream, a pipe's list of its records, or anything
-                without ``Records``. It only starts the run.
+                without ``Records``. It only starts the run. The upkeep event of a schedule writes
+                metrics too.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -133,14 +141,37 @@ class OutboxHandler:
             ServiceError: AWS refused or did not answer; nothing is lost.
             ConfigurationError: records that are not of a table's stream.
         """
+        task = task_of(event, ["upkeep"])
         pages = pages_of(pages_in(event), self._tenant_id)
         self.reports = []
         if pages is not None and not pages:
             return reply(event, [])  # the outbox's own writes
         deadline = Deadline(context, self._margin_s)
-        with deadline.limiting():
-            done = self._publish(tenants_in(pages), deadline)
+        try:
+            with deadline.limiting():
+                done = self._publish(tenants_in(pages), deadline)
+                if task is not None:
+                    self._keep_up()
+        finally:
+            self._count()
+            self.metrics.flush(context)
         return reply(event, [pages[0].sequence_number] if pages and not done else [])
+
+    def _count(self) -> None:
+        for report in self.reports:
+            self.metrics.count("Published", report.handled)
+            self.metrics.count("Failures", report.failed)
+
+    def _keep_up(self) -> None:
+        """Note what waits, what is dead, and whether the mappings are on."""
+        entries = [] if self._outbox is None else self._outbox.entries()
+        waiting = [entry for entry in entries if not entry.dead]
+        now_ms = time() * 1000
+        oldest_ms = min((entry.failing_since for entry in waiting), default=now_ms)
+        self.metrics.gauge("Dead", len(entries) - len(waiting))
+        self.metrics.gauge("Waiting", len(waiting))
+        self.metrics.gauge("OldestSeconds", max(0.0, round((now_ms - oldest_ms) / 1000, 3)))
+        self.metrics.check_mappings()
 
     def _publish(self, tenants: list[TenantId] | None, deadline: Deadline) -> bool:
         """Run until nothing is due; return whether that is so, or another worker has the lease."""

@@ -12,7 +12,7 @@ from dynamo_es.aws_lambda import SqsPublisher, outbox, publish_outbox, sequence_
 from dynamo_es.dynamodb.wire.time_limit import seconds_left
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.testing.conformance.language import an_event
-from tests.aws_lambda.lambdas import Context, numbers, records_of
+from tests.aws_lambda.lambdas import Context, Spent, numbers, records_of
 from tests.event_store.accounts import Deposited
 
 ANN = StreamId(name="ann", category="account")
@@ -83,11 +83,13 @@ def test_it_stops_in_time_to_say_that_there_is_more(filled):
     records = records_of(filled, "log")
     pages = [one for one in records if one["dynamodb"]["Keys"]["log_key"]["S"] == "log"]
     sent = []
-    handler = publish_outbox(filled, lambda recorded: sent.append(recorded.position), margin=1)
+    context = Spent(2000)
+    publish = context.taking(100, lambda recorded: sent.append(recorded.position))
+    handler = publish_outbox(filled, publish, margin=1)
 
-    answer = handler({"Records": records}, Context(2000, step_ms=50))
+    answer = handler({"Records": records}, context)
 
-    assert 0 < len(sent) < 20, "it looks at the time after each event"
+    assert len(sent) == 10, "it looks at the time after each event"
     assert numbers(answer) == [pages[0]["dynamodb"]["SequenceNumber"]]
     handler({"Records": records}, Context(60_000))
     assert len(sent) == len(set(sent)) == 55
@@ -109,18 +111,8 @@ class Hangs:
         return call
 
 
-class Ticking:
-    """The context of a call whose time a test takes away."""
-
-    def __init__(self, left_ms):
-        self.left_ms = left_ms
-
-    def get_remaining_time_in_millis(self):
-        return self.left_ms
-
-
 def test_a_hung_target_leaves_the_time_to_say_so(filled):
-    context = Ticking(5000)
+    context = Spent(5000)
     queue = Hangs(context)
     handler = publish_outbox(filled, SqsPublisher("https://sqs/1/q", client=queue))
     pages = [
