@@ -127,7 +127,7 @@ def _resolve(node: Any, scope: _Scope) -> Any:
     return {name: entry for name, entry in resolved.items() if entry is not _NOTHING}
 
 
-def _call(function: str, argument: Any, scope: _Scope) -> Any:
+def _call(function: str, argument: Any, scope: _Scope) -> Any:  # noqa: PLR0911 - one for each
     match function, argument:
         case "Ref", "AWS::NoValue":
             return _NOTHING
