@@ -51,6 +51,7 @@
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
     │   ├── NoSubjectIdFound                    an encrypted value without a data subject
     │   └── DecryptionError                     the value was altered, or moved from elsewhere
+    ├── DeploymentError                         a package or a stack could not be made
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
@@ -790,6 +791,13 @@ class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-source
 
 class ConfigurationError(EventStoreError):
     """A setting is missing or wrong."""
+
+
+class DeploymentError(EventStoreError):
+    """A package could not be built, or a stack could not be deployed or deleted.
+
+    The message names the resource that failed, with the reason that AWS gave.
+    """
 
 
 class PublishingError(EventStoreError):
