@@ -22,6 +22,7 @@ from dynamo_es.grouping.waiting import ThreadWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
+    from contextvars import Context
 
     from dynamo_es.grouping.waiting import Waiter
 
@@ -247,7 +248,7 @@ def _carry_out(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[o
             # One of them is wrong: the others are not to suffer.
             return [error] if len(items) == 1 else [_alone(work, item) for item in items]
         except Exception as error:  # noqa: BLE001 - each caller gets it
-            return [error, *(_own(error) for _ in items[1:])]
+            return [error, *(own_copy(error) for _ in items[1:])]
     finally:
         _leading.reset(token)
 
@@ -266,12 +267,22 @@ def _alone(work: Work[ItemT, ResultT], item: ItemT) -> object:
         return error
 
 
-def _own(error: Exception) -> Exception:
-    """Return a copy of an error: threads that raise one object mix up its traces."""
+def own_copy(error: Exception) -> Exception:
+    """Return an error's copy for one more caller: threads that raise one object mix up traces."""
     try:
         return copy.copy(error)
     except Exception:  # noqa: BLE001 - an error of other code, which cannot be copied
         return error
+
+
+def run_inside(variables: Context, function: Callable[..., ResultT], *given: Any) -> ResultT:
+    """Call a function with the context variables of another caller, as code inside a group."""
+    return variables.run(_marked, function, *given)
+
+
+def _marked(function: Callable[..., ResultT], *given: Any) -> ResultT:
+    _leading.set(True)
+    return function(*given)
 
 
 def _result_of(outcome: ResultT | BaseException) -> ResultT:
