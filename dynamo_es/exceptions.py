@@ -19,6 +19,7 @@
     │   ├── InvalidEnlistedWriteError           a write that an append cannot carry
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
+    ├── BoundaryConflictError                   an event that the caller has not seen matches
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
@@ -268,6 +269,42 @@ class ConcurrentStreamWriteError(EventStoreError):
         super().__init__(
             f"Stream {describe_stream(stream_id)}: expected version {expected}, but {seen}. "
             + (hint or "Load the stream again, decide again, append again.")
+        )
+
+
+class BoundaryConflictError(EventStoreError):
+    """An event that the caller has not seen matches the query of an append; nothing was written.
+
+    Attributes:
+        stream_id: the stream of the boundary, as text.
+        query: the query of the append; None if it had none, and the boundary was deleted.
+        after: version up to which the caller has seen the boundary.
+        head: version that this refusal has seen it to, with its generation: ``after`` of the
+            next try.
+        matching: the events above ``after`` and up to ``head`` that match, in order: raw ones from
+            a storage, events of your classes from a `Boundary`. Empty if the boundary was deleted
+            since.
+    """
+
+    def __init__(
+        self,
+        stream_id: object,
+        query: Any,
+        after: int,
+        head: Any,
+        matching: tuple[Any, ...] = (),
+        hint: str = "",
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.query = query
+        self.after = after
+        self.head = head
+        self.matching = matching
+        events = "1 event" if len(matching) == 1 else f"{len(matching)} events"
+        super().__init__(
+            f"Boundary {describe_stream(stream_id)}: "
+            + (hint or f"{events} after version {after} match the condition. Take them into ")
+            + ("" if hint else "account, decide again, append again.")
         )
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from dynamo_es.contracts.appends import one_by_one, versions_of
+from dynamo_es.contracts.boundaries import BoundaryStrategy
 from dynamo_es.contracts.event_checks import check_many
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ STORED_IN_ONE_STREAM: Final = (
 """The advice of the error when one of several streams has its events already."""
 
 
-class StorageStrategy(ABC):
+class StorageStrategy(BoundaryStrategy, ABC):
     """Stores and loads the raw events of one tenant's streams.
 
     Source: the interface of python-event-sourcery's backends, with the same names. This contract

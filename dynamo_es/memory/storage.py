@@ -36,6 +36,7 @@ from dynamo_es.exceptions import (
     NoExpectedVersionGivenOnVersionedStream,
     SnapshotAheadOfStreamError,
 )
+from dynamo_es.memory.boundaries import BoundaryAppends
 from dynamo_es.memory.data import Data, LogEntry, StoredStream, copy_event
 from dynamo_es.values import (
     DEFAULT_TENANT,
@@ -49,11 +50,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dynamo_es.contracts import EnlistedWrite, StreamCommit
+    from dynamo_es.memory.boundaries import Told
     from dynamo_es.memory.data import Identity
     from dynamo_es.values import Position, RawEvent, TenantId, Versioning
 
 
-class MemoryStorage(StorageStrategy):
+class MemoryStorage(BoundaryAppends, StorageStrategy):
     """Streams in memory for one tenant. Safe to share between threads.
 
     Appends and loads copy the payloads, so you can change yours afterwards.
@@ -202,22 +204,29 @@ class MemoryStorage(StorageStrategy):
         for append in appends:
             self._identify(append.stream_id)
             check_names(append.stream_id, append.events)
-        told: list[tuple[list[RawEvent], Position | None, int]] = []
+        told: list[Told] = []
         versions: list[StoredVersion | None] = []
         with self._data.lock:
             repeated = self._check_all(copies)
             for append, marks in zip(copies, chosen, strict=True):
                 stream, first = self._store(append, marks, repeated=repeated)
+                told.append(self._told(stream, first, len(append.events)))
                 last = first + len(append.events)
-                stored = [copy_event(event) for event in stream.events[first:last]]
-                position = self._position_of(stream, first) if self.hooks.listener else None
-                told.append((stored, position, stream.generation))
                 version = StoredVersion(last, stream.generation, repeated=repeated)
                 versions.append(version if stream.versioned else None)
+        self._tell(told)
+        return versions
+
+    def _told(self, stream: StoredStream, first: int, count: int) -> Told:
+        """Return what the listener is told of stored events."""
+        stored = [copy_event(event) for event in stream.events[first : first + count]]
+        position = self._position_of(stream, first) if self.hooks.listener else None
+        return stored, position, stream.generation
+
+    def _tell(self, told: Sequence[Told]) -> None:
         if listener := self.hooks.listener:
             for stored, position, generation in told:
                 listener(stored, self._tenant_id, position, generation)
-        return versions
 
     def _check_all(self, appends: Sequence[StreamAppend]) -> bool:
         """Return whether the events of all streams are stored already.
