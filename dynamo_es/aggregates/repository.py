@@ -123,11 +123,7 @@ class Repository(Generic[TAggregate]):
 
         If the block raises, nothing is saved. Other errors and the cost: see `load` and `save`.
         """
-        loaded = (
-            self._opening.new(self._factory)
-            if aggregate is None
-            else self._opening.fresh(aggregate)
-        )
+        loaded = self._opening.given(aggregate, self._factory)
         stream = self._opening.stream(id, loaded)
         command = stream.command(command_id)
         raws = stream.load(command)
@@ -168,11 +164,7 @@ class Repository(Generic[TAggregate]):
         Other errors and the cost are those of `EventStore.load_stream`. ``at_version`` costs 2
         requests more; ``as_of`` 2, and 1 for each halving of the stream's commits.
         """
-        fresh = (
-            self._opening.new(self._factory)
-            if aggregate is None
-            else self._opening.fresh(aggregate)
-        )
+        fresh = self._opening.given(aggregate, self._factory)
         stream = self._opening.stream(id, fresh)
         past = at_version is not None or as_of is not None
         raws = stream.load_past(at_version, as_of) if past else stream.load()

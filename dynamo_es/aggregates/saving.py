@@ -137,7 +137,7 @@ def append(
             )
         return True
     events = [identified(one, index, context, command) for index, one in enumerate(pending)]
-    options = {"transact_with": writes} if writes else {}
+    options: dict[str, Any] = {"transact_with": writes} if writes else {}
     version = stream.store.append(
         *events,
         stream_id=stream.id,

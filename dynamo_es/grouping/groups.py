@@ -13,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from dynamo_es.exceptions import ContentionError, InputError
 from dynamo_es.forking import new_lock, tell_of_forks
@@ -48,7 +48,7 @@ _leading: ContextVar[bool] = ContextVar("dynamo_es_leading", default=False)
 class Work(ABC, Generic[ItemT, ResultT]):
     """Carries out the items of a group, all of one kind and for one stream."""
 
-    heaviest: int | None = None
+    heaviest: ClassVar[int | None] = None
     """Weight of a group; a heavier item goes alone. None: any."""
 
     @abstractmethod
