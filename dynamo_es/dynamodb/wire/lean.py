@@ -66,6 +66,7 @@ class LeanClient:
         config: time-outs, attempts, number of connections.
         connections: sends the requests; None: over new connections to the endpoint.
         otherwise: returns a boto3 client for all other operations; None: they fail.
+        sleep: waits so many seconds; None: the thread sleeps.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class LeanClient:
         config: DynamoConfig,
         connections: Connections | None = None,
         otherwise: Callable[[], Any] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._otherwise = otherwise
+        self._sleep = sleep
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
         # Under botocore's names: fault injection uses them to reach below the retries.
@@ -109,7 +112,7 @@ class LeanClient:
             delay = self._retries.delay(call, self._endpoint, reply, members, failure)
             if delay is None:
                 break
-            time.sleep(delay)
+            (self._sleep or time.sleep)(delay)
         if reply is None:
             raise failure or RuntimeError("an attempt ended without a reply and without a failure")
         members["ResponseMetadata"]["RetryAttempts"] = call.attempt - 1
