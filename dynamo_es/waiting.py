@@ -31,6 +31,9 @@ class Waits(Protocol):
     def until_free(self, turn: Turn) -> None:
         """Wait until a turn may be free."""
 
+    def elsewhere(self, call: Callable[[], T]) -> T:
+        """Return what a call returns that blocks or computes for long; a thread makes it."""
+
 
 def _blocks() -> Waits | None:
     return None
@@ -47,6 +50,15 @@ def how_to_wait() -> Waits | None:
 def wait_by(how: Callable[[], Waits | None]) -> None:
     """Ask a function from now on how a call waits."""
     _how[0] = how
+
+
+def elsewhere(call: Callable[[], T]) -> T:
+    """Return what a call returns that blocks or computes for long.
+
+    In a call of the asynchronous interface a thread makes it, so that the event loop goes on.
+    """
+    waits = how_to_wait()
+    return call() if waits is None else waits.elsewhere(call)
 
 
 class Turn:

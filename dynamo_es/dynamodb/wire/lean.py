@@ -106,7 +106,7 @@ class LeanClient:
         if operation == "TransactWriteItems":
             # As botocore does: with it, a repeated attempt does not write again.
             params.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(operation, body_of(params))
+        call = Call(operation, self._body_of(params))
         while True:
             reply, members, failure = self._attempt(call)
             delay = self._retries.delay(call, self._endpoint, reply, members, failure)
@@ -130,7 +130,13 @@ class LeanClient:
             reply = reply or self._endpoint.http_session.send(request)
         except Exception as error:  # noqa: BLE001 - the rules of retries decide
             return None, {}, error
-        return reply, parsed(reply), None
+        return reply, self._parsed(reply), None
+
+    def _body_of(self, params: Mapping[str, Any]) -> bytes:
+        return body_of(params)
+
+    def _parsed(self, reply: Reply) -> dict[str, Any]:
+        return parsed(reply)
 
 
 # --- requests
