@@ -61,6 +61,10 @@ class Bridge(ABC):
         else:
             time.sleep(seconds)
 
+    def aside(self, call: Callable[[], T]) -> T:
+        """Return what a call of yours returns, which may block."""
+        return call()
+
     def waits_here(self) -> bool:
         """Whether `wait_for` may be called here."""
         return this_thread() is not None

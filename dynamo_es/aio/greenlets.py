@@ -94,6 +94,10 @@ class GreenletBridge(Bridge):
         """Return what a call returns that blocks or computes for long; a thread makes it."""
         return self.wait_for(self.threads.run(call))
 
+    def aside(self, call: Callable[[], T]) -> T:
+        """Return what a call of yours returns, which may block; a thread makes it."""
+        return self.elsewhere(call) if self.waits_on_loop() else call()
+
     def work_on(self, work: Callable[[], None], helpers: int) -> None:
         """Run ``work`` here and, at the same time, in so many tasks; return when all end."""
         tasks = [self._begin(work) for _ in range(helpers)]

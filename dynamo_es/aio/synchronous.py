@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from dynamo_es.aio.bridge import ThreadBridge
 from dynamo_es.aio.transport import LoopSender
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.memory.backend import MemoryBackend
@@ -15,32 +17,42 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.client import LazyClient
 
 
-class BridgedDynamo(DynamoBackend):
-    """A backend on DynamoDB for calls of a bridge; see `DynamoBackend`.
-
-    Args:
-        bridge: how its calls wait.
-        arguments: of `DynamoBackend`.
-        named: of `DynamoBackend`.
-    """
-
-    def __init__(self, bridge: Bridge, *arguments: Any, **named: Any) -> None:
-        self.bridge = bridge
-        named.setdefault("sleep", bridge.sleep)
-        super().__init__(*arguments, **named)
-
-    def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
-        return LoopSender(self.config, client, self.bridge)
-
-
-class BridgedMemory(MemoryBackend):
-    """A backend in memory for calls of a bridge; see `MemoryBackend`."""
-
-
-def _use_greenlets() -> None:
+def dynamo_backend(bridge: Bridge) -> Callable[..., DynamoBackend]:
+    """Return what makes a backend on DynamoDB for calls of a bridge."""
+    if isinstance(bridge, ThreadBridge):
+        return DynamoBackend
     from dynamo_es.aio import offloading
 
-    BridgedDynamo._gateway_type = offloading.AsyncGateway
-    BridgedDynamo._storage_type = offloading.AsyncDynamoStorage
-    BridgedDynamo._typed_type = offloading.AsyncEventStoreAccess
-    BridgedMemory._typed_type = offloading.AsyncEventStoreAccess
+    class Bridged(DynamoBackend):
+        """A backend on DynamoDB whose waiting and large work the bridge takes over."""
+
+        _gateway_type = offloading.AsyncGateway
+        _storage_type = offloading.AsyncDynamoStorage
+        _typed_type = offloading.AsyncEventStoreAccess
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            named.setdefault("sleep", bridge.sleep)
+            super().__init__(*arguments, **named)
+
+        def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
+            return LoopSender(self.config, client, bridge)
+
+    return Bridged
+
+
+def memory_backend(bridge: Bridge) -> Callable[..., MemoryBackend]:
+    """Return what makes a backend in memory for calls of a bridge."""
+    if isinstance(bridge, ThreadBridge):
+        return MemoryBackend
+    from dynamo_es.aio import offloading
+
+    class Bridged(MemoryBackend):
+        """A backend in memory whose waiting and large work the bridge takes over."""
+
+        _typed_type = offloading.AsyncEventStoreAccess
+
+        @property
+        def _access(self) -> Any:
+            return replace(super()._access, sleep=bridge.sleep)
+
+    return Bridged
