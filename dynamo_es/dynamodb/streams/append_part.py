@@ -115,9 +115,9 @@ class PartAppend(Append):
         """Return what the item that refused the transaction shows; None: read the stream.
 
         A version is written once in a generation. So if another's commit of the generation stands
-        there, the events never get there.
+        there, the events never get there. At version 1 it may be what a deletion left.
         """
-        if item is None or head is None or is_fence(item):
+        if item is None or head is None or head.version == 0 or is_fence(item):
             return None
         commit = read_commit(item)
         if commit.generation != head.generation or self._agrees(commit, head.version):
