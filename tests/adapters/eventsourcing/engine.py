@@ -10,6 +10,7 @@ from eventsourcing.utils import Environment
 
 from dynamo_es.adapters.eventsourcing import (
     DynamoApplicationRecorder,
+    DynamoDCBRecorder,
     DynamoProcessRecorder,
     DynamoTrackingRecorder,
     Factory,
@@ -96,6 +97,9 @@ class Tables:
         recorder = self.factory().process_recorder()
         assert isinstance(recorder, DynamoProcessRecorder)
         return recorder
+
+    def dcb_recorder(self, name: str = "", **settings: str) -> DynamoDCBRecorder:
+        return self.factory(name, **settings).dcb_recorder()
 
     def close(self) -> None:
         # Making a client takes longer than most tests.
