@@ -23,7 +23,6 @@ QUICK = (
     shipped.ProcessRecorderCase,
     shipped.FactoryCase,
     shipped.EventCountersViewCase,
-    shipped_dcb.DCBRecorderCase,
 )
 
 
