@@ -16,6 +16,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
 )
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    BoundaryConflictError,
     ConcurrentStreamWriteError,
     ConfigurationError,
     CredentialsError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # The first match counts: narrow classes come before their bases.
 _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
     (ConcurrentStreamWriteError, IntegrityError),
+    (BoundaryConflictError, IntegrityError),
     (EnlistedWriteRefusedError, IntegrityError),
     (VersioningMismatch, IntegrityError),
     (InputError, DataError),

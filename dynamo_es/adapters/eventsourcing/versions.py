@@ -13,7 +13,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from eventsourcing.persistence import Tracking
 
@@ -24,6 +24,19 @@ ALL_IDS_ARE_TEXT: Final = IS_10
 """Whether every originator's id is text. In 9.5 it is a UUID or text."""
 
 if TYPE_CHECKING or not IS_10:
+    from eventsourcing.dcb.api import (
+        DCBAppendCondition,
+        DCBEvent,
+        DCBQuery,
+        DCBQueryItem,
+        DCBReadResponse,
+        DCBRecorder,
+        DCBSequencedEvent,
+    )
+    from eventsourcing.dcb.persistence import (
+        DCBInfrastructureFactory,
+        DCBListenNotifySubscription,
+    )
     from eventsourcing.persistence import (
         DataError,
         InterfaceError,
@@ -32,6 +45,8 @@ if TYPE_CHECKING or not IS_10:
         ProgrammingError,
     )
 else:
+    from eventsourcing.dcb import api as _api
+    from eventsourcing.dcb import persistence as _persistence
     from eventsourcing.errors import (
         DataError,
         InterfaceError,
@@ -40,14 +55,34 @@ else:
         ProgrammingError,
     )
 
+    DCBAppendCondition = _api.DcbAppendCondition
+    DCBEvent = _api.DcbEvent
+    DCBQuery = _api.DcbQuery
+    DCBQueryItem = _api.DcbQueryItem
+    DCBReadResponse = _api.DcbReadResponse
+    DCBRecorder = _api.DcbRecorder
+    DCBSequencedEvent = _api.DcbSequencedEvent
+    DCBInfrastructureFactory = _persistence.DcbInfrastructureFactory
+    DCBListenNotifySubscription = _persistence.DcbListenNotifySubscription
+
 __all__ = [
     "ALL_IDS_ARE_TEXT",
     "IS_10",
+    "DCBAppendCondition",
+    "DCBEvent",
+    "DCBInfrastructureFactory",
+    "DCBListenNotifySubscription",
+    "DCBQuery",
+    "DCBQueryItem",
+    "DCBReadResponse",
+    "DCBRecorder",
+    "DCBSequencedEvent",
     "DataError",
     "InterfaceError",
     "OperationalError",
     "PersistenceError",
     "ProgrammingError",
+    "make_dcb_event",
     "make_notification",
     "make_stored_event",
     "metadata_of",
@@ -96,13 +131,23 @@ def make_notification(position: int, event: StoredEvent) -> Notification:
     return Notification(**vars(event), id=position)
 
 
-def uuid_of(event: StoredEvent) -> UUID | None:
+def make_dcb_event(
+    topic: str, data: bytes, tags: Sequence[str], uuid: UUID, metadata: Mapping[str, Any]
+) -> DCBEvent:
+    """Return a tagged event of the library; ``uuid`` and ``metadata`` are for 10."""
+    fields: dict[str, Any] = {"type": topic, "data": data, "tags": list(tags)}
+    if IS_10:
+        fields |= {"uuid": uuid, "metadata": dict(metadata)}
+    return DCBEvent(**fields)
+
+
+def uuid_of(event: StoredEvent | DCBEvent) -> UUID | None:
     """Return the id that an event has before it is stored; None: it has none, as in 9.5."""
     uuid: UUID = getattr(event, "uuid", _NO_UUID)
     return None if uuid == _NO_UUID else uuid
 
 
-def metadata_of(event: StoredEvent) -> dict[str, Any]:
+def metadata_of(event: StoredEvent | DCBEvent) -> dict[str, Any]:
     """Return the metadata of an event; events of 9.5 have none."""
     return dict(getattr(event, "metadata", {}))
 
