@@ -20,6 +20,7 @@
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
     │   └── AppendAllConflictError              streams of an append to several have changed
+    ├── BoundaryConflictError                   an event that the caller has not seen matches
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
@@ -50,6 +51,7 @@
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
     │   ├── NoSubjectIdFound                    an encrypted value without a data subject
     │   └── DecryptionError                     the value was altered, or moved from elsewhere
+    ├── DeploymentError                         a package or a stack could not be made
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
@@ -296,6 +298,42 @@ class AppendAllConflictError(ConcurrentStreamWriteError):
         more = f" And {len(each) - _SHOWN} more." if len(each) > _SHOWN else ""
         shown_ones = " ".join(map(str, each[:_SHOWN]))
         self.args = (f"{count}{shown_ones}{more} Nothing was written to any stream.",)
+
+
+class BoundaryConflictError(EventStoreError):
+    """An event that the caller has not seen matches the query of an append; nothing was written.
+
+    Attributes:
+        stream_id: the stream of the boundary, as text.
+        query: the query of the append; None if it had none, and the boundary was deleted.
+        after: version up to which the caller has seen the boundary.
+        head: version that this refusal has seen it to, with its generation: ``after`` of the
+            next try.
+        matching: the events above ``after`` and up to ``head`` that match, in order: raw ones from
+            a storage, events of your classes from a `Boundary`. Empty if the boundary was deleted
+            since.
+    """
+
+    def __init__(
+        self,
+        stream_id: object,
+        query: Any,
+        after: int,
+        head: Any,
+        matching: tuple[Any, ...] = (),
+        hint: str = "",
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.query = query
+        self.after = after
+        self.head = head
+        self.matching = matching
+        events = "1 event" if len(matching) == 1 else f"{len(matching)} events"
+        super().__init__(
+            f"Boundary {describe_stream(stream_id)}: "
+            + (hint or f"{events} after version {after} match the condition. Take them into ")
+            + ("" if hint else "account, decide again, append again.")
+        )
 
 
 class EnlistedWriteRefusedError(EventStoreError):
@@ -753,6 +791,13 @@ class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-source
 
 class ConfigurationError(EventStoreError):
     """A setting is missing or wrong."""
+
+
+class DeploymentError(EventStoreError):
+    """A package could not be built, or a stack could not be deployed or deleted.
+
+    The message names the resource that failed, with the reason that AWS gave.
+    """
 
 
 class PublishingError(EventStoreError):

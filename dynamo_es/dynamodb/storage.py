@@ -23,6 +23,7 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
+from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_many import append_to_many
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     )
 
 
-class DynamoStorage(StorageStrategy):
+class DynamoStorage(BoundaryAppends, StorageStrategy):
     """Streams of one tenant on DynamoDB; made by `DynamoBackend`. Safe to share between threads.
 
     Args:

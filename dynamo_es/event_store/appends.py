@@ -7,9 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import StreamAppend, StreamCheck
+from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.event_store.wrapped import wrap_all
 from dynamo_es.exceptions import InputError, describe_stream
+from dynamo_es.grouping.appends import append_in_group
+from dynamo_es.values import ANY_VERSION
 from dynamo_es.values.versioning import versioning_of
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.values import ExplicitVersioning, StoredVersion, StreamId, Versioning
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import ExplicitVersioning, StoredVersion, StreamId, TenantId, Versioning
 
 
 _NONE: Final[Mapping[StreamId, Any]] = MappingProxyType({})
@@ -30,6 +34,8 @@ class Appends:
 
     _storage: StorageStrategy
     _serde: Serde
+    _tenant_id: TenantId
+    _groups: Groups
 
     def append(
         self,
@@ -37,6 +43,7 @@ class Appends:
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
         transact_with: Sequence[EnlistedWrite] = (),
+        group: bool = False,
     ) -> StoredVersion | None:
         """Append events to a stream: all of them or none.
 
@@ -49,6 +56,9 @@ class Appends:
                 ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
+            group: whether appends of this process that wait for the same stream become one commit:
+                up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
+                append that meets no other goes at once.
 
         Returns:
             The version of the last event, with its generation. None: no events, or no versions.
@@ -58,11 +68,18 @@ class Appends:
             InvalidEventError: an event that would load with other values or types.
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group``, the appends before it took more than ten seconds.
+            InputError: ``group`` with an expected version or with ``transact_with``.
 
         Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
         versioning = versioning_of(expected_version)
+        if group is not False:
+            _check_grouped(group, versioning, transact_with)
         raws = self._serde.serialize_all(wrap_all(events), stream_id)
+        if group and raws:
+            append = ConditionalAppend(raws)
+            return append_in_group(self._groups, self._storage, self._tenant_id, stream_id, append)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
@@ -175,6 +192,24 @@ class Appends:
             raws = self._serde.serialize_all(wrap_all(events), stream_id)
             appends.append(StreamAppend(stream_id, versions[stream_id], raws))
         return appends
+
+
+def _check_grouped(
+    group: object, versioning: Versioning, transact_with: Sequence[EnlistedWrite]
+) -> None:
+    """Raise `InputError` unless an append may be one of a group."""
+    check_kind("group", group, bool)
+    if versioning is not ANY_VERSION:
+        raise InputError(
+            f"group=True needs expected_version=ANY_VERSION, not {versioning!r}: the appends of a "
+            "group do not know each other's versions. For decisions on a state, use "
+            "Repository(store, …, group=True) or a boundary."
+        )
+    if transact_with:
+        raise InputError(
+            "group=True cannot have transact_with: a refused write would fail the whole group. "
+            "Leave out one of the two."
+        )
 
 
 def _versions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dynamo_es.contracts import (
     ANOTHER_GENERATION,
@@ -24,14 +24,24 @@ from dynamo_es.exceptions import (
     NoExpectedVersionGivenOnVersionedStream,
 )
 from dynamo_es.memory.data import Data, LogEntry, StoredStream, copy_event
-from dynamo_es.values import DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning, StoredVersion
+from dynamo_es.values import (
+    DEFAULT_TENANT,
+    NO_VERSIONING,
+    ExplicitVersioning,
+    Position,
+    RawEvent,
+    StoredVersion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite, StreamCheck
     from dynamo_es.memory.data import Identity
-    from dynamo_es.values import Position, RawEvent, StreamId, TenantId, Versioning
+    from dynamo_es.values import StreamId, TenantId, Versioning
+
+Told: TypeAlias = tuple[list[RawEvent], Position | None, int]
+"""Stored events for the listener, the position of the first one, and the generation."""
 
 
 class MemoryAppends(StorageStrategy):
@@ -109,22 +119,29 @@ class MemoryAppends(StorageStrategy):
             check_names(append.stream_id, append.events)
         for check in unchanged:
             self._identify(check.stream_id)
-        told: list[tuple[list[RawEvent], Position | None, int]] = []
+        told: list[Told] = []
         versions: list[StoredVersion | None] = []
         with self._data.lock:
             repeated = self._check(copies, unchanged)
             for append, marks in zip(copies, chosen, strict=True):
                 stream, first = self._store(append, marks, repeated=repeated)
+                told.append(self._told(stream, first, len(append.events)))
                 last = first + len(append.events)
-                stored = [copy_event(event) for event in stream.events[first:last]]
-                position = self._position_of(stream, first) if self.hooks.listener else None
-                told.append((stored, position, stream.generation))
                 version = StoredVersion(last, stream.generation, repeated=repeated)
                 versions.append(version if stream.versioned else None)
+        self._tell(told)
+        return versions
+
+    def _told(self, stream: StoredStream, first: int, count: int) -> Told:
+        """Return what the listener is told of stored events."""
+        stored = [copy_event(event) for event in stream.events[first : first + count]]
+        position = self._position_of(stream, first) if self.hooks.listener else None
+        return stored, position, stream.generation
+
+    def _tell(self, told: Sequence[Told]) -> None:
         if listener := self.hooks.listener:
             for stored, position, generation in told:
                 listener(stored, self._tenant_id, position, generation)
-        return versions
 
     def _check(self, appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck]) -> bool:
         """Return whether the events of all streams are stored already.

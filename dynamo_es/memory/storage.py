@@ -11,7 +11,7 @@ from dynamo_es.contracts.checks import check_iteration, check_range
 from dynamo_es.contracts.event_checks import check_snapshot
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream, SnapshotAheadOfStreamError
-from dynamo_es.memory.appends import MemoryAppends
+from dynamo_es.memory.boundaries import BoundaryAppends
 from dynamo_es.memory.data import copy_event
 from dynamo_es.values import StreamId
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, RawEvent, TenantId
 
 
-class MemoryStorage(MemoryAppends):
+class MemoryStorage(BoundaryAppends):
     """Streams in memory for one tenant. Safe to share between threads.
 
     Appends and loads copy the payloads, so you can change yours afterwards.

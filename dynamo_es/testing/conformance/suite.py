@@ -12,6 +12,7 @@ from dynamo_es.testing.conformance import (
     append_results,
     bad_input,
     bad_payloads,
+    boundaries,
     concurrency,
     conflicts,
     crashes,
@@ -45,6 +46,7 @@ __all__ = [
     "TestAppendResults",
     "TestBadInput",
     "TestBadPayloads",
+    "TestBoundaries",
     "TestConcurrency",
     "TestConflicts",
     "TestCrashes",
@@ -113,6 +115,7 @@ TestAppend = tests_of(append, "TestAppend")
 TestAppendResults = tests_of(append_results, "TestAppendResults")
 TestBadInput = tests_of(bad_input, "TestBadInput")
 TestBadPayloads = tests_of(bad_payloads, "TestBadPayloads")
+TestBoundaries = tests_of(boundaries, "TestBoundaries")
 TestConcurrency = tests_of(concurrency, "TestConcurrency")
 TestConflicts = tests_of(conflicts, "TestConflicts")
 TestCrashes = tests_of(crashes, "TestCrashes")
