@@ -11,6 +11,7 @@ from dynamo_es.cli.terminal import results
 from dynamo_es.exceptions import ConfigurationError
 
 TEMPLATES: Final = {
+    "app": "everything below in one stack, which `dynamo-es deploy` deploys",
     "event-store": "the tables",
     "access": "a managed policy for each role of a program",
     "sequencer": "the function that gives events their positions in the log",
