@@ -9,7 +9,7 @@ the put that succeeds proves that the condition was met at that moment.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
+
+_JITTER: Final = 0.005
+"""Seconds, about as long as a put takes; so much longer with each lost race."""
+
+_LONGEST_JITTER: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -222,7 +227,7 @@ class ConditionalAppends:
         )
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
-        """Match the item in the way, and go on after it; every second time, read to the head.
+        """Match the item in the way, and go on after it; from the second time on, read to the head.
 
         Going on after the item saves a read, but a writer several commits late would never catch
         up.
@@ -240,13 +245,15 @@ class ConditionalAppends:
             events = events_of(self.stream, self.stream.id, commit, 1, None)
             self._know(commit.head)
             self._look_at(events, complete=False)
-            self._is_known = self._lost % 2 == 0
+            self._is_known = True
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:
+        """Wait a random time from the second loss on: those that lost together come back apart."""
         self._lost += 1
-        if self._lost > 2 and self._undecided():  # noqa: PLR2004 - two losses are no crowd
-            yield Pause(self._lost)
+        if self._lost > 1 and self._undecided():
+            self._lose_track()
+            yield Pause(self._lost, within=min(_JITTER * self._lost, _LONGEST_JITTER))
 
     def _fail(self, error: EventStoreError) -> None:
         for candidate in self._undecided():
