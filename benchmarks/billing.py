@@ -1,6 +1,6 @@
-"""Counts what the writes of a client are billed, refused ones too, from the requests that it sends.
+"""Counts what a client's writes are billed, refused ones too, from the requests that it sends.
 
-The engine reports no units for a refused write. DynamoDB bills it as a write of the larger of the two
+The engine reports no units for a refused write. DynamoDB bills it as a write of the larger of two
 items: the one that was sent, and the one in its way.
 """
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 import time
-from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import uuid4
 
 from benchmarks import offered_load
 from benchmarks.billing import Bill, Billing
 from benchmarks.distance import Distance
-from benchmarks.report import Goal, Section, Table
-from dynamo_es import DynamoBackend, DynamoConfig, RawEvent, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from benchmarks.report import NOTHING, Goal, Section, Table
+from dynamo_es import DynamoBackend, DynamoConfig, Event, Query, Tag
 from dynamo_es.dynamodb.wire.client import make_client
-from dynamo_es.event_store.wrapped import now
-from dynamo_es.grouping.appends import append_in_group
-from dynamo_es.values import DEFAULT_TENANT, Query, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Executor
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,6 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.engine import Engine
     from benchmarks.offered_load import Load
     from benchmarks.scale import Scale
+    from dynamo_es import StoredVersion
 
 LATENCY: Final = offered_load.LATENCY
 """Seconds that each request takes at least."""
@@ -66,6 +60,11 @@ class Rate:
     def a_second(self) -> float:
         """Appends a second."""
         return self.appends / self.seconds
+
+    @property
+    def by_parts(self) -> float:
+        """Appends a second of one writer, from its requests and its CPU: on a quiet machine."""
+        return self.appends / (self.bill.requests * LATENCY + self.cpu)
 
     @property
     def write_units(self) -> float:
@@ -157,7 +156,7 @@ def write(task: Task, client: DynamoDBClient | None = None) -> Rate:
     distance = Distance(client, LATENCY)
     billing = Billing(client)
     backend = DynamoBackend(replace(task.config, report_capacity=False), client=client)
-    process = _Process(backend, StreamId(name=task.boundary, category="boundary"), group=task.group)
+    process = _Process(backend, task.boundary, group=task.group)
     process.append()  # it connects
     time.sleep(max(task.starts_at - time.time(), 0.0))
     billing.take()
@@ -178,34 +177,133 @@ def write(task: Task, client: DynamoDBClient | None = None) -> Rate:
     return Rate(appends, took, time.process_time() - cpu, billing.take())
 
 
+class SeatTaken(Event):
+    """An event that is about a thing of its own."""
+
+    __event_name__ = "benchmarks.seat_taken"
+
+    seat: Annotated[str, Tag("seat")]
+    by: str
+
+
 class _Process:
     """Appends to a boundary, each time unless somebody has taken a seat that nobody knows yet."""
 
-    def __init__(self, backend: DynamoBackend, boundary: StreamId, *, group: bool) -> None:
-        self._storage = backend.storage
-        self._groups = backend.event_store.groups
-        self._boundary = boundary
-        self._group = group
-        self._head: Any = None
+    def __init__(self, backend: DynamoBackend, boundary: str, *, group: bool) -> None:
+        self._boundary = backend.boundary(boundary, group=group)
+        self._head: StoredVersion | None = None
 
     def append(self) -> None:
-        tag = Tag("seat", uuid4())
-        event = RawEvent(
-            uuid4(),
-            self._boundary,
-            created_at=now(),
-            name="SeatTaken",
-            data={"seat": tag.value, "by": "somebody who wanted it"},
-            context={"$tags": [tag.text]},
+        seat = str(uuid4())
+        version = self._boundary.append(
+            SeatTaken(seat=seat, by="somebody who wanted it"),
+            fail_if=Query(tags=[Tag("seat", seat)]),
+            after=self._head,
         )
-        append = ConditionalAppend([event], Query(tags=[tag]), self._head)
-        if self._group:
-            version = append_in_group(
-                self._groups, self._storage, DEFAULT_TENANT, self._boundary, append
-            )
-        else:
-            [version] = self._storage.insert_unless(self._boundary, [append])
-            if isinstance(version, Exception):
-                raise version
         if self._head is None or version > self._head:
             self._head = version
+
+
+def section(found: Found) -> Section:
+    """Return the tables."""
+    ms = LATENCY * 1000
+    crowd = PROCESSES * WRITERS
+    how = (
+        f"Writers append events to one boundary, each under a condition of its own: a tag that no "
+        f"other event has. Each request takes {ms:g} ms at least; half of them pass before the "
+        "engine gets it. First one writer appends after itself, then "
+        f"{crowd} at once, in {PROCESSES} processes of {WRITERS} threads: apart, and in groups "
+        "(`group=True`). Write units are those of DynamoDB's rules, counted from the requests: a "
+        "refused put is billed, too. The rate of one writer by its parts is that of its requests "
+        "and of the CPU that it used: what a quiet machine shows. The engine and all writers share "
+        "the cores of this machine.\n\n"
+        f"Then {offered_load.PROCESSES} processes that know nothing of each other decide, at random "
+        "times: each reads what is new, and appends. They run in a time of their own, in which "
+        f"each request takes {ms:g} ms, so these figures do not depend on the machine."
+    )
+    return Section(
+        "One boundary, many writers", how, [_rates(found), _loads(found)], goals=_goals(found)
+    )
+
+
+def _best(rates: Sequence[Rate]) -> Rate:
+    """Return the fastest round: other work on the machine only slows the others."""
+    return max(rates, key=lambda rate: rate.a_second)
+
+
+def _rates(found: Found) -> Table:
+    crowd = f"{PROCESSES * WRITERS}"
+    rows = [
+        ["1", "alone", _best(found.alone)],
+        [crowd, "apart", found.apart],
+        [crowd, "in groups", _best(found.grouped)],
+    ]
+    return Table(
+        [
+            "writers",
+            "how",
+            "appends a second",
+            "by its parts",
+            "write units an append",
+            "refused puts an append",
+            "CPU an append, µs",
+        ],
+        [
+            [
+                writers,
+                name,
+                f"{rate.a_second:,.0f}",
+                f"{rate.by_parts:,.0f}" if writers == "1" else NOTHING,
+                f"{rate.write_units:.2f}",
+                f"{rate.bill.refused / rate.appends:.2f}" if rate.bill.refused else NOTHING,
+                f"{rate.cpu / rate.appends * 1e6:,.0f}",
+            ]
+            for writers, name, rate in rows
+        ],
+    )
+
+
+def _loads(found: Found) -> Table:
+    return Table(
+        [
+            "decisions a second",
+            "write units an append",
+            "requests an append",
+            "ms a decision, median",
+        ],
+        [
+            [
+                str(rate),
+                f"{load.write_units:.2f}",
+                f"{load.bill.requests / load.appends:.2f}",
+                f"{load.seconds * 1000:.0f}",
+            ]
+            for rate, load in found.loads.items()
+        ],
+    )
+
+
+def _goals(found: Found) -> list[Goal]:
+    grouped = _best(found.grouped)
+    return [
+        Goal(
+            "ms an append of a boundary's one writer",
+            1000 / max(rate.by_parts for rate in found.alone),
+            1000 / ALONE_GOAL,
+        ),
+        Goal(
+            f"ms an append of {PROCESSES * WRITERS} writers in groups",
+            1000 / grouped.a_second,
+            1000 / GROUPED_GOAL,
+        ),
+        Goal("write units an append in groups", grouped.write_units, GROUPED_UNITS_GOAL),
+        *(
+            Goal(
+                f"write units an append at {rate} decisions a second",
+                found.loads[rate].write_units,
+                limit,
+                exact=True,
+            )
+            for rate, limit in RATES.items()
+        ),
+    ]

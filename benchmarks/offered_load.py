@@ -1,7 +1,7 @@
 """What a boundary's appends are billed while independent processes decide at a given rate.
 
-The processes live in a time of their own: each request takes exactly `LATENCY` in it, and the engine
-carries it out in the middle. So the figures do not depend on the machine.
+The processes live in a time of their own: each request takes exactly `LATENCY` in it, and the
+engine carries it out in the middle. So the figures do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
     billing = Billing(client)
     config = replace(engine.config, report_capacity=False)
     gateway = Gateway(lambda: client, config)
-    world = _World(gateway, Random(f"{seed} {rate}"))
+    world = _World(gateway, Random(f"{seed} {rate}"))  # noqa: S311 - of times
     stream_id = StreamId(category="boundary")
     processes = [
         _Process(
@@ -84,15 +84,12 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
                 RememberedHeads(10, world.clock),
                 world.clock,
             ),
-            Random(f"{seed} {number}"),
+            Random(f"{seed} {number}"),  # noqa: S311 - of seats
         )
         for number in range(PROCESSES)
     ]
-    for process in processes[:1]:
-        world.enter(0.0, process.decide())  # it begins the boundary
-    world.run()
     for process in processes:
-        world.enter(world.now, process.decide())
+        world.enter(world.now, process.decide())  # the first begins the boundary
         world.run()  # it knows the head from now on
     world.took.clear()
     billing.take()
@@ -165,10 +162,7 @@ class _World:
 
     def _go_on(self, steps: Steps[None], began: float, retries: Retries, reply: Any) -> None:
         try:
-            if isinstance(reply, Exception):
-                asked = steps.throw(reply)
-            else:
-                asked = steps.send(reply)
+            asked = steps.throw(reply) if isinstance(reply, Exception) else steps.send(reply)
         except StopIteration:
             self.took.append(self.now - began)
             return

@@ -7,7 +7,7 @@ matches its query.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.contracts.event_checks import check_append
@@ -16,16 +16,17 @@ from dynamo_es.exceptions import (
     EventStoreError,
     InputError,
     InvalidEventError,
+    InvalidStreamIdError,
     InvalidVersioningError,
 )
-from dynamo_es.values import ANY_VERSION, Query, StoredVersion, matches_event
+from dynamo_es.values import ANY_VERSION, Query, StoredVersion, StreamId, matches_event
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
-    from dynamo_es.values import RawEvent, StreamId
+    from dynamo_es.values import RawEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,23 @@ _DELETED = (
     "The boundary was deleted since you read it, and maybe begun again. Read again, decide again, "
     "append again."
 )
+
+
+BOUNDARY_CATEGORY: Final = "$boundary"
+"""Category of the streams that hold boundaries."""
+
+
+def boundary_stream(name: str) -> StreamId:
+    """Return the stream that holds the events of a boundary.
+
+    Raises:
+        InvalidStreamIdError: the name is not text, or is empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidStreamIdError(
+            f"A boundary's name must be text of one character or more, not {shown(name)}."
+        )
+    return StreamId(name=name, category=BOUNDARY_CATEGORY)
 
 
 class BoundaryStrategy:
