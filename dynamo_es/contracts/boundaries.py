@@ -6,7 +6,8 @@ matches its query.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.contracts.checks import check_kind, check_stream
@@ -246,8 +247,9 @@ class Candidate:
     def _conflict(
         self, matching: tuple[RawEvent, ...], head: StoredVersion, hint: str = ""
     ) -> BoundaryConflictError:
+        shown = tuple(map(copied, matching))
         return BoundaryConflictError(
-            self.stream_id, self.append.query, self.after, head, matching, hint
+            self.stream_id, self.append.query, self.after, head, shown, hint
         )
 
     def _torn(self) -> InvalidEventError:
@@ -257,6 +259,11 @@ class Candidate:
             f"{len(self._stored)} of {len(self.append.events)} events are stored already (versions "
             f"{versions}), and the others are not: append again only what you appended together.",
         )
+
+
+def copied(event: RawEvent) -> RawEvent:
+    """Return an event whose payload is its own, for a caller who may change it."""
+    return replace(event, data=deepcopy(event.data), context=deepcopy(event.context))
 
 
 def is_before(head: StoredVersion, after: int | None) -> bool:

@@ -21,7 +21,8 @@ from dynamo_es.contracts.boundaries import (
 )
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.chain import events_of
-from dynamo_es.dynamodb.streams.load import load_with_newest, newest_commit
+from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.matching import read_after, remember_more, remembered_after
 from dynamo_es.dynamodb.streams.outcomes import Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -136,10 +137,14 @@ class ConditionalAppends:
 
     def _is_anything_unseen(self) -> bool:
         head = self._seen_head()
-        return any(
-            each.seen < head or each.is_partly_stored or is_before(head, each.append.after)
-            for each in self._looking()
+        return self._is_behind() or any(
+            each.seen < head or each.is_partly_stored for each in self._looking()
         )
+
+    def _is_behind(self) -> bool:
+        """Whether a caller has seen more than the known head, or another generation."""
+        head = self._seen_head()
+        return any(is_before(head, each.append.after) for each in self._undecided())
 
     def _seen_head(self) -> StoredVersion:
         head = self._head
@@ -155,10 +160,15 @@ class ConditionalAppends:
     def _read(self) -> Steps[None]:
         """Read everything that an append has not seen, with the head, and match it."""
         looking = self._looking()
-        events: list[RawEvent] = []
+        events: Sequence[RawEvent] = ()
         floor = min((each.seen for each in looking), default=0)
+        if self._is_known and self._head is not None and not self._is_behind():
+            remembered = remembered_after(self.stream, floor, self._head)
+            if remembered is not None:
+                self._look_at(remembered, complete=True)
+                return
         if looking:
-            newest, events = yield from load_with_newest(self.stream, floor + 1, None)
+            newest, events = yield from read_after(self.stream, floor)
         else:
             newest = yield from newest_commit(self.stream)
         before = self._generation
@@ -212,6 +222,10 @@ class ConditionalAppends:
         for candidate in chosen:
             version += len(candidate.append.events)
             candidate.accept(version, generation, repeated=not append.commits)
+        for commit in append.commits:
+            remember_more(
+                self.stream, commit, events_of(self.stream, self.stream.id, commit, 1, None)
+            )
         if not self._undecided():
             return
         if not append.commits:
@@ -243,6 +257,7 @@ class ConditionalAppends:
             and (self._head is None or commit.generation == self._generation)
         ):
             events = events_of(self.stream, self.stream.id, commit, 1, None)
+            remember_more(self.stream, commit, events)
             self._know(commit.head)
             self._look_at(events, complete=False)
             self._is_known = True
