@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from botocore.exceptions import (
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _IDLE: Final = 20.0
 """Seconds after which an idle connection is closed: DynamoDB closes it after about a minute."""
+
+_PART: Final = 256 * 1024
+"""Bytes of a body that is sent in parts."""
 
 _UNWANTED: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _PLAIN: Final = {"Accept-Encoding": "identity"}
@@ -100,8 +104,10 @@ class LoopConnections:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop) or self._open(loop)
         try:
+            # In parts, so that a large one does not hold up the loop.
+            body = request.body if len(request.body) < _PART else BytesIO(request.body)
             async with session.post(
-                request.url, data=request.body, headers=_PLAIN | request.headers
+                request.url, data=body, headers=_PLAIN | request.headers
             ) as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -133,7 +139,7 @@ def _drop(session: aiohttp.ClientSession) -> None:
 
 def as_botocore(error: Exception, url: str) -> Exception:
     """Return botocore's error for one of aiohttp's."""
-    named = {"endpoint_url": url, "error": error}
+    named: dict[str, Any] = {"endpoint_url": url, "error": error}
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
         return SSLError(**named)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
