@@ -17,6 +17,7 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.httpsession import get_cert_path
+from yarl import URL
 
 from dynamo_es.dynamodb.wire.lean_connections import Reply
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
@@ -51,6 +52,7 @@ class LoopConnections:
         self, url: str, config: DynamoConfig, bridge: Bridge, ca_bundle: str | None = None
     ) -> None:
         self._url = url
+        self._at = URL(f"{url}/")
         self._bridge = bridge
         self._most = config.max_pool_connections
         self._timeout = aiohttp.ClientTimeout(
@@ -106,9 +108,7 @@ class LoopConnections:
         try:
             # In parts, so that a large one does not hold up the loop.
             body = request.body if len(request.body) < _PART else BytesIO(request.body)
-            async with session.post(
-                request.url, data=body, headers=_PLAIN | request.headers
-            ) as answer:
+            async with session.post(self._at, data=body, headers=_PLAIN | request.headers) as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise as_botocore(error, self._url) from error

@@ -157,7 +157,7 @@ def _seen(values: Any) -> Any:
 def note_size(events: Iterable[Any]) -> None:
     """Have threads work on the events of the running call from now on, if they are large."""
     call = this_call()
-    if call is not None and not call.is_large:
+    if call is not None and call.is_large is None:
         call.is_large = are_large(events)
 
 
