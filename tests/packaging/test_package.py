@@ -6,8 +6,9 @@ pip takes the packages from a folder of wheels that this test makes: nothing is 
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +19,9 @@ from dynamo_es.cli.packaging.contents import content_hash
 from dynamo_es.cli.packaging.installing import requirements
 from dynamo_es.cli.packaging.runtimes import Target
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # It runs pip, a second each time.
 pytestmark = pytest.mark.ci
@@ -54,6 +58,8 @@ def wheels(tmp_path, monkeypatch):
         wheel(folder, "cryptography", f"cp311-abi3-manylinux_2_34_{machine}")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    # Compiling takes seconds: one test does.
+    monkeypatch.setattr(building, "interpreter", lambda _: None)
     return folder
 
 
@@ -134,6 +140,17 @@ def test_bytecode_that_an_interpreter_writes_differently_is_no_other_package(tmp
             archive.writestr("__pycache__/app.cpython-313.pyc", str(number))
 
     assert content_hash(paths[0]) == content_hash(paths[1])
+
+
+@pytest.mark.usefixtures("wheels")
+def test_it_holds_bytecode_where_the_runtimes_python_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "interpreter", lambda _: sys.executable)
+
+    built = build(Recipe(target=ARM_3_13), tmp_path)
+
+    assert built.compiled
+    with zipfile.ZipFile(built.path) as archive:
+        assert [name for name in archive.namelist() if name.endswith(".pyc")]
 
 
 def test_the_runtimes_own_boto3_can_be_used():
