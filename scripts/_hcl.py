@@ -45,7 +45,7 @@ def block(
     return "\n".join([f"{head} {{", *lines, "}", ""])
 
 
-def _value(value: Any) -> str:
+def _value(value: Any) -> str:  # noqa: PLR0911 - one for each kind of value
     if isinstance(value, Expression):
         return value
     if isinstance(value, str):

@@ -108,7 +108,9 @@ class Module:
                 {"condition": Expression(condition), "error_message": message}
                 for condition, message in _checks(snake(name), each)
             ]
-            yield block(f'variable "{snake(name)}"', body, [("validation", each) for each in checks])
+            yield block(
+                f'variable "{snake(name)}"', body, [("validation", each) for each in checks]
+            )
         yield block(
             'variable "environment"',
             {
@@ -177,7 +179,7 @@ class Module:
             return entries(node) if called is None else called
         return node
 
-    def _call(self, node: dict[str, Any], again: Any) -> Any:
+    def _call(self, node: dict[str, Any], again: Any) -> Any:  # noqa: PLR0911 - one for each
         """Return the expression of a function; None if it is none."""
         match node:
             case {"Ref": "AWS::NoValue"}:
@@ -187,7 +189,10 @@ class Module:
             case {"Fn::GetAtt": [name, attribute]}:
                 return Expression(self._reference(name, attribute))
             case {"Fn::Sub": str(text)}:
-                return Expression(self._substituted(text))
+                return Expression(self._substituted(text, {}))
+            case {"Fn::Sub": [str(text), dict(names)]}:
+                own = {name: str(Expression.of(again(each))) for name, each in names.items()}
+                return Expression(self._substituted(text, own))
             case {"Fn::Split": [separator, text]}:
                 return Expression(f"split({quoted(separator)}, {again(text)})")
             case {"Fn::Join": [separator, list(parts)]}:
@@ -195,7 +200,9 @@ class Module:
             case {"Fn::If": [condition, then, otherwise]}:
                 then, otherwise = _same_keys(then, otherwise)
                 branches = (Expression.of(again(each)) for each in (then, otherwise))
-                return Expression(f"local.{snake(condition)} ? {' : '.join(map(str, branches))}")
+                whole = f"local.{snake(condition)} ? {' : '.join(map(str, branches))}"
+                # Where `terraform fmt` puts that brace.
+                return Expression(whole.replace("\n} : {", "\n  } : {"))
         if len(node) == 1 and next(iter(node)).startswith("Fn::"):
             raise ValueError(f"The Terraform module has no {next(iter(node))}.")
         return None
@@ -211,14 +218,15 @@ class Module:
         place += "[0]" if "Condition" in resource else ""
         return f"{place}.{snake(attribute) if attribute else REFERENCES[resource['Type']]}"
 
-    def _substituted(self, text: str) -> str:
+    def _substituted(self, text: str, own: dict[str, str]) -> str:
         parts, end = [], 0
         for found in _PLACEHOLDER.finditer(text):
             parts.append(quoted(text[end : found.start()])[1:-1])
             if found[1]:
                 parts.append(f"$${{{found[2]}}}")
             else:
-                parts.append(f"${{{self._reference(found[2], found[3])}}}")
+                known = own.get(found[2])
+                parts.append(f"${{{known or self._reference(found[2], found[3])}}}")
             end = found.end()
         parts.append(quoted(text[end:])[1:-1])
         return f'"{"".join(parts)}"'

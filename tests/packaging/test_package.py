@@ -19,6 +19,7 @@ from dynamo_es.cli.packaging.contents import content_hash
 from dynamo_es.cli.packaging.installing import requirements
 from dynamo_es.cli.packaging.runtimes import Target
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
+from tests.packaging.wheels import make_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,32 +31,11 @@ NAMES = ("boto3", "pydantic", "tenacity", "cryptography")
 ARM_3_13 = Target("python3.13", "arm64")
 
 
-def wheel(folder: Path, name: str, tag: str) -> None:
-    """Make a wheel with one module, and a licence."""
-    info = f"{name}-99.0.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-99.0-{tag}.whl", "w") as archive:
-        archive.writestr(f"{name}/__init__.py", f"built_for = {tag!r}\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.4\nName: {name}\nVersion: 99.0\n"
-        )
-        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
-        archive.writestr(f"{info}/licenses/LICENSE", "MIT")
-        archive.writestr(f"{info}/RECORD", "")
-
-
 @pytest.fixture
 def wheels(tmp_path, monkeypatch):
     """A folder that pip takes all packages from."""
     folder = tmp_path / "wheels"
-    folder.mkdir()
-    for name in ("boto3", "tenacity"):
-        wheel(folder, name, "py3-none-any")
-    for machine in ("aarch64", "x86_64"):
-        for python in ("311", "313"):
-            tag = f"cp{python}-cp{python}-manylinux_2_17_{machine}.manylinux2014_{machine}"
-            wheel(folder, "pydantic", tag)
-        # Newer than what pip takes without being told.
-        wheel(folder, "cryptography", f"cp311-abi3-manylinux_2_34_{machine}")
+    make_wheels(folder)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     # Compiling takes seconds: one test does.
