@@ -24,7 +24,6 @@ import json, sys
 sys.modules["yaml"] = None
 sys.path.insert(0, sys.argv[1])
 from dynamo_es.dynamodb.tables.template import load_template
-from tests.packaging.wheels import make_wheels
 print(json.dumps(load_template()))
 """
 
