@@ -66,6 +66,7 @@ class LeanClient:
         config: time-outs, attempts, number of connections.
         connections: sends the requests; None: over new connections to the endpoint.
         otherwise: returns a boto3 client for all other operations; None: they fail.
+        sleep: waits so many seconds; None: the thread sleeps.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class LeanClient:
         config: DynamoConfig,
         connections: Connections | None = None,
         otherwise: Callable[[], Any] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._otherwise = otherwise
+        self._sleep = sleep
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
         # Under botocore's names: fault injection uses them to reach below the retries.
@@ -103,13 +106,13 @@ class LeanClient:
         if operation == "TransactWriteItems":
             # As botocore does: with it, a repeated attempt does not write again.
             params.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(operation, body_of(params))
+        call = Call(operation, self._body_of(params))
         while True:
             reply, members, failure = self._attempt(call)
             delay = self._retries.delay(call, self._endpoint, reply, members, failure)
             if delay is None:
                 break
-            time.sleep(delay)
+            (self._sleep or time.sleep)(delay)
         if reply is None:
             raise failure or RuntimeError("an attempt ended without a reply and without a failure")
         members["ResponseMetadata"]["RetryAttempts"] = call.attempt - 1
@@ -127,7 +130,13 @@ class LeanClient:
             reply = reply or self._endpoint.http_session.send(request)
         except Exception as error:  # noqa: BLE001 - the rules of retries decide
             return None, {}, error
-        return reply, parsed(reply), None
+        return reply, self._parsed(reply), None
+
+    def _body_of(self, params: Mapping[str, Any]) -> bytes:
+        return body_of(params)
+
+    def _parsed(self, reply: Reply) -> dict[str, Any]:
+        return parsed(reply)
 
 
 # --- requests
