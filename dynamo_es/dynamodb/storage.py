@@ -1,4 +1,8 @@
-"""`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm."""
+"""`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm.
+
+Appends and loads are imported with it. The other algorithms are imported by their first call, so
+that a process starts in less time and memory.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +30,9 @@ from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_all import append_to_all
-from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
-from dynamo_es.dynamodb.streams.cost import append_cost
-from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.load import load, newest_commit
-from dynamo_es.dynamodb.streams.pages import Pages
-from dynamo_es.dynamodb.streams.past import commit_at
-from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
-from dynamo_es.dynamodb.wire.ahead import reading_ahead
 from dynamo_es.exceptions import (
     AppendsFailedError,
     InvalidEnlistedWriteError,
@@ -135,6 +131,9 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         consistent: bool = True,
     ) -> Iterator[RawEvent]:
         """Yield events; see `StorageStrategy.iter_events`."""
+        from dynamo_es.dynamodb.streams.pages import Pages
+        from dynamo_es.dynamodb.wire.ahead import reading_ahead
+
         check_iteration(start, stop, page_size, newest_first=newest_first)
         pages = Pages(
             self._stream(stream_id),
@@ -160,6 +159,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
         """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
+        from dynamo_es.dynamodb.streams.past import commit_at
+
         steps = commit_at(self._stream(stream_id), version, generation)
         return self._run("commit_at", stream_id, steps)
 
@@ -167,6 +168,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> AppendCost:
         """Return the price of an append; see `StorageStrategy.append_cost`."""
+        from dynamo_es.dynamodb.streams.cost import append_cost
+
         return append_cost(
             stream_id,
             events,
@@ -185,8 +188,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     ) -> StoredVersion | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
-        if not isinstance(transact_with, tuple) or transact_with:
-            check_enlisted(transact_with, self._config.tables)
+        self._check_enlisted(transact_with)
         if not events:
             self._stream(stream_id)
             _refuse_alone(transact_with)
@@ -202,8 +204,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     ) -> list[StoredVersion]:
         """Append to several streams; see `StorageStrategy.insert_all`."""
         check_all(appends, unchanged)
-        if not isinstance(transact_with, tuple) or transact_with:
-            check_enlisted(transact_with, self._config.tables)
+        self._check_enlisted(transact_with)
         if not appends:
             _refuse_alone(transact_with)
             return []
@@ -246,10 +247,18 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         first = parts[0]
         steps = _append_together(parts, checks, writes)
         if writes:
+            from dynamo_es.dynamodb.streams.transact_with import naming_missing_table
+
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
         self._announce(parts)
         return versions
+
+    def _check_enlisted(self, writes: Sequence[EnlistedWrite]) -> None:
+        if not isinstance(writes, tuple) or writes:
+            from dynamo_es.dynamodb.streams.transact_with import check_enlisted
+
+            check_enlisted(writes, self._config.tables)
 
     def _announce(self, stored: Sequence[Append]) -> None:
         """Tell of appends whose events are stored."""
@@ -264,12 +273,16 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
+        from dynamo_es.dynamodb.streams.snapshot import save_snapshot
+
         version = check_snapshot(snapshot)
         steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
         self._run("save_snapshot", snapshot.stream_id, steps)
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream; see `StorageStrategy.delete_stream`."""
+        from dynamo_es.dynamodb.streams.delete import delete_stream
+
         stream = self._stream(stream_id)
         steps = delete_stream(stream)
         self._run("delete", stream_id, steps)
@@ -339,6 +352,8 @@ def _append_together(
 def _append_to_each(
     appends: Sequence[StreamAppend], parts: Sequence[Append]
 ) -> Steps[list[StoredVersion | None]]:
+    from dynamo_es.dynamodb.streams.append_many import append_to_many
+
     return versions_of(appends, (yield from append_to_many(parts)))
 
 
