@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.appends import versions_of
-from dynamo_es.contracts.checks import (
-    check_iteration,
-    check_range,
-    check_stream,
-    check_tenant,
-)
-from dynamo_es.contracts.event_checks import (
-    check_all,
-    check_append,
-    check_many,
-    check_snapshot,
-)
+from dynamo_es.contracts.checks import check_iteration, check_range, check_stream, check_tenant
+from dynamo_es.contracts.event_checks import check_all, check_append, check_many, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
@@ -32,12 +22,10 @@ from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.past import commit_at
+from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.exceptions import (
-    AppendsFailedError,
-    InvalidEnlistedWriteError,
-    TableNotFoundError,
-)
+from dynamo_es.exceptions import AppendsFailedError, InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -159,8 +147,6 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
         """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
-        from dynamo_es.dynamodb.streams.past import commit_at
-
         steps = commit_at(self._stream(stream_id), version, generation)
         return self._run("commit_at", stream_id, steps)
 
@@ -273,8 +259,6 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
-        from dynamo_es.dynamodb.streams.snapshot import save_snapshot
-
         version = check_snapshot(snapshot)
         steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
         self._run("save_snapshot", snapshot.stream_id, steps)

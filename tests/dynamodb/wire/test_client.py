@@ -174,7 +174,9 @@ assert "decimal" not in sys.modules
 """
     environ = {
         **{name: text for name, text in os.environ.items() if not name.startswith("AWS_")},
-        **{"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "HOME": "/nowhere"},
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "HOME": "/nowhere",
     }
     subprocess.run([sys.executable, "-c", code], check=True, env=environ)  # noqa: S603
 
