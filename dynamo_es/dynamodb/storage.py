@@ -1,6 +1,6 @@
 """`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm.
 
-Appends and loads are imported with it. The other algorithms are imported by their first call, so
+Rare algorithms, such as that of a deletion, are imported by the first call that needs them, so
 that a process starts in less time and memory.
 """
 
