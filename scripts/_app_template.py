@@ -232,7 +232,7 @@ def template(folder: Path) -> dict[str, Any]:
         "Metadata": {
             "AWS::CloudFormation::Interface": {"ParameterGroups": groups},
             # Parameters that may be empty: then the resource that needs them is left out.
-            "cfn-lint": {"config": {"ignore_checks": ["W1030"]}},
+            "cfn-lint": {"config": {"ignore_checks": ["W1030", "W1033"]}},
         },
         "Parameters": merger.parameters,
         "Rules": RULES,

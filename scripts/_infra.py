@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import _app_template
+import _terraform_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,11 @@ ROOT: Final = Path(__file__).parents[1]
 
 def made() -> Iterator[tuple[Path, str]]:
     """Yield each file that is made, with its right text."""
-    yield ROOT / "infra" / "app.yaml", _app_template.text(ROOT / "infra")
+    infra = ROOT / "infra"
+    yield infra / "app.yaml", _app_template.text(infra)
+    module = _terraform_module.Module(_app_template.template(infra))
+    for name, text in module.files().items():
+        yield infra / "terraform" / name, text
 
 
 def main() -> int:

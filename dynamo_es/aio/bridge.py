@@ -48,7 +48,7 @@ class Bridge(ABC):
         """Yield what an iterator of the library yields."""
         try:
             while (found := await self.run(next, iterator, _END)) is not _END:
-                yield found  # type: ignore[misc]
+                yield found
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:

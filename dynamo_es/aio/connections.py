@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from botocore.exceptions import (
@@ -16,6 +17,7 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.httpsession import get_cert_path
+from yarl import URL
 
 from dynamo_es.dynamodb.wire.lean_connections import Reply
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _IDLE: Final = 20.0
 """Seconds after which an idle connection is closed: DynamoDB closes it after about a minute."""
+
+_PART: Final = 256 * 1024
+"""Bytes of a body that is sent in parts."""
 
 _UNWANTED: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _PLAIN: Final = {"Accept-Encoding": "identity"}
@@ -47,6 +52,7 @@ class LoopConnections:
         self, url: str, config: DynamoConfig, bridge: Bridge, ca_bundle: str | None = None
     ) -> None:
         self._url = url
+        self._at = URL(f"{url}/")
         self._bridge = bridge
         self._most = config.max_pool_connections
         self._timeout = aiohttp.ClientTimeout(
@@ -100,9 +106,9 @@ class LoopConnections:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop) or self._open(loop)
         try:
-            async with session.post(
-                request.url, data=request.body, headers=_PLAIN | request.headers
-            ) as answer:
+            # In parts, so that a large one does not hold up the loop.
+            body = request.body if len(request.body) < _PART else BytesIO(request.body)
+            async with session.post(self._at, data=body, headers=_PLAIN | request.headers) as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise as_botocore(error, self._url) from error
@@ -133,7 +139,7 @@ def _drop(session: aiohttp.ClientSession) -> None:
 
 def as_botocore(error: Exception, url: str) -> Exception:
     """Return botocore's error for one of aiohttp's."""
-    named = {"endpoint_url": url, "error": error}
+    named: dict[str, Any] = {"endpoint_url": url, "error": error}
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
         return SSLError(**named)
     if isinstance(error, aiohttp.ConnectionTimeoutError):

@@ -215,8 +215,9 @@ class AsyncEventStore(Over):
         Other errors are those of `load_stream`, each in the place of its event. For the cost see
         `StorageStrategy.iter_events`.
         """
+        call: Any = self._sync.iter_stream
         return self._bridge.iterate(
-            self._sync.iter_stream(
+            call(
                 stream_id,
                 start,
                 stop,
@@ -354,8 +355,9 @@ class AsyncEventStore(Over):
         `Encryption.decrypt`. A snapshot that is passed over costs one more load.
         ``as_of`` costs 2 requests more, and 1 for each halving of the stream's commits.
         """
+        call: Any = self._sync.load_stream
         return await self._bridge.run(
-            self._sync.load_stream,
+            call,
             stream_id,
             start,
             stop,

@@ -126,7 +126,8 @@ class AsyncDynamoStorage(DynamoStorage):
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
-        note_size(event for append in _seen(appends) for event in _seen(append.events))
+        # Not checked yet: what is no append is refused later.
+        note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
         return super().insert_many(appends)
 
     def append(
@@ -156,7 +157,7 @@ def _seen(values: Any) -> Any:
 def note_size(events: Iterable[Any]) -> None:
     """Have threads work on the events of the running call from now on, if they are large."""
     call = this_call()
-    if call is not None and not call.is_large:
+    if call is not None and call.is_large is None:
         call.is_large = are_large(events)
 
 

@@ -49,12 +49,12 @@ class _Typed(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        return await self._bridge.run(self._next)  # type: ignore[no-any-return]
+        return await self._bridge.run(self._next)
 
-    def _next(self) -> Any:
+    def _next(self) -> T:
         if self._sync is None:
             self._sync = self._subscribe()
-        return next(self._sync)
+        return next(self._sync)  # type: ignore[no-any-return]
 
 
 class AsyncBatches(_Typed["list[Recorded]"]):

@@ -28,6 +28,10 @@ def not_empty(parameter: str) -> dict[str, Any]:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
+def listed(parameter: str) -> dict[str, Any]:
+    return {"Fn::Split": [",", {"Ref": parameter}]}
+
+
 def statement(action: str, resource: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
@@ -60,7 +64,7 @@ def test_memory_time_layers_and_tracing_are_those_that_you_choose(name):
 
     assert function["MemorySize"] == {"Ref": "MemorySize"}
     assert function["Timeout"] == {"Ref": "Timeout"}
-    assert function["Layers"] == {"Fn::If": ["HasLayers", {"Ref": "Layers"}, NOTHING]}
+    assert function["Layers"] == {"Fn::If": ["HasLayers", listed("Layers"), NOTHING]}
     assert function["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}
 
 
@@ -79,7 +83,7 @@ def test_the_function_writes_to_its_log_group_in_the_format_that_you_choose(name
 
 @every_function
 def test_a_function_in_a_vpc_has_the_permission_to_be_there(name):
-    subnets = {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}}
+    subnets = {name: listed(name) for name in ("SubnetIds", "SecurityGroupIds")}
     assert properties(name, "Function")["VpcConfig"] == {"Fn::If": ["HasVpc", subnets, NOTHING]}
     policies = [each["Fn::If"] for each in managed(name) if "Fn::If" in each]
     names = {condition: str(policy) for condition, policy, otherwise in policies}

@@ -54,13 +54,15 @@ class ChangeSet:
         id: its ARN.
         stack_id: ARN of the stack.
         creates: whether the stack is new.
-        changes: in the order of CloudFormation; none: there is nothing to do.
+        changes: of resources, in the order of CloudFormation.
+        is_empty: whether there is nothing to do, and the change set is gone.
     """
 
     id: str
     stack_id: str
     creates: bool
     changes: tuple[Change, ...]
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,10 @@ def create(
             changes = [_change(each) for page in pages for each in page.get("Changes", ())]
             return ChangeSet(made["Id"], made["StackId"], creates, tuple(changes))
         if last["Status"] == _FAILED:
-            return _failed(cloud, made, creates, last.get("StatusReason", "no reason given"))
+            nothing = ChangeSet(made["Id"], made["StackId"], creates, (), is_empty=True)
+            discard(cloud, nothing)
+            _check_empty(last.get("StatusReason", "it gave no reason."))
+            return nothing
         sleep(_SECONDS)
     raise DeploymentError(
         f"CloudFormation did not compute the change set {request.name} within "
@@ -126,12 +131,9 @@ def create(
     )
 
 
-def _failed(cloud: Cloud, made: dict[str, Any], creates: bool, reason: str) -> ChangeSet:  # noqa: FBT001
-    nothing = ChangeSet(made["Id"], made["StackId"], creates, ())
-    discard(cloud, nothing)
-    if any(text in reason for text in _NO_CHANGES):
-        return nothing
-    raise DeploymentError(f"CloudFormation cannot compute the changes: {reason}")
+def _check_empty(reason: str) -> None:
+    if not any(text in reason for text in _NO_CHANGES):
+        raise DeploymentError(f"CloudFormation cannot compute the changes: {reason}")
 
 
 def discard(cloud: Cloud, change_set: ChangeSet) -> None:

@@ -9,6 +9,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dynamo_es.dynamodb.wire.client import region_of
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local, make_session
 
@@ -20,8 +21,13 @@ _RETRIES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Clients of boto3, all of one account and region."""
+    """Clients of boto3, all of one account and region.
 
+    Attributes:
+        is_emulator: whether they have an endpoint that is not that of AWS.
+    """
+
+    is_emulator: bool
     cloudformation: Any
     s3: Any
     sts: Any
@@ -43,9 +49,7 @@ def connect(config: DynamoConfig) -> Cloud:
     """
     try:
         session = make_session(config)
-        region = (
-            config.region or session.region_name or (LOCAL_REGION if is_local(config) else None)
-        )
+        region = region_of(config, session) or (LOCAL_REGION if is_local(config) else None)
         settings: dict[str, Any] = {
             "region_name": region,
             "endpoint_url": config.endpoint_url,
@@ -56,6 +60,7 @@ def connect(config: DynamoConfig) -> Cloud:
             ),
         }
         return Cloud(
+            is_emulator=config.endpoint_url is not None,
             cloudformation=session.client("cloudformation", **settings),
             s3=session.client("s3", **settings),
             sts=session.client("sts", **settings),

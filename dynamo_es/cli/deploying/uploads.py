@@ -43,7 +43,11 @@ class Bucket:
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         key = f"{stack}/app-{__version__}-{digest}.yaml"
         self._put(key, text.encode())
-        return f"{self.cloud.s3.meta.endpoint_url}/{self.name}/{key}"
+        # An emulator too takes the address of AWS, for what is in its own buckets.
+        address: str = self.cloud.s3.meta.endpoint_url
+        if self.cloud.is_emulator:
+            address = f"https://s3.{self.cloud.region}.amazonaws.com"
+        return f"{address}/{self.name}/{key}"
 
     def _put(self, key: str, content: bytes) -> None:
         place = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self.owner}

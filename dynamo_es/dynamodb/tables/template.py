@@ -56,6 +56,22 @@ def load_template() -> dict[str, Any]:
     )
 
 
+def template_path(name: str) -> Path:
+    """Return the file of a template, from the installed package or the checkout.
+
+    Args:
+        name: such as ``sequencer``.
+
+    Raises:
+        ConfigurationError: the template is missing, because the installation is damaged.
+    """
+    packaged = Path(str(files("dynamo_es").joinpath(f"infra/{name}.yaml")))
+    for file in (packaged, CHECKOUT.with_name(f"{name}.yaml")):
+        if file.is_file():
+            return file
+    raise ConfigurationError(f"The template {name!r} is missing: install dynamo_es again.")
+
+
 def parse_yaml(text: str) -> dict[str, Any]:
     """Return the template in a YAML text, with ``!Ref X`` and the like in their long form.
 
