@@ -23,6 +23,7 @@ FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
 TYPES = {
     "Listener": "Listener | AsyncListener",
     "Callable[[TAggregate], R]": "Callable[[TAggregate], Awaitable[R]] | Callable[[TAggregate], R]",
+    "Callable[..., R]": "Callable[..., Awaitable[R]] | Callable[..., R]",
     "Callable[[ProjectionReport], None] | None": "Callable[[ProjectionReport], object] | None",
     "Flag | None": "Event | None",
     "Handler": "Handler | AsyncProjector",
@@ -351,7 +352,9 @@ def module_of(one: Wrapped) -> str:
         generic = "Repository[TAggregate]"
         module.always |= {"from typing import TypeVar"}
         module.always.add("from dynamo_es.aggregates.repository import TAggregate")
-        module.for_types.discard("from dynamo_es.aggregates.repository import TAggregate")
+        module.for_types = {
+            line for line in module.for_types if not line.endswith((" import R", " import TAggregate"))
+        }
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
     if one.bases == "Over":
         module.always.add("from dynamo_es.aio.over import Over")

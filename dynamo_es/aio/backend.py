@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Self
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import (
         OutboxFilter,
         Selection,
@@ -43,6 +44,29 @@ class AsyncBackend(HasBridge):
     """Gives access to one tenant's streams, and to the log; see `Backend`."""
 
     _sync: Backend
+
+    async def boundary(
+        self,
+        name: str,
+        *,
+        group: bool = False,
+    ) -> Boundary:
+        """Return a dynamic consistency boundary of this backend's tenant.
+
+        It holds events under rules that span several things; see `Boundary`. To choose how long it
+        tries, make a `Boundary` of your own.
+
+        Args:
+            name: name of the boundary, text of one character or more.
+            group: whether appends and decisions of this process that wait for the boundary become
+                one commit: up to 25 a request, each under its own condition. Use it for a hot
+                boundary; an append that meets no other goes at once.
+
+        Raises:
+            InvalidStreamIdError: not text, or empty.
+            InputError: ``group`` is not a bool.
+        """
+        return await self._bridge.run(self._sync.boundary, name, group=group)
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:

@@ -22,7 +22,7 @@ from dynamo_es.waiting import elsewhere
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dynamo_es.contracts import EnlistedWrite, StreamAppend
+    from dynamo_es.contracts import EnlistedWrite, StreamAppend, StreamCheck
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Asked
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
@@ -131,11 +131,14 @@ class AsyncDynamoStorage(DynamoStorage):
         return super().insert_many(appends)
 
     def append(
-        self, appends: Sequence[StreamAppend], writes: Sequence[EnlistedWrite]
+        self,
+        appends: Sequence[StreamAppend],
+        writes: Sequence[EnlistedWrite],
+        unchanged: Sequence[StreamCheck] = (),
     ) -> list[StoredVersion | None]:
-        """Append to one stream or several without checks; see `DynamoStorage.append`."""
+        """Append to one stream or several unchecked; see `DynamoStorage.append`."""
         note_size(event for append in appends for event in append.events)
-        return super().append(appends, writes)
+        return super().append(appends, writes, unchanged)
 
     def _announce(self, stored: Sequence[Append]) -> None:
         try:
