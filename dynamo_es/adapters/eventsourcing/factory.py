@@ -106,7 +106,7 @@ class DynamoFactory(
         return DynamoDCBRecorder(
             # A position in the boundary is a version, so the events need none in the log.
             runtime.unnumbered,
-            boundary_stream(self.env.name),
+            boundary_stream(self.env.name or _EVENTS),
             runtime.poll_interval,
             runtime.clock,
         )

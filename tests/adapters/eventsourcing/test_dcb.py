@@ -96,7 +96,7 @@ def test_an_append_after_one_that_matches_is_refused(tables, factory):
     tables.dcb_recorder("school").append([tagged("Joined", "course:c1")])
     requests = sent(factory)
 
-    with pytest.raises(IntegrityError, match="1 event after version 1 match"):
+    with pytest.raises(IntegrityError, match="after version 1"):
         ours.append([tagged("Joined", "course:c1")], unless(COURSE, head))
     assert requests == ["PutItem"]
     assert ours.head() == 2
