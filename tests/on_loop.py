@@ -134,7 +134,9 @@ class _AsyncDynamo:
     def _on_loop(self, backend: AsyncDynamoBackend) -> Any:
         sender: Any = backend._sync.sender()
         sender.meta.events.register_first(
-            "before-send.dynamodb", self._count, unique_id="crash"  # type: ignore[attr-defined]
+            "before-send.dynamodb",
+            self._count,
+            unique_id="crash",  # type: ignore[attr-defined]
         )
         return on_loop(backend, self._loop)
 
@@ -177,9 +179,7 @@ class AsyncLocalEngine(_AsyncDynamo, LocalEngine):
             self._loop.wait_for(self._open.pop().close())
 
     def fresh_process(self, *, inline: bool = False) -> Backend:
-        config = self.config_with(
-            sequencing="inline" if inline else "stream", transport="default"
-        )
+        config = self.config_with(sequencing="inline" if inline else "stream", transport="default")
         backend = AsyncDynamoBackend(config)
         self._open.append(backend)
         with without_moto():

@@ -214,7 +214,7 @@ class AsyncBackend(HasBridge):
         """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
         return AsyncProjections(self._sync.projections, self._bridge)
 
-    def projector(  # noqa: PLR0913
+    def projector(
         self,
         name: str,
         read_model: ReadModel,

@@ -35,7 +35,7 @@ class AsyncCheckpoints(Over):
         """
         return await self._bridge.run(self._sync.all)
 
-    async def apply(  # noqa: PLR0913
+    async def apply(
         self,
         name: str,
         claim: Claim,

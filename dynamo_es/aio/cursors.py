@@ -18,7 +18,7 @@ class AsyncCursors(Over):
 
     _sync: CursorStrategy
 
-    async def apply(  # noqa: PLR0913
+    async def apply(
         self,
         followed: Followed,
         previous: int,

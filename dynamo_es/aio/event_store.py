@@ -151,7 +151,7 @@ class AsyncEventStore(Over):
         return self._sync.is_snapshot(raw)
 
     @overload
-    def iter_stream(  # noqa: PLR0913
+    def iter_stream(
         self,
         stream_id: StreamId,
         start: int | None = 1,
@@ -165,7 +165,7 @@ class AsyncEventStore(Over):
     ) -> AsyncGenerator[WrappedEvent[Any]]: ...
 
     @overload
-    def iter_stream(  # noqa: PLR0913
+    def iter_stream(
         self,
         stream_id: StreamId,
         start: int | None = 1,
@@ -229,7 +229,7 @@ class AsyncEventStore(Over):
             )
         )
 
-    async def load_chosen(  # noqa: PLR0913
+    async def load_chosen(
         self,
         stream_id: StreamId,
         start: int,
@@ -285,7 +285,7 @@ class AsyncEventStore(Over):
         )
 
     @overload
-    async def load_stream(  # noqa: PLR0913
+    async def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,
@@ -298,7 +298,7 @@ class AsyncEventStore(Over):
     ) -> list[WrappedEvent[Any]]: ...
 
     @overload
-    async def load_stream(  # noqa: PLR0913
+    async def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,

@@ -36,7 +36,7 @@ class AsyncOutbox(Over):
         """
         return await self._bridge.run(self._sync.entries)
 
-    def in_background(  # noqa: PLR0913
+    def in_background(
         self,
         publisher: Publisher,
         limit: int = 100,
@@ -172,7 +172,7 @@ class AsyncOutbox(Over):
             keep_unknown=keep_unknown,
         )
 
-    async def run_once(  # noqa: PLR0913
+    async def run_once(
         self,
         publisher: Publisher,
         limit: int = 100,

@@ -23,7 +23,7 @@ class AsyncProjector(Over):
 
     _sync: Projector
 
-    async def project(  # noqa: PLR0913
+    async def project(
         self,
         wrapped_event: WrappedEvent[Any],
         stream_id: StreamId,

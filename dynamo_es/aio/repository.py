@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from dynamo_es.aggregates.repository import TAggregate
 from dynamo_es.aio.repositories import MakesRepository
@@ -10,6 +10,7 @@ from dynamo_es.aio.repositories import MakesRepository
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
+    from typing import Any
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.aggregates.repository import Repository
@@ -28,7 +29,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
     _sync: Repository[TAggregate]
 
-    async def load(  # noqa: A002
+    async def load(
         self,
         id: AggregateId,
         aggregate: TAggregate | None = None,
@@ -59,7 +60,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
             self._sync.load, id, aggregate, at_version=at_version, as_of=as_of
         )
 
-    async def save(  # noqa: PLR0913, A002
+    async def save(
         self,
         id: AggregateId,
         aggregate: TAggregate,
@@ -99,7 +100,33 @@ class AsyncRepository(MakesRepository[TAggregate]):
             command_id=command_id,
         )
 
-    async def transact(  # noqa: PLR0913, A002
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], Awaitable[R]],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], R],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    async def transact(  # noqa: PLR0913
         self,
         id: AggregateId,
         decide: Callable[[TAggregate], Awaitable[R]] | Callable[[TAggregate], R],
@@ -143,8 +170,9 @@ class AsyncRepository(MakesRepository[TAggregate]):
         load more if a snapshot was taken after it. After a snapshot that you saved yourself with
         `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
         """
+        call: Any = self._sync.transact
         return await self._bridge.run(
-            self._sync.transact,
+            call,
             id,
             self._plain(decide),
             factory,

@@ -266,7 +266,7 @@ class AsyncStorage(Over):
         """
         return await self._bridge.run(self._sync.insert_many, appends)
 
-    def iter_events(  # noqa: PLR0913
+    def iter_events(
         self,
         stream_id: StreamId,
         start: int | None = 1,

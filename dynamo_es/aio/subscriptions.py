@@ -51,7 +51,7 @@ class AsyncSubscriptions(Over):
             self._sync.subscribe_to_all(after, batch_size, timelimit, tenant_id=tenant_id)
         )
 
-    def subscribe_to_category(  # noqa: PLR0913
+    def subscribe_to_category(
         self,
         after: Start,
         batch_size: int,
@@ -67,7 +67,7 @@ class AsyncSubscriptions(Over):
             )
         )
 
-    def subscribe_to_events(  # noqa: PLR0913
+    def subscribe_to_events(
         self,
         after: Start,
         batch_size: int,

@@ -28,8 +28,13 @@ HOSTS = (
 )
 
 
-def by_botocore(  # noqa: PLR0913 - the parts of a request
-    url: str, region: str, keys: tuple[str, str, str | None], target: str, body: bytes, now: datetime
+def by_botocore(
+    url: str,
+    region: str,
+    keys: tuple[str, str, str | None],
+    target: str,
+    body: bytes,
+    now: datetime,
 ) -> dict[str, str]:
     request = AWSRequest("POST", f"{url}/", {"Content-Type": "a/b", "X-Amz-Target": target}, body)
     request.context = {}
@@ -65,7 +70,5 @@ def test_a_new_day_and_new_credentials_have_a_key_of_their_own(change):
         keys.secret_key = "another"  # noqa: S105 - of an example
     headers = {"Content-Type": "a/b", "X-Amz-Target": "x"}
     signer.sign(headers, b"")
-    expected = by_botocore(
-        HOSTS[0], "us-east-1", ("A", keys.secret_key, None), "x", b"", now[0]
-    )
+    expected = by_botocore(HOSTS[0], "us-east-1", ("A", keys.secret_key, None), "x", b"", now[0])
     assert headers == expected
