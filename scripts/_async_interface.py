@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dynamo_es" / "aio"
 
+MOST_ARGUMENTS = 6
+
 HANDLERS = frozenset({"handler", "publisher", "read_model"})
 """Parameters with functions of users that threads call, unless they are coroutine functions."""
 FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
@@ -31,21 +33,19 @@ TYPES = {
 }
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
-    (
-        "Run in a thread within the context: ``with",
-        "Run in a task within the context: ``async with",
-    ),
+    ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
     ("called in that thread", "called in that task"),
     ("the error that ended the thread", "the error that ended the task"),
     ("set it in another thread or a signal handler", "set it in another task or a signal handler"),
-    ("a plain function, called with", "a function or a coroutine function, called with"),
-    ("a plain function, such as", "a function or a coroutine function, such as"),
+    ("a plain function, called with", "any function, called with"),
+    ("a plain function, such as", "any function, such as"),
     ("is asynchronous or not callable", "is not callable"),
     (
         "or ``stop`` or\n                ``on_progress`` is asynchronous",
-        "or ``stop`` is not an `asyncio.Event`",
+        "or ``stop`` is not an\n                `asyncio.Event`",
     ),
 )
+"""Texts of docstrings that differ."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def main() -> int:
         if "--check" not in sys.argv:
             path.write_text(text, "utf-8")
     if stale and "--check" in sys.argv:
-        print(f"Out of date: {', '.join(stale)}. Run scripts/async-interface.", file=sys.stderr)
+        sys.stderr.write(f"Out of date: {', '.join(stale)}. Run scripts/async-interface.\n")
         return 1
     return 0
 
@@ -231,8 +231,8 @@ def main() -> int:
 def formatted(text: str) -> str:
     ruff = Path(sys.executable).parent / "ruff"
     command = [str(ruff) if ruff.exists() else "ruff"]
-    for step in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format", "--quiet"]):
-        done = subprocess.run(
+    for step in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+        done = subprocess.run(  # noqa: S603 - the formatter of this project
             [*command, *step, "--stdin-filename", str(PACKAGE / "x.py"), "-"],
             input=text,
             capture_output=True,
@@ -289,7 +289,7 @@ def members_of(one: Wrapped) -> list[Member]:
     return [found[key] for key in sorted(found) if key not in skipped]
 
 
-def origin(name: str, module: str) -> tuple[str, str] | None:
+def origin(name: str, module: str) -> tuple[str, str] | None:  # noqa: C901 - one branch for each way
     """Return the import line of a name in a module, and whether it is one of types only."""
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom):
@@ -368,7 +368,7 @@ def module_of(one: Wrapped) -> str:
         module.always.add("from dynamo_es.aio.over import Over")
     module.always |= set(one.imports)
     head = [
-        f'"""`{one.name}`, written by scripts/async-interface from `{name}`: do not edit it here."""',
+        f'"""`{one.name}`: scripts/async-interface writes it, from `{name}`."""',
         "",
         "from __future__ import annotations",
         "",
@@ -380,7 +380,7 @@ def module_of(one: Wrapped) -> str:
         "",
         *lines,
         f"class {one.name}({one.bases}):",
-        f'    """{one.doc}"""' if "\n" not in one.doc else f'    """{one.doc}\n    """',
+        f'    """{one.doc}' + ("\n    " if "\n" in one.doc else "") + '"""',
         "",
         f"    _sync: {generic}",
         "",
@@ -388,7 +388,7 @@ def module_of(one: Wrapped) -> str:
     return "\n".join([*head, *body]) + "\n"
 
 
-def written(member: Member, module: Module) -> list[str]:
+def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one branch for each kind
     """Return the lines of the asynchronous form of a member."""
     node, one = member.last, module.one
     returns = module.type_of(node.returns, member.module)
@@ -445,14 +445,14 @@ def written(member: Member, module: Module) -> list[str]:
     else:
         value = f"await self._bridge.run({', '.join([call, *passed(node)])})"
     lines.append(
-        f"        return {over(value, returns, wrapped, one)}"
+        f"        return {over(value, returns, wrapped)}"
         if returns != "None"
         else f"        {value}"
     )
     return [*lines, ""]
 
 
-def over(value: str, returns: str, wrapped: Wrapped | None, one: Wrapped) -> str:
+def over(value: str, returns: str, wrapped: Wrapped | None) -> str:
     if returns == "Self":
         return f"self._like({value})"
     if wrapped is not None:
@@ -511,9 +511,7 @@ def signature(
         texts.append(parameter(argument, default, module, member))
     if returns == "AbstractAsyncContextManager[Self]":
         module.for_types.add("from typing import Self")
-    ignored = [] if len(texts) <= 6 else ["PLR0913"]
-    ignored += ["A002"] if any(text.startswith("id:") for text in texts) else []
-    noqa = f"  # noqa: {', '.join(ignored)}" if ignored else ""
+    noqa = "  # noqa: PLR0913" if len(texts) > MOST_ARGUMENTS else ""
     return [
         f"    {keyword} {node.name}({noqa}",
         *(f"        {text}," for text in texts),
@@ -522,7 +520,8 @@ def signature(
 
 
 def parameter(argument: ast.arg, default: ast.expr | None, module: Module, member: Member) -> str:
-    text = f"{argument.arg}: {module.type_of(argument.annotation, member.module)}"
+    kind = module.type_of(argument.annotation, member.module)
+    text = f"{argument.arg}: {kind}"
     if default is not None:
         for name in {n.id for n in ast.walk(default) if isinstance(n, ast.Name)}:
             module.need(name, member.module, runs=True)
@@ -550,12 +549,10 @@ def value_of(argument: ast.arg) -> str:
 
 
 def background(member: Member) -> list[str]:
-    arguments = passed(member.last)
     plain = [one.arg for one in member.last.args.args[1:]]
     named = ", ".join(
         [f"{name}={name}" for name in [*plain, *(one.arg for one in member.last.args.kwonlyargs)]]
     )
-    del arguments
     kind = "Outbox" if "publisher" in plain else "Projection"
     return [
         "        return self._background(",

@@ -1,4 +1,4 @@
-"""`AsyncCheckpoints`, written by scripts/async-interface from `CheckpointStrategy`: do not edit it here."""
+"""`AsyncCheckpoints`: scripts/async-interface writes it, from `CheckpointStrategy`."""
 
 from __future__ import annotations
 

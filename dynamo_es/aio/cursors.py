@@ -1,4 +1,4 @@
-"""`AsyncCursors`, written by scripts/async-interface from `CursorStrategy`: do not edit it here."""
+"""`AsyncCursors`: scripts/async-interface writes it, from `CursorStrategy`."""
 
 from __future__ import annotations
 

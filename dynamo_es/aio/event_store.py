@@ -1,4 +1,4 @@
-"""`AsyncEventStore`, written by scripts/async-interface from `EventStore`: do not edit it here."""
+"""`AsyncEventStore`: scripts/async-interface writes it, from `EventStore`."""
 
 from __future__ import annotations
 

@@ -49,10 +49,10 @@ class Over:
 
     def _as_plain(self, function: Any, *, in_thread: bool) -> Any:
         if isinstance(function, Over):
-            return function._sync
+            return function._sync  # noqa: SLF001 - of this class
         owner = getattr(function, "__self__", None)
         if isinstance(owner, Over):  # such as a projector's method
-            return getattr(owner._sync, function.__name__)
+            return getattr(owner._sync, function.__name__)  # noqa: SLF001 - of this class
         return Plain.of(function, self._bridge, in_thread=in_thread)
 
     def _stop(self, stop: Event | None) -> Any:

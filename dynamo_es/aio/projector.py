@@ -1,4 +1,4 @@
-"""`AsyncProjector`, written by scripts/async-interface from `Projector`: do not edit it here."""
+"""`AsyncProjector`: scripts/async-interface writes it, from `Projector`."""
 
 from __future__ import annotations
 

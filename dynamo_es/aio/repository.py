@@ -1,4 +1,4 @@
-"""`AsyncRepository`, written by scripts/async-interface from `Repository`: do not edit it here."""
+"""`AsyncRepository`: scripts/async-interface writes it, from `Repository`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncStorage`, written by scripts/async-interface from `StorageStrategy`: do not edit it here."""
+"""`AsyncStorage`: scripts/async-interface writes it, from `StorageStrategy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncSubscriptions`, written by scripts/async-interface from `SubscriptionStrategy`: do not edit it here."""
+"""`AsyncSubscriptions`: scripts/async-interface writes it, from `SubscriptionStrategy`."""
 
 from __future__ import annotations
 

@@ -77,7 +77,8 @@ def handle_in_a_thread(recorded: Recorded) -> None:
 async def listen(
     wrapped_event: WrappedEvent[Any], stream_id: StreamId, tenant_id: str, position: int | None
 ) -> None:
-    assert wrapped_event and stream_id and tenant_id and position
+    assert wrapped_event.version == position
+    assert str(stream_id) != tenant_id
 
 
 async def consumers(backend: AsyncBackend) -> None:

@@ -61,7 +61,7 @@ def test_signatures_are_botocores(url, region, keys, body, now):
 @pytest.mark.parametrize("change", ["day", "secret"])
 def test_a_new_day_and_new_credentials_have_a_key_of_their_own(change):
     now = [datetime(2030, 1, 1, 23, 59, tzinfo=UTC)]
-    keys: Any = SimpleNamespace(access_key="A", secret_key="s", token=None)
+    keys: Any = SimpleNamespace(access_key="A", secret_key="s", token=None)  # noqa: S106 - of an example
     signer = Signer(HOSTS[0], "us-east-1", keys, lambda: now[0])
     signer.sign({"Content-Type": "a/b", "X-Amz-Target": "x"}, b"")
     if change == "day":
