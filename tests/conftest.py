@@ -82,7 +82,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        at_hand: list[Any] = list(metafunc.config.stash[_engines])
+        at_hand: list[Any] = [*metafunc.config.stash[_engines]]
         if metafunc.module.__name__ == "tests.conformance.test_suite":
             quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
             for name in metafunc.config.stash[_async_engines]:

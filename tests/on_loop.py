@@ -141,7 +141,7 @@ class _AsyncDynamo:
         sender.meta.events.register_first(
             "before-send.dynamodb",
             self._count,
-            unique_id="crash",  # type: ignore[attr-defined]
+            unique_id="crash",
         )
         return on_loop(backend, self._loop)
 
@@ -149,7 +149,7 @@ class _AsyncDynamo:
     def crash_after(self, requests: int) -> Iterator[Any]:
         self._requests_left = requests
         try:
-            yield self.fresh_process()  # type: ignore[attr-defined]
+            yield self.fresh_process()
         finally:
             self._requests_left = None
 
