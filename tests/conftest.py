@@ -42,6 +42,9 @@ settings.register_profile(
 )
 settings.load_profile("engines")
 
+_YOUNG: Final = 2_000
+_OLD: Final = 200
+
 _engines: Final = pytest.StashKey[dict[str, Engine]]()
 _async_engines: Final = pytest.StashKey[dict[str, Engine]]()
 """Those of the conformance suite only: other tests are of what both interfaces share."""
@@ -101,6 +104,8 @@ def pytest_collection() -> Generator[None, object, object]:
         # A test that collects garbage would search thousands of tests for it, for half a second.
         gc.collect()
         gc.freeze()
+        # Searching everything costs more than the little garbage that gets old: do it rarely.
+        gc.set_threshold(_YOUNG, 10, _OLD)
         gc.enable()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.errors import BAD_REPLY, may_have_landed
 from dynamo_es.dynamodb.wire.replies import flaw_of
+from dynamo_es.dynamodb.wire.time_limit import end_in_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,6 +98,7 @@ class Attempts:
             status = http.status_code
         if may_have_landed(caught_exception, status):
             sent.maybe_landed = True
+        end_in_time(sent.count, response, caught_exception, getattr(operation, "name", ""))
 
 
 def _now() -> _Sent:

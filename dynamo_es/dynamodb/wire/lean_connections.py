@@ -11,6 +11,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
+from dynamo_es.dynamodb.wire.time_limit import time_out
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class Connections:
     def __init__(self, url: str, config: DynamoConfig, ca_bundle: str | None = None) -> None:
         self._url = url
         self._host = url.partition("://")[2]
+        self._connect = config.seconds("connect_timeout")
+        self._read = config.seconds("read_timeout")
         self._settings: dict[str, Any] = {
-            "timeout": Timeout(
-                connect=config.seconds("connect_timeout"), read=config.seconds("read_timeout")
-            ),
+            "timeout": Timeout(connect=self._connect, read=self._read),
             "maxsize": config.max_pool_connections,
             "socket_options": _OPTIONS,
         }
@@ -118,6 +119,7 @@ class Connections:
                 release_conn=True,
                 preload_content=False,
                 decode_content=False,
+                **time_out(self._connect, self._read),
             )
         except Exception as error:
             raise as_botocore(error, self._url) from error
