@@ -1,4 +1,4 @@
-"""`AsyncStorage`, written by scripts/async-interface from `StorageStrategy`: do not edit it here."""
+"""`AsyncStorage`: scripts/async-interface writes it, from `StorageStrategy`."""
 
 from __future__ import annotations
 
@@ -354,7 +354,7 @@ class AsyncStorage(Over):
         """
         return await self._bridge.run(self._sync.insert_unless, stream_id, appends)
 
-    def iter_events(  # noqa: PLR0913
+    def iter_events(
         self,
         stream_id: StreamId,
         start: int | None = 1,
