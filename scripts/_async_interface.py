@@ -29,14 +29,20 @@ TYPES = {
 }
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
-    ("Run in a thread within the context: ``with", "Run in a task within the context: ``async with"),
+    (
+        "Run in a thread within the context: ``with",
+        "Run in a task within the context: ``async with",
+    ),
     ("called in that thread", "called in that task"),
     ("the error that ended the thread", "the error that ended the task"),
     ("set it in another thread or a signal handler", "set it in another task or a signal handler"),
     ("a plain function, called with", "a function or a coroutine function, called with"),
     ("a plain function, such as", "a function or a coroutine function, such as"),
     ("is asynchronous or not callable", "is not callable"),
-    ("or ``stop`` or\n                ``on_progress`` is asynchronous", "or ``stop`` is not an `asyncio.Event`"),
+    (
+        "or ``stop`` or\n                ``on_progress`` is asynchronous",
+        "or ``stop`` is not an `asyncio.Event`",
+    ),
 )
 
 
@@ -138,7 +144,7 @@ CLASSES = [
         "AsyncSubscriber",
         "dynamo_es.subscriptions.subscriber:Subscriber",
         "Builds a subscription to typed events; see `Subscriber`.\n\n"
-        "    ``async for recorded in backend.subscriber.after(0).to_category(\"account\")``",
+        '    ``async for recorded in backend.subscriber.after(0).to_category("account")``',
         plain=names("after to_category to_events in_tenant"),
         bases="SubscribesLater",
         by_hand=names("build_batch build_iter"),
@@ -175,9 +181,7 @@ CLASSES = [
         "dynamo_es.projections.projector:Projector",
         "Applies the events of streams to a read model; see `Projector`.\n\n"
         "    A thread runs a read model that is a plain function.",
-        left_out=names(
-            "check_returned choosing follow generation_of load note now_ms version_of"
-        ),
+        left_out=names("check_returned choosing follow generation_of load note now_ms version_of"),
     ),
     Wrapped(
         "AsyncRepository",
@@ -228,7 +232,11 @@ def formatted(text: str) -> str:
     for step in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format", "--quiet"]):
         done = subprocess.run(
             [*command, *step, "--stdin-filename", str(PACKAGE / "x.py"), "-"],
-            input=text, capture_output=True, text=True, check=False, cwd=ROOT,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
         )
         if not done.stdout:
             raise RuntimeError(done.stderr)
@@ -324,8 +332,9 @@ class Module:
 
     def need(self, name: str, module: str, *, runs: bool = False) -> None:
         known = {
-            "Event": "from asyncio import Event" if module.startswith(
-                ("dynamo_es.projections", "dynamo_es.outbox")) else "",
+            "Event": "from asyncio import Event"
+            if module.startswith(("dynamo_es.projections", "dynamo_es.outbox"))
+            else "",
             "Awaitable": "from collections.abc import Awaitable",
             "AsyncListener": "from dynamo_es.aio.functions import AsyncListener",
             "AsyncProjector": "from dynamo_es.aio.projector import AsyncProjector",
@@ -386,7 +395,12 @@ def written(member: Member, module: Module) -> list[str]:
     for overload in member.nodes[:-1]:
         module.always.add("from typing import overload")
         result = module.type_of(overload.returns, member.module)
-        lines += ["    @overload", *signature(overload, module, member, *form(result, member, one)), "        ...", ""]
+        lines += [
+            "    @overload",
+            *signature(overload, module, member, *form(result, member, one)),
+            "        ...",
+            "",
+        ]
     if member.decorated("property"):
         return [*lines, *property_of(member, module, returns, wrapped)]
     call = f"self._sync.{member.name}"
@@ -412,7 +426,11 @@ def written(member: Member, module: Module) -> list[str]:
         value = f"{call}({arguments})"
     else:
         value = f"await self._bridge.run({', '.join([call, *passed(node)])})"
-    lines.append(f"        return {over(value, returns, wrapped, one)}" if returns != "None" else f"        {value}")
+    lines.append(
+        f"        return {over(value, returns, wrapped, one)}"
+        if returns != "None"
+        else f"        {value}"
+    )
     return [*lines, ""]
 
 
@@ -478,12 +496,14 @@ def signature(
     ignored = [] if len(texts) <= 6 else ["PLR0913"]
     ignored += ["A002"] if any(text.startswith("id:") for text in texts) else []
     noqa = f"  # noqa: {', '.join(ignored)}" if ignored else ""
-    return [f"    {keyword} {node.name}({noqa}", *(f"        {text}," for text in texts), f"    ) -> {returns}:"]
+    return [
+        f"    {keyword} {node.name}({noqa}",
+        *(f"        {text}," for text in texts),
+        f"    ) -> {returns}:",
+    ]
 
 
-def parameter(
-    argument: ast.arg, default: ast.expr | None, module: Module, member: Member
-) -> str:
+def parameter(argument: ast.arg, default: ast.expr | None, module: Module, member: Member) -> str:
     text = f"{argument.arg}: {module.type_of(argument.annotation, member.module)}"
     if default is not None:
         for name in {n.id for n in ast.walk(default) if isinstance(n, ast.Name)}:
@@ -521,7 +541,7 @@ def background(member: Member) -> list[str]:
     kind = "Outbox" if "publisher" in plain else "Projection"
     return [
         "        return self._background(",
-        f"            lambda stop: self.run_forever(stop=stop, {named}), f\"{kind} {{self.name!r}}\"",
+        f'            lambda stop: self.run_forever(stop=stop, {named}), f"{kind} {{self.name!r}}"',
         "        )",
     ]
 
