@@ -69,6 +69,7 @@ def serving() -> Iterator[str]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # moto tells of each alarm, which it leaves out
         text=True,
     ) as process:
         assert process.stdin is not None
