@@ -1,4 +1,4 @@
-"""Does what operators do: each command that looks into the tables, or mends them."""
+"""Does what operators do: each command that looks into the tables, or repairs them."""
 
 from __future__ import annotations
 
