@@ -19,6 +19,8 @@
     │   ├── InvalidEnlistedWriteError           a write that an append cannot carry
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
+    │   └── AppendAllConflictError              streams of an append to several have changed
+    ├── BoundaryConflictError                   an event that the caller has not seen matches
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
@@ -43,12 +45,14 @@
     │   └── NewerSchemaError                    its class in this process is older
     ├── CommandDecidedError                     the command was decided before, differently
     ├── AggregateDefinitionError                an aggregate class that cannot be used
+    ├── DecisionDefinitionError                 a decision or a model that cannot be used
     ├── EventDefinitionError                    an event class that cannot be used
     │   ├── DuplicatedEvent                     two classes with one name
     │   └── EncryptedFieldError                 Encrypted on a field that cannot have it
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
     │   ├── NoSubjectIdFound                    an encrypted value without a data subject
     │   └── DecryptionError                     the value was altered, or moved from elsewhere
+    ├── DeploymentError                         a package or a stack could not be made
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
@@ -77,7 +81,11 @@ from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+_SHOWN: Final = 3
+"""Conflicts that a message shows in full."""
 
 
 def describe_stream(stream_id: object) -> str:
@@ -268,6 +276,63 @@ class ConcurrentStreamWriteError(EventStoreError):
         super().__init__(
             f"Stream {describe_stream(stream_id)}: expected version {expected}, but {seen}. "
             + (hint or "Load the stream again, decide again, append again.")
+        )
+
+
+class AppendAllConflictError(ConcurrentStreamWriteError):
+    """Streams of an append to several are not as expected; nothing was written.
+
+    ``stream_id``, ``expected``, ``actual`` and ``winning`` are those of the first conflict.
+
+    Attributes:
+        conflicts: the `ConcurrentStreamWriteError` of each stream that has changed, by its
+            `StreamId`, in the order of the call. A stream that is missing here may have changed
+            too: the refusal shows at least one, and mostly all.
+    """
+
+    def __init__(self, conflicts: Mapping[Any, ConcurrentStreamWriteError]) -> None:
+        self.conflicts = dict(conflicts)
+        each = list(self.conflicts.values())
+        first = each[0]
+        super().__init__(first.stream_id, first.expected, first.actual, winning=first.winning)
+        count = f"{len(each)} streams of the call have changed. " if len(each) > 1 else ""
+        more = f" And {len(each) - _SHOWN} more." if len(each) > _SHOWN else ""
+        shown_ones = " ".join(map(str, each[:_SHOWN]))
+        self.args = (f"{count}{shown_ones}{more} Nothing was written to any stream.",)
+
+
+class BoundaryConflictError(EventStoreError):
+    """An event that the caller has not seen matches the query of an append; nothing was written.
+
+    Attributes:
+        stream_id: the stream of the boundary, as text.
+        query: the query of the append; None if it had none, and the boundary was deleted.
+        after: version up to which the caller has seen the boundary.
+        head: version that this refusal has seen it to, with its generation: ``after`` of the
+            next try.
+        matching: the `RawEvent` objects above ``after`` and up to ``head`` that match, in order;
+            `Boundary.typed` makes objects of your classes. Empty: the boundary was deleted since.
+    """
+
+    def __init__(
+        self,
+        stream_id: object,
+        query: Any,
+        after: int,
+        head: Any,
+        matching: tuple[Any, ...] = (),
+        hint: str = "",
+    ) -> None:
+        self.stream_id = str(stream_id)
+        self.query = query
+        self.after = after
+        self.head = head
+        self.matching = matching
+        events = "1 event" if len(matching) == 1 else f"{len(matching)} events"
+        super().__init__(
+            f"Boundary {describe_stream(stream_id)}: "
+            + (hint or f"{events} after version {after} match the condition. Take them into ")
+            + ("" if hint else "account, decide again, append again.")
         )
 
 
@@ -716,6 +781,10 @@ class AggregateDefinitionError(EventStoreError):
     """An aggregate class with a wrong definition; the message names the class."""
 
 
+class DecisionDefinitionError(EventStoreError):
+    """A class of decisions or decision models with a wrong definition; the message names it."""
+
+
 class EventDefinitionError(EventStoreError):
     """An event class with a wrong definition; the message names the class."""
 
@@ -726,6 +795,13 @@ class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-source
 
 class ConfigurationError(EventStoreError):
     """A setting is missing or wrong."""
+
+
+class DeploymentError(EventStoreError):
+    """A package could not be built, or a stack could not be deployed or deleted.
+
+    The message names the resource that failed, with the reason that AWS gave.
+    """
 
 
 class PublishingError(EventStoreError):

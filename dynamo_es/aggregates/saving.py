@@ -136,8 +136,8 @@ def append(
                 "the writes yourself, or give a callable that returns none in this case."
             )
         return True
-    events = [_identified(one, index, context, command) for index, one in enumerate(pending)]
-    options = {"transact_with": writes} if writes else {}
+    events = [identified(one, index, context, command) for index, one in enumerate(pending)]
+    options: dict[str, Any] = {"transact_with": writes} if writes else {}
     version = stream.store.append(
         *events,
         stream_id=stream.id,
@@ -191,9 +191,10 @@ def take_as_decided(
     aggregate._generation = raws[-1].generation  # noqa: SLF001
 
 
-def _identified(
+def identified(
     wrapped: WrappedEvent[Any], index: int, context: Context | None, command: Command | None
 ) -> WrappedEvent[Any]:
+    """Return an emitted event with the context and the id that it is stored with."""
     if context is not None:
         wrapped = replace(wrapped, context=context)
     return wrapped if command is None else replace(wrapped, uuid=command.event_id(index))

@@ -14,8 +14,8 @@ from dynamo_es.contracts.checks import (
     check_tenant,
 )
 from dynamo_es.contracts.event_checks import (
+    check_all,
     check_append,
-    check_appends,
     check_many,
     check_snapshot,
 )
@@ -23,9 +23,11 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
+from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_many import append_to_many
-from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
+from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.load import load, newest_commit
@@ -45,7 +47,13 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dynamo_es.contracts import AppendCost, AppendHooks, EnlistedWrite, StreamCommit
+    from dynamo_es.contracts import (
+        AppendCost,
+        AppendHooks,
+        EnlistedWrite,
+        StreamCheck,
+        StreamCommit,
+    )
     from dynamo_es.contracts.appends import AppendResult
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
@@ -62,7 +70,7 @@ if TYPE_CHECKING:
     )
 
 
-class DynamoStorage(StorageStrategy):
+class DynamoStorage(BoundaryAppends, StorageStrategy):
     """Streams of one tenant on DynamoDB; made by `DynamoBackend`. Safe to share between threads.
 
     Args:
@@ -185,20 +193,22 @@ class DynamoStorage(StorageStrategy):
             return None
         return self.append([StreamAppend(stream_id, versioning, events)], transact_with)[0]
 
-    def insert_events_of_several(
+    def insert_all(
         self,
         appends: Sequence[StreamAppend],
         *,
+        unchanged: Sequence[StreamCheck] = (),
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> list[StoredVersion]:
-        """Append to several streams; see `StorageStrategy.insert_events_of_several`."""
-        check_appends(appends)
+        """Append to several streams; see `StorageStrategy.insert_all`."""
+        check_all(appends, unchanged)
         if not isinstance(transact_with, tuple) or transact_with:
             check_enlisted(transact_with, self._config.tables)
         if not appends:
             _refuse_alone(transact_with)
             return []
-        return [version for version in self.append(appends, transact_with) if version is not None]
+        stored = self.append(appends, transact_with, unchanged)
+        return [version for version in stored if version is not None]
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
@@ -209,7 +219,7 @@ class DynamoStorage(StorageStrategy):
             return [None] * len(parts)
         found: Sequence[AppendResult]
         try:
-            steps = _append_to_all([append for append in appends if append.events], wanted)
+            steps = _append_to_each([append for append in appends if append.events], wanted)
             found = self._gateway.run("append_many", self._tenant_id, None, steps)
         except AppendsFailedError as failed:
             found = failed.results
@@ -222,18 +232,19 @@ class DynamoStorage(StorageStrategy):
         return versions_of(appends, results)
 
     def append(
-        self, appends: Sequence[StreamAppend], writes: Sequence[EnlistedWrite]
+        self,
+        appends: Sequence[StreamAppend],
+        writes: Sequence[EnlistedWrite],
+        unchanged: Sequence[StreamCheck] = (),
     ) -> list[StoredVersion | None]:
-        """Append to one stream or several without checks; writes may go to the store's own tables.
+        """Append to one stream or several unchecked; writes may go to the store's own tables.
 
         Adapters of this package use it, because they keep records of their own in the log's table.
         """
-        parts = [
-            PartAppend.of(self._stream(append.stream_id), append.versioning, append.events)
-            for append in appends
-        ]
+        parts = [PartAppend.of(self._stream(a.stream_id), a.versioning, a.events) for a in appends]
+        checks = [Check.that(self._stream(c.stream_id), c.versioning) for c in unchanged]
         first = parts[0]
-        steps = _append_together(parts, writes)
+        steps = _append_together(parts, checks, writes)
         if writes:
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
@@ -317,15 +328,15 @@ class DynamoStorage(StorageStrategy):
 
 
 def _append_together(
-    parts: Sequence[PartAppend], writes: Sequence[EnlistedWrite]
+    parts: Sequence[PartAppend], checks: Sequence[Check], writes: Sequence[EnlistedWrite]
 ) -> Steps[list[StoredVersion | None]]:
-    if len(parts) == 1:
+    if len(parts) == 1 and not checks:
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
-    return [*(yield from append_to_several(parts, writes))]
+    return [*(yield from append_to_all(parts, checks, writes))]
 
 
-def _append_to_all(
+def _append_to_each(
     appends: Sequence[StreamAppend], parts: Sequence[Append]
 ) -> Steps[list[StoredVersion | None]]:
     return versions_of(appends, (yield from append_to_many(parts)))

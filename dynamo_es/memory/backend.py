@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected
@@ -53,6 +53,9 @@ class MemoryBackend(Backend):
         InputError: ``clock`` is not callable, or asynchronous.
     """
 
+    # The asynchronous backend has its own.
+    _typed_type: ClassVar[type[EventStoreAccess]] = EventStoreAccess
+
     def __init__(
         self,
         storage: MemoryStorage | None = None,
@@ -90,7 +93,7 @@ class MemoryBackend(Backend):
             storage.hooks,
             clock,
         )
-        typed = EventStoreAccess(MemoryKeyStorage, registry, clock)
+        typed = self._typed_type(MemoryKeyStorage, registry, clock)
         super().__init__(storage, typed, lambda: access, storage.tenant_id)
 
     def create_tables(self) -> None:

@@ -1,5 +1,14 @@
 """Values: stream ids, versioning, events. They need the standard library only."""
 
+from dynamo_es.values.queries import (
+    Query,
+    QueryItem,
+    Tag,
+    TagValue,
+    matches,
+    matches_event,
+    tags_of,
+)
 from dynamo_es.values.records import Position, RawEvent, RecordedRaw
 from dynamo_es.values.stream_id import StreamId, StreamUUID
 from dynamo_es.values.subject_key import SubjectKey
@@ -18,12 +27,19 @@ __all__ = [
     "NO_VERSIONING",
     "ExplicitVersioning",
     "Position",
+    "Query",
+    "QueryItem",
     "RawEvent",
     "RecordedRaw",
     "StoredVersion",
     "StreamId",
     "StreamUUID",
     "SubjectKey",
+    "Tag",
+    "TagValue",
     "TenantId",
     "Versioning",
+    "matches",
+    "matches_event",
+    "tags_of",
 ]

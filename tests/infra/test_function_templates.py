@@ -41,7 +41,8 @@ def test_a_mapping_answers_in_parts_and_states_every_limit(name):
 
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
-    assert mapping["BatchSize"] == MAX_POINTERS
+    assert mapping["BatchSize"] == {"Ref": "BatchSize"}
+    assert TEMPLATES[name]["Parameters"]["BatchSize"]["Default"] == MAX_POINTERS
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "WindowSeconds"}
     assert mapping["ParallelizationFactor"] == 1
     assert mapping["BisectBatchOnFunctionError"] is True
@@ -139,7 +140,8 @@ def test_what_is_given_up_and_what_lags_raises_an_alarm(name):
     )
     assert properties(name, "FailureQueue")["SqsManagedSseEnabled"] is True
     assert properties(name, "FailureQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert properties(name, "Logs")["RetentionInDays"] == 30
+    assert TEMPLATES[name]["Resources"]["FailureQueue"]["DeletionPolicy"] == "Delete"
+    assert TEMPLATES[name]["Resources"]["FailureQueue"]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_the_tables_have_their_alarms():

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
+from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from tests.grafting import graft
 from tests.linearizability import histories
-from tests.linearizability.histories import Append, Delete, Load, Operation, Save
+from tests.linearizability.histories import Append, AppendAll, Delete, Load, Operation, Save
+from tests.linearizability.joint_workload import JointWorker
 from tests.linearizability.workload import Worker
 from tests.without_moto import without_moto
 
@@ -42,6 +44,7 @@ class Task:
         streams: how many it shares with the others.
         calls: how many it makes.
         fault_rate: how likely each kind of fault is, for each HTTP request.
+        jointly: whether it appends to several streams, too.
     """
 
     config: DynamoConfig
@@ -50,6 +53,7 @@ class Task:
     streams: int
     calls: int
     fault_rate: float = 0.05
+    jointly: bool = False
 
 
 def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operation]:
@@ -69,7 +73,8 @@ def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operati
 def do(task: Task) -> list[Operation]:
     """Make the calls of one worker, one after the other, by several processes."""
     random = Random(f"{task.seed} {task.letter}")
-    worker = Worker(task.letter, Random(random.random()), task.streams)
+    worker_class = JointWorker if task.jointly else Worker
+    worker = worker_class(task.letter, Random(random.random()), task.streams)
     seen: list[Operation] = []
     late: list[RandomNetwork] = []
     for number in range(-(-task.calls // _CALLS_OF_A_PROCESS)):
@@ -77,7 +82,7 @@ def do(task: Task) -> list[Operation]:
         name = f"{task.letter}.{number}"
         for _ in range(min(_CALLS_OF_A_PROCESS, task.calls - len(seen))):
             stream, call = worker.next_call()
-            seen.append(_make(storage, Operation(name, stream, call, time.monotonic_ns())))
+            seen.append(make(storage, Operation(name, stream, call, time.monotonic_ns())))
             worker.learn(seen[-1])
         if task.config.transport == "default":
             assert network.directly == network.sent > 0, "the default transport stepped back"
@@ -103,7 +108,8 @@ def _process(task: Task, random: Random) -> tuple[RandomNetwork, StorageStrategy
     return network, backend.storage
 
 
-def _make(storage: StorageStrategy, operation: Operation) -> Operation:
+def make(storage: StorageStrategy, operation: Operation) -> Operation:
+    """Make a call, and return the operation as its caller saw it end."""
     result: object = None
     try:
         result = _call(storage, operation.stream, operation.call)
@@ -119,6 +125,21 @@ def _call(storage: StorageStrategy, number: int, call: Call) -> object:
             versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
             events = [histories.event(number, label) for label in labels]
             return storage.insert_events(stream_id, versioning, events)
+        case AppendAll(parts, unchanged):
+            return storage.insert_all(
+                [
+                    StreamAppend(
+                        histories.stream_id(at),
+                        ExplicitVersioning(append.expected or 0),
+                        [histories.event(at, label) for label in append.events],
+                    )
+                    for at, append in parts
+                ],
+                unchanged=[
+                    StreamCheck(histories.stream_id(at), ExplicitVersioning(version))
+                    for at, version in unchanged
+                ],
+            )
         case Load(start, stop):
             return storage.fetch_events(stream_id, start, stop)
         case Save():
@@ -131,7 +152,7 @@ def look(config: DynamoConfig, streams: int) -> list[Operation]:
     """Load every stream, when all is over, by a process that remembers nothing."""
     storage = DynamoBackend(config).storage
     return [
-        _make(storage, Operation("z", number, call, time.monotonic_ns()))
+        make(storage, Operation("z", number, call, time.monotonic_ns()))
         for number in range(1, streams + 1)
         for call in (Load(), Load(1))
     ]

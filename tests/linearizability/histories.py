@@ -15,6 +15,7 @@ from uuid import UUID
 
 from dynamo_es import RawEvent, StreamId
 from dynamo_es.exceptions import (
+    AppendAllConflictError,
     AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
     ServiceError,
@@ -71,7 +72,31 @@ class Delete:
         return "delete"
 
 
-Call: TypeAlias = Append | Load | Save | Delete
+@dataclass(frozen=True, slots=True)
+class AppendAll:
+    """Append to several streams, while others stay unchanged.
+
+    Attributes:
+        parts: what to append to which stream, by its number, each at a version.
+        unchanged: number and version of the others.
+    """
+
+    parts: tuple[tuple[int, Append], ...]
+    unchanged: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def expected(self) -> dict[int, int]:
+        """The version that each stream must have, by its number."""
+        written = {stream: append.expected or 0 for stream, append in self.parts}
+        return written | dict(self.unchanged)
+
+    def __str__(self) -> str:
+        written = ", ".join(f"{append} of {stream}" for stream, append in self.parts)
+        still = ", ".join(f"{stream} at {version}" for stream, version in self.unchanged)
+        return f"{written}{' if ' if still else ''}{still}"
+
+
+Call: TypeAlias = Append | AppendAll | Load | Save | Delete
 
 
 class Outcome(StrEnum):
@@ -119,6 +144,8 @@ class Operation:
         found: what a successful load returned.
         error: name and text of the error.
         actual: version of the stream by a refusal.
+        moved: of a refusal of an append to several streams: number and version of each.
+        looks: the `last_look` at each stream, by its number, of an append to several.
         last_look: begin and end of the operation that what the process remembers of the stream
             may date from; None: it remembers nothing.
     """
@@ -133,6 +160,8 @@ class Operation:
     error: str = ""
     actual: int | None = None
     last_look: tuple[float, float] | None = None
+    moved: tuple[tuple[int, int | None], ...] = ()
+    looks: tuple[tuple[int, tuple[float, float]], ...] = ()
 
     @property
     def is_pure(self) -> bool:
@@ -145,8 +174,10 @@ class Operation:
             outcome = outcome_of(self.call, result)
             actual = result.actual if isinstance(result, ConcurrentStreamWriteError) else None
             error = f"{type(result).__name__}: {result}"
-            return replace(self, returned=returned, outcome=outcome, error=error, actual=actual)
-        found = found_in(result) if isinstance(result, list) else None
+            moved = tuple((s.int, c.actual) for s, c in getattr(result, "conflicts", {}).items())
+            ended = replace(self, returned=returned, outcome=outcome, error=error, actual=actual)
+            return replace(ended, moved=moved)
+        found = found_in(result) if isinstance(self.call, Load) else None  # type: ignore[arg-type]
         return replace(self, returned=returned, outcome=Outcome.OK, found=found)
 
     def between(self, invoked: float, returned: float) -> Operation:
@@ -167,11 +198,11 @@ class Operation:
 def outcome_of(call: Call, error: Exception) -> Outcome:
     """Return what an error says of a call, by the documentation of `StorageStrategy`."""
     match call, error:
-        case Append(), ConcurrentStreamWriteError():
+        case (Append(), ConcurrentStreamWriteError()) | (AppendAll(), AppendAllConflictError()):
             return Outcome.REFUSED
-        case Append(), AppendOutcomeUnknownError():
+        case Append() | AppendAll(), AppendOutcomeUnknownError():
             return Outcome.UNKNOWN
-        case (Append(), ServiceError()) | (Load(), ServiceError() | StreamGapError()):
+        case (Append() | AppendAll(), ServiceError()) | (Load(), ServiceError() | StreamGapError()):
             return Outcome.FAILED
         case Save(), SnapshotAheadOfStreamError():
             return Outcome.REFUSED

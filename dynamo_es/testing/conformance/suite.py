@@ -6,11 +6,13 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.testing.conformance import (
+    all_or_none,
     any_version,
     append,
     append_results,
     bad_input,
     bad_payloads,
+    boundaries,
     concurrency,
     conflicts,
     crashes,
@@ -29,6 +31,7 @@ from dynamo_es.testing.conformance import (
     ranges,
     round_trips,
     snapshots,
+    unchanged,
     versionless,
 )
 
@@ -37,11 +40,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
+    "TestAllOrNone",
     "TestAnyVersion",
     "TestAppend",
     "TestAppendResults",
     "TestBadInput",
     "TestBadPayloads",
+    "TestBoundaries",
     "TestConcurrency",
     "TestConflicts",
     "TestCrashes",
@@ -60,6 +65,7 @@ __all__ = [
     "TestRanges",
     "TestRoundTrips",
     "TestSnapshots",
+    "TestUnchanged",
     "TestVersionless",
 ]
 
@@ -103,11 +109,13 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+TestAllOrNone = tests_of(all_or_none, "TestAllOrNone")
 TestAnyVersion = tests_of(any_version, "TestAnyVersion")
 TestAppend = tests_of(append, "TestAppend")
 TestAppendResults = tests_of(append_results, "TestAppendResults")
 TestBadInput = tests_of(bad_input, "TestBadInput")
 TestBadPayloads = tests_of(bad_payloads, "TestBadPayloads")
+TestBoundaries = tests_of(boundaries, "TestBoundaries")
 TestConcurrency = tests_of(concurrency, "TestConcurrency")
 TestConflicts = tests_of(conflicts, "TestConflicts")
 TestCrashes = tests_of(crashes, "TestCrashes")
@@ -126,4 +134,5 @@ TestPositions = tests_of(positions, "TestPositions")
 TestRanges = tests_of(ranges, "TestRanges")
 TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
 TestSnapshots = tests_of(snapshots, "TestSnapshots")
+TestUnchanged = tests_of(unchanged, "TestUnchanged")
 TestVersionless = tests_of(versionless, "TestVersionless")

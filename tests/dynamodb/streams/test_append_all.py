@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es.dynamodb.streams.append_several import PartAppend, append_to_several
+from dynamo_es.dynamodb.streams.append_all import append_to_all
+from dynamo_es.dynamodb.streams.append_part import PartAppend
 from dynamo_es.exceptions import AppendOutcomeUnknownError
 from dynamo_es.testing.conformance.language import events
 from tests.dynamodb.machine import (
@@ -27,7 +28,7 @@ OURS = a_commit(NEW, 4)
 
 
 def append_one():
-    return append_to_several([PartAppend(a_stream(at(3)), NEW, 3, versionless=False)])
+    return append_to_all([PartAppend(a_stream(at(3)), NEW, 3, versionless=False)])
 
 
 def test_a_stream_that_is_deleted_during_the_search_leaves_a_lost_append_open():

@@ -1,0 +1,353 @@
+"""`BoundaryStrategy`: appends under a condition on a query, for dynamic consistency boundaries.
+
+A boundary is one stream. An append goes to its end, unless an event that its caller has not seen
+matches its query.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.contracts.event_checks import check_append
+from dynamo_es.exceptions import (
+    BoundaryConflictError,
+    EventStoreError,
+    InputError,
+    InvalidEventError,
+    InvalidStreamIdError,
+    InvalidVersioningError,
+)
+from dynamo_es.values import ANY_VERSION, Query, StoredVersion, StreamId, matches_event
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from dynamo_es.values import RawEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionalAppend:
+    """Events to append to the end of a stream, unless an event that matches a query is there.
+
+    Attributes:
+        events: one event or more, without versions.
+        query: the append is refused if it matches an event above ``after``; it names types by
+            text. None: no condition.
+        after: version that the caller has seen the stream up to, with its generation if it is a
+            `StoredVersion`, such as `Matching.head`. None: nothing seen. The append looks for its
+            own events above ``after``, so that a repeated call stores nothing twice. Without query
+            and ``after``, it does not look for them.
+    """
+
+    events: Sequence[RawEvent]
+    query: Query | None = None
+    after: int | None = None
+
+
+BoundaryResult: TypeAlias = StoredVersion | EventStoreError
+"""The result of a conditional append: the version of its last event, or its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The events of a stream that match a query.
+
+    Attributes:
+        events: the events, in the order of their versions.
+        head: version of the stream that the answer is complete to, with its generation; 0 if the
+            stream does not exist. Give it as ``after`` to an append that depends on the answer.
+    """
+
+    events: tuple[RawEvent, ...]
+    head: StoredVersion
+
+
+NO_STREAM = StoredVersion(0, 0)
+"""The head of a stream that does not exist."""
+
+_DELETED = (
+    "The boundary was deleted since you read it, and maybe begun again. Read again, decide again, "
+    "append again."
+)
+
+
+BOUNDARY_CATEGORY: Final = "$boundary"
+"""Category of the streams that hold boundaries."""
+
+
+def boundary_stream(name: str) -> StreamId:
+    """Return the stream that holds the events of a boundary.
+
+    Raises:
+        InvalidStreamIdError: the name is not text, or is empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidStreamIdError(
+            f"A boundary's name must be text of one character or more, not {shown(name)}."
+        )
+    return StreamId(name=name, category=BOUNDARY_CATEGORY)
+
+
+class BoundaryStrategy:
+    """The part of a storage that boundaries need."""
+
+    def insert_unless(
+        self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
+    ) -> list[BoundaryResult]:
+        """Append to the end of a stream, each append unless an unseen event matches its query.
+
+        Each append is accepted or refused on its own, in the order given: the query of an append is
+        also matched with the events of accepted appends before it. All accepted appends become one
+        commit, in one conditional put. A put that is refused because another writer was faster
+        goes to the next version, once everything up to there has been matched.
+
+        You can repeat an append with the same events (same UUIDs): if they are stored above
+        ``after`` already, the call succeeds and writes nothing, whatever has been stored since.
+
+        Args:
+            stream_id: the stream; it has versions, or does not exist yet.
+            appends: the appends, each with one event or more. No appends: no request.
+
+        Returns:
+            For each append the version of its last event, with the generation and whether it was
+            stored already; or the error that it would have raised alone:
+            `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
+            `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
+            already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
+            `ServiceError`. An append with an error has stored nothing, except if its outcome is
+            unknown.
+
+        Raises:
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidEventError: an event that cannot be stored.
+            InputError: another wrong argument; nothing was written.
+
+        Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
+        head and has seen the events after ``after``. Else 1 read more. For each put that another
+        writer was faster than, 1 request more, and from the second one on 1 read.
+        """
+        raise NotImplementedError
+
+    def fetch_matching(
+        self, stream_id: StreamId, query: Query, after: int | None = None
+    ) -> Matching:
+        """Return the events of a stream that match a query, and how far the answer is complete.
+
+        Args:
+            stream_id: the stream; it has versions, or does not exist.
+            query: which events; it names types by text.
+            after: leave out the events up to this version. None: begin with the first event.
+
+        Raises:
+            BoundaryConflictError: the stream has not reached ``after``, or is in another
+                generation: it was deleted since.
+            ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            StoredItemError: an item of the stream that this release cannot read.
+            ServiceError: AWS refused the request or did not answer.
+
+        Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
+        """
+        raise NotImplementedError
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A conditional append while its condition is checked.
+
+    Attributes:
+        stream_id: the stream.
+        append: the append.
+        seen: version up to which its condition is checked.
+        result: its result; None until it has one.
+    """
+
+    stream_id: StreamId
+    append: ConditionalAppend
+    seen: int = field(init=False)
+    result: BoundaryResult | None = field(default=None, init=False)
+    _stored: dict[UUID, int] = field(default_factory=dict, init=False)
+    _matching: list[RawEvent] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget what was checked: the stream is in another generation."""
+        self.seen = self.after
+        self._stored.clear()
+        self._matching.clear()
+
+    @property
+    def after(self) -> int:
+        """The version above which events matter."""
+        return int(self.append.after or 0)
+
+    @property
+    def must_look(self) -> bool:
+        """Whether the stream must be read from ``seen`` on before the events are put."""
+        append = self.append
+        return append.query is not None or append.after is not None or self.is_partly_stored
+
+    @property
+    def is_partly_stored(self) -> bool:
+        """Whether some of the events were seen in the stream, and others were not so far."""
+        return bool(self._stored)
+
+    def begin(self, head: StoredVersion) -> None:
+        """Refuse the append if the stream, by a consistent read, has not reached ``after``."""
+        if is_before(head, self.append.after):
+            self.result = self._conflict((), head, _DELETED)
+
+    def look_at(self, events: Iterable[RawEvent], head: StoredVersion, *, complete: bool) -> None:
+        """Match events that the append has not seen; it gets a result if it is stored or refused.
+
+        Args:
+            events: all events of the stream above ``seen`` and up to ``head``, or more.
+            head: version that they are complete to, with its generation.
+            complete: whether a commit ends there that holds all events of its append.
+        """
+        own = {event.uuid for event in self.append.events}
+        query = self.append.query
+        for event in events:
+            if event.version is None or event.version <= self.seen:
+                continue
+            if event.uuid in own:
+                self._stored[event.uuid] = event.version
+            if query is not None and matches_event(query, event):
+                self._matching.append(event)
+        self.seen = max(self.seen, head)
+        if len(self._stored) == len(own):
+            last = self._stored[self.append.events[-1].uuid]
+            self.result = StoredVersion(last, head.generation, repeated=True)
+        elif self._stored:
+            if complete:
+                self.result = self._torn()
+        elif self._matching:
+            self.result = self._conflict(tuple(self._matching), head)
+
+    def goes_with(self, accepted: Iterable[RawEvent]) -> bool:
+        """Whether the append can be stored in one commit after accepted events."""
+        own = {event.uuid for event in self.append.events}
+        query = self.append.query
+        return not any(
+            event.uuid in own or (query is not None and matches_event(query, event))
+            for event in accepted
+        )
+
+    def accept(self, last: int, generation: int, *, repeated: bool) -> None:
+        """Take the version of the last event as the result."""
+        self.result = StoredVersion(last, generation, repeated=repeated)
+
+    def _conflict(
+        self, matching: tuple[RawEvent, ...], head: StoredVersion, hint: str = ""
+    ) -> BoundaryConflictError:
+        shown = tuple(map(copied, matching))
+        return BoundaryConflictError(
+            self.stream_id, self.append.query, self.after, head, shown, hint
+        )
+
+    def _torn(self) -> InvalidEventError:
+        versions = ", ".join(str(version) for version in sorted(self._stored.values())[:5])
+        return InvalidEventError(
+            self.stream_id,
+            f"{len(self._stored)} of {len(self.append.events)} events are stored already (versions "
+            f"{versions}), and the others are not: append again only what you appended together.",
+        )
+
+
+def copied(event: RawEvent) -> RawEvent:
+    """Return an event whose payload is its own, for a caller who may change it."""
+    return replace(event, data=deepcopy(event.data), context=deepcopy(event.context))
+
+
+def is_before(head: StoredVersion, after: int | None) -> bool:
+    """Whether a stream with this head has not reached a version, or is in another generation."""
+    if after is None or after == 0:
+        return False
+    if isinstance(after, StoredVersion) and head.generation != after.generation:
+        return True
+    return head < after
+
+
+def refuse_unreached(
+    stream_id: StreamId, query: Query, after: int | None, head: StoredVersion
+) -> None:
+    """Raise `BoundaryConflictError` if a stream with this head has not reached ``after``."""
+    if is_before(head, after):
+        raise BoundaryConflictError(stream_id, query, int(after or 0), head, hint=_DELETED)
+
+
+def results_of(candidates: Iterable[Candidate]) -> list[BoundaryResult]:
+    """Return the result of each candidate; each has one."""
+    return [candidate.result for candidate in candidates if candidate.result is not None]
+
+
+def chosen_together(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return those undecided candidates that can go into one commit, in order.
+
+    Those left out match an accepted append, or repeat one. They get their result once it is stored.
+    """
+    chosen: list[Candidate] = []
+    accepted: list[RawEvent] = []
+    for candidate in candidates:
+        if candidate.result is None and candidate.goes_with(accepted):
+            chosen.append(candidate)
+            accepted += candidate.append.events
+    return chosen
+
+
+def check_conditional(stream_id: StreamId, append: ConditionalAppend) -> None:
+    """Raise unless a storage can carry out the append.
+
+    Raises:
+        InvalidStreamIdError: not a stream id.
+        InvalidEventError: no events, or an event that cannot be stored.
+        InputError: not a `ConditionalAppend`, or a query or version that is not one.
+    """
+    check_kind("An append", append, ConditionalAppend)
+    check_append(stream_id, ANY_VERSION, append.events)
+    if not append.events:
+        raise InvalidEventError(stream_id, "no events to append: leave the append out.")
+    if append.query is not None:
+        check_query(append.query)
+    check_after(append.after)
+
+
+def check_conditionals(stream_id: StreamId, appends: Sequence[ConditionalAppend]) -> None:
+    """Raise unless a storage can carry out each of the appends; see `check_conditional`.
+
+    Raises:
+        InputError: not a list of appends, or one that `check_conditional` refuses.
+    """
+    check_stream(stream_id)
+    check_kind("appends", appends, (list, tuple))
+    for append in appends:
+        check_conditional(stream_id, append)
+
+
+def check_query(query: Query) -> None:
+    """Raise `InputError` unless a value is a query that names its types by text."""
+    check_kind("query", query, Query)
+    for item in query.items:
+        for each in item.types:
+            if not isinstance(each, str):
+                raise InputError(
+                    f"A storage knows event types by their names, not {shown(each)}: use a "
+                    "Boundary, or give the names."
+                )
+
+
+def check_after(after: int | None) -> None:
+    """Raise `InvalidVersioningError` unless a value is a version of 0 or more, or None."""
+    if after is None:
+        return
+    if type(after) not in {int, StoredVersion} or after < 0:
+        raise InvalidVersioningError(
+            f"after must be the version of an event, 0 (none) or more, or None, not {shown(after)}."
+        )

@@ -1,0 +1,63 @@
+"""The part of `DynamoStorage` that boundaries need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts.boundaries import (
+    BoundaryStrategy,
+    Candidate,
+    check_after,
+    check_conditionals,
+    check_query,
+)
+from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
+from dynamo_es.dynamodb.streams.matching import fetch_matching
+from dynamo_es.exceptions import TableNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Steps, T
+    from dynamo_es.values import Query, StreamId
+
+
+class BoundaryAppends(BoundaryStrategy):
+    """Conditional appends and reads on DynamoDB, for a storage that runs an algorithm's steps."""
+
+    _heads: RememberedHeads
+
+    def insert_unless(
+        self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
+    ) -> list[BoundaryResult]:
+        """Append under conditions; see `BoundaryStrategy.insert_unless`."""
+        check_conditionals(stream_id, appends)
+        stream = self._stream(stream_id)
+        work = ConditionalAppends(stream, [Candidate(stream_id, append) for append in appends])
+        results = self._run("append", stream_id, work.run())
+        if any(isinstance(result, TableNotFoundError) for result in results):
+            self._heads.clear()  # The next table with this name is another one.
+        self._announce(work.stored)
+        return results
+
+    def fetch_matching(
+        self, stream_id: StreamId, query: Query, after: int | None = None
+    ) -> Matching:
+        """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
+        check_query(query)
+        check_after(after)
+        stream = self._stream(stream_id)
+        return self._run("load", stream_id, fetch_matching(stream, query, after))
+
+    def _stream(self, stream_id: StreamId) -> Stream:
+        raise NotImplementedError
+
+    def _run(self, operation: str, stream_id: StreamId, steps: Steps[T]) -> T:
+        raise NotImplementedError
+
+    def _announce(self, stored: Sequence[Append]) -> None:
+        raise NotImplementedError

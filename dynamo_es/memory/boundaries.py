@@ -1,0 +1,122 @@
+"""The part of `MemoryStorage` that boundaries need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts.boundaries import (
+    NO_STREAM,
+    Candidate,
+    Matching,
+    check_after,
+    check_conditionals,
+    check_query,
+    chosen_together,
+    refuse_unreached,
+    results_of,
+)
+from dynamo_es.contracts.stream_keys import check_names
+from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
+from dynamo_es.memory.appends import MemoryAppends
+from dynamo_es.memory.data import copy_event
+from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
+    from dynamo_es.memory.appends import Told
+    from dynamo_es.memory.data import StoredStream
+    from dynamo_es.values import Query, StreamId
+
+
+class BoundaryAppends(MemoryAppends):
+    """Conditional appends and reads in memory, for `MemoryStorage`."""
+
+    def insert_unless(
+        self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
+    ) -> list[BoundaryResult]:
+        """Append under conditions; see `BoundaryStrategy.insert_unless`."""
+        check_conditionals(stream_id, appends)
+        for append in appends:
+            check_names(stream_id, append.events)
+        identity = self._identify(stream_id)
+        candidates = [
+            Candidate(stream_id, replace(each, events=[copy_event(event) for event in each.events]))
+            for each in appends
+        ]
+        marks = [self._chosen_for_outbox(append.events) for append in appends]
+        told: list[Told] = []
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            _look_at_all(stream_id, stream, candidates)
+            together = chosen_together(candidates)
+            if together:
+                pairs = zip(candidates, marks, strict=True)
+                outbox = [mark for each, own in pairs if each in together for mark in own]
+                commit = [event for each in together for event in each.append.events]
+                stream, first = self._store(
+                    StreamAppend(stream_id, ANY_VERSION, commit), outbox, repeated=False
+                )
+                told.append(self._told(stream, first, len(commit)))
+                _accept(candidates, together, stream, first)
+            for each in candidates:
+                if isinstance(each.result, StoredVersion) and each.result.repeated and stream:
+                    count = len(each.append.events)
+                    told.append(self._told(stream, each.result - count, count))
+        self._tell(told)
+        return results_of(candidates)
+
+    def fetch_matching(
+        self, stream_id: StreamId, query: Query, after: int | None = None
+    ) -> Matching:
+        """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
+        check_query(query)
+        check_after(after)
+        identity = self._identify(stream_id)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            if stream is not None and not stream.versioned:
+                raise ExpectedVersionUsedOnVersionlessStream(stream_id)
+            head = _head_of(stream)
+            refuse_unreached(stream_id, query, after, head)
+            unseen = [] if stream is None else stream.events[int(after or 0) :]
+            found = [copy_event(event) for event in unseen if matches_event(query, event)]
+        return Matching(tuple(found), head)
+
+
+def _look_at_all(
+    stream_id: StreamId, stream: StoredStream | None, candidates: Sequence[Candidate]
+) -> None:
+    """Check each append against the stream as it is, before any of them."""
+    head = _head_of(stream)
+    for candidate in candidates:
+        if stream is not None and not stream.versioned:
+            candidate.result = ExpectedVersionUsedOnVersionlessStream(stream_id)
+            continue
+        candidate.begin(head)
+        if candidate.result is None and candidate.must_look and stream is not None:
+            candidate.look_at(stream.events[candidate.seen :], head, complete=True)
+
+
+def _accept(
+    candidates: Sequence[Candidate],
+    together: Sequence[Candidate],
+    stream: StoredStream,
+    first: int,
+) -> None:
+    """Give results to the appends that were stored, and to those that match or repeat them."""
+    last = first
+    for candidate in together:
+        last += len(candidate.append.events)
+        candidate.accept(last, stream.generation, repeated=False)
+    stored = stream.events[first:last]
+    for candidate in candidates:
+        if candidate.result is None:
+            candidate.look_at(stored, _head_of(stream), complete=True)
+
+
+def _head_of(stream: StoredStream | None) -> StoredVersion:
+    return NO_STREAM if stream is None else StoredVersion(stream.version, stream.generation)

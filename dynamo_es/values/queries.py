@@ -1,0 +1,247 @@
+"""Queries over the types and tags of events, as dynamic consistency boundaries use them.
+
+Source: the specification of dcb.events. An item matches an event if the event's type is among the
+item's types (no types: any type) and the event has all of the item's tags. A query matches if any
+of its items does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from uuid import UUID
+
+from dynamo_es.exceptions import InputError
+from dynamo_es.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynamo_es.values.records import RawEvent
+
+TAGS_KEY: Final = "$tags"
+"""Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
+
+TAG_MARK: Final = "dynamo_es_tag"
+"""Key in the metadata of pydantic's schema of a marked type; its value is the number of marks."""
+
+TagValue: TypeAlias = str | int | UUID | date | Enum
+"""What a tag can be about: text, an integer, a UUID, a date, or an enum member with one of these.
+
+A tag keeps it as text: an integer in decimal, a UUID with hyphens, a date as ``2026-01-31``. An
+enum member stands for its value. ``bool``, ``float`` and ``datetime`` are refused, because the same
+value can have several texts.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What an event is about: ``Tag("course", "c1")``.
+
+    Without a value, it marks the field of an event class that has the value:
+    ``course: Annotated[str, Tag("course")]``.
+
+    Attributes:
+        name: kind of the thing, text of one character or more.
+        value: which thing, as text; give any `TagValue`. None: only for a mark on a field.
+
+    Raises:
+        InputError: a name that is not text or is empty, or a value that is not a `TagValue`.
+    """
+
+    name: str
+    value: str | None = None
+
+    def __init__(self, name: str, value: TagValue | None = None) -> None:
+        if not isinstance(name, str) or not name:
+            raise InputError(
+                f"The name of a tag must be text of one character or more, not {shown(name)}."
+            )
+        _check_unicode("name", name)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "value", None if value is None else _text_of(name, value))
+
+    def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
+        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
+        # Source and handler; only the handler if the class itself is used as the mark.
+        source = arguments[0] if len(arguments) > 1 else self
+        schema = dict(arguments[-1](source))
+        metadata = dict(schema.get("metadata") or {})
+        metadata[TAG_MARK] = metadata.get(TAG_MARK, 0) + 1
+        schema["metadata"] = metadata
+        return schema
+
+    @property
+    def text(self) -> str:
+        """The tag as it is stored, ``course:c1``; in the name, ``%`` and ``:`` are escaped.
+
+        Raises:
+            InputError: a tag without a value.
+        """
+        if self.value is None:
+            raise InputError(
+                f"Tag({self.name!r}) has no value, so it stands for no thing: give one, such as "
+                f'Tag({self.name!r}, "1").'
+            )
+        name = self.name.replace("%", "%25").replace(":", "%3A")
+        return f"{name}:{self.value}"
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """Return the tag that is stored as this text.
+
+        Raises:
+            InputError: the text has no ``:``.
+        """
+        name, separator, value = text.partition(":")
+        if not separator:
+            raise InputError(f"A stored tag is text such as 'course:c1', not {shown(text)}.")
+        return cls(name.replace("%3A", ":").replace("%25", "%"), value)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryItem:
+    """One alternative of a query: events of any of the types that have all of the tags.
+
+    Attributes:
+        types: event classes, or names of event types; empty: any type.
+        tags: the tags; empty: any.
+        tag_texts: the tags as they are stored.
+    """
+
+    types: frozenset[str | type] = frozenset()
+    tags: frozenset[Tag] = frozenset()
+    tag_texts: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tag_texts", frozenset(tag.text for tag in self.tags))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Query:
+    """Which events a decision is about: ``Query(types=[…], tags=[…]) | Query(…)``.
+
+    Args:
+        types: event classes, or names of event types; the event is of one of them. Empty: of any.
+        tags: tags with values; the event has all of them.
+
+    Attributes:
+        items: the alternatives; an event that one of them matches is matched.
+
+    Raises:
+        InputError: neither types nor tags, or an argument of another kind.
+    """
+
+    items: tuple[QueryItem, ...]
+
+    def __init__(self, types: Iterable[str | type] = (), tags: Iterable[Tag] = ()) -> None:
+        item = QueryItem(frozenset(_types(types)), frozenset(_tags(tags)))
+        if not item.types and not item.tags:
+            raise InputError("A query needs types or tags: for all events, say Query.everything().")
+        object.__setattr__(self, "items", (item,))
+
+    @classmethod
+    def everything(cls) -> Self:
+        """Return the query that matches every event."""
+        return cls.of_items((QueryItem(),))
+
+    @classmethod
+    def of_items(cls, items: Iterable[QueryItem]) -> Self:
+        """Return the query with these alternatives, each once.
+
+        Raises:
+            InputError: no alternatives, or one that is not a `QueryItem`.
+        """
+        alternatives = tuple(dict.fromkeys(items))
+        if not alternatives or not all(isinstance(item, QueryItem) for item in alternatives):
+            raise InputError("A query needs one QueryItem or more.")
+        query = object.__new__(cls)
+        object.__setattr__(query, "items", alternatives)
+        return query
+
+    def __or__(self, other: Query) -> Query:
+        if not isinstance(other, Query):
+            return NotImplemented
+        return Query.of_items((*self.items, *other.items))
+
+
+def matches(query: Query, name: str, tags: frozenset[str]) -> bool:
+    """Return whether a query matches an event.
+
+    Args:
+        query: the query, with names as types.
+        name: name of the event's type.
+        tags: the event's tags as they are stored; see `tags_of`.
+    """
+    return any(
+        (not item.types or name in item.types) and item.tag_texts <= tags for item in query.items
+    )
+
+
+def tags_of(event: RawEvent) -> frozenset[str]:
+    """Return the tags of an event as they are stored; empty if it has none."""
+    stored = event.context.get(TAGS_KEY)
+    if not isinstance(stored, list):
+        return frozenset()
+    return frozenset(text for text in stored if isinstance(text, str))
+
+
+def matches_event(query: Query, event: RawEvent) -> bool:
+    """Return whether a query matches a raw event."""
+    name = event.name
+    return any(
+        (not item.types or name in item.types)
+        and (not item.tag_texts or item.tag_texts <= tags_of(event))
+        for item in query.items
+    )
+
+
+def _types(types: Iterable[str | type]) -> Iterable[str | type]:
+    if isinstance(types, str | type):
+        raise InputError(f"types must be a list of event classes or names, not {shown(types)}.")
+    for each in types:
+        if not isinstance(each, str | type) or not each:
+            raise InputError(
+                f"A type of a query must be an event class or a name, not {shown(each)}."
+            )
+        yield each
+
+
+def _tags(tags: Iterable[Tag]) -> Iterable[Tag]:
+    if isinstance(tags, Tag | str):
+        raise InputError(f"tags must be a list of tags, not {shown(tags)}.")
+    for each in tags:
+        if not isinstance(each, Tag):
+            raise InputError(
+                f'A tag of a query must be a Tag, such as Tag("course", "c1"), not {shown(each)}.'
+            )
+        yield each
+
+
+def _text_of(name: str, value: object) -> str:
+    if isinstance(value, Enum):
+        return _text_of(name, value.value)
+    if isinstance(value, str):
+        _check_unicode("value", value)
+        return str(value)
+    if isinstance(value, UUID):
+        return str(UUID(int=value.int))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    raise InputError(
+        f"The value of the tag {name!r} must be text, an integer, a UUID, a date, or an enum "
+        f"member with one of these, not {type(value).__name__}."
+    )
+
+
+def _check_unicode(part: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"The {part} of a tag holds a lone surrogate, which is not Unicode: replace it."
+        ) from None
