@@ -31,6 +31,7 @@ terraform {
 }
 """
 REFERENCES: Final = {
+    "AWS::CloudWatch::Dashboard": "dashboard_name",
     "AWS::DynamoDB::Table": "table_name",
     "AWS::IAM::ManagedPolicy": "policy_arn",
     "AWS::IAM::Role": "role_name",
