@@ -38,7 +38,6 @@ REFERENCES: Final = {
     "AWS::Lambda::Function": "function_name",
     "AWS::Logs::LogGroup": "log_group_name",
     "AWS::SQS::Queue": "queue_url",
-    "AWS::CloudWatch::Dashboard": "dashboard_name",
 }
 """What `Ref` of a resource is, in the provider's words."""
 AS_JSON: Final = frozenset(
