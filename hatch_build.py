@@ -1,4 +1,4 @@
-"""Puts the templates into the wheel as they are, and that of the tables as JSON too.
+"""Puts the templates and the Terraform module into the wheel, and that of the tables as JSON too.
 
 With the JSON, an installed package makes tables without a YAML parser. It is written to a
 temporary folder, so that nothing generated lies in the checkout, where it would soon be stale.
@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 TEMPLATE = "infra/event-store.yaml"
 PACKAGED_JSON = "dynamo_es/infra/event-store.json"
 PACKAGED_YAML = "dynamo_es/infra/"
+PACKAGED_MODULE = "dynamo_es/infra/terraform/"
 
 
 class TemplateBuildHook(BuildHookInterface[Any]):
@@ -41,6 +42,8 @@ class TemplateBuildHook(BuildHookInterface[Any]):
         build_data["force_include"][str(converted)] = PACKAGED_JSON
         for template_file in sorted(source.parent.glob("*.yaml")):
             build_data["force_include"][str(template_file)] = PACKAGED_YAML + template_file.name
+        for module_file in sorted(source.parent.glob("terraform/*.tf")):
+            build_data["force_include"][str(module_file)] = PACKAGED_MODULE + module_file.name
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary folder once the wheel is written."""

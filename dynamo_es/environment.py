@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from dynamo_es.exceptions import ConfigurationError
@@ -93,7 +94,7 @@ def _count(text: str) -> int:
 
 def _interval(text: str) -> float:
     seconds = float(text)
-    if not seconds > 0:
+    if not 0 < seconds < inf:
         raise ValueError(text)
     return seconds
 
@@ -128,7 +129,12 @@ def _text(name: str) -> Variable[str | None]:
 OUTBOX_TARGET: Final = _text("DYNAMO_ES_OUTBOX_TARGET")
 OUTBOX_SOURCE: Final = _text("DYNAMO_ES_OUTBOX_SOURCE")
 OUTBOX_NAME: Final = _text("DYNAMO_ES_OUTBOX_NAME")
-OUTBOX_ATTEMPTS: Final = Variable("DYNAMO_ES_OUTBOX_ATTEMPTS", _count, "an integer of 1 or more", 3)
+OUTBOX_ATTEMPTS: Final[Variable[int | None]] = Variable(
+    "DYNAMO_ES_OUTBOX_ATTEMPTS", _count, "an integer of 1 or more", None
+)
+OUTBOX_HOURS: Final = Variable(
+    "DYNAMO_ES_OUTBOX_HOURS", _interval, "a number of hours above 0", 24.0
+)
 
 SERVICE_NAME: Final = _text("POWERTOOLS_SERVICE_NAME")
 METRICS_NAMESPACE: Final = _text("POWERTOOLS_METRICS_NAMESPACE")
@@ -136,6 +142,7 @@ METRICS_DISABLED: Final = Variable(
     "POWERTOOLS_METRICS_DISABLED", _is_true, "true or false", default=False
 )
 FUNCTION_NAME: Final = _text("AWS_LAMBDA_FUNCTION_NAME")
+UPKEEP: Final = Variable("DYNAMO_ES_UPKEEP", _switch, "true or false", default=False)
 
 AWS_REGION: Final = _text("AWS_REGION")
 AWS_DEFAULT_REGION: Final = _text("AWS_DEFAULT_REGION")
@@ -158,12 +165,12 @@ TRACE: Final = _text("_X_AMZN_TRACE_ID")
 TEST_ENDPOINT: Final = _text("DYNAMO_ES_TEST_ENDPOINT")
 
 OTHERS: Final[tuple[Variable[object], ...]] = (
-    *(OUTBOX_TARGET, OUTBOX_SOURCE, OUTBOX_NAME, OUTBOX_ATTEMPTS),
+    *(OUTBOX_TARGET, OUTBOX_SOURCE, OUTBOX_NAME, OUTBOX_ATTEMPTS, OUTBOX_HOURS),
     *(SERVICE_NAME, METRICS_NAMESPACE, METRICS_DISABLED, FUNCTION_NAME),
     *(AWS_REGION, AWS_DEFAULT_REGION),
     *(TENANT, POLL_INTERVAL, CREATE_TABLE),
     *(TENANT_ROLE, DEBUG, COLUMNS),
-    *(HANDLER, INITIALIZATION_TYPE, TRACE),
+    *(HANDLER, INITIALIZATION_TYPE, TRACE, UPKEEP),
     TEST_ENDPOINT,
 )
 """All variables that are not a field of `DynamoConfig`."""

@@ -19,6 +19,7 @@
     │   ├── InvalidEnlistedWriteError           a write that an append cannot carry
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
+    │   └── AppendAllConflictError              streams of an append to several have changed
     ├── BoundaryConflictError                   an event that the caller has not seen matches
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
@@ -51,6 +52,7 @@
     ├── PrivacyError                            a value that cannot be encrypted or decrypted
     │   ├── NoSubjectIdFound                    an encrypted value without a data subject
     │   └── DecryptionError                     the value was altered, or moved from elsewhere
+    ├── DeploymentError                         a package or a stack could not be made
     ├── PublishingError                         an event of the outbox was not published
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
@@ -79,7 +81,11 @@ from dynamo_es.portable import copy_error, deepcopy_error, reduce_error
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+_SHOWN: Final = 3
+"""Conflicts that a message shows in full."""
 
 
 def describe_stream(stream_id: object) -> str:
@@ -271,6 +277,28 @@ class ConcurrentStreamWriteError(EventStoreError):
             f"Stream {describe_stream(stream_id)}: expected version {expected}, but {seen}. "
             + (hint or "Load the stream again, decide again, append again.")
         )
+
+
+class AppendAllConflictError(ConcurrentStreamWriteError):
+    """Streams of an append to several are not as expected; nothing was written.
+
+    ``stream_id``, ``expected``, ``actual`` and ``winning`` are those of the first conflict.
+
+    Attributes:
+        conflicts: the `ConcurrentStreamWriteError` of each stream that has changed, by its
+            `StreamId`, in the order of the call. A stream that is missing here may have changed
+            too: the refusal shows at least one, and mostly all.
+    """
+
+    def __init__(self, conflicts: Mapping[Any, ConcurrentStreamWriteError]) -> None:
+        self.conflicts = dict(conflicts)
+        each = list(self.conflicts.values())
+        first = each[0]
+        super().__init__(first.stream_id, first.expected, first.actual, winning=first.winning)
+        count = f"{len(each)} streams of the call have changed. " if len(each) > 1 else ""
+        more = f" And {len(each) - _SHOWN} more." if len(each) > _SHOWN else ""
+        shown_ones = " ".join(map(str, each[:_SHOWN]))
+        self.args = (f"{count}{shown_ones}{more} Nothing was written to any stream.",)
 
 
 class BoundaryConflictError(EventStoreError):
@@ -767,6 +795,13 @@ class DuplicatedEvent(EventDefinitionError):  # noqa: N818 - python-event-source
 
 class ConfigurationError(EventStoreError):
     """A setting is missing or wrong."""
+
+
+class DeploymentError(EventStoreError):
+    """A package could not be built, or a stack could not be deployed or deleted.
+
+    The message names the resource that failed, with the reason that AWS gave.
+    """
 
 
 class PublishingError(EventStoreError):

@@ -39,16 +39,26 @@ class Recording:
         for _, params in self.calls:
             if "Item" in params:
                 found.append(params["Item"])
-            found += [entry["Put"]["Item"] for entry in params.get("TransactItems", ())]
+            found += [
+                entry["Put"]["Item"] for entry in params.get("TransactItems", ()) if "Put" in entry
+            ]
             found += inserted_items(params.get("Statements", ()))
         return found
 
     @property
     def write_units(self) -> int:
-        """The write units of what was put, by DynamoDB's size rules."""
-        return sum(
-            write_units(item_size(item), transactional=len(self.items) > 1) for item in self.items
+        """The write units of what was put or checked to be absent, by DynamoDB's size rules."""
+        checks = self.checks
+        transactional = len(self.items) + checks > 1
+        return 2 * checks + sum(
+            write_units(item_size(item), transactional=transactional) for item in self.items
         )
+
+    @property
+    def checks(self) -> int:
+        """The condition checks of transactions."""
+        entries = [entry for _, params in self.calls for entry in params.get("TransactItems", ())]
+        return sum("ConditionCheck" in entry for entry in entries)
 
 
 @contextmanager

@@ -4,46 +4,36 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from dynamo_es.aggregates.aggregate import Aggregate, category_of, check_new, made_by, replay
-from dynamo_es.aggregates.deciding import DECIDE, OutdatedError, decide_on
-from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
-from dynamo_es.aggregates.saving import (
-    append_surely,
-    has_emitted,
-    kept,
-    save,
-    take_as_decided,
-    writes_of,
-)
+from dynamo_es.aggregates.aggregate import Aggregate
+from dynamo_es.aggregates.deciding import DECIDE
+from dynamo_es.aggregates.opening import Opening
+from dynamo_es.aggregates.retries import RETRY_FOR, check_attempts, check_waiting
+from dynamo_es.aggregates.saving import kept, save, take_as_decided
+from dynamo_es.aggregates.several import SeveralAggregates
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
-from dynamo_es.aggregates.streams import AggregateStream, stream_id_of
+from dynamo_es.aggregates.together import Together
+from dynamo_es.aggregates.transacting import Decision, Transacting
 from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.event_store.store import EventStore
-from dynamo_es.exceptions import (
-    CommandDecidedError,
-    ConcurrentStreamWriteError,
-    InputError,
-)
+from dynamo_es.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime, timedelta
 
-    from dynamo_es.aggregates.commands import Command, CommandId, Decided
+    from dynamo_es.aggregates.commands import Command, CommandId
     from dynamo_es.aggregates.saving import TransactWith
-    from dynamo_es.aggregates.streams import AggregateId
+    from dynamo_es.aggregates.streams import AggregateId, AggregateStream
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.values import RawEvent
 
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
 
-class Repository(Generic[TAggregate]):
+class Repository(SeveralAggregates[TAggregate]):
     """Loads and saves the aggregates of one tenant. Safe to share between threads.
 
     Args:
@@ -61,6 +51,9 @@ class Repository(Generic[TAggregate]):
             on from the events in the refusal. If ``decide`` raises or emits nothing, `transact`
             asks whether the stream has gone on, and then decides again. None: as configured
             (``DynamoConfig.consistent_loads``).
+        group: whether `transact` calls of this process for one aggregate are carried out together
+            if they wait for each other: up to 25 decisions share one load and one append.
+            Each decision sees the events of those before it. Use it for hot aggregates.
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
 
@@ -79,6 +72,7 @@ class Repository(Generic[TAggregate]):
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
         retry_for: timedelta | float = RETRY_FOR,
         consistent: bool | None = None,
+        group: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,9 +82,12 @@ class Repository(Generic[TAggregate]):
         self._consistent = event_store.is_consistent(consistent)
         self._factory = factory
         self._snapshots = SnapshotPolicy(every, snapshot_when)
-        self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
-        self._sleep = sleep
-        self._monotonic = monotonic
+        opening = Opening(event_store, self._consistent, self._snapshots)
+        retry_s = seconds_of("retry_for", retry_for, error=InputError)
+        self._opening = opening
+        self._transacting = Transacting(opening, retry_s, sleep, monotonic)
+        check_kind("group", group, bool)
+        self._together = Together(self._transacting) if group else None
         if isinstance(factory, type):
             self._snapshots.check(factory)
         if snapshot_when is not None:
@@ -127,17 +124,17 @@ class Repository(Generic[TAggregate]):
 
         If the block raises, nothing is saved. Other errors and the cost: see `load` and `save`.
         """
-        loaded = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
-        stream = self._stream(id, loaded)
+        loaded = self._opening.given(aggregate, self._factory)
+        stream = self._opening.stream(id, loaded)
         command = stream.command(command_id)
         raws = stream.load(command)
         decided = None if command is None else stream.commands_in(raws).find(command)
         if decided is None:
-            self._replay(stream, loaded, raws)
+            self._opening.replay(stream, loaded, raws)
             yield loaded
             self._save(stream, loaded, context, transact_with, command)
         else:
-            self._replay(stream, loaded, stream.before(raws, decided))
+            self._opening.replay(stream, loaded, stream.before(raws, decided))
             yield loaded
             take_as_decided(loaded, stream, raws, decided)
 
@@ -168,11 +165,11 @@ class Repository(Generic[TAggregate]):
         Other errors and the cost are those of `EventStore.load_stream`. ``at_version`` costs 2
         requests more; ``as_of`` 2, and 1 for each halving of the stream's commits.
         """
-        fresh = self._new(self._factory) if aggregate is None else self._fresh(aggregate)
-        stream = self._stream(id, fresh)
+        fresh = self._opening.given(aggregate, self._factory)
+        stream = self._opening.stream(id, fresh)
         past = at_version is not None or as_of is not None
         raws = stream.load_past(at_version, as_of) if past else stream.load()
-        self._replay(stream, fresh, raws)
+        self._opening.replay(stream, fresh, raws)
         fresh._past = past  # noqa: SLF001 - of its own package
         return fresh
 
@@ -209,7 +206,7 @@ class Repository(Generic[TAggregate]):
         """
         check_kind("aggregate", aggregate, Aggregate)
         self._snapshots.check(type(aggregate))
-        stream = self._stream(id, aggregate)
+        stream = self._opening.stream(id, aggregate)
         self._save(stream, aggregate, context, transact_with, stream.command(command_id))
 
     def transact(  # noqa: PLR0913 - options, each by its name
@@ -255,62 +252,29 @@ class Repository(Generic[TAggregate]):
         winning events; otherwise a load and an append. A repeated command costs a load, and one
         load more if a snapshot was taken after it. After a snapshot that you saved yourself with
         `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
+
+        With ``group=True``, calls that wait for the same aggregate share a load and an append.
+        Another thread may run ``decide``, with your context variables. A decision that raises is
+        refused alone, after the events that it rests on are stored. A call with ``attempts`` or
+        ``transact_with`` gets an append of its own.
         """
         check_attempts(attempts)
         check_callable("decide", decide)
         refuse_asynchronous(decide, DECIDE)
-        transact_with = kept(transact_with)
-        retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
-        raws: list[RawEvent] | None = None
-        again = False
-        while True:
-            aggregate = self._new(factory or self._factory)
-            stream = self._stream(id, aggregate)
-            if again:  # Whatever the first load missed is read now.
-                stream = replace(stream, consistent=True)
-            again = True
-            command = stream.command(command_id)
-            raws = stream.load(command) if raws is None else raws
-            decided = None if command is None else stream.commands_in(raws).find(command)
-            if command is not None and decided is not None:
-                return self._repeat(stream, aggregate, decide, raws, command, decided)
-            self._replay(stream, aggregate, raws)
-            try:
-                result = decide_on(stream, raws, aggregate, decide)
-            except OutdatedError:
-                raws = stream.follow(raws, (), command)
-                continue
-            writes = writes_of(transact_with, aggregate)
-            try:
-                stored = append_surely(stream, aggregate, context, writes, command, retries)
-            except ConcurrentStreamWriteError as refused:
-                waited = retries.wait_or_raise(refused)
-                raws = stream.follow(raws, () if waited else refused.winning, command)
-                continue
-            if stored:
-                self._snapshots.apply(self._store, stream.id, aggregate)
-                return result
-            raws = None  # Another run of the same command was faster: return its result.
-
-    def _repeat(
-        self,
-        stream: AggregateStream,
-        aggregate: TAggregate,
-        decide: Callable[[TAggregate], R],
-        raws: list[RawEvent],
-        command: Command,
-        decided: Decided,
-    ) -> R:
-        """Return the result that ``decide`` had when the command was first decided."""
-        self._replay(stream, aggregate, stream.before(raws, decided))
-        aggregate._generation = raws[-1].generation  # noqa: SLF001 - before its first event, too
-        result = decide(aggregate)
-        refuse_unfinished(result, decide, DECIDE)
-        if result is None:
-            return result
-        stored = stream.events_of(raws, decided)
-        if not has_emitted(aggregate, stored):
-            raise CommandDecidedError(stream.id, command.id, decided.last, tuple(stored))
+        decision = Decision(
+            id,
+            decide,
+            factory or self._factory,
+            attempts,
+            context,
+            kept(transact_with),
+            command_id,
+        )
+        result: R = (
+            self._transacting.carry_out(decision)
+            if self._together is None
+            else self._together.submit(self._store.groups, decision)
+        )
         return result
 
     def _save(
@@ -323,21 +287,3 @@ class Repository(Generic[TAggregate]):
     ) -> None:
         if save(stream, aggregate, context, transact_with, command):
             self._snapshots.apply(self._store, stream.id, aggregate)
-
-    def _replay(self, stream: AggregateStream, aggregate: TAggregate, raws: list[RawEvent]) -> None:
-        aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
-        replay(aggregate, stream.commands_in(raws), raws, self._store.read(raws))
-
-    def _new(self, factory: Callable[[], TAggregate] | None) -> TAggregate:
-        return self._fresh(made_by(factory))
-
-    def _fresh(self, aggregate: TAggregate) -> TAggregate:
-        """Return the aggregate, or raise if it is not new, or its class takes no snapshots."""
-        check_new(aggregate)
-        self._snapshots.check(type(aggregate))
-        return aggregate
-
-    def _stream(self, id: AggregateId, aggregate: Aggregate) -> AggregateStream:  # noqa: A002
-        return AggregateStream(
-            self._store, stream_id_of(id, category_of(type(aggregate))), self._consistent
-        )

@@ -109,14 +109,12 @@ def _refuse_past(stream: AggregateStream, aggregate: Aggregate) -> None:
         )
 
 
-def append(
-    stream: AggregateStream,
-    aggregate: Aggregate,
-    context: Context | None,
-    writes: Sequence[EnlistedWrite],
-    command: Command | None,
-) -> bool:
-    """Append the emitted events; return False if another run of the command stored its own."""
+def check_savable(stream: AggregateStream, aggregate: Aggregate) -> None:
+    """Raise unless an aggregate can be saved to a stream.
+
+    Raises:
+        InputError: it is a state of the past, no longer matches its stream, or is of another one.
+    """
     _refuse_past(stream, aggregate)
     if aggregate._outdated:  # noqa: SLF001 - of its own package
         raise InputError(
@@ -128,6 +126,17 @@ def append(
             f"Stream {describe_stream(stream.id)}: the aggregate was loaded from stream "
             f"{describe_stream(aggregate._stream_id)}. Save it there."  # noqa: SLF001
         )
+
+
+def append(
+    stream: AggregateStream,
+    aggregate: Aggregate,
+    context: Context | None,
+    writes: Sequence[EnlistedWrite],
+    command: Command | None,
+) -> bool:
+    """Append the emitted events; return False if another run of the command stored its own."""
+    check_savable(stream, aggregate)
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:
         if writes:
@@ -136,8 +145,8 @@ def append(
                 "the writes yourself, or give a callable that returns none in this case."
             )
         return True
-    events = [_identified(one, index, context, command) for index, one in enumerate(pending)]
-    options = {"transact_with": writes} if writes else {}
+    events = [identified(one, index, context, command) for index, one in enumerate(pending)]
+    options: dict[str, Any] = {"transact_with": writes} if writes else {}
     version = stream.store.append(
         *events,
         stream_id=stream.id,
@@ -191,9 +200,10 @@ def take_as_decided(
     aggregate._generation = raws[-1].generation  # noqa: SLF001
 
 
-def _identified(
+def identified(
     wrapped: WrappedEvent[Any], index: int, context: Context | None, command: Command | None
 ) -> WrappedEvent[Any]:
+    """Return an emitted event with the context and the id that it is stored with."""
     if context is not None:
         wrapped = replace(wrapped, context=context)
     return wrapped if command is None else replace(wrapped, uuid=command.event_id(index))

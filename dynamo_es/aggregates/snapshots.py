@@ -46,6 +46,11 @@ class SnapshotPolicy(Generic[TAggregate]):
         self._every = every
         self._when = snapshot_when
 
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What it was made with: two policies with the same settings decide alike."""
+        return self._every, self._when
+
     def check(self, kind: type[Any]) -> None:
         """Raise `AggregateDefinitionError` if this policy takes snapshots and a class has none."""
         if self._every is None and self._when is None:

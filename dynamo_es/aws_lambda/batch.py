@@ -6,9 +6,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.dynamodb.wire.time_limit import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     BatchEvent: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -54,6 +56,15 @@ class Deadline(Event):
         if self._context is None:
             return False
         return self._context.get_remaining_time_in_millis() <= self._margin_ms
+
+    def limiting(self) -> AbstractContextManager[None]:
+        """End requests in time for the reply, even if a service does not answer."""
+        context = self._context
+        if context is None:
+            return limited(None)
+        # The rest of the margin is for the reply.
+        kept_ms = self._margin_ms / 4
+        return limited(lambda: (context.get_remaining_time_in_millis() - kept_ms) / 1000)
 
 
 def margin_of(margin: timedelta | float | None) -> float | None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches
+from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
 from dynamo_es.aws_lambda.starting import prepare_in_function
+from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.keys import is_pages_key, owner_of_pages
 from dynamo_es.dynamodb.log.pages import SCOPE
+from dynamo_es.environment import UPKEEP
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -119,6 +122,7 @@ class LogHandler:
 
     Attributes:
         projection: the projection that it runs.
+        metrics: writes its metrics, in a Lambda function.
     """
 
     def __init__(
@@ -134,13 +138,15 @@ class LogHandler:
         self.projection = projection
         self._margin_s = margin_of(margin)
         self._on_progress = on_progress
+        self.metrics = FunctionMetrics(projection.name)
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply the events of the log after the checkpoint.
 
         Args:
             event: a batch of the log table's stream, a pipe's list of its records, or anything
-                without ``Records``.
+                without ``Records``, such as the events of a schedule: the one for upkeep writes
+                metrics too, and the one for parked streams retries them.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -150,15 +156,28 @@ class LogHandler:
             Exception: the error that your function raised, if the event is not a batch.
             ConfigurationError: records that are not of a table's stream.
         """
-        deadline = Deadline(context, self._margin_s)
+        task = task_of(event, ["upkeep", "retry_parked"])
+        try:
+            if task == "retry_parked":
+                self.retry_parked(context)
+                return reply(event, [])
+            if task == "upkeep":
+                self.metrics.check_mappings()
+            return self._handle(event, Deadline(context, self._margin_s), upkeep=task is not None)
+        finally:
+            self.metrics.flush(context)
+
+    def _handle(self, event: BatchEvent, deadline: Deadline, *, upkeep: bool) -> dict[str, Any]:
         pages = pages_of(pages_in(event), self._tenant_id)
         if pages is not None and not pages:
             return reply(event, [])  # markers and checkpoints: this handler's own writes
         of_all = self.projection.over_all_logs
         tenants = tenants_in(pages) if of_all else None
         try:
-            progress = self.projection.run_once(deadline, self._on_progress, tenants=tenants)
+            with deadline.limiting():
+                progress = self.projection.run_once(deadline, self._on_progress, tenants=tenants)
         except Exception as error:
+            self.metrics.count("Failures", 1)
             if pages is None:
                 raise
             # Without exc_info: the text of an error may quote an event.
@@ -169,7 +188,12 @@ class LogHandler:
             )
             reached = _EVERYTHING if of_all else self.projection.position or _EVERYTHING
             return reply(event, _not_done(pages, reached))
-        if progress.lag and pages:
+        if upkeep:
+            self.metrics.gauge("Lag", progress.lag)
+            self.metrics.gauge("Parked", progress.parked)
+        # With a schedule for upkeep, the next call goes on: a call that ran out of time, or that
+        # found another one at work, is no failure.
+        if progress.lag and pages and not UPKEEP.read():
             return reply(event, _not_done(pages, _EVERYTHING if of_all else progress.position))
         return reply(event, [])
 

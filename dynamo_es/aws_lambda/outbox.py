@@ -8,14 +8,18 @@ classes. It publishes events as they are stored. The environment configures it:
 from __future__ import annotations
 
 from functools import cache
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.log import pages_in, pages_of, tenants_in
+from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
+from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.outbox.all_outboxes import OutboxOfAll
+from dynamo_es.outbox.terms import DEFAULT_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aws_lambda.batch import BatchEvent, LambdaContext
     from dynamo_es.facade.backend import Backend
-    from dynamo_es.outbox import OutboxReport, Publisher
+    from dynamo_es.outbox import Outbox, OutboxReport, Publisher
     from dynamo_es.values import TenantId
 
 _AT_ONCE: Final = 25
@@ -35,7 +39,8 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     publisher: Publisher,
     *,
     name: str | None = None,
-    attempts: int = 3,
+    attempts: int | None = None,
+    give_up_after: timedelta | float = DEFAULT_AGE,
     retry_delay: timedelta | float = 1.0,
     lease: timedelta | float = 60.0,
     keep_unknown: bool = False,
@@ -56,9 +61,12 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
         publisher: called with each event as a `Recorded`; `EventBridgePublisher` and the other
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.
-        attempts: most tries of an event, 1 or more. Then the event is dead until `Outbox.retry`.
+        attempts: most tries of an event, 1 or more; None: as many as its time allows.
+        give_up_after: how long an event is tried again, a timedelta or seconds. Then it is dead
+            until `Outbox.retry`.
         retry_delay: time between the first try and the second, a timedelta or seconds; each further
-            wait is twice the one before, up to a day.
+            wait is twice the one before, up to an hour. A schedule of a minute makes no wait
+            shorter than that.
         lease: how long the lease keeps other workers out, a timedelta or seconds; at least twice
             the time that a publisher may take.
         keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with its
@@ -77,7 +85,7 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     prepare_in_function(backend)
     outbox = backend.outbox if name is None else backend.outbox.named(name)
 
-    def run(tenants: list[TenantId] | None) -> OutboxReport:
+    def run(tenants: list[TenantId] | None, stop: Deadline) -> OutboxReport:
         chosen = outbox
         if isinstance(outbox, OutboxOfAll) and tenants is not None:
             chosen = outbox.only(tenants)
@@ -85,12 +93,14 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
             publisher,
             _AT_ONCE,
             attempts=attempts,
+            give_up_after=give_up_after,
             retry_delay=retry_delay,
             lease=lease,
             keep_unknown=keep_unknown,
+            stop=stop,
         )
 
-    return OutboxHandler(run, margin, backend.limited_to)
+    return OutboxHandler(run, margin, backend.limited_to, outbox)
 
 
 class OutboxHandler:
@@ -98,15 +108,19 @@ class OutboxHandler:
 
     Attributes:
         reports: reports of the runs of the last call.
+        metrics: writes its metrics, in a Lambda function.
     """
 
     def __init__(
         self,
-        run: Callable[[list[TenantId] | None], OutboxReport],
+        run: Callable[[list[TenantId] | None, Deadline], OutboxReport],
         margin: timedelta | float | None,
         tenant_id: TenantId | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._run = run
+        self._outbox = outbox
+        self.metrics = FunctionMetrics("outbox" if outbox is None else outbox.name)
         self._tenant_id = tenant_id
         self._margin_s = margin_of(margin)
         self.reports: list[OutboxReport] = []
@@ -116,7 +130,8 @@ class OutboxHandler:
 
         Args:
             event: a batch of the log table's stream, a pipe's list of its records, or anything
-                without ``Records``. It only starts the run.
+                without ``Records``. It only starts the run. The upkeep event of a schedule writes
+                metrics too.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -126,17 +141,49 @@ class OutboxHandler:
             ServiceError: AWS refused or did not answer; nothing is lost.
             ConfigurationError: records that are not of a table's stream.
         """
+        task = task_of(event, ["upkeep"])
         pages = pages_of(pages_in(event), self._tenant_id)
         self.reports = []
         if pages is not None and not pages:
             return reply(event, [])  # the outbox's own writes
         deadline = Deadline(context, self._margin_s)
+        try:
+            with deadline.limiting():
+                done = self._publish(tenants_in(pages), deadline)
+                if task is not None:
+                    self._keep_up()
+        finally:
+            self._count()
+            self.metrics.flush(context)
+        return reply(event, [pages[0].sequence_number] if pages and not done else [])
+
+    def _count(self) -> None:
+        for report in self.reports:
+            self.metrics.count("Published", report.handled)
+            self.metrics.count("Failures", report.failed)
+
+    def _keep_up(self) -> None:
+        """Note what waits, what is dead, and whether the mappings are on."""
+        entries = [] if self._outbox is None else self._outbox.entries()
+        waiting = [entry for entry in entries if not entry.dead]
+        now_ms = time() * 1000
+        oldest_ms = min((entry.failing_since for entry in waiting), default=now_ms)
+        self.metrics.gauge("Dead", len(entries) - len(waiting))
+        self.metrics.gauge("Waiting", len(waiting))
+        self.metrics.gauge("OldestSeconds", max(0.0, round((now_ms - oldest_ms) / 1000, 3)))
+        self.metrics.check_mappings()
+
+    def _publish(self, tenants: list[TenantId] | None, deadline: Deadline) -> bool:
+        """Run until nothing is due; return whether that is so, or another worker has the lease."""
+        reached = -1
         while not deadline.is_set():
-            report = self._run(tenants_in(pages))
+            report = self._run(tenants, deadline)
             self.reports.append(report)
-            if report.busy or not report.active:
-                return reply(event, [])
-        return reply(event, [pages[0].sequence_number] if pages else [])
+            moved = report.handled or report.dropped or report.position > reached
+            if report.busy or not report.active or not moved:
+                return True
+            reached = report.position
+        return False
 
 
 @cache
@@ -151,6 +198,7 @@ def _of_environment() -> OutboxHandler:
         publisher_for(settings.target, source=settings.source, config=backend.config),
         name=settings.name,
         attempts=settings.attempts,
+        give_up_after=settings.give_up_after,
     )
 
 

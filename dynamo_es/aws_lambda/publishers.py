@@ -11,36 +11,59 @@ of a stream stay in order, except events that failed and were tried again later.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from dynamo_es.aws_lambda.message_fields import attributes_of, in_order, size_of, stream_of
 from dynamo_es.aws_lambda.messages import message_of, stored_form, text_of
-from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.wire.client import Lazy, client_config, region_of
+from dynamo_es.dynamodb.wire.time_limit import keep_in_time
 from dynamo_es.exceptions import ConfigurationError, PublishingError
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from dynamo_es.event_store.wrapped import Recorded
 
 MAX_BYTES: Final = 1024 * 1024
 """Most bytes of one event on a queue or a bus: the message and its attributes."""
 MAX_TOPIC_BYTES: Final = 256 * 1024
 """Most bytes of one event on a topic."""
-
-_MAX_GROUP_CHARACTERS: Final = 128
-_NO_GROUP: Final = re.compile(r"[^!-~]")
-"""Characters that a FIFO queue or topic refuses in a message group."""
-_NO_ATTRIBUTE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that queues and topics refuse in a message attribute."""
+MAX_CALL_BYTES: Final = 256 * 1024
+"""Most bytes of several events in one call; a larger event goes out alone."""
 
 _TIME_BYTES: Final = 14
 """Bytes that EventBridge counts for the time of an event."""
 
 _DEFAULT: Final = DynamoConfig(events_table="-", log_table="-", keys_table="-")
+
+
+class _Prepared(NamedTuple):
+    """A message that is ready to be sent.
+
+    Attributes:
+        place: of its event among those to publish.
+        params: arguments of the client's call, or an entry of one.
+        size: bytes as the service counts them.
+    """
+
+    place: int
+    params: dict[str, Any]
+    size: int
+
+
+def _calls(ready: list[_Prepared]) -> Iterator[list[_Prepared]]:
+    """Yield the messages of each call, in order."""
+    some: list[_Prepared] = []
+    for one in ready:
+        if some and sum(each.size for each in some) + one.size > MAX_CALL_BYTES:
+            yield some
+            some = []
+        some.append(one)
+    if some:
+        yield some
 
 
 class _Publisher:
@@ -50,6 +73,8 @@ class _Publisher:
     max_bytes = MAX_BYTES
     as_stored: Literal[True] = True
     """Makes the outbox pass stored events."""
+    at_once: int = 10
+    """Makes the outbox pass so many events a call: the most that the services take."""
 
     def __init__(self, client: Any, config: DynamoConfig | None) -> None:
         self._client: Lazy[Any] = Lazy(lambda: _connect(self.service, config or _DEFAULT), client)
@@ -67,6 +92,36 @@ class _Publisher:
             botocore.exceptions.ClientError: the service refused the call.
         """
         record = event if isinstance(event, RecordedRaw) else stored_form(event)
+        self._send(self._prepared(record).params)
+
+    def publish_all(self, records: Sequence[RecordedRaw]) -> list[Exception | None]:
+        """Publish events in as few calls as their sizes allow; return the outcome of each.
+
+        An event that is refused does not hold up the others of its call.
+
+        Args:
+            records: at most `at_once` events, from the outbox.
+        """
+        outcomes: list[Exception | None] = [None] * len(records)
+        ready: list[_Prepared] = []
+        for place, record in enumerate(records):
+            try:
+                ready.append(self._prepared(record, place))
+            except Exception as error:  # noqa: BLE001 - the others go out
+                outcomes[place] = error
+        for some in _calls(ready):
+            try:
+                if len(some) == 1:
+                    self._send(some[0].params)
+                else:
+                    for place, refusal in self._send_all(some):
+                        outcomes[place] = refusal
+            except Exception as error:  # noqa: BLE001 - other calls may succeed
+                for one in some:
+                    outcomes[one.place] = error
+        return outcomes
+
+    def _prepared(self, record: RecordedRaw, place: int = 0) -> _Prepared:
         text = text_of(message_of(record))
         params = self._params(record, text)
         size = len(text.encode()) + self._size_beside(params)
@@ -76,7 +131,7 @@ class _Publisher:
                 f"{self.service} accepts {self.max_bytes:,}: write a publisher that sends a "
                 "reference instead, or keep the event out of the outbox."
             )
-        self._send(params)
+        return _Prepared(place, params, size)
 
     def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
         """Return the arguments of the client's call."""
@@ -85,12 +140,27 @@ class _Publisher:
     def _size_beside(self, params: dict[str, Any]) -> int:
         """Return the bytes that the service counts for the attributes."""
         return sum(
-            _size(name) + _size(attribute["DataType"]) + _size(attribute["StringValue"])
+            size_of(name) + size_of(attribute["DataType"]) + size_of(attribute["StringValue"])
             for name, attribute in params["MessageAttributes"].items()
         )
 
     def _send(self, params: dict[str, Any]) -> None:
         raise NotImplementedError
+
+    def _send_all(self, some: list[_Prepared]) -> Iterator[tuple[int, PublishingError]]:
+        """Send messages in one call; yield the places of those that are refused, and why."""
+        raise NotImplementedError
+
+    def _refused(self, answer: Any) -> Iterator[tuple[int, PublishingError]]:
+        """Yield the refusals of a topic or a queue; an entry's id is its place."""
+        for failed in answer.get("Failed", ()):
+            yield (
+                int(failed["Id"]),
+                PublishingError(
+                    f"{self.service} refused a message: {failed.get('Code')}: "
+                    f"{failed.get('Message')}"
+                ),
+            )
 
 
 class EventBridgePublisher(_Publisher):
@@ -130,23 +200,32 @@ class EventBridgePublisher(_Publisher):
             "Source": self._source,
             "DetailType": record.entry.name,
             "Detail": text,
-            "Resources": [_stream_of(record)],
+            "Resources": [stream_of(record)],
             # boto3 reads a time without a zone as local time.
             "Time": at if at.tzinfo is not None else at.replace(tzinfo=UTC),
         }
 
     def _size_beside(self, params: dict[str, Any]) -> int:
         counted = (params["Source"], params["DetailType"], *params["Resources"])
-        return _TIME_BYTES + sum(map(_size, counted))
+        return _TIME_BYTES + sum(map(size_of, counted))
 
     def _send(self, params: dict[str, Any]) -> None:
-        answer = self._client().put_events(Entries=[params])
-        if answer.get("FailedEntryCount"):
-            entry = answer["Entries"][0]
-            raise PublishingError(
-                f"EventBridge refused an event named {params['DetailType']!r}: "
-                f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-            )
+        for _, refusal in self._send_all([_Prepared(0, params, 0)]):
+            raise refusal
+
+    def _send_all(self, some: list[_Prepared]) -> Iterator[tuple[int, PublishingError]]:
+        answer = self._client().put_events(Entries=[one.params for one in some])
+        if not answer.get("FailedEntryCount"):
+            return
+        for one, entry in zip(some, answer["Entries"], strict=True):
+            if entry.get("ErrorCode"):
+                yield (
+                    one.place,
+                    PublishingError(
+                        f"EventBridge refused an event named {one.params['DetailType']!r}: "
+                        f"{entry['ErrorCode']}: {entry.get('ErrorMessage')}"
+                    ),
+                )
 
 
 class SnsPublisher(_Publisher):
@@ -169,14 +248,20 @@ class SnsPublisher(_Publisher):
 
     def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
         return {
-            "TopicArn": self._topic_arn,
             "Message": text,
-            "MessageAttributes": _attributes(record),
-            **_in_order(self._topic_arn, record),
+            "MessageAttributes": attributes_of(record),
+            **in_order(self._topic_arn, record),
         }
 
     def _send(self, params: dict[str, Any]) -> None:
-        self._client().publish(**params)
+        self._client().publish(TopicArn=self._topic_arn, **params)
+
+    def _send_all(self, some: list[_Prepared]) -> Iterator[tuple[int, PublishingError]]:
+        entries = [{"Id": str(one.place), **one.params} for one in some]
+        answer = self._client().publish_batch(
+            TopicArn=self._topic_arn, PublishBatchRequestEntries=entries
+        )
+        return self._refused(answer)
 
 
 class SqsPublisher(_Publisher):
@@ -198,14 +283,18 @@ class SqsPublisher(_Publisher):
 
     def _params(self, record: RecordedRaw, text: str) -> dict[str, Any]:
         return {
-            "QueueUrl": self._queue_url,
             "MessageBody": text,
-            "MessageAttributes": _attributes(record),
-            **_in_order(self._queue_url, record),
+            "MessageAttributes": attributes_of(record),
+            **in_order(self._queue_url, record),
         }
 
     def _send(self, params: dict[str, Any]) -> None:
-        self._client().send_message(**params)
+        self._client().send_message(QueueUrl=self._queue_url, **params)
+
+    def _send_all(self, some: list[_Prepared]) -> Iterator[tuple[int, PublishingError]]:
+        entries = [{"Id": str(one.place), **one.params} for one in some]
+        answer = self._client().send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        return self._refused(answer)
 
 
 def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) -> _Publisher:
@@ -234,48 +323,14 @@ def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) 
     )
 
 
-def _stream_of(record: RecordedRaw) -> str:
-    return stream_key(tenant_prefix(record.tenant_id), record.entry.stream_id)
-
-
-def _attributes(record: RecordedRaw) -> dict[str, Any]:
-    values = {
-        "name": record.entry.name,
-        "category": record.entry.stream_id.category,
-        "tenant": record.tenant_id,
-    }
-    # Services refuse empty attributes and control characters. The message has all values.
-    return {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in values.items()
-        if value and not _NO_ATTRIBUTE.search(value)
-    }
-
-
-def _in_order(target: str, record: RecordedRaw) -> dict[str, Any]:
-    if not target.endswith(".fifo"):
-        return {}
-    stream = group = _stream_of(record)
-    if len(group) > _MAX_GROUP_CHARACTERS or _NO_GROUP.search(group):
-        group = sha256(stream.encode()).hexdigest()
-    # The UUID alone is not enough: an application may append one event to two streams.
-    place = f"{stream}|{record.generation}|{record.entry.version}|{record.position}"
-    return {
-        "MessageGroupId": group,
-        "MessageDeduplicationId": f"{record.entry.uuid}-{sha256(place.encode()).hexdigest()[:32]}",
-    }
-
-
-def _size(text: str) -> int:
-    return len(text.encode())
-
-
 def _connect(service: str, config: DynamoConfig) -> Any:
     from boto3.session import Session
 
     session = Session(profile_name=config.profile)
-    return session.client(
+    client = session.client(
         service,  # type: ignore[call-overload]
         region_name=region_of(config, session),
         config=client_config(config),
     )
+    keep_in_time(client)
+    return client

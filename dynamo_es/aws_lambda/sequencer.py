@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
+from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.records import CommitRecord, decode, records_in
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
+from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
@@ -62,6 +64,7 @@ class SequencerHandler:
         foreign: records of items that this library did not write.
         set_aside: records of items that this release cannot read; `dynamo-es log set-aside` lists
             them.
+        metrics: writes its metrics, in a Lambda function.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class SequencerHandler:
         memory = SequencerMemory(clock=backend.clock)
         self._sequencing = Sequencing.over(backend.config, gateway, memory)
         self._margin_s = margin_of(margin)
+        self.metrics = FunctionMetrics("sequencer")
+        self._waits_since: float | None = None
         self.sequenced = 0
         self.skipped = 0
         self.foreign = 0
@@ -81,8 +86,8 @@ class SequencerHandler:
         """Sequence a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream, a pipe's list of them, or failure
-                records of failed batches.
+            event: with ``Records`` of the events table's stream, a pipe's list of them, failure
+                records of failed batches, or the upkeep event of a schedule, which writes metrics.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -92,15 +97,28 @@ class SequencerHandler:
             ConfigurationError: records that are not of a table's stream, or without new images.
             ServiceError: a commit could not be set aside; Lambda calls again.
         """
+        if task_of(event, ["upkeep"]):
+            self._keep_up()
+            self.metrics.flush(context)
+            return reply(event, [])
         if failed := failed_batches(event):
             return handle_again(self._backend, failed, lambda batch: self(batch, context))
         deadline = Deadline(context, self._margin_s)
+        try:
+            with deadline.limiting():
+                return reply(event, self._handle(event, deadline))
+        finally:
+            self.metrics.flush(context)
+
+    def _handle(self, event: BatchEvent, deadline: Deadline) -> list[str]:
+        """Sequence a batch; return the first record that is not in the log, if any."""
         decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign
         unreadable = [*decoded.damaged, *(record.error for record in decoded.newer)]
         if unreadable:
             self.set_aside += len(unreadable)
+            self.metrics.count("SetAside", len(unreadable))
             self._sequencing.set_aside(unreadable)
         pending, left = decoded.commits, list[CommitRecord]()
         while pending and not deadline.is_set():
@@ -110,19 +128,34 @@ class SequencerHandler:
             except ServiceError as error:
                 _log_failure(error)
                 left += some
+                self.metrics.count("Failures", len(some))
                 break
         left += pending
-        return reply(event, [left[0].sequence_number] if left else [])
+        return [left[0].sequence_number] if left else []
+
+    def _keep_up(self) -> None:
+        """Note how long an event has waited for its position, and whether the mappings are on."""
+        now = self._backend.clock()
+        if not self._backend.log.unsequenced():
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = now
+        since = self._waits_since
+        self.metrics.gauge("LagSeconds", 0 if since is None else round(now - since, 3))
+        self.metrics.check_mappings()
 
     def _sequence(self, commits: list[CommitRecord]) -> list[CommitRecord]:
         """Sequence some commits; return those whose logs failed."""
         done = self._sequencing.sequence([commit.hint for commit in commits])
         self.sequenced += done.positions
+        self.metrics.count("Sequenced", done.positions)
         if done.failure is None:
             return []
         _log_failure(done.failure)
         failed = set(done.left)
-        return [commit for commit in commits if commit.hint in failed]
+        left = [commit for commit in commits if commit.hint in failed]
+        self.metrics.count("Failures", len(left))
+        return left
 
 
 def _log_failure(error: ServiceError) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.environment import (
     OUTBOX_ATTEMPTS,
+    OUTBOX_HOURS,
     OUTBOX_NAME,
     OUTBOX_SOURCE,
     OUTBOX_TARGET,
     SERVICE_NAME,
 )
 from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.outbox.terms import DEFAULT_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +29,15 @@ class OutboxSettings:
         target: ARN of an event bus, a topic or a queue.
         source: source of the events on a bus.
         name: name of the outbox; None: ``outbox``.
-        attempts: most tries of an event.
+        attempts: most tries of an event; None: as many as its time allows.
+        give_up_after: how long an event is tried again.
     """
 
     target: str
     source: str = "dynamo_es"
     name: str | None = None
-    attempts: int = 3
+    attempts: int | None = None
+    give_up_after: timedelta = DEFAULT_AGE
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -42,7 +47,7 @@ class OutboxSettings:
             environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: the target is missing, or attempts is not an integer of 1 or more.
+            ConfigurationError: the target is missing, or a number is out of range.
         """
         target = OUTBOX_TARGET.read(environ)
         if target is None:
@@ -54,4 +59,5 @@ class OutboxSettings:
             source=OUTBOX_SOURCE.read(environ) or SERVICE_NAME.read(environ) or "dynamo_es",
             name=OUTBOX_NAME.read(environ),
             attempts=OUTBOX_ATTEMPTS.read(environ),
+            give_up_after=timedelta(hours=OUTBOX_HOURS.read(environ)),
         )

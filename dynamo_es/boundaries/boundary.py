@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
+    from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import RawEvent, StreamId, TenantId
 
 C = TypeVar("C")
@@ -58,6 +59,8 @@ class Boundary:
         serde: turns events into JSON and back.
         name: name of the boundary, text of one character or more.
         tenant_id: the tenant.
+        groups: where appends of this process wait for each other, to become one commit:
+            ``event_store.groups``. None: each append goes alone.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
@@ -75,12 +78,13 @@ class Boundary:
         name: str,
         tenant_id: TenantId = DEFAULT_TENANT,
         *,
+        groups: Groups | None = None,
         retry_for: timedelta | float = RETRY_FOR,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         check_waiting(sleep, monotonic)
-        self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id)
+        self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
         self._sleep = sleep
         self._monotonic = monotonic
@@ -143,12 +147,14 @@ class Boundary:
                 events, raw; `typed` makes objects of them. Or the boundary was deleted since.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group=True``, the appends before it took too long; nothing was
+                written.
 
         Other errors: see `EventStore.append`.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
-        up to its head. Each append of other processes since costs 1 request more, and every second
-        one a read.
+        up to its head. Each append of other processes since costs 1 request more, and the
+        second and every third after it a read.
         """
         query = None if fail_if is None else self._stream.resolved(fail_if)
         return self._stream.append(self._stream.stored_form(events), query, after)

@@ -9,6 +9,7 @@ from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.event_store.queries import resolved
 from dynamo_es.event_store.wrapped import wrap_all
+from dynamo_es.grouping.appends import append_in_group
 from dynamo_es.values import Query, StoredVersion
 from dynamo_es.values.queries import TAGS_KEY
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import RawEvent, StreamId, Tag, TenantId
 
 
@@ -32,12 +34,14 @@ class BoundaryStream:
         serde: turns events into JSON and back.
         id: the stream.
         tenant_id: the tenant.
+        groups: where appends wait for each other; None: each goes alone.
     """
 
     storage: StorageStrategy
     serde: Serde
     id: StreamId
     tenant_id: TenantId
+    groups: Groups | None = None
 
     def resolved(self, query: Query) -> Query:
         """Return a query with the names of its classes."""
@@ -77,7 +81,10 @@ class BoundaryStream:
             EventStoreError: the errors of `BoundaryStrategy.insert_unless`, those of its results
                 too.
         """
-        [result] = self.storage.insert_unless(self.id, [ConditionalAppend(raws, fail_if, after)])
+        append = ConditionalAppend(raws, fail_if, after)
+        if self.groups is not None:
+            return append_in_group(self.groups, self.storage, self.tenant_id, self.id, append)
+        [result] = self.storage.insert_unless(self.id, [append])
         if isinstance(result, StoredVersion):
             return result
         raise result

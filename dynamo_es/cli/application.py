@@ -12,6 +12,7 @@ from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
 from dynamo_es.cli.demo import demo
+from dynamo_es.cli.deploy import deploy
 from dynamo_es.cli.emulator import emulator
 from dynamo_es.cli.export_file import export_file
 from dynamo_es.cli.failures import Commands
@@ -21,17 +22,20 @@ from dynamo_es.cli.init import init
 from dynamo_es.cli.list_streams import list_streams
 from dynamo_es.cli.log import repair, set_aside, verify
 from dynamo_es.cli.options import Place, expanded
+from dynamo_es.cli.package import package
 from dynamo_es.cli.rebuild import rebuild
 from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.shell import shell
 from dynamo_es.cli.show import show
 from dynamo_es.cli.tail import tail
+from dynamo_es.cli.teardown import teardown
 from dynamo_es.cli.template import template
 from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
 _STREAMS: Final = "Streams"
 _LOG: Final = "The log and its consumers"
+_AWS: Final = "On AWS"
 _PLAN: Final = "Planning"
 
 application = typer.Typer(
@@ -139,7 +143,23 @@ _register(
     "create-tables --endpoint-url http://127.0.0.1:8000",
     panel=_START,
 )
-_register(application, "template", template, "template event-store", panel=_START)
+_register(application, "template", template, "template event-store", panel=_AWS)
+_register(
+    application,
+    "deploy",
+    deploy,
+    "deploy --stack my-app",
+    "deploy --stack my-app --add app.py --parameter ReadModelHandler=app.balances --yes",
+    panel=_AWS,
+)
+_register(application, "teardown", teardown, "teardown --stack my-app", panel=_AWS)
+_register(
+    application,
+    "package",
+    package,
+    "package --runtime python3.13 --extra encryption --add app.py",
+    panel=_AWS,
+)
 _register(application, "import", import_file, "import history.jsonl.gz --tenant acme", panel=_START)
 _register(
     application,

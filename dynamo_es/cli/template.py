@@ -1,16 +1,15 @@
 """``dynamo-es template``."""
 
 import sys
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from dynamo_es.cli.terminal import results
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.dynamodb.tables.template import template_path
 
 TEMPLATES: Final = {
+    "app": "everything below in one stack, which `dynamo-es deploy` deploys",
     "event-store": "the tables",
     "access": "a managed policy for each role of a program",
     "sequencer": "the function that gives events their positions in the log",
@@ -19,8 +18,6 @@ TEMPLATES: Final = {
     "alarms": "alarms for the tables",
 }
 """The templates, in the order of their deployment, and what each one deploys."""
-
-_CHECKOUT: Final = Path(__file__).parents[2] / "infra"
 
 
 def template(
@@ -48,9 +45,4 @@ def text_of(name: str) -> str:
     Raises:
         ConfigurationError: the template is missing, because the installation is damaged.
     """
-    packaged = files("dynamo_es").joinpath(f"infra/{name}.yaml")
-    checkout = _CHECKOUT / f"{name}.yaml"
-    for file in (packaged, checkout):
-        if file.is_file():
-            return file.read_text(encoding="utf-8")
-    raise ConfigurationError(f"The template {name!r} is missing: install dynamo_es again.")
+    return template_path(name).read_text(encoding="utf-8")

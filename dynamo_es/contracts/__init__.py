@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.appends import AppendCost, StreamAppend
-from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
-from dynamo_es.contracts.storage import (
+from dynamo_es.contracts.all_or_none import (
     ANOTHER_GENERATION,
     STORED_IN_ONE_STREAM,
     EnlistedWrite,
-    StorageStrategy,
 )
+from dynamo_es.contracts.appends import AppendCost, StreamAppend, StreamCheck
+from dynamo_es.contracts.hooks import AppendHooks, AppendListener, OutboxFilter
+from dynamo_es.contracts.storage import StorageStrategy
 from dynamo_es.contracts.streams import StreamCommit, StreamHead
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ __all__ = [
     "Selection",
     "StorageStrategy",
     "StreamAppend",
+    "StreamCheck",
     "StreamCommit",
     "StreamHead",
     "StreamInLog",

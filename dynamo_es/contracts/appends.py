@@ -11,7 +11,7 @@ from dynamo_es.values import StoredVersion
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dynamo_es.values import RawEvent, StreamId, Versioning
+    from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId, Versioning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,20 @@ class StreamAppend:
     stream_id: StreamId
     versioning: Versioning
     events: Sequence[RawEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """A stream that must not have changed, for a call that appends to others.
+
+    Attributes:
+        stream_id: the stream.
+        versioning: the version that the stream must have; 0: it must not exist. With a generation,
+            the stream must be in that generation too.
+    """
+
+    stream_id: StreamId
+    versioning: ExplicitVersioning
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from dynamo_es.contracts.appends import StreamAppend
+from dynamo_es.contracts.appends import StreamAppend, StreamCheck
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
-from dynamo_es.exceptions import InvalidEventError, InvalidVersioningError, describe_stream
+from dynamo_es.exceptions import (
+    InputError,
+    InvalidEventError,
+    InvalidVersioningError,
+    describe_stream,
+)
 from dynamo_es.values import (
     ANY_VERSION,
     NO_VERSIONING,
@@ -79,32 +84,68 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
         )
 
 
-def check_appends(appends: Sequence[StreamAppend]) -> None:
-    """Raise unless a storage can append the events of several streams, each stream given once.
+def check_all(appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck]) -> None:
+    """Raise unless a storage can append to several streams while others stay unchanged.
 
     Raises:
-        InputError: not a list of `StreamAppend`.
+        InputError: not a list of `StreamAppend` or of `StreamCheck`; a stream that is in both; or
+            checks alone.
+        InvalidStreamIdError: a check of what is no stream id.
         InvalidVersioningError: a stream without an explicit version.
         InvalidEventError: a stream without events, or given twice, or an event that is wrong.
     """
     check_kind("appends", appends, (list, tuple))
+    check_kind("unchanged", unchanged, (list, tuple))
     streams = set()
     for index, append in enumerate(appends):
         check_kind(f"append {index}", append, StreamAppend)
-        stream_id, versioning = append.stream_id, append.versioning
-        check_append(stream_id, versioning, append.events)
-        if not isinstance(versioning, ExplicitVersioning):
-            raise InvalidVersioningError(
-                "An append to several streams needs ExplicitVersioning(n) for each, "
-                f"not {versioning!r}."
-            )
+        stream_id = append.stream_id
+        check_append(stream_id, append.versioning, append.events)
+        _check_explicit(append.versioning)
         if not append.events:
-            raise InvalidEventError(stream_id, "no events to append: leave the stream out.")
+            raise InvalidEventError(
+                stream_id,
+                "no events to append: leave the stream out, or put it into unchanged.",
+            )
         if stream_id in streams:
             raise InvalidEventError(
                 stream_id, "the stream is given twice: put all its events into one."
             )
         streams.add(stream_id)
+    _check_unchanged(unchanged, streams)
+    if unchanged and not appends:
+        raise InputError(
+            "unchanged needs events to append to other streams: to see whether streams have "
+            "changed, read their versions."
+        )
+
+
+def _check_unchanged(unchanged: Sequence[StreamCheck], appended: set[StreamId]) -> None:
+    checked = set()
+    for index, check in enumerate(unchanged):
+        check_kind(f"check {index}", check, StreamCheck)
+        stream_id = check.stream_id
+        check_stream(stream_id)
+        _check_explicit(check.versioning)
+        if stream_id in appended:
+            raise InputError(
+                f"Stream {describe_stream(stream_id)} is in the appends and in unchanged: leave it "
+                "out of unchanged, because its append is refused if it has changed."
+            )
+        if stream_id in checked:
+            raise InputError(
+                f"Stream {describe_stream(stream_id)} is in unchanged twice: give it once."
+            )
+        checked.add(stream_id)
+
+
+def _check_explicit(versioning: object) -> None:
+    if not isinstance(versioning, ExplicitVersioning):
+        given = shown(versioning, type(ANY_VERSION), type(NO_VERSIONING))
+        raise InvalidVersioningError(
+            f"An append to several streams needs ExplicitVersioning(n) for each, not {given}: you "
+            "can repeat it only if each stream has its version."
+        )
 
 
 def check_many(appends: Sequence[StreamAppend]) -> None:

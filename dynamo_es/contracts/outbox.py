@@ -29,6 +29,8 @@ class OutboxEntry:
         last_error: the last try's error, at most 500 characters, without values of the event.
         dead: whether the event is tried again only after `Outbox.retry`.
         due_at: when the event may be tried again, milliseconds since the epoch.
+        failing_since: when its first try failed, milliseconds since the epoch; `Outbox.retry` sets
+            it to its own time.
     """
 
     position: Position
@@ -39,6 +41,7 @@ class OutboxEntry:
     last_error: str
     dead: bool
     due_at: int
+    failing_since: int
 
 
 class OutboxState(NamedTuple):
@@ -147,7 +150,7 @@ class OutboxStrategy(ABC):
 
     @abstractmethod
     def retry(self, outbox: str, position: Position, now_ms: int) -> None:
-        """Make an entry due now, dead or not, with as many tries left as a new one.
+        """Make an entry due now, dead or not, with as many tries and as much time as a new one.
 
         If a worker is trying the entry at this moment, the entry keeps its count of tries.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Final, Self
 
+from dynamo_es.contracts.all_or_none import AllOrNone
 from dynamo_es.contracts.appends import one_by_one, versions_of
 from dynamo_es.contracts.boundaries import BoundaryStrategy
 from dynamo_es.contracts.event_checks import check_many
@@ -12,6 +13,7 @@ from dynamo_es.contracts.event_checks import check_many
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dynamo_es.contracts.all_or_none import EnlistedWrite
     from dynamo_es.contracts.appends import AppendCost, StreamAppend
     from dynamo_es.contracts.streams import StreamCommit, StreamHead
     from dynamo_es.values import (
@@ -23,33 +25,11 @@ if TYPE_CHECKING:
         Versioning,
     )
 
-
-EnlistedWrite: TypeAlias = dict[str, Any]
-"""A write to one of your own tables, in the transaction of an append.
-
-It is an entry of ``TransactItems`` as boto3's client takes it, such as
-``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
-"""
-
 PAGE_SIZE: Final = 500
 """Commits of a page of a long read, unless the caller says otherwise; a page has at most 1 MB."""
 
 
-ANOTHER_GENERATION: Final = (
-    "The stream was deleted (and maybe created again) since the caller last saw it, "
-    "so the expected version belongs to an earlier generation. "
-    "Load the stream again, decide again, append again."
-)
-"""The advice of the error when an append expects a version of a deleted generation."""
-
-STORED_IN_ONE_STREAM: Final = (
-    "This stream already has the events that this call appends to it, but another stream of the "
-    "call does not. Append to the other streams in a call without this stream."
-)
-"""The advice of the error when one of several streams has its events already."""
-
-
-class StorageStrategy(BoundaryStrategy, ABC):
+class StorageStrategy(AllOrNone, BoundaryStrategy):
     """Stores and loads the raw events of one tenant's streams.
 
     Source: the interface of python-event-sourcery's backends, with the same names. This contract
@@ -226,41 +206,6 @@ class StorageStrategy(BoundaryStrategy, ABC):
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
         unit more if this process does not know the stream's version, or has had no reply from
         the table for ten seconds. With ``transact_with``, twice the units.
-        """
-
-    @abstractmethod
-    def insert_events_of_several(
-        self,
-        appends: Sequence[StreamAppend],
-        *,
-        transact_with: Sequence[EnlistedWrite] = (),
-    ) -> list[StoredVersion]:
-        """Append events to several streams: to all of them or to none.
-
-        Args:
-            appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `insert_events` hold for each. No appends: no request.
-            transact_with: up to 99 writes to the caller's own tables, carried out in the same
-                transaction; each takes the place of one stream.
-
-        If all the events are already stored at exactly these versions, the call succeeds and
-        writes nothing.
-
-        Returns:
-            The new version of each stream, in the order given.
-
-        Raises:
-            ConcurrentStreamWriteError: a stream is at another version; the error names it. Nothing
-                was written.
-            InvalidVersioningError: a stream without an explicit version.
-            InvalidEventError: an event that cannot be stored, or a stream given twice.
-            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
-            AppendOutcomeUnknownError: the answer was lost; the events are stored in all
-                streams or in none.
-            EventStoreError: other errors of `insert_events`.
-
-        Cost on DynamoDB: 1 request and twice the write units of the items. 1 request and 1 read
-        unit more for each stream whose version this process does not know.
         """
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected, refuse_asynchronous
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import KeyStorageStrategy, Observer
-    from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.log_scope import LogScope
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
@@ -60,6 +60,11 @@ class DynamoBackend(Backend):
         AsynchronousFunctionError: one of these or the observer is asynchronous.
     """
 
+    # The asynchronous backend has its own.
+    _gateway_type: ClassVar[type[Gateway]] = Gateway
+    _storage_type: ClassVar[type[DynamoStorage]] = DynamoStorage
+    _typed_type: ClassVar[type[EventStoreAccess]] = EventStoreAccess
+
     def __init__(  # noqa: PLR0913 - what is injected, each by its name
         self,
         config: DynamoConfig,
@@ -80,14 +85,16 @@ class DynamoBackend(Backend):
         self.clock = clock
         self._client = LazyClient(config, client)
         self._streams_client = LazyStreamsClient(config, streams_client)
-        self.sender = sender_of(config, self._client)
+        self.sender = self._new_sender(self._client)
         self.observer = observer
         self._close: Callable[[], None] | None = None
         self._empty: Callable[[], None] | None = None
-        gateway = Gateway(self.sender, config, observer, sleep=sleep, monotonic=monotonic)
+        gateway = self._gateway_type(
+            self.sender, config, observer, sleep=sleep, monotonic=monotonic
+        )
         self._gateway = gateway
         heads = RememberedHeads(config.remembered_heads, clock)
-        storage = DynamoStorage(config, gateway, heads, clock)
+        storage = self._storage_type(config, gateway, heads, clock)
         self._forget_heads = heads.clear
         self._forget = storage.forget
 
@@ -104,7 +111,7 @@ class DynamoBackend(Backend):
 
         super().__init__(
             storage,
-            EventStoreAccess(key_storage, registry, clock, consistent=config.consistent_loads),
+            self._typed_type(key_storage, registry, clock, consistent=config.consistent_loads),
             shared_log,
         )
 
@@ -270,6 +277,9 @@ class DynamoBackend(Backend):
         self._empty()
         self._forget()
         self._typed.forget_keys()
+
+    def _new_sender(self, client: LazyClient) -> Callable[[], DynamoDBClient]:
+        return sender_of(self.config, client)
 
     def close(self) -> None:
         """Stop the emulator of `local`; a backend on AWS has nothing to close."""

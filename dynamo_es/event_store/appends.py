@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts import StreamAppend, StreamCheck
+from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.event_store.wrapped import wrap_all
 from dynamo_es.exceptions import InputError, describe_stream
+from dynamo_es.grouping.appends import append_in_group
+from dynamo_es.values import ANY_VERSION
 from dynamo_es.values.versioning import versioning_of
 
 if TYPE_CHECKING:
@@ -18,7 +22,12 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.values import StoredVersion, StreamId, Versioning
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import ExplicitVersioning, StoredVersion, StreamId, TenantId, Versioning
+
+
+NO_VERSIONS: Final[Mapping[StreamId, Any]] = MappingProxyType({})
+"""The version of no stream."""
 
 
 class Appends:
@@ -26,6 +35,8 @@ class Appends:
 
     _storage: StorageStrategy
     _serde: Serde
+    _tenant_id: TenantId
+    _groups: Groups
 
     def append(
         self,
@@ -33,6 +44,7 @@ class Appends:
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
         transact_with: Sequence[EnlistedWrite] = (),
+        group: bool = False,
     ) -> StoredVersion | None:
         """Append events to a stream: all of them or none.
 
@@ -45,6 +57,9 @@ class Appends:
                 ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
+            group: whether appends of this process that wait for the same stream become one commit:
+                up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
+                append that meets no other goes at once.
 
         Returns:
             The version of the last event, with its generation. None: no events, or no versions.
@@ -54,11 +69,18 @@ class Appends:
             InvalidEventError: an event that would load with other values or types.
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group``, the appends before it took more than ten seconds.
+            InputError: ``group`` with an expected version or with ``transact_with``.
 
         Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
         versioning = versioning_of(expected_version)
+        if group is not False:
+            _check_grouped(group, versioning, transact_with)
         raws = self._serde.serialize_all(wrap_all(events), stream_id)
+        if group and raws:
+            append = ConditionalAppend(raws)
+            return append_in_group(self._groups, self._storage, self._tenant_id, stream_id, append)
         if not transact_with:
             return self._storage.insert_events(stream_id, versioning, raws)
         return self._storage.insert_events(stream_id, versioning, raws, transact_with=transact_with)
@@ -88,7 +110,7 @@ class Appends:
 
         ``append_many({ann: [Opened()], bob: [Opened()]})``. Each stream gets all its events or
         none, as with `append`, but some streams may fail while others succeed. For all streams or
-        none, see `StorageStrategy.insert_events_of_several`.
+        none, see `append_all`.
 
         Args:
             streams: the events of each stream, in order.
@@ -107,19 +129,93 @@ class Appends:
         Other errors: those of the events themselves, as in `append`; then nothing was written. Cost
         on DynamoDB: see `StorageStrategy.insert_many`.
         """
+        appends = self._appends(streams, "expected_version", expected_version)
+        stored = self._storage.insert_many(appends)
+        return dict(zip(streams, stored, strict=True))
+
+    def append_all(
+        self,
+        streams: Mapping[StreamId, Sequence[Event | WrappedEvent[Any]]],
+        *,
+        expected: Mapping[StreamId, int | Versioning] = NO_VERSIONS,
+        unchanged: Mapping[StreamId, int | ExplicitVersioning] = NO_VERSIONS,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> dict[StreamId, StoredVersion]:
+        """Append to several streams in one write: to all of them or to none.
+
+        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3},
+        unchanged={rules: 2})``. What you decided from several streams is stored only if none of
+        them has changed since you read them.
+
+        Args:
+            streams: the events of each stream, in order; one event or more.
+            expected: version that each stream must have, as in `append`; a stream without an entry
+                must not exist. `ANY_VERSION` is refused: you could not repeat the call safely.
+            unchanged: version that streams must have which the call does not write to, as in
+                ``expected``; 0: the stream must not exist.
+            transact_with: writes to your own tables, as in `append`. Streams, checks and writes are
+                at most 100 together.
+
+        Returns:
+            The new version of each stream in ``streams``.
+
+        Raises:
+            AppendAllConflictError: streams have changed; its ``conflicts`` has the error of each,
+                with the events that were faster. Nothing was written. A call with one stream and
+                nothing in ``unchanged`` raises its base, as `append` does.
+            InputError: a wrong argument, such as a stream in both mappings, or ``unchanged`` alone.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+
+        Other errors, and the cost: see `StorageStrategy.insert_all`.
+        """
+        check_kind("unchanged", unchanged, Mapping)
+        check_kind("expected", expected, Mapping)
+        appends = self._appends(streams, "expected", expected)
+        checks = [
+            StreamCheck(stream_id, versioning_of(version))  # type: ignore[arg-type]  # checked there
+            for stream_id, version in unchanged.items()
+        ]
+        stored = self._storage.insert_all(appends, unchanged=checks, transact_with=transact_with)
+        return dict(zip(streams, stored, strict=True))
+
+    def _appends(
+        self,
+        streams: Mapping[StreamId, Sequence[Event | WrappedEvent[Any]]],
+        name: str,
+        expected: int | Versioning | Mapping[StreamId, int | Versioning],
+    ) -> list[StreamAppend]:
+        """Return the append to each stream; ``name`` is the caller's argument with the versions."""
         check_kind("streams", streams, Mapping)
-        versions = _versions(streams, expected_version)
+        versions = _versions(streams, name, expected)
         appends = []
         for stream_id, events in streams.items():
             check_kind(f"The events of stream {describe_stream(stream_id)}", events, (list, tuple))
             raws = self._serde.serialize_all(wrap_all(events), stream_id)
             appends.append(StreamAppend(stream_id, versions[stream_id], raws))
-        stored = self._storage.insert_many(appends)
-        return dict(zip(streams, stored, strict=True))
+        return appends
+
+
+def _check_grouped(
+    group: object, versioning: Versioning, transact_with: Sequence[EnlistedWrite]
+) -> None:
+    """Raise `InputError` unless an append may be one of a group."""
+    check_kind("group", group, bool)
+    if versioning is not ANY_VERSION:
+        raise InputError(
+            f"group=True needs expected_version=ANY_VERSION, not {versioning!r}: the appends of a "
+            "group do not know each other's versions. For decisions on a state, use "
+            "Repository(store, …, group=True) or a boundary."
+        )
+    if transact_with:
+        raise InputError(
+            "group=True cannot have transact_with: a refused write would fail the whole group. "
+            "Leave out one of the two."
+        )
 
 
 def _versions(
     streams: Mapping[StreamId, object],
+    name: str,
     expected: int | Versioning | Mapping[StreamId, int | Versioning],
 ) -> dict[StreamId, Versioning]:
     """Return the version that each stream must have."""
@@ -131,7 +227,7 @@ def _versions(
         if stream_id not in streams:
             check_stream(stream_id)
             raise InputError(
-                f"expected_version has the stream {describe_stream(stream_id)}, but streams has "
+                f"{name} has the stream {describe_stream(stream_id)}, but streams has "
                 "no events for it: add them, or leave the stream out."
             )
     return {stream_id: versioning_of(expected.get(stream_id, 0)) for stream_id in streams}

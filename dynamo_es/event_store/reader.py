@@ -10,6 +10,7 @@ from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.event_store.past import version_as_of, version_at
 from dynamo_es.event_store.reading import check_classes, classes_of
 from dynamo_es.exceptions import InputError, StreamGapError
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import DEFAULT_TENANT, RawEvent
 from dynamo_es.wording import shown
 
@@ -38,11 +39,18 @@ class StreamReader:
         tenant_id: TenantId = DEFAULT_TENANT,
         *,
         consistent: bool = True,
+        groups: Groups | None = None,
     ) -> None:
         self._storage = storage
         self._serde = serde
         self._tenant_id = tenant_id
         self._consistent = consistent
+        self._groups = Groups() if groups is None else groups
+
+    @property
+    def groups(self) -> Groups:
+        """Where calls of this process wait for each other; for `Repository` and `append`."""
+        return self._groups
 
     @property
     def tenant_id(self) -> TenantId:

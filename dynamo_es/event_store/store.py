@@ -24,6 +24,7 @@ class EventStore(Appends, StreamReader):
         tenant_id: the tenant of the streams.
         consistent: whether loads see every append that was answered before, unless a call says
             otherwise.
+        groups: where calls of this process wait for each other; None: a new place.
     """
 
     def version(self, stream_id: StreamId) -> StoredVersion | None:

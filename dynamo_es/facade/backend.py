@@ -85,7 +85,7 @@ class Backend(ReadModels):
         """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
 
-    def boundary(self, name: str) -> Boundary:
+    def boundary(self, name: str, *, group: bool = False) -> Boundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
         It holds events under rules that span several things; see `Boundary`. To choose how long it
@@ -93,11 +93,16 @@ class Backend(ReadModels):
 
         Args:
             name: name of the boundary, text of one character or more.
+            group: whether appends and decisions of this process that wait for the boundary become
+                one commit: up to 25 a request, each under its own condition. Use it for a hot
+                boundary; an append that meets no other goes at once.
 
         Raises:
             InvalidStreamIdError: not text, or empty.
+            InputError: ``group`` is not a bool.
         """
-        return self._typed.boundary(self._storage, self._tenant_id, name)
+        check_kind("group", group, bool)
+        return self._typed.boundary(self._storage, self._tenant_id, name, group=group)
 
     @property
     def encryption(self) -> Encryption:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.contracts.checks import check_kind
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import RecordedRaw
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class EventStoreAccess:
         registry: finds event classes by name; None: a new one.
         clock: returns seconds since the epoch.
         consistent: whether loads are consistent unless a call says otherwise.
+        groups: where calls of this process wait for each other; None: a new place, for threads.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class EventStoreAccess:
         clock: Callable[[], float],
         *,
         consistent: bool = True,
+        groups: Groups | None = None,
     ) -> None:
         self._consistent = consistent
+        self._groups = Groups() if groups is None else groups
         self._key_storage = key_storage
         self._given_registry = registry
         self._clock = clock
@@ -103,10 +107,19 @@ class EventStoreAccess:
         """Return the event store over a tenant's storage."""
         from dynamo_es.event_store.store import EventStore
 
-        return EventStore(storage, self.serde(tenant_id), tenant_id, consistent=self._consistent)
+        return EventStore(
+            storage,
+            self.serde(tenant_id),
+            tenant_id,
+            consistent=self._consistent,
+            groups=self._groups,
+        )
 
-    def boundary(self, storage: StorageStrategy, tenant_id: TenantId, name: str) -> Boundary:
+    def boundary(
+        self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
+    ) -> Boundary:
         """Return a boundary over a tenant's storage."""
         from dynamo_es.boundaries.boundary import Boundary
 
-        return Boundary(storage, self.serde(tenant_id), name, tenant_id)
+        groups = self._groups if group else None
+        return Boundary(storage, self.serde(tenant_id), name, tenant_id, groups=groups)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected
-from dynamo_es.contracts.log import is_per_tenant
+from dynamo_es.contracts.log_scope import is_per_tenant
 from dynamo_es.exceptions import ConfigurationError, LogScopeError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
 from dynamo_es.facade.all_parked import AllParked
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
-    from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.log_scope import LogScope
     from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
@@ -52,6 +52,9 @@ class MemoryBackend(Backend):
         ConfigurationError: ``storage`` is not a `MemoryStorage`, or has another ``log_scope``.
         InputError: ``clock`` is not callable, or asynchronous.
     """
+
+    # The asynchronous backend has its own.
+    _typed_type: ClassVar[type[EventStoreAccess]] = EventStoreAccess
 
     def __init__(
         self,
@@ -90,7 +93,7 @@ class MemoryBackend(Backend):
             storage.hooks,
             clock,
         )
-        typed = EventStoreAccess(MemoryKeyStorage, registry, clock)
+        typed = self._typed_type(MemoryKeyStorage, registry, clock)
         super().__init__(storage, typed, lambda: access, storage.tenant_id)
 
     def create_tables(self) -> None:

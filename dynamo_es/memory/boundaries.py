@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
-    BoundaryStrategy,
     Candidate,
     Matching,
     check_after,
@@ -20,25 +19,21 @@ from dynamo_es.contracts.boundaries import (
 )
 from dynamo_es.contracts.stream_keys import check_names
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
+from dynamo_es.memory.appends import MemoryAppends
 from dynamo_es.memory.data import copy_event
-from dynamo_es.values import ANY_VERSION, Position, RawEvent, StoredVersion, matches_event
+from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
-    from dynamo_es.memory.data import Data, Identity, StoredStream
+    from dynamo_es.memory.appends import Told
+    from dynamo_es.memory.data import StoredStream
     from dynamo_es.values import Query, StreamId
 
 
-Told: TypeAlias = tuple[list[RawEvent], Position | None, int]
-"""Stored events for the listener, the position of the first one, and the generation."""
-
-
-class BoundaryAppends(BoundaryStrategy):
+class BoundaryAppends(MemoryAppends):
     """Conditional appends and reads in memory, for `MemoryStorage`."""
-
-    _data: Data
 
     def insert_unless(
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
@@ -90,23 +85,6 @@ class BoundaryAppends(BoundaryStrategy):
             unseen = [] if stream is None else stream.events[int(after or 0) :]
             found = [copy_event(event) for event in unseen if matches_event(query, event)]
         return Matching(tuple(found), head)
-
-    def _identify(self, stream_id: StreamId) -> Identity:
-        raise NotImplementedError
-
-    def _chosen_for_outbox(self, events: Sequence[RawEvent]) -> list[bool]:
-        raise NotImplementedError
-
-    def _store(
-        self, append: StreamAppend, chosen: list[bool], *, repeated: bool
-    ) -> tuple[StoredStream, int]:
-        raise NotImplementedError
-
-    def _told(self, stream: StoredStream, first: int, count: int) -> Told:
-        raise NotImplementedError
-
-    def _tell(self, told: Sequence[Told]) -> None:
-        raise NotImplementedError
 
 
 def _look_at_all(

@@ -125,7 +125,11 @@ class MemoryOutbox(OutboxStrategy):
             if position not in found.entries:
                 raise UnknownOutboxEntryError(outbox, position)
             found.entries[position] = replace(
-                found.entries[position], attempts=0, dead=False, due_at=now_ms
+                found.entries[position],
+                attempts=0,
+                dead=False,
+                due_at=now_ms,
+                failing_since=now_ms,
             )
 
     def _outbox(self, name: str) -> _Outbox:

@@ -8,8 +8,6 @@ Source: CloudWatch's "Specification: Embedded metric format".
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import wraps
@@ -25,6 +23,7 @@ from dynamo_es.environment import (
 )
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.forking import new_lock
+from dynamo_es.observability.lines import metric_line, print_line
 from dynamo_es.observability.reports import CONFLICTS, ERRORS, THROTTLES, outcome_of, retries_of
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class EmfMetrics:
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        check_injected(clock=clock, write=write or _print)
+        check_injected(clock=clock, write=write or print_line)
         self.namespace = namespace or METRICS_NAMESPACE.read(environ) or _DEFAULT_NAME
         self.service = (
             service or SERVICE_NAME.read(environ) or FUNCTION_NAME.read(environ) or _DEFAULT_NAME
@@ -144,7 +143,7 @@ class EmfMetrics:
         self._by_operation = by_operation
         self._interval_s = seconds_of("interval", interval)
         disabled = METRICS_DISABLED.read(environ)
-        self._write = _nowhere if disabled else write or _print
+        self._write = _nowhere if disabled else write or print_line
         self._clock = clock
         self._lock = new_lock()
         self._sums: dict[tuple[str, str], _Sums] = {}
@@ -214,27 +213,8 @@ class EmfMetrics:
     def _line(self, now: float, name: str, value: str, sums: _Sums) -> str:
         own = {name: value} if name else {}
         metrics: dict[str, Any] = {**sums.values, **sums.counts}
-        return json.dumps(
-            {
-                "_aws": {
-                    "Timestamp": int(now * 1000),
-                    "CloudWatchMetrics": [
-                        {
-                            "Namespace": self.namespace,
-                            "Dimensions": [[*self._fixed, *own]],
-                            "Metrics": [
-                                {"Name": metric, "Unit": _UNITS.get(metric, "Count")}
-                                for metric in metrics
-                            ],
-                        }
-                    ],
-                },
-                **self._fixed,
-                **own,
-                **metrics,
-                **sums.details,
-            },
-            ensure_ascii=False,
+        return metric_line(
+            self.namespace, {**self._fixed, **own}, metrics, now, _UNITS, sums.details
         )
 
     def _send(self, lines: list[str]) -> None:
@@ -259,12 +239,6 @@ def _check(namespace: str, dimensions: Mapping[str, str]) -> None:
             f"Rename these dimensions or give them a value: {sorted([*taken, *wrong])}. A name "
             "must not be empty, begin with ':' or be that of a metric here."
         )
-
-
-def _print(line: str) -> None:
-    # One call, so that lines of several threads do not mix.
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _nowhere(_line: str) -> None:

@@ -1,7 +1,7 @@
 """The outbox: publishes the events that were chosen when they were appended."""
 
 from dynamo_es.outbox.outbox import Outbox
-from dynamo_es.outbox.publishing import Publisher, StoredPublisher
+from dynamo_es.outbox.publishing import Publisher, SeveralPublisher, StoredPublisher
 from dynamo_es.outbox.run import OutboxReport
 
-__all__ = ["Outbox", "OutboxReport", "Publisher", "StoredPublisher"]
+__all__ = ["Outbox", "OutboxReport", "Publisher", "SeveralPublisher", "StoredPublisher"]

@@ -13,15 +13,16 @@ from dynamo_es.exceptions import (
     TableNotFoundError,
     TenantRequiredError,
 )
+from dynamo_es.outbox.driving import go
 from dynamo_es.outbox.outbox import DEFAULT_NAME, Outbox
-from dynamo_es.outbox.run import OutboxReport, go
+from dynamo_es.outbox.run import OutboxReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.contracts.outbox import OutboxEntry
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.outbox.run import Tries
+    from dynamo_es.outbox.driving import Outcomes, Rounds
     from dynamo_es.outbox.terms import Terms
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
@@ -122,11 +123,11 @@ class _RunOfAll:
         self._outbox = outbox
         self._terms = terms
 
-    def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
+    def go(self, publish: Callable[[Sequence[RecordedRaw]], Outcomes]) -> OutboxReport:
         """Publish due and new events; see `Outbox.run_once`."""
-        return go(self.tries(), publish)
+        return go(self.rounds(), publish)
 
-    def tries(self) -> Tries[OutboxReport]:
+    def rounds(self) -> Rounds[OutboxReport]:
         """Yield due and new records, log by log; the first error is raised after all logs."""
         outbox, left = self._outbox, self._terms.limit
         total = OutboxReport(name=outbox.name)
@@ -138,7 +139,7 @@ class _RunOfAll:
             one = outbox._of(tenant_id)  # noqa: SLF001 - of this module
             try:
                 run = one._new_run(replace(self._terms, limit=left))  # noqa: SLF001 - of its base
-                report = yield from run.tries()
+                report = yield from run.rounds()
             except (CredentialsError, TableNotFoundError):
                 raise
             except ServiceError as error:

@@ -14,10 +14,11 @@ from dynamo_es.contracts.leases import LeaseWatch
 from dynamo_es.contracts.outbox import OutboxWorker
 from dynamo_es.contracts.workers import in_thread
 from dynamo_es.outbox.by_hand import Hand
+from dynamo_es.outbox.driving import one_by_one
 from dynamo_es.outbox.publishing import checked_publisher
 from dynamo_es.outbox.repeating import run_until
 from dynamo_es.outbox.run import OutboxReport, Run
-from dynamo_es.outbox.terms import Terms
+from dynamo_es.outbox.terms import DEFAULT_AGE, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import LogStrategy
     from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.outbox.publishing import Publisher
-    from dynamo_es.outbox.run import Tries
-    from dynamo_es.values import Position, RecordedRaw
+    from dynamo_es.outbox.driving import Tries
+    from dynamo_es.outbox.publishing import Publisher, Publishing
+    from dynamo_es.values import Position
 
 DEFAULT_NAME: Final = "outbox"
 
@@ -44,6 +45,7 @@ class Outbox:
 
     Each event is published at least once. It is published twice only if a worker dies between
     publishing it and recording that, or if a publisher takes longer than half the lease. A
+    publisher that takes several events a call (`SeveralPublisher`) may repeat those of one call. A
     receiver recognizes a repetition by the event's uuid. Safe to share between threads.
 
     Args:
@@ -104,15 +106,17 @@ class Outbox:
             watch=self._watch,
         )
 
-    def run_once(
+    def run_once(  # noqa: PLR0913 - chosen each by its name
         self,
         publisher: Publisher,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
+        stop: Event | None = None,
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
@@ -126,14 +130,17 @@ class Outbox:
                 of making the typed event, is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more. Then the event is dead until
-                `Outbox.retry`.
+            attempts: most tries of an event, 1 or more; None: as many as its time allows.
+            give_up_after: how long an event is tried again, a timedelta or seconds. A try that
+                fails so long after the event's first try is the last. Then the event is dead
+                until `Outbox.retry`.
             retry_delay: time between the first try and the second; each further wait is
-                twice the one before, up to a day. 0: the next run tries again.
+                twice the one before, up to an hour. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.
                 A publisher must return within half of that time.
             keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
                 its data as stored. If False, such an event is a failed try.
+            stop: set it to return after the current call of the publisher.
 
         Returns:
             What the run did. If another worker has the lease: nothing, and ``busy`` is True.
@@ -150,17 +157,21 @@ class Outbox:
 
         Cost on DynamoDB: without work 1 request and a read of the log, no write, and once a
         minute a look for events after the end of the log. With work 2 requests more, a write of
-        1 unit for each event published, and writes of 4 to 6 units for each failed try and for
-        each event published after one.
+        1 unit for each call of the publisher, and writes of 4 to 6 units for each failed try and
+        for each event published after one.
         """
-        terms = Terms.of(limit, attempts, retry_delay, lease)
-        return self._new_run(terms).go(self._checked(publisher, keep_unknown=keep_unknown))
+        terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
+        publish = self._checked(publisher, keep_unknown=keep_unknown)
+        if stop is not None:
+            check_stop(stop)
+        return self._new_run(terms.for_calls(publish.at_once, stop)).go(publish)
 
     def tries(
         self,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
     ) -> Tries[OutboxReport]:
@@ -171,7 +182,8 @@ class Outbox:
 
         Args and errors are those of `run_once`.
         """
-        return self._new_run(Terms.of(limit, attempts, retry_delay, lease)).tries()
+        terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
+        return one_by_one(self._new_run(terms).rounds())
 
     def run_forever(  # noqa: PLR0913 - chosen each by its name
         self,
@@ -179,7 +191,8 @@ class Outbox:
         stop: Event | None = None,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
@@ -195,7 +208,8 @@ class Outbox:
             stop: set it in another thread or a signal handler to return after the current run;
                 None: run until an error.
             limit: most tries between two looks at ``stop``.
-            attempts: most tries of an event.
+            attempts: most tries of an event; None: any number.
+            give_up_after: how long an event is tried again.
             retry_delay: time between the first try and the second.
             lease: time that other workers stay out after each write.
             keep_unknown: pass on an event without a class.
@@ -206,19 +220,20 @@ class Outbox:
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
         """
-        terms = Terms.of(limit, attempts, retry_delay, lease)
+        terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
         stop = Flag() if stop is None else stop
         check_stop(stop)
         return self._run_until(stop, publish, terms)
 
     @contextmanager
-    def in_background(
+    def in_background(  # noqa: PLR0913 - chosen each by its name
         self,
         publisher: Publisher,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
@@ -230,7 +245,7 @@ class Outbox:
         Raises:
             Exception: at the end of the context, the error that ended the thread.
         """
-        terms = Terms.of(limit, attempts, retry_delay, lease)
+        terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
         with in_thread(
             lambda stop: self._run_until(stop, publish, terms), f"Outbox {self._name!r}"
@@ -247,7 +262,7 @@ class Outbox:
         return self._strategy.entries(self._name)
 
     def retry(self, position: Position) -> None:
-        """Make the next run try a failed event again, with as many tries as a new event.
+        """Make the next run try a failed event again, with the tries and the time of a new event.
 
         Raises:
             UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
@@ -301,14 +316,11 @@ class Outbox:
         worker = OutboxWorker(self._name, self._new_id())
         return Hand(self._strategy, worker, self._watch, self._now_ms())
 
-    def _checked(
-        self, publisher: Publisher, *, keep_unknown: bool
-    ) -> Callable[[RecordedRaw], None]:
+    def _checked(self, publisher: Publisher, *, keep_unknown: bool) -> Publishing:
         return checked_publisher(publisher, self._deserialize, keep_unknown=keep_unknown)
 
-    def _run_until(
-        self, stop: Event, publish: Callable[[RecordedRaw], None], terms: Terms
-    ) -> OutboxReport:
+    def _run_until(self, stop: Event, publish: Publishing, terms: Terms) -> OutboxReport:
+        terms = terms.for_calls(publish.at_once)
         return run_until(stop, self._name, lambda: self._new_run(terms).go(publish))
 
     def _new_run(self, terms: Terms) -> Run:

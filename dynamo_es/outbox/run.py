@@ -1,48 +1,42 @@
 """One run of an outbox: takes the lease, publishes due and new events, gives the lease back.
 
-The run records every try before it begins the next one, by a write that only the holder of the
-lease can make. It records an event after publishing it. If the worker dies between the two, the
-next worker publishes that event again. No other event is published twice, as long as no
-publisher takes longer than half the lease, and no event is left out.
+The run calls the publisher with one event, or with a few where the publisher takes several. It
+records the outcomes before the next call, by writes that only the holder of the lease can make. If
+the worker dies between publishing and recording, the next worker publishes the events of that call
+again. No other event is published twice, as long as no call takes longer than half the lease, and
+no event is left out.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts import Selection
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
 from dynamo_es.contracts.workers import WorkerReport
-from dynamo_es.exceptions import AsynchronousFunctionError
+from dynamo_es.outbox.driving import go
+from dynamo_es.outbox.finder import CHOSEN, Finder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Sequence
 
     from dynamo_es.contracts import LogReader, LogStrategy
     from dynamo_es.contracts.leases import LeaseWatch
     from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+    from dynamo_es.outbox.driving import Outcomes, Rounds
     from dynamo_es.outbox.terms import Terms
     from dynamo_es.values import Position, RecordedRaw
 
 _logger = logging.getLogger("dynamo_es")
-
-
-T = TypeVar("T")
-
-Tries: TypeAlias = "Generator[RecordedRaw, Exception | None, T]"
-"""A run, one try at a time: yields a record to publish; send it the exception, or None."""
 
 MAX_ERROR_CHARACTERS: Final = 500
 """Most characters of an error that an entry keeps."""
 
 WORTH_A_WRITE: Final = 1000
 """Number of positions without an event to publish after which the outbox moves anyway."""
-
-_CHOSEN: Final = Selection(outbox=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,23 +112,23 @@ class Run:
         self._leased_until_ms = 0
         self._reader: LogReader | None = None
 
-    def go(self, publish: Callable[[RecordedRaw], object]) -> OutboxReport:
+    def go(self, publish: Callable[[Sequence[RecordedRaw]], Outcomes]) -> OutboxReport:
         """Publish due and new events; see `Outbox.run_once`.
 
         Args:
-            publish: publishes a record.
+            publish: publishes records; returns the outcome of each.
         """
-        return go(self.tries(), publish)
+        return go(self.rounds(), publish)
 
-    def tries(self) -> Tries[OutboxReport]:
-        """Yield due and new records, one after the other; see `Outbox.tries`."""
+    def rounds(self) -> Rounds[OutboxReport]:
+        """Yield due and new records, for one call of the publisher at a time."""
         now_ms = self._now_ms()
         state = self._strategy.look(self._worker.outbox, now_ms)
         self._recorded = state.position
         lease = state.lease
         if lease is not None and not self._watch.is_over(lease.holder, lease, now_ms):
             return self._report(busy=True)
-        reader = self._reader = self._log.reader(state.position, _CHOSEN)
+        reader = self._reader = self._log.reader(state.position, CHOSEN)
         records = reader.read()
         idle = not state.due and not records
         unsequenced = idle and self._look_further()
@@ -148,7 +142,7 @@ class Run:
         self._recorded = self._tried = taken
         try:
             if taken != state.position:  # another worker ran since we looked
-                reader = self._reader = self._log.reader(taken, _CHOSEN)
+                reader = self._reader = self._log.reader(taken, CHOSEN)
                 records = reader.read()
             yield from self._work(state, reader, records)
         except _LeaseLostError:
@@ -164,60 +158,88 @@ class Run:
 
     def _work(
         self, state: OutboxState, reader: LogReader, records: list[RecordedRaw]
-    ) -> Tries[None]:
+    ) -> Rounds[None]:
         if state.due:
-            # Look again under the lease: another worker may have just published them.
-            finder = _Finder(self._log)
-            for entry in self._strategy.look(self._worker.outbox, self._now_ms()).due:
-                if self._tries >= self._terms.limit:
-                    break
-                record = finder.find(entry.position)
-                if record is not None or finder.reached(entry.position):
-                    yield from self._try_again(entry, record)
+            yield from self._try_again()
         while records:
-            for record in records:
-                if self._tries >= self._terms.limit:
-                    return
-                yield from self._try_new(record)
+            if not (yield from self._try_new(records)):
+                return
             self._tried = reader.position
-            if self._tries >= self._terms.limit:
+            if not self._left:
                 return
             records = reader.read()
         self._tried = reader.position
 
-    def _try_new(self, record: RecordedRaw) -> Tries[None]:
-        error = yield from self._deliver(record)
-        if error is None:
-            self._tried = record.position
-            self._keep(self._strategy.move(self._worker, record.position, self._next_lease()))
-            self._published += 1
-        else:
-            self._keep_failed(record, 0, error, record.position)
-            self._tried = record.position
-        self._recorded = record.position
+    def _try_new(self, records: list[RecordedRaw]) -> Rounds[bool]:
+        """Try new events up to the limit; return whether these were all of them."""
+        while records and (left := self._left):
+            most = min(left, self._terms.at_once)
+            some, records = records[:most], records[most:]
+            errors = yield from self._deliver(some)
+            for record, error in zip(some, errors, strict=True):
+                if error is None:
+                    self._tried = record.position
+                    continue
+                # This moves the outbox over the events before it, too.
+                self._keep_failed(record, error, record.position)
+                self._tried = self._recorded = record.position
+            if self._recorded < self._tried:
+                self._keep(self._strategy.move(self._worker, self._tried, self._next_lease()))
+                self._recorded = self._tried
+            self._published += errors.count(None)
+        return not records
 
-    def _try_again(self, entry: OutboxEntry, record: RecordedRaw | None) -> Tries[None]:
-        error = None if record is None else (yield from self._deliver(record))
-        if record is not None and error is not None:
-            self._keep_failed(record, entry.attempts, error, self._recorded)
-            return
+    def _try_again(self) -> Rounds[None]:
+        """Try the events again that are due, up to the limit."""
+        finder = Finder(self._log)
+        found: list[tuple[OutboxEntry, RecordedRaw]] = []
+        # Look again under the lease: another worker may have just published them.
+        for entry in self._strategy.look(self._worker.outbox, self._now_ms()).due:
+            if len(found) >= self._left:
+                break
+            record = finder.find(entry.position)
+            if record is not None:
+                found.append((entry, record))
+            elif finder.reached(entry.position):
+                self._remove(entry)
+                self._dropped += 1
+            if len(found) == self._terms.at_once:
+                yield from self._try_entries(found)
+                found = []
+        if found:
+            yield from self._try_entries(found)
+
+    def _try_entries(self, found: list[tuple[OutboxEntry, RecordedRaw]]) -> Rounds[None]:
+        errors = yield from self._deliver([record for _, record in found])
+        for (entry, record), error in zip(found, errors, strict=True):
+            if error is None:
+                self._remove(entry)
+                self._published += 1
+            else:
+                self._keep_failed(
+                    record, error, self._recorded, entry.attempts, entry.failing_since
+                )
+
+    def _remove(self, entry: OutboxEntry) -> None:
         until_ms = self._next_lease()
         self._keep(self._strategy.remove(self._worker, self._recorded, until_ms, entry.position))
-        if record is None:
-            self._dropped += 1
-        else:
-            self._published += 1
 
-    def _deliver(self, record: RecordedRaw) -> Tries[Exception | None]:
-        """Yield an event to publish; return the exception that publishing raised."""
+    def _deliver(self, records: Sequence[RecordedRaw]) -> Rounds[Outcomes]:
+        """Yield events to publish; return the exceptions that publishing raised."""
         if self._leased_until_ms - self._now_ms() < self._terms.lease_ms / 2:
             self._keep(self._strategy.move(self._worker, self._recorded, self._next_lease()))
-        return (yield record)
+        return (yield records)
 
     def _keep_failed(
-        self, record: RecordedRaw, tried: int, error: Exception, position: Position
+        self,
+        record: RecordedRaw,
+        error: Exception,
+        position: Position,
+        tried: int = 0,
+        since_ms: int | None = None,
     ) -> None:
-        attempts = tried + 1
+        attempts, now_ms = tried + 1, self._now_ms()
+        since_ms = now_ms if since_ms is None else since_ms
         event = record.entry
         entry = OutboxEntry(
             position=record.position,
@@ -226,15 +248,16 @@ class Run:
             event_name=event.name,
             attempts=attempts,
             last_error=describe_error(error)[:MAX_ERROR_CHARACTERS],
-            dead=attempts >= self._terms.attempts,
-            due_at=self._now_ms() + self._terms.delay_ms(attempts),
+            dead=self._terms.gives_up(attempts, now_ms - since_ms),
+            due_at=now_ms + self._terms.delay_ms(attempts),
+            failing_since=since_ms,
         )
         _logger.warning(
-            "Outbox %s: publishing the event at position %d failed (try %d of %d): %s",
+            "Outbox %s: publishing the event at position %d failed (try %d%s): %s",
             self._worker.outbox,
             entry.position,
             attempts,
-            self._terms.attempts,
+            ", the last" if entry.dead else "",
             entry.last_error,
         )
         self._keep(self._strategy.fail(self._worker, position, self._next_lease(), entry))
@@ -242,8 +265,11 @@ class Run:
         self._dead += entry.dead
 
     @property
-    def _tries(self) -> int:
-        return self._published + self._failed
+    def _left(self) -> int:
+        """Number of tries up to the limit; 0 if the run is told to stop."""
+        if self._terms.is_over:
+            return 0
+        return self._terms.limit - self._published - self._failed
 
     def _next_lease(self) -> int:
         self._renewed_until_ms = self._now_ms() + self._terms.lease_ms
@@ -269,51 +295,3 @@ class Run:
             dropped=self._dropped,
             busy=busy,
         )
-
-
-class _Finder:
-    """Finds events at rising positions; reads each piece of the log once."""
-
-    def __init__(self, log: LogStrategy) -> None:
-        self._log = log
-        self._records: dict[Position, RecordedRaw] = {}
-        self._reached: Position = 0
-
-    def find(self, position: Position) -> RecordedRaw | None:
-        """Return the event at a position, above the one before; None: it is not there.
-
-        It is gone for good if the log was `reached` up to its position.
-        """
-        if position > self._reached:
-            reader = self._log.reader(position - 1, _CHOSEN)
-            self._records = {record.position: record for record in reader.read()}
-            self._reached = reader.position
-        return self._records.get(position)
-
-    def reached(self, position: Position) -> bool:
-        """Whether the log was read up to a position: a read may lag after a write."""
-        return position <= self._reached
-
-
-def go(started: Tries[OutboxReport], publish: Callable[[RecordedRaw], object]) -> OutboxReport:
-    """Publish what a run yields, and return its report.
-
-    Args:
-        started: the run, one try at a time.
-        publish: publishes a record.
-    """
-    error: Exception | None = None
-    with closing(started) as tries:
-        while True:
-            try:
-                record = tries.send(error)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            try:
-                publish(record)
-            except AsynchronousFunctionError:
-                raise  # not a try: it would never publish any event
-            except Exception as failure:  # noqa: BLE001 - the other events come next
-                error = failure
-            else:
-                error = None

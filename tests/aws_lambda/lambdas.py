@@ -32,6 +32,27 @@ class Service:
         return call
 
 
+class Spent:
+    """The context of a call whose time a test takes away."""
+
+    aws_request_id = "request-1"
+
+    def __init__(self, left_ms: float) -> None:
+        self.left_ms = left_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.left_ms)
+
+    def taking(self, ms: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function whose calls take so many milliseconds."""
+
+        def call(*args: Any) -> Any:
+            self.left_ms -= ms
+            return function(*args)
+
+        return call
+
+
 def records_of(backend: DynamoBackend, table: str) -> list[dict[str, Any]]:
     """Return what a table's stream has, as Lambda is given it."""
     return [one.record for one in stream_records(backend, table)]

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.aws_lambda import outbox, publish_outbox, sequence_events
+from dynamo_es.aws_lambda import SqsPublisher, outbox, publish_outbox, sequence_events
+from dynamo_es.dynamodb.wire.time_limit import seconds_left
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.testing.conformance.language import an_event
-from tests.aws_lambda.lambdas import Context, numbers, records_of
+from tests.aws_lambda.lambdas import Context, Spent, numbers, records_of
 from tests.event_store.accounts import Deposited
 
 ANN = StreamId(name="ann", category="account")
@@ -82,14 +83,63 @@ def test_it_stops_in_time_to_say_that_there_is_more(filled):
     records = records_of(filled, "log")
     pages = [one for one in records if one["dynamodb"]["Keys"]["log_key"]["S"] == "log"]
     sent = []
-    handler = publish_outbox(filled, lambda recorded: sent.append(recorded.position), margin=1)
+    context = Spent(2000)
+    publish = context.taking(100, lambda recorded: sent.append(recorded.position))
+    handler = publish_outbox(filled, publish, margin=1)
 
-    answer = handler({"Records": records}, Context(1100, step_ms=150))
+    answer = handler({"Records": records}, context)
 
-    assert len(sent) == 25
+    assert len(sent) == 10, "it looks at the time after each event"
     assert numbers(answer) == [pages[0]["dynamodb"]["SequenceNumber"]]
     handler({"Records": records}, Context(60_000))
     assert len(sent) == len(set(sent)) == 55
+
+
+class Hangs:
+    """A queue that takes no message, and the time that a call may take of a function's."""
+
+    def __init__(self, context):
+        self.context = context
+        self.calls = 0
+
+    def __getattr__(self, name):
+        def call(**params):
+            self.calls += 1
+            self.context.left_ms -= 1000 * (seconds_left() or 100) / 2
+            raise TimeoutError(name)
+
+        return call
+
+
+def test_a_hung_target_leaves_the_time_to_say_so(filled):
+    context = Spent(5000)
+    queue = Hangs(context)
+    handler = publish_outbox(filled, SqsPublisher("https://sqs/1/q", client=queue))
+    pages = [
+        one for one in records_of(filled, "log") if one["dynamodb"]["Keys"]["log_key"]["S"] == "log"
+    ]
+
+    answer = handler({"Records": pages}, context)
+
+    assert context.left_ms > 500
+    assert queue.calls in {1, 2}
+    assert answer == {"batchItemFailures": []}, "all were tried"
+    entries = filled.outbox.entries()
+    assert {entry.attempts for entry in entries} == {1}
+    assert filled.outbox.position >= entries[-1].position, "each try is recorded"
+
+
+def test_a_target_that_fails_is_not_tried_again_in_the_same_call_for_ever(filled):
+    calls = []
+
+    def publish(recorded):
+        calls.append(recorded.position)
+        raise OSError
+
+    handler = publish_outbox(filled, publish, retry_delay=0)
+
+    assert handler({}) == {"batchItemFailures": []}
+    assert len(calls) <= 2 * 15
 
 
 def test_two_outboxes_have_the_same_events(filled):

@@ -345,3 +345,117 @@ def test_no_client_is_made_before_the_first_event(monkeypatch):
         publisher(recorded())
 
     assert made == ["events"]
+
+
+class Answering(Service):
+    """Answers each call as a function of its entries says."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def __getattr__(self, name):
+        def call(**params):
+            self.sent.append((name, params))
+            return self.answer(params)
+
+        return call
+
+
+def numbered(count, **changes):
+    return [recorded({"n": n}, position=n, **changes) for n in range(1, count + 1)]
+
+
+def entries_of(params):
+    (entries,) = (value for value in params.values() if isinstance(value, list))
+    return entries
+
+
+SERVICES = {
+    "put_events": lambda service: EventBridgePublisher("b", "shop", client=service),
+    "publish_batch": lambda service: SnsPublisher("arn:t", client=service),
+    "send_message_batch": lambda service: SqsPublisher("https://sqs/1/q", client=service),
+}
+every_service = pytest.mark.parametrize("operation", SERVICES)
+
+
+@every_service
+def test_ten_events_go_out_in_one_call(operation):
+    service = Answering(lambda params: {})
+    publisher = SERVICES[operation](service)
+    assert publisher.at_once == 10
+
+    assert publisher.publish_all(numbered(10)) == [None] * 10
+
+    ((sent, params),) = service.sent
+    assert sent == operation
+    entries = entries_of(params)
+    assert len(entries) == 10
+    if operation != "put_events":
+        assert [entry["Id"] for entry in entries] == [str(n) for n in range(10)]
+    texts = [
+        str(entry.get("Detail", entry.get("Message", entry.get("MessageBody"))))
+        for entry in entries
+    ]
+    assert [json.loads(text)["data"]["n"] for text in texts] == list(range(1, 11))
+
+
+@every_service
+def test_a_refused_event_does_not_hold_up_those_of_its_call(operation):
+    def answer(params):
+        refusal = {"ErrorCode": "Throttled", "ErrorMessage": "slowly"}
+        if operation == "put_events":
+            taken = [{"EventId": "1"} for _ in params["Entries"]]
+            return {"FailedEntryCount": 1, "Entries": [*taken[:2], refusal]}
+        return {"Successful": [], "Failed": [{"Id": "2", "Code": "Throttled", "Message": "slowly"}]}
+
+    outcomes = SERVICES[operation](Answering(answer)).publish_all(numbered(3))
+
+    assert outcomes[:2] == [None, None]
+    assert isinstance(outcomes[2], PublishingError)
+    assert "Throttled: slowly" in str(outcomes[2])
+
+
+@every_service
+def test_a_call_holds_no_more_than_the_services_take(operation):
+    service = Answering(lambda params: {})
+    large = [recorded({"t": "y" * 100_000}, position=n) for n in range(5)]
+
+    assert SERVICES[operation](service).publish_all(large) == [None] * 5
+
+    sizes = [
+        len(entries_of(params)) if "Id" in str(params) or "Entries" in params else 1
+        for _, params in service.sent
+    ]
+    assert sizes == [2, 2, 1]
+
+
+@every_service
+def test_an_event_that_is_too_large_fails_alone(operation):
+    service = Answering(lambda params: {})
+    events = [*numbered(2), recorded({"t": "y" * 2_000_000})]
+
+    outcomes = SERVICES[operation](service).publish_all(events)
+
+    assert outcomes[:2] == [None, None]
+    assert "bytes" in str(outcomes[2])
+    assert len(service.sent) == 1
+
+
+@every_service
+def test_an_error_of_the_call_is_the_outcome_of_each(operation):
+    def answer(params):
+        raise ConnectionError
+
+    outcomes = SERVICES[operation](Answering(answer)).publish_all(numbered(3))
+
+    assert [type(one) for one in outcomes] == [ConnectionError] * 3
+
+
+def test_several_events_of_a_fifo_queue_keep_their_groups():
+    service = Answering(lambda params: {})
+    SqsPublisher("https://sqs/1/q.fifo", client=service).publish_all(numbered(2))
+
+    first, second = entries_of(service.sent[0][1])
+    assert first["MessageGroupId"] == second["MessageGroupId"] == KEY
+    assert first["MessageDeduplicationId"] != second["MessageDeduplicationId"]

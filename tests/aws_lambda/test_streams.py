@@ -24,7 +24,7 @@ from dynamo_es.exceptions import (
     InvalidSubscriptionError,
 )
 from dynamo_es.testing.conformance.language import a_snapshot, an_event
-from tests.aws_lambda.lambdas import Context, Died, deliver, numbers, records_of
+from tests.aws_lambda.lambdas import Context, Died, Spent, deliver, numbers, records_of
 from tests.event_store.accounts import Deposited, Opened
 from tests.log.stores import emulated
 
@@ -397,10 +397,11 @@ def test_it_stops_in_time_to_say_what_is_left(backend, model):
         deposit(backend, ANN, amount)
         deposit(backend, BOB, 10 * amount)
     records = events_of(backend)
-    handler = project_streams(backend, "model", margin=1)(model)
+    context = Spent(1150)
+    handler = project_streams(backend, "model", margin=1)(context.taking(100, model))
 
     # It looks before the run, and before each event: after two of them it is time.
-    answer = handler({"Records": records}, Context(1300, step_ms=100))
+    answer = handler({"Records": records}, context)
 
     assert model.amounts == [1, 2]
     assert numbers(answer) == [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dynamo_es import Position, TenantId, Versioning
     from dynamo_es.cli.importing import Problem, Summary
-    from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamAppend, StreamHead
+    from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamAppend, StreamCheck, StreamHead
     from dynamo_es.values import StoredVersion
 
 SAMPLE = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz")
@@ -121,10 +121,11 @@ class Watched(StorageStrategy):
         self._after(number)
         return version
 
-    def insert_events_of_several(
+    def insert_all(
         self,
         appends: Sequence[StreamAppend],
         *,
+        unchanged: Sequence[StreamCheck] = (),
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> list[StoredVersion]:
         raise NotImplementedError

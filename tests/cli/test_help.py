@@ -33,7 +33,7 @@ def command_at(path: tuple[str, ...]) -> Any:
 
 
 PATHS = list(commands())
-WITHOUT_STORE = {("demo",), ("cost",), ("emulator",), ("template",)}
+WITHOUT_STORE = {("demo",), ("cost",), ("emulator",), ("template",), ("package",)}
 WORDS = ["behind", "leavings", "reckon", "mended", "upto", "settle", "whatever"]
 
 

@@ -8,7 +8,8 @@ from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
@@ -225,7 +226,9 @@ def fill_from_eventsourcing(items: Items) -> None:
     tables = EventsourcingTables("moto:architecture")
     factory = tables.factory("accounts")
     snapshot = StoredEvent(uuid4(), 3, "topic", b"state")
+    of_10: Any = SimpleNamespace(**vars(snapshot), uuid=uuid4(), metadata={"user": "ann"})
     factory.aggregate_recorder("snapshots").insert_events([snapshot])
+    factory.aggregate_recorder("snapshots_of_10").insert_events([of_10])
     factory.tracking_recorder().insert_tracking(Tracking("orders", 5))
     items.look(factory.runtime.client(), factory.runtime.config)
     tables.close()

@@ -75,6 +75,8 @@ def test_options_of_the_command_line_name_variables_of_the_module():
     ("variable", "text", "wanted"),
     [
         (environment.OUTBOX_ATTEMPTS, "0", "an integer of 1 or more"),
+        (environment.OUTBOX_HOURS, "0", "a number of hours above 0"),
+        (environment.OUTBOX_HOURS, "inf", "a number of hours above 0"),
         (environment.OUTBOX_ATTEMPTS, "none", "an integer of 1 or more"),
         (environment.POLL_INTERVAL, "0", "a number of seconds above 0"),
         (environment.POLL_INTERVAL, "nan", "a number of seconds above 0"),
@@ -89,5 +91,5 @@ def test_a_value_of_another_kind_is_refused_by_the_name_of_its_variable(variable
 
 
 def test_a_blank_variable_has_its_default():
-    assert environment.OUTBOX_ATTEMPTS.read({"DYNAMO_ES_OUTBOX_ATTEMPTS": " "}) == 3
+    assert environment.OUTBOX_HOURS.read({"DYNAMO_ES_OUTBOX_HOURS": " "}) == 24
     assert environment.OUTBOX_NAME.read({}) is None

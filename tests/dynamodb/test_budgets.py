@@ -18,7 +18,10 @@ from dynamo_es import (
 )
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.dynamodb.wire.sizes import item_size, read_units
-from dynamo_es.exceptions import AppendsFailedError, ConcurrentStreamWriteError
+from dynamo_es.exceptions import (
+    AppendsFailedError,
+    ConcurrentStreamWriteError,
+)
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from tests.engine import Capability, DynamoEngine, needs
 from tests.recording import Recording, recording

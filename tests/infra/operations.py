@@ -15,7 +15,7 @@ from dynamo_es import (
     Writes,
 )
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
-from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.contracts.claims import Claim
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
@@ -59,6 +59,8 @@ def write(backend: DynamoBackend, stream: StreamId) -> None:
             another_process(backend).storage.insert_events(stream, versioning, events(stream, 2))
     with suppress(EventStoreError):
         write_many(another_process(backend), stream)
+    with suppress(EventStoreError):
+        write_all(another_process(backend), stream)
     warm = another_process(backend)
     with suppress(EventStoreError):
         head = warm.storage.insert_events(stream, ANY_VERSION, events(stream, 1)) or 0
@@ -74,6 +76,15 @@ def write_many(backend: DynamoBackend, stream: StreamId) -> None:
     new = [StreamId(category="order") for _ in range(2)]
     parts = [StreamAppend(each, ExplicitVersioning(0), events(each, 1)) for each in new]
     backend.storage.insert_many([StreamAppend(stream, ANY_VERSION, events(stream, 1)), *parts])
+
+
+def write_all(backend: DynamoBackend, stream: StreamId) -> None:
+    """Append to a new stream while another one stays unchanged."""
+    new = StreamId(category="order")
+    backend.storage.insert_all(
+        [StreamAppend(new, ExplicitVersioning(0), events(new, 1))],
+        unchanged=[StreamCheck(stream, ExplicitVersioning(0))],
+    )
 
 
 def write_in_bad_times(backend: DynamoBackend, stream: StreamId) -> None:
@@ -174,6 +185,7 @@ def sequence(backend: DynamoBackend, records: Records) -> None:
         with losing(backend, lost.__contains__):
             handler({"Records": [late]})
         handler({"Records": [late]})
+    sequence_events(another_process(backend))({"dynamo_es": "upkeep"})
 
 
 def leave_a_place(backend: DynamoBackend) -> None:
@@ -196,6 +208,13 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     for batch in (records.newest, records.history[:40]):
         handler = project_streams(another_process(backend), "streams", keep_unknown=True)
         handler(lambda _: None)({"Records": batch})
+    for task in ("upkeep", "retry_parked"):
+        for decorate in (project_log, project_streams):
+            made = decorate(another_process(backend), "parked", keep_unknown=True)
+            made(lambda _: None)({"dynamo_es": task})
+        publish_outbox(another_process(backend), lambda _: None, name="kept up", keep_unknown=True)(
+            {"dynamo_es": "upkeep"}
+        )
     process = another_process(backend)
     in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
     process.checkpoints.reset("other", 0)

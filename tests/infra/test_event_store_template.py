@@ -141,6 +141,31 @@ def test_every_parameter_has_a_safe_default():
         "DeletionProtection": "true",
         "KmsKeyArn": "",
         "KeysRecoveryDays": 28,
+        "TableClass": "STANDARD",
+        "MaxReadUnits": 0,
+        "MaxWriteUnits": 0,
+        "WarmReadUnits": 12_000,
+        "WarmWriteUnits": 4_000,
+    }
+
+
+CAPACITY = ("TableClass", "OnDemandThroughput", "WarmThroughput")
+
+
+@every_table
+def test_by_default_a_table_has_the_class_and_the_capacity_that_aws_gives(table):
+    assert TABLES[table].keys().isdisjoint(CAPACITY)
+
+
+@pytest.mark.parametrize("table", ["EventsTable", "LogTable"])
+def test_events_and_log_get_the_class_and_the_limits_that_were_asked_for(table):
+    asked = {"TableClass": "STANDARD_INFREQUENT_ACCESS", "MaxWriteUnits": 500}
+    found = resolve_tables(TEMPLATE, asked | {"WarmReadUnits": 20_000})[table]
+
+    assert {name: found[name] for name in CAPACITY} == {
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "OnDemandThroughput": {"MaxWriteRequestUnits": 500},
+        "WarmThroughput": {"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 4_000},
     }
 
 

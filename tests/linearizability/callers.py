@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
+from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from tests.grafting import graft
@@ -18,6 +19,7 @@ from tests.linearizability import histories
 from tests.linearizability.boundary_workload import BoundaryWorker
 from tests.linearizability.histories import (
     Append,
+    AppendAll,
     Delete,
     Find,
     Load,
@@ -26,6 +28,7 @@ from tests.linearizability.histories import (
     Several,
     Unless,
 )
+from tests.linearizability.joint_workload import JointWorker
 from tests.linearizability.workload import Worker
 from tests.without_moto import without_moto
 
@@ -53,6 +56,7 @@ class Task:
         calls: how many it makes.
         fault_rate: how likely each kind of fault is, for each HTTP request.
         boundaries: whether the streams are boundaries.
+        jointly: whether it appends to several streams, too.
     """
 
     config: DynamoConfig
@@ -62,6 +66,7 @@ class Task:
     calls: int
     fault_rate: float = 0.05
     boundaries: bool = False
+    jointly: bool = False
 
 
 def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operation]:
@@ -81,7 +86,9 @@ def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operati
 def do(task: Task) -> list[Operation]:
     """Make the calls of one worker, one after the other, by several processes."""
     random = Random(f"{task.seed} {task.letter}")
-    kind = BoundaryWorker if task.boundaries else Worker
+    kind: type[Worker] = BoundaryWorker if task.boundaries else Worker
+    if task.jointly:
+        kind = JointWorker
     worker = kind(task.letter, Random(random.random()), task.streams)
     seen: list[Operation] = []
     made = 0
@@ -92,7 +99,7 @@ def do(task: Task) -> list[Operation]:
         for _ in range(min(_CALLS_OF_A_PROCESS, task.calls - made)):
             made += 1
             stream, call = worker.next_call()
-            for told in _make(storage, Operation(name, stream, call, time.monotonic_ns())):
+            for told in make(storage, Operation(name, stream, call, time.monotonic_ns())):
                 seen.append(told)
                 worker.learn(told)
         if task.config.transport == "default":
@@ -119,7 +126,8 @@ def _process(task: Task, random: Random) -> tuple[RandomNetwork, StorageStrategy
     return network, backend.storage
 
 
-def _make(storage: StorageStrategy, operation: Operation) -> list[Operation]:
+def make(storage: StorageStrategy, operation: Operation) -> list[Operation]:
+    """Make a call, and return the operations of it as its caller saw them end."""
     result: object = None
     try:
         result = _call(storage, operation.stream, operation.call)
@@ -135,6 +143,21 @@ def _call(storage: StorageStrategy, number: int, call: Call) -> object:  # noqa:
             versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
             events = [histories.event(number, label) for label in labels]
             return storage.insert_events(stream_id, versioning, events)
+        case AppendAll(parts, unchanged):
+            return storage.insert_all(
+                [
+                    StreamAppend(
+                        histories.stream_id(at),
+                        ExplicitVersioning(append.expected or 0),
+                        [histories.event(at, label) for label in append.events],
+                    )
+                    for at, append in parts
+                ],
+                unchanged=[
+                    StreamCheck(histories.stream_id(at), ExplicitVersioning(version))
+                    for at, version in unchanged
+                ],
+            )
         case Load(start, stop):
             return storage.fetch_events(stream_id, start, stop)
         case Save():
@@ -159,7 +182,7 @@ def look(config: DynamoConfig, streams: int) -> list[Operation]:
         told
         for number in range(1, streams + 1)
         for call in (Load(), Load(1))
-        for told in _make(storage, Operation("z", number, call, time.monotonic_ns()))
+        for told in make(storage, Operation("z", number, call, time.monotonic_ns()))
     ]
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from tests.linearizability.histories import Append, Outcome, Unless
-from tests.linearizability.model import NO_STREAM, Model, State
+from tests.linearizability.model import NO_STREAM, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,16 +60,23 @@ class Search:
         model: what the stream should do.
     """
 
-    def __init__(self, operations: Sequence[Operation], model: Model) -> None:
+    start: ClassVar[Any] = NO_STREAM
+    """The state before the first operation."""
+
+    def __init__(self, operations: Sequence[Operation], model: Any) -> None:
         self._model = model
         inorder = sorted(operations, key=lambda one: one.invoked)
         self._certain = [one for one in inorder if one.outcome in (Outcome.OK, Outcome.REFUSED)]
-        self._seen = _places_seen(self._certain)
+        self._seen = self._places()
         self._unknown = self._anonymous(
             [one for one in inorder if one.outcome is Outcome.UNKNOWN and not one.is_pure]
         )
         self._by_return = sorted((one.returned, at) for at, one in enumerate(self._unknown))
         self.configurations = 0
+
+    def _places(self) -> dict[Any, Any]:
+        """Return where each event is that a load showed."""
+        return _places_seen(self._certain)
 
     def _anonymous(self, unknown: list[Operation]) -> list[Operation]:
         """Take the labels from what nobody saw and nobody repeats: one is like the other then."""
@@ -98,7 +105,7 @@ class Search:
     def _ends(self, most: int) -> set[State]:
         ends: set[State] = set()
         met: set[_Configuration] = set()
-        open_ones = [_Configuration(0, 0, 0, NO_STREAM)]
+        open_ones = [_Configuration(0, 0, 0, self.start)]
         while open_ones and len(ends) < most:
             configuration, candidates, deadline = self._take_certain(open_ones.pop())
             if configuration in met:
@@ -149,17 +156,18 @@ class Search:
 
     def _unknown_next(self, configuration: _Configuration, deadline: float) -> list[_Configuration]:
         found = []
-        tried: set[Call] = set()
+        tried: set[tuple[int, Call]] = set()
         # Of those that are alike, the one that is soonest too late goes first.
         for returned, place in self._by_return:
             operation = self._unknown[place]
             if operation.invoked > deadline or configuration.applied >> place & 1:
                 continue
-            if operation.call in tried:
+            alike = operation.stream, operation.call
+            if alike in tried:
                 continue
             after = self._after(operation, configuration.state)
             if returned < inf and after:
-                tried.add(operation.call)
+                tried.add(alike)
             applied = configuration.applied | 1 << place
             found += [
                 configuration._replace(applied=applied, state=state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +27,8 @@ class Emulated:
     def __init__(self, client: DynamoDBClient, table: str | None = None) -> None:
         self._client = client
         self._table = table
+        # An engine remembers the tokens of earlier histories, which began to count at one, too.
+        self._history = uuid4().hex[:8]
 
     def answer(self, request: Request, token: str | None = None) -> Response:
         """Carry out a request.
@@ -35,7 +38,7 @@ class Emulated:
         """
         params: dict[str, Any] = self._directed(request.params)
         if token is not None and request.operation == "transact_write_items":
-            params["ClientRequestToken"] = token
+            params["ClientRequestToken"] = f"{self._history} {token}"
         try:
             response: Response = getattr(self._client, request.operation)(**params)
         except ClientError as error:

@@ -16,6 +16,7 @@ from uuid import UUID
 from dynamo_es import Query, RawEvent, StoredVersion, StreamId, Tag
 from dynamo_es.contracts.boundaries import ConditionalAppend, Matching
 from dynamo_es.exceptions import (
+    AppendAllConflictError,
     AppendOutcomeUnknownError,
     BoundaryConflictError,
     ConcurrentStreamWriteError,
@@ -115,7 +116,31 @@ class Find:
         return f"find {self.query} after {self.after or 0}"
 
 
-Call: TypeAlias = Append | Load | Save | Delete | Unless | Several | Find
+@dataclass(frozen=True, slots=True)
+class AppendAll:
+    """Append to several streams, while others stay unchanged.
+
+    Attributes:
+        parts: what to append to which stream, by its number, each at a version.
+        unchanged: number and version of the others.
+    """
+
+    parts: tuple[tuple[int, Append], ...]
+    unchanged: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def expected(self) -> dict[int, int]:
+        """The version that each stream must have, by its number."""
+        written = {stream: append.expected or 0 for stream, append in self.parts}
+        return written | dict(self.unchanged)
+
+    def __str__(self) -> str:
+        written = ", ".join(f"{append} of {stream}" for stream, append in self.parts)
+        still = ", ".join(f"{stream} at {version}" for stream, version in self.unchanged)
+        return f"{written}{' if ' if still else ''}{still}"
+
+
+Call: TypeAlias = Append | AppendAll | Load | Save | Delete | Unless | Several | Find
 
 
 class Outcome(StrEnum):
@@ -164,6 +189,8 @@ class Operation:
         error: name and text of the error.
         actual: version of the stream by a refusal.
         head: version and generation of the stream by the answer, if it has them.
+        moved: of a refusal of an append to several streams: number and version of each.
+        looks: the `last_look` at each stream, by its number, of an append to several.
         last_look: begin and end of the operation that what the process remembers of the stream
             may date from; None: it remembers nothing.
     """
@@ -179,6 +206,8 @@ class Operation:
     actual: int | None = None
     head: tuple[int, int] | None = None
     last_look: tuple[float, float] | None = None
+    moved: tuple[tuple[int, int | None], ...] = ()
+    looks: tuple[tuple[int, tuple[float, float]], ...] = ()
 
     @property
     def is_pure(self) -> bool:
@@ -191,7 +220,9 @@ class Operation:
             outcome = outcome_of(self.call, result)
             actual = result.actual if isinstance(result, ConcurrentStreamWriteError) else None
             error = f"{type(result).__name__}: {result}"
+            moved = tuple((s.int, c.actual) for s, c in getattr(result, "conflicts", {}).items())
             told = replace(self, returned=returned, outcome=outcome, error=error, actual=actual)
+            told = replace(told, moved=moved)
             if isinstance(result, BoundaryConflictError):
                 head = int(result.head), result.head.generation
                 return replace(told, head=head, found=found_in(result.matching))
@@ -202,7 +233,8 @@ class Operation:
             return replace(told, head=head, found=found_in(result.events))
         if isinstance(result, StoredVersion):
             return replace(told, head=(int(result), result.generation))
-        return replace(told, found=found_in(result) if isinstance(result, list) else None)
+        is_load = isinstance(self.call, Load) and isinstance(result, list)
+        return replace(told, found=found_in(result) if is_load else None)  # type: ignore[arg-type]
 
     def each_told(self, returned: float, result: object) -> list[Operation]:
         """Return the operations of a call, one for each part of `Several`, as `told` does."""
@@ -233,15 +265,15 @@ class Operation:
 def outcome_of(call: Call, error: Exception) -> Outcome:  # noqa: PLR0911 - one a case
     """Return what an error says of a call, by the documentation of `StorageStrategy`."""
     match call, error:
-        case Append(), ConcurrentStreamWriteError():
+        case (Append(), ConcurrentStreamWriteError()) | (AppendAll(), AppendAllConflictError()):
             return Outcome.REFUSED
         case Unless() | Find(), BoundaryConflictError():
             return Outcome.REFUSED
-        case Append() | Unless(), AppendOutcomeUnknownError():
+        case Append() | AppendAll() | Unless(), AppendOutcomeUnknownError():
             return Outcome.UNKNOWN
         case Unless() | Find(), ServiceError():
             return Outcome.FAILED
-        case (Append(), ServiceError()) | (Load(), ServiceError() | StreamGapError()):
+        case (Append() | AppendAll(), ServiceError()) | (Load(), ServiceError() | StreamGapError()):
             return Outcome.FAILED
         case Save(), SnapshotAheadOfStreamError():
             return Outcome.REFUSED

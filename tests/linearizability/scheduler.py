@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
 from dynamo_es.contracts.boundaries import Candidate
@@ -72,7 +72,9 @@ class Dynamo(Protocol):
     def answer(self, request: Request, token: str | None = None) -> Response: ...
 
 
-class _Process:
+class Process:
+    """A process, which has a memory and a clock of its own."""
+
     def __init__(self, schedule: Schedule, worker: Worker, skew: float) -> None:
         self._schedule, self.worker, self._skew = schedule, worker, skew
         self.starts = 0
@@ -93,8 +95,7 @@ class _Process:
         return self._schedule.now + self._skew
 
     def steps(self, number: int, call: Call) -> Steps[Any]:  # noqa: PLR0911 - one a case
-        stream_id = histories.stream_id(number)
-        stream = Stream("events", stream_key("", stream_id), stream_id, self._heads, self.clock)
+        stream = self.stream(number)
         match call:
             case Append(expected, labels):
                 versioning = ANY_VERSION if expected is None else ExplicitVersioning(expected)
@@ -124,6 +125,11 @@ class _Process:
             raise results[0]
         return results[0]
 
+    def stream(self, number: int) -> Stream:
+        """Return a stream, as this process remembers it."""
+        stream_id = histories.stream_id(number)
+        return Stream("events", stream_key("", stream_id), stream_id, self._heads, self.clock)
+
     def _with_another(self, append: appending.Append) -> Steps[Any]:
         """Append, in one call with an append to a stream that nobody else uses."""
         name = f"another {self._schedule.moment()}"
@@ -152,6 +158,8 @@ class Schedule:
         now: seconds since the epoch.
     """
 
+    process_class: ClassVar[type[Process]] = Process
+
     def __init__(
         self,
         seed: int,
@@ -171,11 +179,12 @@ class Schedule:
         self._moments = 0
         self._late: deque[tuple[Request, str]] = deque()
         self._processes = [
-            _Process(self, self._worker(letter), random.uniform(0, self.conditions.skew))
+            self.process_class(self, self.worker(letter), random.uniform(0, self.conditions.skew))
             for letter in "abcdefgh"[: self.conditions.workers]
         ]
 
-    def _worker(self, letter: str) -> Worker:
+    def worker(self, letter: str) -> Worker:
+        """Return what decides the calls of a process."""
         seed = self._random.random()
         return self._worker_class(
             letter, Random(seed), self.conditions.streams, self.conditions.deletions
@@ -209,7 +218,7 @@ class Schedule:
 
     def _look(self) -> None:
         """From wherever the stream is, a process alone can read, append, delete and create."""
-        last = _Process(self, Worker("z", self._random, 0), 0)
+        last = self.process_class(self, Worker("z", self._random, 0), 0)
         for stream in range(1, self.conditions.streams + 1):
             calls: tuple[Call, ...] = (
                 Load(),
@@ -258,13 +267,13 @@ class Schedule:
         with suppress(ConditionRefused):  # nobody is told
             self._dynamo.answer(request, token)
 
-    def _invoke(self, process: _Process, stream: int, call: Call) -> None:
+    def _invoke(self, process: Process, stream: int, call: Call) -> None:
         operation = Operation(process.name, stream, call, self.moment())
         steps = process.steps(stream, call)
         process.run = Run(operation, steps, Pause(0))
         self._go_on(process, process.run, None)
 
-    def _go_on(self, process: _Process, run: Run, reply: Any) -> None:
+    def _go_on(self, process: Process, run: Run, reply: Any) -> None:
         """Hand an algorithm what came back; it says what it sends next, or ends."""
         try:
             if isinstance(reply, Exception):
@@ -285,13 +294,13 @@ class Schedule:
                 for request in requests
             ]
 
-    def _end(self, process: _Process, run: Run, result: object) -> None:
+    def _end(self, process: Process, run: Run, result: object) -> None:
         for operation in run.operation.each_told(self.moment(), result):
             self.history.append(operation)
             process.worker.learn(operation)
         process.run = None
 
-    def _step(self, process: _Process) -> None:
+    def _step(self, process: Process) -> None:
         run = process.run
         assert run is not None
         if self._stormy and self._random.random() < self.conditions.crash_rate:
@@ -307,7 +316,7 @@ class Schedule:
         else:
             self._go_on(process, run, ContentionError("PutItem", "LostRaces", "too often."))
 
-    def _crash(self, process: _Process, run: Run) -> None:
+    def _crash(self, process: Process, run: Run) -> None:
         for part in run.left:
             if self._random.random() < 0.5:
                 self._put_off(part)
@@ -381,7 +390,7 @@ class Schedule:
 def _as_told(part: Part, reply: Any) -> Any:
     """Return a reply as the gateway gives it: with what is known of the attempts before."""
     if isinstance(reply, ConditionRefused):
-        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed)
+        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed, refused=reply.refused)
     if part.maybe_landed and part.request.operation == "batch_execute_statement":
         return {**reply, MAYBE_LANDED: True}
     return reply

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 INTERLEAVED: Final = 60
 """Operations of a history that is interleaved request by request."""
-SEEDS: Final = range(300)
-QUICK: Final = 50
+SEEDS: Final = range(250)
+QUICK: Final = 25
 
 
 CALM: Final = Conditions(fault_rate=0.01, crash_rate=0, deletions=4)
@@ -63,6 +63,7 @@ def test_so_is_every_one_where_appends_are_transactions(
         run(seed, 40)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("variant", BOUNDARIES, ids=lambda variant: variant.__name__)
 def test_a_boundary_without_one_of_its_guards_is_found(
     variant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

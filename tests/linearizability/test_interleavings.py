@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SEEDS: Final = range(400)
-QUICK: Final = 100
+QUICK: Final = 50
 CHUNK: Final = 50
 SMALL_ITEM: Final = 260
 """Bytes in which one event fits, and two do not."""
@@ -37,12 +37,13 @@ RACES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
 ]
 """Stores without a guard, which races show."""
 
-IN_BATCHES: Final[list[Callable[[pytest.MonkeyPatch], None]]] = [
-    variants.version_1_among_the_others,
-    variants.insert_refused_for_others,
-]
+IN_BATCHES: Final[dict[Callable[[pytest.MonkeyPatch], None], int]] = {
+    variants.version_1_among_the_others: 150,
+    variants.insert_refused_for_others: 200,
+}
 """Stores that only show with a batch carried out in part, or delivered twice, at a rare moment:
-too rare for the histories on an engine, which are fewer."""
+too rare for the histories on an engine, which are fewer. With the seed to begin with: those before
+it show nothing as long as the code sends the same requests, and are tried last."""
 
 
 def run(seed: int) -> None:
@@ -89,7 +90,8 @@ def test_a_store_without_one_of_its_guards_is_found(
     found = None
     with monkeypatch.context() as patch:
         variant(patch)
-        for seed in SEEDS:
+        first = IN_BATCHES.get(variant, 0)
+        for seed in (*SEEDS[first:], *SEEDS[:first]):
             try:
                 run(seed)
             except AssertionError as failure:

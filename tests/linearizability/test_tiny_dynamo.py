@@ -9,7 +9,13 @@ import pytest
 
 from dynamo_es import DynamoBackend
 from dynamo_es.dynamodb.streams import requests
-from dynamo_es.dynamodb.streams.items import commit_item, fence_item, read_commit, snapshot_item
+from dynamo_es.dynamodb.streams.items import (
+    Head,
+    commit_item,
+    fence_item,
+    read_commit,
+    snapshot_item,
+)
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.statements import execute, insert, update
@@ -75,10 +81,15 @@ def a_batch(random: Random, key: str, version: int, generation: int, number: int
     )
 
 
-def any_request(random: Random, number: int) -> Request:  # noqa: PLR0911 - one for each kind
+def any_request(random: Random, number: int) -> Request:  # noqa: C901, PLR0911 - one for each kind
     key, version = random.choice(KEYS), random.randint(1, 5)
     generation = random.randint(1, 4)
-    match random.randrange(11):
+    match random.randrange(12):
+        case 11:
+            head = Head(generation, random.randint(0, 4), versionless=False)
+            check = requests.check_unchanged(TABLE, random.choice(KEYS), head)
+            item = a_commit(random, key, version + 6, generation, number)
+            return requests.put_commits(TABLE, [item], [check])
         case 10:
             return a_batch(random, key, version, generation, number)
         case 0 | 1:

@@ -23,6 +23,7 @@ _COMPARISON: Final = re.compile(r"(\w+) (=|<=|<|>=|>) (:\w+)")
 _BETWEEN: Final = re.compile(r"(\w+) BETWEEN (:\w+) AND (:\w+)")
 _EXISTENCE: Final = re.compile(r"attribute_(not_)?exists\((\w+)\)")
 _ASSIGNMENT: Final = re.compile(r"(\w+) = (:\w+)")
+_KINDS: Final = {"Put": "put_item", "ConditionCheck": "condition_check"}
 _IGNORED: Final = {"ReturnConsumedCapacity", "ConsistentRead", "TableName"}
 
 
@@ -81,11 +82,11 @@ class TinyDynamo:
     def _transact(self, writes: list[dict[str, Any]], token: str | None) -> Response:
         if token is not None and self._tokens.get(token) == writes:
             return {}
-        assert all(list(write) == ["Put"] for write in writes), writes
         self._write(
             [
-                ("put_item", {name: at for name, at in write["Put"].items() if name != "TableName"})
+                (_KINDS[kind], {name: at for name, at in params.items() if name != "TableName"})
                 for write in writes
+                for kind, params in write.items()
             ]
         )
         if token is not None:
@@ -95,8 +96,8 @@ class TinyDynamo:
     def _write(self, writes: list[tuple[str, dict[str, Any]]]) -> None:
         refusals: list[Item | None] = []
         changes: list[tuple[Item, Item | None]] = []
-        refused = False
-        for operation, params in writes:
+        refused: set[int] = set()
+        for place, (operation, params) in enumerate(writes):
             rest = dict(params)
             key = rest.pop("Item") if operation == "put_item" else rest.pop("Key")
             stored = self._find(key)
@@ -104,7 +105,7 @@ class TinyDynamo:
             values = rest.pop("ExpressionAttributeValues", {})
             told = rest.pop("ReturnValuesOnConditionCheckFailure", "NONE") == "ALL_OLD"
             met = condition is None or holds(condition, stored or {}, values)
-            refused = refused or not met
+            refused |= set() if met else {place}
             refusals.append(stored if told and not met else None)
             match operation:
                 case "put_item":
@@ -114,10 +115,13 @@ class TinyDynamo:
                 case "update_item":
                     updated = _updated(rest.pop("UpdateExpression"), values, stored or {})
                     changes.append((key, _all_used(rest, {**key, **updated})))
+                case "condition_check":
+                    assert condition is not None
+                    _all_used(rest, None)
                 case _:
                     raise NotImplementedError(operation)
         if refused:
-            raise ConditionRefused(refusals, maybe_landed=False)
+            raise ConditionRefused(refusals, maybe_landed=False, refused=frozenset(refused))
         for key, item in changes:
             partition = self._partitions.setdefault(key["stream_key"]["S"], {})
             version = int(key["version"]["N"])

@@ -171,7 +171,13 @@ def stormy(seed: int) -> World:
     return world
 
 
-@pytest.mark.parametrize("seeds", [range(start, start + 50) for start in range(0, 200, 50)])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        range(50),
+        *(pytest.param(range(at, at + 50), marks=pytest.mark.ci) for at in range(50, 200, 50)),
+    ],
+)
 def test_storms_leave_one_log(seeds):
     pages = 0
     for seed in seeds:

@@ -25,7 +25,9 @@ from dynamo_es.exceptions import (
         {"limit": True},
         {"limit": 1.0},
         {"attempts": 0},
-        {"attempts": None},
+        {"attempts": True},
+        {"give_up_after": -1},
+        {"give_up_after": "1"},
         {"retry_delay": -0.1},
         {"retry_delay": float("nan")},
         {"retry_delay": "1"},
@@ -76,6 +78,7 @@ def test_what_chooses_events_has_to_be_callable():
     [
         {"attempts": {"S": "many"}},
         {"due_at": {}},
+        {"failing_since": {}},
         {"stream_key": {"S": "no key"}},
         {"place": {"S": "x"}},
     ],
@@ -83,7 +86,7 @@ def test_what_chooses_events_has_to_be_callable():
 )
 def test_an_entry_that_cannot_be_read_says_so(damage):
     item = entry_item(
-        "outbox#mail", OutboxEntry(7, "acme", StreamId(), "Shipped", 1, "", False, 500)
+        "outbox#mail", OutboxEntry(7, "acme", StreamId(), "Shipped", 1, "", False, 500, 400)
     )
     with pytest.raises(StoredItemError, match="outbox#mail"):
         read_entry(item | damage)

@@ -12,7 +12,7 @@ from dynamo_es.exceptions import InvalidPositionError, OutboxBusyError, UnknownO
 from dynamo_es.outbox import Outbox
 from tests.outbox.worlds import Log
 
-WAITS = OutboxEntry(2, "", StreamId(name="order 7"), "Shipped", 1, "OSError", False, 500)
+WAITS = OutboxEntry(2, "", StreamId(name="order 7"), "Shipped", 1, "OSError", False, 500, 400)
 DEAD = replace(WAITS, position=3, dead=True)
 
 

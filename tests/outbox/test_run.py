@@ -73,13 +73,14 @@ def test_a_poisonous_event_does_not_hold_up_the_others_and_dies(world):
     world.log.add(4)
     world.receiver.fails = {2: NoMailError("no route")}
 
-    assert world.run(retry_delay=0) == report(handled=3, failed=1, position=4)
+    terms = {"attempts": 3, "retry_delay": 0}
+    assert world.run(**terms) == report(handled=3, failed=1, position=4)
     (entry,) = world.outbox().entries()
     assert (entry.position, entry.attempts, entry.dead) == (2, 1, False)
     world.log.add()
-    assert world.run(retry_delay=0) == report(handled=1, failed=1, position=5)
+    assert world.run(**terms) == report(handled=1, failed=1, position=5)
     assert world.outbox().entries()[0].attempts == 2
-    assert world.run(retry_delay=0) == report(failed=1, dead=1, position=5)
+    assert world.run(**terms) == report(failed=1, dead=1, position=5)
     (entry,) = world.outbox().entries()
     event = world.log.entries[1].entry
     assert (entry.attempts, entry.dead) == (3, True)
@@ -163,14 +164,56 @@ def test_by_default_the_second_try_comes_after_a_second(world):
     assert world.run() == report(handled=1, position=1)
 
 
-def test_no_wait_is_longer_than_a_day(in_memory):
+def test_no_wait_is_longer_than_an_hour_or_the_first_one(in_memory):
     in_memory.log.add()
     in_memory.receiver.fails = {1: NoMailError()}
-    for _ in range(60):
-        assert in_memory.run(attempts=100, retry_delay=1e9).failed == 1
-        (entry,) = in_memory.outbox().entries()
-        assert entry.due_at == in_memory.clock.ms(86_400)
-        in_memory.clock.now += 86_400
+    for first, longest in ((1, 3600), (7200, 7200)):
+        waits = []
+        for _ in range(20):
+            terms = {"retry_delay": first, "give_up_after": 1e9}
+            assert in_memory.run(**terms).failed == 1
+            (entry,) = in_memory.outbox().entries()
+            waits.append((entry.due_at - in_memory.clock.ms()) / 1000)
+            in_memory.clock.now = entry.due_at / 1000
+        assert (waits[0], waits[-1], max(waits)) == (
+            first if longest > 3600 else waits[0],
+            longest,
+            longest,
+        )
+        in_memory.outbox().retry(1)
+
+
+def test_by_default_an_event_is_tried_again_for_a_day(world):
+    world.log.add(2)
+    world.receiver.fails = {1: NoMailError()}
+    begin, tries = world.clock.now, 0
+    while not (tries and world.outbox().entries()[0].dead):
+        world.run()
+        tries += 1
+        (entry,) = world.outbox().entries()
+        assert entry.failing_since == int(begin * 1000)
+        if not entry.dead:
+            world.clock.now = entry.due_at / 1000
+
+    assert 86_400 <= world.clock.now - begin <= 86_400 + 3600
+    assert 30 < tries < 40
+    assert world.receiver.taken == [2]
+
+
+def test_an_event_that_is_put_back_has_its_whole_time_again(world):
+    world.log.add()
+    world.receiver.fails = {1: NoMailError()}
+    world.run()
+    world.clock.now += 90_000
+    assert world.run().dead == 1
+
+    world.outbox().retry(1)
+    assert not world.run().dead
+    world.clock.now += 1.1
+    assert world.run() == report(failed=1, position=1)
+    world.outbox().retry(1)  # one that waits, too
+    world.clock.now += 86_000
+    assert not world.run().dead
 
 
 def test_failed_events_come_first_in_the_order_of_positions(world):
@@ -253,7 +296,7 @@ def test_a_failure_is_logged(in_memory, caplog):
     in_memory.run()
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("dynamo_es", "WARNING")
-    assert "position 1 failed (try 1 of 3): NoMailError at worlds.py" in line.getMessage()
+    assert "position 1 failed (try 1): NoMailError at worlds.py" in line.getMessage()
     assert "no route" not in caplog.text
 
 

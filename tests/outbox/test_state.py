@@ -14,7 +14,7 @@ from dynamo_es.exceptions import InvalidConsumerError, UnknownOutboxEntryError
 from tests.engine import Capability, needs
 
 A_NAMED_STREAM = StreamId(name="order 7", category="or#der")
-WAITS = OutboxEntry(7, "acme#1", A_NAMED_STREAM, "Shipped", 1, "OSError: no route", False, 500)
+WAITS = OutboxEntry(7, "acme#1", A_NAMED_STREAM, "Shipped", 1, "OSError: no route", False, 500, 400)
 DEAD = replace(WAITS, position=10**18, dead=True, attempts=3, stream_id=StreamId(UUID(int=3)))
 
 
@@ -157,7 +157,7 @@ def test_an_entry_put_back_is_due_now_as_often_as_a_new_one(strategy, me, entry)
 
     for now in (300, 400):
         strategy.retry(me.outbox, entry.position, now)
-        again = replace(entry, attempts=0, dead=False, due_at=now)
+        again = replace(entry, attempts=0, dead=False, due_at=now, failing_since=now)
         assert strategy.look(me.outbox, now).due == (again,)
         assert strategy.look(me.outbox, now - 1).due == ()
         assert strategy.entries(me.outbox) == [again]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dynamo_es.cli.packaging.contents import SERVICES, compile_all, content_hash, pack, prune
+
 # It tests scripts.
 pytestmark = pytest.mark.ci
 
@@ -29,6 +31,10 @@ FILES = (
     "pydantic_core/_pydantic_core.pyi",
     "six.py",
     "x/tests/test_x.py",
+    "pydantic-2.0.dist-info/licenses/LICENSE",
+    "pydantic-2.0.dist-info/METADATA",
+    "pydantic-2.0.dist-info/RECORD",
+    "boto3-1.0.dist-info/METADATA",
 )
 
 
@@ -46,7 +52,7 @@ def names(folder):
 
 
 def test_only_what_a_function_reads_is_left(folder):
-    SCRIPT["prune"](folder)
+    prune(folder)
 
     assert names(folder) == {
         "dynamo_es/__init__.py",
@@ -55,39 +61,43 @@ def test_only_what_a_function_reads_is_left(folder):
         "botocore/data/endpoints.json",
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
         "pydantic_core/_pydantic_core.so",
+        "pydantic-2.0.dist-info/licenses/LICENSE",
+        "pydantic-2.0.dist-info/METADATA",
+        "boto3-1.0.dist-info/METADATA",
         "six.py",
     }
 
 
 def test_what_the_runtime_brings_can_be_left_out(folder):
-    SCRIPT["prune"](folder, without_boto3=True)
+    prune(folder, without_boto3=True)
 
     assert names(folder) == {
         "dynamo_es/__init__.py",
         "dynamo_es/dynamodb/backend.py",
         "pydantic_core/_pydantic_core.so",
+        "pydantic-2.0.dist-info/licenses/LICENSE",
+        "pydantic-2.0.dist-info/METADATA",
     }
 
 
 def test_every_service_that_is_called_keeps_its_data():
-    assert {"dynamodb", "dynamodbstreams", "events", "kms", "sns", "sqs", "sts"} == SCRIPT[
-        "SERVICES"
-    ]
+    assert {"dynamodb", "dynamodbstreams", "events", "kms", "sns", "sqs", "sts"} == SERVICES
 
 
 def test_bytecode_is_taken_as_it_is_and_the_same_files_make_the_same_zip(folder, tmp_path):
-    SCRIPT["prune"](folder)
-    SCRIPT["compile_all"](folder)
+    prune(folder)
+    compile_all(folder)
     (compiled,) = folder.glob("dynamo_es/dynamodb/__pycache__/backend.*.pyc")
     assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, "a hash, and unchecked"
 
     first, second = tmp_path / "1.zip", tmp_path / "2.zip"
-    SCRIPT["pack"](first, folder, under="python/")
+    pack(first, folder, under="python/")
     for path in folder.rglob("*.py"):
         path.touch()
-    SCRIPT["pack"](second, folder, under="python/")
+    pack(second, folder, under="python/")
 
     assert first.read_bytes() == second.read_bytes()
+    assert content_hash(first) == content_hash(second)
     with zipfile.ZipFile(first) as archive:
         assert "python/dynamo_es/dynamodb/backend.py" in archive.namelist()
 

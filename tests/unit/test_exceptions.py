@@ -71,6 +71,16 @@ def raised_anywhere():
     return names
 
 
+def test_a_conflict_of_several_streams_names_each():
+    four = {uuid4(): exceptions.ConcurrentStreamWriteError(uuid4(), 1, at) for at in (2, 3, 4, 5)}
+
+    text = str(exceptions.AppendAllConflictError(four))
+
+    assert text.startswith("4 streams of the call have changed. Stream ")
+    assert [f"it is at {at}" in text for at in (2, 3, 4, 5)] == [True, True, True, False]
+    assert text.endswith(" And 1 more. Nothing was written to any stream.")
+
+
 def test_package_raises_no_bare_exception():
     assert not {"Exception", "RuntimeError", "BaseException"} & raised_anywhere()
 
@@ -99,6 +109,12 @@ EXAMPLES = {
         "results": (3, CONFLICT),
         "errors": {OTHER: CONFLICT},
         "stored": {STREAM: 3},
+    },
+    exceptions.AppendAllConflictError({OTHER: CONFLICT}): {
+        "conflicts": {OTHER: CONFLICT},
+        "stream_id": str(OTHER),
+        "expected": 2,
+        "actual": 0,
     },
     exceptions.InvalidEventError(STREAM, "wrong."): {"stream_id": str(STREAM)},
     exceptions.CommitTooLargeError(STREAM, 9, 5, "too large."): {"size": 9, "limit": 5},

@@ -44,6 +44,7 @@ SAMPLES: dict[str, Any] = {
     "frozenset[int]": frozenset({1}),
     "list[Item | None]": [None, {"id": {"S": "x"}}],
     "EventStoreError": EventStoreError("inner"),
+    "Mapping[Any, ConcurrentStreamWriteError]": {STREAM: ConcurrentStreamWriteError(STREAM, 2, 3)},
 }
 """A value for each annotation of an error's parameters."""
 
@@ -98,6 +99,10 @@ def assert_same_error(again: BaseException, error: BaseException) -> None:
     for name, value in ours.items():
         if isinstance(value, Exception):
             assert str(theirs[name]) == str(value)
+        elif isinstance(value, dict):
+            assert {key: str(each) for key, each in theirs[name].items()} == {
+                key: str(each) for key, each in value.items()
+            }
         else:
             assert theirs[name] == value
     assert ours.keys() == theirs.keys()

@@ -118,10 +118,10 @@ def test_outbox_is_named_with_a_name_that_can_be_a_key(backend, wrong):
 @pytest.mark.parametrize("wrong", [*WRONG[:3], *WRONG[4:], iter([])])
 def test_appends_to_several_streams_are_a_list(backend, wrong):
     with pytest.raises(InputError, match="appends must be a list or tuple, not"):
-        backend.storage.insert_events_of_several(wrong)
+        backend.storage.insert_all(wrong)
 
 
 @pytest.mark.parametrize("wrong", [*WRONG, (STREAM, ExplicitVersioning(0), [])])
 def test_each_append_of_several_is_a_stream_append(backend, wrong):
     with pytest.raises(InputError, match="append 0 must be a StreamAppend, not"):
-        backend.storage.insert_events_of_several([wrong])
+        backend.storage.insert_all([wrong])

@@ -1,6 +1,7 @@
 """The library ``eventsourcing`` on DynamoDB.
 
-Set ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing``; your applications need no change.
+Set ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing``; your applications need no change. It is
+for applications of aggregates and for DCB applications, with 9.5 and with the alpha of 10.
 Settings: ``DYNAMO_ES_EVENTS_TABLE``, ``DYNAMO_ES_LOG_TABLE``, ``DYNAMO_ES_ENDPOINT_URL``,
 ``CREATE_TABLE``, ``DYNAMO_ES_TENANT``, ``DYNAMO_ES_POLL_INTERVAL``, and every other field of
 `DynamoConfig`. Each may have the application's name in front: ``BANKACCOUNTS_DYNAMO_ES_LOG_TABLE``.
@@ -8,6 +9,7 @@ Settings: ``DYNAMO_ES_EVENTS_TABLE``, ``DYNAMO_ES_LOG_TABLE``, ``DYNAMO_ES_ENDPO
 
 from __future__ import annotations
 
+from dynamo_es.adapters.eventsourcing.dcb import DynamoDCBReadResponse, DynamoDCBRecorder
 from dynamo_es.adapters.eventsourcing.factory import DynamoFactory
 from dynamo_es.adapters.eventsourcing.recorders import (
     DynamoAggregateRecorder,
@@ -23,6 +25,8 @@ Factory = DynamoFactory
 __all__ = [
     "DynamoAggregateRecorder",
     "DynamoApplicationRecorder",
+    "DynamoDCBReadResponse",
+    "DynamoDCBRecorder",
     "DynamoFactory",
     "DynamoProcessRecorder",
     "DynamoSnapshotRecorder",

@@ -12,15 +12,23 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import Notification, StoredEvent
 from pydantic_core import from_json, to_json
 
+from dynamo_es.adapters.eventsourcing.versions import (
+    ALL_IDS_ARE_TEXT,
+    make_notification,
+    make_stored_event,
+    metadata_of,
+    uuid_of,
+)
 from dynamo_es.dynamodb.streams.items import decode_events
 from dynamo_es.values import RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from eventsourcing.persistence import Notification, StoredEvent
 
     from dynamo_es.dynamodb.streams.items import Commit
     from dynamo_es.values import RecordedRaw
@@ -28,16 +36,23 @@ if TYPE_CHECKING:
 FIRST_VERSION: Final = 1
 """First version of an originator, unless its events have another."""
 
-_INITIAL: Final = "initial_version"
+# Names that begin with this mark are ours; metadata's own names get a second one.
+_MARK: Final = "$"
+_INITIAL: Final = "$initial"
+_IS_TEXT: Final = "$text_id"
 _TEXT: Final = "$text"
 _BINARY: Final = "$base64"
 
 
 def stream_of(originator_id: UUID | str, category: str) -> StreamId:
-    """Return the stream of an originator; a text id is the stream's name."""
-    if isinstance(originator_id, UUID):
-        return StreamId(originator_id, category=category)
-    return StreamId(name=originator_id, category=category)
+    """Return the stream of an originator.
+
+    A UUID, or its text, is the stream's UUID; any other text is the stream's name.
+    """
+    uuid = originator_id if isinstance(originator_id, UUID) else _uuid_in(originator_id)
+    if uuid is not None:
+        return StreamId(uuid, category=category)
+    return StreamId(name=str(originator_id), category=category)
 
 
 def raw_events(
@@ -51,30 +66,41 @@ def raw_events(
         initial: version of the originator's first event; versions here begin at 1.
         now: time at which they are stored.
     """
-    context = {} if initial == FIRST_VERSION else {_INITIAL: initial}
     return [
-        # A new UUID each time: storing an event a second time is a conflict.
-        RawEvent(uuid4(), stream_id, now, event.topic, encode_state(event.state), context)
+        RawEvent(
+            # Storing an event without an id a second time is a conflict.
+            uuid_of(event) or uuid4(),
+            stream_id,
+            now,
+            event.topic,
+            encode_state(event.state),
+            _context(event, initial),
+        )
         for event in events
     ]
 
 
 def stored_event(originator_id: UUID | str, event: RawEvent) -> StoredEvent:
     """Return a raw event as the stored event that it was made from."""
-    return StoredEvent(originator_id, _version(event), event.name, decode_state(event.data))
+    return make_stored_event(
+        originator_id,
+        _version(event),
+        event.name,
+        decode_state(event.data),
+        event.uuid,
+        decode_metadata(event.context),
+    )
 
 
 def notification(record: RecordedRaw) -> Notification:
     """Return an event of the log as a notification."""
     event = record.entry
-    name = event.stream_id.name
-    return Notification(
-        originator_id=UUID(int=event.stream_id.int) if name is None else name,
-        originator_version=_version(event),
-        topic=event.name,
-        state=decode_state(event.data),
-        id=record.position,
-    )
+    originator_id: UUID | str | None = event.stream_id.name
+    if originator_id is None:
+        originator_id = UUID(int=event.stream_id.int)
+        if _IS_TEXT in event.context:
+            originator_id = str(originator_id)
+    return make_notification(record.position, stored_event(originator_id, event))
 
 
 def initial_of(commit: Commit, stream_id: StreamId) -> int:
@@ -85,6 +111,24 @@ def initial_of(commit: Commit, stream_id: StreamId) -> int:
 def initial_in(event: RawEvent) -> int:
     """Return the version of the originator's first event, which each of its events knows."""
     return int(event.context.get(_INITIAL, FIRST_VERSION))
+
+
+def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as the context of an event, beside what this module adds."""
+    return {
+        _MARK + name if name.startswith(_MARK) else name: value for name, value in metadata.items()
+    }
+
+
+def decode_metadata(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata that `encode_metadata` was given."""
+    found: dict[str, Any] = {}
+    for name, value in context.items():
+        if not name.startswith(_MARK):
+            found[name] = value
+        elif name.startswith(_MARK * 2):
+            found[name[1:]] = value
+    return found
 
 
 def encode_state(state: bytes) -> dict[str, Any]:
@@ -110,6 +154,25 @@ def decode_state(data: dict[str, Any]) -> bytes:
     if _TEXT in data:
         return str(data[_TEXT]).encode()
     return to_json(data)
+
+
+def _uuid_in(text: str) -> UUID | None:
+    """Return the UUID of which this is the text; None: it is another text."""
+    try:
+        uuid = UUID(text)
+    except ValueError:
+        return None
+    return uuid if str(uuid) == text else None
+
+
+def _context(event: StoredEvent, initial: int) -> dict[str, Any]:
+    context = encode_metadata(metadata_of(event))
+    if initial != FIRST_VERSION:
+        context[_INITIAL] = initial
+    originator_id = event.originator_id
+    if not ALL_IDS_ARE_TEXT and isinstance(originator_id, str) and _uuid_in(originator_id):
+        context[_IS_TEXT] = True
+    return context
 
 
 def _version(event: RawEvent) -> int:

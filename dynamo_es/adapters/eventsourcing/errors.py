@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from eventsourcing.persistence import (
-    DatabaseError,
+from eventsourcing.persistence import DatabaseError, IntegrityError
+
+from dynamo_es.adapters.eventsourcing.versions import (
     DataError,
-    IntegrityError,
     InterfaceError,
     OperationalError,
     PersistenceError,
     ProgrammingError,
 )
-
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
+    BoundaryConflictError,
     ConcurrentStreamWriteError,
     ConfigurationError,
     CredentialsError,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # The first match counts: narrow classes come before their bases.
 _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
     (ConcurrentStreamWriteError, IntegrityError),
+    (BoundaryConflictError, IntegrityError),
     (EnlistedWriteRefusedError, IntegrityError),
     (VersioningMismatch, IntegrityError),
     (InputError, DataError),

@@ -13,6 +13,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import resolve_topic, strtobool
 
 from dynamo_es import environment
+from dynamo_es.adapters.eventsourcing.dcb import DynamoDCBRecorder
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.recorders import (
     DynamoAggregateRecorder,
@@ -22,6 +23,8 @@ from dynamo_es.adapters.eventsourcing.recorders import (
 from dynamo_es.adapters.eventsourcing.settings import Runtime, category_of
 from dynamo_es.adapters.eventsourcing.snapshots import DynamoSnapshotRecorder
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
+from dynamo_es.adapters.eventsourcing.versions import DCBInfrastructureFactory
+from dynamo_es.contracts.boundaries import boundary_stream
 
 if TYPE_CHECKING:
     from typing import Any
@@ -31,8 +34,13 @@ if TYPE_CHECKING:
 _EVENTS = "events"
 
 
-class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
+class DynamoFactory(
+    InfrastructureFactory[DynamoTrackingRecorder],
+    DCBInfrastructureFactory[DynamoTrackingRecorder],
+):
     """Makes recorders over the tables that an application's environment names.
+
+    It serves applications of aggregates and DCB applications.
 
     Args:
         env: the settings; the package's docstring lists them.
@@ -91,6 +99,18 @@ class DynamoFactory(InfrastructureFactory[DynamoTrackingRecorder]):
         name = self.env.name
         recorder: ProcessRecorder = made(self.runtime, category_of(name, _EVENTS), name)
         return recorder
+
+    def dcb_recorder(self) -> DynamoDCBRecorder:
+        """Return a recorder of the tagged events of a DCB application."""
+        self._create_tables()
+        runtime = self.runtime
+        return DynamoDCBRecorder(
+            # A position in the boundary is a version, so the events need none in the log.
+            runtime.unnumbered,
+            boundary_stream(self.env.name or _EVENTS),
+            runtime.poll_interval,
+            runtime.clock,
+        )
 
     def _class(self, topic_setting: str, usual: type[Any]) -> type[Any]:
         topic = self.env.get(topic_setting)

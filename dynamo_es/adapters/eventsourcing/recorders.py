@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, ProcessRecorder
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    IntegrityError,
+    ProcessRecorder,
+)
 
 from dynamo_es.adapters.eventsourcing.coding import (
     FIRST_VERSION,
@@ -17,6 +22,7 @@ from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.notifications import last_selected, read_records
 from dynamo_es.adapters.eventsourcing.subscription import DynamoSubscription, Listeners
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
+from dynamo_es.adapters.eventsourcing.versions import upstream_of
 from dynamo_es.adapters.eventsourcing.writing import Positions, batches_of, insert
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.logs import Logs
@@ -51,6 +57,8 @@ class DynamoAggregateRecorder(AggregateRecorder):
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         """Store events, all or none; return None, because they have no notification ids.
+
+        Storing events again succeeds, if each has a uuid of its own (10).
 
         Raises:
             IntegrityError: a version that is stored already, is given twice or leaves a gap.
@@ -102,6 +110,8 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
     ) -> Sequence[int] | None:
         """Store events, all or none; return their notification ids, in the order given.
 
+        Storing events again succeeds, if each has a uuid of its own (10), and returns their ids.
+
         Returns:
             The ids. None without events; if a sequencer gives the ids
             (``DYNAMO_ES_SEQUENCING=stream``); or if the events are stored but the log could not be
@@ -115,7 +125,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         Cost: 1 request, and 4 for the ids (3, and 1 for each originator).
         """
         del kwargs
-        return self._store(stored_events)
+        return self._store(stored_events)[0] if stored_events else None
 
     def select_notifications(
         self,
@@ -154,19 +164,19 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
 
     def _store(
         self, stored_events: Sequence[StoredEvent], enlisted: Sequence[EnlistedWrite] = ()
-    ) -> list[int] | None:
-        """Store events, wake the subscriptions, and return the notification ids if they are known.
+    ) -> tuple[list[int] | None, bool]:
+        """Store events and wake the subscriptions. Cost: see `insert_events`.
 
-        Cost: see `insert_events`.
+        Returns:
+            The notification ids, if they are known, and whether this call stored the events; not
+            if an earlier one had.
         """
-        if not stored_events:
-            return None
         positions = Positions()
         with translated():
             batches = batches_of(stored_events)
-            insert(self.runtime, self._category, batches, enlisted, positions)
+            is_new = insert(self.runtime, self._category, batches, enlisted, positions)
         self._listeners.notify()
-        return positions.in_order_of(stored_events, batches)
+        return positions.in_order_of(stored_events, batches), is_new
 
 
 class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, ProcessRecorder):
@@ -185,14 +195,26 @@ class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, P
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Store events and, if ``tracking`` is given, the tracking record: all or none."""
+        """Store events and, if ``tracking`` is given, the tracking record: all or none.
+
+        Raises:
+            IntegrityError: as `DynamoApplicationRecorder.insert_events`; the notification, or a
+                later one, is recorded already; or the events are stored without the tracking
+                record.
+        """
         tracking: Tracking | None = kwargs.get("tracking")
         if tracking is None:
             return super().insert_events(stored_events, **kwargs)
         if not stored_events:
             self.insert_tracking(tracking)
             return None
-        return self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
+        ids, is_new = self._store(stored_events, [{"Put": self.tracking_put(tracking)}])
+        if not is_new and not self.has_tracking_id(upstream_of(tracking), tracking.notification_id):
+            raise IntegrityError(
+                "These events are stored already, but not with the tracking record of notification "
+                f"{tracking.notification_id}. Nothing was written."
+            )
+        return ids
 
 
 def _select(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from eventsourcing.persistence import AggregateRecorder, DataError, IntegrityError, StoredEvent
+from eventsourcing.persistence import AggregateRecorder, IntegrityError
+from pydantic_core import from_json, to_json
 
 from dynamo_es.adapters.eventsourcing.coding import stream_of
 from dynamo_es.adapters.eventsourcing.errors import translated
+from dynamo_es.adapters.eventsourcing.versions import (
+    DataError,
+    make_stored_event,
+    metadata_of,
+    uuid_of,
+)
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS, SAFE_ITEM_BYTES, item_size
@@ -16,7 +23,8 @@ from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
+
+    from eventsourcing.persistence import StoredEvent
 
     from dynamo_es.adapters.eventsourcing.settings import Runtime
     from dynamo_es.dynamodb.wire.steps import Item, Steps
@@ -38,6 +46,8 @@ class DynamoSnapshotRecorder(AggregateRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         """Store events, all or none. Cost: 1 request.
+
+        Storing events again succeeds, if each has a uuid of its own (10).
 
         Raises:
             IntegrityError: a version of an originator that is stored already, or given twice.
@@ -62,12 +72,7 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         with translated():
             steps = self._select(originator_id, gt, lte, desc=desc, limit=limit)
             items = self._runtime.run("select_snapshots", steps)
-        return [
-            StoredEvent(
-                originator_id, int(item["version"]["N"]), item["topic"]["S"], item["state"]["B"]
-            )
-            for item in items
-        ]
+        return [_stored_event(originator_id, item) for item in items]
 
     def _insert(self, events: Sequence[StoredEvent]) -> Steps[None]:
         writer = uuid4().hex
@@ -89,6 +94,8 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         except ConditionRefused as refused:
             if any(item and _is_of(item, writer) for item in refused.items):
                 return  # our own attempt, whose reply was lost
+            if all(_is_stored(e, item) for e, item in zip(events, refused.items, strict=True)):
+                return
             event = events[min(refused.refused)]
             raise IntegrityError(
                 f"Originator {event.originator_id}: version {event.originator_version} is stored "
@@ -111,6 +118,10 @@ class DynamoSnapshotRecorder(AggregateRecorder):
             "state": {"B": event.state},
             "writer": {"S": writer},
         }
+        if (uuid := uuid_of(event)) is not None:
+            item["event_id"] = {"S": str(uuid)}
+        if metadata := metadata_of(event):
+            item["metadata"] = {"S": to_json(metadata).decode()}
         if (size := item_size(item)) > SAFE_ITEM_BYTES:
             raise DataError(
                 f"Originator {event.originator_id}: {event.topic} takes {size:,} bytes; an item "
@@ -169,3 +180,20 @@ class DynamoSnapshotRecorder(AggregateRecorder):
 
 def _is_of(item: Item, writer: str) -> bool:
     return bool(item.get("writer") == {"S": writer})
+
+
+def _is_stored(event: StoredEvent, item: Item | None) -> bool:
+    """Return whether an item that is in the way holds the very event."""
+    uuid = uuid_of(event)
+    return uuid is not None and item is not None and item.get("event_id") == {"S": str(uuid)}
+
+
+def _stored_event(originator_id: UUID | str, item: Item) -> StoredEvent:
+    return make_stored_event(
+        originator_id,
+        int(item["version"]["N"]),
+        item["topic"]["S"],
+        item["state"]["B"],
+        UUID(item["event_id"]["S"]) if "event_id" in item else None,
+        from_json(item["metadata"]["S"]) if "metadata" in item else {},
+    )

@@ -1,4 +1,4 @@
-"""Subscriptions: yield notifications of this process at once, and poll for those of others."""
+"""Subscriptions: yield events of this process at once, and poll for those of others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscript
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from threading import Event
 
 
@@ -37,7 +37,33 @@ class Listeners:
                 event.set()
 
 
-class DynamoSubscription(ListenNotifySubscription[ApplicationRecorder]):
+class Polling:
+    """What subscriptions of both kinds have in common; goes before the library's own class."""
+
+    _listeners: Listeners
+    _poll_interval: float
+    _has_been_notified: Event
+    _has_been_stopped: bool
+    _thread_error: BaseException | None
+    _pull: Callable[[], None]
+
+    def stop(self) -> None:
+        """Stop the iteration."""
+        super().stop()  # type: ignore[misc] # of the library's class
+        self._listeners.remove(self._has_been_notified)
+
+    def _loop_on_pull(self) -> None:
+        try:
+            while not self._has_been_stopped:
+                self._pull()
+                self._has_been_notified.wait(self._poll_interval)
+        except BaseException as error:  # noqa: BLE001 - the iteration raises it
+            if self._thread_error is None:
+                self._thread_error = error
+            self.stop()
+
+
+class DynamoSubscription(Polling, ListenNotifySubscription[ApplicationRecorder]):
     """Yields notifications. `DynamoApplicationRecorder.subscribe` makes it.
 
     Args:
@@ -61,18 +87,3 @@ class DynamoSubscription(ListenNotifySubscription[ApplicationRecorder]):
         self._poll_interval = poll_interval
         super().__init__(recorder=recorder, gt=gt, topics=topics)
         listeners.add(self._has_been_notified)
-
-    def stop(self) -> None:
-        """Stop the iteration."""
-        super().stop()
-        self._listeners.remove(self._has_been_notified)
-
-    def _loop_on_pull(self) -> None:
-        try:
-            while not self._has_been_stopped:
-                self._pull()
-                self._has_been_notified.wait(self._poll_interval)
-        except BaseException as error:  # noqa: BLE001 - the iteration raises it
-            if self._thread_error is None:
-                self._thread_error = error
-            self.stop()

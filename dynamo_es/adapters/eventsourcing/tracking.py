@@ -8,6 +8,7 @@ from uuid import uuid4
 from eventsourcing.persistence import IntegrityError, TrackingRecorder
 
 from dynamo_es.adapters.eventsourcing.errors import translated
+from dynamo_es.adapters.eventsourcing.versions import upstream_of
 from dynamo_es.contracts.stream_keys import escape, tenant_prefix
 from dynamo_es.dynamodb.streams.transact_with import check_enlisted
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
@@ -64,15 +65,25 @@ class DynamoTrackingRecorder(TrackingRecorder):
                 check_enlisted(writes, self.runtime.config.tables)
             self.runtime.run("track", _track(self.tracking_put(tracking), writes))
 
-    def max_tracking_id(self, application_name: str) -> int | None:
-        """Return the id of the last processed notification of an application. Cost: 1 request."""
+    def max_tracking_id(
+        self, application_name: str | None = None, *, context_name: str | None = None
+    ) -> int | None:
+        """Return the id of the last processed notification of an application. Cost: 1 request.
+
+        Args:
+            application_name: name of the application.
+            context_name: the same, as 10 calls it.
+        """
+        upstream = context_name if application_name is None else application_name
+        if upstream is None:
+            raise TypeError("max_tracking_id needs the name of an application.")
         with translated():
-            return self.runtime.run("tracked", self._read(application_name))
+            return self.runtime.run("tracked", self._read(upstream))
 
     def tracking_put(self, tracking: Tracking) -> dict[str, Any]:
         """Return the write that records a notification unless a later one is recorded."""
         item = {
-            **self._key(tracking.application_name),
+            **self._key(upstream_of(tracking)),
             "checkpoint": number(tracking.notification_id),
             "writer": {"S": uuid4().hex},
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from eventsourcing.persistence import IntegrityError
 
 from dynamo_es.adapters.eventsourcing.coding import initial_of, raw_events, stream_of
+from dynamo_es.adapters.eventsourcing.versions import DataError, uuid_of
 from dynamo_es.contracts import AppendHooks, StreamAppend
 from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
@@ -74,12 +75,12 @@ class Positions:
         self, stored_events: Sequence[StoredEvent], batches: Sequence[Batch]
     ) -> list[int] | None:
         """Return the positions in the order of the events; None: one is not known."""
-        left: dict[UUID | str, list[int]] = {}
+        left: dict[str, list[int]] = {}
         for batch, positions in zip(batches, self.of_streams, strict=True):
             if positions is None:
                 return None
-            left[batch.originator_id] = list(reversed(positions))
-        return [left[event.originator_id].pop() for event in stored_events]
+            left[str(batch.originator_id)] = list(reversed(positions))
+        return [left[str(event.originator_id)].pop() for event in stored_events]
 
 
 class _Place(NamedTuple):
@@ -93,10 +94,11 @@ def batches_of(events: Sequence[StoredEvent]) -> list[Batch]:
 
     Raises:
         IntegrityError: the versions of an originator's events are not consecutive.
+        DataError: two events of an originator have the same uuid.
     """
-    found: dict[UUID | str, list[StoredEvent]] = {}
+    found: dict[str, list[StoredEvent]] = {}
     for event in events:
-        of_originator = found.setdefault(event.originator_id, [])
+        of_originator = found.setdefault(str(event.originator_id), [])
         if of_originator and event.originator_version != of_originator[-1].originator_version + 1:
             raise IntegrityError(
                 f"Originator {event.originator_id}: version {event.originator_version} comes after "
@@ -104,7 +106,10 @@ def batches_of(events: Sequence[StoredEvent]) -> list[Batch]:
                 "consecutive. Nothing was written."
             )
         of_originator.append(event)
-    return [Batch(originator_id, some) for originator_id, some in found.items()]
+    batches = [Batch(some[0].originator_id, some) for some in found.values()]
+    for batch in batches:
+        _check_uuids(batch)
+    return batches
 
 
 def insert(
@@ -113,8 +118,10 @@ def insert(
     batches: Sequence[Batch],
     enlisted: Sequence[EnlistedWrite],
     positions: Positions | None = None,
-) -> None:
+) -> bool:
     """Append every batch to its stream, all or none.
+
+    Returns whether this call stored the events; not if an earlier one had stored them all.
 
     Args:
         runtime: tables and client.
@@ -133,7 +140,7 @@ def insert(
     places = [inserting.place(stream, batch) for stream, batch in inserting.pairs]
     while True:
         try:
-            inserting.append(places, enlisted)
+            stored = inserting.append(places, enlisted)
         except ConcurrentStreamWriteError:
             corrected = [
                 inserting.correct(stream, batch, place)
@@ -145,7 +152,7 @@ def insert(
         else:
             for (stream, _), place in zip(inserting.pairs, places, strict=True):
                 runtime.initials.remember(stream.key, place.initial)
-            return
+            return stored
 
 
 class _Inserting:
@@ -183,9 +190,9 @@ class _Inserting:
         self._initials.remember(stream.key, initial)
         return _checked(stream, initial, batch.events[0].originator_version)
 
-    def append(self, places: Sequence[_Place], enlisted: Sequence[EnlistedWrite]) -> None:
+    def append(self, places: Sequence[_Place], enlisted: Sequence[EnlistedWrite]) -> bool:
         now = datetime.fromtimestamp(self._runtime.clock(), UTC)
-        self._storage.append(
+        versions = self._storage.append(
             [
                 StreamAppend(
                     stream.id,
@@ -196,9 +203,19 @@ class _Inserting:
             ],
             enlisted,
         )
+        return not all(version is not None and version.repeated for version in versions)
 
     def _newest(self, stream: Stream) -> Commit | None:
         return self._runtime.run("insert_events", newest_commit(stream), stream.id)
+
+
+def _check_uuids(batch: Batch) -> None:
+    uuids = [uuid for uuid in map(uuid_of, batch.events) if uuid is not None]
+    if len(set(uuids)) < len(uuids):
+        raise DataError(
+            f"Originator {batch.originator_id}: two events have the same uuid. Give each event a "
+            "uuid of its own. Nothing was written."
+        )
 
 
 def _checked(stream: Stream, initial: int, first: int) -> _Place:

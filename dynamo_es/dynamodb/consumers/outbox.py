@@ -89,7 +89,7 @@ def retry(table: str, outbox: str, position: Position, now_ms: int) -> Steps[boo
     response = yield requests.get_dead(table, outbox, position)
     if "Item" in response:
         dead = requests.read_entry(response["Item"])
-        again = replace(dead, attempts=0, dead=False, due_at=now_ms)
+        again = replace(dead, attempts=0, dead=False, due_at=now_ms, failing_since=now_ms)
         if (yield from change(requests.revive(table, outbox, dead, again))):
             return True
         # Another caller was faster: the entry waits now.

@@ -199,7 +199,7 @@ def hurry(table: str, outbox: str, position: Position, now: int) -> Request:
         "update_item",
         {
             **_at(table, outbox, place_of(position)),
-            "UpdateExpression": "SET attempts = :none, due_at = :now",
+            "UpdateExpression": "SET attempts = :none, due_at = :now, failing_since = :now",
             "ConditionExpression": "attribute_exists(place)",
             "ExpressionAttributeValues": {":none": number(0), ":now": number(now)},
         },
@@ -216,6 +216,7 @@ def entry_item(outbox: str, entry: OutboxEntry) -> Item:
         "attempts": number(entry.attempts),
         "last_error": {"S": entry.last_error},
         "due_at": number(entry.due_at),
+        "failing_since": number(entry.failing_since),
     }
     if entry.stream_id.name is not None:
         item["stream_name"] = {"S": entry.stream_id.name}
@@ -241,6 +242,7 @@ def read_entry(item: Item) -> OutboxEntry:
             last_error=item["last_error"]["S"],
             dead=place.startswith(_DEAD),
             due_at=int(item["due_at"]["N"]),
+            failing_since=int(item["failing_since"]["N"]),
         )
     except (KeyError, TypeError, ValueError):
         raise StoredItemError(

@@ -16,6 +16,7 @@ from dynamo_es.dynamodb.log.sequencer import sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.exceptions import EventStoreError, describe_stream
 from dynamo_es.forking import tell_of_forks
+from dynamo_es.waiting import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -65,8 +66,8 @@ class CommitKey(NamedTuple):
 class InlineSequencer:
     """Gives a process's own appends their positions. Safe to share between threads.
 
-    Threads take turns. A thread that waited for its turn often finds that another has sequenced
-    its commit as well.
+    Threads and tasks take turns. One that waited for its turn often finds that another has
+    sequenced its commit as well.
 
     The append has succeeded before this begins. So a failure here is logged and not raised, and
     commits without a position get one with the next append of the process, or from any other
@@ -90,7 +91,7 @@ class InlineSequencer:
     def after_fork(self) -> None:
         """Forget all commits: the parent process sequences those that wait."""
         self._memory = SequencerMemory(clock=self._clock)
-        self._turn = Lock()
+        self._turn = Turn()
         self._guard = Lock()
         self._waiting: dict[CommitKey, Pointer] = {}
         self._known: OrderedDict[CommitKey, Position] = OrderedDict()
@@ -98,7 +99,7 @@ class InlineSequencer:
     @property
     def idle(self) -> bool:
         """Whether no commit waits for its position."""
-        return not self._waiting and not self._turn.locked()
+        return not self._waiting and not self._turn.taken
 
     def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[CommitKey | None]:
         """Sequence the commits of appends that were made together, one after the other.

@@ -9,7 +9,7 @@ the put that succeeds proves that the condition was met at that moment.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
+
+_JITTER: Final = 0.04
+"""Seconds that an append waits at most after lost races: the time of eight puts.
+
+Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.96 write units an
+append. Without a wait 2.06, and with a wait and a read after each loss 2.17.
+"""
 
 
 @dataclass(slots=True)
@@ -236,7 +243,7 @@ class ConditionalAppends:
         )
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
-        """Match the item in the way, and go on after it; every second time, read to the head.
+        """Match the item in the way, and go on after it; see `_wait` for when it reads instead.
 
         Going on after the item saves a read, but a writer several commits late would never catch
         up.
@@ -255,13 +262,19 @@ class ConditionalAppends:
             remember_more(self.stream, commit, events)
             self._know(commit.head)
             self._look_at(events)
-            self._is_known = self._lost % 2 == 0
+            self._is_known = True
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:
+        """After the second loss, and every third one, wait a random time and read to the head.
+
+        Those that lost together come back apart. Else going on at once wins more often than not:
+        the writer that was faster has just been there.
+        """
         self._lost += 1
-        if self._lost > 2 and self._undecided():  # noqa: PLR2004 - two losses are no crowd
-            yield Pause(self._lost)
+        if self._lost % 3 == 2 and self._undecided():  # noqa: PLR2004
+            self._lose_track()
+            yield Pause(self._lost, within=_JITTER)
 
     def _fail(self, error: EventStoreError) -> None:
         for candidate in self._undecided():

@@ -334,7 +334,7 @@ def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
     if stop is not None and head - stop > COLD_PAGE:
         return Page(1)  # Far below the head, it only shows whether the stream still exists.
     wanted = head - start + 1
-    if wanted <= FEW:
+    if wanted <= FEW and (stop is not None or seen.begins is None):
         return Page(FEW)
     # The newest commit may have begun below: without it, nothing shows that the stream exists.
     lowest = start if seen.begins is None else min(start, seen.begins)

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.streams.items import Commit
+    from dynamo_es.dynamodb.streams.items import Commit, Head
     from dynamo_es.dynamodb.wire.steps import Item
 
 # This one condition is all of the optimistic locking: a commit may overwrite a fence of an earlier
 # generation, but no commit, and no fence of its own or a later generation.
 _FREE_FOR_GENERATION: Final = "attribute_not_exists(version) OR closed < :generation"
+
+# A stream begins at version 1. It does not exist if nothing is there, or only what a deletion left:
+# a fence, or a commit of a generation that is closed.
+_NO_STREAM: Final = (
+    "attribute_not_exists(version) OR attribute_exists(closed) OR generation = :generation"
+)
 
 _NEWER_THAN_STORED: Final = (
     "attribute_not_exists(version)"
@@ -68,6 +74,23 @@ def _commit_put(table: str, item: Item) -> dict[str, Any]:
         "ConditionExpression": _FREE_FOR_GENERATION,
         "ExpressionAttributeValues": {":generation": item["generation"]},
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def check_unchanged(table: str, key: str, head: Head) -> EnlistedWrite:
+    """Check, in a transaction, that a stream still ends at a head.
+
+    At version 0 the stream must not exist; the head's generation is then one that is known to be
+    closed, or 0.
+    """
+    return {
+        "ConditionCheck": {
+            "TableName": table,
+            "Key": _key(key, head.version + 1),
+            "ConditionExpression": _NO_STREAM if head.version == 0 else _FREE_FOR_GENERATION,
+            "ExpressionAttributeValues": {":generation": number(head.generation)},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from dynamo_es.dynamodb.wire.client import Lazy, client_config, region_of
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.exceptions import StoredItemError
+from dynamo_es.waiting import elsewhere
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
@@ -54,9 +55,9 @@ class KmsKeyWrapping:
             CredentialsError: the role may not use the KMS key.
             ServiceError: KMS refused or did not answer.
         """
-        kms = self._kms()
         try:
-            reply = kms.encrypt(
+            reply = self._call(
+                "encrypt",
                 KeyId=self.key_id,
                 Plaintext=secret,
                 EncryptionContext={"tenant": tenant, "subject": subject},
@@ -79,9 +80,9 @@ class KmsKeyWrapping:
             CredentialsError: the role may not use the KMS key.
             ServiceError: KMS refused or did not answer.
         """
-        kms = self._kms()
         try:
-            reply = kms.decrypt(
+            reply = self._call(
+                "decrypt",
                 KeyId=wrapped_by,
                 CiphertextBlob=wrapped,
                 EncryptionContext={"tenant": tenant, "subject": subject},
@@ -94,6 +95,9 @@ class KmsKeyWrapping:
                 ) from error
             raise failure from error
         return bytes(reply["Plaintext"])
+
+    def _call(self, operation: str, **params: Any) -> Any:
+        return elsewhere(lambda: getattr(self._kms(), operation)(**params))
 
 
 def _make_client(config: DynamoConfig) -> KmsClient:

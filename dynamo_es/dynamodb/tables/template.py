@@ -26,6 +26,9 @@ CHECKOUT: Final = Path(__file__).parents[3] / "infra" / "event-store.yaml"
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]+)\}")
 
+_NOTHING: Final = object()
+"""What `AWS::NoValue` stands for: the property, or the entry of a list, is left out."""
+
 
 class _Scope(NamedTuple):
     """Values of the parameters and definitions of the conditions, for references to them."""
@@ -51,6 +54,22 @@ def load_template() -> dict[str, Any]:
         f"The template of the tables is neither in the package ({PACKAGED}) nor at {CHECKOUT}: "
         "install dynamo_es again."
     )
+
+
+def template_path(name: str) -> Path:
+    """Return the file of a template, from the installed package or the checkout.
+
+    Args:
+        name: such as ``sequencer``.
+
+    Raises:
+        ConfigurationError: the template is missing, because the installation is damaged.
+    """
+    packaged = Path(str(files("dynamo_es").joinpath(f"infra/{name}.yaml")))
+    for file in (packaged, CHECKOUT.with_name(f"{name}.yaml")):
+        if file.is_file():
+            return file
+    raise ConfigurationError(f"The template {name!r} is missing: install dynamo_es again.")
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
@@ -113,18 +132,21 @@ def resolve_tables(
 
 def _resolve(node: Any, scope: _Scope) -> Any:
     if isinstance(node, list):
-        return [_resolve(entry, scope) for entry in node]
+        return [each for entry in node if (each := _resolve(entry, scope)) is not _NOTHING]
     if not isinstance(node, dict):
         return node
     if len(node) == 1:
         ((name, argument),) = node.items()
-        if name == "Ref" or name.startswith("Fn::"):
+        if name in {"Ref", "Condition"} or name.startswith("Fn::"):
             return _call(name, argument, scope)
-    return {name: _resolve(entry, scope) for name, entry in node.items()}
+    resolved = {name: _resolve(entry, scope) for name, entry in node.items()}
+    return {name: entry for name, entry in resolved.items() if entry is not _NOTHING}
 
 
-def _call(function: str, argument: Any, scope: _Scope) -> Any:
+def _call(function: str, argument: Any, scope: _Scope) -> Any:  # noqa: PLR0911 - one for each
     match function, argument:
+        case "Ref", "AWS::NoValue":
+            return _NOTHING
         case "Ref", str(name):
             return _value(name, scope)
         case "Fn::Sub", str(text):
@@ -136,6 +158,10 @@ def _call(function: str, argument: Any, scope: _Scope) -> Any:
             return str(_resolve(left, scope)) == str(_resolve(right, scope))
         case "Fn::Not", [condition]:
             return not _resolve(condition, scope)
+        case "Fn::Or", [*conditions]:
+            return any(_resolve(condition, scope) for condition in conditions)
+        case "Condition", str(name):
+            return _holds(name, scope)
     raise ConfigurationError(
         f"{function} of {argument!r} cannot be resolved without CloudFormation: deploy the "
         "template instead."

@@ -1,10 +1,12 @@
-"""Reads the next page on a thread of its own while the caller works on the current one."""
+"""Reads the next page, on a thread or a task of its own, while the caller works on one."""
 
 from __future__ import annotations
 
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from dynamo_es.waiting import how_to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,16 +41,21 @@ def reading_ahead(read: Callable[[], list[T]], is_complete: Callable[[], bool]) 
 
 
 class _Ahead(Generic[T]):
-    """A call on a thread of its own, in the context of the caller."""
+    """A call on a thread or a task of its own, in the context of the caller."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
         self._found: list[T] = []
         self._error: BaseException | None = None
-        self._thread = Thread(
+        waits = how_to_wait()
+        if waits is not None:
+            self._end = waits.begin(self._run)
+            return
+        thread = Thread(
             target=copy_context().run, args=(self._run,), name="dynamo-es-page", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._end = thread.join
 
     def _run(self) -> None:
         try:
@@ -58,7 +65,7 @@ class _Ahead(Generic[T]):
 
     def result(self) -> T:
         """Return what the call returned, or raise what it raised."""
-        self._thread.join()
+        self._end()
         if self._error is not None:
             raise self._error
         # A forked child has none of the parent's threads: it calls again.

@@ -7,6 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dynamo_es.forking import new_lock, tell_of_forks
+from dynamo_es.waiting import how_to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 class AtOnce:
     """Runs a call for each place, several at once. Safe to share between threads.
+
+    In a call of the asynchronous interface, tasks do what threads do otherwise.
 
     The calling thread takes its share. So nothing waits for a thread that never comes: with no free
     thread, the caller does all the work, one call after the other.
@@ -49,6 +52,13 @@ class AtOnce:
             number: of places.
         """
         work = _Work(call, number)
+        if (waits := how_to_wait()) is not None:
+            try:
+                waits.work_on(work.share, min(number, self._most) - 1)
+            except BaseException:
+                work.left.clear()
+                raise
+            return work.outcomes
         helpers: list[Future[None]] = []
         try:
             for _ in range(min(number, self._most) - 1):

@@ -7,11 +7,12 @@ success; here, a reply that DynamoDB did not send becomes a server error.
 
 from __future__ import annotations
 
-import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.errors import BAD_REPLY, may_have_landed
 from dynamo_es.dynamodb.wire.replies import flaw_of
+from dynamo_es.dynamodb.wire.time_limit import end_in_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,25 +21,58 @@ if TYPE_CHECKING:
 _BAD_GATEWAY: Final = 502
 
 
-class Attempts(threading.local):
-    """The HTTP attempts of this thread's current request.
+class _Sent:
+    """The HTTP attempts of one request."""
 
-    Attributes:
-        count: attempts so far.
-        maybe_landed: whether DynamoDB may have carried out an attempt that failed.
-        sending: whether a request of the library is on its way. Users send others with its client.
-    """
+    __slots__ = ("count", "maybe_landed", "sending")
 
     def __init__(self) -> None:
         self.count = 0
         self.maybe_landed = False
         self.sending = False
 
+
+_sent: ContextVar[_Sent] = ContextVar("dynamo_es_sent")
+
+
+class Attempts:
+    """The HTTP attempts of the current request, of this thread or of this task.
+
+    A thread that works on a request in a copy of its context counts for the same request.
+    """
+
+    @property
+    def count(self) -> int:
+        """Attempts so far."""
+        return _now().count
+
+    @count.setter
+    def count(self, count: int) -> None:
+        _now().count = count
+
+    @property
+    def maybe_landed(self) -> bool:
+        """Whether DynamoDB may have carried out an attempt that failed."""
+        return _now().maybe_landed
+
+    @maybe_landed.setter
+    def maybe_landed(self, maybe_landed: bool) -> None:
+        _now().maybe_landed = maybe_landed
+
+    @property
+    def sending(self) -> bool:
+        """Whether a request of the library is on its way. Users send others with its client."""
+        return _now().sending
+
+    @sending.setter
+    def sending(self, sending: bool) -> None:
+        _now().sending = sending
+
     def reset(self) -> None:
         """Begin a new request."""
-        self.count = 0
-        self.maybe_landed = False
-        self.sending = True
+        sent = _Sent()
+        sent.sending = True
+        _sent.set(sent)
 
     def note(
         self,
@@ -53,7 +87,8 @@ class Attempts(threading.local):
         This runs before botocore decides. Botocore retries a bad reply like any failure of a
         gateway, and raises it in the end.
         """
-        self.count += 1
+        sent = _now()
+        sent.count += 1
         status = None
         if response is not None:
             http, parsed = response
@@ -62,7 +97,16 @@ class Attempts(threading.local):
                 _make_failure(http, parsed, flaw)
             status = http.status_code
         if may_have_landed(caught_exception, status):
-            self.maybe_landed = True
+            sent.maybe_landed = True
+        end_in_time(sent.count, response, caught_exception, getattr(operation, "name", ""))
+
+
+def _now() -> _Sent:
+    sent = _sent.get(None)
+    if sent is None:
+        sent = _Sent()
+        _sent.set(sent)
+    return sent
 
 
 def _make_failure(http: Any, parsed: dict[str, Any], flaw: str) -> None:

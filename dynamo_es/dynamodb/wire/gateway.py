@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.wire.at_once import AtOnce
@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer, OperationReport
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
+
+    Asked: TypeAlias = Request | Pause | Together
     from dynamo_es.exceptions import EventStoreError
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")
 
-_READS: Final = frozenset({"get_item", "query", "batch_get_item", "scan"})
+READS: Final = frozenset({"get_item", "query", "batch_get_item", "scan"})
 
 
 class _Tally:
@@ -68,7 +70,7 @@ class _Tally:
             entry["CapacityUnits"]
             for entry in (reported if isinstance(reported, list) else [reported])
         )
-        if request.operation in _READS:
+        if request.operation in READS:
             self.read_units = (self.read_units or 0.0) + units
         else:
             self.write_units = (self.write_units or 0.0) + units
@@ -187,7 +189,7 @@ class Gateway:
         deadline = self._config.seconds("retry_deadline")
         retries = Retries(deadline, stream_id, self._sleep, self._monotonic)
         try:
-            request = next(steps)
+            request = self._advance(steps.send, None)
             while True:
                 try:
                     if isinstance(request, Together):
@@ -197,11 +199,15 @@ class Gateway:
                 except Exception as error:  # noqa: BLE001 - the algorithm decides
                     request = steps.throw(error)
                 else:
-                    request = steps.send(response)
+                    request = self._advance(steps.send, response)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         except OutcomeUnknown as unknown:
             raise unknown.error from unknown.__cause__
+
+    def _advance(self, send: Callable[[Any], Asked], response: Any) -> Asked:
+        """Give the algorithm a response, and return its next request."""
+        return send(response)
 
     def _carry_out(
         self,
@@ -219,7 +225,7 @@ class Gateway:
             retries.pause(request)
             return {}
         response = self._send(request, retries, stream_id, tally)
-        if request.operation in _READS:
+        if request.operation in READS:
             _check_reply(request, response, stream_id)
         elif request.operation == "batch_execute_statement":
             _check_batch(request, response, stream_id, self._keys)
@@ -285,7 +291,7 @@ class Gateway:
         name, subject = request.api_name, subject_of(request, stream_id)
         if refused := refusal(error, maybe_landed=maybe_landed):
             other = misdirected_refusal(request, refused.items, self._keys)
-            if other is None and request.operation not in _READS:
+            if other is None and request.operation not in READS:
                 return refused
             maybe_landed = True
             translated: EventStoreError = bad_reply(name, subject, other or "a refused write")
@@ -293,7 +299,7 @@ class Gateway:
             translated = translate(error, name, subject)
         else:
             translated = unreadable_reply(error, name, subject)
-        if maybe_landed and request.operation not in _READS:
+        if maybe_landed and request.operation not in READS:
             return OutcomeUnknown(translated)
         return translated
 

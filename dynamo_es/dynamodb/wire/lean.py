@@ -1,6 +1,6 @@
 """The lean transport: sends the store's requests without botocore's session, models and hooks.
 
-It signs with botocore's own signer, retries by botocore's own rules, and raises botocore's errors,
+It signs as botocore does, retries by botocore's own rules, and raises botocore's errors,
 so the gateway cannot tell it from a boto3 client. `terms_of` says when it may be used.
 
 From the request of an algorithm to its reply::
@@ -22,11 +22,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from botocore import __version__ as botocore_version
-from botocore.auth import SigV4Auth
 from botocore.exceptions import ClientError
 
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
+from dynamo_es.dynamodb.wire.lean_signing import Signer
 from dynamo_es.environment import FUNCTION_NAME, TRACE
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class LeanClient:
         config: time-outs, attempts, number of connections.
         connections: sends the requests; None: over new connections to the endpoint.
         otherwise: returns a boto3 client for all other operations; None: they fail.
+        sleep: waits so many seconds; None: the thread sleeps.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class LeanClient:
         config: DynamoConfig,
         connections: Connections | None = None,
         otherwise: Callable[[], Any] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._otherwise = otherwise
+        self._sleep = sleep
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
         # Under botocore's names: fault injection uses them to reach below the retries.
@@ -103,13 +106,13 @@ class LeanClient:
         if operation == "TransactWriteItems":
             # As botocore does: with it, a repeated attempt does not write again.
             params.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(operation, body_of(params))
+        call = Call(operation, self._body_of(params))
         while True:
             reply, members, failure = self._attempt(call)
             delay = self._retries.delay(call, self._endpoint, reply, members, failure)
             if delay is None:
                 break
-            time.sleep(delay)
+            (self._sleep or time.sleep)(delay)
         if reply is None:
             raise failure or RuntimeError("an attempt ended without a reply and without a failure")
         members["ResponseMetadata"]["RetryAttempts"] = call.attempt - 1
@@ -127,7 +130,13 @@ class LeanClient:
             reply = reply or self._endpoint.http_session.send(request)
         except Exception as error:  # noqa: BLE001 - the rules of retries decide
             return None, {}, error
-        return reply, parsed(reply), None
+        return reply, self._parsed(reply), None
+
+    def _body_of(self, params: Mapping[str, Any]) -> bytes:
+        return body_of(params)
+
+    def _parsed(self, reply: Reply) -> dict[str, Any]:
+        return parsed(reply)
 
 
 # --- requests
@@ -149,20 +158,6 @@ def _as_json(value: object) -> object:
 _encode: Final = json.JSONEncoder(default=_as_json).encode
 
 
-class _Unsigned:
-    """A request as botocore's signer takes it; the signer adds its headers."""
-
-    __slots__ = ("body", "context", "headers", "method", "params", "url")
-
-    def __init__(self, url: str, headers: dict[str, str], body: bytes) -> None:
-        self.method = "POST"
-        self.url = url
-        self.headers = headers
-        self.body = body
-        self.params: dict[str, str] = {}
-        self.context: dict[str, Any] = {}
-
-
 class Requests:
     """Builds signed requests to one endpoint.
 
@@ -173,8 +168,7 @@ class Requests:
 
     def __init__(self, terms: Terms, max_attempts: int) -> None:
         self._url = f"{terms.endpoint}/"
-        # It reads the names that `Credentials` and `_Unsigned` have, and loads no class for them.
-        self._signer: Any = SigV4Auth(terms.credentials, "dynamodb", terms.region)  # type: ignore[arg-type]
+        self._signer = Signer(terms.endpoint, terms.region, terms.credentials)
         self._most = max_attempts
         self._traced = FUNCTION_NAME.read() is not None
 
@@ -184,7 +178,7 @@ class Requests:
             "X-Amz-Target": f"DynamoDB_20120810.{call.operation}",
             "Content-Type": _CONTENT_TYPE,
         }
-        self._signer.add_auth(_Unsigned(self._url, headers, call.body))
+        self._signer.sign(headers, call.body)
         # botocore signs none of these.
         headers["User-Agent"] = _USER_AGENT
         headers["amz-sdk-invocation-id"] = call.id

@@ -160,7 +160,7 @@ def _check_process() -> None:
     if set(getproxies()) - {"no"}:
         raise _Unfit("a proxy is configured")
     client = sys.modules.get("botocore.client")
-    if client is not None and _is_replaced(client.BaseClient._make_api_call):  # noqa: SLF001
+    if client is not None and is_replaced(client.BaseClient._make_api_call):  # noqa: SLF001
         raise _Unfit("a tool hooks into botocore")
     moto = sys.modules.get("moto.core.models")
     if moto is not None and getattr(moto.botocore_stubber, "enabled", True):
@@ -170,7 +170,7 @@ def _check_process() -> None:
         raise _Unfit("urllib3 is older than 2")
 
 
-def _is_replaced(method: Any) -> bool:
+def is_replaced(method: Any) -> bool:
     """Whether a method of botocore is a function of another package, or a proxy of one."""
     # Not `isinstance`: a proxy claims to be what it wraps.
     if type(method) is not FunctionType:

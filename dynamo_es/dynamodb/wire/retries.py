@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.errors import subject_of, worth_retrying
 from dynamo_es.dynamodb.wire.steps import Pause, Request
+from dynamo_es.dynamodb.wire.time_limit import seconds_left
 from dynamo_es.exceptions import (
     ContentionError,
     ServiceError,
@@ -57,7 +58,10 @@ class Retries:
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline has passed."""
+        """Whether the deadline has passed, or the time of a Lambda function is over."""
+        left = seconds_left()
+        if left is not None and left <= 0:
+            return True
         return self._monotonic() - self._begin >= self._deadline
 
     def retrying(self) -> Retrying:

@@ -35,6 +35,7 @@ from urllib3.connection import HTTPConnection, port_by_scheme
 
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.dynamodb.wire.time_limit import shorten, time_out
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Sender:
         self._certify = partial(session._setup_ssl_cert, verify=session._verify)  # noqa: SLF001
         # Certificates, time-outs and limits are those that botocore gives its own connections.
         self._pools = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
+        config = client.meta.config
+        self._connect, self._read = config.connect_timeout, config.read_timeout
         self._targets: dict[str, _Target] = {}
         self._inherited: list[object] = []
         tell_of_forks(self)
@@ -163,10 +166,12 @@ class Sender:
         """
         target = self._targets.get(request.url) or self._target(request.url)
         if target is None or not self._is_in_charge(event_name.rpartition(".")[2]):
+            shorten(request, self._connect, self._read)
             return None
         headers = {"Host": target.host, "Accept-Encoding": "identity"}
         headers.update(_plain(request.headers))
         if not _is_usual(request, headers):
+            shorten(request, self._connect, self._read)
             return None
         try:
             answer = target.pool.urlopen(
@@ -180,6 +185,7 @@ class Sender:
                 release_conn=True,
                 preload_content=False,
                 decode_content=False,
+                **time_out(self._connect, self._read),  # type: ignore[arg-type]
             )
         except CancelledError:
             raise

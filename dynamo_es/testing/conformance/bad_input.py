@@ -254,7 +254,7 @@ def test_names_past_the_limit_are_refused(storage, name, event_name, before):
             storage.append_cost(stream, versioning, appended)
         assert caught.value.limit == 32 * 1024
     with pytest.raises(CommitTooLargeError):
-        storage.insert_events_of_several([StreamAppend(stream, ExplicitVersioning(0), appended)])
+        storage.insert_all([StreamAppend(stream, ExplicitVersioning(0), appended)])
 
     assert storage.head(stream) is None
 

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.testing.conformance import (
+    all_or_none,
     any_version,
     append,
     append_results,
@@ -30,6 +31,7 @@ from dynamo_es.testing.conformance import (
     ranges,
     round_trips,
     snapshots,
+    unchanged,
     versionless,
 )
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
+    "TestAllOrNone",
     "TestAnyVersion",
     "TestAppend",
     "TestAppendResults",
@@ -62,6 +65,7 @@ __all__ = [
     "TestRanges",
     "TestRoundTrips",
     "TestSnapshots",
+    "TestUnchanged",
     "TestVersionless",
 ]
 
@@ -105,6 +109,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+TestAllOrNone = tests_of(all_or_none, "TestAllOrNone")
 TestAnyVersion = tests_of(any_version, "TestAnyVersion")
 TestAppend = tests_of(append, "TestAppend")
 TestAppendResults = tests_of(append_results, "TestAppendResults")
@@ -129,4 +134,5 @@ TestPositions = tests_of(positions, "TestPositions")
 TestRanges = tests_of(ranges, "TestRanges")
 TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
 TestSnapshots = tests_of(snapshots, "TestSnapshots")
+TestUnchanged = tests_of(unchanged, "TestUnchanged")
 TestVersionless = tests_of(versionless, "TestVersionless")

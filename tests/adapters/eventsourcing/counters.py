@@ -39,6 +39,12 @@ class DynamoEventCounters(DynamoTrackingRecorder, EventCountersView):
     def incr_subsequent_event_counter(self, tracking: Tracking) -> None:
         self._increment("subsequent", tracking)
 
+    # The same, as 10 calls them.
+    get_student_registered_counter = get_created_event_counter
+    get_student_name_changed_counter = get_subsequent_event_counter
+    incr_student_registered_counter = incr_created_event_counter
+    incr_student_name_changed_counter = incr_subsequent_event_counter
+
     def _get(self, counter: str) -> int:
         found = self.runtime.client().get_item(
             TableName=self._table, Key={"counter": {"S": counter}}, ConsistentRead=True

@@ -6,20 +6,29 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment
 
 from dynamo_es.adapters.eventsourcing import (
     DynamoApplicationRecorder,
+    DynamoDCBRecorder,
     DynamoProcessRecorder,
     DynamoTrackingRecorder,
     Factory,
+)
+from dynamo_es.adapters.eventsourcing.versions import (
+    ALL_IDS_ARE_TEXT,
+    DCBAppendCondition,
+    DCBQuery,
+    DCBQueryItem,
+    make_dcb_event,
+    make_stored_event,
 )
 from dynamo_es.dynamodb.tables.create import delete_tables
 from tests.conftest import ENDPOINT_VARIABLE
 from tests.engine import LOCAL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from eventsourcing.persistence import AggregateRecorder
@@ -37,11 +46,37 @@ if endpoint := os.environ.get(ENDPOINT_VARIABLE):
 
 def events(originator_id: UUID | str, *versions: int, state: bytes = b'{"a":1}') -> list[Any]:
     """Return events of an originator, one of each version."""
-    return [StoredEvent(originator_id, v, f"topic{v}", state) for v in versions]
+    return [make_stored_event(originator_id, v, f"topic{v}", state, None, {}) for v in versions]
+
+
+def new_id() -> Any:
+    """Return the id of an originator: a UUID, or the text of one where all ids are text."""
+    return str(uuid4()) if ALL_IDS_ARE_TEXT else uuid4()
+
+
+def tagged(
+    name: str, *tags: str, uuid: UUID | None = None, metadata: dict[str, str] | None = None
+) -> Any:
+    """Return a tagged event."""
+    return make_dcb_event(name, b'{"a":1}', tags, uuid or uuid4(), metadata or {})
+
+
+def query(*tags: str, types: Sequence[str] = ()) -> DCBQuery:
+    """Return a query with one item."""
+    return DCBQuery([DCBQueryItem(list(types), list(tags))])
+
+
+def unless(condition: DCBQuery, after: int | None = None) -> DCBAppendCondition:
+    """Return the condition that no event after a position matches a query."""
+    return DCBAppendCondition(condition, after)
 
 
 def sent(recorder: Any) -> list[str]:
-    """Return the list that the names of all further requests are added to."""
+    """Return the list that the names of all further requests are added to.
+
+    Args:
+        recorder: a recorder or a factory.
+    """
     names: list[str] = []
     client = recorder.runtime.client()
     client.meta.events.register("before-call.dynamodb", lambda model, **_: names.append(model.name))
@@ -91,6 +126,9 @@ class Tables:
         recorder = self.factory().process_recorder()
         assert isinstance(recorder, DynamoProcessRecorder)
         return recorder
+
+    def dcb_recorder(self, name: str = "", **settings: str) -> DynamoDCBRecorder:
+        return self.factory(name, **settings).dcb_recorder()
 
     def close(self) -> None:
         # Making a client takes longer than most tests.

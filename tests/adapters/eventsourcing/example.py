@@ -39,6 +39,10 @@ class DogSchool(Application[UUID]):
         dog.add_trick(trick)
         self.save(dog)
 
+    def remember_dog(self, dog_id: UUID) -> None:
+        """Take a snapshot of a dog."""
+        self.take_snapshot(dog_id)
+
     def get_tricks(self, dog_id: UUID) -> list[str]:
         """Return what a dog has learnt."""
         dog: Dog = self.repository.get(dog_id)

@@ -40,6 +40,14 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import AggregateRecorder
 
 
+class OwnApplicationRecorder(DynamoApplicationRecorder):
+    """A recorder of an application's own."""
+
+
+class OwnProcessRecorder(DynamoProcessRecorder):
+    """A process recorder of an application's own."""
+
+
 class OnTables(TestCase):
     """A case with tables of its own."""
 
@@ -63,16 +71,22 @@ class InEnvironment(OnTables):
 
 
 class AggregateRecorderCase(OnTables, AggregateRecorderTestCase):
+    recorder_supports_idempotent_appends = True
+
     def create_recorder(self) -> AggregateRecorder:
         return self.tables.aggregate_recorder()
 
 
 class SnapshotRecorderCase(OnTables, AggregateRecorderTestCase):
+    recorder_supports_idempotent_appends = True
+
     def create_recorder(self) -> AggregateRecorder:
         return self.tables.aggregate_recorder("snapshots")
 
 
 class ApplicationRecorderCase(OnTables, ApplicationRecorderTestCase[DynamoApplicationRecorder]):
+    recorder_supports_idempotent_appends = True
+
     def create_recorder(self) -> DynamoApplicationRecorder:
         return self.tables.application_recorder()
 
@@ -119,6 +133,12 @@ class FactoryCase(OnTables, InfrastructureFactoryTestCase[Factory]):
 
     def expected_tracking_recorder_class(self) -> type[DynamoTrackingRecorder]:
         return DynamoTrackingRecorder
+
+    def application_recorder_subclass(self) -> type[DynamoApplicationRecorder]:
+        return OwnApplicationRecorder
+
+    def process_recorder_subclass(self) -> type[DynamoProcessRecorder]:
+        return OwnProcessRecorder
 
     def tracking_recorder_subclass(self) -> type[DynamoTrackingRecorder]:
         return DynamoEventCounters

@@ -7,11 +7,12 @@ import zlib
 from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import JSONTranscoder
+from eventsourcing import persistence
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es.adapters.eventsourcing.coding import decode_state, encode_state, stored_event
+from dynamo_es.adapters.eventsourcing.versions import IS_10
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import StreamId
 
@@ -44,8 +45,9 @@ def test_no_spelling_is_lost(state):
     assert decode_state(encode_state(state)) == state
 
 
+@pytest.mark.skipif(IS_10, reason="10 transcodes decisions only: test_example.py looks at one")
 def test_what_the_transcoder_writes_is_stored_as_the_object_it_is():
-    state = JSONTranscoder().encode({"name": "Zoë", "total": 3, "tags": ["a"]})
+    state = persistence.JSONTranscoder().encode({"name": "Zoë", "total": 3, "tags": ["a"]})
     assert encode_state(state) == {"name": "Zoë", "total": 3, "tags": ["a"]}
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from eventsourcing.cipher import AESCipher
 
-from tests.adapters.eventsourcing.example import DogSchool
+from dynamo_es.adapters.eventsourcing.versions import IS_10
+
+if TYPE_CHECKING or not IS_10:
+    from tests.adapters.eventsourcing.example import DogSchool
+else:
+    from tests.adapters.eventsourcing.example_10 import DogSchool
 
 PLAIN: dict[str, str] = {}
 SEALED = {"COMPRESSOR_TOPIC": "zlib", "CIPHER_TOPIC": "eventsourcing.cipher:AESCipher"}
@@ -20,7 +27,7 @@ def test_an_application_needs_nothing_but_the_setting(monkeypatch, tables, setti
 
     dog = school.register_dog("Fido")
     school.add_trick(dog, "roll over")
-    school.take_snapshot(dog)
+    school.remember_dog(dog)
     school.add_trick(dog, "play dead")
 
     assert DogSchool().get_tricks(dog) == ["roll over", "play dead"]

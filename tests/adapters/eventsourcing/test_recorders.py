@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-    Tracking,
-)
+from eventsourcing.persistence import IntegrityError, Tracking
 
+from dynamo_es.adapters.eventsourcing.versions import DataError, InterfaceError, ProgrammingError
 from dynamo_es.dynamodb.log.pointers import find_pointer
-from tests.adapters.eventsourcing.engine import events, sent
+from tests.adapters.eventsourcing.engine import events, new_id, sent
 
 # They wait for subscriptions.
 pytestmark = pytest.mark.ci
 
 
 def test_several_originators_are_stored_in_one_transaction(recorder):
-    a, b, c = uuid4(), uuid4(), "c"
+    a, b, c = new_id(), new_id(), "c"
     names = sent(recorder)
 
     ids = recorder.insert_events([*events(a, 1, 2), *events(b, 1), *events(c, 0, 1)])
@@ -39,7 +33,7 @@ def test_several_originators_are_stored_in_one_transaction(recorder):
 
 
 def test_ids_are_returned_in_the_order_of_the_events(recorder):
-    a, b = uuid4(), uuid4()
+    a, b = new_id(), new_id()
     first, second = events(a, 1, 2)
 
     assert recorder.insert_events([first, *events(b, 1), second]) == [1, 3, 2]
@@ -47,7 +41,7 @@ def test_ids_are_returned_in_the_order_of_the_events(recorder):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_one_conflict_refuses_all_and_takes_no_id(tables, recorder, known):
-    a, b = uuid4(), uuid4()
+    a, b = new_id(), new_id()
     recorder.insert_events(events(a, 1, 2))
     other = recorder if known else tables.application_recorder()
 
@@ -64,13 +58,13 @@ def test_versions_that_do_not_follow_each_other_are_refused_before_any_request(r
     names = sent(recorder)
 
     with pytest.raises(IntegrityError):
-        recorder.insert_events(events(uuid4(), *versions))
+        recorder.insert_events(events(new_id(), *versions))
 
     assert names == []
 
 
 def test_a_gap_after_what_is_stored_is_refused(recorder):
-    a = uuid4()
+    a = new_id()
     recorder.insert_events(events(a, 1))
 
     with pytest.raises(IntegrityError):
@@ -82,7 +76,7 @@ def test_a_gap_after_what_is_stored_is_refused(recorder):
 def test_one_originator_has_as_many_events_in_a_call_as_fit_in_an_item(recorder):
     names = sent(recorder)
 
-    assert recorder.insert_events(events(uuid4(), *range(1, 1001))) == list(range(1, 1001))
+    assert recorder.insert_events(events(new_id(), *range(1, 1001))) == list(range(1, 1001))
     assert names.count("TransactWriteItems") == 0
 
 
@@ -90,17 +84,17 @@ def test_more_than_a_hundred_originators_are_refused_with_the_reason(recorder):
     names = sent(recorder)
 
     with pytest.raises(DataError, match=r"101 streams.*takes 100 items"):
-        recorder.insert_events([event for _ in range(101) for event in events(uuid4(), 1)])
+        recorder.insert_events([event for _ in range(101) for event in events(new_id(), 1)])
 
     assert names == []
-    hundred = [event for _ in range(100) for event in events(uuid4(), 1)]
+    hundred = [event for _ in range(100) for event in events(new_id(), 1)]
     assert recorder.insert_events(hundred) == list(range(1, 101))
 
 
 @pytest.mark.parametrize("initial", [-3, 0, 1, 2, 7])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_an_originator_begins_with_any_version(recorder, initial, fresh):
-    a = uuid4()
+    a = new_id()
 
     def process() -> Any:
         if fresh:  # as one that has just begun
@@ -113,10 +107,10 @@ def test_an_originator_begins_with_any_version(recorder, initial, fresh):
     with pytest.raises(IntegrityError):
         process().insert_events(events(a, initial + 3))
     with pytest.raises(IntegrityError):
-        process().insert_events([*events(a, initial + 1), *events(uuid4(), 1)])
+        process().insert_events([*events(a, initial + 1), *events(new_id(), 1)])
     with pytest.raises(IntegrityError, match=f"first version is {initial}"):
         process().insert_events(events(a, initial - 1))
-    process().insert_events([*events(a, initial + 4), *events(uuid4(), 1)])
+    process().insert_events([*events(a, initial + 4), *events(new_id(), 1)])
 
     def versions(**bounds: Any) -> list[int]:
         return [e.originator_version - initial for e in process().select_events(a, **bounds)]
@@ -136,7 +130,7 @@ def test_an_originator_begins_with_any_version(recorder, initial, fresh):
 
 
 def test_the_version_after_a_single_zero_is_not_taken_for_a_first_one(tables, recorder):
-    a = uuid4()
+    a = new_id()
     recorder.insert_events(events(a, 0))
 
     tables.application_recorder().insert_events(events(a, 1))
@@ -145,7 +139,7 @@ def test_the_version_after_a_single_zero_is_not_taken_for_a_first_one(tables, re
 
 
 def test_the_limit_of_notifications_holds_across_pages_and_in_the_middle_of_a_commit(recorder):
-    a = uuid4()
+    a = new_id()
     for first in range(1, 40, 4):
         recorder.insert_events(events(a, *range(first, first + 4)))
 
@@ -164,7 +158,7 @@ def test_the_limit_of_notifications_holds_across_pages_and_in_the_middle_of_a_co
 
 def test_a_few_notifications_are_read_without_reading_the_rest(recorder):
     for _ in range(30):
-        recorder.insert_events(events(uuid4(), 1))
+        recorder.insert_events(events(new_id(), 1))
     read: list[int] = []
     recorder.runtime.client().meta.events.register(
         "before-parameter-build.dynamodb.BatchGetItem",
@@ -173,7 +167,7 @@ def test_a_few_notifications_are_read_without_reading_the_rest(recorder):
 
     assert len(recorder.select_notifications(11, 5)) == 5
     assert read == [1, 4]  # that of the page with position 11, and of the next pages
-    recorder.insert_events([event for _ in range(10) for event in events(uuid4(), 1)])
+    recorder.insert_events([event for _ in range(10) for event in events(new_id(), 1)])
     read.clear()
     assert len(recorder.select_notifications(31, 3)) == 3
     assert read == [3]  # of a page with ten
@@ -182,7 +176,7 @@ def test_a_few_notifications_are_read_without_reading_the_rest(recorder):
 def test_applications_share_tables_and_read_their_own(tables):
     one = tables.factory("One").application_recorder()
     two = tables.factory("Two").application_recorder()
-    a = uuid4()
+    a = new_id()
 
     assert one.insert_events(events(a, 1)) == [1]
     assert two.insert_events(events(a, 1)) == [2]
@@ -195,7 +189,7 @@ def test_applications_share_tables_and_read_their_own(tables):
 def test_tenants_share_tables_and_see_their_own(tables):
     acme = tables.factory(DYNAMO_ES_TENANT="acme").application_recorder()
     other = tables.factory(DYNAMO_ES_TENANT="other").application_recorder()
-    a = uuid4()
+    a = new_id()
     acme.insert_events(events(a, 1))
 
     assert other.select_events(a) == []
@@ -204,7 +198,7 @@ def test_tenants_share_tables_and_see_their_own(tables):
 
 def test_snapshots_are_apart_from_events_and_take_no_ids(tables, recorder):
     snapshots = tables.aggregate_recorder("snapshots")
-    a = uuid4()
+    a = new_id()
     recorder.insert_events(events(a, 1, 2))
     snapshots.insert_events(events(a, 2, 9, 5))
 
@@ -231,7 +225,7 @@ def test_no_sequencer_takes_a_snapshot_for_a_commit(tables):
 
 def test_a_limit_of_snapshots_holds_across_pages_of_the_table(tables):
     snapshots = tables.aggregate_recorder("snapshots")
-    a = uuid4()
+    a = new_id()
     for version in range(1, 5):
         snapshots.insert_events(events(a, version, state=bytes(390_000)))
 
@@ -243,7 +237,7 @@ def test_a_limit_of_snapshots_holds_across_pages_of_the_table(tables):
 
 def test_tracking_is_atomic_with_the_events_of_several_originators(tables):
     recorder = tables.process_recorder()
-    a, b = uuid4(), uuid4()
+    a, b = new_id(), new_id()
     recorder.insert_events([*events(a, 1), *events(b, 1)], tracking=Tracking("up", 5))
     assert recorder.max_tracking_id("up") == 5
 
@@ -264,7 +258,7 @@ def test_tracking_is_atomic_with_the_events_of_several_originators(tables):
 def test_without_a_sequencer_in_the_process_no_ids_are_returned(tables):
     recorder = tables.factory(DYNAMO_ES_SEQUENCING="stream").application_recorder()
 
-    assert recorder.insert_events(events(uuid4(), 1)) is None
+    assert recorder.insert_events(events(new_id(), 1)) is None
     assert recorder.max_notification_id() is None
 
 
@@ -272,7 +266,7 @@ def test_a_missing_table_says_so(tables):
     recorder = tables.factory(CREATE_TABLE="n").application_recorder()
 
     with pytest.raises(ProgrammingError):
-        recorder.select_events(uuid4())
+        recorder.select_events(new_id())
     tables.application_recorder()
 
 

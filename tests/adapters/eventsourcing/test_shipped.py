@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.adapters.eventsourcing import shipped
+from tests.adapters.eventsourcing import shipped, shipped_dcb
 from tests.adapters.eventsourcing.engine import ENGINES
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def on_engines(case: type[TestCase]) -> dict[str, type]:
     return found
 
 
-for a_case in shipped.CASES:
+for a_case in (*shipped.CASES, *shipped_dcb.CASES):
     globals().update(on_engines(a_case))
 del a_case
+
+
+class TestDCBRecorderInMemory(shipped_dcb.DCBRecorderInMemoryCase):
+    """The cases for DCB recorders, in memory."""

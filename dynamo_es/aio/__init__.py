@@ -1,0 +1,60 @@
+"""The event store for asyncio: ``async with AsyncDynamoBackend.from_env() as backend:``.
+
+The classes have the methods, arguments and errors of the synchronous ones. What sends a request is
+awaited; what yields is iterated by ``async for``; functions of yours may be coroutine functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dynamo_es.aio.backend import AsyncBackend
+    from dynamo_es.aio.backends import AsyncDynamoBackend, AsyncMemoryBackend
+    from dynamo_es.aio.event_store import AsyncEventStore
+    from dynamo_es.aio.functions import AsyncListener
+    from dynamo_es.aio.listeners import AsyncListeners
+    from dynamo_es.aio.outbox import AsyncOutbox
+    from dynamo_es.aio.outcomes import unknown_outcome
+    from dynamo_es.aio.projection import AsyncProjection
+    from dynamo_es.aio.projector import AsyncProjector
+    from dynamo_es.aio.repository import AsyncRepository
+    from dynamo_es.aio.sequencer import AsyncSequencer
+    from dynamo_es.aio.subscriber import AsyncSubscriber
+else:
+    from dynamo_es.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "AsyncBackend": ".backend",
+            "AsyncDynamoBackend": ".backends",
+            "AsyncEventStore": ".event_store",
+            "AsyncListener": ".functions",
+            "AsyncListeners": ".listeners",
+            "AsyncMemoryBackend": ".backends",
+            "AsyncOutbox": ".outbox",
+            "AsyncProjection": ".projection",
+            "AsyncProjector": ".projector",
+            "AsyncRepository": ".repository",
+            "AsyncSequencer": ".sequencer",
+            "AsyncSubscriber": ".subscriber",
+            "unknown_outcome": ".outcomes",
+        },
+    )
+
+__all__ = [
+    "AsyncBackend",
+    "AsyncDynamoBackend",
+    "AsyncEventStore",
+    "AsyncListener",
+    "AsyncListeners",
+    "AsyncMemoryBackend",
+    "AsyncOutbox",
+    "AsyncProjection",
+    "AsyncProjector",
+    "AsyncRepository",
+    "AsyncSequencer",
+    "AsyncSubscriber",
+    "unknown_outcome",
+]

@@ -1,0 +1,106 @@
+"""The bridge between coroutines and the library's code, which is written once and blocks.
+
+`Bridge.run` makes a call of the library. `wait_for` is how the code in that call waits for a
+coroutine. Between them is either a greenlet (the call runs on the loop's own thread, and is set
+aside while it waits), or a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from dynamo_es.aio.threads import Threads, this_thread
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+
+T = TypeVar("T")
+
+_END: Final = object()
+
+
+class Bridge(ABC):
+    """Makes calls of the library for coroutines. One belongs to each backend.
+
+    Args:
+        most: most threads at a time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.threads = Threads(most)
+
+    @abstractmethod
+    async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Return what a call of the library returns, while other tasks of the loop run."""
+
+    @abstractmethod
+    def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns, in a call that `run` makes, or in a thread of it.
+
+        Raises:
+            RuntimeError: the caller runs in no such call.
+        """
+
+    async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
+        """Yield what an iterator of the library yields."""
+        try:
+            while (found := await self.run(next, iterator, _END)) is not _END:
+                yield found
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds, in a call that `run` makes or anywhere else."""
+        if self.waits_here():
+            self.wait_for(asyncio.sleep(seconds))
+        else:
+            time.sleep(seconds)
+
+    def aside(self, call: Callable[[], T]) -> T:
+        """Return what a call of yours returns, which may block."""
+        return call()
+
+    def waits_here(self) -> bool:
+        """Whether `wait_for` may be called here."""
+        return this_thread() is not None
+
+    def waits_on_loop(self) -> bool:
+        """Whether this is the thread of the loop, which must not block."""
+        return False
+
+    def close(self) -> None:
+        """Let its threads end."""
+        self.threads.close()
+
+
+class ThreadBridge(Bridge):
+    """Makes each call in a thread. It needs no extra."""
+
+    async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Return what a call of the library returns; a thread makes it."""
+        return await self.threads.run(lambda: call(*arguments, **named))
+
+    def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns; the loop runs it, and this thread blocks."""
+        return wait_in_thread(awaitable)
+
+
+def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; the loop runs it, and this thread blocks.
+
+    Raises:
+        RuntimeError: this thread makes no call for a task.
+    """
+    beside = this_thread()
+    if beside is None:
+        awaitable.close()
+        raise RuntimeError(
+            "This object belongs to an asynchronous backend: await the methods of that backend, "
+            "and do not use its parts elsewhere."
+        )
+    return beside.wait_for(awaitable)

@@ -1,0 +1,165 @@
+"""A bridge of greenlets: a call of the library runs on the loop's thread, and is set aside.
+
+A greenlet is a stack of its own. Where the code in it waits, it hands the awaitable to the
+coroutine that began it, which awaits it and switches back with the result. Context variables are
+those of the task. A cancelled task raises `CancelledError` in the code, where it waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from dynamo_es.aio.bridge import Bridge, wait_in_thread
+from dynamo_es.waiting import wait_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from dynamo_es.waiting import Turn, Waits
+
+T = TypeVar("T")
+
+
+class Call(greenlet):
+    """One call of the library for a task.
+
+    Attributes:
+        bridge: the bridge that makes it.
+        closing: whether the coroutine that waits for it was closed, so that nothing can be awaited.
+        is_large: whether its events are so many bytes that threads should work on them; None: that
+            is not known.
+    """
+
+    def __init__(self, bridge: GreenletBridge, call: Callable[..., Any]) -> None:
+        task = getcurrent()
+        super().__init__(call, task)
+        self.gr_context = task.gr_context
+        self.bridge = bridge
+        self.closing = False
+        self.is_large: bool | None = None
+
+
+def this_call() -> Call | None:
+    """Return the call that runs here; None: none does."""
+    here = getcurrent()
+    return here if type(here) is Call else None
+
+
+class GreenletBridge(Bridge):
+    """Makes each call in a greenlet; also how these calls wait, for `dynamo_es.waiting`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self._beside: set[asyncio.Task[Any]] = set()
+
+    async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Return what a call of the library returns; it runs on this thread."""
+        here = Call(self, call)
+        found = here.switch(*arguments, **named)
+        while not here.dead:
+            try:
+                reply = await found
+            except GeneratorExit as error:
+                here.closing = True
+                here.throw(error)
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised where the code waits
+                found = here.throw(error)
+            else:
+                found = here.switch(reply)
+        return found  # type: ignore[no-any-return]
+
+    def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns; meanwhile the task of this call is set aside."""
+        here = getcurrent()
+        if type(here) is not Call:
+            return wait_in_thread(awaitable)
+        if here.closing:
+            awaitable.close()
+            raise GeneratorExit
+        return here.parent.switch(awaitable)  # type: ignore[union-attr,no-any-return]
+
+    def waits_here(self) -> bool:
+        """Whether `wait_for` may be called here."""
+        return type(getcurrent()) is Call or super().waits_here()
+
+    def waits_on_loop(self) -> bool:
+        """Whether this is the thread of the loop, which must not block."""
+        return type(getcurrent()) is Call
+
+    def elsewhere(self, call: Callable[[], T]) -> T:
+        """Return what a call returns that blocks or computes for long; a thread makes it."""
+        return self.wait_for(self.threads.run(call))
+
+    def aside(self, call: Callable[[], T]) -> T:
+        """Return what a call of yours returns, which may block; a thread makes it."""
+        return self.elsewhere(call) if self.waits_on_loop() else call()
+
+    def work_on(self, work: Callable[[], None], helpers: int) -> None:
+        """Run ``work`` here and, at the same time, in so many tasks; return when all end."""
+        tasks = [self._begin(work) for _ in range(helpers)]
+        try:
+            work()
+            if tasks:
+                self.wait_for(_all(tasks))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            if not all(task.done() for task in tasks):
+                self.wait_for(_ended(tasks))
+            raise
+
+    def begin(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Begin a call in a task of its own; the result waits for its end."""
+        task = self._begin(call)
+        return lambda: self.wait_for(_all([task]))
+
+    def until_free(self, turn: Turn) -> None:
+        """Wait until a turn may be free."""
+        self.wait_for(_until_free(turn))
+
+    def close(self) -> None:
+        """Cancel what still runs beside other calls, and let the threads end."""
+        for task in self._beside:
+            task.cancel()
+        super().close()
+
+    def _begin(self, call: Callable[[], object]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(self.run(call))
+        self._beside.add(task)  # the loop itself refers to tasks weakly
+        task.add_done_callback(self._beside.discard)
+        return task
+
+
+async def _all(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for the end of tasks; raise the error of one."""
+    await asyncio.gather(*tasks)
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for the end of cancelled tasks, whatever comes of them."""
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_free(turn: Turn) -> None:
+    loop = asyncio.get_running_loop()
+    free = loop.create_future()
+    turn.tell(partial(loop.call_soon_threadsafe, _set, free))
+    await free
+
+
+def _set(free: asyncio.Future[None]) -> None:
+    if not free.done():
+        free.set_result(None)
+
+
+def _how() -> Waits | None:
+    here = getcurrent()
+    return here.bridge if type(here) is Call else None
+
+
+wait_by(_how)

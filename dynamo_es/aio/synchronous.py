@@ -1,0 +1,58 @@
+"""The synchronous backends that the asynchronous ones call, with a bridge in what waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.aio.bridge import ThreadBridge
+from dynamo_es.aio.transport import LoopSender
+from dynamo_es.dynamodb.backend import DynamoBackend
+from dynamo_es.memory.backend import MemoryBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.aio.bridge import Bridge
+    from dynamo_es.dynamodb.wire.client import LazyClient
+
+
+def dynamo_backend(bridge: Bridge) -> Callable[..., DynamoBackend]:
+    """Return what makes a backend on DynamoDB for calls of a bridge."""
+    if isinstance(bridge, ThreadBridge):
+        return DynamoBackend
+    from dynamo_es.aio import offloading
+
+    class Bridged(DynamoBackend):
+        """A backend on DynamoDB whose waiting and large work the bridge takes over."""
+
+        _gateway_type = offloading.AsyncGateway
+        _storage_type = offloading.AsyncDynamoStorage
+        _typed_type = offloading.AsyncEventStoreAccess
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            named.setdefault("sleep", bridge.sleep)
+            super().__init__(*arguments, **named)
+
+        def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
+            return LoopSender(self.config, client, bridge)
+
+    return Bridged
+
+
+def memory_backend(bridge: Bridge) -> Callable[..., MemoryBackend]:
+    """Return what makes a backend in memory for calls of a bridge."""
+    if isinstance(bridge, ThreadBridge):
+        return MemoryBackend
+    from dynamo_es.aio import offloading
+
+    class Bridged(MemoryBackend):
+        """A backend in memory whose waiting and large work the bridge takes over."""
+
+        _typed_type = offloading.AsyncEventStoreAccess
+
+        @property
+        def _access(self) -> Any:
+            return replace(super()._access, sleep=bridge.sleep)
+
+    return Bridged

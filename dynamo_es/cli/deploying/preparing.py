@@ -1,0 +1,163 @@
+"""Prepares a deployment: checks, builds, uploads, and has CloudFormation compute the changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from dynamo_es.cli.deploying import change_sets, parameters, stacks, template
+from dynamo_es.cli.deploying.cloud import ask
+from dynamo_es.cli.deploying.uploads import open_bucket
+from dynamo_es.cli.packaging import building
+from dynamo_es.exceptions import DeploymentError, TableNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.cli.deploying.change_sets import ChangeSet
+    from dynamo_es.cli.deploying.cloud import Cloud
+    from dynamo_es.cli.deploying.stacks import Stack
+    from dynamo_es.cli.deploying.uploads import Bucket
+    from dynamo_es.cli.making import Making
+
+_TABLES: Final = ("events", "log", "keys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What is to be deployed.
+
+    Attributes:
+        stack: its name.
+        parameters: values that are given now.
+        variables: of all functions, that are given now; an empty one is removed.
+        package: a package that was built; None: build one.
+        making: what to build.
+        bucket: for packages; None: that of the account and region.
+        import_tables: whether tables that exist become part of the stack.
+    """
+
+    stack: str
+    parameters: dict[str, str]
+    variables: dict[str, str]
+    package: Path | None
+    making: Making
+    bucket: str | None
+    import_tables: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A deployment that CloudFormation can carry out.
+
+    Attributes:
+        change_set: its changes.
+        before: the stack as it is; None: it does not exist.
+    """
+
+    change_set: ChangeSet
+    before: Stack | None
+
+
+def prepare(
+    cloud: Cloud,
+    wanted: Deployment,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> Prepared:
+    """Upload what is to be deployed, and return what that changes. Nothing is deployed yet.
+
+    Args:
+        cloud: the clients.
+        wanted: what is to be deployed.
+        tell: gets what was done, line by line.
+        sleep: waits a number of seconds.
+
+    Raises:
+        ConfigurationError: a parameter, a variable or the package does not fit.
+        DeploymentError: the stack cannot be changed, or its tables exist already.
+        ServiceError: AWS refused or did not answer.
+    """
+    app = template.load()
+    parameters.check(app, wanted.parameters)
+    before = stacks.find(cloud, wanted.stack)
+    if before is not None:
+        stacks.check_ready(before)
+    known = {} if before is None else before.parameters
+    given, variables = wanted.parameters, wanted.variables
+    if known:
+        _check_same_tables(known, given)
+        variables = {**_variables(cloud, wanted.stack), **variables}
+    else:
+        given = {"NamePrefix": wanted.stack, **given}
+        parameters.check(app, given)
+        if not wanted.import_tables:
+            _check_no_tables(cloud, given["NamePrefix"])
+    text = template.with_variables(app, {name: each for name, each in variables.items() if each})
+    store, created = open_bucket(cloud, wanted.bucket)
+    if created:
+        tell(f"Created the bucket {store.name}.")
+    if parameters.functions(app, {**known, **given}):
+        given = _with_code(app, wanted, store, given, known, tell)
+    request = change_sets.Request(
+        stack=wanted.stack,
+        name=f"dynamo-es-{uuid4()}",
+        template_url=store.upload_template(wanted.stack, text),
+        parameters=parameters.request(app, given, known),
+        import_tables=wanted.import_tables,
+    )
+    return Prepared(change_sets.create(cloud, request, before, sleep), before)
+
+
+def _with_code(
+    app: dict[str, Any],
+    wanted: Deployment,
+    store: Bucket,
+    given: dict[str, str],
+    known: dict[str, str],
+    tell: Callable[[str], None],
+) -> dict[str, str]:
+    """Return the parameters with the package, which is uploaded."""
+    with TemporaryDirectory(prefix="dynamo-es-") as scratch:
+        if wanted.package is not None:
+            package = building.read(wanted.package)
+        else:
+            recipe = wanted.making.recipe(parameters.target(app, {**known, **given}))
+            target = recipe.target
+            tell(f"Building the package for {target.runtime} on {target.architecture} …")
+            package = building.build(recipe, Path(scratch))
+        given = parameters.with_package(given, package)
+        key = store.upload_package(wanted.stack, package)
+    tell(f"The package is s3://{store.name}/{key}")
+    return {**given, "CodeBucket": store.name, "CodeKey": key}
+
+
+def _variables(cloud: Cloud, stack: str) -> dict[str, str]:
+    """Return the variables that the stack's functions have already."""
+    reply = ask(cloud.cloudformation, "GetTemplate", stack, StackName=stack)
+    return template.variables_of(reply["TemplateBody"])
+
+
+def _check_same_tables(known: dict[str, str], given: dict[str, str]) -> None:
+    prefix = known["NamePrefix"]
+    if given.get("NamePrefix", prefix) != prefix:
+        raise DeploymentError(
+            f"The tables of this stack begin with {prefix!r}. Another NamePrefix would make empty "
+            "ones in their place: deploy another stack."
+        )
+
+
+def _check_no_tables(cloud: Cloud, prefix: str) -> None:
+    for kind in _TABLES:
+        name = f"{prefix}-{kind}"
+        try:
+            ask(cloud.dynamodb, "DescribeTable", name, TableName=name)
+        except TableNotFoundError:
+            continue
+        raise DeploymentError(
+            f"The table {name} exists already, and no stack of this name. To use it with its "
+            "events: --import-tables. For other tables: --parameter NamePrefix=…"
+        )

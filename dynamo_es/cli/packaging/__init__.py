@@ -1,0 +1,1 @@
+"""Makes the zip of a Lambda function, of which the same input makes the same bytes."""

@@ -1,0 +1,142 @@
+"""What is in a package: removes what no function reads, compiles, packs and hashes the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SERVICES: Final = frozenset({"dynamodb", "dynamodbstreams", "events", "kms", "sns", "sqs", "sts"})
+"""Of botocore's data, what dynamo_es calls."""
+RUNTIME_BRINGS: Final = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "urllib3",
+    "six.py",
+)
+_NEVER_READ: Final = (
+    "boto3/examples",
+    "boto3/data",
+    "bin",
+    "dynamo_es/cli",
+    "dynamo_es/cdk",
+    "dynamo_es/ui",
+    "botocore/data/*/*/examples-1.*",
+    # How and when it was installed differs from one build to the next.
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/direct_url.json",
+    "*.dist-info/uv_cache.json",
+    ".lock",
+)
+_NEVER_READ_ANYWHERE: Final = ("__pycache__", "tests", "*.pyi", "py.typed")
+_SINCE_1980: Final = (1980, 1, 1, 0, 0, 0)
+_SHORT_HASH: Final = 12
+
+
+def prune(
+    folder: Path, services: frozenset[str] = SERVICES, *, without_boto3: bool = False
+) -> None:
+    """Remove what a function never reads: other services' data, examples, tests, type hints.
+
+    The licences of all packages stay.
+
+    Args:
+        folder: that packages were installed into.
+        services: the services of AWS whose data stay, by the names of boto3.
+        without_boto3: whether to remove what the runtime brings itself.
+    """
+    if without_boto3:
+        for name in RUNTIME_BRINGS:
+            _remove(folder / name)
+            for info in folder.glob(f"{name.removesuffix('.py')}-*.dist-info"):
+                _remove(info)
+    for entry in folder.glob("botocore/data/*/"):
+        if entry.is_dir() and entry.name not in services:
+            _remove(entry)
+    for pattern in _NEVER_READ:
+        for path in list(folder.glob(pattern)):
+            _remove(path)
+    for pattern in _NEVER_READ_ANYWHERE:
+        for path in list(folder.rglob(pattern)):
+            _remove(path)
+
+
+def compile_all(folder: Path, python: str = sys.executable) -> None:
+    """Compile to bytecode that is taken as it is, whatever the times of the files in the zip.
+
+    Args:
+        folder: of the package.
+        python: the interpreter, which must be of the runtime's version.
+    """
+    options = ("-q", "-s", str(folder), "--invalidation-mode", "unchecked-hash")
+    subprocess.run(  # noqa: S603 - an interpreter
+        [python, "-m", "compileall", *options, str(folder)], check=False, capture_output=True
+    )
+
+
+def pack(path: Path, folder: Path, under: str = "") -> None:
+    """Write a zip that depends on its content alone: the same files make the same bytes.
+
+    Args:
+        path: of the zip.
+        folder: whose files it holds.
+        under: prefix of their names, such as ``python/`` in a layer.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for file in _files(folder):
+            entry = zipfile.ZipInfo(under + file.relative_to(folder).as_posix(), _SINCE_1980)
+            entry.external_attr = (0o755 if file.suffix == ".so" else 0o644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+
+
+def content_hash(path: Path) -> str:
+    """Return 12 digits that stand for a zip's names and contents.
+
+    Bytecode counts only by its name: an interpreter may write the same code in other bytes.
+    """
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            content = b"" if name.endswith(".pyc") else archive.read(name)
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()[:_SHORT_HASH]
+
+
+def unpacked_size(path: Path) -> int:
+    """Return the bytes that the files of a zip take."""
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+def copy_into(source: Path, folder: Path) -> None:
+    """Copy a file, or a folder under its name, without what Python left there."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    if source.is_dir():
+        shutil.copytree(source, folder / source.resolve().name, ignore=ignored, dirs_exist_ok=True)
+    else:
+        shutil.copy2(source, folder)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

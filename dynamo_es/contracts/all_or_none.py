@@ -1,0 +1,86 @@
+"""`AllOrNone`: the part of the storage contract that appends to several streams in one write."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts.appends import StreamAppend, StreamCheck
+    from dynamo_es.values import StoredVersion
+
+
+EnlistedWrite: TypeAlias = dict[str, Any]
+"""A write to one of your own tables, in the transaction of an append.
+
+It is an entry of ``TransactItems`` as boto3's client takes it, such as
+``{"Put": {"TableName": …, "Item": …}}``, or ``Update``, ``Delete``, ``ConditionCheck``.
+"""
+
+ANOTHER_GENERATION: Final = (
+    "The stream was deleted (and maybe created again) since the caller last saw it, "
+    "so the expected version belongs to an earlier generation. "
+    "Load the stream again, decide again, append again."
+)
+"""The advice of the error when an append expects a version of a deleted generation."""
+
+STORED_IN_ONE_STREAM: Final = (
+    "This stream already has the events that this call appends to it, but another stream of the "
+    "call does not. Append to the other streams in a call without this stream."
+)
+"""The advice of the error when one of several streams has its events already."""
+
+
+class AllOrNone(ABC):
+    """Appends to several streams in one write, while others stay unchanged."""
+
+    @abstractmethod
+    def insert_all(
+        self,
+        appends: Sequence[StreamAppend],
+        *,
+        unchanged: Sequence[StreamCheck] = (),
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        """Append events to several streams, to all of them or to none.
+
+        The streams in ``unchanged`` are checked at the moment of the write, and not written. So
+        what you decided from the state of all these streams is stored only if none has changed.
+
+        Args:
+            appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
+                The rules of `insert_events` hold for each.
+            unchanged: streams that must be at a version; none of them is in ``appends``.
+            transact_with: writes to your own tables, carried out in the same transaction.
+
+        Streams, checks and writes are at most 100 together. No appends: no request; then
+        ``unchanged`` and ``transact_with`` must be empty too.
+
+        You can repeat the call: if all the events are already stored at exactly these versions, it
+        succeeds and writes nothing, even if the streams in ``unchanged`` have changed since. That
+        is why every append needs a version: `ANY_VERSION` would store the events twice.
+
+        Returns:
+            The new version of each stream, in the order given.
+
+        Raises:
+            AppendAllConflictError: streams are at another version, or in another generation. The
+                error has a conflict for each, with the events that were faster. Nothing was
+                written. One append without checks raises `ConcurrentStreamWriteError` itself, as
+                `insert_events` does.
+            ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
+            InvalidVersioningError: a stream without an explicit version.
+            InvalidEventError: an event that cannot be stored, or a stream given twice.
+            InputError: a stream that is in ``appends`` and in ``unchanged``, or checks alone.
+            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            AppendOutcomeUnknownError: the answer was lost; the events are stored in all
+                streams or in none.
+            EventStoreError: other errors of `insert_events`.
+
+        Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
+        ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
+        does not know. One append alone costs what `insert_events` does. A refusal costs a read for
+        each stream in doubt.
+        """

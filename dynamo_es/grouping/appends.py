@@ -1,0 +1,96 @@
+"""Appends to one stream together: one commit for all that wait, each with its own condition."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from dynamo_es.contracts.boundaries import ConditionalAppend, check_conditional
+from dynamo_es.exceptions import AppendOutcomeUnknownError
+from dynamo_es.grouping.groups import Work
+from dynamo_es.values import StoredVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.contracts.boundaries import BoundaryResult
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import RawEvent, StreamId, TenantId
+
+HEAVIEST: Final = 300_000
+"""Bytes of JSON that fit in one item, uncompressed; more would be a transaction, at twice the
+units."""
+
+_METADATA: Final = 200
+"""Bytes of an event's id, name and time, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendTogether(Work[ConditionalAppend, StoredVersion]):
+    """Carries out conditional appends to one stream.
+
+    Attributes:
+        storage: holds the stream.
+        stream_id: the stream.
+    """
+
+    heaviest: ClassVar[int | None] = HEAVIEST
+
+    storage: StorageStrategy
+    stream_id: StreamId
+
+    def carry_out(self, items: Sequence[ConditionalAppend]) -> Sequence[BoundaryResult]:
+        """Append; see `BoundaryStrategy.insert_unless`."""
+        return self.storage.insert_unless(self.stream_id, items)
+
+    def after_interrupt(self, item: ConditionalAppend) -> Exception | None:
+        """Return an error if the events may be stored, and another try would not look for them."""
+        if item.query is not None or item.after is not None:
+            return None
+        return AppendOutcomeUnknownError(
+            self.stream_id,
+            None,
+            "the call that stored them with its own events was interrupted.",
+        )
+
+
+def append_in_group(
+    groups: Groups,
+    storage: StorageStrategy,
+    tenant_id: TenantId,
+    stream_id: StreamId,
+    append: ConditionalAppend,
+) -> StoredVersion:
+    """Append in one commit with what waits for the same stream in this process.
+
+    Args:
+        groups: where calls wait for each other.
+        storage: the tenant's storage.
+        tenant_id: the tenant.
+        stream_id: the stream.
+        append: the events and their condition.
+
+    Returns:
+        The version of the last of its events.
+
+    Raises:
+        ContentionError: the appends before it took too long; nothing was written.
+        EventStoreError: the append's error in `BoundaryStrategy.insert_unless`.
+    """
+    check_conditional(stream_id, append)
+    return groups.submit(
+        (AppendTogether, tenant_id, stream_id),
+        append,
+        AppendTogether(storage, stream_id),
+        weight=sum(map(_weight_of, append.events)),
+    )
+
+
+def _weight_of(event: RawEvent) -> int:
+    return _METADATA + _size_of(event.data) + (_size_of(event.context) if event.context else 0)
+
+
+def _size_of(data: object) -> int:
+    return len(json.dumps(data))

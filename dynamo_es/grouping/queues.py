@@ -1,0 +1,99 @@
+"""The queue of what waits for one stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamo_es.grouping.waiting import Waiter
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An item in a queue, and its waiting caller.
+
+    Attributes:
+        item: what is to be carried out.
+        waiter: makes the caller wait.
+        weight: what the item adds to its group's weight.
+        alone: whether it gets a group of its own.
+        taken: whether a group has it.
+        done: whether it has its outcome.
+        gone: whether its caller has left.
+        outcome: its result or its error.
+    """
+
+    item: Any
+    waiter: Waiter
+    weight: int
+    alone: bool
+    taken: bool = False
+    done: bool = False
+    gone: bool = False
+    outcome: Any = None
+
+    def finish(self, outcome: object) -> None:
+        """Give the caller its outcome."""
+        self.outcome = outcome
+        self.done = True
+        self.waiter.wake()
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """What waits for one stream.
+
+    Attributes:
+        waiting: in the order of arrival; while somebody leads, the leader is the first.
+        group: taken by the leader and under way.
+        leader: leads the next group or the one under way; None: the queue is idle.
+        company: callers that were seen at the last group; so many may come back at once.
+        wanted: number of waiting items that the leader waits for; 0: it does not wait.
+    """
+
+    waiting: deque[Entry] = field(default_factory=deque)
+    group: list[Entry] = field(default_factory=list)
+    leader: Entry | None = None
+    company: int = 1
+    wanted: int = 0
+
+    def lead_next(self) -> None:
+        """Make the oldest waiting caller the leader."""
+        self.leader = self.waiting[0] if self.waiting else None
+        if self.leader is not None:
+            self.leader.waiter.wake()
+
+    def take(self, most: int, heaviest: int | None) -> None:
+        """Take a group: the leader's item, and those after it that fit."""
+        weight = 0
+        while self.waiting and len(self.group) < most:
+            entry = self.waiting[0]
+            weight += entry.weight
+            if self.group and (entry.alone or (heaviest is not None and weight > heaviest)):
+                break
+            entry.taken = True
+            self.group.append(self.waiting.popleft())
+            if entry.alone:
+                break
+
+    def give_back(self, error_of: Callable[[Any], Exception | None]) -> None:
+        """Put those back that the leader took and did not finish, or finish them with an error.
+
+        An interrupt may have come at any point, also in here: calling it again is safe.
+        """
+        while self.group:
+            entry = self.group[-1]
+            if entry.done:
+                entry.waiter.wake()
+            elif not entry.gone:
+                error = error_of(entry.item)
+                if error is None:
+                    entry.taken = False
+                    self.waiting.appendleft(entry)
+                else:
+                    entry.finish(error)
+            self.group.pop()

@@ -1,0 +1,1 @@
+"""The construct of AWS CDK, synthesized: scripts/cdk runs these tests."""
