@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from tests.linearizability.histories import (
     Append,
+    AppendAll,
     Delete,
     Find,
     Found,
@@ -76,8 +77,8 @@ class Model:
                 return (state,) if _finds(find, operation, state) else ()
             case Unless() as unless:
                 return self._unless(unless, operation, state)
-            case Several():
-                raise AssertionError("each part is an operation of its own")
+            case AppendAll() | Several():
+                raise AssertionError("each part is an operation of its own, or has its own model")
 
     def _append(self, call: Append, operation: Operation, state: State) -> tuple[State, ...]:
         version, expected = len(state.events), call.expected

@@ -39,6 +39,7 @@ from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.histories import (
     Append,
+    AppendAll,
     Delete,
     Find,
     Load,
@@ -114,6 +115,8 @@ class Process:
                 return self._unless(stream, number, [call])
             case Several(parts):
                 return self._unless(stream, number, parts)
+            case AppendAll():
+                raise AssertionError("a joint schedule carries it out")
 
     def _unless(self, stream: Stream, number: int, calls: Sequence[Unless]) -> Steps[Any]:
         appends = [histories.conditional(number, call) for call in calls]
