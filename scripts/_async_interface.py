@@ -363,9 +363,8 @@ def module_of(one: Wrapped) -> str:
         generic = "Repository[TAggregate]"
         module.always |= {"from typing import TypeVar"}
         module.always.add("from dynamo_es.aggregates.repository import TAggregate")
-        module.for_types = {
-            line for line in module.for_types if not line.endswith((" import R", " import TAggregate"))
-        }
+        own = (" import R", " import TAggregate")
+        module.for_types = {line for line in module.for_types if not line.endswith(own)}
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
     if one.bases == "Over":
         module.always.add("from dynamo_es.aio.over import Over")
