@@ -11,6 +11,7 @@ from benchmarks import (
     codec_cpu,
     cold_start,
     commit_size,
+    contention,
     eventsourcing_rival,
     first_append,
     footprint,
@@ -66,6 +67,10 @@ def sections(
         (
             "rate of the log",
             lambda: log_rate.section(log_rate.measure(engine, scale.log_pages, scale.log_rounds)),
+        ),
+        (
+            "one boundary, many writers",
+            lambda: contention.section(contention.measure(engine, scale)),
         ),
         ("append, CPU", lambda: append_cpu.section(append_cpu.measure(engine, scale))),
         ("load, CPU", lambda: load_cpu.section(load_cpu.measure(engine, scale))),

@@ -25,6 +25,9 @@ class Scale:
         threads: numbers of threads on one client.
         thread_rounds: of each number of threads.
         thread_seconds: of one round.
+        contention_seconds: of one round of writers of one boundary.
+        contention_rounds: of each number of writers, at most.
+        offered_appends: appends by independent processes, at each rate.
         cold_starts: fresh processes of each kind.
         installs: whether other packages and a wheel are built and installed.
     """
@@ -43,6 +46,9 @@ class Scale:
     threads: tuple[int, ...]
     thread_rounds: int
     thread_seconds: float
+    contention_seconds: float
+    contention_rounds: int
+    offered_appends: int
     cold_starts: int
     installs: bool
 
@@ -62,6 +68,9 @@ FULL: Final = Scale(
     threads=(1, 2, 4, 8, 16),
     thread_rounds=5,
     thread_seconds=1.0,
+    contention_seconds=3.0,
+    contention_rounds=5,
+    offered_appends=2_000,
     cold_starts=21,
     installs=True,
 )
@@ -81,6 +90,9 @@ QUICK: Final = Scale(
     threads=(1, 4),
     thread_rounds=2,
     thread_seconds=0.2,
+    contention_seconds=1.0,
+    contention_rounds=3,
+    offered_appends=400,
     cold_starts=3,
     installs=False,
 )

@@ -15,11 +15,13 @@ from dynamo_es.values import (
     NO_VERSIONING,
     ExplicitVersioning,
     Position,
+    Query,
     RawEvent,
     RecordedRaw,
     StoredVersion,
     StreamId,
     StreamUUID,
+    Tag,
     TenantId,
     Versioning,
 )
@@ -27,6 +29,9 @@ from dynamo_es.values import (
 if TYPE_CHECKING:
     from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.repository import Repository
+    from dynamo_es.boundaries.boundary import Boundary, Found
+    from dynamo_es.boundaries.deciding import Decided
+    from dynamo_es.boundaries.decision import Decision, DecisionModel
     from dynamo_es.contracts import Checkpoint, Observer, OperationReport, Selection
     from dynamo_es.contracts.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
@@ -59,9 +64,13 @@ else:
         {
             "Aggregate": ".aggregates.aggregate",
             "Backend": ".facade.backend",
+            "Boundary": ".boundaries.boundary",
             "Checkpoint": ".contracts.checkpoints",
             "Context": ".event_store.wrapped",
             "DataSubject": ".event_store.encryption.marks",
+            "Decided": ".boundaries.deciding",
+            "Decision": ".boundaries.decision",
+            "DecisionModel": ".boundaries.decision",
             "DynamoBackend": ".dynamodb.backend",
             "DynamoConfig": ".dynamodb.config",
             "Encrypted": ".event_store.encryption.marks",
@@ -69,6 +78,7 @@ else:
             "EventRegistry": ".event_store.registry",
             "EventStore": ".event_store.store",
             "FailurePolicy": ".projections.failure_policy",
+            "Found": ".boundaries.boundary",
             "Listeners": ".subscriptions.listeners",
             "MemoryBackend": ".memory",
             "Observer": ".contracts.observer",
@@ -105,9 +115,13 @@ __all__ = [
     "Aggregate",
     "AppendCost",
     "Backend",
+    "Boundary",
     "Checkpoint",
     "Context",
     "DataSubject",
+    "Decided",
+    "Decision",
+    "DecisionModel",
     "DynamoBackend",
     "DynamoConfig",
     "Encrypted",
@@ -117,6 +131,7 @@ __all__ = [
     "EventStore",
     "ExplicitVersioning",
     "FailurePolicy",
+    "Found",
     "Listeners",
     "MemoryBackend",
     "Observer",
@@ -127,6 +142,7 @@ __all__ = [
     "Projection",
     "ProjectionReport",
     "Projector",
+    "Query",
     "RawEvent",
     "Recorded",
     "RecordedRaw",
@@ -143,6 +159,7 @@ __all__ = [
     "StreamPoller",
     "StreamUUID",
     "Subscriber",
+    "Tag",
     "TenantId",
     "UnknownEvent",
     "Versioning",

@@ -45,6 +45,7 @@
     │   └── NewerSchemaError                    its class in this process is older
     ├── CommandDecidedError                     the command was decided before, differently
     ├── AggregateDefinitionError                an aggregate class that cannot be used
+    ├── DecisionDefinitionError                 a decision or a model that cannot be used
     ├── EventDefinitionError                    an event class that cannot be used
     │   ├── DuplicatedEvent                     two classes with one name
     │   └── EncryptedFieldError                 Encrypted on a field that cannot have it
@@ -309,9 +310,8 @@ class BoundaryConflictError(EventStoreError):
         after: version up to which the caller has seen the boundary.
         head: version that this refusal has seen it to, with its generation: ``after`` of the
             next try.
-        matching: the events above ``after`` and up to ``head`` that match, in order: raw ones from
-            a storage, events of your classes from a `Boundary`. Empty if the boundary was deleted
-            since.
+        matching: the `RawEvent` objects above ``after`` and up to ``head`` that match, in order;
+            `Boundary.typed` makes objects of your classes. Empty: the boundary was deleted since.
     """
 
     def __init__(
@@ -779,6 +779,10 @@ class CommandDecidedError(EventStoreError):
 
 class AggregateDefinitionError(EventStoreError):
     """An aggregate class with a wrong definition; the message names the class."""
+
+
+class DecisionDefinitionError(EventStoreError):
+    """A class of decisions or decision models with a wrong definition; the message names it."""
 
 
 class EventDefinitionError(EventStoreError):

@@ -31,13 +31,13 @@ terraform {
 }
 """
 REFERENCES: Final = {
+    "AWS::CloudWatch::Dashboard": "dashboard_name",
     "AWS::DynamoDB::Table": "table_name",
     "AWS::IAM::ManagedPolicy": "policy_arn",
     "AWS::IAM::Role": "role_name",
     "AWS::Lambda::Function": "function_name",
     "AWS::Logs::LogGroup": "log_group_name",
     "AWS::SQS::Queue": "queue_url",
-    "AWS::CloudWatch::Dashboard": "dashboard_name",
 }
 """What `Ref` of a resource is, in the provider's words."""
 AS_JSON: Final = frozenset(

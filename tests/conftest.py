@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -21,10 +21,14 @@ from hypothesis import strategies as st
 from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
 from tests.engine import Engine, engines
+from tests.on_loop import AsyncMemoryEngine, async_engines
 from tests.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+_QUICK: Final = frozenset({"TestAppend", "TestConflicts", "TestIteration", "TestMany"})
+"""Classes of the conformance suite that the quick suite runs on an asynchronous backend."""
 
 ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
 
@@ -42,6 +46,8 @@ _YOUNG: Final = 2_000
 _OLD: Final = 200
 
 _engines: Final = pytest.StashKey[dict[str, Engine]]()
+_async_engines: Final = pytest.StashKey[dict[str, Engine]]()
+"""Those of the conformance suite only: other tests are of what both interfaces share."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if variant := config.getoption("--variant"):
         VARIANTS[variant](pytest.MonkeyPatch())
     config.stash[_engines] = engines(config.getoption("--endpoint"))
+    config.stash[_async_engines] = async_engines(config.getoption("--endpoint"))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -78,8 +85,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        at_hand = metafunc.config.stash[_engines]
-        metafunc.parametrize("engine", list(at_hand), indirect=True, scope="session")
+        at_hand: list[Any] = [*metafunc.config.stash[_engines]]
+        if metafunc.module.__name__ == "tests.conformance.test_suite":
+            quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
+            for name in metafunc.config.stash[_async_engines]:
+                marks = () if name in quick else pytest.mark.ci
+                at_hand.append(pytest.param(name, marks=marks))
+        metafunc.parametrize("engine", at_hand, indirect=True, scope="session")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -114,7 +126,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return False
-    engine = config.stash[_engines].get(str(item.callspec.params.get("engine")))
+    known = config.stash[_engines] | config.stash[_async_engines]
+    engine = known.get(str(item.callspec.params.get("engine")))
     needed = {capability for mark in item.iter_markers("needs") for capability in mark.args}
     return engine is not None and not needed.isdisjoint(engine.lacks)
 
@@ -122,7 +135,8 @@ def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each engine in turn, started once a session."""
-    chosen = request.config.stash[_engines][request.param]
+    stash = request.config.stash
+    chosen = (stash[_engines] | stash[_async_engines])[request.param]
     chosen.start()
     yield chosen
     chosen.stop()

@@ -29,6 +29,8 @@ CAUGHT_BY: Final = {
     "conflict_at_face_value": "test_suite.py::TestIdempotency::test_whole_stream_again",
     "unconditional_put": "test_suite.py::TestConflicts",
     "generation_forgotten": "test_generations.py",
+    "checks_left_out": "test_suite.py::TestUnchanged",
+    "expected_version_taken_at_its_word": "test_suite.py::TestUnchanged",
     "no_token_in_the_checkpoint": "../projections/test_workers.py::"
     "test_a_late_write_of_an_earlier_holder_changes_nothing",
     "lease_judged_by_compared_clocks": "../projections/test_workers.py::"

@@ -25,6 +25,7 @@ from dynamo_es.dynamodb.wire import steps
 from dynamo_es.dynamodb.wire.batches import execute_all
 from dynamo_es.dynamodb.wire.statements import update
 from dynamo_es.exceptions import ConcurrentStreamWriteError
+from tests.variants_of_several import checks_left_out, expected_version_taken_at_its_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -362,6 +363,8 @@ VARIANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
         conflict_at_face_value,
         unconditional_put,
         generation_forgotten,
+        checks_left_out,
+        expected_version_taken_at_its_word,
         no_token_in_the_checkpoint,
         lease_judged_by_compared_clocks,
         previous_position_unchecked,

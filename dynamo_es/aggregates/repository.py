@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
 from dynamo_es.aggregates.opening import Opening
 from dynamo_es.aggregates.retries import RETRY_FOR, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import kept, save, take_as_decided
+from dynamo_es.aggregates.several import SeveralAggregates
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.together import Together
 from dynamo_es.aggregates.transacting import Decision, Transacting
@@ -32,7 +33,7 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
 
-class Repository(Generic[TAggregate]):
+class Repository(SeveralAggregates[TAggregate]):
     """Loads and saves the aggregates of one tenant. Safe to share between threads.
 
     Args:

@@ -109,14 +109,12 @@ def _refuse_past(stream: AggregateStream, aggregate: Aggregate) -> None:
         )
 
 
-def append(
-    stream: AggregateStream,
-    aggregate: Aggregate,
-    context: Context | None,
-    writes: Sequence[EnlistedWrite],
-    command: Command | None,
-) -> bool:
-    """Append the emitted events; return False if another run of the command stored its own."""
+def check_savable(stream: AggregateStream, aggregate: Aggregate) -> None:
+    """Raise unless an aggregate can be saved to a stream.
+
+    Raises:
+        InputError: it is a state of the past, no longer matches its stream, or is of another one.
+    """
     _refuse_past(stream, aggregate)
     if aggregate._outdated:  # noqa: SLF001 - of its own package
         raise InputError(
@@ -128,6 +126,17 @@ def append(
             f"Stream {describe_stream(stream.id)}: the aggregate was loaded from stream "
             f"{describe_stream(aggregate._stream_id)}. Save it there."  # noqa: SLF001
         )
+
+
+def append(
+    stream: AggregateStream,
+    aggregate: Aggregate,
+    context: Context | None,
+    writes: Sequence[EnlistedWrite],
+    command: Command | None,
+) -> bool:
+    """Append the emitted events; return False if another run of the command stored its own."""
+    check_savable(stream, aggregate)
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:
         if writes:

@@ -1,4 +1,4 @@
-"""`AsyncBackend`, written by scripts/async-interface from `Backend`: do not edit it here."""
+"""`AsyncBackend`: scripts/async-interface writes it, from `Backend`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Self
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import (
         OutboxFilter,
         Selection,
@@ -43,6 +44,29 @@ class AsyncBackend(HasBridge):
     """Gives access to one tenant's streams, and to the log; see `Backend`."""
 
     _sync: Backend
+
+    async def boundary(
+        self,
+        name: str,
+        *,
+        group: bool = False,
+    ) -> Boundary:
+        """Return a dynamic consistency boundary of this backend's tenant.
+
+        It holds events under rules that span several things; see `Boundary`. To choose how long it
+        tries, make a `Boundary` of your own.
+
+        Args:
+            name: name of the boundary, text of one character or more.
+            group: whether appends and decisions of this process that wait for the boundary become
+                one commit: up to 25 a request, each under its own condition. Use it for a hot
+                boundary; an append that meets no other goes at once.
+
+        Raises:
+            InvalidStreamIdError: not text, or empty.
+            InputError: ``group`` is not a bool.
+        """
+        return await self._bridge.run(self._sync.boundary, name, group=group)
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:
@@ -163,7 +187,7 @@ class AsyncBackend(HasBridge):
         Args:
             name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
                 and under the tenant if this backend is limited to one.
-            handler: a function or a coroutine function, called with a `Recorded` for each event. A `Projector` as
+            handler: any function, called with a `Recorded` for each event. A `Projector` as
                 the handler applies only the events selected here.
             category: selects the events of its streams.
             events: selects the events of these classes and of their subclasses that are defined
@@ -214,7 +238,7 @@ class AsyncBackend(HasBridge):
         """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
         return AsyncProjections(self._sync.projections, self._bridge)
 
-    def projector(  # noqa: PLR0913
+    def projector(
         self,
         name: str,
         read_model: ReadModel,
@@ -228,7 +252,7 @@ class AsyncBackend(HasBridge):
 
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
-            read_model: a function or a coroutine function, called with a `WrappedEvent` and its stream's id.
+            read_model: any function, called with a `WrappedEvent` and its stream's id.
             lease: how long other processes stay out of a stream, a timedelta or seconds; longer
                 than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from botocore.exceptions import (
@@ -16,6 +17,7 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.httpsession import get_cert_path
+from yarl import URL
 
 from dynamo_es.dynamodb.wire.lean_connections import Reply
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _IDLE: Final = 20.0
 """Seconds after which an idle connection is closed: DynamoDB closes it after about a minute."""
+
+_PART: Final = 256 * 1024
+"""Bytes of a body that is sent in parts."""
 
 _UNWANTED: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _PLAIN: Final = {"Accept-Encoding": "identity"}
@@ -47,6 +52,7 @@ class LoopConnections:
         self, url: str, config: DynamoConfig, bridge: Bridge, ca_bundle: str | None = None
     ) -> None:
         self._url = url
+        self._at = URL(f"{url}/")
         self._bridge = bridge
         self._most = config.max_pool_connections
         self._timeout = aiohttp.ClientTimeout(
@@ -81,13 +87,13 @@ class LoopConnections:
             if loop is asyncio.get_running_loop():
                 await session.close()
             else:
-                _drop(session)
+                _drop(loop, session)
 
     def close(self) -> None:
         """Close the connections without waiting; later requests open new ones."""
         sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            _drop(session)
+        for loop, session in sessions.items():
+            _drop(loop, session)
 
     before_snapshot = close
 
@@ -100,8 +106,10 @@ class LoopConnections:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop) or self._open(loop)
         try:
+            # In parts, so that a large one does not hold up the loop.
+            body = request.body if len(request.body) < _PART else BytesIO(request.body)
             async with session.post(
-                request.url, data=request.body, headers=_PLAIN | request.headers
+                self._at, data=body, headers=_PLAIN | request.headers
             ) as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -109,7 +117,7 @@ class LoopConnections:
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         for other in [other for other in self._sessions if other.is_closed()]:
-            _drop(self._sessions.pop(other))
+            _drop(other, self._sessions.pop(other))
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._most, ssl=self._tls, keepalive_timeout=_IDLE, ttl_dns_cache=30
@@ -123,17 +131,22 @@ class LoopConnections:
         return session
 
 
-def _drop(session: aiohttp.ClientSession) -> None:
-    """Close the connections of a session whose loop does not run here."""
+def _drop(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    """Close the connections of a session whose loop does not run here, or not any more."""
     connector = session.connector
     session.detach()
-    if connector is not None:
-        connector._close_immediately()  # noqa: SLF001 - the public way needs the loop
+    close = getattr(connector, "_close", None)  # what the public way waits for in the loop
+    if close is None:
+        return
+    if loop.is_closed():
+        close()
+    else:
+        loop.call_soon_threadsafe(close)
 
 
 def as_botocore(error: Exception, url: str) -> Exception:
     """Return botocore's error for one of aiohttp's."""
-    named = {"endpoint_url": url, "error": error}
+    named: dict[str, Any] = {"endpoint_url": url, "error": error}
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
         return SSLError(**named)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -142,8 +155,6 @@ def as_botocore(error: Exception, url: str) -> Exception:
         return EndpointConnectionError(**named)
     if isinstance(error, TimeoutError):
         return ReadTimeoutError(**named)
-    if isinstance(
-        error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | OSError
-    ):
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | OSError):
         return ConnectionClosedError(**named)
     return HTTPClientError(**named)

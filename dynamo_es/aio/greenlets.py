@@ -30,7 +30,8 @@ class Call(greenlet):
     Attributes:
         bridge: the bridge that makes it.
         closing: whether the coroutine that waits for it was closed, so that nothing can be awaited.
-        is_large: whether its events are so many bytes that threads should work on them.
+        is_large: whether its events are so many bytes that threads should work on them; None: that
+            is not known.
     """
 
     def __init__(self, bridge: GreenletBridge, call: Callable[..., Any]) -> None:
@@ -39,7 +40,7 @@ class Call(greenlet):
         self.gr_context = task.gr_context
         self.bridge = bridge
         self.closing = False
-        self.is_large = False
+        self.is_large: bool | None = None
 
 
 def this_call() -> Call | None:

@@ -22,7 +22,7 @@ from dynamo_es.waiting import elsewhere
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dynamo_es.contracts import EnlistedWrite, StreamAppend
+    from dynamo_es.contracts import EnlistedWrite, StreamAppend, StreamCheck
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Asked
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
@@ -126,15 +126,19 @@ class AsyncDynamoStorage(DynamoStorage):
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
-        note_size(event for append in _seen(appends) for event in _seen(append.events))
+        # Not checked yet: what is no append is refused later.
+        note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
         return super().insert_many(appends)
 
     def append(
-        self, appends: Sequence[StreamAppend], writes: Sequence[EnlistedWrite]
+        self,
+        appends: Sequence[StreamAppend],
+        writes: Sequence[EnlistedWrite],
+        unchanged: Sequence[StreamCheck] = (),
     ) -> list[StoredVersion | None]:
-        """Append to one stream or several without checks; see `DynamoStorage.append`."""
+        """Append to one stream or several unchecked; see `DynamoStorage.append`."""
         note_size(event for append in appends for event in append.events)
-        return super().append(appends, writes)
+        return super().append(appends, writes, unchanged)
 
     def _announce(self, stored: Sequence[Append]) -> None:
         try:
@@ -156,7 +160,7 @@ def _seen(values: Any) -> Any:
 def note_size(events: Iterable[Any]) -> None:
     """Have threads work on the events of the running call from now on, if they are large."""
     call = this_call()
-    if call is not None and not call.is_large:
+    if call is not None and call.is_large is None:
         call.is_large = are_large(events)
 
 
@@ -168,5 +172,3 @@ class AsyncEventStoreAccess(EventStoreAccess):
         from dynamo_es.aio.serde import AsyncSerde
 
         return AsyncSerde(self.registry, self.encryption(tenant_id))
-
-

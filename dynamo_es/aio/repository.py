@@ -1,20 +1,23 @@
-"""`AsyncRepository`, written by scripts/async-interface from `Repository`: do not edit it here."""
+"""`AsyncRepository`: scripts/async-interface writes it, from `Repository`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from dynamo_es.aggregates.repository import TAggregate
 from dynamo_es.aio.repositories import MakesRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
+    from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.aggregates.repository import Repository
     from dynamo_es.aggregates.saving import TransactWith
     from dynamo_es.aggregates.streams import AggregateId
+    from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.event_store.wrapped import Context
 
 R = TypeVar("R")
@@ -28,7 +31,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
     _sync: Repository[TAggregate]
 
-    async def load(  # noqa: A002
+    async def load(
         self,
         id: AggregateId,
         aggregate: TAggregate | None = None,
@@ -59,7 +62,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
             self._sync.load, id, aggregate, at_version=at_version, as_of=as_of
         )
 
-    async def save(  # noqa: PLR0913, A002
+    async def save(
         self,
         id: AggregateId,
         aggregate: TAggregate,
@@ -99,7 +102,63 @@ class AsyncRepository(MakesRepository[TAggregate]):
             command_id=command_id,
         )
 
-    async def transact(  # noqa: PLR0913, A002
+    async def save_all(
+        self,
+        aggregates: Mapping[AggregateId, Aggregate],
+        context: Context | None = None,
+        *,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> None:
+        """Append the events that several aggregates emitted: of all of them or of none.
+
+        ``repository.save_all({"ann": ann, "bob": bob})``. An aggregate that emitted nothing is
+        checked: if its stream has changed since it was loaded, nothing is saved.
+
+        Args:
+            aggregates: the aggregates by their ids, as in `save`; they may be of several classes.
+            context: metadata for the saved events.
+            transact_with: writes to your own tables, carried out together with the events. The
+                aggregates and the writes are at most 100 together.
+
+        Raises:
+            AppendAllConflictError: streams have changed; each aggregate keeps its changes. If there
+                is only one aggregate, the error is its base, as in `save`.
+            InputError: an aggregate that no longer matches its stream, or one stream twice.
+
+        Other errors and the cost: see `EventStore.append_all` and `save`. If no aggregate emitted
+        anything, nothing is sent.
+        """
+        await self._bridge.run(
+            self._sync.save_all, aggregates, context, transact_with=transact_with
+        )
+
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], Awaitable[R]],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], R],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    async def transact(  # noqa: PLR0913
         self,
         id: AggregateId,
         decide: Callable[[TAggregate], Awaitable[R]] | Callable[[TAggregate], R],
@@ -142,9 +201,15 @@ class AsyncRepository(MakesRepository[TAggregate]):
         winning events; otherwise a load and an append. A repeated command costs a load, and one
         load more if a snapshot was taken after it. After a snapshot that you saved yourself with
         `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
+
+        With ``group=True``, calls that wait for the same aggregate share a load and an append.
+        Another thread may run ``decide``, with your context variables. A decision that raises is
+        refused alone, after the events that it rests on are stored. A call with ``attempts`` or
+        ``transact_with`` gets an append of its own.
         """
+        call: Any = self._sync.transact
         return await self._bridge.run(
-            self._sync.transact,
+            call,
             id,
             self._plain(decide),
             factory,
@@ -152,4 +217,51 @@ class AsyncRepository(MakesRepository[TAggregate]):
             context=context,
             transact_with=transact_with,
             command_id=command_id,
+        )
+
+    async def transact_all(
+        self,
+        ids: Sequence[AggregateId],
+        decide: Callable[..., Awaitable[R]] | Callable[..., R],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> R:
+        """Load several aggregates, decide, and save all; after a conflict, decide again.
+
+        ``wallets.transact_all(["ann", "bob"], lambda ann, bob: ann.send(bob, 5))``. The decision
+        holds for all of the aggregates at one moment, those that emit nothing included.
+
+        Args:
+            ids: the ids of the aggregates.
+            decide: called with the aggregates in the order of ``ids``; otherwise as in `transact`.
+            factory: returns a new aggregate; None: the repository's factory.
+            attempts: most attempts; None: as many as ``retry_for`` allows.
+            context: metadata for the saved events.
+            transact_with: as for `save_all`.
+
+        Returns:
+            The result of ``decide`` whose events were saved.
+
+        Raises:
+            ConcurrentStreamWriteError: other writers were faster at every attempt.
+            AppendOutcomeUnknownError: the answer was lost at every attempt.
+
+        There is no ``command_id``: to recognize a command that is delivered twice, look for what it
+        did in the aggregates.
+
+        Cost: a load of each aggregate, always consistent, and a `save_all`. If ``decide`` raises or
+        emits nothing, 1 request for each aggregate but the last: they may have changed while the
+        others were loaded.
+        """
+        return await self._bridge.run(
+            self._sync.transact_all,
+            ids,
+            self._plain(decide),
+            factory,
+            attempts=attempts,
+            context=context,
+            transact_with=transact_with,
         )

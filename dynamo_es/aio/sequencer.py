@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dynamo_es.aio.over import Over
 
@@ -60,7 +60,9 @@ class AsyncSequencer(Over):
         """
         return self._background(lambda stop: self.run_forever(stop, on_progress), "Sequencer")
 
-    async def _run(self, run: Callable[..., Any], stop: Event | None, on_progress: Any) -> Any:
+    async def _run(
+        self, run: Callable[..., SequencerReport], stop: Event | None, on_progress: object
+    ) -> SequencerReport:
         told = self._stop(stop)  # refuses what is no event
         flag = threading.Event()
         waiting = asyncio.create_task(told.until_set())

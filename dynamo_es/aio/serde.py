@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.aio.greenlets import this_call
 from dynamo_es.aio.weights import are_large
 from dynamo_es.event_store.serde import Serde
-from dynamo_es.waiting import elsewhere, how_to_wait
+from dynamo_es.waiting import elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,12 @@ class AsyncSerde(Serde):
     ) -> list[RawEvent]:
         """Return the stored form of events; see `Serde.serialize_all`."""
         events = list(events)
-        if how_to_wait() is None or not are_large(events):
+        call = this_call()
+        if call is None:
+            return super().serialize_all(events, stream_id)
+        # Of several appends in a call, one may be large.
+        call.is_large = are_large(events) or bool(call.is_large)
+        if not call.is_large:
             return super().serialize_all(events, stream_id)
         write = super().serialize_all
         return elsewhere(lambda: write(events, stream_id))
@@ -33,7 +39,7 @@ class AsyncSerde(Serde):
     ) -> list[WrappedEvent[Any]]:
         """Return stored events as objects of their classes; see `Serde.deserialize_all`."""
         raws = list(raws)
-        if how_to_wait() is None or not are_large(raws):
+        if this_call() is None or not are_large(raws):
             return super().deserialize_all(raws, keep_unknown=keep_unknown)
         read = super().deserialize_all
         return elsewhere(lambda: read(raws, keep_unknown=keep_unknown))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dynamo_es.aio.over import Over
-from dynamo_es.subscriptions.subscriber import Batches, Records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.subscriptions.subscriber import Subscriber
+    from dynamo_es.subscriptions.subscriber import Batches, Records, Subscriber
     from dynamo_es.values import Position, TenantId
 
 T = TypeVar("T")
@@ -49,12 +48,12 @@ class _Typed(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        return await self._bridge.run(self._next)  # type: ignore[no-any-return]
+        return await self._bridge.run(self._next)
 
-    def _next(self) -> Any:
+    def _next(self) -> T:
         if self._sync is None:
             self._sync = self._subscribe()
-        return next(self._sync)
+        return next(self._sync)  # type: ignore[no-any-return]
 
 
 class AsyncBatches(_Typed["list[Recorded]"]):

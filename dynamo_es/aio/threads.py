@@ -53,7 +53,7 @@ class Beside:
                 raise asyncio.CancelledError
             awaited = self._awaited = asyncio.run_coroutine_threadsafe(awaitable, self._loop)
         try:
-            return awaited.result()
+            return awaited.result()  # type: ignore[no-any-return]
         except CancelledInThread:
             raise asyncio.CancelledError from None
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.dynamodb.wire.lean import LeanClient, body_of, parsed
 from dynamo_es.dynamodb.wire.lean_terms import is_replaced, terms_of
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean_connections import Reply
     from dynamo_es.dynamodb.wire.lean_retries import Call
     from dynamo_es.dynamodb.wire.lean_terms import Terms
+
+T = TypeVar("T")
 
 LARGE: Final = 64 * 1024
 """Bytes of a body that take about two milliseconds of work, so that a thread does it."""
@@ -153,7 +155,7 @@ def _nothing() -> None:
     """Credentials of the environment do not end."""
 
 
-def in_thread_if(large: bool, call: Callable[[], Any]) -> Any:  # noqa: FBT001 - reads as a sentence
+def in_thread_if(large: bool, call: Callable[[], T]) -> T:  # noqa: FBT001 - reads as a sentence
     """Return what a call returns; a thread makes it if there is much to do."""
     return elsewhere(call) if large else call()
 
@@ -165,7 +167,7 @@ def is_large() -> bool:
     except ImportError:
         return False
     call = this_call()
-    return call is not None and call.is_large
+    return call is not None and bool(call.is_large)
 
 
 def _is_hooked() -> bool:

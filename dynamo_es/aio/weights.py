@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -10,8 +12,14 @@ if TYPE_CHECKING:
 MOST: Final = 64 * 1024
 """Bytes of events that take about two milliseconds of work; a thread does more than that."""
 
-_VALUE: Final = 64
+_VALUE: Final = 32
 """Bytes that a value counts as, beside its text: it is checked, written and read."""
+
+_EVENT: Final = 400
+"""Bytes that an event counts as, beside its values."""
+
+_SMALL: Final = frozenset({int, float, bool, type(None), UUID, datetime})
+"""Kinds of values that hold no other ones."""
 
 
 def are_large(events: Iterable[Any]) -> bool:
@@ -21,28 +29,47 @@ def are_large(events: Iterable[Any]) -> bool:
         events: raw or typed events, wrapped or not.
     """
     left = MOST
-    waiting: list[Any] = list(events)
-    while waiting:
-        value = waiting.pop()
-        left -= _VALUE
+    waiting: list[Any] = []
+    for event in events:
+        left -= _EVENT
+        values = _values(event)
+        for value in values:
+            kind = type(value)
+            if kind is str or kind is bytes:
+                left -= len(value)
+            elif kind not in _SMALL:
+                waiting.append(value)
+        left -= _VALUE * len(values)
         if left < 0:
             return True
+    return bool(waiting) and _exceed(waiting, left)
+
+
+def _values(event: Any) -> Any:
+    """Return the values of an event, of any form."""
+    inner = getattr(event, "event", event)  # of a wrapped one
+    inner = getattr(inner, "entry", inner)  # of a record of the log
+    data = getattr(inner, "data", None)  # of a raw one
+    if type(data) is dict:
+        return data.values()
+    values = getattr(inner, "__dict__", None)
+    return () if values is None else values.values()
+
+
+def _exceed(waiting: list[Any], left: int) -> bool:
+    while waiting and left >= 0:
+        value = waiting.pop()
+        left -= _VALUE
         if isinstance(value, str | bytes):
             left -= len(value)
         elif isinstance(value, dict):
-            waiting += value.values()
+            left -= _VALUE * len(value)
+            if left >= 0:
+                waiting += value.values()
         elif isinstance(value, list | tuple | set | frozenset):
             left -= _VALUE * len(value)
             if left >= 0:
                 waiting += value
-        else:
-            waiting += _parts(value)
+        elif type(value) not in _SMALL:
+            waiting += getattr(value, "__dict__", {}).values()
     return left < 0
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    for name in ("event", "data", "entry"):  # of a wrapped event, a raw one, a record of the log
-        part = getattr(value, name, None)
-        if part is not None and not callable(part):
-            return (part,)
-    return getattr(value, "__dict__", {}).values()

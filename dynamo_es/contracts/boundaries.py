@@ -6,8 +6,9 @@ matches its query.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dynamo_es.contracts.checks import check_kind, check_stream
 from dynamo_es.contracts.event_checks import check_append
@@ -16,16 +17,17 @@ from dynamo_es.exceptions import (
     EventStoreError,
     InputError,
     InvalidEventError,
+    InvalidStreamIdError,
     InvalidVersioningError,
 )
-from dynamo_es.values import ANY_VERSION, Query, StoredVersion, matches_event
+from dynamo_es.values import ANY_VERSION, Query, StoredVersion, StreamId, matches_event
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
-    from dynamo_es.values import RawEvent, StreamId
+    from dynamo_es.values import RawEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,23 @@ _DELETED = (
 )
 
 
+BOUNDARY_CATEGORY: Final = "$boundary"
+"""Category of the streams that hold boundaries."""
+
+
+def boundary_stream(name: str) -> StreamId:
+    """Return the stream that holds the events of a boundary.
+
+    Raises:
+        InvalidStreamIdError: the name is not text, or is empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidStreamIdError(
+            f"A boundary's name must be text of one character or more, not {shown(name)}."
+        )
+    return StreamId(name=name, category=BOUNDARY_CATEGORY)
+
+
 class BoundaryStrategy:
     """The part of a storage that boundaries need."""
 
@@ -110,7 +129,8 @@ class BoundaryStrategy:
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
         head and has seen the events after ``after``. Else 1 read more. For each put that another
-        writer was faster than, 1 request more, and for every second one 1 read.
+        writer was faster than, 1 request more, and for the second and every third
+        after it 1 read.
         """
         raise NotImplementedError
 
@@ -228,8 +248,9 @@ class Candidate:
     def _conflict(
         self, matching: tuple[RawEvent, ...], head: StoredVersion, hint: str = ""
     ) -> BoundaryConflictError:
+        shown = tuple(map(copied, matching))
         return BoundaryConflictError(
-            self.stream_id, self.append.query, self.after, head, matching, hint
+            self.stream_id, self.append.query, self.after, head, shown, hint
         )
 
     def _torn(self) -> InvalidEventError:
@@ -239,6 +260,11 @@ class Candidate:
             f"{len(self._stored)} of {len(self.append.events)} events are stored already (versions "
             f"{versions}), and the others are not: append again only what you appended together.",
         )
+
+
+def copied(event: RawEvent) -> RawEvent:
+    """Return an event whose payload is its own, for a caller who may change it."""
+    return replace(event, data=deepcopy(event.data), context=deepcopy(event.context))
 
 
 def is_before(head: StoredVersion, after: int | None) -> bool:

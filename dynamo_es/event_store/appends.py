@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from dynamo_es.values import ExplicitVersioning, StoredVersion, StreamId, TenantId, Versioning
 
 
-_NONE: Final[Mapping[StreamId, Any]] = MappingProxyType({})
+NO_VERSIONS: Final[Mapping[StreamId, Any]] = MappingProxyType({})
+"""The version of no stream."""
 
 
 class Appends:
@@ -136,8 +137,8 @@ class Appends:
         self,
         streams: Mapping[StreamId, Sequence[Event | WrappedEvent[Any]]],
         *,
-        expected: Mapping[StreamId, int | Versioning] = _NONE,
-        unchanged: Mapping[StreamId, int | ExplicitVersioning] = _NONE,
+        expected: Mapping[StreamId, int | Versioning] = NO_VERSIONS,
+        unchanged: Mapping[StreamId, int | ExplicitVersioning] = NO_VERSIONS,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> dict[StreamId, StoredVersion]:
         """Append to several streams in one write: to all of them or to none.

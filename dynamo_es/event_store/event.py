@@ -6,6 +6,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel
 
+from dynamo_es.event_store.tags import tagged_fields
+
 Json: TypeAlias = dict[str, Any]
 """The stored data of an event."""
 
@@ -41,6 +43,7 @@ class Event(BaseModel, extra="forbid"):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        tagged_fields(cls)  # refuses wrong marks where the class is defined
         Definitions.number += 1
 
 

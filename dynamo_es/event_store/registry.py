@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.event_store.definition import check_definition, own_names
 from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name
+from dynamo_es.event_store.tags import tagged_fields
 from dynamo_es.event_store.upcasting import checked_upcasters
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError, InvalidSubscriptionError
 from dynamo_es.wording import shown
@@ -17,6 +18,7 @@ from dynamo_es.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dynamo_es.event_store.tags import TaggedField
     from dynamo_es.event_store.upcasting import Upcaster
 
 _T = TypeVar("_T", bound=Event)
@@ -33,6 +35,7 @@ class EventKind:
         upcasters: the step from each lower version, by the version that it takes.
         validator: pydantic's validator of the class.
         serializer: pydantic's serializer of the class.
+        tags: the fields that are marked `Tag`.
     """
 
     event_class: type[Event]
@@ -41,6 +44,7 @@ class EventKind:
     upcasters: Mapping[int, Upcaster]
     validator: Any
     serializer: Any
+    tags: tuple[TaggedField, ...] = ()
 
     @property
     def is_snapshot(self) -> bool:
@@ -74,6 +78,7 @@ class EventKind:
             steps,
             event.__pydantic_validator__,
             event.__pydantic_serializer__,
+            tagged_fields(event),
         )
 
 

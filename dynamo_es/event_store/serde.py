@@ -11,6 +11,7 @@ from dynamo_es.contracts.error_texts import redacted
 from dynamo_es.event_store.comparison import has_changing_offset
 from dynamo_es.event_store.event import Event
 from dynamo_es.event_store.proof import prove_context, prove_event
+from dynamo_es.event_store.tags import tags_of_event
 from dynamo_es.event_store.upcasting import upcast
 from dynamo_es.event_store.validation_errors import describe_validation_error
 from dynamo_es.event_store.wrapped import (
@@ -24,11 +25,13 @@ from dynamo_es.event_store.wrapped import (
     new_wrapped_event,
 )
 from dynamo_es.exceptions import (
+    InputError,
     InvalidEventError,
     UnknownEventError,
     UnreadableEventError,
 )
 from dynamo_es.values import RawEvent
+from dynamo_es.values.queries import TAGS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +103,15 @@ class Serde:
         data, problem = prove_event(kind, event, describe_validation_error)
         if problem is not None:
             raise InvalidEventError(stream_id, f"{kind.name}: {problem}")
-        return kind, data, self._stored_context(wrapped.context, stream_id)
+        context = self._stored_context(wrapped.context, stream_id)
+        if kind.tags:
+            try:
+                tags = tags_of_event(event, kind.tags)
+            except InputError as error:
+                raise InvalidEventError(stream_id, f"{kind.name}: {error}") from None
+            if tags:
+                context[TAGS_KEY] = tags
+        return kind, data, context
 
     def _sealed(
         self,

@@ -19,6 +19,7 @@ from dynamo_es.values import DEFAULT_TENANT, RecordedRaw
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import (
         CheckpointStrategy,
         ConsumerFinder,
@@ -83,6 +84,25 @@ class Backend(ReadModels):
     def event_store(self) -> EventStore:
         """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
+
+    def boundary(self, name: str, *, group: bool = False) -> Boundary:
+        """Return a dynamic consistency boundary of this backend's tenant.
+
+        It holds events under rules that span several things; see `Boundary`. To choose how long it
+        tries, make a `Boundary` of your own.
+
+        Args:
+            name: name of the boundary, text of one character or more.
+            group: whether appends and decisions of this process that wait for the boundary become
+                one commit: up to 25 a request, each under its own condition. Use it for a hot
+                boundary; an append that meets no other goes at once.
+
+        Raises:
+            InvalidStreamIdError: not text, or empty.
+            InputError: ``group`` is not a bool.
+        """
+        check_kind("group", group, bool)
+        return self._typed.boundary(self._storage, self._tenant_id, name, group=group)
 
     @property
     def encryption(self) -> Encryption:

@@ -12,6 +12,7 @@ from dynamo_es.values import RecordedRaw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import KeyStorageStrategy, StorageStrategy
     from dynamo_es.event_store.encryption.service import Encryption
     from dynamo_es.event_store.event import Event
@@ -113,3 +114,12 @@ class EventStoreAccess:
             consistent=self._consistent,
             groups=self._groups,
         )
+
+    def boundary(
+        self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
+    ) -> Boundary:
+        """Return a boundary over a tenant's storage."""
+        from dynamo_es.boundaries.boundary import Boundary
+
+        groups = self._groups if group else None
+        return Boundary(storage, self.serde(tenant_id), name, tenant_id, groups=groups)

@@ -18,7 +18,7 @@ from dynamo_es.contracts.boundaries import (
     results_of,
 )
 from dynamo_es.contracts.stream_keys import check_names
-from dynamo_es.exceptions import BoundaryConflictError, ExpectedVersionUsedOnVersionlessStream
+from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
 from dynamo_es.memory.data import copy_event
 from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
@@ -99,8 +99,6 @@ def _look_at_all(
         candidate.begin(head)
         if candidate.result is None and candidate.must_look and stream is not None:
             candidate.look_at(stream.events[candidate.seen :], head, complete=True)
-            if isinstance(candidate.result, BoundaryConflictError):
-                candidate.result.matching = tuple(map(copy_event, candidate.result.matching))
 
 
 def _accept(
@@ -114,7 +112,7 @@ def _accept(
     for candidate in together:
         last += len(candidate.append.events)
         candidate.accept(last, stream.generation, repeated=False)
-    stored = [copy_event(event) for event in stream.events[first:last]]
+    stored = stream.events[first:last]
     for candidate in candidates:
         if candidate.result is None:
             candidate.look_at(stored, _head_of(stream), complete=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from uuid import UUID
 
 from dynamo_es.exceptions import InputError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 TAGS_KEY: Final = "$tags"
 """Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
+
+TAG_MARK: Final = "dynamo_es_tag"
+"""Key in the metadata of pydantic's schema of a marked type; its value is the number of marks."""
 
 TagValue: TypeAlias = str | int | UUID | date | Enum
 """What a tag can be about: text, an integer, a UUID, a date, or an enum member with one of these.
@@ -59,6 +62,16 @@ class Tag:
         _check_unicode("name", name)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "value", None if value is None else _text_of(name, value))
+
+    def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
+        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
+        # Source and handler; only the handler if the class itself is used as the mark.
+        source = arguments[0] if len(arguments) > 1 else self
+        schema = dict(arguments[-1](source))
+        metadata = dict(schema.get("metadata") or {})
+        metadata[TAG_MARK] = metadata.get(TAG_MARK, 0) + 1
+        schema["metadata"] = metadata
+        return schema
 
     @property
     def text(self) -> str:
@@ -177,7 +190,12 @@ def tags_of(event: RawEvent) -> frozenset[str]:
 
 def matches_event(query: Query, event: RawEvent) -> bool:
     """Return whether a query matches a raw event."""
-    return matches(query, event.name, tags_of(event))
+    name = event.name
+    return any(
+        (not item.types or name in item.types)
+        and (not item.tag_texts or item.tag_texts <= tags_of(event))
+        for item in query.items
+    )
 
 
 def _types(types: Iterable[str | type]) -> Iterable[str | type]:

@@ -12,7 +12,7 @@ locals {
   has_max_writes                         = tostring(var.max_write_units) != "0"
   has_maximum                            = local.has_max_reads || local.has_max_writes
   is_warm                                = tostring(var.warm_read_units) != "12000" || tostring(var.warm_write_units) != "4000"
-  sequencer_has_reserve                  = tostring(var.sequencer_concurrency) != 0
+  sequencer_has_reserve                  = tostring(var.sequencer_concurrency) != "0"
   sequencer_has_layers                   = var.sequencer_layers != ""
   has_vpc                                = var.subnet_ids != ""
   sequencer_has_extra_policy             = var.sequencer_extra_policy_arn != ""
@@ -290,7 +290,7 @@ resource "awscc_iam_managed_policy" "sequencers" {
       {
         Sid      = "Gaps"
         Effect   = "Allow"
-        Action   = "dynamodb:Query"
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
       },
       {

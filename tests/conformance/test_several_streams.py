@@ -28,18 +28,12 @@ def storage(engine):
 
 
 @pytest.fixture
-def late(engine):
-    """A process that has seen nothing so far."""
-    return engine.fresh_process().storage
-
-
-@pytest.fixture
 def streams():
     return [StreamId(category="Account") for _ in range(3)]
 
 
-def part(stream, expected, some, generation=None):
-    return StreamAppend(stream, ExplicitVersioning(expected, generation), some)
+def part(stream, expected, some):
+    return StreamAppend(stream, ExplicitVersioning(expected), some)
 
 
 def counts(storage, streams):

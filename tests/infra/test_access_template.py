@@ -42,11 +42,13 @@ from tests.infra.kinds_of_streams import (
 )
 from tests.infra.policies import (
     PATH,
+    PERMISSIONS,
     TEMPLATE,
     Call,
     Statement,
     calls_of,
     refused,
+    rows_of,
     statements,
     unused,
 )
@@ -108,7 +110,11 @@ class Sent(dict[str, list[Call]]):
 
 @pytest.fixture(scope="module")
 def sent() -> Sent:
-    """What is sent when every role does everything with streams of every kind."""
+    return all_that_is_sent()
+
+
+def all_that_is_sent() -> Sent:
+    """Return what is sent when every role does everything with streams of every kind."""
     found = Sent()
     with pytest.MonkeyPatch.context() as patch:
         for module in MODULES:
@@ -234,6 +240,11 @@ def test_a_role_may_do_what_its_operations_send(sent, role):
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_do_no_more(sent, role):
     assert unused(role, sent[role]) == set()
+
+
+def test_the_page_of_permissions_shows_what_was_sent(sent):
+    shown = PERMISSIONS.read_text(encoding="utf-8")
+    assert "\n".join(rows_of(sent)) in shown, "run python -m tests.infra.permissions"
 
 
 def test_every_request_that_the_library_can_build_is_among_them(sent):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dynamo_es.aws_lambda.settings import OutboxSettings
-from dynamo_es.contracts.log import LOG_SCOPES
+from dynamo_es.contracts.log_scope import LOG_SCOPES
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 from dynamo_es.outbox.outbox import DEFAULT_NAME

@@ -116,14 +116,15 @@ def schedules(name: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_handlers_take_what_the_schedules_send(name, backend):
-    handlers = {
+    made: dict[str, list[Any]] = {
         "sequencer": [sequence_events(backend)],
         "outbox": [publish_outbox(backend, lambda _: None, keep_unknown=True)],
         "projection": [
             project_log(backend, "log", keep_unknown=True)(lambda _: None),
             project_streams(backend, "streams", keep_unknown=True)(lambda _: None),
         ],
-    }[name]
+    }
+    handlers = made[name]
     sent = schedules(name)
     assert sent["EachMinute"] == {"dynamo_es": "upkeep"}
     assert ("RetryParked" in sent) == (name == "projection")

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from dynamo_es import NO_VERSIONING, DynamoBackend, StreamId
+from dynamo_es import NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
+from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.pages import read_page
 from dynamo_es.dynamodb.log.pointers import pointer_to
@@ -39,6 +40,34 @@ def hints_of(backend):
 def append(backend, stream, *sizes, versioning=NO_VERSIONING):
     for size in sizes:
         backend.storage.insert_events(stream, versioning, events(stream, size))
+
+
+def test_commits_of_one_call_each_take_positions(backend):
+    a, b, checked = (StreamId(category="order") for _ in range(3))
+    append(backend, checked, 1, versioning=ExplicitVersioning(0))
+
+    backend.storage.insert_all(
+        [
+            StreamAppend(a, ExplicitVersioning(0), events(a, 2)),
+            StreamAppend(b, ExplicitVersioning(0), events(b, 3)),
+        ],
+        unchanged=[StreamCheck(checked, ExplicitVersioning(1))],
+    )
+    sequenced(backend, hints_of(backend))
+
+    check_log(backend)
+    assert backend.storage.current_position == 6
+    recorded = backend.log.reader(0).read()
+    of_call = [
+        (one.position, one.entry.stream_id, one.entry.version)
+        for one in recorded
+        if one.entry.stream_id != checked
+    ]
+    assert len(of_call) == 5
+    for stream, count in ((a, 2), (b, 3)):
+        places = [(at, version) for at, its, version in of_call if its == stream]
+        first = places[0][0]
+        assert places == [(first + n, 1 + n) for n in range(count)]
 
 
 def check_log(backend, *, deleted=0):

@@ -9,7 +9,7 @@ the put that succeeds proves that the condition was met at that moment.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
@@ -21,7 +21,8 @@ from dynamo_es.contracts.boundaries import (
 )
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.chain import events_of
-from dynamo_es.dynamodb.streams.load import load_with_newest, newest_commit
+from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.matching import read_after, remember_more, remembered_after
 from dynamo_es.dynamodb.streams.outcomes import Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
+
+_JITTER: Final = 0.04
+"""Seconds that an append waits at most after lost races: the time of eight puts.
+
+Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.96 write units an
+append. Without a wait 2.06, and with a wait and a read after each loss 2.17.
+"""
 
 
 @dataclass(slots=True)
@@ -131,10 +139,14 @@ class ConditionalAppends:
 
     def _is_anything_unseen(self) -> bool:
         head = self._seen_head()
-        return any(
-            each.seen < head or each.is_partly_stored or is_before(head, each.append.after)
-            for each in self._looking()
+        return self._is_behind() or any(
+            each.seen < head or each.is_partly_stored for each in self._looking()
         )
+
+    def _is_behind(self) -> bool:
+        """Whether a caller has seen more than the known head, or another generation."""
+        head = self._seen_head()
+        return any(is_before(head, each.append.after) for each in self._undecided())
 
     def _seen_head(self) -> StoredVersion:
         head = self._head
@@ -150,10 +162,15 @@ class ConditionalAppends:
     def _read(self) -> Steps[None]:
         """Read everything that an append has not seen, with the head, and match it."""
         looking = self._looking()
-        events: list[RawEvent] = []
+        events: Sequence[RawEvent] = ()
         floor = min((each.seen for each in looking), default=0)
+        if self._is_known and self._head is not None and not self._is_behind():
+            remembered = remembered_after(self.stream, floor, self._head)
+            if remembered is not None:
+                self._look_at(remembered, complete=True)
+                return
         if looking:
-            newest, events = yield from load_with_newest(self.stream, floor + 1, None)
+            newest, events = yield from read_after(self.stream, floor)
         else:
             newest = yield from newest_commit(self.stream)
         before = self._generation
@@ -207,6 +224,10 @@ class ConditionalAppends:
         for candidate in chosen:
             version += len(candidate.append.events)
             candidate.accept(version, generation, repeated=not append.commits)
+        for commit in append.commits:
+            remember_more(
+                self.stream, commit, events_of(self.stream, self.stream.id, commit, 1, None)
+            )
         if not self._undecided():
             return
         if not append.commits:
@@ -222,7 +243,7 @@ class ConditionalAppends:
         )
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
-        """Match the item in the way, and go on after it; every second time, read to the head.
+        """Match the item in the way, and go on after it; see `_wait` for when it reads instead.
 
         Going on after the item saves a read, but a writer several commits late would never catch
         up.
@@ -238,15 +259,22 @@ class ConditionalAppends:
             and (self._head is None or commit.generation == self._generation)
         ):
             events = events_of(self.stream, self.stream.id, commit, 1, None)
+            remember_more(self.stream, commit, events)
             self._know(commit.head)
             self._look_at(events, complete=False)
-            self._is_known = self._lost % 2 == 0
+            self._is_known = True
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:
+        """After the second loss, and every third one, wait a random time and read to the head.
+
+        Those that lost together come back apart. Else going on at once wins more often than not:
+        the writer that was faster has just been there.
+        """
         self._lost += 1
-        if self._lost > 2 and self._undecided():  # noqa: PLR2004 - two losses are no crowd
-            yield Pause(self._lost)
+        if self._lost % 3 == 2 and self._undecided():  # noqa: PLR2004
+            self._lose_track()
+            yield Pause(self._lost, within=_JITTER)
 
     def _fail(self, error: EventStoreError) -> None:
         for candidate in self._undecided():

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.dynamodb.streams.replicas import MOST_BYTES, Replicas
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class RememberedHeads:
     Args:
         capacity: most streams to remember; 0: none.
         clock: returns seconds since the epoch.
+
+    Attributes:
+        replicas: the latest events of boundaries.
     """
 
     def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
@@ -61,6 +65,7 @@ class RememberedHeads:
         self._heads: OrderedDict[str, tuple[Head, float, int, int | None]] = OrderedDict()
         self._snapshots: OrderedDict[str, int] = OrderedDict()
         self._doubtful: OrderedDict[str, None] = OrderedDict()
+        self.replicas = Replicas(MOST_BYTES if capacity else 0)
         self._replied_at = clock()
         self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
@@ -197,6 +202,12 @@ class RememberedHeads:
             self._heads.clear()
             self._snapshots.clear()
             self._doubtful.clear()
+        self.replicas.clear()
+
+    @property
+    def epoch(self) -> int:
+        """Number of silences so far: what was seen in an earlier epoch may be of another table."""
+        return self._silences
 
     def _take_reply(self, now: float) -> None:
         """Record that the table has just replied: every head comes from a reply."""

@@ -75,13 +75,19 @@ def load(
 
 
 def load_with_newest(
-    stream: Stream, start: int | None, stop: int | None, *, consistent: bool = True
+    stream: Stream,
+    start: int | None,
+    stop: int | None,
+    *,
+    consistent: bool = True,
+    first: Page | None = None,
 ) -> Steps[tuple[Commit | None, list[RawEvent]]]:
     """Return the newest commit, or None if there is no stream, and the events as `load` does.
 
-    Both are of one moment: the events are live events of the newest commit's generation.
+    Both are of one moment: the events are live events of the newest commit's generation. ``first``
+    is the first page to ask for; None: as `first_page` says.
     """
-    read = partial(_load, stream, start, stop)
+    read = partial(_load, stream, start, stop, first)
     return (yield from reading_again(stream, read, consistent=consistent))
 
 
@@ -173,11 +179,13 @@ def _load(
     stream: Stream,
     start: int | None,
     stop: int | None,
+    first: Page | None,
     *,
     consistent: bool,
 ) -> Steps[tuple[Commit | None, list[RawEvent]]]:
     below = None if start is None else SNAPSHOT_VERSION
-    walk = Walk(stream, first_page(stream, start, stop), below=below, consistent=consistent)
+    first = first_page(stream, start, stop) if first is None else first
+    walk = Walk(stream, first, below=below, consistent=consistent)
     beginning = yield from begin(stream, walk, start, stop)
     if beginning is None:
         return None, []
@@ -326,7 +334,7 @@ def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
     if stop is not None and head - stop > COLD_PAGE:
         return Page(1)  # Far below the head, it only shows whether the stream still exists.
     wanted = head - start + 1
-    if wanted <= FEW:
+    if wanted <= FEW and (stop is not None or seen.begins is None):
         return Page(FEW)
     # The newest commit may have begun below: without it, nothing shows that the stream exists.
     lowest = start if seen.begins is None else min(start, seen.begins)

@@ -1,6 +1,6 @@
 """The lean transport: sends the store's requests without botocore's session, models and hooks.
 
-It signs with botocore's own signer, retries by botocore's own rules, and raises botocore's errors,
+It signs as botocore does, retries by botocore's own rules, and raises botocore's errors,
 so the gateway cannot tell it from a boto3 client. `terms_of` says when it may be used.
 
 From the request of an algorithm to its reply::
@@ -22,11 +22,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from botocore import __version__ as botocore_version
-from botocore.auth import SigV4Auth
 from botocore.exceptions import ClientError
 
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
+from dynamo_es.dynamodb.wire.lean_signing import Signer
 from dynamo_es.environment import FUNCTION_NAME, TRACE
 
 if TYPE_CHECKING:
@@ -158,20 +158,6 @@ def _as_json(value: object) -> object:
 _encode: Final = json.JSONEncoder(default=_as_json).encode
 
 
-class _Unsigned:
-    """A request as botocore's signer takes it; the signer adds its headers."""
-
-    __slots__ = ("body", "context", "headers", "method", "params", "url")
-
-    def __init__(self, url: str, headers: dict[str, str], body: bytes) -> None:
-        self.method = "POST"
-        self.url = url
-        self.headers = headers
-        self.body = body
-        self.params: dict[str, str] = {}
-        self.context: dict[str, Any] = {}
-
-
 class Requests:
     """Builds signed requests to one endpoint.
 
@@ -182,8 +168,7 @@ class Requests:
 
     def __init__(self, terms: Terms, max_attempts: int) -> None:
         self._url = f"{terms.endpoint}/"
-        # It reads the names that `Credentials` and `_Unsigned` have, and loads no class for them.
-        self._signer: Any = SigV4Auth(terms.credentials, "dynamodb", terms.region)  # type: ignore[arg-type]
+        self._signer = Signer(terms.endpoint, terms.region, terms.credentials)
         self._most = max_attempts
         self._traced = FUNCTION_NAME.read() is not None
 
@@ -193,7 +178,7 @@ class Requests:
             "X-Amz-Target": f"DynamoDB_20120810.{call.operation}",
             "Content-Type": _CONTENT_TYPE,
         }
-        self._signer.add_auth(_Unsigned(self._url, headers, call.body))
+        self._signer.sign(headers, call.body)
         # botocore signs none of these.
         headers["User-Agent"] = _USER_AGENT
         headers["amz-sdk-invocation-id"] = call.id

@@ -149,6 +149,17 @@ def test_of_a_newest_commit_that_began_below_the_range_the_first_page_has_all():
     assert next(load(stream, 95, None)) == ranging(None, lowest=91)
 
 
+@pytest.mark.parametrize("start", [100, 101])
+def test_what_follows_a_known_newest_commit_is_one_page_however_much_it_is(start):
+    stream = a_stream()
+    stream.heads.remember(KEY, at(100), 99)
+    late = numbered(events(STREAM, 20), 101)
+    commits = [a_commit([event], event.version) for event in reversed(late)]
+    newest = a_commit(numbered(events(STREAM, 2), 99), 99)
+    found = play(load(stream, start, None), (ranging(None, lowest=99), page(*commits, newest)))
+    assert [event.version for event in found] == list(range(start, 121))
+
+
 @pytest.mark.parametrize(
     ("start", "first"),
     [(96, ranging(None, lowest=96)), (97, ranging()), (101, ranging()), (10**18, ranging())],

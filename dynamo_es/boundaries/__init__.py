@@ -1,0 +1,1 @@
+"""Dynamic consistency boundaries: rules over events that several things have in common."""

@@ -1,0 +1,214 @@
+"""`Boundary`: reads, appends and decides under conditions over several things."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
+from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.stream import BoundaryStream
+from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.checks import check_callable, seconds_of
+from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.exceptions import BoundaryConflictError, InputError
+from dynamo_es.values import DEFAULT_TENANT, Query, StoredVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
+
+    from dynamo_es.aggregates.commands import CommandId
+    from dynamo_es.boundaries.deciding import Decided
+    from dynamo_es.boundaries.decision import Decision
+    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.wrapped import Context, WrappedEvent
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import RawEvent, StreamId, TenantId
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The events of a boundary that match a query.
+
+    Attributes:
+        query: the query, for ``fail_if``.
+        events: the events, in the order of their versions.
+        head: version of the boundary that the events are complete to, for ``after``.
+    """
+
+    query: Query
+    events: Sequence[WrappedEvent[Any]]
+    head: StoredVersion
+
+
+class Boundary:
+    """Events of one tenant under rules that span several things. Safe to share between threads.
+
+    ``backend.boundary("courses")`` makes one. Its events are found by their types and tags. An
+    append names the events that its decision depends on by a query, and is refused if one of them
+    came in the meantime. All events of a boundary have one order, their version.
+
+    Args:
+        storage: holds the tenant's streams.
+        serde: turns events into JSON and back.
+        name: name of the boundary, text of one character or more.
+        tenant_id: the tenant.
+        groups: where appends of this process wait for each other, to become one commit:
+            ``event_store.groups``. None: each append goes alone.
+        retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
+            timedelta or seconds.
+        sleep: called with the seconds to wait.
+        monotonic: returns seconds of a clock that only goes forward.
+
+    Raises:
+        InputError: an argument of the wrong type, or out of range.
+        InvalidStreamIdError: a name that is not text, or is empty.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, each by its name
+        self,
+        storage: StorageStrategy,
+        serde: Serde,
+        name: str,
+        tenant_id: TenantId = DEFAULT_TENANT,
+        *,
+        groups: Groups | None = None,
+        retry_for: timedelta | float = RETRY_FOR,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        check_waiting(sleep, monotonic)
+        self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
+        self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    @property
+    def stream_id(self) -> StreamId:
+        """The stream that holds the boundary's events; `EventStore.delete_stream` deletes it."""
+        return self._stream.id
+
+    def read(self, query: Query, *, after: int | None = None, keep_unknown: bool = False) -> Found:
+        """Return the events that match a query, and how far the answer is complete.
+
+        ::
+
+            about = Query(types=[StudentEnrolled], tags=[Tag("course", "c1")])
+            found = courses.read(about)
+            courses.append(StudentEnrolled(...), fail_if=found.query, after=found.head)
+
+        Args:
+            query: the events wanted. A class stands for its name, its aliases and its subclasses.
+            after: leave out events up to this version, such as the ``head`` of an earlier read.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+
+        Raises:
+            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            InputError: not a query, or a class in it that is not an event class.
+
+        Errors of reading the events are those of `EventStore.load_stream`.
+
+        Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
+        1 more per MB; 1 read unit per 4 KB.
+        """
+        found = self._stream.fetch(self._stream.resolved(query), after)
+        events = self._stream.read(found.events, keep_unknown=keep_unknown)
+        return Found(query, events, found.head)
+
+    def append(
+        self,
+        *events: Event | WrappedEvent[Any],
+        fail_if: Query | None = None,
+        after: int | None = None,
+    ) -> StoredVersion:
+        """Append events, unless one that you have not seen matches a query.
+
+        Args:
+            events: one event or more, in order; all of them are stored or none.
+            fail_if: which events your decision depends on. The append is refused if one of them
+                comes after ``after``. None: no condition.
+            after: ``head`` of the read that you decided on. None: you have read nothing, so any
+                event that matches refuses the append.
+
+        You can repeat an append with the same wrapped events and the same ``after``: events that
+        are stored already are not stored again.
+
+        Returns:
+            The version of the last event, with its generation and whether it was stored before.
+
+        Raises:
+            BoundaryConflictError: an event after ``after`` matches ``fail_if``; the error has those
+                events, raw; `typed` makes objects of them. Or the boundary was deleted since.
+            InvalidEventError: no events, or one that would load with other values or types.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group=True``, the appends before it took too long; nothing was
+                written.
+
+        Other errors: see `EventStore.append`.
+
+        Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
+        up to its head. Each append of other processes since costs 1 request more, and the
+        second and every third after it a read.
+        """
+        query = None if fail_if is None else self._stream.resolved(fail_if)
+        return self._stream.append(self._stream.stored_form(events), query, after)
+
+    def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
+        """Return stored events as objects, such as ``BoundaryConflictError.matching``."""
+        return self._stream.read(raws)
+
+    def decide(
+        self,
+        decision: Callable[[C], Decision],
+        command: C,
+        *,
+        command_id: CommandId | None = None,
+        context: Context | None = None,
+        attempts: int | None = None,
+    ) -> Decided:
+        """Decide a command: read what the decision's models need, decide, and append.
+
+        ``courses.decide(Enrolment, Enrol(student="s1", course="c1"))``
+
+        If another writer was faster with an event that one of the models depends on, the models get
+        the new events, and the decision is made again. Other events do not matter.
+
+        Args:
+            decision: called with the command; returns the `Decision`. Usually the class itself.
+            command: what is asked for.
+            command_id: the id of the command, a UUID or text. A command that is delivered twice is
+                decided once: the second call writes nothing and returns the events of the first.
+            context: metadata for the stored events.
+            attempts: most attempts; None: as many as ``retry_for`` allows.
+
+        Returns:
+            The events that are stored now, and the version of the last one.
+
+        Raises:
+            BoundaryConflictError: other writers were faster at every attempt.
+            AppendOutcomeUnknownError: the answer was lost at every attempt.
+            InputError: not a decision, or one without a model.
+            Exception: what the decision raised; nothing was stored.
+
+        Cost: a read and an append. Each retry costs an append, and a read from the third on. A
+        repeated command costs a read. A ``command_id`` costs no request.
+        """
+        check_attempts(attempts)
+        check_callable("decision", decision)
+        refuse_asynchronous(decision, "decision")
+        retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
+        tag = command_tag(self._stream, command_id)
+        while True:
+            deciding = Deciding(self._stream, decision(command), tag, context)
+            try:
+                return deciding.run(retries)
+            except BoundaryConflictError as refused:
+                if refused.matching:
+                    raise
+                retries.wait_or_raise(refused)  # The boundary was deleted: begin with a new state.

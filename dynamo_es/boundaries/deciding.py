@@ -1,0 +1,144 @@
+"""Decides one command in a boundary, again and again until no conflict stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynamo_es.aggregates.commands import Command
+from dynamo_es.boundaries.decision import apply_to, events_decided, query_of
+from dynamo_es.event_store.wrapped import WrappedEvent
+from dynamo_es.exceptions import AppendOutcomeUnknownError, BoundaryConflictError
+from dynamo_es.values import Query, StoredVersion, Tag, matches_event, tags_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.aggregates.commands import CommandId
+    from dynamo_es.aggregates.retries import Retries
+    from dynamo_es.boundaries.decision import Decision
+    from dynamo_es.boundaries.stream import BoundaryStream
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.wrapped import Context
+    from dynamo_es.values import RawEvent
+
+_COMMAND = "$command"
+"""Name of the tag that the events of a command carry. A decision with the command's id depends on
+it, so the read shows whether the command was decided before, and the condition of the append keeps
+another delivery of it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The outcome of a command.
+
+    Attributes:
+        events: the events that the command has stored; empty if it stored none.
+        version: version of the last of them; without events, the version that was decided on.
+        repeated: whether an earlier delivery of the command stored them.
+    """
+
+    events: tuple[Event, ...]
+    version: StoredVersion
+    repeated: bool = False
+
+
+def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | None:
+    """Return the tag of the events of a command; None for None.
+
+    Raises:
+        InputError: an id that is neither a UUID nor text, or is empty.
+    """
+    if command_id is None:
+        return None
+    return Tag(_COMMAND, Command.of(command_id, stream.tenant_id, stream.id).first)
+
+
+class Deciding:
+    """A decision on its way to be stored.
+
+    Args:
+        stream: the stream of the boundary.
+        decision: a new one; its models have no events so far.
+        tag: the tag of the command's events; None: the command has no id.
+        context: metadata for the stored events.
+
+    Raises:
+        InputError: not a decision, or one without a model.
+    """
+
+    def __init__(
+        self,
+        stream: BoundaryStream,
+        decision: Decision,
+        tag: Tag | None,
+        context: Context | None,
+    ) -> None:
+        self._stream = stream
+        self._decision = decision
+        self._tag = tag
+        self._context = context
+        query = query_of(decision)
+        self._query = stream.resolved(query if tag is None else query | Query(tags=[tag]))
+        self._queries = [(each, stream.resolved(each.query)) for each in decision.models]
+        self._head: StoredVersion | None = None
+        self._stored: list[RawEvent] = []
+
+    def run(self, retries: Retries) -> Decided:
+        """Read, decide and append; after a conflict, take the new events in and decide again.
+
+        Raises:
+            BoundaryConflictError: the boundary was deleted; or, with matching events, there were
+                conflicts at every attempt.
+        """
+        self._catch_up()
+        while True:
+            if self._stored:
+                return self._decided_before(self._stored)
+            events = events_decided(self._decision)
+            if not events:
+                return Decided((), self._head or StoredVersion(0, 0))
+            try:
+                version = self._append(events, retries)
+            except BoundaryConflictError as refused:
+                if not refused.matching:
+                    raise
+                waited = retries.wait_or_raise(refused)
+                self._take(refused.matching, refused.head)
+                if waited:
+                    self._catch_up()
+            else:
+                return Decided(tuple(events), version)
+
+    def _catch_up(self) -> None:
+        found = self._stream.fetch(self._query, self._head)
+        self._take(found.events, found.head)
+
+    def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
+        """Apply stored events to the models that they are about."""
+        for model, query in self._queries:
+            own = [raw for raw in raws if matches_event(query, raw)]
+            for wrapped in self._stream.read(own):  # new objects for each model
+                apply_to(model, wrapped.event)
+        if self._tag is not None:
+            text = self._tag.text
+            self._stored += [raw for raw in raws if text in tags_of(raw)]
+        self._head = head
+
+    def _append(self, events: Sequence[Event], retries: Retries) -> StoredVersion:
+        """Append the events; after a lost answer, append the same again while the retries last."""
+        wrapped = [WrappedEvent.wrap(event, context=self._context) for event in events]
+        raws = self._stream.stored_form(wrapped, self._tag)
+        while True:
+            try:
+                version = self._stream.append(raws, self._query, self._head)
+            except AppendOutcomeUnknownError as unknown:
+                retries.wait_or_raise(unknown)
+            else:
+                return StoredVersion(version, version.generation)
+
+    def _decided_before(self, raws: Sequence[RawEvent]) -> Decided:
+        events = tuple(wrapped.event for wrapped in self._stream.read(raws))
+        last = raws[-1]
+        version = StoredVersion(last.version or 0, last.generation or 0, repeated=True)
+        return Decided(events, version, repeated=True)

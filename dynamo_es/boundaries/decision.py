@@ -1,0 +1,164 @@
+"""`DecisionModel` and `Decision`, the base classes of an application's rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.event import Event
+from dynamo_es.exceptions import (
+    AsynchronousFunctionError,
+    DecisionDefinitionError,
+    InputError,
+)
+from dynamo_es.values import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.values import QueryItem
+
+M = TypeVar("M", bound="DecisionModel")
+
+_APPLY: Final = "__apply__"
+_DECIDE: Final = "decide"
+
+
+class DecisionModel:
+    """Base class of decision models: the state that one rule needs, from the events of one query.
+
+    ::
+
+        class Places(DecisionModel):
+            def __init__(self, course: str) -> None:
+                self.query = Query(
+                    types=[CourseDefined, StudentEnrolled], tags=[Tag("course", course)]
+                )
+                self.left = 0
+
+            def __apply__(self, event: Event) -> None:
+                if isinstance(event, CourseDefined):
+                    self.left += event.capacity
+                else:
+                    self.left -= 1
+
+    Attributes:
+        query: the events that the model is made of. It must not change.
+
+    Raises:
+        DecisionDefinitionError: a class whose ``__apply__`` is asynchronous or a generator.
+    """
+
+    query: Query
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _check_hooks(cls, _APPLY)
+
+    def __apply__(self, event: Any, /) -> None:
+        """Change the state as the event says. Do not refuse the event: it has happened."""
+        raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
+
+
+class Decision(ABC):
+    """Base class of your decisions: made from a command, with the models that its rules need.
+
+    ::
+
+        class Enrolment(Decision):
+            def __init__(self, command: Enrol) -> None:
+                self.command = command
+                self.places = self.use(Places(command.course))
+
+            def decide(self) -> StudentEnrolled:
+                if self.places.left < 1:
+                    raise CourseIsFullError(self.command.course)
+                return StudentEnrolled(course=self.command.course, student=self.command.student)
+
+    Raises:
+        DecisionDefinitionError: a class whose ``decide`` is asynchronous or a generator.
+    """
+
+    _models: list[DecisionModel]  # a subclass may leave out super().__init__()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _check_hooks(cls, _DECIDE)
+
+    def use(self, model: M, /) -> M:
+        """Base the decision on a model, and return the model. Call it in ``__init__``.
+
+        Raises:
+            InputError: not a `DecisionModel`.
+        """
+        check_kind("model", model, DecisionModel)
+        self.models.append(model)
+        return model
+
+    @property
+    def models(self) -> list[DecisionModel]:
+        """The models that the decision is based on."""
+        if "_models" not in self.__dict__:
+            self._models = []
+        return self._models
+
+    @abstractmethod
+    def decide(self) -> Event | Sequence[Event] | None:
+        """Return what happens: an event, several, or none. Raise to refuse the command.
+
+        It is called again after a conflict, when the models have got the events that were faster.
+        So it must have no other effects, and must not change the models.
+        """
+
+
+def events_decided(decision: Decision) -> list[Event]:
+    """Return the events that a decision returns now.
+
+    Raises:
+        InputError: it returned something else.
+    """
+    returned: Any = decision.decide()
+    refuse_unfinished(returned, type(decision).decide, f"{type(decision).__qualname__}.decide")
+    if returned is None:
+        return []
+    events = list(returned) if isinstance(returned, list | tuple) else [returned]
+    for event in events:
+        check_kind(f"What {type(decision).__qualname__}.decide returns", event, Event)
+    return events
+
+
+def apply_to(model: DecisionModel, event: Event) -> None:
+    """Apply an event to a model."""
+    returned: Any = model.__apply__(event)  # type: ignore[func-returns-value]
+    kind = type(model)
+    refuse_unfinished(returned, kind.__apply__, f"{kind.__qualname__}.{_APPLY}")
+
+
+def query_of(decision: Decision) -> Query:
+    """Return the query that matches whatever one of the decision's models depends on.
+
+    Raises:
+        InputError: a decision without a model, or a model without a query.
+    """
+    check_kind("A decision", decision, Decision)
+    kind = type(decision).__qualname__
+    if not decision.models:
+        raise InputError(
+            f"{kind} uses no model, so nothing could conflict with it: call self.use(…) in its "
+            "__init__, or append the events without a condition."
+        )
+    items: list[QueryItem] = []
+    for model in decision.models:
+        query = getattr(model, "query", None)
+        check_kind(f"{type(model).__qualname__}.query", query, Query)
+        items += [] if query is None else query.items
+    return Query.of_items(items)
+
+
+def _check_hooks(kind: type, hook: str) -> None:
+    try:
+        refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+    except AsynchronousFunctionError as error:
+        raise DecisionDefinitionError(str(error)) from None

@@ -1,0 +1,90 @@
+"""The stream of one boundary: reads and appends stored events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.event_store.queries import resolved
+from dynamo_es.event_store.wrapped import wrap_all
+from dynamo_es.grouping.appends import append_in_group
+from dynamo_es.values import Query, StoredVersion
+from dynamo_es.values.queries import TAGS_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dynamo_es.contracts import StorageStrategy
+    from dynamo_es.contracts.boundaries import Matching
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.event_store.wrapped import WrappedEvent
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import RawEvent, StreamId, Tag, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class BoundaryStream:
+    """The stream of a boundary.
+
+    Attributes:
+        storage: holds the tenant's streams.
+        serde: turns events into JSON and back.
+        id: the stream.
+        tenant_id: the tenant.
+        groups: where appends wait for each other; None: each goes alone.
+    """
+
+    storage: StorageStrategy
+    serde: Serde
+    id: StreamId
+    tenant_id: TenantId
+    groups: Groups | None = None
+
+    def resolved(self, query: Query) -> Query:
+        """Return a query with the names of its classes."""
+        check_kind("query", query, Query)
+        return resolved(query, self.serde.registry)
+
+    def fetch(self, query: Query, after: int | None = None) -> Matching:
+        """Return the stored events that match a resolved query."""
+        return self.storage.fetch_matching(self.id, query, after)
+
+    def read(
+        self, raws: Iterable[RawEvent], *, keep_unknown: bool = False
+    ) -> list[WrappedEvent[Any]]:
+        """Return stored events as objects."""
+        return self.serde.deserialize_all(raws, keep_unknown=keep_unknown)
+
+    def stored_form(
+        self, events: Iterable[Event | WrappedEvent[Any]], tag: Tag | None = None
+    ) -> list[RawEvent]:
+        """Return events in their stored form, with a tag more if it is given."""
+        raws = self.serde.serialize_all(wrap_all(events), self.id)
+        if tag is None:
+            return raws
+        return [
+            replace(
+                raw, context={**raw.context, TAGS_KEY: [*raw.context.get(TAGS_KEY, ()), tag.text]}
+            )
+            for raw in raws
+        ]
+
+    def append(
+        self, raws: Sequence[RawEvent], fail_if: Query | None, after: int | None
+    ) -> StoredVersion:
+        """Append stored events under a resolved query; return the version of the last one.
+
+        Raises:
+            EventStoreError: the errors of `BoundaryStrategy.insert_unless`, those of its results
+                too.
+        """
+        append = ConditionalAppend(raws, fail_if, after)
+        if self.groups is not None:
+            return append_in_group(self.groups, self.storage, self.tenant_id, self.id, append)
+        [result] = self.storage.insert_unless(self.id, [append])
+        if isinstance(result, StoredVersion):
+            return result
+        raise result

@@ -1,0 +1,119 @@
+"""The tags of typed events: fields marked ``Annotated[str, Tag("course")]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamo_es.exceptions import EventDefinitionError, InputError
+from dynamo_es.values.queries import TAG_MARK, Tag
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_SEVERAL = (list, tuple, set, frozenset)
+
+
+class TaggedField(NamedTuple):
+    """A marked field of an event class.
+
+    Attributes:
+        field: name of the field.
+        name: name of the tags that its values make.
+    """
+
+    field: str
+    name: str
+
+
+def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
+    """Return the marked fields of a class, in order.
+
+    Raises:
+        EventDefinitionError: a mark that cannot work: with a value, with a reserved name, on an
+            encrypted field, or inside of a field's type.
+    """
+    found: list[tuple[str, Any]] = [
+        (field, mark)
+        for field, info in event.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, Tag) or mark is Tag
+    ]
+    for field, mark in found:
+        _check(event, field, mark)
+    if event.__pydantic_complete__ and _marks_in(event.__pydantic_core_schema__) > len(found):
+        raise EventDefinitionError(
+            f"{event.__qualname__}: a Tag is inside of a field's type, where it marks nothing: put "
+            'it around the whole type, such as Annotated[list[str], Tag("course")] or '
+            'Annotated[str | None, Tag("course")].'
+        )
+    return tuple(TaggedField(field, mark.name) for field, mark in found)
+
+
+def tags_of_event(event: BaseModel, fields: tuple[TaggedField, ...]) -> list[str]:
+    """Return the tags of an event in their stored form, sorted.
+
+    None makes no tag; a list, tuple or set makes one for each of its values.
+
+    Raises:
+        InputError: a value that no tag can have; the message names the field, but no value.
+    """
+    tags: set[str] = set()
+    for field, name in fields:
+        value = getattr(event, field)
+        for one in value if isinstance(value, _SEVERAL) else (value,):
+            if one is not None:
+                try:
+                    tags.add(Tag(name, one).text)
+                except InputError as error:
+                    raise InputError(f"the field {field}: {error}") from None
+    return sorted(tags)
+
+
+def _check(event: type[BaseModel], field: str, mark: Any) -> None:
+    where = f"{event.__qualname__}: the field {field}"
+    if mark is Tag:
+        raise EventDefinitionError(
+            f'{where} is marked Tag: give it a name, such as Tag("{field}").'
+        )
+    if mark.value is not None:
+        raise EventDefinitionError(
+            f"{where} is marked with a tag that has a value: the field has the values, so write "
+            f"Tag({mark.name!r})."
+        )
+    if mark.name.startswith("$"):
+        raise EventDefinitionError(
+            f"{where} is marked {mark!r}: names with $ are for the library. Choose another name."
+        )
+    if _is_encrypted(event, field):
+        raise EventDefinitionError(
+            f"{where} is marked Encrypted and Tag, but tags are stored in plain text: remove one "
+            "of the marks, or tag a field with an id that says nothing about the person."
+        )
+
+
+def _is_encrypted(event: type[BaseModel], field: str) -> bool:
+    # Loaded for classes with tags only.
+    from dynamo_es.event_store.encryption.annotations import Holds, search
+    from dynamo_es.event_store.encryption.marks import Encrypted
+
+    info = event.model_fields[field]
+    if any(isinstance(one, Encrypted) or one is Encrypted for one in info.metadata):
+        return True
+    return event.__pydantic_complete__ and Holds.MARKS in search(info.annotation)
+
+
+def _marks_in(schema: Any) -> int:
+    """Return the number of marks in a pydantic schema, at any depth."""
+    count = 0
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            metadata = part.get("metadata")
+            if isinstance(metadata, Mapping):
+                count += metadata.get(TAG_MARK, 0)
+            waiting += part.values()
+        elif isinstance(part, list | tuple):
+            waiting += part
+    return count

@@ -1,0 +1,171 @@
+"""A task may be cancelled wherever it waits: a stream has all events of an append, or none.
+
+An append that may be stored says so; any other cancelled one has written nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dynamo_es import ANY_VERSION, Event, StreamId, WrappedEvent
+from dynamo_es.aio import AsyncDynamoBackend, AsyncEventStore, unknown_outcome
+from dynamo_es.aio.choosing import new_bridge
+from dynamo_es.exceptions import AppendOutcomeUnknownError, ProjectionBusyError
+from tests.aio.cancelling import Awaits, cancelled_everywhere
+
+
+class Counted(Event):
+    __event_name__ = "cancelled.counted"
+
+    number: int
+
+
+Append = Callable[[AsyncEventStore, dict[StreamId, list[Any]]], Awaitable[object]]
+
+
+async def _create(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
+    ((stream, events),) = streams.items()
+    return await store.append(*events, stream_id=stream)
+
+
+async def _follow(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
+    ((stream, events),) = streams.items()
+    return await store.append(*events, stream_id=stream, expected_version=1)
+
+
+async def _at_the_end(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
+    ((stream, events),) = streams.items()
+    return await store.append(*events, stream_id=stream, expected_version=ANY_VERSION)
+
+
+async def _many(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
+    return await store.append_many(streams)
+
+
+CASES: dict[str, tuple[Append, int, int]] = {
+    "create": (_create, 1, 0),
+    "at a version": (_follow, 1, 1),
+    "at the end": (_at_the_end, 1, 1),
+    "to several streams": (_many, 3, 0),
+}
+"""The append, of how many streams, and how many events each has before."""
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[AsyncDynamoBackend]:
+    backend = AsyncDynamoBackend.local()
+    yield backend
+    asyncio.run(backend.close())
+
+
+@pytest.fixture(scope="module")
+def backend(local: AsyncDynamoBackend) -> AsyncDynamoBackend:
+    return AsyncDynamoBackend(local.config, client=local.client)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all(backend, case):
+    append, number, before = CASES[case]
+    store = backend.event_store
+
+    async def run(awaits: Awaits) -> bool:
+        streams = {
+            StreamId(): [WrappedEvent.wrap(Counted(number=n)) for n in (2, 3)]
+            for _ in range(number)
+        }
+        for stream in streams:
+            if before:
+                await store.append(Counted(number=1), stream_id=stream)
+        error: BaseException | None = None
+        with awaits.of_all_calls():
+            try:
+                await asyncio.create_task(append(store, streams))  # type: ignore[arg-type]
+            except asyncio.CancelledError as cancelled:
+                error = cancelled
+        found = [await store.load_stream(stream) for stream in streams]
+        lengths = [len(events) - before for events in found]
+        assert set(lengths) <= {0, 2}
+        if error is None:
+            assert lengths == [2] * number
+            return False
+        if 2 in lengths:
+            assert unknown_outcome(error) is not None
+        if case != "at the end":  # where a repeated append may be stored twice
+            await append(store, streams)
+            assert all([len(await store.load_stream(stream)) == 2 + before for stream in streams])
+        return True
+
+    assert cancelled_everywhere(run) >= 1
+
+
+def test_a_time_out_tells_that_the_outcome_is_unknown(backend):
+    store, stream = backend.event_store, StreamId()
+
+    async def time_out() -> BaseException:
+        slow = asyncio.Event()
+
+        class Slow(Awaits):
+            async def instead(self, awaitable: Any) -> Any:
+                found = await awaitable
+                await slow.wait()
+                return found
+
+        with Slow().of_all_calls(), pytest.raises(TimeoutError) as raised:
+            async with asyncio.timeout(0.3):
+                await store.append(Counted(number=1), stream_id=stream)
+        return raised.value
+
+    unknown = unknown_outcome(asyncio.run(time_out()))
+    assert isinstance(unknown, AppendOutcomeUnknownError)
+    assert unknown.stream_id == str(stream)
+    assert len(asyncio.run(store.load_stream(stream))) == 1
+
+
+def test_a_load_that_is_cancelled_leaves_nothing_unknown(backend):
+    store = backend.event_store
+
+    async def load() -> BaseException:
+        with Awaits(0).of_all_calls(), pytest.raises(asyncio.CancelledError) as raised:
+            await asyncio.create_task(store.load_stream(StreamId()))
+        return raised.value
+
+    assert unknown_outcome(asyncio.run(load())) is None
+
+
+def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
+    tenants = iter(f"projected {number}" for number in range(1000))
+
+    async def run(awaits: Awaits) -> bool:
+        scoped = backend.in_tenant(next(tenants))
+        for number in (1, 2, 3):
+            await scoped.event_store.append(Counted(number=number), stream_id=StreamId())
+        seen: list[int] = []
+
+        async def handle(recorded: Any) -> None:
+            seen.append(recorded.wrapped_event.event.number)
+
+        projection = scoped.projection("numbers", handle, lease=0.2, batch_size=2)
+        cancelled = False
+        with awaits.of_all_calls():
+            try:
+                await asyncio.create_task(projection.run_once())
+            except asyncio.CancelledError:
+                cancelled = True
+        while True:  # until a lease that nobody gave back has ended
+            try:
+                await projection.run_once()
+                break
+            except ProjectionBusyError:
+                await asyncio.sleep(0.05)
+        assert list(dict.fromkeys(seen)) == [1, 2, 3]
+        return cancelled
+
+    assert cancelled_everywhere(run) >= 3
+
+
+def test_the_bridge_is_of_greenlets_here():
+    assert type(new_bridge(1)).__name__ == "GreenletBridge"
