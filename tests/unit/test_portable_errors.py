@@ -58,11 +58,9 @@ def _may_need_node(package: str) -> None:
 
 def exceptions_of_the_package() -> list[type[Exception]]:
     """Return every exception class that a module of the package defines."""
-    modules = [
-        importlib.import_module(module.name)
-        for module in pkgutil.walk_packages(dynamo_es.__path__, "dynamo_es.", onerror=_may_need_node)
-        if not module.name.endswith("__main__") and module.name not in NEEDS_NODE
-    ]
+    found = pkgutil.walk_packages(dynamo_es.__path__, "dynamo_es.", onerror=_may_need_node)
+    names = [each.name for each in found if not each.name.endswith("__main__")]
+    modules = [importlib.import_module(name) for name in names if name not in NEEDS_NODE]
     return [
         value
         for module in modules
