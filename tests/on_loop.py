@@ -96,8 +96,9 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in [name for name in vars(StorageStrategy) if not name.startswith("_")]:
-    if isinstance(vars(StorageStrategy)[_name], property):
+# Those of its bases, too.
+for _name in [name for name in dir(StorageStrategy) if not name.startswith("_")]:
+    if isinstance(getattr(StorageStrategy, _name), property):
         setattr(StorageOnLoop, _name, property(lambda self, name=_name: self.__getattr__(name)))
     else:
         setattr(StorageOnLoop, _name, _method(_name))
