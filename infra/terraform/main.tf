@@ -218,7 +218,7 @@ resource "awscc_iam_managed_policy" "writers" {
       {
         Sid      = "Streams"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
+        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
       },
       {
@@ -398,7 +398,7 @@ resource "awscc_iam_managed_policy" "one_tenant" {
       {
         Sid      = "Streams"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
+        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
         Condition = {
           "ForAllValues:StringLike" = {
