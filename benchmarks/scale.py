@@ -26,7 +26,7 @@ class Scale:
         thread_rounds: of each number of threads.
         thread_seconds: of one round.
         contention_seconds: of one round of writers of one boundary.
-        contention_rounds: of each number of writers.
+        contention_rounds: of each number of writers, at most.
         offered_appends: appends by independent processes, at each rate.
         cold_starts: fresh processes of each kind.
         installs: whether other packages and a wheel are built and installed.
@@ -90,8 +90,8 @@ QUICK: Final = Scale(
     threads=(1, 4),
     thread_rounds=2,
     thread_seconds=0.2,
-    contention_seconds=0.6,
-    contention_rounds=2,
+    contention_seconds=1.0,
+    contention_rounds=3,
     offered_appends=400,
     cold_starts=3,
     installs=False,

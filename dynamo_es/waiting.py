@@ -62,7 +62,7 @@ def elsewhere(call: Callable[[], T]) -> T:
 
 
 class Turn:
-    """A lock that may be held over requests: whoever waits for it lets the event loop go on.
+    """A lock that may be held over requests: what waits for it lets the event loop go on.
 
     A plain lock blocks a thread. If that thread runs an event loop, the task that holds the lock
     never gets on.

@@ -16,13 +16,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dynamo_es" / "aio"
 
+MOST_ARGUMENTS = 6
+
 HANDLERS = frozenset({"handler", "publisher", "read_model"})
 """Parameters with functions of users that threads call, unless they are coroutine functions."""
 FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
 """Parameters with functions of users that are called where the library calls them."""
+DECIDES = ("Callable[[TAggregate], Awaitable[R]]", "Callable[[TAggregate], R]")
+"""The two kinds of ``decide``, each with an overload of its own."""
 TYPES = {
     "Listener": "Listener | AsyncListener",
-    "Callable[[TAggregate], R]": "Callable[[TAggregate], Awaitable[R]] | Callable[[TAggregate], R]",
+    "Callable[[TAggregate], R]": " | ".join(DECIDES),
     "Callable[..., R]": "Callable[..., Awaitable[R]] | Callable[..., R]",
     "Callable[[ProjectionReport], None] | None": "Callable[[ProjectionReport], object] | None",
     "Flag | None": "Event | None",
@@ -30,15 +34,19 @@ TYPES = {
 }
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
-    ("Run in a thread within the context: ``with", "Run in a task within the context: ``async with"),
+    ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
     ("called in that thread", "called in that task"),
     ("the error that ended the thread", "the error that ended the task"),
     ("set it in another thread or a signal handler", "set it in another task or a signal handler"),
-    ("a plain function, called with", "a function or a coroutine function, called with"),
-    ("a plain function, such as", "a function or a coroutine function, such as"),
+    ("a plain function, called with", "any function, called with"),
+    ("a plain function, such as", "any function, such as"),
     ("is asynchronous or not callable", "is not callable"),
-    ("or ``stop`` or\n                ``on_progress`` is asynchronous", "or ``stop`` is not an `asyncio.Event`"),
+    (
+        "or ``stop`` or\n                ``on_progress`` is asynchronous",
+        "or ``stop`` is not an\n                `asyncio.Event`",
+    ),
 )
+"""Texts of docstrings that differ."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ CLASSES = [
         "AsyncSubscriber",
         "dynamo_es.subscriptions.subscriber:Subscriber",
         "Builds a subscription to typed events; see `Subscriber`.\n\n"
-        "    ``async for recorded in backend.subscriber.after(0).to_category(\"account\")``",
+        '    ``async for recorded in backend.subscriber.after(0).to_category("account")``',
         plain=names("after to_category to_events in_tenant"),
         bases="SubscribesLater",
         by_hand=names("build_batch build_iter"),
@@ -176,9 +184,7 @@ CLASSES = [
         "dynamo_es.projections.projector:Projector",
         "Applies the events of streams to a read model; see `Projector`.\n\n"
         "    A thread runs a read model that is a plain function.",
-        left_out=names(
-            "check_returned choosing follow generation_of load note now_ms version_of"
-        ),
+        left_out=names("check_returned choosing follow generation_of load note now_ms version_of"),
     ),
     Wrapped(
         "AsyncRepository",
@@ -218,7 +224,7 @@ def main() -> int:
         if "--check" not in sys.argv:
             path.write_text(text, "utf-8")
     if stale and "--check" in sys.argv:
-        print(f"Out of date: {', '.join(stale)}. Run scripts/async-interface.", file=sys.stderr)
+        sys.stderr.write(f"Out of date: {', '.join(stale)}. Run scripts/async-interface.\n")
         return 1
     return 0
 
@@ -226,10 +232,14 @@ def main() -> int:
 def formatted(text: str) -> str:
     ruff = Path(sys.executable).parent / "ruff"
     command = [str(ruff) if ruff.exists() else "ruff"]
-    for step in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format", "--quiet"]):
-        done = subprocess.run(
+    for step in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+        done = subprocess.run(  # noqa: S603 - the formatter of this project
             [*command, *step, "--stdin-filename", str(PACKAGE / "x.py"), "-"],
-            input=text, capture_output=True, text=True, check=False, cwd=ROOT,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
         )
         if not done.stdout:
             raise RuntimeError(done.stderr)
@@ -280,7 +290,7 @@ def members_of(one: Wrapped) -> list[Member]:
     return [found[key] for key in sorted(found) if key not in skipped]
 
 
-def origin(name: str, module: str) -> tuple[str, str] | None:
+def origin(name: str, module: str) -> tuple[str, str] | None:  # noqa: C901 - one branch for each way
     """Return the import line of a name in a module, and whether it is one of types only."""
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom):
@@ -325,8 +335,9 @@ class Module:
 
     def need(self, name: str, module: str, *, runs: bool = False) -> None:
         known = {
-            "Event": "from asyncio import Event" if module.startswith(
-                ("dynamo_es.projections", "dynamo_es.outbox")) else "",
+            "Event": "from asyncio import Event"
+            if module.startswith(("dynamo_es.projections", "dynamo_es.outbox"))
+            else "",
             "Awaitable": "from collections.abc import Awaitable",
             "AsyncListener": "from dynamo_es.aio.functions import AsyncListener",
             "AsyncProjector": "from dynamo_es.aio.projector import AsyncProjector",
@@ -352,15 +363,14 @@ def module_of(one: Wrapped) -> str:
         generic = "Repository[TAggregate]"
         module.always |= {"from typing import TypeVar"}
         module.always.add("from dynamo_es.aggregates.repository import TAggregate")
-        module.for_types = {
-            line for line in module.for_types if not line.endswith((" import R", " import TAggregate"))
-        }
+        own = (" import R", " import TAggregate")
+        module.for_types = {line for line in module.for_types if not line.endswith(own)}
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
     if one.bases == "Over":
         module.always.add("from dynamo_es.aio.over import Over")
     module.always |= set(one.imports)
     head = [
-        f'"""`{one.name}`, written by scripts/async-interface from `{name}`: do not edit it here."""',
+        f'"""`{one.name}`: scripts/async-interface writes it, from `{name}`."""',
         "",
         "from __future__ import annotations",
         "",
@@ -372,7 +382,7 @@ def module_of(one: Wrapped) -> str:
         "",
         *lines,
         f"class {one.name}({one.bases}):",
-        f'    """{one.doc}"""' if "\n" not in one.doc else f'    """{one.doc}\n    """',
+        f'    """{one.doc}' + ("\n    " if "\n" in one.doc else "") + '"""',
         "",
         f"    _sync: {generic}",
         "",
@@ -380,7 +390,7 @@ def module_of(one: Wrapped) -> str:
     return "\n".join([*head, *body]) + "\n"
 
 
-def written(member: Member, module: Module) -> list[str]:
+def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one branch for each kind
     """Return the lines of the asynchronous form of a member."""
     node, one = member.last, module.one
     returns = module.type_of(node.returns, member.module)
@@ -389,7 +399,24 @@ def written(member: Member, module: Module) -> list[str]:
     for overload in member.nodes[:-1]:
         module.always.add("from typing import overload")
         result = module.type_of(overload.returns, member.module)
-        lines += ["    @overload", *signature(overload, module, member, *form(result, member, one)), "        ...", ""]
+        lines += [
+            "    @overload",
+            *signature(overload, module, member, *form(result, member, one)),
+            "        ...",
+            "",
+        ]
+    if member.name == "transact":
+        module.always.add("from typing import overload")
+        for decide in DECIDES:
+            lines += [
+                "    @overload",
+                *signature(node, module, member, *form(returns, member, one)),
+            ]
+            lines = [
+                line.replace(f"decide: {' | '.join(DECIDES)}", f"decide: {decide}")
+                for line in lines
+            ]
+            lines += ["        ...", ""]
     if member.decorated("property"):
         return [*lines, *property_of(member, module, returns, wrapped)]
     call = f"self._sync.{member.name}"
@@ -409,7 +436,7 @@ def written(member: Member, module: Module) -> list[str]:
         module.for_types.add("from contextlib import AbstractAsyncContextManager")
         lines += background(member)
         return [*lines, ""]
-    if len(member.nodes) > 1:  # a checker would take one of the overloads
+    if lines[0:1] == ["    @overload"]:  # a checker would take one of the overloads
         module.for_types.add("from typing import Any")
         lines.append(f"        call: Any = {call}")
         call = "call"
@@ -419,11 +446,15 @@ def written(member: Member, module: Module) -> list[str]:
         value = f"{call}({arguments})"
     else:
         value = f"await self._bridge.run({', '.join([call, *passed(node)])})"
-    lines.append(f"        return {over(value, returns, wrapped, one)}" if returns != "None" else f"        {value}")
+    lines.append(
+        f"        return {over(value, returns, wrapped)}"
+        if returns != "None"
+        else f"        {value}"
+    )
     return [*lines, ""]
 
 
-def over(value: str, returns: str, wrapped: Wrapped | None, one: Wrapped) -> str:
+def over(value: str, returns: str, wrapped: Wrapped | None) -> str:
     if returns == "Self":
         return f"self._like({value})"
     if wrapped is not None:
@@ -482,16 +513,17 @@ def signature(
         texts.append(parameter(argument, default, module, member))
     if returns == "AbstractAsyncContextManager[Self]":
         module.for_types.add("from typing import Self")
-    ignored = [] if len(texts) <= 6 else ["PLR0913"]
-    ignored += ["A002"] if any(text.startswith("id:") for text in texts) else []
-    noqa = f"  # noqa: {', '.join(ignored)}" if ignored else ""
-    return [f"    {keyword} {node.name}({noqa}", *(f"        {text}," for text in texts), f"    ) -> {returns}:"]
+    noqa = "  # noqa: PLR0913" if len(texts) > MOST_ARGUMENTS else ""
+    return [
+        f"    {keyword} {node.name}({noqa}",
+        *(f"        {text}," for text in texts),
+        f"    ) -> {returns}:",
+    ]
 
 
-def parameter(
-    argument: ast.arg, default: ast.expr | None, module: Module, member: Member
-) -> str:
-    text = f"{argument.arg}: {module.type_of(argument.annotation, member.module)}"
+def parameter(argument: ast.arg, default: ast.expr | None, module: Module, member: Member) -> str:
+    kind = module.type_of(argument.annotation, member.module)
+    text = f"{argument.arg}: {kind}"
     if default is not None:
         for name in {n.id for n in ast.walk(default) if isinstance(n, ast.Name)}:
             module.need(name, member.module, runs=True)
@@ -519,16 +551,14 @@ def value_of(argument: ast.arg) -> str:
 
 
 def background(member: Member) -> list[str]:
-    arguments = passed(member.last)
     plain = [one.arg for one in member.last.args.args[1:]]
     named = ", ".join(
         [f"{name}={name}" for name in [*plain, *(one.arg for one in member.last.args.kwonlyargs)]]
     )
-    del arguments
     kind = "Outbox" if "publisher" in plain else "Projection"
     return [
         "        return self._background(",
-        f"            lambda stop: self.run_forever(stop=stop, {named}), f\"{kind} {{self.name!r}}\"",
+        f'            lambda stop: self.run_forever(stop=stop, {named}), f"{kind} {{self.name!r}}"',
         "        )",
     ]
 

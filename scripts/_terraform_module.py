@@ -31,6 +31,7 @@ terraform {
 }
 """
 REFERENCES: Final = {
+    "AWS::CloudWatch::Dashboard": "dashboard_name",
     "AWS::DynamoDB::Table": "table_name",
     "AWS::IAM::ManagedPolicy": "policy_arn",
     "AWS::IAM::Role": "role_name",
@@ -52,9 +53,9 @@ _PSEUDO: Final = {
 }
 _PSEUDO_VARIABLES: Final = {
     "var.partition": ("partition", "Partition of AWS.", "aws"),
-    "var.region": ("region", "Region of the stack, for names and links.", ""),
+    "var.region": ("region", "Region of the provider, for names and links.", None),
     "var.name": ("name", "Name of what this module makes, for names and links.", "dynamo-es"),
-    "var.account_id": ("account_id", "Id of the account.", ""),
+    "var.account_id": ("account_id", "Id of the account.", None),
 }
 _PLACEHOLDER: Final = re.compile(r"\$\{(!?)([A-Za-z0-9:]+)(?:\.([A-Za-z0-9.]+))?\}")
 _NOT_AWS: Final = r"(?!aws\.).+"
@@ -121,7 +122,9 @@ class Module:
         )
         for pseudo in sorted(self._pseudo):
             name, description, default = _PSEUDO_VARIABLES[pseudo]
-            body = {"description": description, "type": Expression("string"), "default": default}
+            body = {"description": description, "type": Expression("string")}
+            # One without a default has to be given.
+            body |= {} if default is None else {"default": default}
             yield block(f'variable "{name}"', body)
 
     def _resources(self) -> Iterator[str]:

@@ -85,13 +85,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        at_hand: list[Any] = list(metafunc.config.stash[_engines])
+        at_hand: list[Any] = [*metafunc.config.stash[_engines]]
         if metafunc.module.__name__ == "tests.conformance.test_suite":
             quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
-            at_hand += [
-                name if name in quick else pytest.param(name, marks=pytest.mark.ci)
-                for name in metafunc.config.stash[_async_engines]
-            ]
+            for name in metafunc.config.stash[_async_engines]:
+                marks = () if name in quick else pytest.mark.ci
+                at_hand.append(pytest.param(name, marks=marks))
         metafunc.parametrize("engine", at_hand, indirect=True, scope="session")
 
 
@@ -136,8 +135,8 @@ def _lacks(config: pytest.Config, item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each engine in turn, started once a session."""
-    known = request.config.stash[_engines] | request.config.stash[_async_engines]
-    chosen = known[request.param]
+    stash = request.config.stash
+    chosen = (stash[_engines] | stash[_async_engines])[request.param]
     chosen.start()
     yield chosen
     chosen.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dynamo_es import StorageStrategy
 from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend
@@ -43,7 +43,7 @@ class LoopInThread:
             while (one := self.wait_for(_next(found, end))) is not end:
                 yield one
         finally:
-            self.wait_for(found.aclose())  # type: ignore[arg-type]
+            self.wait_for(found.aclose())
 
 
 async def _next(found: AsyncGenerator[Any], end: object) -> Any:
@@ -78,7 +78,7 @@ class OnLoop:
             return lambda *arguments, **named: self._seen(value(*arguments, **named))
         return value
 
-    def __enter__(self) -> OnLoop:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -96,10 +96,14 @@ def _method(name: str) -> Any:
     return method
 
 
+def _getter(name: str) -> Any:
+    return lambda self: OnLoop.__getattr__(self, name)
+
+
 # Those of its bases, too.
 for _name in [name for name in dir(StorageStrategy) if not name.startswith("_")]:
     if isinstance(getattr(StorageStrategy, _name), property):
-        setattr(StorageOnLoop, _name, property(lambda self, name=_name: self.__getattr__(name)))
+        setattr(StorageOnLoop, _name, property(_getter(_name)))
     else:
         setattr(StorageOnLoop, _name, _method(_name))
 StorageOnLoop.__abstractmethods__ = frozenset()
@@ -122,7 +126,7 @@ class AsyncMemoryEngine(MemoryEngine):
 
     def fresh_process(self, *, inline: bool = False) -> Backend:
         backend = AsyncMemoryBackend(MemoryStorage(shared=self._storage.data))
-        return on_loop(backend, self._loop)  # type: ignore[no-any-return]
+        return on_loop(backend, self._loop)
 
 
 class _AsyncDynamo:
@@ -131,11 +135,14 @@ class _AsyncDynamo:
     lacks: ClassVar[Any]
     _loop: LoopInThread
     _requests_left: int | None
+    _count: Any
 
     def _on_loop(self, backend: AsyncDynamoBackend) -> Any:
         sender: Any = backend._sync.sender()
         sender.meta.events.register_first(
-            "before-send.dynamodb", self._count, unique_id="crash"  # type: ignore[attr-defined]
+            "before-send.dynamodb",
+            self._count,
+            unique_id="crash",
         )
         return on_loop(backend, self._loop)
 
@@ -143,7 +150,7 @@ class _AsyncDynamo:
     def crash_after(self, requests: int) -> Iterator[Any]:
         self._requests_left = requests
         try:
-            yield self.fresh_process()  # type: ignore[attr-defined]
+            yield self.fresh_process()
         finally:
             self._requests_left = None
 
@@ -160,7 +167,7 @@ class AsyncMotoEngine(_AsyncDynamo, MotoEngine):
     def fresh_process(self, *, inline: bool = False) -> Backend:
         config = self.config_with(sequencing="inline" if inline else "stream")
         backend = AsyncDynamoBackend(config, client=self._client)
-        return on_loop(backend, self._loop)  # type: ignore[no-any-return]
+        return on_loop(backend, self._loop)
 
 
 class AsyncLocalEngine(_AsyncDynamo, LocalEngine):
@@ -178,13 +185,11 @@ class AsyncLocalEngine(_AsyncDynamo, LocalEngine):
             self._loop.wait_for(self._open.pop().close())
 
     def fresh_process(self, *, inline: bool = False) -> Backend:
-        config = self.config_with(
-            sequencing="inline" if inline else "stream", transport="default"
-        )
+        config = self.config_with(sequencing="inline" if inline else "stream", transport="default")
         backend = AsyncDynamoBackend(config)
         self._open.append(backend)
         with without_moto():
-            return self._on_loop(backend)  # type: ignore[no-any-return]
+            return self._on_loop(backend)
 
 
 def async_engines(endpoint_url: str | None) -> dict[str, Engine]:

@@ -56,7 +56,9 @@ async def _measure(
 
 
 async def _append(store: AsyncEventStore) -> None:
-    await store.append(Moved(from_place="Oslo", to_place="Bergen", minutes=50), stream_id=StreamId())
+    await store.append(
+        Moved(from_place="Oslo", to_place="Bergen", minutes=50), stream_id=StreamId()
+    )
 
 
 async def _as_fast_as_it_goes(

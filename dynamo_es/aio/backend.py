@@ -1,4 +1,4 @@
-"""`AsyncBackend`, written by scripts/async-interface from `Backend`: do not edit it here."""
+"""`AsyncBackend`: scripts/async-interface writes it, from `Backend`."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class AsyncBackend(HasBridge):
         Args:
             name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
                 and under the tenant if this backend is limited to one.
-            handler: a function or a coroutine function, called with a `Recorded` for each event. A `Projector` as
+            handler: any function, called with a `Recorded` for each event. A `Projector` as
                 the handler applies only the events selected here.
             category: selects the events of its streams.
             events: selects the events of these classes and of their subclasses that are defined
@@ -238,7 +238,7 @@ class AsyncBackend(HasBridge):
         """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
         return AsyncProjections(self._sync.projections, self._bridge)
 
-    def projector(  # noqa: PLR0913
+    def projector(
         self,
         name: str,
         read_model: ReadModel,
@@ -252,7 +252,7 @@ class AsyncBackend(HasBridge):
 
         Args:
             name: text of at most 255 bytes without ``#``; the cursors are kept under it.
-            read_model: a function or a coroutine function, called with a `WrappedEvent` and its stream's id.
+            read_model: any function, called with a `WrappedEvent` and its stream's id.
             lease: how long other processes stay out of a stream, a timedelta or seconds; longer
                 than the read model takes for one event.
             keep_unknown: if the projector loads a missing event that no class matches, pass it to

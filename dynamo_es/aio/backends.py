@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.aio.backend import AsyncBackend
-from dynamo_es.aio.bridge import new_bridge
+from dynamo_es.aio.choosing import new_bridge
 from dynamo_es.aio.sequencer import AsyncSequencer
 from dynamo_es.aio.synchronous import dynamo_backend, memory_backend
 from dynamo_es.contracts.checks import check_kind
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import Observer
-    from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.log_scope import LogScope
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.event_store.registry import EventRegistry

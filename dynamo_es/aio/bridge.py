@@ -104,12 +104,3 @@ def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
             "and do not use its parts elsewhere."
         )
     return beside.wait_for(awaitable)
-
-
-def new_bridge(most: int) -> Bridge:
-    """Return a bridge: of greenlets if greenlet is installed, or else of threads."""
-    try:
-        from dynamo_es.aio.greenlets import GreenletBridge
-    except ImportError:
-        return ThreadBridge(most)
-    return GreenletBridge(most)

@@ -1,4 +1,4 @@
-"""`AsyncCheckpoints`, written by scripts/async-interface from `CheckpointStrategy`: do not edit it here."""
+"""`AsyncCheckpoints`: scripts/async-interface writes it, from `CheckpointStrategy`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AsyncCheckpoints(Over):
         """
         return await self._bridge.run(self._sync.all)
 
-    async def apply(  # noqa: PLR0913
+    async def apply(
         self,
         name: str,
         claim: Claim,

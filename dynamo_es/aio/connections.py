@@ -87,13 +87,13 @@ class LoopConnections:
             if loop is asyncio.get_running_loop():
                 await session.close()
             else:
-                _drop(session)
+                _drop(loop, session)
 
     def close(self) -> None:
         """Close the connections without waiting; later requests open new ones."""
         sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            _drop(session)
+        for loop, session in sessions.items():
+            _drop(loop, session)
 
     before_snapshot = close
 
@@ -108,14 +108,16 @@ class LoopConnections:
         try:
             # In parts, so that a large one does not hold up the loop.
             body = request.body if len(request.body) < _PART else BytesIO(request.body)
-            async with session.post(self._at, data=body, headers=_PLAIN | request.headers) as answer:
+            async with session.post(
+                self._at, data=body, headers=_PLAIN | request.headers
+            ) as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise as_botocore(error, self._url) from error
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         for other in [other for other in self._sessions if other.is_closed()]:
-            _drop(self._sessions.pop(other))
+            _drop(other, self._sessions.pop(other))
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._most, ssl=self._tls, keepalive_timeout=_IDLE, ttl_dns_cache=30
@@ -129,12 +131,17 @@ class LoopConnections:
         return session
 
 
-def _drop(session: aiohttp.ClientSession) -> None:
-    """Close the connections of a session whose loop does not run here."""
+def _drop(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    """Close the connections of a session whose loop does not run here, or not any more."""
     connector = session.connector
     session.detach()
-    if connector is not None:
-        connector._close_immediately()  # noqa: SLF001 - the public way needs the loop
+    close = getattr(connector, "_close", None)  # what the public way waits for in the loop
+    if close is None:
+        return
+    if loop.is_closed():
+        close()
+    else:
+        loop.call_soon_threadsafe(close)
 
 
 def as_botocore(error: Exception, url: str) -> Exception:
@@ -148,8 +155,6 @@ def as_botocore(error: Exception, url: str) -> Exception:
         return EndpointConnectionError(**named)
     if isinstance(error, TimeoutError):
         return ReadTimeoutError(**named)
-    if isinstance(
-        error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | OSError
-    ):
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | OSError):
         return ConnectionClosedError(**named)
     return HTTPClientError(**named)

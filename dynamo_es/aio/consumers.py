@@ -1,4 +1,4 @@
-"""`AsyncConsumers`, written by scripts/async-interface from `ConsumerFinder`: do not edit it here."""
+"""`AsyncConsumers`: scripts/async-interface writes it, from `ConsumerFinder`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncCursors`, written by scripts/async-interface from `CursorStrategy`: do not edit it here."""
+"""`AsyncCursors`: scripts/async-interface writes it, from `CursorStrategy`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AsyncCursors(Over):
 
     _sync: CursorStrategy
 
-    async def apply(  # noqa: PLR0913
+    async def apply(
         self,
         followed: Followed,
         previous: int,

@@ -1,4 +1,4 @@
-"""`AsyncEncryption`, written by scripts/async-interface from `Encryption`: do not edit it here."""
+"""`AsyncEncryption`: scripts/async-interface writes it, from `Encryption`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncEventStore`, written by scripts/async-interface from `EventStore`: do not edit it here."""
+"""`AsyncEventStore`: scripts/async-interface writes it, from `EventStore`."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class AsyncEventStore(Over):
         return self._sync.is_snapshot(raw)
 
     @overload
-    def iter_stream(  # noqa: PLR0913
+    def iter_stream(
         self,
         stream_id: StreamId,
         start: int | None = 1,
@@ -230,7 +230,7 @@ class AsyncEventStore(Over):
     ) -> AsyncGenerator[WrappedEvent[Any]]: ...
 
     @overload
-    def iter_stream(  # noqa: PLR0913
+    def iter_stream(
         self,
         stream_id: StreamId,
         start: int | None = 1,
@@ -294,7 +294,7 @@ class AsyncEventStore(Over):
             )
         )
 
-    async def load_chosen(  # noqa: PLR0913
+    async def load_chosen(
         self,
         stream_id: StreamId,
         start: int,
@@ -350,7 +350,7 @@ class AsyncEventStore(Over):
         )
 
     @overload
-    async def load_stream(  # noqa: PLR0913
+    async def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,
@@ -363,7 +363,7 @@ class AsyncEventStore(Over):
     ) -> list[WrappedEvent[Any]]: ...
 
     @overload
-    async def load_stream(  # noqa: PLR0913
+    async def load_stream(
         self,
         stream_id: StreamId,
         start: int | None = None,

@@ -47,13 +47,6 @@ class Plain:
     @classmethod
     def of(cls, function: Any, bridge: Bridge, *, in_thread: bool) -> Any:
         """Return the plain function; what the library refuses anyway is returned as it is."""
-        from dynamo_es.aio.over import Over
-
-        if isinstance(function, Over):
-            return function._sync  # noqa: SLF001 - of this package
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, Over):
-            return getattr(owner._sync, function.__name__)  # noqa: SLF001 - of this package
         if not callable(function) or isasyncgenfunction(function) or isgeneratorfunction(function):
             return function
         return cls(function, bridge, in_thread=in_thread)

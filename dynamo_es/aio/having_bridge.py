@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.aio.over import Over
 
@@ -10,11 +11,33 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_FIRST_USED: Final = (
+    "pydantic",
+    "tenacity",
+    "dynamo_es.contracts.observer",
+    "dynamo_es.event_store.encryption.service",
+    "dynamo_es.event_store.past",
+    "dynamo_es.event_store.serde",
+    "dynamo_es.event_store.store",
+    "dynamo_es.subscriptions.subscriber",
+)
+"""Modules that are loaded when they are first needed."""
+
+
+def _load() -> None:
+    for name in _FIRST_USED:
+        import_module(name)
+
+
 class HasBridge(Over):
     """Opens and closes a backend and its bridge."""
 
     async def prepare(self) -> None:
-        """Make now what the first request would make."""
+        """Make now, in a thread, what the first requests would make, and load their modules.
+
+        Otherwise they hold up the event loop for some tenths of a second, once.
+        """
+        await self._bridge.threads.run(_load)
         await self._bridge.run(self._sync.prepare)
 
     async def create_tables(self) -> None:

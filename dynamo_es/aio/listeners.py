@@ -1,4 +1,4 @@
-"""`AsyncListeners`, written by scripts/async-interface from `Listeners`: do not edit it here."""
+"""`AsyncListeners`: scripts/async-interface writes it, from `Listeners`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class AsyncListeners(Over):
         ``backend.listeners.register(print_event, to="account")``
 
         Args:
-            listener: a function or a coroutine function, such as `Projector.project`. If it has a parameter
+            listener: any function, such as `Projector.project`. If it has a parameter
                 ``generation``, it gets the stream's generation, or 0 if that is unknown.
             to: an event class, for its events and those of its subclasses; or a category, for the
                 events of its streams.

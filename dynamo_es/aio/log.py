@@ -1,4 +1,4 @@
-"""`AsyncLog`, written by scripts/async-interface from `LogStrategy`: do not edit it here."""
+"""`AsyncLog`: scripts/async-interface writes it, from `LogStrategy`."""
 
 from __future__ import annotations
 

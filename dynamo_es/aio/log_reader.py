@@ -1,4 +1,4 @@
-"""`AsyncLogReader`, written by scripts/async-interface from `LogReader`: do not edit it here."""
+"""`AsyncLogReader`: scripts/async-interface writes it, from `LogReader`."""
 
 from __future__ import annotations
 

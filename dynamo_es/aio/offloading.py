@@ -172,5 +172,3 @@ class AsyncEventStoreAccess(EventStoreAccess):
         from dynamo_es.aio.serde import AsyncSerde
 
         return AsyncSerde(self.registry, self.encryption(tenant_id))
-
-

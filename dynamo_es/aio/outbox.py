@@ -1,4 +1,4 @@
-"""`AsyncOutbox`, written by scripts/async-interface from `Outbox`: do not edit it here."""
+"""`AsyncOutbox`: scripts/async-interface writes it, from `Outbox`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AsyncOutbox(Over):
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a task within the context: ``async with outbox.in_background(publish):``.
+        """Run in a task: ``async with outbox.in_background(publish):``.
 
         Args are those of `run_forever`; the publisher is called in that task.
 
@@ -196,7 +196,7 @@ class AsyncOutbox(Over):
         published does not hold up the others; one whose stream was deleted is dropped.
 
         Args:
-            publisher: a function or a coroutine function, called with a `Recorded` for each event. If its attribute
+            publisher: any function, called with a `Recorded` for each event. If its attribute
                 ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets
                 the `RecordedRaw`, and needs no event classes. An exception of the publisher, or
                 of making the typed event, is a failed try. A `BaseException` such as

@@ -41,11 +41,19 @@ class Over:
 
     def _plain(self, function: Any) -> Any:
         """Return a function of yours as a plain one, which runs where the library calls it."""
-        return Plain.of(function, self._bridge, in_thread=False)
+        return self._as_plain(function, in_thread=False)
 
     def _handler(self, function: Any) -> Any:
         """Return a function of yours as a plain one; unless it is asynchronous, threads run it."""
-        return Plain.of(function, self._bridge, in_thread=True)
+        return self._as_plain(function, in_thread=True)
+
+    def _as_plain(self, function: Any, *, in_thread: bool) -> Any:
+        if isinstance(function, Over):
+            return function._sync  # noqa: SLF001 - of this class
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, Over):  # such as a projector's method
+            return getattr(owner._sync, function.__name__)  # noqa: SLF001 - of this class
+        return Plain.of(function, self._bridge, in_thread=in_thread)
 
     def _stop(self, stop: Event | None) -> Any:
         return Stop.of(stop, self._bridge)

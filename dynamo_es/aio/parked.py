@@ -1,4 +1,4 @@
-"""`AsyncParked`, written by scripts/async-interface from `ParkedStrategy`: do not edit it here."""
+"""`AsyncParked`: scripts/async-interface writes it, from `ParkedStrategy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncProjection`, written by scripts/async-interface from `Projection`: do not edit it here."""
+"""`AsyncProjection`: scripts/async-interface writes it, from `Projection`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class AsyncProjection(Over):
         self,
         on_progress: Callable[[ProjectionReport], object] | None = None,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a task within the context: ``async with projection.in_background():``.
+        """Run in a task: ``async with projection.in_background():``.
 
         Args:
             on_progress: see `run_forever`; called in that task.
@@ -238,7 +238,8 @@ class AsyncProjection(Over):
             CursorBusyError: another process applies events of a projector's stream; run again.
             InvalidPositionError: the checkpoint is after the end of the log: the log is a
                 different or restored one.
-            InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` is not an `asyncio.Event`.
+            InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` is not an
+                `asyncio.Event`.
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: the error that the handler raised. The checkpoint is before that event.
         """

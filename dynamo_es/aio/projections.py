@@ -1,4 +1,4 @@
-"""`AsyncProjections`, written by scripts/async-interface from `Projections`: do not edit it here."""
+"""`AsyncProjections`: scripts/async-interface writes it, from `Projections`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`AsyncProjector`, written by scripts/async-interface from `Projector`: do not edit it here."""
+"""`AsyncProjector`: scripts/async-interface writes it, from `Projector`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AsyncProjector(Over):
 
     _sync: Projector
 
-    async def project(  # noqa: PLR0913
+    async def project(
         self,
         wrapped_event: WrappedEvent[Any],
         stream_id: StreamId,

@@ -27,7 +27,7 @@ class MakesRepository(Over, Generic[TAggregate]):
 
     _sync: Repository[TAggregate]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         event_store: AsyncEventStore,
         factory: Callable[[], TAggregate] | None = None,
@@ -55,7 +55,7 @@ class MakesRepository(Over, Generic[TAggregate]):
     @asynccontextmanager
     async def aggregate(
         self,
-        id: AggregateId,  # noqa: A002 - the usual word
+        id: AggregateId,
         aggregate: TAggregate | None = None,
         context: Context | None = None,
         *,

@@ -1,8 +1,8 @@
-"""`AsyncRepository`, written by scripts/async-interface from `Repository`: do not edit it here."""
+"""`AsyncRepository`: scripts/async-interface writes it, from `Repository`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from dynamo_es.aggregates.repository import TAggregate
 from dynamo_es.aio.repositories import MakesRepository
@@ -10,6 +10,7 @@ from dynamo_es.aio.repositories import MakesRepository
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from dynamo_es.aggregates.aggregate import Aggregate
     from dynamo_es.aggregates.commands import CommandId
@@ -30,7 +31,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
     _sync: Repository[TAggregate]
 
-    async def load(  # noqa: A002
+    async def load(
         self,
         id: AggregateId,
         aggregate: TAggregate | None = None,
@@ -61,7 +62,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
             self._sync.load, id, aggregate, at_version=at_version, as_of=as_of
         )
 
-    async def save(  # noqa: PLR0913, A002
+    async def save(
         self,
         id: AggregateId,
         aggregate: TAggregate,
@@ -131,7 +132,33 @@ class AsyncRepository(MakesRepository[TAggregate]):
             self._sync.save_all, aggregates, context, transact_with=transact_with
         )
 
-    async def transact(  # noqa: PLR0913, A002
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], Awaitable[R]],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    @overload
+    async def transact(
+        self,
+        id: AggregateId,
+        decide: Callable[[TAggregate], R],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: TransactWith[TAggregate] = (),
+        command_id: CommandId | None = None,
+    ) -> R: ...
+
+    async def transact(  # noqa: PLR0913
         self,
         id: AggregateId,
         decide: Callable[[TAggregate], Awaitable[R]] | Callable[[TAggregate], R],
@@ -180,8 +207,9 @@ class AsyncRepository(MakesRepository[TAggregate]):
         refused alone, after the events that it rests on are stored. A call with ``attempts`` or
         ``transact_with`` gets an append of its own.
         """
+        call: Any = self._sync.transact
         return await self._bridge.run(
-            self._sync.transact,
+            call,
             id,
             self._plain(decide),
             factory,
@@ -191,7 +219,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
             command_id=command_id,
         )
 
-    async def transact_all(  # noqa: PLR0913
+    async def transact_all(
         self,
         ids: Sequence[AggregateId],
         decide: Callable[..., Awaitable[R]] | Callable[..., R],

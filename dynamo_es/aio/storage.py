@@ -1,4 +1,4 @@
-"""`AsyncStorage`, written by scripts/async-interface from `StorageStrategy`: do not edit it here."""
+"""`AsyncStorage`: scripts/async-interface writes it, from `StorageStrategy`."""
 
 from __future__ import annotations
 
@@ -350,11 +350,12 @@ class AsyncStorage(Over):
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
         head and has seen the events after ``after``. Else 1 read more. For each put that another
-        writer was faster than, 1 request more, and from the second one on 1 read.
+        writer was faster than, 1 request more, and for the second and every third
+        after it 1 read.
         """
         return await self._bridge.run(self._sync.insert_unless, stream_id, appends)
 
-    def iter_events(  # noqa: PLR0913
+    def iter_events(
         self,
         stream_id: StreamId,
         start: int | None = 1,

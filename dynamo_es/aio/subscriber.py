@@ -1,4 +1,4 @@
-"""`AsyncSubscriber`, written by scripts/async-interface from `Subscriber`: do not edit it here."""
+"""`AsyncSubscriber`: scripts/async-interface writes it, from `Subscriber`."""
 
 from __future__ import annotations
 

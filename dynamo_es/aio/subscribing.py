@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dynamo_es.aio.over import Over
-from dynamo_es.subscriptions.subscriber import Batches, Records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.subscriptions.subscriber import Subscriber
+    from dynamo_es.subscriptions.subscriber import Batches, Records, Subscriber
     from dynamo_es.values import Position, TenantId
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""`AsyncSubscriptions`, written by scripts/async-interface from `SubscriptionStrategy`: do not edit it here."""
+"""`AsyncSubscriptions`: scripts/async-interface writes it, from `SubscriptionStrategy`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class AsyncSubscriptions(Over):
             self._sync.subscribe_to_all(after, batch_size, timelimit, tenant_id=tenant_id)
         )
 
-    def subscribe_to_category(  # noqa: PLR0913
+    def subscribe_to_category(
         self,
         after: Start,
         batch_size: int,
@@ -67,7 +67,7 @@ class AsyncSubscriptions(Over):
             )
         )
 
-    def subscribe_to_events(  # noqa: PLR0913
+    def subscribe_to_events(
         self,
         after: Start,
         batch_size: int,

@@ -153,8 +153,8 @@ class Boundary:
         Other errors: see `EventStore.append`.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
-        up to its head. Each append of other processes since costs 1 request more, and from the
-        second one on a read.
+        up to its head. Each append of other processes since costs 1 request more, and the
+        second and every third after it a read.
         """
         query = None if fail_if is None else self._stream.resolved(fail_if)
         return self._stream.append(self._stream.stored_form(events), query, after)

@@ -1,11 +1,13 @@
 """``dynamo-es deploy``."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from dynamo_es.cli.account import Account, StackName
 from dynamo_es.cli.deploying import change_sets, parameters, stacks
@@ -15,12 +17,18 @@ from dynamo_es.cli.deploying.preparing import Deployment, prepare
 from dynamo_es.cli.deploying.stacks import Stack
 from dynamo_es.cli.making import Making
 from dynamo_es.cli.options import AsJson, Yes
-from dynamo_es.cli.rendering import count, print_rows
-from dynamo_es.cli.terminal import messages, print_json, refuse_unless_confirmed, results, tell
+from dynamo_es.cli.rendering import Kind, count, print_rows
+from dynamo_es.cli.terminal import print_json, refuse_unless_confirmed, tell
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
 _STYLES = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "red"}
-_REPLACED = {"True": "  replaced", "Conditional": "  may be replaced"}
+_REPLACED = {"True": "replaced", "Conditional": "may be replaced"}
+_COLUMNS: Mapping[str, Kind] = {
+    "change": "short",
+    "resource": "short",
+    "type": "short",
+    "note": "short",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,17 +155,17 @@ def tell_event(event: dict[str, Any]) -> None:
 
 def _print_changes(change_set: ChangeSet, *, as_json: bool) -> None:
     """Print the changes: on stderr if stdout is for JSON."""
-    console = messages() if as_json else results()
-    width = max((len(change.resource) for change in change_set.changes), default=0)
-    for change in change_set.changes:
-        console.print(
-            f"{change.action:<7} {change.resource:<{width}}  {change.kind}"
-            f"{_REPLACED.get(change.replaced, '')}",
-            style=_STYLES.get(change.action),
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    rows = [
+        (change.action, change.resource, change.kind, _REPLACED.get(change.replaced, ""))
+        for change in change_set.changes
+    ]
+    if as_json:
+        for row in rows:
+            tell(" ".join(row).rstrip())
+        return
+    print_rows(
+        _COLUMNS, [(Text(row[0], _STYLES.get(row[0], "")), *map(Text, row[1:])) for row in rows]
+    )
 
 
 def _print_outputs(stack: Stack, *, as_json: bool) -> None:

@@ -129,7 +129,8 @@ class BoundaryStrategy:
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
         head and has seen the events after ``after``. Else 1 read more. For each put that another
-        writer was faster than, 1 request more, and from the second one on 1 read.
+        writer was faster than, 1 request more, and for the second and every third
+        after it 1 read.
         """
         raise NotImplementedError
 

@@ -19,6 +19,14 @@ from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionE
 from dynamo_es.wording import shown_function
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+_TAKE_COROUTINES: Final = {
+    "decide": "AsyncRepository",
+    "handler": "AsyncProjection",
+    "listener": "AsyncListeners",
+    "publisher": "AsyncOutbox",
+    "read_model": "AsyncProjector",
+}
+"""Classes that take a coroutine function, by the role that the function has."""
 _CONTAINERS: Final = (list, tuple, dict, set, frozenset)
 
 
@@ -117,9 +125,11 @@ def _close(returned: Any) -> None:
 
 
 def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionError:
+    taker = _TAKE_COROUTINES.get(role.lower().removeprefix("a "))
+    instead = "" if taker is None else f", or use dynamo_es.aio.{taker}, which awaits it"
     return AsynchronousFunctionError(
         f"{role} {reason}: {shown_function(function)} would never run, because the library "
         "does not await it. "
         "Give a plain function that returns when its work is done, such as one that calls "
-        "asyncio.run."
+        f"asyncio.run{instead}."
     )

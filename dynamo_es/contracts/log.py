@@ -5,36 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.exceptions import ConfigurationError, InvalidPositionError
-from dynamo_es.wording import shown
+from dynamo_es.exceptions import InvalidPositionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from dynamo_es.values import Position, RecordedRaw, StreamId, TenantId
-
-
-LogScope: TypeAlias = Literal["table", "tenant"]
-"""Whose events a log holds: those of all tenants, or of one."""
-
-LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
-
-
-def is_per_tenant(log_scope: LogScope) -> bool:
-    """Return whether each tenant has a log of its own.
-
-    Raises:
-        ConfigurationError: not a scope.
-    """
-    if log_scope not in LOG_SCOPES:
-        raise ConfigurationError(
-            f"log_scope must be one of {', '.join(LOG_SCOPES)}, not {shown(log_scope, str)}."
-        )
-    return log_scope == "tenant"
 
 
 Start: TypeAlias = "Position | Mapping[TenantId, Position]"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.contracts import KeyStorageStrategy, Observer
-    from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.log_scope import LogScope
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry

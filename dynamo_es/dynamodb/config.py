@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
 from dynamo_es.contracts.checks import seconds_of
-from dynamo_es.contracts.log import LogScope, is_per_tenant
+from dynamo_es.contracts.log_scope import LogScope, is_per_tenant
 from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown

@@ -1,4 +1,8 @@
-"""`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm."""
+"""`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm.
+
+Rare algorithms, such as that of a deletion, are imported by the first call that needs them, so
+that a process starts in less time and memory.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.appends import versions_of
-from dynamo_es.contracts.checks import (
-    check_iteration,
-    check_range,
-    check_stream,
-    check_tenant,
-)
-from dynamo_es.contracts.event_checks import (
-    check_all,
-    check_append,
-    check_many,
-    check_snapshot,
-)
+from dynamo_es.contracts.checks import check_iteration, check_range, check_stream, check_tenant
+from dynamo_es.contracts.event_checks import check_all, check_append, check_many, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
@@ -26,22 +20,12 @@ from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.append_all import append_to_all
-from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
-from dynamo_es.dynamodb.streams.cost import append_cost
-from dynamo_es.dynamodb.streams.delete import delete_stream
 from dynamo_es.dynamodb.streams.load import load, newest_commit
-from dynamo_es.dynamodb.streams.pages import Pages
 from dynamo_es.dynamodb.streams.past import commit_at
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.dynamodb.streams.transact_with import check_enlisted, naming_missing_table
-from dynamo_es.dynamodb.wire.ahead import reading_ahead
-from dynamo_es.exceptions import (
-    AppendsFailedError,
-    InvalidEnlistedWriteError,
-    TableNotFoundError,
-)
+from dynamo_es.exceptions import AppendsFailedError, InvalidEnlistedWriteError, TableNotFoundError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -135,6 +119,9 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         consistent: bool = True,
     ) -> Iterator[RawEvent]:
         """Yield events; see `StorageStrategy.iter_events`."""
+        from dynamo_es.dynamodb.streams.pages import Pages
+        from dynamo_es.dynamodb.wire.ahead import reading_ahead
+
         check_iteration(start, stop, page_size, newest_first=newest_first)
         pages = Pages(
             self._stream(stream_id),
@@ -167,6 +154,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> AppendCost:
         """Return the price of an append; see `StorageStrategy.append_cost`."""
+        from dynamo_es.dynamodb.streams.cost import append_cost
+
         return append_cost(
             stream_id,
             events,
@@ -185,8 +174,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     ) -> StoredVersion | None:
         """Append events; see `StorageStrategy.insert_events`."""
         check_append(stream_id, versioning, events)
-        if not isinstance(transact_with, tuple) or transact_with:
-            check_enlisted(transact_with, self._config.tables)
+        self._check_enlisted(transact_with)
         if not events:
             self._stream(stream_id)
             _refuse_alone(transact_with)
@@ -202,8 +190,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     ) -> list[StoredVersion]:
         """Append to several streams; see `StorageStrategy.insert_all`."""
         check_all(appends, unchanged)
-        if not isinstance(transact_with, tuple) or transact_with:
-            check_enlisted(transact_with, self._config.tables)
+        self._check_enlisted(transact_with)
         if not appends:
             _refuse_alone(transact_with)
             return []
@@ -246,10 +233,18 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         first = parts[0]
         steps = _append_together(parts, checks, writes)
         if writes:
+            from dynamo_es.dynamodb.streams.transact_with import naming_missing_table
+
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
         self._announce(parts)
         return versions
+
+    def _check_enlisted(self, writes: Sequence[EnlistedWrite]) -> None:
+        if not isinstance(writes, tuple) or writes:
+            from dynamo_es.dynamodb.streams.transact_with import check_enlisted
+
+            check_enlisted(writes, self._config.tables)
 
     def _announce(self, stored: Sequence[Append]) -> None:
         """Tell of appends whose events are stored."""
@@ -270,6 +265,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def delete_stream(self, stream_id: StreamId) -> None:
         """Delete a stream; see `StorageStrategy.delete_stream`."""
+        from dynamo_es.dynamodb.streams.delete import delete_stream
+
         stream = self._stream(stream_id)
         steps = delete_stream(stream)
         self._run("delete", stream_id, steps)
@@ -339,6 +336,8 @@ def _append_together(
 def _append_to_each(
     appends: Sequence[StreamAppend], parts: Sequence[Append]
 ) -> Steps[list[StoredVersion | None]]:
+    from dynamo_es.dynamodb.streams.append_many import append_to_many
+
     return versions_of(appends, (yield from append_to_many(parts)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import check_injected
-from dynamo_es.contracts.log import is_per_tenant
+from dynamo_es.contracts.log_scope import is_per_tenant
 from dynamo_es.exceptions import ConfigurationError, LogScopeError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
 from dynamo_es.facade.all_parked import AllParked
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
-    from dynamo_es.contracts.log import LogScope
+    from dynamo_es.contracts.log_scope import LogScope
     from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId

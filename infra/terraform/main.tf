@@ -1,28 +1,31 @@
 # Made from infra/app.yaml by scripts/infra: edit the templates, then run it again.
 
 locals {
-  has_sequencer               = tostring(var.sequencer) == "true"
-  has_outbox                  = var.outbox_target_arn != ""
-  has_read_model              = var.read_model_handler != ""
-  has_topic                   = var.alarm_topic_arn != ""
-  is_protected                = tostring(var.deletion_protection) == "true"
-  has_kms_key                 = var.kms_key_arn != ""
-  has_table_class             = var.table_class != "STANDARD"
-  has_max_reads               = tostring(var.max_read_units) != "0"
-  has_max_writes              = tostring(var.max_write_units) != "0"
-  has_maximum                 = local.has_max_reads || local.has_max_writes
-  is_warm                     = tostring(var.warm_read_units) != "12000" || tostring(var.warm_write_units) != "4000"
-  sequencer_has_layers        = var.sequencer_layers != ""
-  has_vpc                     = var.subnet_ids != ""
-  sequencer_has_extra_policy  = var.sequencer_extra_policy_arn != ""
-  is_traced                   = var.tracing == "Active"
-  logs_json                   = var.log_format == "JSON"
-  outbox_has_layers           = var.outbox_layers != ""
-  outbox_has_extra_policy     = var.outbox_extra_policy_arn != ""
-  has_field_key               = var.field_kms_key_arn != ""
-  read_model_follows_log      = var.read_model_source == "log"
-  read_model_has_layers       = var.read_model_layers != ""
-  read_model_has_extra_policy = var.read_model_extra_policy_arn != ""
+  has_sequencer                          = tostring(var.sequencer) == "true"
+  has_outbox                             = var.outbox_target_arn != ""
+  has_read_model                         = var.read_model_handler != ""
+  has_topic                              = var.alarm_topic_arn != ""
+  is_protected                           = tostring(var.deletion_protection) == "true"
+  has_kms_key                            = var.kms_key_arn != ""
+  has_table_class                        = var.table_class != "STANDARD"
+  has_max_reads                          = tostring(var.max_read_units) != "0"
+  has_max_writes                         = tostring(var.max_write_units) != "0"
+  has_maximum                            = local.has_max_reads || local.has_max_writes
+  is_warm                                = tostring(var.warm_read_units) != "12000" || tostring(var.warm_write_units) != "4000"
+  sequencer_has_reserve                  = tostring(var.sequencer_concurrency) != "0"
+  sequencer_has_layers                   = var.sequencer_layers != ""
+  has_vpc                                = var.subnet_ids != ""
+  sequencer_has_extra_policy             = var.sequencer_extra_policy_arn != ""
+  is_traced                              = var.tracing == "Active"
+  logs_json                              = var.log_format == "JSON"
+  outbox_has_layers                      = var.outbox_layers != ""
+  outbox_has_extra_policy                = var.outbox_extra_policy_arn != ""
+  has_field_key                          = var.field_kms_key_arn != ""
+  read_model_keeps_up                    = tostring(var.read_model_upkeep) == "true"
+  read_model_follows_log                 = var.read_model_source == "log"
+  read_model_has_layers                  = var.read_model_layers != ""
+  read_model_has_extra_policy            = var.read_model_extra_policy_arn != ""
+  has_read_model_and_read_model_keeps_up = local.has_read_model && local.read_model_keeps_up
 }
 
 resource "awscc_dynamodb_table" "events_table" {
@@ -287,7 +290,7 @@ resource "awscc_iam_managed_policy" "sequencers" {
       {
         Sid      = "Gaps"
         Effect   = "Allow"
-        Action   = "dynamodb:Query"
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
       },
       {
@@ -385,6 +388,27 @@ resource "awscc_iam_managed_policy" "consumers" {
         Effect   = "Allow"
         Action   = "dynamodb:GetItem"
         Resource = awscc_dynamodb_table.keys_table.arn
+      },
+    ]
+  })
+}
+
+resource "awscc_iam_managed_policy" "operators" {
+  description = "dynamo_es - verify and repair the log, change consumers by hand"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Streams"
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"]
+        Resource = awscc_dynamodb_table.events_table.arn
+      },
+      {
+        Sid      = "Log"
+        Effect   = "Allow"
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        Resource = awscc_dynamodb_table.log_table.arn
       },
     ]
   })
@@ -562,6 +586,11 @@ resource "awscc_iam_role" "sequencer_role" {
             Action   = "kms:Decrypt"
             Resource = var.kms_key_arn
           } : null,
+          {
+            Effect   = "Allow"
+            Action   = "lambda:ListEventSourceMappings"
+            Resource = "*"
+          },
         ] : each if each != null]
       })
     },
@@ -603,6 +632,7 @@ resource "awscc_lambda_function" "sequencer_function" {
     log_format            = var.log_format
     application_log_level = local.logs_json ? var.log_level : null
   }
+  reserved_concurrent_executions = local.sequencer_has_reserve ? var.sequencer_concurrency : null
   environment = {
     variables = { for name, each in merge({
       DYNAMO_ES_EVENTS_TABLE = awscc_dynamodb_table.events_table.table_name
@@ -643,10 +673,17 @@ resource "awscc_lambda_event_source_mapping" "sequencer_mapping" {
   batch_size                         = var.sequencer_batch_size
   maximum_batching_window_in_seconds = var.sequencer_window_seconds
   parallelization_factor             = 1
-  function_response_types            = ["ReportBatchItemFailures"]
-  bisect_batch_on_function_error     = true
-  maximum_retry_attempts             = 100
-  maximum_record_age_in_seconds      = 3600
+  filter_criteria = {
+    filters = [
+      {
+        pattern = "{\"eventName\": [\"INSERT\", \"MODIFY\"], \"dynamodb\": {\"Keys\": {\"version\": {\"N\": [{\"anything-but\": [\"1000000000000000000\"]}]}}}}"
+      },
+    ]
+  }
+  function_response_types        = ["ReportBatchItemFailures"]
+  bisect_batch_on_function_error = true
+  maximum_retry_attempts         = -1
+  maximum_record_age_in_seconds  = -1
   destination_config = {
     on_failure = {
       destination = awscc_sqs_queue.sequencer_failure_queue[0].arn
@@ -670,9 +707,110 @@ resource "awscc_sqs_queue" "sequencer_failure_queue" {
   ]
 }
 
+resource "awscc_events_rule" "sequencer_each_minute" {
+  count               = local.has_sequencer ? 1 : 0
+  description         = "Measures the lag of the log"
+  schedule_expression = "rate(1 minute)"
+  targets = [
+    {
+      id    = "function"
+      arn   = awscc_lambda_function.sequencer_function[0].arn
+      input = "{\"dynamo_es\": \"upkeep\"}"
+    },
+  ]
+}
+
+resource "awscc_lambda_permission" "sequencer_each_minute_permission" {
+  count         = local.has_sequencer ? 1 : 0
+  action        = "lambda:InvokeFunction"
+  function_name = awscc_lambda_function.sequencer_function[0].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = awscc_events_rule.sequencer_each_minute[0].arn
+}
+
+resource "awscc_cloudwatch_alarm" "sequencer_mapping_alarm" {
+  count             = local.has_sequencer ? 1 : 0
+  alarm_description = "The event source mapping of the sequencer is off, or the function does not run. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-mapping-is-off"
+  namespace         = "dynamo_es"
+  metric_name       = "MappingsOff"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.sequencer_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "sequencer_waiting_alarm" {
+  count             = local.has_sequencer ? 1 : 0
+  alarm_description = "Events have waited for minutes for their positions in the log. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
+  namespace         = "dynamo_es"
+  metric_name       = "LagSeconds"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.sequencer_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 300
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "sequencer_retries_alarm" {
+  count             = local.has_sequencer ? 1 : 0
+  alarm_description = "The sequencer fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
+  namespace         = "dynamo_es"
+  metric_name       = "Failures"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.sequencer_function[0].function_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "sequencer_set_aside_alarm" {
+  count             = local.has_sequencer ? 1 : 0
+  alarm_description = "Commits were set aside, because no release or only a newer one can read them. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-commit-was-set-aside"
+  namespace         = "dynamo_es"
+  metric_name       = "SetAside"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.sequencer_function[0].function_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
 resource "awscc_cloudwatch_alarm" "sequencer_lag_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "The log lags the events by minutes."
+  alarm_description = "The log lags the events by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -692,7 +830,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_lag_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_failure_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "Records were given up. Run `dynamo-es log repair`."
+  alarm_description = "Records were given up. Run `dynamo-es log repair`. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = [
@@ -753,6 +891,11 @@ resource "awscc_iam_role" "outbox_role" {
           } : null,
           {
             Effect   = "Allow"
+            Action   = "lambda:ListEventSourceMappings"
+            Resource = "*"
+          },
+          {
+            Effect   = "Allow"
             Action   = ["events:PutEvents", "sns:Publish", "sqs:SendMessage"]
             Resource = var.outbox_target_arn
           },
@@ -807,6 +950,8 @@ resource "awscc_lambda_function" "outbox_function" {
       DYNAMO_ES_KMS_KEY_ID      = local.has_field_key ? var.field_kms_key_arn : null
       DYNAMO_ES_OUTBOX_TARGET   = var.outbox_target_arn
       DYNAMO_ES_OUTBOX_SOURCE   = var.outbox_source
+      DYNAMO_ES_OUTBOX_NAME     = var.outbox_name
+      DYNAMO_ES_OUTBOX_HOURS    = var.outbox_hours
       DYNAMO_ES_OUTBOX_ATTEMPTS = var.outbox_attempts
     }, var.environment) : name => each if each != null }
   }
@@ -865,13 +1010,14 @@ resource "awscc_events_rule" "outbox_each_minute" {
   schedule_expression = "rate(1 minute)"
   targets = [
     {
-      id  = "outbox"
-      arn = awscc_lambda_function.outbox_function[0].arn
+      id    = "function"
+      arn   = awscc_lambda_function.outbox_function[0].arn
+      input = "{\"dynamo_es\": \"upkeep\"}"
     },
   ]
 }
 
-resource "awscc_lambda_permission" "outbox_permission" {
+resource "awscc_lambda_permission" "outbox_each_minute_permission" {
   count         = local.has_outbox ? 1 : 0
   action        = "lambda:InvokeFunction"
   function_name = awscc_lambda_function.outbox_function[0].function_name
@@ -895,9 +1041,89 @@ resource "awscc_sqs_queue" "outbox_failure_queue" {
   ]
 }
 
+resource "awscc_cloudwatch_alarm" "outbox_mapping_alarm" {
+  count             = local.has_outbox ? 1 : 0
+  alarm_description = "The event source mapping of the outbox is off, or the function does not run. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-mapping-is-off"
+  namespace         = "dynamo_es"
+  metric_name       = "MappingsOff"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.outbox_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "outbox_dead_alarm" {
+  count             = local.has_outbox ? 1 : 0
+  alarm_description = "Events could not be published, and the outbox gave them up. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-gave-up-events"
+  namespace         = "dynamo_es"
+  metric_name       = "Dead"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.outbox_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "outbox_oldest_alarm" {
+  count             = local.has_outbox ? 1 : 0
+  alarm_description = "An event has failed to be published for half an hour. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
+  namespace         = "dynamo_es"
+  metric_name       = "OldestSeconds"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.outbox_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 1800
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "outbox_retries_alarm" {
+  count             = local.has_outbox ? 1 : 0
+  alarm_description = "Publishing fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
+  namespace         = "dynamo_es"
+  metric_name       = "Failures"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.outbox_function[0].function_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
 resource "awscc_cloudwatch_alarm" "outbox_lag_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "The outbox lags the log by minutes."
+  alarm_description = "The outbox lags the log by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -917,7 +1143,7 @@ resource "awscc_cloudwatch_alarm" "outbox_lag_alarm" {
 
 resource "awscc_cloudwatch_alarm" "outbox_failure_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "The outbox fails. The function's logs say why."
+  alarm_description = "The outbox fails. The function's logs say why. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = [
@@ -976,6 +1202,11 @@ resource "awscc_iam_role" "read_model_role" {
             Action   = "kms:Decrypt"
             Resource = var.field_kms_key_arn
           } : null,
+          {
+            Effect   = "Allow"
+            Action   = "lambda:ListEventSourceMappings"
+            Resource = "*"
+          },
         ] : each if each != null]
       })
     },
@@ -1025,6 +1256,7 @@ resource "awscc_lambda_function" "read_model_function" {
       DYNAMO_ES_TRANSPORT    = var.transport
       DYNAMO_ES_LOG_SCOPE    = var.log_scope
       DYNAMO_ES_KMS_KEY_ID   = local.has_field_key ? var.field_kms_key_arn : null
+      DYNAMO_ES_UPKEEP       = var.read_model_upkeep
     }, var.environment) : name => each if each != null }
   }
   tags = [
@@ -1071,7 +1303,7 @@ resource "awscc_lambda_event_source_mapping" "read_model_mapping" {
     } : {
     filters = [
       {
-        pattern = "{\"eventName\": [\"INSERT\", \"MODIFY\"]}"
+        pattern = "{\"eventName\": [\"INSERT\", \"MODIFY\"], \"dynamodb\": {\"Keys\": {\"version\": {\"N\": [{\"anything-but\": [\"1000000000000000000\"]}]}}}}"
       },
     ]
   }
@@ -1098,9 +1330,111 @@ resource "awscc_sqs_queue" "read_model_failure_queue" {
   ]
 }
 
+resource "awscc_events_rule" "read_model_each_minute" {
+  count               = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  description         = "Starts the read model, which goes on with what is left"
+  schedule_expression = "rate(1 minute)"
+  targets = [
+    {
+      id    = "function"
+      arn   = awscc_lambda_function.read_model_function[0].arn
+      input = "{\"dynamo_es\": \"upkeep\"}"
+    },
+  ]
+}
+
+resource "awscc_lambda_permission" "read_model_each_minute_permission" {
+  count         = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  action        = "lambda:InvokeFunction"
+  function_name = awscc_lambda_function.read_model_function[0].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = awscc_events_rule.read_model_each_minute[0].arn
+}
+
+resource "awscc_events_rule" "read_model_retry_parked" {
+  count               = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  description         = "Retries the parked streams of the read model"
+  schedule_expression = "rate(${var.read_model_retry_parked_minutes} minutes)"
+  targets = [
+    {
+      id    = "function"
+      arn   = awscc_lambda_function.read_model_function[0].arn
+      input = "{\"dynamo_es\": \"retry_parked\"}"
+    },
+  ]
+}
+
+resource "awscc_lambda_permission" "read_model_retry_parked_permission" {
+  count         = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  action        = "lambda:InvokeFunction"
+  function_name = awscc_lambda_function.read_model_function[0].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = awscc_events_rule.read_model_retry_parked[0].arn
+}
+
+resource "awscc_cloudwatch_alarm" "read_model_mapping_alarm" {
+  count             = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  alarm_description = "The event source mapping of the read model is off, or the function does not run. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-mapping-is-off"
+  namespace         = "dynamo_es"
+  metric_name       = "MappingsOff"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.read_model_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "read_model_parked_alarm" {
+  count             = local.has_read_model_and_read_model_keeps_up ? 1 : 0
+  alarm_description = "Streams are parked, because their events failed again and again. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-stream-is-parked"
+  namespace         = "dynamo_es"
+  metric_name       = "Parked"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.read_model_function[0].function_name
+    },
+  ]
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "awscc_cloudwatch_alarm" "read_model_retries_alarm" {
+  count             = local.has_read_model ? 1 : 0
+  alarm_description = "The read model fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#an-event-fails"
+  namespace         = "dynamo_es"
+  metric_name       = "Failures"
+  dimensions = [
+    {
+      name  = "function"
+      value = awscc_lambda_function.read_model_function[0].function_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_topic ? [var.alarm_topic_arn] : null
+}
+
 resource "awscc_cloudwatch_alarm" "read_model_lag_alarm" {
   count             = local.has_read_model ? 1 : 0
-  alarm_description = "The read model lags by minutes."
+  alarm_description = "The read model lags by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-read-model-lags"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -1120,7 +1454,7 @@ resource "awscc_cloudwatch_alarm" "read_model_lag_alarm" {
 
 resource "awscc_cloudwatch_alarm" "read_model_failure_alarm" {
   count             = local.has_read_model ? 1 : 0
-  alarm_description = "Records were given up. The function's logs say why."
+  alarm_description = "Records were given up. The function's logs say why. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = [
@@ -1140,7 +1474,7 @@ resource "awscc_cloudwatch_alarm" "read_model_failure_alarm" {
 
 resource "awscc_cloudwatch_alarm" "events_read_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Reads of the events table are throttled."
+  alarm_description = "Reads of the events table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   dimensions = [
@@ -1160,7 +1494,7 @@ resource "awscc_cloudwatch_alarm" "events_read_throttles" {
 
 resource "awscc_cloudwatch_alarm" "events_write_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Writes to the events table are throttled."
+  alarm_description = "Writes to the events table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   dimensions = [
@@ -1180,7 +1514,7 @@ resource "awscc_cloudwatch_alarm" "events_write_throttles" {
 
 resource "awscc_cloudwatch_alarm" "events_system_errors" {
   count               = local.has_topic ? 1 : 0
-  alarm_description   = "DynamoDB answers requests to the events table with internal errors."
+  alarm_description   = "DynamoDB answers requests to the events table with internal errors. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#dynamodb-has-internal-errors"
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 3
   threshold           = 0
@@ -1198,7 +1532,7 @@ resource "awscc_cloudwatch_alarm" "events_system_errors" {
 
 resource "awscc_cloudwatch_alarm" "log_read_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Reads of the log's table are throttled."
+  alarm_description = "Reads of the log's table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   dimensions = [
@@ -1218,7 +1552,7 @@ resource "awscc_cloudwatch_alarm" "log_read_throttles" {
 
 resource "awscc_cloudwatch_alarm" "log_write_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Writes to the log's table are throttled."
+  alarm_description = "Writes to the log's table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   dimensions = [
@@ -1238,7 +1572,7 @@ resource "awscc_cloudwatch_alarm" "log_write_throttles" {
 
 resource "awscc_cloudwatch_alarm" "log_system_errors" {
   count               = local.has_topic ? 1 : 0
-  alarm_description   = "DynamoDB answers requests to the log's table with internal errors."
+  alarm_description   = "DynamoDB answers requests to the log's table with internal errors. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#dynamodb-has-internal-errors"
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 3
   threshold           = 0
@@ -1256,7 +1590,7 @@ resource "awscc_cloudwatch_alarm" "log_system_errors" {
 
 resource "awscc_cloudwatch_alarm" "keys_system_errors" {
   count               = local.has_topic ? 1 : 0
-  alarm_description   = "DynamoDB answers requests to the keys table with internal errors."
+  alarm_description   = "DynamoDB answers requests to the keys table with internal errors. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#dynamodb-has-internal-errors"
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 3
   threshold           = 0
@@ -1272,9 +1606,129 @@ resource "awscc_cloudwatch_alarm" "keys_system_errors" {
   ]
 }
 
+resource "awscc_cloudwatch_alarm" "events_hot_writes" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "One key range of the events table gets more writes than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "WriteKeyRangeThroughputThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.events_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_alarm" "events_hot_reads" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "One key range of the events table gets more reads than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "ReadKeyRangeThroughputThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.events_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_alarm" "log_hot_writes" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "One key range of the log's table gets more writes than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "WriteKeyRangeThroughputThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.log_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_alarm" "log_hot_reads" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "One key range of the log's table gets more reads than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "ReadKeyRangeThroughputThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.log_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_alarm" "keys_read_throttles" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "Reads of the keys table are throttled, so encrypted fields cannot be read. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "ReadThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.keys_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_alarm" "keys_write_throttles" {
+  count             = local.has_topic ? 1 : 0
+  alarm_description = "Writes to the keys table are throttled, so new persons cannot be encrypted. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
+  namespace         = "AWS/DynamoDB"
+  metric_name       = "WriteThrottleEvents"
+  dimensions = [
+    {
+      name  = "TableName"
+      value = awscc_dynamodb_table.keys_table.table_name
+    },
+  ]
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
 resource "awscc_cloudwatch_alarm" "conflicts" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Many appends are refused. Check whether many programs write to one stream."
+  alarm_description = "Many appends are refused. Check whether many programs write to one stream. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#many-appends-conflict"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ConditionalCheckFailedRequests"
   dimensions = [
@@ -1290,4 +1744,9 @@ resource "awscc_cloudwatch_alarm" "conflicts" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "awscc_cloudwatch_dashboard" "dashboard" {
+  count          = local.has_topic ? 1 : 0
+  dashboard_body = "{\"widgets\": [\n  {\"type\": \"metric\", \"x\": 0, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds that events wait for positions\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"LagSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Streams that are parked\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Parked\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Mappings that are off\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"MappingsOff\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Records and tries that failed\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Failures\\\"', 'Sum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Dead events of outboxes\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Dead\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds since the oldest waiting event failed\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"OldestSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units written\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units read\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Throttles\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}}\n]}\n"
 }

@@ -70,6 +70,11 @@ output "consumers_policy" {
   value       = awscc_iam_managed_policy.consumers.policy_arn
 }
 
+output "operators_policy" {
+  description = "For those who verify and repair"
+  value       = awscc_iam_managed_policy.operators.policy_arn
+}
+
 output "one_tenant_policy" {
   description = "For a role that callers assume for one tenant at a time"
   value       = awscc_iam_managed_policy.one_tenant.policy_arn
@@ -143,4 +148,9 @@ output "read_model_role_name" {
 output "read_model_log_group_name" {
   description = "The function's logs"
   value       = local.has_read_model ? awscc_logs_log_group.read_model_logs[0].log_group_name : null
+}
+
+output "dashboard_name" {
+  description = "The dashboard in CloudWatch"
+  value       = local.has_topic ? awscc_cloudwatch_dashboard.dashboard[0].dashboard_name : null
 }

@@ -303,6 +303,17 @@ variable "log_retention_days" {
   }
 }
 
+variable "sequencer_concurrency" {
+  description = "Most calls at once. 0 reserves nothing, for an account whose limit is too low for a reserve. With a log of each tenant, more calls write more logs at once."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.sequencer_concurrency >= 0
+    error_message = "sequencer_concurrency must be 0 or more."
+  }
+}
+
 variable "alarm_topic_arn" {
   description = "ARN of the SNS topic that gets the alarms; empty for no alarms."
   type        = string
@@ -336,14 +347,36 @@ variable "outbox_source" {
   }
 }
 
-variable "outbox_attempts" {
-  description = "Most tries of an event; after them it waits for `dynamo-es outbox retry`."
-  type        = number
-  default     = 3
+variable "outbox_name" {
+  description = "Name of the outbox. Each name has a position of its own: give each target another one."
+  type        = string
+  default     = "outbox"
 
   validation {
-    condition     = var.outbox_attempts >= 1
-    error_message = "outbox_attempts must be 1 or more."
+    condition     = can(regex("^(?:[^#]{1,255})$", var.outbox_name))
+    error_message = "outbox_name must be text like [^#]{1,255}."
+  }
+}
+
+variable "outbox_hours" {
+  description = "Hours for which an event is tried again; then it waits for `dynamo-es outbox retry`."
+  type        = number
+  default     = 24
+
+  validation {
+    condition     = var.outbox_hours >= 1
+    error_message = "outbox_hours must be 1 or more."
+  }
+}
+
+variable "outbox_attempts" {
+  description = "Most tries of an event; empty for as many as the hours allow."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(?:^$|^[1-9][0-9]*$)$", var.outbox_attempts))
+    error_message = "outbox_attempts must be text like ^$|^[1-9][0-9]*$."
   }
 }
 
@@ -553,6 +586,23 @@ variable "read_model_extra_policy_arn" {
   }
 }
 
+variable "read_model_upkeep" {
+  description = "Whether schedules call the handler - each minute to go on with work that it had no time for and to write metrics, and less often to retry parked streams. Turn it off for a handler of your own."
+  type        = bool
+  default     = true
+}
+
+variable "read_model_retry_parked_minutes" {
+  description = "Minutes between two retries of parked streams."
+  type        = number
+  default     = 15
+
+  validation {
+    condition     = var.read_model_retry_parked_minutes >= 2
+    error_message = "read_model_retry_parked_minutes must be 2 or more."
+  }
+}
+
 variable "conflicts_per_minute" {
   description = "Number of refused conditional writes that is normal here, such as conflicting appends."
   type        = number
@@ -574,4 +624,9 @@ variable "partition" {
   description = "Partition of AWS."
   type        = string
   default     = "aws"
+}
+
+variable "region" {
+  description = "Region of the provider, for names and links."
+  type        = string
 }

@@ -79,7 +79,7 @@ def test_context_variables_of_the_task_are_those_of_the_call(bridge):
         return await bridge.run(call)
 
     async def both() -> list[str]:
-        return await asyncio.gather(task("acme"), task("umbrella"))
+        return list(await asyncio.gather(task("acme"), task("umbrella")))
 
     assert asyncio.run(both()) == ["acme", "umbrella"]
     assert TENANT.get() == "nobody"
@@ -250,7 +250,7 @@ def test_long_work_is_done_by_a_thread_that_may_wait_for_the_loop():
 
         def work() -> int:
             time.sleep(0.03)
-            return bridge.wait_for(_later(7))  # type: ignore[no-any-return]
+            return bridge.wait_for(_later(7))
 
         found = await bridge.run(lambda: elsewhere(work))
         ticking.cancel()

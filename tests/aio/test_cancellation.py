@@ -13,7 +13,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, Event, StreamId, WrappedEvent
 from dynamo_es.aio import AsyncDynamoBackend, AsyncEventStore, unknown_outcome
-from dynamo_es.aio.bridge import new_bridge
+from dynamo_es.aio.choosing import new_bridge
 from dynamo_es.exceptions import AppendOutcomeUnknownError, ProjectionBusyError
 from tests.aio.cancelling import Awaits, cancelled_everywhere
 

@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
-from dynamo_es import ANY_VERSION, Event, StreamId
-from dynamo_es.aws_lambda import project_log, project_streams
+from dynamo_es import ANY_VERSION, Event, FailurePolicy, StreamId
+from dynamo_es.aws_lambda import (
+    project_log,
+    project_streams,
+    publish_outbox,
+    sequence_events,
+)
+from dynamo_es.contracts import StreamAppend
 from dynamo_es.projections.parking import RetryReport
-from dynamo_es.testing import EventSourceMapping
+from dynamo_es.testing import EventSourceMapping, Killed
 from dynamo_es.testing.conformance.language import an_event
+from tests.aws_lambda.lambdas import records_of
 
 QUOTED = "an event's own value"
 
@@ -163,3 +170,102 @@ def test_a_skipped_event_is_listed_and_its_stream_goes_on(backend, applied):
     EventSourceMapping(handler, maximum_retry_attempts=5).deliver(backend)
     assert seen == [1, 3]
     assert [one.place.number for one in backend.parked.skipped("booked")] == [2]
+
+
+def test_a_poison_stream_stops_nobody_by_any_rule_of_lambda(backend, applied):
+    """Batches are halved after errors, records age, and three shards run at once."""
+    streams = [StreamId() for _ in range(61)]
+    applied.poison = poison = streams[7]
+    for stream in streams:
+        book(backend, stream, 1, 2)
+    handler = project_streams(backend, "booked", on_failure="park")(applied)
+    calls = 0
+
+    def sometimes_dying(event, context):
+        nonlocal calls
+        calls += 1
+        if calls % 7 == 3:
+            raise Killed
+        return handler(event, context)
+
+    mapping = EventSourceMapping(
+        sometimes_dying,
+        batch_size=20,
+        shards=3,
+        bisect_batch_on_function_error=True,
+        maximum_retry_attempts=100,
+        maximum_record_age=3600,
+        duplicates=0.2,
+    )
+
+    delivery = mapping.deliver(backend)
+
+    assert not delivery.discarded
+    assert all(applied.of(one) == [1, 2] for one in streams if one != poison)
+    assert [one.key.stream_id for one in backend.parked.all()] == [poison]
+    applied.poison = None
+    assert handler({"dynamo_es": "retry_parked"}) == {"batchItemFailures": []}
+    assert applied.of(poison) == [1, 2]
+    assert backend.parked.all() == []
+
+
+@pytest.fixture
+def sequenced(backend):
+    """600 healthy streams and a poison one, in the log and for the outbox."""
+    backend.with_outbox()
+    streams = [StreamId() for _ in range(601)]
+    parts = [
+        StreamAppend(
+            one, ANY_VERSION, [replace(an_event(one), name="parked.Booked", data={"number": 1})]
+        )
+        for one in streams
+    ]
+    backend.storage.insert_many(parts)
+    sequence_events(backend)({"Records": records_of(backend, "events")})
+    return streams
+
+
+@pytest.mark.ci
+def test_of_the_log_600_healthy_streams_are_applied_and_1_is_parked(backend, applied, sequenced):
+    applied.poison = poison = sequenced[300]
+    handler = project_log(backend, "booked", on_failure=FailurePolicy(then="park", pause=0.001))(
+        applied
+    )
+    mapping = EventSourceMapping(handler, maximum_retry_attempts=3, table="log", shards=2)
+
+    assert not mapping.deliver(backend).discarded
+
+    assert len({stream for stream, _ in applied}) == 600
+    assert [one.key.stream_id for one in backend.parked.streams("booked")] == [poison]
+    applied.poison = None
+    handler({"dynamo_es": "retry_parked"})
+    assert len({stream for stream, _ in applied}) == len(applied) == 601
+
+
+@pytest.mark.ci
+def test_of_the_outbox_600_healthy_streams_are_published_and_1_is_dead(backend, sequenced):
+    poison, sent = sequenced[300], []
+
+    class Target:
+        as_stored = True
+        at_once = 10
+
+        def __call__(self, record):
+            raise AssertionError
+
+        def publish_all(self, records):
+            sent.extend(one.entry.stream_id for one in records if one.entry.stream_id != poison)
+            return [OSError() if one.entry.stream_id == poison else None for one in records]
+
+    handler = publish_outbox(backend, Target(), attempts=1)
+    mapping = EventSourceMapping(handler, maximum_retry_attempts=3, table="log", shards=2)
+    assert not mapping.deliver(backend).discarded
+
+    assert len(set(sent)) == len(sent) == 600
+    [entry] = backend.outbox.entries()
+    assert (entry.stream_id, entry.dead) == (poison, True)
+    assert backend.outbox.retry_all() == 1
+    poison = None
+    handler({"dynamo_es": "upkeep"})
+    assert len(set(sent)) == 601
+    assert backend.outbox.entries() == []

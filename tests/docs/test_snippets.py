@@ -12,6 +12,7 @@ from socket import socket
 import pytest
 
 from tests.docs.pages import RUN, SHOWN, TUTORIAL, blocks_of, name_of, pages
+from tests.infra import aws_server
 
 # Each page is a process of its own, with an emulator: a minute in all.
 pytestmark = pytest.mark.ci
@@ -21,10 +22,25 @@ WITH_CODE = [
     page for page in PAGES if any(block.is_run or block.title for block in blocks_of(page))
 ]
 ALONE = [page for page in WITH_CODE if TUTORIAL not in page.parents]
+ON_AWS = {"deploy.md"}
+"""Pages that need more of AWS than DynamoDB."""
 STEPS = [page for page in WITH_CODE if TUTORIAL in page.parents]
 
 
-@pytest.mark.parametrize("page", ALONE, ids=name_of)
+@pytest.fixture
+def aws():
+    """Host and port of an emulator of AWS, with CloudFormation and the others."""
+    with aws_server.serving() as address:
+        yield address.removeprefix("http://")
+
+
+@pytest.mark.parametrize("page", [page for page in ALONE if page.name in ON_AWS], ids=name_of)
+def test_a_page_that_deploys_does_what_it_shows(page, tmp_path, aws, failure_of):
+    if failure := failure_of(page, tmp_path, aws):
+        pytest.fail(failure, pytrace=False)
+
+
+@pytest.mark.parametrize("page", [page for page in ALONE if page.name not in ON_AWS], ids=name_of)
 def test_a_page_does_what_it_shows(page, tmp_path, emulator, failure_of):
     if failure := failure_of(page, tmp_path, emulator):
         pytest.fail(failure, pytrace=False)

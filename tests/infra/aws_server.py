@@ -6,6 +6,7 @@ stdout, and ends with its standard input.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,11 +18,16 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
+import boto3
+
+from dynamo_es.dynamodb.wire.mocked import executing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCOPE: Final = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
 _DEFAULT: Final = ("us-east-1", "s3")
+_JSON: Final = "application/x-amz-json-1.0"
 _LOCK: Final = RLock()
 
 
@@ -37,14 +43,20 @@ class _Handler(BaseHTTPRequestHandler):
         region, service = (scope[1], scope[2]) if scope else _DEFAULT
         if self.headers.get("X-Amz-Target", "").startswith("DynamoDBStreams"):
             service = "streams.dynamodb"
+        if self.headers.get("X-Amz-Target", "").endswith("BatchExecuteStatement"):
+            self._reply(200, {"Content-Type": _JSON}, _statements(region, body))
+            return
         headers = {name: value for name, value in self.headers.items() if name != "Host"}
         url = f"https://{service}.{region}.amazonaws.com{self.path}"
         request = AWSRequest(self.command, url, headers, body).prepare()
         with _LOCK:
             reply = botocore_stubber(f"before-send.{service}.Any", request)
-        self.send_response(reply.status_code)
-        content = b"" if self.command == "HEAD" else reply.content
-        kept = {name: each for name, each in reply.headers.items() if name.lower() != "connection"}
+        self._reply(reply.status_code, reply.headers, reply.content)
+
+    def _reply(self, status: int, headers: Any, content: bytes) -> None:
+        self.send_response(status)
+        content = b"" if self.command == "HEAD" else content
+        kept = {name: each for name, each in headers.items() if name.lower() != "connection"}
         if self.command != "HEAD":
             kept = {name: each for name, each in kept.items() if name.lower() != "content-length"}
             kept["Content-Length"] = len(content)
@@ -59,6 +71,21 @@ class _Handler(BaseHTTPRequestHandler):
         del format, arguments
 
 
+def _statements(region: str, body: bytes) -> bytes:
+    """Carry out statements one by one, because moto cannot put parameters into them."""
+    client = boto3.client("dynamodb", region_name=region)
+
+    class Keys(dict[str, tuple[str, str]]):
+        def __missing__(self, table: str) -> tuple[str, str]:
+            schema = client.describe_table(TableName=table)["Table"]["KeySchema"]
+            self[table] = (schema[0]["AttributeName"], schema[1]["AttributeName"])
+            return self[table]
+
+    with _LOCK:
+        reply = executing(client, Keys())(**json.loads(body))
+    return json.dumps(reply).encode()
+
+
 @contextmanager
 def serving() -> Iterator[str]:
     """Serve AWS by another process; yield its address."""
@@ -69,6 +96,7 @@ def serving() -> Iterator[str]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # moto tells of each alarm, which it leaves out
         text=True,
     ) as process:
         assert process.stdin is not None

@@ -1,7 +1,7 @@
 """Makes moto's change sets do what CloudFormation's do.
 
-moto lists resources whose condition does not hold, finds no change in a parameter, and leaves out
-outputs and the events of resources.
+moto lists resources whose condition does not hold, finds no change in a parameter, leaves out
+outputs and the events of resources, and takes the number 0 and the text "0" for different.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 def repair() -> None:
     """Replace what moto does with change sets."""
-    from moto.cloudformation import models
+    from moto.cloudformation import models, parsing
     from moto.cloudformation.parsing import OutputMap, parse_and_update_resource
 
     def diff(self: Any) -> list[Any]:
@@ -80,6 +80,15 @@ def repair() -> None:
                 )
             )
 
+    parse_condition = parsing.parse_condition
+
+    def compare_text(condition: Any, resources: Any, conditions: Any) -> bool:
+        match condition:
+            case {"Fn::Equals": [left, right]}:
+                return _text(left, resources) == _text(right, resources)
+        return bool(parse_condition(condition, resources, conditions))
+
+    parsing.parse_condition = compare_text
     create = models.CloudFormationBackend.create_change_set
 
     def create_change_set(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -96,6 +105,10 @@ def repair() -> None:
     models.CloudFormationBackend.create_change_set = create_change_set  # type: ignore[method-assign]
     models.ChangeSet.diff = diff  # type: ignore[method-assign]
     models.ChangeSet.apply = apply  # type: ignore[method-assign]
+
+
+def _text(node: Any, resources: Any) -> str:
+    return str(resources[node["Ref"]] if isinstance(node, dict) else node)
 
 
 def _changes(change_set: Any) -> Iterator[tuple[str, str]]:
@@ -136,7 +149,7 @@ def _resolved(stack: Any, template: dict[str, Any], given: dict[str, str]) -> di
             return node
         match node:
             case {"Ref": str(name)} if name in values:
-                return values[name]
+                return str(values[name])
             case {"Fn::Sub": str(text)}:
                 return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), text)
             case {"Fn::If": [condition, then, otherwise]}:

@@ -185,6 +185,7 @@ def sequence(backend: DynamoBackend, records: Records) -> None:
         with losing(backend, lost.__contains__):
             handler({"Records": [late]})
         handler({"Records": [late]})
+    sequence_events(another_process(backend))({"dynamo_es": "upkeep"})
 
 
 def leave_a_place(backend: DynamoBackend) -> None:
@@ -207,6 +208,13 @@ def consume(backend: DynamoBackend, records: Records) -> None:
     for batch in (records.newest, records.history[:40]):
         handler = project_streams(another_process(backend), "streams", keep_unknown=True)
         handler(lambda _: None)({"Records": batch})
+    for task in ("upkeep", "retry_parked"):
+        for decorate in (project_log, project_streams):
+            made = decorate(another_process(backend), "parked", keep_unknown=True)
+            made(lambda _: None)({"dynamo_es": task})
+        publish_outbox(another_process(backend), lambda _: None, name="kept up", keep_unknown=True)(
+            {"dynamo_es": "upkeep"}
+        )
     process = another_process(backend)
     in_bad_times(backend, lambda: process.checkpoints.move("other", 1))
     process.checkpoints.reset("other", 0)

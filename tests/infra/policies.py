@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 from dynamo_es.dynamodb.wire.statements import table_of, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dynamo_es import DynamoBackend
 
 PATH = CHECKOUT.with_name("access.yaml")
 TEMPLATE = parse_yaml(PATH.read_text(encoding="utf-8"))
+PERMISSIONS = PATH.parents[1] / "docs" / "reference" / "permissions.md"
 PARTITION_KEYS = {"events": "stream_key", "log": "log_key", "keys": "tenant"}
 TABLES = {
     "${EventStore}-EventsTableArn": "events",
@@ -106,6 +107,25 @@ def unused(policy: str, calls: Iterable[Call]) -> set[tuple[str, str]]:
             if not any(fnmatchcase(call.key or "", pattern) for call in used):
                 found.add((one.table, pattern))
     return found
+
+
+SENT_BY: Final = {"OneTenant": "Writers", "OneTenantLog": "Session"}
+"""Whose requests a policy is for, where it is not the role of the same name."""
+
+
+def rows_of(sent: Mapping[str, Iterable[Call]]) -> list[str]:
+    """Return the rows of a table of the actions that each role's operations send, by table."""
+    rows = ["| policy | table | actions that its operations send |", "|---|---|---|"]
+    for policy in TEMPLATE["Resources"]:
+        calls = set(sent[SENT_BY.get(policy, policy)])
+        for table in TABLES.values():
+            allowed = {
+                action for one in statements(policy) if one.table == table for action in one.actions
+            }
+            actions = sorted(allowed & {call.action for call in calls if call.table == table})
+            if actions:
+                rows.append(f"| `{policy}` | {table} | {' '.join(f'`{one}`' for one in actions)} |")
+    return rows
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from dynamo_es.testing.conformance.language import events
-from tests.infra import operations
+from tests.infra import operations, operators
 from tests.infra.kinds_of_streams import (
     CRASHED,
     KINDS,
@@ -42,11 +42,13 @@ from tests.infra.kinds_of_streams import (
 )
 from tests.infra.policies import (
     PATH,
+    PERMISSIONS,
     TEMPLATE,
     Call,
     Statement,
     calls_of,
     refused,
+    rows_of,
     statements,
     unused,
 )
@@ -78,7 +80,7 @@ MODULES: Final = (
     registry,
     minutes,
 )
-"""All that build requests of roles. Scans and the making of tables are for operators only."""
+"""All that build requests of roles. Only the scans of `maintenance` are elsewhere."""
 
 
 def builders(module: ModuleType) -> set[str]:
@@ -108,7 +110,11 @@ class Sent(dict[str, list[Call]]):
 
 @pytest.fixture(scope="module")
 def sent() -> Sent:
-    """What is sent when every role does everything with streams of every kind."""
+    return all_that_is_sent()
+
+
+def all_that_is_sent() -> Sent:
+    """Return what is sent when every role does everything with streams of every kind."""
     found = Sent()
     with pytest.MonkeyPatch.context() as patch:
         for module in MODULES:
@@ -154,6 +160,7 @@ def _run(found: Sent) -> None:
             for stream in streams.values():
                 operations.erase(backend, stream)
         _run_on_crashed(every_tenants, found)
+        _operate(every_tenants, found)
     with DynamoBackend.local(sequencing="inline") as backend, calls_of(backend) as calls:
         found["Inline"] = calls
         kinds = {"short": KINDS["short"], "crashed": crashed(4)}
@@ -187,6 +194,19 @@ def _run_with_a_log_of_each_tenant(found: Sent) -> None:
         found["Session"] = calls
 
 
+def _operate(backend: DynamoBackend, found: Sent) -> None:
+    operators.prepare(backend)
+    with calls_of(backend) as calls:
+
+        def damage(what: Callable[[], None]) -> None:
+            before = len(calls)
+            what()
+            del calls[before:]
+
+        operators.operate(backend, damage)
+    found["Operators"] = calls
+
+
 def _run_on_crashed(backend: DynamoBackend, found: Sent) -> None:
     for role, operate in (("Creators", operations.write), ("Erasers", operations.erase)):
         streams = make_all(backend.in_tenant(role), CRASHED)
@@ -202,7 +222,7 @@ def test_cfn_lint_has_no_findings():
     assert lint_file(PATH) == []
 
 
-ROLES = ["Writers", "Readers", "Deleters", "Sequencers", "Pollers", "Consumers"]
+ROLES = ["Writers", "Readers", "Deleters", "Sequencers", "Pollers", "Consumers", "Operators"]
 TOGETHER = {
     "Pollers": ["Pollers", "Sequencers"],
     "Creators": ["Writers", "Deleters"],
@@ -222,22 +242,13 @@ def test_a_role_may_do_no_more(sent, role):
     assert unused(role, sent[role]) == set()
 
 
+def test_the_page_of_permissions_shows_what_was_sent(sent):
+    shown = PERMISSIONS.read_text(encoding="utf-8")
+    assert "\n".join(rows_of(sent)) in shown, "run python -m tests.infra.permissions"
+
+
 def test_every_request_that_the_library_can_build_is_among_them(sent):
-    assert set().union(*map(builders, MODULES)) - sent.builders == REPAIRS
-
-
-REPAIRS = {
-    f"dynamo_es.dynamodb.log.{name}"
-    for name in (
-        "requests.scan_events",
-        "requests.scan_marker_keys",
-        "requests.replace_page",
-        "requests.delete_page",
-        "set_aside.forget",
-        "set_aside.query_entries",
-    )
-} | {"dynamo_es.dynamodb.consumers.outbox_requests.set_cursor"}
-"""What operators may: repairing, listing what is set aside, listing tenants, moving an outbox."""
+    assert set().union(*map(builders, MODULES)) - sent.builders == set()
 
 
 def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
@@ -262,7 +273,7 @@ OPERATORS = {
     "wire/steps",
     "wire/statements",
 }
-"""`dynamo-es log repair`, `log verify` and `ui` read whole tables: no role's policy allows that.
+"""`dynamo-es log repair`, `log verify` and `ui` read whole tables, which only operators may.
 
 ``wire/steps`` defines what a request is, and ``wire/statements`` puts statements into one.
 """
@@ -276,7 +287,7 @@ def test_a_cold_load_below_many_fences_reads_an_item(sent):
 def test_nobody_scans_and_writers_delete_nothing():
     for policy in TEMPLATE["Resources"]:
         actions = {action for one in statements(policy) for action in one.actions}
-        assert "Scan" not in actions
+        assert ("Scan" in actions) == (policy == "Operators")
         assert not any("*" in action for action in actions)
     for policy in ("Writers", "OneTenant", "Readers", "Sequencers"):
         assert not any("DeleteItem" in one.actions for one in statements(policy))

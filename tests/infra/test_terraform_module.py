@@ -124,7 +124,9 @@ def computed(tmp_path):
             (tmp_path / name).write_text(text)
 
     def compute(**variables: Any) -> dict[str, Any]:
-        (tmp_path / "terraform.tfvars.json").write_text(json.dumps(variables))
+        (tmp_path / "terraform.tfvars.json").write_text(
+            json.dumps({"region": "eu-west-1"} | variables)
+        )
         done = terraform(tmp_path, "apply", "-auto-approve", "-no-color")
         assert done.returncode == 0, done.stderr
         found = json.loads(terraform(tmp_path, "output", "-json").stdout)
@@ -205,7 +207,7 @@ def test_a_wrong_variable_is_refused(tmp_path, variables, message):
     for name, text in Computed(APP).files().items():
         if name != "versions.tf":
             (tmp_path / name).write_text(text)
-    (tmp_path / "terraform.tfvars.json").write_text(json.dumps(variables))
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps({"region": "x"} | variables))
 
     done = terraform(tmp_path, "plan", "-no-color")
 

@@ -17,6 +17,7 @@ from dynamo_es import Aggregate, Event
 ROOT = Path(__file__).parents[2]
 USAGE = Path(__file__).with_name("public_usage.py")
 TESTING = Path(__file__).with_name("testing_usage.py")
+ASYNC = Path(__file__).with_name("async_usage.py")
 PRELUDE = """\
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def block_of(documented: object) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of an application, with nothing of the settings of this one."""
     folder = tmp_path_factory.mktemp("application")
-    for usage in (USAGE, TESTING):
+    for usage in (USAGE, TESTING, ASYNC):
         (folder / usage.name).write_text(usage.read_text())
     for name, code in examples().items():
         (folder / f"{name}.py").write_text(code)

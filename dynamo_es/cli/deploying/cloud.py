@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from dynamo_es.dynamodb.wire.client import region_of
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local, make_session
+from dynamo_es.exceptions import UnavailableError
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
@@ -87,6 +89,9 @@ def ask(client: Any, operation: str, subject: str = "", **arguments: Any) -> dic
         reply: dict[str, Any] = getattr(client, xform_name(operation))(**arguments)
     except (ClientError, BotoCoreError) as error:
         raise translate(error, operation, subject) from error
+    except ResponseParserError as error:  # not from AWS, but from a proxy or an emulator
+        code = type(error).__name__
+        raise UnavailableError(operation, code, "The reply cannot be read.", subject) from error
     return reply
 
 

@@ -66,8 +66,8 @@ class CommitKey(NamedTuple):
 class InlineSequencer:
     """Gives a process's own appends their positions. Safe to share between threads.
 
-    Threads take turns, and so do tasks. One that waited for its turn often finds that another has sequenced
-    its commit as well.
+    Threads and tasks take turns. One that waited for its turn often finds that another has
+    sequenced its commit as well.
 
     The append has succeeded before this begins. So a failure here is logged and not raised, and
     commits without a position get one with the next append of the process, or from any other

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.dynamodb.streams import outcomes
 from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
-from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import (
     Commit,
     Head,
@@ -197,6 +196,9 @@ class Append:
                 # Stored and deleted since, or still on its way: another put would store it twice.
                 raise self._unknown(outcomes.DELETED)
             if leftover:  # of a deletion that crashed, or is under way
+                # here: few processes meet one
+                from dynamo_es.dynamodb.streams.delete import finish_deletion
+
                 yield from finish_deletion(stream)
             generation = max(stream.now_in_microseconds(), generation_of(collision.item) + 1)
             lost += 1

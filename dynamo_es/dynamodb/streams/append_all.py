@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.streams.commits import Plan, plan_commits, put_request
-from dynamo_es.dynamodb.streams.delete import finish_deletion
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
 from dynamo_es.dynamodb.streams.outcomes import NO_REPLY, UNREAD, StreamChanged, unconfirmed
 from dynamo_es.dynamodb.streams.requests import check_unchanged
@@ -222,6 +221,9 @@ class _AppendAll:
             item = in_the_way.get(part.key)
             if part.expected == 0 and item is not None:
                 if not is_fence(item):
+                    # here: few processes meet one
+                    from dynamo_es.dynamodb.streams.delete import finish_deletion
+
                     yield from finish_deletion(part.stream)
                 self.closed[part.key] = generation_of(item)
         for check in self.checks:

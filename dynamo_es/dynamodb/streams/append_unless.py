@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
 
-_JITTER: Final = 0.005
-"""Seconds, about as long as a put takes; so much longer with each lost race."""
+_JITTER: Final = 0.04
+"""Seconds that an append waits at most after lost races: the time of eight puts.
 
-_LONGEST_JITTER: Final = 0.1
+Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.96 write units an
+append. Without a wait 2.06, and with a wait and a read after each loss 2.17.
+"""
 
 
 @dataclass(slots=True)
@@ -241,7 +243,7 @@ class ConditionalAppends:
         )
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
-        """Match the item in the way, and go on after it; from the second time on, read to the head.
+        """Match the item in the way, and go on after it; see `_wait` for when it reads instead.
 
         Going on after the item saves a read, but a writer several commits late would never catch
         up.
@@ -264,11 +266,15 @@ class ConditionalAppends:
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:
-        """Wait a random time from the second loss on: those that lost together come back apart."""
+        """After the second loss, and every third one, wait a random time and read to the head.
+
+        Those that lost together come back apart. Else going on at once wins more often than not:
+        the writer that was faster has just been there.
+        """
         self._lost += 1
-        if self._lost > 1 and self._undecided():
+        if self._lost % 3 == 2 and self._undecided():  # noqa: PLR2004
             self._lose_track()
-            yield Pause(self._lost, within=min(_JITTER * self._lost, _LONGEST_JITTER))
+            yield Pause(self._lost, within=_JITTER)
 
     def _fail(self, error: EventStoreError) -> None:
         for candidate in self._undecided():

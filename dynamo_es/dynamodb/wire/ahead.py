@@ -1,4 +1,4 @@
-"""Reads the next page on a thread or a task of its own while the caller works on the current one."""
+"""Reads the next page, on a thread or a task of its own, while the caller works on one."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ write operations"; checked against the capacity that dynoxide reports.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def _number_size(text: str) -> int:
     # and after the point count separately; a minus sign takes a byte.
     if text.isdigit():
         return 1 + (len(text.strip("0")) + 1) // 2
+    from decimal import Decimal  # here: the store itself only writes digits
+
     value = Decimal(text)
     whole, _, fraction = format(value.copy_abs(), "f").partition(".")
     whole, fraction = whole.lstrip("0"), fraction.rstrip("0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -154,6 +155,30 @@ DynamoBackend(DynamoConfig(events_table="e", log_table="l", keys_table="k")).sto
 assert "boto3" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - the code above
+
+
+def test_the_lean_transport_loads_little_of_botocore_and_no_rare_algorithm():
+    code = """
+import sys
+from dynamo_es import DynamoBackend, DynamoConfig
+config = DynamoConfig(
+    events_table="e", log_table="l", keys_table="k", transport="lean", region="eu-west-1"
+)
+DynamoBackend(config).prepare()
+of_botocore = {name for name in sys.modules if name.startswith("botocore.")}
+assert {name.split(".")[1] for name in of_botocore} == {"exceptions", "vendored"}, of_botocore
+assert "dynamo_es.dynamodb.wire.lean_connections" in sys.modules
+assert "dynamo_es.dynamodb.streams.delete" not in sys.modules
+assert "dynamo_es.contracts.log" not in sys.modules
+assert "decimal" not in sys.modules
+"""
+    environ = {
+        **{name: text for name, text in os.environ.items() if not name.startswith("AWS_")},
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "HOME": "/nowhere",
+    }
+    subprocess.run([sys.executable, "-c", code], check=True, env=environ)  # noqa: S603
 
 
 # From the environment

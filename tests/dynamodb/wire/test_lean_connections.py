@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
+from botocore import httpsession
 from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
@@ -21,7 +23,11 @@ from botocore.exceptions import (
 
 from benchmarks.canned import _certify as certify
 from dynamo_es.dynamodb.wire import connections as module
-from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
+from dynamo_es.dynamodb.wire.lean_connections import (
+    Connections,
+    Signed,
+    trusted_certificates,
+)
 from tests.dynamodb.wire.both_transports import CONFIG, of_botocore, of_lean, outcome
 from tests.dynamodb.wire.socket_server import OK, Connected, Server, answering, serving
 
@@ -269,6 +275,15 @@ def test_a_name_that_does_not_exist_is_known_not_to_have_carried_it_out():
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory) -> tuple[Path, Path]:
     return certify(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_certificates_are_those_that_botocore_trusts(monkeypatch, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "certifi", None)
+    theirs = httpsession.where() if installed else httpsession.DEFAULT_CA_BUNDLE
+
+    assert trusted_certificates() == theirs
 
 
 def test_a_certificate_that_is_trusted_is_taken(certified):

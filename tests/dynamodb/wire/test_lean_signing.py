@@ -28,8 +28,13 @@ HOSTS = (
 )
 
 
-def by_botocore(  # noqa: PLR0913 - the parts of a request
-    url: str, region: str, keys: tuple[str, str, str | None], target: str, body: bytes, now: datetime
+def by_botocore(
+    url: str,
+    region: str,
+    keys: tuple[str, str, str | None],
+    target: str,
+    body: bytes,
+    now: datetime,
 ) -> dict[str, str]:
     request = AWSRequest("POST", f"{url}/", {"Content-Type": "a/b", "X-Amz-Target": target}, body)
     request.context = {}
@@ -56,7 +61,7 @@ def test_signatures_are_botocores(url, region, keys, body, now):
 @pytest.mark.parametrize("change", ["day", "secret"])
 def test_a_new_day_and_new_credentials_have_a_key_of_their_own(change):
     now = [datetime(2030, 1, 1, 23, 59, tzinfo=UTC)]
-    keys: Any = SimpleNamespace(access_key="A", secret_key="s", token=None)
+    keys: Any = SimpleNamespace(access_key="A", secret_key="s", token=None)  # noqa: S106 - of an example
     signer = Signer(HOSTS[0], "us-east-1", keys, lambda: now[0])
     signer.sign({"Content-Type": "a/b", "X-Amz-Target": "x"}, b"")
     if change == "day":
@@ -65,7 +70,5 @@ def test_a_new_day_and_new_credentials_have_a_key_of_their_own(change):
         keys.secret_key = "another"  # noqa: S105 - of an example
     headers = {"Content-Type": "a/b", "X-Amz-Target": "x"}
     signer.sign(headers, b"")
-    expected = by_botocore(
-        HOSTS[0], "us-east-1", ("A", keys.secret_key, None), "x", b"", now[0]
-    )
+    expected = by_botocore(HOSTS[0], "us-east-1", ("A", keys.secret_key, None), "x", b"", now[0])
     assert headers == expected

@@ -27,7 +27,7 @@ from dynamo_es.dynamodb.wire.time_limit import (
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.testing import LambdaContext
 from tests.dynamodb.wire.both_transports import CONFIG
-from tests.dynamodb.wire.socket_server import serving
+from tests.dynamodb.wire.socket_server import Connected, serving
 
 
 class Countdown:
@@ -44,8 +44,12 @@ class Countdown:
 def hung():
     """Serve requests that get no answer."""
     over = threading.Event()
+
+    def handle(connected: Connected, number: int) -> None:
+        over.wait(20)
+
     try:
-        with serving(lambda connected, number: over.wait(20)) as server:
+        with serving(handle) as server:
             yield server
             over.set()
     finally:
