@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import boundaries as contract
-from dynamo_es.contracts.boundaries import NO_STREAM, Candidate, Matching
+from dynamo_es.contracts import candidates
+from dynamo_es.contracts.boundaries import (
+    NO_STREAM,
+    Matching,
+)
+from dynamo_es.contracts.candidates import (
+    Candidate,
+)
 from dynamo_es.dynamodb.streams import append_unless, matching
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.load import newest_commit
@@ -94,6 +101,7 @@ def generation_is_ignored(patch: pytest.MonkeyPatch) -> None:
         return after is not None and head < after
 
     patch.setattr(contract, "is_before", is_before)
+    patch.setattr(candidates, "is_before", is_before)
     patch.setattr(append_unless, "is_before", is_before)
 
 

@@ -14,7 +14,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
-from dynamo_es.contracts.boundaries import Candidate
+from dynamo_es.contracts.candidates import (
+    Candidate,
+)
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams import append as appending
 from dynamo_es.dynamodb.streams import append_unless

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
     BoundaryResult,
+    is_before,
+)
+from dynamo_es.contracts.candidates import (
     Candidate,
     chosen_together,
-    is_before,
     results_of,
 )
 from dynamo_es.dynamodb.streams.append import Append
