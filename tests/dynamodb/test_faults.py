@@ -22,6 +22,7 @@ from dynamo_es import (
     Versioning,
 )
 from dynamo_es.contracts import StreamAppend
+from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.dynamodb.wire.sending import sender_of
@@ -41,6 +42,7 @@ from dynamo_es.testing.conformance.language import (
     numbered,
 )
 from dynamo_es.testing.faults import Fault, Network
+from dynamo_es.values import Query, Tag
 from tests.dynamodb.lean_emulated import lean_client
 from tests.without_moto import without_moto
 
@@ -173,6 +175,67 @@ class AppendsToMany(Operation):
             assert [event.uuid for event in stored] == [event.uuid for event in part.events]
 
 
+class BoundaryAppend(Operation):
+    """Under a condition, to a boundary that others have written to since it was read."""
+
+    others = 0
+    warm = True
+
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.store(storage, 1, 2)
+        self.query = Query(tags=[Tag("course", "c1")])
+        self.after = storage.fetch_matching(self.stream, self.query).head
+        self.appended = [
+            replace(event, context={"$tags": ["course:c1"]}) for event in events(self.stream, 2)
+        ]
+        if not self.warm:
+            storage._heads.clear()  # type: ignore[attr-defined]
+        if self.others:
+            seen = storage._heads.recall(next(iter(storage._heads._heads)))  # type: ignore[attr-defined]
+            key = next(iter(storage._heads._heads))  # type: ignore[attr-defined]
+            self.store(storage, *[1] * self.others)
+            storage._heads.clear()  # type: ignore[attr-defined]
+            storage._heads.remember(key, seen.head)  # type: ignore[attr-defined]
+
+    def run(self, storage: StorageStrategy) -> None:
+        [result] = storage.insert_unless(
+            self.stream, [ConditionalAppend(self.appended, self.query, self.after)]
+        )
+        if isinstance(result, Exception):
+            raise result
+
+
+class ColdBoundaryAppend(BoundaryAppend):
+    warm = False
+
+
+class BoundaryAppendAfterThree(BoundaryAppend):
+    others = 3
+
+
+class FirstBoundaryAppend(BoundaryAppend):
+    def prepare(self, storage: StorageStrategy) -> None:
+        self.query = Query.everything()
+        self.after = storage.fetch_matching(self.stream, self.query).head
+        self.appended = events(self.stream, 2)
+
+
+class BoundaryAppendsTogether(BoundaryAppend):
+    others = 1
+
+    def run(self, storage: StorageStrategy) -> None:
+        results = storage.insert_unless(
+            self.stream,
+            [
+                ConditionalAppend(self.appended[:1], self.query, self.after),
+                ConditionalAppend(self.appended[1:], Query(tags=[Tag("x", 1)]), self.after),
+            ],
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+
 class Snapshot(Operation):
     def prepare(self, storage: StorageStrategy) -> None:
         self.store(storage, 2, 1, 1)
@@ -225,6 +288,10 @@ OPERATIONS = [
     VersionlessAppend,
     SplitCommit,
     AppendsToMany,
+    ColdBoundaryAppend,
+    BoundaryAppendAfterThree,
+    FirstBoundaryAppend,
+    BoundaryAppendsTogether,
     Snapshot,
     LoadOfSeveralPages,
     BoundedRange,

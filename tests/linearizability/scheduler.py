@@ -14,13 +14,16 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
+from dynamo_es.contracts.boundaries import Candidate
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams import append as appending
+from dynamo_es.dynamodb.streams import append_unless
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import snapshot as snapshots
 from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.streams.matching import fetch_matching
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute
@@ -34,13 +37,25 @@ from dynamo_es.exceptions import (
 from dynamo_es.testing.faults import Fault
 from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
-from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save
+from tests.linearizability.histories import (
+    Append,
+    Delete,
+    Find,
+    Load,
+    Operation,
+    Outcome,
+    Save,
+    Several,
+    Unless,
+)
 from tests.linearizability.tiny_dynamo import TinyDynamo
 from tests.linearizability.under_way import Part, Run
 from tests.linearizability.workload import Worker
 from tests.parts import parts_of, requests_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamo_es.dynamodb.wire.steps import Response, Steps
     from tests.linearizability.histories import Call
 
@@ -77,7 +92,7 @@ class _Process:
     def clock(self) -> float:
         return self._schedule.now + self._skew
 
-    def steps(self, number: int, call: Call) -> Steps[Any]:
+    def steps(self, number: int, call: Call) -> Steps[Any]:  # noqa: PLR0911 - one a case
         stream_id = histories.stream_id(number)
         stream = Stream("events", stream_key("", stream_id), stream_id, self._heads, self.clock)
         match call:
@@ -92,6 +107,22 @@ class _Process:
                 return snapshots.save_snapshot(stream, histories.snapshot(number, call), version)
             case Delete():
                 return deletion.delete_stream(stream)
+            case Find(query, _, _):
+                return fetch_matching(stream, histories.query_of(query), histories.seen_to(call))
+            case Unless():
+                return self._unless(stream, number, [call])
+            case Several(parts):
+                return self._unless(stream, number, parts)
+
+    def _unless(self, stream: Stream, number: int, calls: Sequence[Unless]) -> Steps[Any]:
+        appends = [histories.conditional(number, call) for call in calls]
+        candidates = [Candidate(stream.id, append) for append in appends]
+        results = yield from append_unless.ConditionalAppends(stream, candidates).run()
+        if len(results) > 1:
+            return results
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return results[0]
 
     def _with_another(self, append: appending.Append) -> Steps[Any]:
         """Append, in one call with an append to a stream that nobody else uses."""
@@ -113,6 +144,7 @@ class Schedule:
         seed: decides everything.
         conditions: None: the seed decides.
         dynamo: what carries out the requests; None: a `TinyDynamo` with small pages.
+        worker: chooses the calls.
 
     Attributes:
         history: the operations that have ended.
@@ -121,9 +153,14 @@ class Schedule:
     """
 
     def __init__(
-        self, seed: int, conditions: Conditions | None = None, dynamo: Dynamo | None = None
+        self,
+        seed: int,
+        conditions: Conditions | None = None,
+        dynamo: Dynamo | None = None,
+        worker: type[Worker] = Worker,
     ) -> None:
         self._seed = seed
+        self._worker_class = worker
         self._random = random = Random(seed)
         self.conditions = Conditions.any(random) if conditions is None else conditions
         page = random.choice((None, 1, 2, 3, 5))
@@ -140,7 +177,9 @@ class Schedule:
 
     def _worker(self, letter: str) -> Worker:
         seed = self._random.random()
-        return Worker(letter, Random(seed), self.conditions.streams, self.conditions.deletions)
+        return self._worker_class(
+            letter, Random(seed), self.conditions.streams, self.conditions.deletions
+        )
 
     def run(self, operations: int = 60) -> list[Operation]:
         """Return the history of that many operations, and of a last process that looks."""
@@ -247,9 +286,9 @@ class Schedule:
             ]
 
     def _end(self, process: _Process, run: Run, result: object) -> None:
-        operation = run.operation.told(self.moment(), result)
-        self.history.append(operation)
-        process.worker.learn(operation)
+        for operation in run.operation.each_told(self.moment(), result):
+            self.history.append(operation)
+            process.worker.learn(operation)
         process.run = None
 
     def _step(self, process: _Process) -> None:
@@ -273,10 +312,10 @@ class Schedule:
             if self._random.random() < 0.5:
                 self._put_off(part)
         process.restart()
-        lost = replace(run.operation, returned=self.moment())
-        is_read = isinstance(lost.call, Load)
+        is_read = isinstance(run.operation.call, Load | Find)
         outcome = Outcome.FAILED if is_read else Outcome.UNKNOWN
-        self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
+        for lost in run.operation.each_told(self.moment(), None):
+            self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
 
     def _put_off(self, part: Part) -> None:
         """Let a request arrive late: a batch statement by statement, and perhaps not all of it."""
