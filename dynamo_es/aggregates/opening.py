@@ -39,7 +39,7 @@ class Opening(Generic[TAggregate]):
         Raises:
             InputError: no factory, or one that does not make new aggregates.
         """
-        return self.given(made_by(factory), factory)
+        return self._checked(made_by(factory))
 
     def given(
         self, aggregate: TAggregate | None, factory: Callable[[], TAggregate] | None
@@ -50,8 +50,9 @@ class Opening(Generic[TAggregate]):
             InputError: no aggregate and no factory, or one that is not new.
             AggregateDefinitionError: its class takes no snapshots, and the repository does.
         """
-        if aggregate is None:
-            return self.new(factory)
+        return self.new(factory) if aggregate is None else self._checked(aggregate)
+
+    def _checked(self, aggregate: TAggregate) -> TAggregate:
         check_new(aggregate)
         self.snapshots.check(type(aggregate))
         return aggregate
