@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.concurrent, pytest.mark.ci]
 
-STREAMS: Final = 2
+STREAMS: Final = 4
 SEEDS: Final = (1, 2, 3)
 
 
