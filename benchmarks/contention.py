@@ -195,7 +195,7 @@ class SeatTaken(Event):
 
 
 class _Process:
-    """Appends to a boundary, each time unless somebody has taken a seat that nobody knows yet."""
+    """Appends to a boundary, unless an event that it has not seen is about the same seat."""
 
     def __init__(self, backend: DynamoBackend, boundary: str, *, group: bool) -> None:
         self._boundary = backend.boundary(boundary, group=group)

@@ -6,6 +6,7 @@ engine carries it out in the middle. So the figures do not depend on the machine
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
@@ -70,6 +71,7 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
         appends: how many.
         seed: of the times, and of who decides.
     """
+    random.seed(seed)  # the library's pauses
     client = engine.connect()
     billing = Billing(client)
     config = replace(engine.config, report_capacity=False)

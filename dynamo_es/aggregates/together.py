@@ -1,8 +1,8 @@
 """Carries out decisions about one aggregate together: one after the other, and one append for all.
 
 Each decision gets an aggregate of its own, in the state after the decisions before it. A decision
-that raises is refused alone. Nobody gets a result before the events of all are stored: a result may
-rest on them, and so may a refusal.
+that raises is refused alone. No caller gets a result before the events of all are stored: a result
+may rest on them, and so may a refusal.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ def _carry_out(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[o
     token = _leading.set(True)
     try:
         try:
-            return _outcomes(work, items)
+            return _each_its_own(_outcomes(work, items))
         except InputError as error:
             # One of them is wrong: the others are not to suffer.
             return [error] if len(items) == 1 else [_alone(work, item) for item in items]
@@ -258,6 +258,19 @@ def _outcomes(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[ob
     if len(outcomes) != len(items):
         raise AssertionError(f"{len(items)} items have {len(outcomes)} results")
     return outcomes
+
+
+def _each_its_own(outcomes: Sequence[object]) -> Sequence[object]:
+    """Return the outcomes, with a copy where two callers would get the same error."""
+    seen: set[int] = set()
+    own: list[object] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception) and id(outcome) in seen:
+            own.append(own_copy(outcome))
+        else:
+            own.append(outcome)
+        seen.add(id(outcome))
+    return own
 
 
 def _alone(work: Work[ItemT, ResultT], item: ItemT) -> object:

@@ -10,8 +10,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.grouping.waiting import ThreadWaiter
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from dynamo_es.grouping.waiting import Waiter
 
 _PATIENCE = 20.0
 
@@ -77,6 +81,11 @@ class Stage:
         self.back = threading.Semaphore(0)
         self._acting: Actor | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a caller acts: else the test itself does something."""
+        return self._acting is not None
+
     def clock(self) -> float:
         return self.now
 
@@ -85,9 +94,9 @@ class Stage:
         actor = self.actors[name] = Actor(self, name, function)
         return actor
 
-    def new_waiter(self) -> StageWaiter:
-        assert self._acting is not None
-        return StageWaiter(self, self._acting)
+    def new_waiter(self) -> Waiter:
+        """Return what makes the caller wait that acts now; the test itself never waits."""
+        return ThreadWaiter() if self._acting is None else StageWaiter(self, self._acting)
 
     def act(self, name: str, interrupt: BaseException | None = None) -> Actor:
         """Let a caller act until it waits, works or finishes; or raise an interrupt where it is."""

@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import RawEvent
 
-_JITTER: Final = 0.04
-"""Seconds that an append waits at most after lost races: the time of eight puts.
+_JITTER: Final = 0.06
+"""Seconds that an append waits at most after lost races: the time of twelve puts.
 
-Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.96 write units an
+Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.95 write units an
 append. Without a wait 2.06, and with a wait and a read after each loss 2.17.
 """
 
