@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dynamo_es.adapters.eventsourcing.dcb_coding import (
     kept_uuid,
@@ -25,22 +25,14 @@ from dynamo_es.adapters.eventsourcing.versions import (
 )
 from dynamo_es.contracts.boundaries import ConditionalAppend, refuse_unreached
 from dynamo_es.exceptions import BoundaryConflictError
-from dynamo_es.values import StoredVersion, StreamId, matches_event
+from dynamo_es.values import StoredVersion, matches_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dynamo_es.adapters.eventsourcing.versions import DCBAppendCondition, DCBEvent, DCBQuery
     from dynamo_es.contracts import StorageStrategy
-    from dynamo_es.values import Query, RawEvent
-
-CATEGORY: Final = "$boundary"
-"""Category of the streams of boundaries."""
-
-
-def boundary_stream(name: str) -> StreamId:
-    """Return the stream of an application's boundary."""
-    return StreamId(name=name, category=CATEGORY)
+    from dynamo_es.values import Query, RawEvent, StreamId
 
 
 class DynamoDCBRecorder(DCBRecorder):

@@ -13,7 +13,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import resolve_topic, strtobool
 
 from dynamo_es import environment
-from dynamo_es.adapters.eventsourcing.dcb import DynamoDCBRecorder, boundary_stream
+from dynamo_es.adapters.eventsourcing.dcb import DynamoDCBRecorder
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.recorders import (
     DynamoAggregateRecorder,
@@ -24,6 +24,7 @@ from dynamo_es.adapters.eventsourcing.settings import Runtime, category_of
 from dynamo_es.adapters.eventsourcing.snapshots import DynamoSnapshotRecorder
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
 from dynamo_es.adapters.eventsourcing.versions import DCBInfrastructureFactory
+from dynamo_es.contracts.boundaries import boundary_stream
 
 if TYPE_CHECKING:
     from typing import Any

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dynamo_es import MemoryBackend
 from dynamo_es.adapters.eventsourcing import DynamoDCBRecorder
-from dynamo_es.adapters.eventsourcing.dcb import boundary_stream
 from dynamo_es.adapters.eventsourcing.dcb_coding import encode_tag
 from dynamo_es.adapters.eventsourcing.versions import (
     IS_10,
@@ -21,6 +20,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
     DCBQuery,
     ProgrammingError,
 )
+from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.values import Query, Tag, tags_of
 from tests.adapters.eventsourcing.engine import query, sent, tagged, unless
 
