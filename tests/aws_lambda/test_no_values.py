@@ -12,6 +12,7 @@ from dynamo_es.aws_lambda import EventBridgePublisher, SnsPublisher, SqsPublishe
 from dynamo_es.aws_lambda.log import project_log
 from dynamo_es.aws_lambda.sequencer import sequence_events
 from dynamo_es.aws_lambda.streams import project_streams
+from dynamo_es.contracts.correlation import correlated
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.testing.faults import Fault, Network
 from tests.aws_lambda.lambdas import Service, Spent, numbers, records_of
@@ -179,3 +180,9 @@ def test_lines_about_an_event_have_its_correlation_id(backend, caplog):
     found = [getattr(line, "correlation_id", None) for line in caplog.records]
     assert found.count("request-7") >= 4
     assert CLEAR not in str([vars(line) for line in caplog.records])
+
+
+@pytest.mark.parametrize("context", [None, {}, {"user": CLEAR}, Context(user=CLEAR), CLEAR])
+def test_nothing_else_of_a_context_is_on_a_line(context):
+    assert correlated(context) == {}
+    assert correlated({"correlation_id": "x" * 500, "user": CLEAR}) == {"correlation_id": "x" * 128}
