@@ -18,6 +18,7 @@ from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.environment import FUNCTION_NAME
 from dynamo_es.outbox.all_outboxes import OutboxOfAll
 from dynamo_es.outbox.terms import DEFAULT_AGE
 
@@ -152,6 +153,9 @@ class OutboxHandler:
                 done = self._publish(tenants_in(pages), deadline)
                 if task is not None:
                     self._keep_up()
+        except Exception:
+            self.metrics.count("Failures", 1)
+            raise
         finally:
             self._count()
             self.metrics.flush(context)
@@ -193,9 +197,12 @@ def _of_environment() -> OutboxHandler:
 
     settings = OutboxSettings.from_env()
     backend = DynamoBackend.from_env()
+    publisher = publisher_for(settings.target, source=settings.source, config=backend.config)
+    if FUNCTION_NAME.read() is not None:
+        publisher.prepare()
     return publish_outbox(
         backend,
-        publisher_for(settings.target, source=settings.source, config=backend.config),
+        publisher,
         name=settings.name,
         attempts=settings.attempts,
         give_up_after=settings.give_up_after,

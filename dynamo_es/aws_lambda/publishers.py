@@ -94,6 +94,10 @@ class _Publisher:
         record = event if isinstance(event, RecordedRaw) else stored_form(event)
         self._send(self._prepared(record).params)
 
+    def prepare(self) -> None:
+        """Make the client now, and not with the first event: for the start of a function."""
+        self._client()
+
     def publish_all(self, records: Sequence[RecordedRaw]) -> list[Exception | None]:
         """Publish events in as few calls as their sizes allow; return the outcome of each.
 

@@ -107,6 +107,9 @@ class SequencerHandler:
         try:
             with deadline.limiting():
                 return reply(event, self._handle(event, deadline))
+        except Exception:
+            self.metrics.count("Failures", 1)
+            raise
         finally:
             self.metrics.flush(context)
 

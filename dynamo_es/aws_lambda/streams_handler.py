@@ -14,6 +14,7 @@ from dynamo_es.aws_lambda.stream_batches import Totals, Unreadable, by_stream, d
 from dynamo_es.aws_lambda.stream_reading import StreamReading
 from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts import Followed
+from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.choosing import chooser, stream_chooser
 from dynamo_es.dynamodb.streams.keys import describe_key, parse_stream_key
@@ -94,6 +95,9 @@ class StreamsHandler:
         try:
             with deadline.limiting():
                 return reply(event, self._handle(event, deadline))
+        except Exception:
+            self.metrics.count("Failures", 1)
+            raise
         finally:
             self.metrics.count("Failures", self.totals.failed - before)
             self.metrics.flush(context)
@@ -169,9 +173,11 @@ class StreamsHandler:
         last = first + len(steps) - 1
         begun = reached = 0
         called: list[int] = []
+        current: object = None
 
         def apply(place: int, wrapped: WrappedEvent[Any] | Unreadable | None) -> object:
-            nonlocal begun, reached
+            nonlocal begun, reached, current
+            current = wrapped
             begun = begun or place
             reached = max(reached, begun - 1)  # applied by an earlier call
             returned = self._call(stream, wrapped)
@@ -188,7 +194,7 @@ class StreamsHandler:
                 followed, first, steps, apply, deadline.is_set, kept=kept
             )
         except Exception as error:  # noqa: BLE001 - other streams go on
-            self._wait(hint, max(reached, first - 1), error)
+            self._wait(hint, max(reached, first - 1), error, current)
             return done_by(run, reached)
         finally:
             self.totals.applied += sum(place <= reached for place in called)
@@ -264,7 +270,9 @@ class StreamsHandler:
         recorded = Recorded(wrapped, followed.stream_id, 0, followed.tenant_id, followed.generation)
         return self._pass(recorded)
 
-    def _wait(self, hint: Pointer, version: int, error: Exception | None) -> None:
+    def _wait(
+        self, hint: Pointer, version: int, error: Exception | None, event: object = None
+    ) -> None:
         self.totals.failed += 1
         # Without exc_info: the text of an error may quote an event.
         _log.error(
@@ -273,4 +281,5 @@ class StreamsHandler:
             describe_key(hint.stream_key),
             version,
             "it could not be read" if error is None else trace_error(error),
+            extra=correlated(getattr(event, "context", None)),
         )

@@ -8,6 +8,7 @@ import typer
 
 from dynamo_es import __version__
 from dynamo_es.cli import checkpoints, outbox, parked, projections
+from dynamo_es.cli.adopt_tables import adopt_tables
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
 from dynamo_es.cli.delete import delete
@@ -143,6 +144,7 @@ _register(
     "create-tables --endpoint-url http://127.0.0.1:8000",
     panel=_START,
 )
+_register(application, "adopt-tables", adopt_tables, "adopt-tables", panel=_AWS)
 _register(application, "template", template, "template event-store", panel=_AWS)
 _register(
     application,

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
 from dynamo_es.contracts.workers import WorkerReport
@@ -259,6 +260,7 @@ class Run:
             attempts,
             ", the last" if entry.dead else "",
             entry.last_error,
+            extra=correlated(event.context),
         )
         self._keep(self._strategy.fail(self._worker, position, self._next_lease(), entry))
         self._failed += 1

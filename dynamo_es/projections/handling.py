@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.contracts.parked import Place
@@ -192,6 +193,7 @@ class Handling:
             attempts,
             "" if attempts == 1 else "s",
             describe_error(error),
+            extra=correlated(raw.entry.context),
         )
 
 

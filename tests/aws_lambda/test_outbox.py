@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -166,6 +167,23 @@ def test_the_handler_without_code_is_configured_by_the_environment(environment):
     environment.setenv("DYNAMO_ES_OUTBOX_ATTEMPTS", "none")
     with pytest.raises(ConfigurationError, match="DYNAMO_ES_OUTBOX_ATTEMPTS"):
         outbox.handler({})
+
+
+def test_in_a_function_the_publishers_client_is_made_at_the_start(environment, filled, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "dynamo_es.aws_lambda.publishers._connect", lambda service, _: made.append(service)
+    )
+    monkeypatch.setattr(DynamoBackend, "from_env", lambda: filled)
+    environment.setenv("DYNAMO_ES_OUTBOX_TARGET", "arn:aws:sqs:eu-west-1:1:q")
+
+    outbox._of_environment()
+    assert made == []
+    outbox._of_environment.cache_clear()
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "outbox")
+    with suppress(AttributeError):  # the client is nothing here
+        outbox._of_environment()
+    assert made == ["sqs"]
 
 
 def test_the_handler_without_code_needs_no_classes(environment, filled, monkeypatch):

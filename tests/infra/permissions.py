@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.infra.policies import SENT_BY, TEMPLATE, refused, rows_of, unused
+from tests.infra.policies import POLICIES, SENT_BY, refused, rows_of, unused
 from tests.infra.test_access_template import TOGETHER, all_that_is_sent
 
 
@@ -10,7 +10,7 @@ def main() -> None:
     """Print the table, and how many decisions were made for each policy."""
     sent = all_that_is_sent()
     print("\n".join(rows_of(sent)))  # noqa: T201 - a command prints
-    for policy in TEMPLATE["Resources"]:
+    for policy in POLICIES:
         role = SENT_BY.get(policy, policy)
         calls = sent[role]
         if policy == role:

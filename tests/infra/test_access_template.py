@@ -43,6 +43,7 @@ from tests.infra.kinds_of_streams import (
 from tests.infra.policies import (
     PATH,
     PERMISSIONS,
+    POLICIES,
     TEMPLATE,
     Call,
     Statement,
@@ -285,7 +286,7 @@ def test_a_cold_load_below_many_fences_reads_an_item(sent):
 
 
 def test_nobody_scans_and_writers_delete_nothing():
-    for policy in TEMPLATE["Resources"]:
+    for policy in POLICIES:
         actions = {action for one in statements(policy) for action in one.actions}
         assert ("Scan" in actions) == (policy == "Operators")
         assert not any("*" in action for action in actions)

@@ -31,7 +31,7 @@ POLLS: Final = 120
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _IN_USE: Final = "ResourceInUseException"
 # An emulator's answer to an operation that it lacks. DynamoDB itself has them all.
-_UNKNOWN: Final = "UnknownOperationException"
+UNKNOWN: Final = "UnknownOperationException"
 
 
 def create_tables(
@@ -62,8 +62,8 @@ def create_tables(
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
-    wanted = _wanted(config)
-    existing = {name: _describe(client, name) for name in wanted}
+    wanted = wanted_tables(config)
+    existing = {name: describe(client, name) for name in wanted}
     # Check first, so that a wrong name creates no table.
     for name, description in existing.items():
         if description is not None:
@@ -71,14 +71,14 @@ def create_tables(
     # Create all tables first and wait for them afterwards, so that the waits overlap.
     for name, description in existing.items():
         if description is None:
-            with _translated("CreateTable", name, tolerate=(_IN_USE,)):
+            with translated("CreateTable", name, tolerate=(_IN_USE,)):
                 client.create_table(**create_request(name, wanted[name]))
     for name, properties in wanted.items():
         # Again, because another process may have created a table in between.
-        check_key(name, properties, _await_active(client, name, sleep))
+        check_key(name, properties, await_active(client, name, sleep))
         if expiry := properties.get("TimeToLiveSpecification"):
-            _turn_on_expiry(client, name, expiry["AttributeName"])
-        _turn_on_recovery(client, name, properties["PointInTimeRecoverySpecification"], sleep)
+            turn_on_expiry(client, name, expiry["AttributeName"])
+        turn_on_recovery(client, name, properties["PointInTimeRecoverySpecification"], sleep)
 
 
 def delete_tables(
@@ -98,11 +98,11 @@ def delete_tables(
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
-    names = list(_wanted(config))
+    names = list(wanted_tables(config))
     for name in names:
         _unprotect(client, name, sleep)
         # Not found, or in use: another process deletes it too.
-        with _translated("DeleteTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
+        with translated("DeleteTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
             client.delete_table(TableName=name)
     for name in names:
         left = _poll(client, name, lambda table: table is None, sleep)
@@ -112,7 +112,12 @@ def delete_tables(
             )
 
 
-def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
+def wanted_tables(config: DynamoConfig) -> dict[str, dict[str, Any]]:
+    """Return the properties of each table in the template, by its name here.
+
+    Raises:
+        ConfigurationError: two tables have the same name.
+    """
     tables = resolve_tables(load_template())
     wanted = {
         config.events_table: tables["EventsTable"],
@@ -126,15 +131,19 @@ def _wanted(config: DynamoConfig) -> dict[str, dict[str, Any]]:
     return wanted
 
 
-def _describe(client: DynamoDBClient, name: str) -> _Description | None:
-    with _translated("DescribeTable", name, tolerate=(_NOT_FOUND,)):
+def describe(client: DynamoDBClient, name: str) -> _Description | None:
+    """Return the description of a table; None: it does not exist."""
+    with translated("DescribeTable", name, tolerate=(_NOT_FOUND,)):
         return client.describe_table(TableName=name)["Table"]
     return None
 
 
-def _await_active(
-    client: DynamoDBClient, name: str, sleep: Callable[[float], None]
-) -> _Description:
+def await_active(client: DynamoDBClient, name: str, sleep: Callable[[float], None]) -> _Description:
+    """Return the description of a table once it can be used.
+
+    Raises:
+        UnavailableError: it cannot be used after two minutes.
+    """
     # Right after its creation a table may not be found for a moment, so None does not end the wait.
     table = _poll(client, name, _is_active, sleep)
     if table is None or not _is_active(table):
@@ -151,16 +160,21 @@ def _is_active(table: _Description | None) -> bool:
     return table is not None and table["TableStatus"] == "ACTIVE"
 
 
-def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
-    found = _expiry(client, name)
+def turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
+    """Let items expire by an attribute, if none do.
+
+    Raises:
+        ConfigurationError: they expire by another attribute.
+    """
+    found = expiry_of(client, name)
     if found is None:
         # Refused as invalid if another process has turned it on.
-        with _translated("UpdateTimeToLive", name, tolerate=("ValidationException",)):
+        with translated("UpdateTimeToLive", name, tolerate=("ValidationException",)):
             client.update_time_to_live(
                 TableName=name,
                 TimeToLiveSpecification={"AttributeName": wanted, "Enabled": True},
             )
-        found = _expiry(client, name)
+        found = expiry_of(client, name)
     if found != wanted:
         raise ConfigurationError(
             f"The items of the table {name} expire (TTL) by {found or 'no attribute'} instead of "
@@ -169,34 +183,41 @@ def _turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
         )
 
 
-def _expiry(client: DynamoDBClient, name: str) -> str | None:
-    with _translated("DescribeTimeToLive", name):
+def expiry_of(client: DynamoDBClient, name: str) -> str | None:
+    """Return the attribute by which items expire; None: they do not."""
+    with translated("DescribeTimeToLive", name):
         found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
         return found.get("AttributeName")
     return None
 
 
-def _turn_on_recovery(
+def recovers(client: DynamoDBClient, name: str) -> bool | None:
+    """Whether point-in-time recovery is on; None: an emulator has no backups at all."""
+    with translated("DescribeContinuousBackups", name, tolerate=(UNKNOWN,)):
+        found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        recovery = found.get("PointInTimeRecoveryDescription", {})
+        return recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+    return None
+
+
+def turn_on_recovery(
     client: DynamoDBClient,
     name: str,
     wanted: PointInTimeRecoverySpecificationTypeDef,
     sleep: Callable[[float], None],
 ) -> None:
+    """Turn on point-in-time recovery if it is off; leave out an emulator that has none."""
     from tenacity import retry_if_exception
 
-    # Some emulators have no backups at all: go on without.
-    with _translated("DescribeContinuousBackups", name, tolerate=(_UNKNOWN,)):
-        found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-        recovery = found.get("PointInTimeRecoveryDescription", {})
-        if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
-            return
-        with _translated("UpdateContinuousBackups", name):
-            _patiently(sleep, retry_if_exception(_is_being_prepared))(
-                client.update_continuous_backups,
-                TableName=name,
-                PointInTimeRecoverySpecification=wanted,
-            )
+    if recovers(client, name) is not False:
+        return
+    with translated("UpdateContinuousBackups", name, tolerate=(UNKNOWN,)):
+        _patiently(sleep, retry_if_exception(_is_being_prepared))(
+            client.update_continuous_backups,
+            TableName=name,
+            PointInTimeRecoverySpecification=wanted,
+        )
 
 
 def _is_being_prepared(error: BaseException) -> bool:
@@ -205,10 +226,10 @@ def _is_being_prepared(error: BaseException) -> bool:
 
 
 def _unprotect(client: DynamoDBClient, name: str, sleep: Callable[[float], None]) -> None:
-    description = _describe(client, name)
+    description = describe(client, name)
     if description is None or not description.get("DeletionProtectionEnabled"):
         return
-    with _translated("UpdateTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
+    with translated("UpdateTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
         client.update_table(TableName=name, DeletionProtectionEnabled=False)
     # DynamoDB refuses to delete a table that is changing.
     _poll(client, name, lambda table: table is None or table["TableStatus"] != "UPDATING", sleep)
@@ -224,7 +245,7 @@ def _poll(
     from tenacity import retry_if_not_result
 
     result: _Description | None = _patiently(sleep, retry_if_not_result(done))(
-        _describe, client, name
+        describe, client, name
     )
     return result
 
@@ -248,7 +269,7 @@ def _last_outcome(state: RetryCallState) -> Any:
 
 
 @contextmanager
-def _translated(operation: str, name: str, tolerate: tuple[str, ...] = ()) -> Iterator[None]:
+def translated(operation: str, name: str, tolerate: tuple[str, ...] = ()) -> Iterator[None]:
     """Translate AWS's errors; suppress those with a tolerated code."""
     try:
         yield

@@ -78,6 +78,21 @@ def test_a_hung_request_to_dynamodb_ends_with_the_limit(transport, monkeypatch):
     assert 0.3 < seconds < 0.8, "one attempt, cut by the limit"
 
 
+@pytest.mark.parametrize("transport", ["default", "lean"])
+def test_no_attempt_begins_whose_wait_could_end_after_the_limit(transport, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with hung() as server:
+        quick = replace(CONFIG, endpoint_url=server.url, transport=transport, read_timeout=0.1)
+        backend = DynamoBackend(quick)
+        backend.prepare()
+        before = server.accepted
+        with limited(Countdown(0.9)):
+            seconds, _ = took(lambda: backend.storage.fetch_events(StreamId()))
+    assert seconds < 0.5
+    assert server.accepted - before <= 1
+
+
 def test_a_hung_request_of_a_publisher_leaves_half_of_the_time():
     with hung() as server:
         client = isolated_session("key", "secret", "eu-west-1").client(

@@ -1,0 +1,101 @@
+"""Restored tables get what DynamoDB leaves out of a restore."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.tables.adopt import SETTINGS, Adopted, adopt_tables
+from dynamo_es.dynamodb.tables.create import create_tables, wanted_tables
+from dynamo_es.dynamodb.tables.requests import create_request
+from dynamo_es.exceptions import ConfigurationError, TableNotFoundError
+
+
+def no_sleep(_seconds):
+    raise AssertionError("nothing to wait for")
+
+
+@pytest.fixture
+def config():
+    prefix = f"adopted-{uuid4().hex}"
+    names = {f"{table}_table": f"{prefix}-{table}" for table in ("events", "log", "keys")}
+    return DynamoConfig(**names, max_attempts=1)
+
+
+@pytest.fixture
+def client(config):
+    return Emulator().client(config)
+
+
+def restore(client, config, **changes):
+    """Create the tables as DynamoDB restores them: items, key and billing, and nothing else."""
+    for name, properties in wanted_tables(config).items():
+        request = create_request(name, properties)
+        kept = ("TableName", "KeySchema", "AttributeDefinitions", "BillingMode")
+        client.create_table(**{key: request[key] for key in kept}, **changes)
+
+
+def settings_of(client, name):
+    table = client.describe_table(TableName=name)["Table"]
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    tags = client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+    return (
+        table.get("StreamSpecification"),
+        table.get("DeletionProtectionEnabled"),
+        backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+        expiry.get("AttributeName"),
+        sorted(tag["Key"] for tag in tags),
+    )
+
+
+def test_a_restored_table_gets_the_settings_of_a_new_one(client, config):
+    restore(client, config)
+
+    done = adopt_tables(client, config, no_sleep)
+
+    own = [one.setting for one in done if one.table == config.events_table]
+    assert own == list(SETTINGS)
+    assert Adopted(config.keys_table, "stream") not in done
+    adopted = [settings_of(client, name) for name in config.tables]
+    fresh = DynamoConfig(**{f"{one}_table": f"fresh-{one}" for one in ("events", "log", "keys")})
+    create_tables(client, fresh, no_sleep)
+    assert adopted == [settings_of(client, name) for name in fresh.tables]
+
+
+def test_a_second_time_there_is_nothing_to_do(client, config):
+    restore(client, config)
+    adopt_tables(client, config, no_sleep)
+
+    assert adopt_tables(client, config, no_sleep) == []
+
+
+def test_a_table_that_is_missing_changes_no_other(client, config):
+    restore(client, config)
+    before = settings_of(client, config.events_table)
+    client.delete_table(TableName=config.keys_table)
+
+    with pytest.raises(TableNotFoundError, match=config.keys_table):
+        adopt_tables(client, config, no_sleep)
+    assert settings_of(client, config.events_table) == before
+
+
+def test_a_stream_of_another_kind_is_refused(client, config):
+    restore(
+        client, config, StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    )
+
+    with pytest.raises(ConfigurationError, match="KEYS_ONLY instead of NEW_IMAGE"):
+        adopt_tables(client, config, no_sleep)
+
+
+def test_tags_of_your_own_stay(client, config):
+    restore(client, config, Tags=[{"Key": "application", "Value": "bank"}])
+    adopt_tables(client, config, no_sleep)
+    arn = client.describe_table(TableName=config.log_table)["Table"]["TableArn"]
+    tags = client.list_tags_of_resource(ResourceArn=arn)["Tags"]
+    assert {"Key": "application", "Value": "bank"} in tags
+    assert {"Key": "component", "Value": "log"} in tags
