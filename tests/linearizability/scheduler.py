@@ -22,7 +22,7 @@ from dynamo_es.dynamodb.streams import snapshot as snapshots
 from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
@@ -36,7 +36,7 @@ from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save
 from tests.linearizability.tiny_dynamo import TinyDynamo
-from tests.linearizability.under_way import Part, Run
+from tests.linearizability.under_way import Part, Run, as_told
 from tests.linearizability.workload import Worker
 from tests.parts import parts_of, requests_of
 
@@ -311,7 +311,7 @@ class Schedule:
         if fault is Fault.PAST_THE_DEADLINE:
             run.in_time = False
         if fault in (None, Fault.DELIVERED_TWICE, Fault.PAST_THE_DEADLINE):
-            part.outcome = _as_told(part, reply)
+            part.outcome = as_told(part, reply)
             return
         part.maybe_landed = part.maybe_landed or fault is not Fault.THROTTLED
         part.attempts_left -= 1
@@ -346,12 +346,3 @@ class Schedule:
         place = int(self._random.random() / self.conditions.fault_rate)
         kinds: list[Fault] = list(Fault)
         return kinds[place] if place < len(kinds) else None
-
-
-def _as_told(part: Part, reply: Any) -> Any:
-    """Return a reply as the gateway gives it: with what is known of the attempts before."""
-    if isinstance(reply, ConditionRefused):
-        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed, refused=reply.refused)
-    if part.maybe_landed and part.request.operation == "batch_execute_statement":
-        return {**reply, MAYBE_LANDED: True}
-    return reply
