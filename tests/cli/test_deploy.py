@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dynamo_es.cli.deploying import change_sets, parameters, preparing, stacks, template
+from dynamo_es.cli.account import Account
+from dynamo_es.cli.deploying import change_sets, parameters, stacks, template
 from dynamo_es.cli.deploying.change_sets import Change, ChangeSet
 from dynamo_es.cli.deploying.cloud import Cloud
 from dynamo_es.cli.deploying.preparing import Deployment, prepare
 from dynamo_es.cli.making import Making
-from dynamo_es.cli.packaging.building import MANIFEST
+from dynamo_es.cli.packaging.building import MANIFEST, read
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
 APP = template.load()
@@ -171,7 +172,7 @@ def test_a_new_stack_is_a_change_set_with_the_package_under_a_key_of_release_and
     assert request["Capabilities"] == ["CAPABILITY_IAM"]
     assert request["TemplateURL"].startswith(f"https://s3.aws/{BUCKET}/my-app/app-")
     assert "ImportExistingResources" not in request
-    digest = preparing.building.read(package).digest
+    digest = read(package).digest
     assert given(request) == {
         "NamePrefix": "my-app",
         "CodeBucket": BUCKET,
@@ -470,3 +471,88 @@ def test_to_delete_tables_you_repeat_the_name_of_the_stack(run):
 
     assert ended.status == 1
     assert "must repeat the name of the stack, 'my-app', not 'my'" in ended.err
+
+
+@pytest.fixture
+def deployed(monkeypatch):
+    """An account with the stack, whose failure queue holds two records."""
+    world = World(
+        describe_stacks=[stack(), stack("DELETE_COMPLETE")],
+        list_stack_resources={
+            "StackResourceSummaries": [
+                summary("EventsTable", "AWS::DynamoDB::Table", "my-app-events"),
+                summary("SequencerFunction", "AWS::Lambda::Function", "f"),
+                summary("SequencerFailureQueue", "AWS::SQS::Queue", "https://sqs/q"),
+            ]
+        },
+        get_queue_attributes={"Attributes": {"ApproximateNumberOfMessages": "2"}},
+        describe_stack_events={"StackEvents": []},
+    )
+    monkeypatch.setattr(Account, "connect", lambda _: world.cloud)
+    return world
+
+
+def summary(resource: str, kind: str, physical: str) -> dict[str, str]:
+    return {
+        "LogicalResourceId": resource,
+        "ResourceType": kind,
+        "PhysicalResourceId": physical,
+    }
+
+
+def test_a_teardown_says_what_is_lost_and_asks_and_deletes_nothing_without_an_answer(run, deployed):
+    ended = run("teardown", "--stack", "my-app")
+
+    asked = " ".join(ended.err.split())
+    assert ended.status == 1
+    assert "Delete the stack my-app, with 2 resources? The tables stay: my-app-events." in asked
+    assert "SequencerFailureQueue holds 2 failure records, which would be lost." in asked
+    assert deployed.all_of("delete_stack") == []
+
+
+def test_a_teardown_keeps_the_tables(run, deployed):
+    ended = run("teardown", "--stack", "my-app", "--yes")
+
+    assert ended.status == 0
+    assert ended.out == "Deleted the stack my-app.\nmy-app-events stays.\n"
+    assert deployed.all_of("delete_stack") == [{"StackName": "my-app"}]
+    assert deployed.all_of("delete_table") == []
+
+
+def test_a_teardown_that_fails_says_why(run, deployed, monkeypatch):
+    failed = event(9, "DELETE_FAILED", "Writers", "Cannot delete a policy attached to entities.")
+    last = event(10, "DELETE_FAILED")
+    world = World(
+        describe_stacks=[stack(), stack("DELETE_FAILED")],
+        list_stack_resources={"StackResourceSummaries": []},
+        describe_stack_events=[{"StackEvents": []}, {"StackEvents": [last, failed]}],
+    )
+    monkeypatch.setattr(Account, "connect", lambda _: world.cloud)
+
+    ended = run("teardown", "--stack", "my-app", "--yes")
+
+    assert ended.status == 1
+    assert "Writers (AWS::Lambda::Function): Cannot delete a policy" in ended.err
+
+
+def test_a_stack_that_is_not_there_cannot_be_deleted(run, monkeypatch):
+    monkeypatch.setattr(Account, "connect", lambda _: World().cloud)
+
+    ended = run("teardown", "--stack", "my-app", "--yes")
+
+    assert ended.status == 1
+    assert "There is no stack 'my-app' in eu-west-1." in ended.err
+
+
+def test_a_deployment_that_is_refused_leaves_no_change_set(run, package, monkeypatch):
+    world = World()
+    monkeypatch.setattr(Account, "connect", lambda _: world.cloud)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    ended = run("deploy", "--stack", "my-app", "--package", package)
+
+    assert ended.status == 1
+    assert ended.out == "Add\tEventsTable\tAWS::DynamoDB::Table\t\n"
+    assert "Nothing was changed." in ended.err
+    assert world.all_of("execute_change_set") == []
+    assert world.all_of("delete_stack") == [{"StackName": STACK_ID}]
