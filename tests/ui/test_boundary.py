@@ -21,7 +21,7 @@ COURSES = boundary_stream("courses")
 
 
 def fill(backend: Backend) -> None:
-    """Store five events: two of the course c1, one of c2, one of both a student and c1, one bare."""
+    """Store five events: of the course c1, of c2, of a student in c1, and one without tags."""
     for number, (name, tags) in enumerate(
         [
             ("CourseDefined", ["course:c1"]),
@@ -110,7 +110,7 @@ def test_pages_join_without_gap_or_repetition_and_keep_the_query(memory, monkeyp
     monkeypatch.setattr(page_module, "_LOOKED_AT", 7)
     for number in range(1, 31):
         tags = ["even:yes"] if number % 2 == 0 and number != 20 else []
-        append(memory, raw(COURSES, number, **{"$tags": tags}))
+        append(memory, raw(COURSES, number, "Counted", None, **{"$tags": tags}))
     client = browse(memory)
     link, found = "/boundary?name=courses&query=even%3Ayes&after=4", []
     while link:
@@ -183,7 +183,7 @@ def test_a_hostile_tag_stays_text(memory):
 @pytest.mark.ci
 def test_a_page_costs_few_requests(dynamo):
     for number in range(1, 41):
-        append(dynamo, raw(COURSES, number, **{"$tags": ["course:c1"]}))
+        append(dynamo, raw(COURSES, number, "Counted", None, **{"$tags": ["course:c1"]}))
     reply = browse(dynamo).get("/boundary?name=courses&query=course:c1")
     assert costs_of(reply) == 2, "the head, and the events"
 

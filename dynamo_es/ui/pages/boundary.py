@@ -17,6 +17,8 @@ from dynamo_es.values import Query, Tag, matches_event, tags_of
 from dynamo_es.values.query_texts import query_of_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -148,7 +150,7 @@ def _shown(text: str) -> ShownTag:
 
 
 def _earlier(
-    tenant_id: str, stream_id: StreamId, stretch: Stretch | None, kept: dict[str, object]
+    tenant_id: str, stream_id: StreamId, stretch: Stretch | None, kept: Mapping[str, object]
 ) -> str | None:
     if stretch is None or stretch.before is None:
         return None
