@@ -59,7 +59,7 @@ class Wanted:
         return Query.of_items([QueryItem(frozenset(self.types or ()), tags)])
 
 
-def read(  # noqa: PLR0913 - options, each by its name
+def read(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the boundary.")],
     wanted: Wanted,
     place: Place,
