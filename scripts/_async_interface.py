@@ -92,7 +92,7 @@ CLASSES = [
         "AsyncEventStore",
         "dynamo_es.event_store.store:EventStore",
         "Appends and loads one tenant's typed events; see `EventStore`.",
-        plain=names("is_consistent is_snapshot tenant_id"),
+        plain=names("is_consistent is_snapshot tenant_id groups"),
     ),
     Wrapped(
         "AsyncEncryption",
@@ -186,6 +186,12 @@ CLASSES = [
         left_out=names("check_returned choosing follow generation_of load note now_ms version_of"),
     ),
     Wrapped(
+        "AsyncBoundary",
+        "dynamo_es.boundaries.boundary:Boundary",
+        "Reads, appends and decides in a dynamic consistency boundary; see `Boundary`.",
+        plain=names("stream_id typed"),
+    ),
+    Wrapped(
         "AsyncRepository",
         "dynamo_es.aggregates.repository:Repository",
         "Loads and saves the aggregates of one tenant; see `Repository`.\n\n"
@@ -199,7 +205,8 @@ CLASSES = [
         "dynamo_es.facade.backend:Backend",
         "Gives access to one tenant's streams, and to the log; see `Backend`.",
         plain=names(
-            "limited_to with_outbox deserialize in_tenant projection projector select chooser"
+            "limited_to with_outbox deserialize in_tenant projection projector select chooser "
+            "boundary"
         ),
         bases="HasBridge",
         by_hand=names("prepare create_tables close"),

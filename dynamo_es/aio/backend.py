@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.aio.boundary import AsyncBoundary
 from dynamo_es.aio.checkpoints import AsyncCheckpoints
 from dynamo_es.aio.consumers import AsyncConsumers
 from dynamo_es.aio.cursors import AsyncCursors
@@ -43,6 +44,29 @@ class AsyncBackend(HasBridge):
     """Gives access to one tenant's streams, and to the log; see `Backend`."""
 
     _sync: Backend
+
+    def boundary(
+        self,
+        name: str,
+        *,
+        group: bool = False,
+    ) -> AsyncBoundary:
+        """Return a dynamic consistency boundary of this backend's tenant.
+
+        It holds events under rules that span several things; see `Boundary`. To choose how long it
+        tries, make a `Boundary` of your own.
+
+        Args:
+            name: name of the boundary, text of one character or more.
+            group: whether appends and decisions of this process that wait for the boundary become
+                one commit: up to 25 a request, each under its own condition. Use it for a hot
+                boundary; an append that meets no other goes at once.
+
+        Raises:
+            InvalidStreamIdError: not text, or empty.
+            InputError: ``group`` is not a bool.
+        """
+        return AsyncBoundary(self._sync.boundary(name, group=group), self._bridge)
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:

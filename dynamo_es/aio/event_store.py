@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, overload
 
 from dynamo_es.aio.over import Over
 from dynamo_es.contracts.storage import PAGE_SIZE
+from dynamo_es.event_store.appends import _NONE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.values import Position, RawEvent, StoredVersion, StreamId, TenantId, Versioning
+    from dynamo_es.grouping.groups import Groups
+    from dynamo_es.values import (
+        ExplicitVersioning,
+        Position,
+        RawEvent,
+        StoredVersion,
+        StreamId,
+        TenantId,
+        Versioning,
+    )
 
 
 class AsyncEventStore(Over):
@@ -34,6 +44,7 @@ class AsyncEventStore(Over):
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
         transact_with: Sequence[EnlistedWrite] = (),
+        group: bool = False,
     ) -> StoredVersion | None:
         """Append events to a stream: all of them or none.
 
@@ -46,6 +57,9 @@ class AsyncEventStore(Over):
                 ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
+            group: whether appends of this process that wait for the same stream become one commit:
+                up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
+                append that meets no other goes at once.
 
         Returns:
             The version of the last event, with its generation. None: no events, or no versions.
@@ -55,6 +69,8 @@ class AsyncEventStore(Over):
             InvalidEventError: an event that would load with other values or types.
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group``, the appends before it took more than ten seconds.
+            InputError: ``group`` with an expected version or with ``transact_with``.
 
         Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
@@ -63,6 +79,50 @@ class AsyncEventStore(Over):
             *events,
             stream_id=stream_id,
             expected_version=expected_version,
+            transact_with=transact_with,
+            group=group,
+        )
+
+    async def append_all(
+        self,
+        streams: Mapping[StreamId, Sequence[Event | WrappedEvent[Any]]],
+        *,
+        expected: Mapping[StreamId, int | Versioning] = _NONE,
+        unchanged: Mapping[StreamId, int | ExplicitVersioning] = _NONE,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> dict[StreamId, StoredVersion]:
+        """Append to several streams in one write: to all of them or to none.
+
+        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3},
+        unchanged={rules: 2})``. What you decided from several streams is stored only if none of
+        them has changed since you read them.
+
+        Args:
+            streams: the events of each stream, in order; one event or more.
+            expected: version that each stream must have, as in `append`; a stream without an entry
+                must not exist. `ANY_VERSION` is refused: you could not repeat the call safely.
+            unchanged: version that streams must have which the call does not write to, as in
+                ``expected``; 0: the stream must not exist.
+            transact_with: writes to your own tables, as in `append`. Streams, checks and writes are
+                at most 100 together.
+
+        Returns:
+            The new version of each stream in ``streams``.
+
+        Raises:
+            AppendAllConflictError: streams have changed; its ``conflicts`` has the error of each,
+                with the events that were faster. Nothing was written. A call with one stream and
+                nothing in ``unchanged`` raises its base, as `append` does.
+            InputError: a wrong argument, such as a stream in both mappings, or ``unchanged`` alone.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+
+        Other errors, and the cost: see `StorageStrategy.insert_all`.
+        """
+        return await self._bridge.run(
+            self._sync.append_all,
+            streams,
+            expected=expected,
+            unchanged=unchanged,
             transact_with=transact_with,
         )
 
@@ -92,7 +152,7 @@ class AsyncEventStore(Over):
 
         ``append_many({ann: [Opened()], bob: [Opened()]})``. Each stream gets all its events or
         none, as with `append`, but some streams may fail while others succeed. For all streams or
-        none, see `StorageStrategy.insert_events_of_several`.
+        none, see `append_all`.
 
         Args:
             streams: the events of each stream, in order.
@@ -135,6 +195,11 @@ class AsyncEventStore(Over):
     ) -> int | None:
         """Return the present generation of a stream; None: it has no events. Cost: 1 request."""
         return await self._bridge.run(self._sync.generation_of, stream_id)
+
+    @property
+    def groups(self) -> Groups:
+        """Where calls of this process wait for each other; for `Repository` and `append`."""
+        return self._sync.groups
 
     def is_consistent(
         self,

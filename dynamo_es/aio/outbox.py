@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.aio.over import Over
+from dynamo_es.outbox.terms import DEFAULT_AGE
 
 if TYPE_CHECKING:
     from asyncio import Event
@@ -36,12 +37,13 @@ class AsyncOutbox(Over):
         """
         return await self._bridge.run(self._sync.entries)
 
-    def in_background(
+    def in_background(  # noqa: PLR0913
         self,
         publisher: Publisher,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
@@ -59,6 +61,7 @@ class AsyncOutbox(Over):
                 publisher=publisher,
                 limit=limit,
                 attempts=attempts,
+                give_up_after=give_up_after,
                 retry_delay=retry_delay,
                 lease=lease,
                 keep_unknown=keep_unknown,
@@ -108,7 +111,7 @@ class AsyncOutbox(Over):
         self,
         position: Position,
     ) -> None:
-        """Make the next run try a failed event again, with as many tries as a new event.
+        """Make the next run try a failed event again, with the tries and the time of a new event.
 
         Raises:
             UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
@@ -134,7 +137,8 @@ class AsyncOutbox(Over):
         stop: Event | None = None,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
@@ -150,7 +154,8 @@ class AsyncOutbox(Over):
             stop: set it in another task or a signal handler to return after the current run;
                 None: run until an error.
             limit: most tries between two looks at ``stop``.
-            attempts: most tries of an event.
+            attempts: most tries of an event; None: any number.
+            give_up_after: how long an event is tried again.
             retry_delay: time between the first try and the second.
             lease: time that other workers stay out after each write.
             keep_unknown: pass on an event without a class.
@@ -167,20 +172,23 @@ class AsyncOutbox(Over):
             self._stop(stop),
             limit,
             attempts=attempts,
+            give_up_after=give_up_after,
             retry_delay=retry_delay,
             lease=lease,
             keep_unknown=keep_unknown,
         )
 
-    async def run_once(
+    async def run_once(  # noqa: PLR0913
         self,
         publisher: Publisher,
         limit: int = 100,
         *,
-        attempts: int = 3,
+        attempts: int | None = None,
+        give_up_after: timedelta | float = DEFAULT_AGE,
         retry_delay: timedelta | float = 1.0,
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
+        stop: Event | None = None,
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
@@ -194,14 +202,17 @@ class AsyncOutbox(Over):
                 of making the typed event, is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more. Then the event is dead until
-                `Outbox.retry`.
+            attempts: most tries of an event, 1 or more; None: as many as its time allows.
+            give_up_after: how long an event is tried again, a timedelta or seconds. A try that
+                fails so long after the event's first try is the last. Then the event is dead
+                until `Outbox.retry`.
             retry_delay: time between the first try and the second; each further wait is
-                twice the one before, up to a day. 0: the next run tries again.
+                twice the one before, up to an hour. 0: the next run tries again.
             lease: time that other workers stay out after each write of this one, 1 s or more.
                 A publisher must return within half of that time.
             keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
                 its data as stored. If False, such an event is a failed try.
+            stop: set it to return after the current call of the publisher.
 
         Returns:
             What the run did. If another worker has the lease: nothing, and ``busy`` is True.
@@ -218,17 +229,19 @@ class AsyncOutbox(Over):
 
         Cost on DynamoDB: without work 1 request and a read of the log, no write, and once a
         minute a look for events after the end of the log. With work 2 requests more, a write of
-        1 unit for each event published, and writes of 4 to 6 units for each failed try and for
-        each event published after one.
+        1 unit for each call of the publisher, and writes of 4 to 6 units for each failed try and
+        for each event published after one.
         """
         return await self._bridge.run(
             self._sync.run_once,
             self._handler(publisher),
             limit,
             attempts=attempts,
+            give_up_after=give_up_after,
             retry_delay=retry_delay,
             lease=lease,
             keep_unknown=keep_unknown,
+            stop=self._stop(stop),
         )
 
     async def skip(

@@ -169,6 +169,11 @@ class AsyncRepository(MakesRepository[TAggregate]):
         winning events; otherwise a load and an append. A repeated command costs a load, and one
         load more if a snapshot was taken after it. After a snapshot that you saved yourself with
         `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
+
+        With ``group=True``, calls that wait for the same aggregate share a load and an append.
+        Another thread may run ``decide``, with your context variables. A decision that raises is
+        refused alone, after the events that it rests on are stored. A call with ``attempts`` or
+        ``transact_with`` gets an append of its own.
         """
         call: Any = self._sync.transact
         return await self._bridge.run(

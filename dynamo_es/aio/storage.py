@@ -11,10 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Sequence
     from typing import Any, Self
 
-    from dynamo_es.contracts.appends import AppendCost, StreamAppend
-    from dynamo_es.contracts.storage import EnlistedWrite, StorageStrategy
+    from dynamo_es.contracts.all_or_none import EnlistedWrite
+    from dynamo_es.contracts.appends import AppendCost, StreamAppend, StreamCheck
+    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.contracts.storage import StorageStrategy
     from dynamo_es.contracts.streams import StreamCommit, StreamHead
-    from dynamo_es.values import Position, RawEvent, StoredVersion, StreamId, TenantId, Versioning
+    from dynamo_es.values import (
+        Position,
+        Query,
+        RawEvent,
+        StoredVersion,
+        StreamId,
+        TenantId,
+        Versioning,
+    )
 
 
 class AsyncStorage(Over):
@@ -131,6 +141,31 @@ class AsyncStorage(Over):
             self._sync.fetch_events, stream_id, start, stop, consistent=consistent
         )
 
+    async def fetch_matching(
+        self,
+        stream_id: StreamId,
+        query: Query,
+        after: int | None = None,
+    ) -> Matching:
+        """Return the events of a stream that match a query, and how far the answer is complete.
+
+        Args:
+            stream_id: the stream; it has versions, or does not exist.
+            query: which events; it names types by text.
+            after: leave out the events up to this version. None: begin with the first event.
+
+        Raises:
+            BoundaryConflictError: the stream has not reached ``after``, or is in another
+                generation: it was deleted since.
+            ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            StoredItemError: an item of the stream that this release cannot read.
+            ServiceError: AWS refused the request or did not answer.
+
+        Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
+        """
+        return await self._bridge.run(self._sync.fetch_matching, stream_id, query, after)
+
     async def head(
         self,
         stream_id: StreamId,
@@ -146,6 +181,57 @@ class AsyncStorage(Over):
         deletion, 1 request more.
         """
         return await self._bridge.run(self._sync.head, stream_id)
+
+    async def insert_all(
+        self,
+        appends: Sequence[StreamAppend],
+        *,
+        unchanged: Sequence[StreamCheck] = (),
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> list[StoredVersion]:
+        """Append events to several streams, to all of them or to none.
+
+        The streams in ``unchanged`` are checked at the moment of the write, and not written. So
+        what you decided from the state of all these streams is stored only if none has changed.
+
+        Args:
+            appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
+                The rules of `insert_events` hold for each.
+            unchanged: streams that must be at a version; none of them is in ``appends``.
+            transact_with: writes to your own tables, carried out in the same transaction.
+
+        Streams, checks and writes are at most 100 together. No appends: no request; then
+        ``unchanged`` and ``transact_with`` must be empty too.
+
+        You can repeat the call: if all the events are already stored at exactly these versions, it
+        succeeds and writes nothing, even if the streams in ``unchanged`` have changed since. That
+        is why every append needs a version: `ANY_VERSION` would store the events twice.
+
+        Returns:
+            The new version of each stream, in the order given.
+
+        Raises:
+            AppendAllConflictError: streams are at another version, or in another generation. The
+                error has a conflict for each, with the events that were faster. Nothing was
+                written. One append without checks raises `ConcurrentStreamWriteError` itself, as
+                `insert_events` does.
+            ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
+            InvalidVersioningError: a stream without an explicit version.
+            InvalidEventError: an event that cannot be stored, or a stream given twice.
+            InputError: a stream that is in ``appends`` and in ``unchanged``, or checks alone.
+            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            AppendOutcomeUnknownError: the answer was lost; the events are stored in all
+                streams or in none.
+            EventStoreError: other errors of `insert_events`.
+
+        Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
+        ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
+        does not know. One append alone costs what `insert_events` does. A refusal costs a read for
+        each stream in doubt.
+        """
+        return await self._bridge.run(
+            self._sync.insert_all, appends, unchanged=unchanged, transact_with=transact_with
+        )
 
     async def insert_events(
         self,
@@ -201,43 +287,6 @@ class AsyncStorage(Over):
             self._sync.insert_events, stream_id, versioning, events, transact_with=transact_with
         )
 
-    async def insert_events_of_several(
-        self,
-        appends: Sequence[StreamAppend],
-        *,
-        transact_with: Sequence[EnlistedWrite] = (),
-    ) -> list[StoredVersion]:
-        """Append events to several streams: to all of them or to none.
-
-        Args:
-            appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `insert_events` hold for each. No appends: no request.
-            transact_with: up to 99 writes to the caller's own tables, carried out in the same
-                transaction; each takes the place of one stream.
-
-        If all the events are already stored at exactly these versions, the call succeeds and
-        writes nothing.
-
-        Returns:
-            The new version of each stream, in the order given.
-
-        Raises:
-            ConcurrentStreamWriteError: a stream is at another version; the error names it. Nothing
-                was written.
-            InvalidVersioningError: a stream without an explicit version.
-            InvalidEventError: an event that cannot be stored, or a stream given twice.
-            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
-            AppendOutcomeUnknownError: the answer was lost; the events are stored in all
-                streams or in none.
-            EventStoreError: other errors of `insert_events`.
-
-        Cost on DynamoDB: 1 request and twice the write units of the items. 1 request and 1 read
-        unit more for each stream whose version this process does not know.
-        """
-        return await self._bridge.run(
-            self._sync.insert_events_of_several, appends, transact_with=transact_with
-        )
-
     async def insert_many(
         self,
         appends: Sequence[StreamAppend],
@@ -265,6 +314,45 @@ class AsyncStorage(Over):
         whose version this process does not know.
         """
         return await self._bridge.run(self._sync.insert_many, appends)
+
+    async def insert_unless(
+        self,
+        stream_id: StreamId,
+        appends: Sequence[ConditionalAppend],
+    ) -> list[BoundaryResult]:
+        """Append to the end of a stream, each append unless an unseen event matches its query.
+
+        Each append is accepted or refused on its own, in the order given: the query of an append is
+        also matched with the events of accepted appends before it. All accepted appends become one
+        commit, in one conditional put. A put that is refused because another writer was faster
+        goes to the next version, once everything up to there has been matched.
+
+        You can repeat an append with the same events (same UUIDs): if they are stored above
+        ``after`` already, the call succeeds and writes nothing, whatever has been stored since.
+
+        Args:
+            stream_id: the stream; it has versions, or does not exist yet.
+            appends: the appends, each with one event or more. No appends: no request.
+
+        Returns:
+            For each append the version of its last event, with the generation and whether it was
+            stored already; or the error that it would have raised alone:
+            `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
+            `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
+            already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
+            `ServiceError`. An append with an error has stored nothing, except if its outcome is
+            unknown.
+
+        Raises:
+            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidEventError: an event that cannot be stored.
+            InputError: another wrong argument; nothing was written.
+
+        Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
+        head and has seen the events after ``after``. Else 1 read more. For each put that another
+        writer was faster than, 1 request more, and from the second one on 1 read.
+        """
+        return await self._bridge.run(self._sync.insert_unless, stream_id, appends)
 
     def iter_events(
         self,

@@ -28,7 +28,7 @@ def dynamo_backend(bridge: Bridge) -> Callable[..., DynamoBackend]:
 
         _gateway_type = offloading.AsyncGateway
         _storage_type = offloading.AsyncDynamoStorage
-        _typed_type = offloading.AsyncEventStoreAccess
+        _typed_type = offloading.typed_over(bridge)
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             named.setdefault("sleep", bridge.sleep)
@@ -49,7 +49,7 @@ def memory_backend(bridge: Bridge) -> Callable[..., MemoryBackend]:
     class Bridged(MemoryBackend):
         """A backend in memory whose waiting and large work the bridge takes over."""
 
-        _typed_type = offloading.AsyncEventStoreAccess
+        _typed_type = offloading.typed_over(bridge)
 
         @property
         def _access(self) -> Any:
