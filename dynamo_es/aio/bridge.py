@@ -108,8 +108,13 @@ class ThreadBridge(Bridge):
         does not know.
         """
         done: list[T] = []
+
+        def make() -> T:
+            done.append(call(*arguments, **named))
+            return done[0]
+
         try:
-            return await self.threads.run(lambda: done.append(call(*arguments, **named)) or done[0])
+            return await self.threads.run(make)
         except asyncio.CancelledError as error:
             if done and getattr(call, "__name__", "") in _APPEND:
                 error.__cause__ = AppendOutcomeUnknownError(

@@ -103,7 +103,7 @@ def client(**config: Any) -> Any:
         "dynamodb",
         region_name="eu-west-1",
         aws_access_key_id="id",
-        aws_secret_access_key="secret",
+        aws_secret_access_key="secret",  # noqa: S106 - of an example
         config=Config(**config),
     )
 

@@ -134,8 +134,10 @@ def test_the_package_is_imported_without_its_extras():
         "from dynamo_es.aio import AsyncMemoryBackend\n"
         "async def main():\n"
         "    async with AsyncMemoryBackend() as backend:\n"
-        "        print(type(backend._bridge).__name__, await backend.event_store.version(StreamId()))\n"
+        "        version = await backend.event_store.version(StreamId())\n"
+        "        print(type(backend._bridge).__name__, version)\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout == "ThreadBridge 0\n"
