@@ -172,6 +172,8 @@ CLASSES = [
         "Calls a handler with every event of the log, and keeps a checkpoint; see `Projection`.\n\n"
         "    A thread runs a handler that is a plain function.",
         plain=names("name handler over_all_logs version"),
+        bases="RunsByStream",
+        imports=("from dynamo_es.aio.running_by_stream import RunsByStream",),
     ),
     Wrapped(
         "AsyncProjections",
