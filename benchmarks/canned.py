@@ -42,11 +42,11 @@ def canned(*ports: Sequence[Reply]) -> Iterator[list[str]]:
     Within the context, clients that are made trust the server: `CA_BUNDLE` is set.
     """
     with TemporaryDirectory() as folder, ExitStack() as closing:
-        certificate, key = _certify(Path(folder))
+        certificate, key = certify(Path(folder))
         plan = {
             "certificate": str(certificate),
             "key": str(key),
-            "ports": [[_as_sent(reply) for reply in replies] for replies in ports],
+            "ports": [[as_sent(reply) for reply in replies] for replies in ports],
         }
         closing.enter_context(_trusting(certificate))
         numbers = json.loads(_ask(closing.enter_context(_server()), json.dumps(plan)))
@@ -86,7 +86,7 @@ def _trusting(certificate: Path) -> Iterator[None]:
             os.environ[CA_BUNDLE] = before
 
 
-def _as_sent(reply: Reply) -> dict[str, Any]:
+def as_sent(reply: Reply) -> dict[str, Any]:
     """Return a reply with the headers of DynamoDB: an engine may leave out what it likes."""
     headers = {
         "Server": "Server",
@@ -104,7 +104,7 @@ def _as_sent(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _certify(folder: Path) -> tuple[Path, Path]:
+def certify(folder: Path) -> tuple[Path, Path]:
     """Write a certificate that signs itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ADDRESS)])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import (
     append_cpu,
+    async_appends,
     batch_costs,
     choices,
     codec_cpu,
@@ -103,6 +104,7 @@ def sections(
             "threads",
             lambda: threads.section(threads.measure(engine, scale), scale.thread_seconds),
         ),
+        ("asyncio", lambda: async_appends.section(async_appends.measure(scale))),
         ("batches", lambda: batch_costs.section(batch_costs.measure(engine, scale))),
         (
             "first append of a process",

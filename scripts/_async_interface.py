@@ -93,7 +93,7 @@ CLASSES = [
         "AsyncEventStore",
         "dynamo_es.event_store.store:EventStore",
         "Appends and loads one tenant's typed events; see `EventStore`.",
-        plain=names("is_consistent is_snapshot tenant_id"),
+        plain=names("is_consistent is_snapshot tenant_id groups"),
     ),
     Wrapped(
         "AsyncEncryption",
@@ -173,6 +173,8 @@ CLASSES = [
         "Calls a handler with every event of the log, and keeps a checkpoint; see `Projection`.\n\n"
         "    A thread runs a handler that is a plain function.",
         plain=names("name handler over_all_logs version"),
+        bases="RunsByStream",
+        imports=("from dynamo_es.aio.running_by_stream import RunsByStream",),
     ),
     Wrapped(
         "AsyncProjections",
@@ -185,6 +187,12 @@ CLASSES = [
         "Applies the events of streams to a read model; see `Projector`.\n\n"
         "    A thread runs a read model that is a plain function.",
         left_out=names("check_returned choosing follow generation_of load note now_ms version_of"),
+    ),
+    Wrapped(
+        "AsyncBoundary",
+        "dynamo_es.boundaries.boundary:Boundary",
+        "Reads, appends and decides in a dynamic consistency boundary; see `Boundary`.",
+        plain=names("stream_id typed"),
     ),
     Wrapped(
         "AsyncRepository",
@@ -200,7 +208,8 @@ CLASSES = [
         "dynamo_es.facade.backend:Backend",
         "Gives access to one tenant's streams, and to the log; see `Backend`.",
         plain=names(
-            "limited_to with_outbox deserialize in_tenant projection projector select chooser"
+            "limited_to with_outbox deserialize in_tenant projection projector select chooser "
+            "boundary"
         ),
         bases="HasBridge",
         by_hand=names("prepare create_tables close"),

@@ -6,6 +6,7 @@ So the tests of every backend run on the asynchronous interface too, and none is
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -100,9 +101,8 @@ def _getter(name: str) -> Any:
     return lambda self: OnLoop.__getattr__(self, name)
 
 
-# Those of its bases, too.
 for _name in [name for name in dir(StorageStrategy) if not name.startswith("_")]:
-    if isinstance(getattr(StorageStrategy, _name), property):
+    if isinstance(inspect.getattr_static(StorageStrategy, _name), property):
         setattr(StorageOnLoop, _name, property(_getter(_name)))
     else:
         setattr(StorageOnLoop, _name, _method(_name))
@@ -136,6 +136,7 @@ class _AsyncDynamo:
     _loop: LoopInThread
     _requests_left: int | None
     _count: Any
+    fresh_process: Any
 
     def _on_loop(self, backend: AsyncDynamoBackend) -> Any:
         sender: Any = backend._sync.sender()

@@ -1,7 +1,7 @@
 """Appends over one asynchronous backend, many at a time, and says what that took.
 
-Its arguments: endpoint, appends at a time, seconds; for a steady load, appends a second as well. It
-prints one line of JSON.
+Its arguments: event loop (asyncio or uvloop), endpoint, appends at a time, seconds; for a steady
+load, appends a second as well. It prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 from dynamo_es import DynamoConfig, Event, StreamId
@@ -29,8 +30,10 @@ class Moved(Event):
 
 def main() -> None:
     """Append, and print the result."""
-    endpoint, at_once, seconds, *rate = sys.argv[1:]
-    found = asyncio.run(_measure(endpoint, int(at_once), float(seconds), *map(float, rate)))
+    loop, endpoint, at_once, seconds, *rate = sys.argv[1:]
+    measuring = _measure(endpoint, int(at_once), float(seconds), *map(float, rate))
+    with asyncio.Runner(loop_factory=import_module(loop).new_event_loop) as runner:
+        found = runner.run(measuring)
     sys.stdout.write(f"{json.dumps(found)}\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.aio.boundary import AsyncBoundary
 from dynamo_es.aio.checkpoints import AsyncCheckpoints
 from dynamo_es.aio.consumers import AsyncConsumers
 from dynamo_es.aio.cursors import AsyncCursors
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Self
 
-    from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import (
         OutboxFilter,
         Selection,
@@ -45,12 +45,12 @@ class AsyncBackend(HasBridge):
 
     _sync: Backend
 
-    async def boundary(
+    def boundary(
         self,
         name: str,
         *,
         group: bool = False,
-    ) -> Boundary:
+    ) -> AsyncBoundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
         It holds events under rules that span several things; see `Boundary`. To choose how long it
@@ -66,7 +66,7 @@ class AsyncBackend(HasBridge):
             InvalidStreamIdError: not text, or empty.
             InputError: ``group`` is not a bool.
         """
-        return await self._bridge.run(self._sync.boundary, name, group=group)
+        return AsyncBoundary(self._sync.boundary(name, group=group), self._bridge)
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:

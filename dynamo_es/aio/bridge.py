@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.aio.threads import Threads, this_thread
+from dynamo_es.exceptions import AppendOutcomeUnknownError
+from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
@@ -20,6 +22,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _END: Final = object()
+
+_APPEND: Final = frozenset(
+    {
+        "append",
+        "append_all",
+        "append_many",
+        "decide",
+        "insert_all",
+        "insert_events",
+        "insert_events_of_several",
+        "insert_many",
+        "insert_unless",
+        "save",
+        "transact",
+        "__exit__",
+    }
+)
+"""Methods that append."""
 
 
 class Bridge(ABC):
@@ -82,12 +102,36 @@ class ThreadBridge(Bridge):
     """Makes each call in a thread. It needs no extra."""
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns; a thread makes it."""
-        return await self.threads.run(lambda: call(*arguments, **named))
+        """Return what a call of the library returns; a thread makes it.
+
+        A cancelled call goes on until its request has ended. If it has appended then, its caller
+        does not know.
+        """
+        done: list[T] = []
+
+        def make() -> T:
+            done.append(call(*arguments, **named))
+            return done[0]
+
+        try:
+            return await self.threads.run(make)
+        except asyncio.CancelledError as error:
+            if done and getattr(call, "__name__", "") in _APPEND:
+                error.__cause__ = AppendOutcomeUnknownError(
+                    _stream_of(arguments, named),
+                    None,
+                    "the task was cancelled before the append returned.",
+                )
+            raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns; the loop runs it, and this thread blocks."""
         return wait_in_thread(awaitable)
+
+
+def _stream_of(arguments: tuple[Any, ...], named: dict[str, Any]) -> StreamId:
+    found = named.get("stream_id", arguments[0] if arguments else None)
+    return found if isinstance(found, StreamId) else StreamId(name=str(found))
 
 
 def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:

@@ -49,12 +49,13 @@ class RenewedCredentials:
     def renew(self) -> None:
         """Make sure that the credentials are valid; call it before each signature."""
         needed = getattr(self._source, "refresh_needed", None)
-        if needed is None or not needed(_AHEAD):
+        if needed is None or not (self._turn.taken or needed(_AHEAD)):
             return
         waits = how_to_wait()
-        if needed(_AT_ONCE) or waits is None:
+        # While the new ones are fetched, the source has them before this object has.
+        if waits is None or self._turn.taken or needed(_AT_ONCE):
             with self._turn:
-                if needed(_AT_ONCE) or waits is None:
+                if waits is None or needed(_AT_ONCE):
                     self._now = elsewhere(self._frozen)
         elif not self._is_renewing:
             self._is_renewing = True

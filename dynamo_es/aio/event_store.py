@@ -197,9 +197,9 @@ class AsyncEventStore(Over):
         return await self._bridge.run(self._sync.generation_of, stream_id)
 
     @property
-    def groups(self) -> Coroutine[Any, Any, Groups]:
+    def groups(self) -> Groups:
         """Where calls of this process wait for each other; for `Repository` and `append`."""
-        return self._bridge.run(lambda: self._sync.groups)
+        return self._sync.groups
 
     def is_consistent(
         self,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aio.greenlets import this_call
+from dynamo_es.aio.waiters import new_waiter
 from dynamo_es.aio.weights import MOST, are_large
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown, subject_of
@@ -17,12 +19,17 @@ from dynamo_es.exceptions import (
     UnavailableError,
 )
 from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.waiting import elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dynamo_es.contracts import EnlistedWrite, StreamAppend, StreamCheck
+    from dynamo_es.aio.bridge import Bridge
+    from dynamo_es.boundaries.boundary import Boundary
+    from dynamo_es.contracts import EnlistedWrite, StorageStrategy, StreamAppend
+    from dynamo_es.contracts.appends import StreamCheck
+    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Asked
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
@@ -140,6 +147,13 @@ class AsyncDynamoStorage(DynamoStorage):
         note_size(event for append in appends for event in append.events)
         return super().append(appends, writes, unchanged)
 
+    def insert_unless(
+        self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
+    ) -> list[BoundaryResult]:
+        """Append under conditions; see `BoundaryStrategy.insert_unless`."""
+        note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
+        return super().insert_unless(stream_id, appends)
+
     def _announce(self, stored: Sequence[Append]) -> None:
         try:
             super()._announce(stored)
@@ -164,11 +178,28 @@ def note_size(events: Iterable[Any]) -> None:
         call.is_large = are_large(events)
 
 
-class AsyncEventStoreAccess(EventStoreAccess):
-    """Makes event stores whose large events threads check, write and read."""
+def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
+    """Return what makes event stores and boundaries for calls of a bridge."""
 
-    def serde(self, tenant_id: TenantId) -> Serde:
-        """Return the serde of a tenant's events."""
-        from dynamo_es.aio.serde import AsyncSerde
+    class AsyncEventStoreAccess(EventStoreAccess):
+        """Makes event stores whose large events threads check, write and read."""
 
-        return AsyncSerde(self.registry, self.encryption(tenant_id))
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            named.setdefault("groups", Groups(new_waiter=partial(new_waiter, bridge)))
+            super().__init__(*arguments, **named)
+
+        def serde(self, tenant_id: TenantId) -> Serde:
+            """Return the serde of a tenant's events."""
+            from dynamo_es.aio.serde import AsyncSerde
+
+            return AsyncSerde(self.registry, self.encryption(tenant_id))
+
+        def boundary(
+            self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
+        ) -> Boundary:
+            """Return a boundary over a tenant's storage."""
+            made = super().boundary(storage, tenant_id, name, group=group)
+            made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
+            return made
+
+    return AsyncEventStoreAccess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.aio.over import Over
+from dynamo_es.aio.running_by_stream import RunsByStream
 
 if TYPE_CHECKING:
     from asyncio import Event
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId, TenantId
 
 
-class AsyncProjection(Over):
+class AsyncProjection(RunsByStream):
     """Calls a handler with every event of the log, and keeps a checkpoint; see `Projection`.
 
     A thread runs a handler that is a plain function.

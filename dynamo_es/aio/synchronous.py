@@ -17,22 +17,26 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.client import LazyClient
 
 
-def dynamo_backend(bridge: Bridge) -> Callable[..., DynamoBackend]:
-    """Return what makes a backend on DynamoDB for calls of a bridge."""
-    if isinstance(bridge, ThreadBridge):
-        return DynamoBackend
-    from dynamo_es.aio import offloading
+def dynamo_backend(bridge: Bridge) -> type[DynamoBackend]:
+    """Return the class of backends on DynamoDB for calls of a bridge."""
 
-    class Bridged(DynamoBackend):
-        """A backend on DynamoDB whose waiting and large work the bridge takes over."""
-
-        _gateway_type = offloading.AsyncGateway
-        _storage_type = offloading.AsyncDynamoStorage
-        _typed_type = offloading.AsyncEventStoreAccess
+    class Waiting(DynamoBackend):
+        """A backend on DynamoDB that waits by the bridge."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             named.setdefault("sleep", bridge.sleep)
             super().__init__(*arguments, **named)
+
+    if isinstance(bridge, ThreadBridge):
+        return Waiting
+    from dynamo_es.aio import offloading
+
+    class Bridged(Waiting):
+        """A backend whose large work threads do, and whose requests do not block."""
+
+        _gateway_type = offloading.AsyncGateway
+        _storage_type = offloading.AsyncDynamoStorage
+        _typed_type = offloading.typed_over(bridge)
 
         def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
             return LoopSender(self.config, client, bridge)
@@ -40,19 +44,23 @@ def dynamo_backend(bridge: Bridge) -> Callable[..., DynamoBackend]:
     return Bridged
 
 
-def memory_backend(bridge: Bridge) -> Callable[..., MemoryBackend]:
-    """Return what makes a backend in memory for calls of a bridge."""
-    if isinstance(bridge, ThreadBridge):
-        return MemoryBackend
-    from dynamo_es.aio import offloading
+def memory_backend(bridge: Bridge) -> type[MemoryBackend]:
+    """Return the class of backends in memory for calls of a bridge."""
 
-    class Bridged(MemoryBackend):
-        """A backend in memory whose waiting and large work the bridge takes over."""
-
-        _typed_type = offloading.AsyncEventStoreAccess
+    class Waiting(MemoryBackend):
+        """A backend in memory that waits by the bridge."""
 
         @property
         def _access(self) -> Any:
             return replace(super()._access, sleep=bridge.sleep)
+
+    if isinstance(bridge, ThreadBridge):
+        return Waiting
+    from dynamo_es.aio import offloading
+
+    class Bridged(Waiting):
+        """A backend in memory whose large work threads do."""
+
+        _typed_type = offloading.typed_over(bridge)
 
     return Bridged

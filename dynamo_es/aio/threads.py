@@ -112,9 +112,8 @@ class Threads:
                 (stop or beside.interrupt)()
         if cancelled is None:
             return future.result()
-        if not future.cancelled():
-            future.exception()  # seen: the cancellation counts
-        raise cancelled
+        # The cancellation counts, and what the call says of it.
+        raise cancelled from None if future.cancelled() else future.exception()
 
     async def send(self, call: Callable[[], T]) -> T:
         """Return what a call returns that only sends a request.

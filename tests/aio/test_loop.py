@@ -7,9 +7,8 @@ import os
 import random
 import time
 from asyncio import events
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -18,6 +17,9 @@ import pytest
 from dynamo_es import DynamoConfig, Event, StreamId
 from dynamo_es.aio import AsyncDynamoBackend
 from tests.without_moto import without_moto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVENTS, SIZE = 100, 300_000
 LONGEST = 0.020
@@ -33,7 +35,7 @@ class Photographed(Event):
 def longest_callback() -> Iterator[list[float]]:
     """Measure the CPU time of each callback: on a busy machine, others take the rest."""
     longest = [0.0]
-    own = events.Handle._run  # type: ignore[attr-defined]
+    own: Any = vars(events.Handle)["_run"]
 
     def run(handle: Any) -> None:
         begin = time.thread_time()

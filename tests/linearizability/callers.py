@@ -7,7 +7,7 @@ import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from dynamo_es import ANY_VERSION, DynamoBackend, DynamoConfig, ExplicitVersioning
@@ -130,13 +130,14 @@ def make(storage: StorageStrategy, operation: Operation) -> list[Operation]:
     """Make a call, and return the operations of it as its caller saw them end."""
     result: object = None
     try:
-        result = _call(storage, operation.stream, operation.call)
+        result = call_on(storage, operation.stream, operation.call)
     except Exception as error:  # noqa: BLE001 - the verdict says whether it is a right one
         result = error
     return operation.each_told(time.monotonic_ns(), result)
 
 
-def _call(storage: StorageStrategy, number: int, call: Call) -> object:  # noqa: PLR0911 - one a case
+def call_on(storage: Any, number: int, call: Call) -> object:  # noqa: PLR0911 - one a case
+    """Make a call; of an asynchronous storage, return what is to be awaited."""
     stream_id = histories.stream_id(number)
     match call:
         case Append(expected, labels):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.linearizability import tasks
 from tests.linearizability.callers import Task, call_together, in_moments, look
 from tests.linearizability.histories import Outcome
 from tests.linearizability.verdicts import verify
@@ -32,5 +35,23 @@ def test_what_concurrent_callers_see_is_linearizable(
     history += look(config, STREAMS)
 
     assert len(history) == operations + 2 * STREAMS
+    assert {one.outcome for one in history} >= {Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN}
+    verify(in_moments(history), seed)
+
+
+@pytest.mark.ci
+@pytest.mark.concurrent
+@pytest.mark.parametrize("seed", SEEDS[:3])
+def test_what_tasks_of_one_loop_see_is_linearizable_although_some_are_cancelled(
+    config: DynamoConfig, seed: int
+) -> None:
+    calls = OPERATIONS // len(WORKERS)
+    over_aiohttp = replace(config, transport="default")
+    to_do = [Task(over_aiohttp, seed, letter, STREAMS, calls) for letter in WORKERS]
+
+    history, cancelled = asyncio.run(tasks.call_together(to_do))
+    history += look(config, STREAMS)
+
+    assert cancelled > OPERATIONS // 20
     assert {one.outcome for one in history} >= {Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN}
     verify(in_moments(history), seed)

@@ -21,7 +21,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from benchmarks.canned import _certify as certify
+from benchmarks.canned import certify
 from dynamo_es.dynamodb.wire import connections as module
 from dynamo_es.dynamodb.wire.lean_connections import (
     Connections,

@@ -1,0 +1,193 @@
+"""Appends of one asynchronous process, 64 at once, over TLS to a server that takes 4 ms."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.canned import as_sent, certify
+from benchmarks.replaying import Reply
+from benchmarks.report import Goal, Section, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.scale import Scale
+
+AT_ONCE: Final = 64
+MILLISECONDS: Final = 4
+LEAST_RATE: Final = 2_500
+"""Goal: appends a second of CPU time."""
+MOST_LATENCY: Final = 1.5
+"""Goal: the 99th percentile at half that load, in that of the server."""
+LOOPS: Final = ("asyncio", "uvloop")
+
+_ROOT: Final = Path(__file__).parents[1]
+_PROBES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a client was measured to do.
+
+    Attributes:
+        appends: number of them.
+        seconds: that it took.
+        cpu: seconds of CPU time.
+    """
+
+    appends: int
+    seconds: float
+    cpu: float
+
+    @property
+    def per_cpu_second(self) -> float:
+        """Appends a second of CPU time."""
+        return self.appends / self.cpu
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        loads: by client.
+        latency: 99th percentile of an append at half the load, in seconds.
+        server: that of a request on a bare socket.
+    """
+
+    loads: dict[str, Load]
+    latency: float
+    server: float
+
+
+def measure(scale: Scale) -> Found:
+    """Return the rates of CPU time, and the latency at half the load."""
+    seconds = 4 * scale.thread_seconds
+    with _server() as (endpoint, certificate):
+        loads = {loop: _load(loop, endpoint, certificate, seconds) for loop in LOOPS}
+        loads["boto3"] = _boto3(endpoint, certificate, seconds)
+        rate = loads["asyncio"].appends / loads["asyncio"].seconds / 2
+        steady = _run("async_appender", certificate, "asyncio", endpoint, AT_ONCE, seconds, rate)
+        server = _on_a_socket(endpoint, certificate)
+    return Found(loads, _percentile(steady["latencies"]), _percentile(server))
+
+
+def section(found: Found) -> Section:
+    """Return the table of clients, and the goals."""
+    how = (
+        f"{AT_ONCE} appends at once, each of one typed event to a stream of its own, in one "
+        f"process, over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of "
+        f"that size in {AT_ONCE} threads. Then appends begin at even distances at half the rate; "
+        "their 99th percentile is compared with that of requests on a bare socket."
+    )
+    rows = [
+        [
+            _NAMES[name],
+            f"{load.per_cpu_second:,.0f}",
+            f"{load.cpu / load.appends * 1e6:.0f} µs",
+            f"{load.appends / load.seconds:,.0f}",
+        ]
+        for name, load in found.loads.items()
+    ]
+    headers = ["client", "appends a second of CPU", "CPU of one", "appends a second"]
+    cpu = found.loads["asyncio"].per_cpu_second
+    ratio = found.latency / found.server
+    goals = [
+        Goal("asyncio: CPU of an append, in ms", 1e3 / cpu, 1e3 / LEAST_RATE, f"{cpu:,.0f} a s"),
+        Goal("asyncio: 99th percentile at half load, in the server's", ratio, MOST_LATENCY),
+    ]
+    remarks = (
+        f"At half load, 99 of 100 appends take at most {found.latency * 1e3:.1f} ms; requests on a "
+        f"bare socket {found.server * 1e3:.1f} ms."
+    )
+    return Section("asyncio", how, [Table(headers, rows)], remarks, goals=goals)
+
+
+_NAMES: Final = {
+    "asyncio": "`AsyncDynamoBackend`, asyncio",
+    "uvloop": "`AsyncDynamoBackend`, uvloop",
+    "boto3": f"boto3 in {AT_ONCE} threads, bare puts",
+}
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, str]]:
+    with TemporaryDirectory() as folder:
+        certificate, key = certify(Path(folder))
+        reply = as_sent(Reply(200, {}, b"{}"))
+        head = "\r\n".join(
+            ["HTTP/1.1 200 OK", *(f"{k}: {v}" for k, v in reply["headers"].items()), "", ""]
+        )
+        plan = {
+            "certificate": str(certificate),
+            "key": str(key),
+            "milliseconds": MILLISECONDS,
+            "reply": b64encode(head.encode() + b"{}").decode(),
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.programs.slow_server"],
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server:
+            if server.stdin is None or server.stdout is None:
+                raise RuntimeError("the server has no pipes")
+            server.stdin.write(f"{json.dumps(plan)}\n")
+            server.stdin.flush()
+            yield f"https://127.0.0.1:{int(server.stdout.readline())}", str(certificate)
+            server.stdin.close()
+
+
+def _run(program: str, certificate: str, *arguments: object) -> dict[str, Any]:
+    """Return what a program prints as JSON."""
+    done = subprocess.run(  # noqa: S603 - a program of this package
+        [sys.executable, "-m", f"benchmarks.programs.{program}", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(_ROOT), "AWS_CA_BUNDLE": certificate},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _load(loop: str, endpoint: str, certificate: str, seconds: float) -> Load:
+    return Load(**_run("async_appender", certificate, loop, endpoint, AT_ONCE, seconds))
+
+
+def _boto3(endpoint: str, certificate: str, seconds: float) -> Load:
+    return Load(**_run("threaded_putter", certificate, endpoint, AT_ONCE, seconds))
+
+
+def _on_a_socket(endpoint: str, certificate: str) -> list[float]:
+    """Return the latencies of requests, one after the other."""
+    port = int(endpoint.rpartition(":")[2])
+    context = ssl.create_default_context(cafile=certificate)
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    took = []
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1"
+    ) as connection:
+        for _ in range(_PROBES):
+            began = time.monotonic()
+            connection.sendall(request)
+            connection.recv(65536)
+            took.append(time.monotonic() - began)
+    return took
+
+
+def _percentile(values: Sequence[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]

@@ -1,0 +1,152 @@
+"""`AsyncBoundary`: scripts/async-interface writes it, from `Boundary`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynamo_es.aio.over import Over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from dynamo_es.aggregates.commands import CommandId
+    from dynamo_es.boundaries.boundary import Boundary, C, Found
+    from dynamo_es.boundaries.deciding import Decided
+    from dynamo_es.boundaries.decision import Decision
+    from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.wrapped import Context, WrappedEvent
+    from dynamo_es.values import Query, RawEvent, StoredVersion, StreamId
+
+
+class AsyncBoundary(Over):
+    """Reads, appends and decides in a dynamic consistency boundary; see `Boundary`."""
+
+    _sync: Boundary
+
+    async def append(
+        self,
+        *events: Event | WrappedEvent[Any],
+        fail_if: Query | None = None,
+        after: int | None = None,
+    ) -> StoredVersion:
+        """Append events, unless one that you have not seen matches a query.
+
+        Args:
+            events: one event or more, in order; all of them are stored or none.
+            fail_if: which events your decision depends on. The append is refused if one of them
+                comes after ``after``. None: no condition.
+            after: ``head`` of the read that you decided on. None: you have read nothing, so any
+                event that matches refuses the append.
+
+        You can repeat an append with the same wrapped events and the same ``after``: events that
+        are stored already are not stored again.
+
+        Returns:
+            The version of the last event, with its generation and whether it was stored before.
+
+        Raises:
+            BoundaryConflictError: an event after ``after`` matches ``fail_if``; the error has those
+                events, raw; `typed` makes objects of them. Or the boundary was deleted since.
+            InvalidEventError: no events, or one that would load with other values or types.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            ContentionError: with ``group=True``, the appends before it took too long; nothing was
+                written.
+
+        Other errors: see `EventStore.append`.
+
+        Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
+        up to its head. Each append of other processes since costs 1 request more, and the
+        second and every third after it a read.
+        """
+        return await self._bridge.run(self._sync.append, *events, fail_if=fail_if, after=after)
+
+    async def decide(
+        self,
+        decision: Callable[[C], Decision],
+        command: C,
+        *,
+        command_id: CommandId | None = None,
+        context: Context | None = None,
+        attempts: int | None = None,
+    ) -> Decided:
+        """Decide a command: read what the decision's models need, decide, and append.
+
+        ``courses.decide(Enrolment, Enrol(student="s1", course="c1"))``
+
+        If another writer was faster with an event that one of the models depends on, the models get
+        the new events, and the decision is made again. Other events do not matter.
+
+        Args:
+            decision: called with the command; returns the `Decision`. Usually the class itself.
+            command: what is asked for.
+            command_id: the id of the command, a UUID or text. A command that is delivered twice is
+                decided once: the second call writes nothing and returns the events of the first.
+            context: metadata for the stored events.
+            attempts: most attempts; None: as many as ``retry_for`` allows.
+
+        Returns:
+            The events that are stored now, and the version of the last one.
+
+        Raises:
+            BoundaryConflictError: other writers were faster at every attempt.
+            AppendOutcomeUnknownError: the answer was lost at every attempt.
+            InputError: not a decision, or one without a model.
+            Exception: what the decision raised; nothing was stored.
+
+        Cost: a read and an append. Each retry costs an append, and a read from the third on. A
+        repeated command costs a read. A ``command_id`` costs no request.
+        """
+        return await self._bridge.run(
+            self._sync.decide,
+            decision,
+            command,
+            command_id=command_id,
+            context=context,
+            attempts=attempts,
+        )
+
+    async def read(
+        self,
+        query: Query,
+        *,
+        after: int | None = None,
+        keep_unknown: bool = False,
+    ) -> Found:
+        """Return the events that match a query, and how far the answer is complete.
+
+        ::
+
+            about = Query(types=[StudentEnrolled], tags=[Tag("course", "c1")])
+            found = courses.read(about)
+            courses.append(StudentEnrolled(...), fail_if=found.query, after=found.head)
+
+        Args:
+            query: the events wanted. A class stands for its name, its aliases and its subclasses.
+            after: leave out events up to this version, such as the ``head`` of an earlier read.
+            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+
+        Raises:
+            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            InputError: not a query, or a class in it that is not an event class.
+
+        Errors of reading the events are those of `EventStore.load_stream`.
+
+        Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
+        1 more per MB; 1 read unit per 4 KB.
+        """
+        return await self._bridge.run(
+            self._sync.read, query, after=after, keep_unknown=keep_unknown
+        )
+
+    @property
+    def stream_id(self) -> StreamId:
+        """The stream that holds the boundary's events; `EventStore.delete_stream` deletes it."""
+        return self._sync.stream_id
+
+    def typed(
+        self,
+        raws: Iterable[RawEvent],
+    ) -> list[WrappedEvent[Any]]:
+        """Return stored events as objects, such as ``BoundaryConflictError.matching``."""
+        return self._sync.typed(raws)
