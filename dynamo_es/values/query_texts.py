@@ -7,7 +7,6 @@ from urllib.parse import unquote
 
 from dynamo_es.exceptions import InputError
 from dynamo_es.values.queries import Query, QueryItem, Tag
-from dynamo_es.wording import shown
 
 EVERYTHING: Final = "*"
 _EXAMPLE: Final = "CourseDefined course:c1 | StudentEnrolled student:s1"
@@ -25,7 +24,7 @@ def query_of_text(text: str) -> Query:
     """
     if not text.strip():
         return Query.everything()
-    return Query.of_items(_item(alternative.split(), text) for alternative in text.split("|"))
+    return Query.of_items(_item(alternative.split()) for alternative in text.split("|"))
 
 
 def tag_of_word(word: str) -> Tag:
@@ -36,22 +35,24 @@ def tag_of_word(word: str) -> Tag:
     """
     name, separator, value = word.partition(":")
     if not separator or not name:
-        raise InputError(f"A tag has a name and a value, such as course:c1, not {shown(word)}.")
+        raise InputError(
+            "A tag has a name and a value, such as course:c1. Give both, with a colon between."
+        )
     return Tag(unquote(name), unquote(value))
 
 
-def _item(words: list[str], text: str) -> QueryItem:
+def _item(words: list[str]) -> QueryItem:
     if not words:
         raise InputError(
-            f"The query {shown(text)} has nothing before or after a |. Write types and tags "
-            f"there, such as: {_EXAMPLE}"
+            "The query has nothing before or after a |. Write types and tags there, such as: "
+            f"{_EXAMPLE}"
         )
     if words == [EVERYTHING]:
         return QueryItem()
     if EVERYTHING in words:
         raise InputError(
-            f"The query {shown(text)} has * beside other words. * stands alone, for every event: "
-            "leave it out, or write %2A for a type with this name."
+            "The query has * beside other words. * stands alone, for every event: leave it out, or "
+            "write %2A for a type with this name."
         )
     types = frozenset(unquote(word) for word in words if ":" not in word)
     return QueryItem(types, frozenset(tag_of_word(word) for word in words if ":" in word))

@@ -125,7 +125,7 @@ def test_pages_join_without_gap_or_repetition_and_keep_the_query(memory, monkeyp
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ("query=a+%7C", "has nothing before or after a |"),
+        ("query=a+%7C", "The query has nothing before or after a |"),
         ("query=%3Ac1", "A tag has a name and a value"),
         ("query=*+b", "stands alone"),
         ("after=x", "after must be a whole number"),
