@@ -74,6 +74,7 @@ python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -306,6 +307,7 @@ class BoundaryConflictError(EventStoreError):
 
     Attributes:
         stream_id: the stream of the boundary, as text.
+        boundary: name of the boundary; None if only its UUID is known.
         query: the query of the append; None if it had none, and the boundary was deleted.
         after: version up to which the caller has seen the boundary.
         head: version that this refusal has seen it to, with its generation: ``after`` of the
@@ -324,6 +326,7 @@ class BoundaryConflictError(EventStoreError):
         hint: str = "",
     ) -> None:
         self.stream_id = str(stream_id)
+        self.boundary: str | None = getattr(stream_id, "name", None)
         self.query = query
         self.after = after
         self.head = head
@@ -334,6 +337,18 @@ class BoundaryConflictError(EventStoreError):
             + (hint or f"{events} after version {after} match the condition. Take them into ")
             + ("" if hint else "account, decide again, append again.")
         )
+
+    @property
+    def command(self) -> str | None:
+        """The command that shows which events match, and which alternative of the query each.
+
+        None without a query. Add ``--tenant`` if the boundary is of another tenant than the
+        default. The message leaves the command out, because a tag has a value of an event.
+        """
+        if self.query is None:
+            return None
+        words = ["dynamo-es", "boundary", "read", f"--query={self.query.text}"]
+        return shlex.join([*words, f"--after={self.after}", "--", self.boundary or "NAME"])
 
 
 class EnlistedWriteRefusedError(EventStoreError):

@@ -1,4 +1,4 @@
-"""The history that ``dynamo-es ui --demo`` shows: files of four projects, and a bank of its own."""
+"""The history that ``dynamo-es ui --demo`` shows: files of four projects, a bank, courses."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dynamo_es.cli.demonstration.account import (
     MoneyDeposited,
 )
 from dynamo_es.cli.demonstration.stage import open_sample, read_streams
+from dynamo_es.cli.ui_demo_boundary import fill_boundary
 from dynamo_es.dynamodb.maintenance.repair import repair
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def fill(backend: DynamoBackend) -> None:
     """Write the demonstration's history to an empty backend, and give it positions."""
     fill_bank(backend)
     fill_files(backend)
+    repair(backend.config, lambda: backend.client, backend.observer)
+    fill_boundary(backend)
     repair(backend.config, lambda: backend.client, backend.observer)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
+from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
 from dynamo_es.ui.escaping import value_of
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
@@ -124,15 +125,36 @@ def category_of(request: Request) -> str | None:
     return optional_text_of(request, "category")
 
 
+def boundary_address(tenant_id: TenantId, stream_id: StreamId, **query: object) -> str:
+    """Return the address of the page about the boundary in a stream."""
+    return stream_address(tenant_id, stream_id, "/boundary", **query)
+
+
+def boundary_of(request: Request) -> StreamId:
+    """Return the stream of the boundary in the query, which may leave its category out.
+
+    Raises:
+        HTTPException: 400, the category is of other streams, or no stream is named.
+    """
+    if optional_text_of(request, "category") in {None, BOUNDARY_CATEGORY}:
+        return _named_in(request, BOUNDARY_CATEGORY)
+    raise HTTPException(
+        400, f"Boundaries are the streams of the category {BOUNDARY_CATEGORY}: leave category out."
+    )
+
+
 def stream_of(request: Request) -> StreamId:
     """Return the stream in the query: by its ``id``, or else by its ``name``.
 
     Raises:
         HTTPException: 400, neither is there, or the id is not a UUID.
     """
+    return _named_in(request, category_of(request))
+
+
+def _named_in(request: Request, category: str | None) -> StreamId:
     text = text_of(request, "id")
     name = optional_text_of(request, "name")
-    category = category_of(request)
     if not text:
         if name is None:
             raise HTTPException(400, "Say which stream: by its id (a UUID) or by its name.")

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from dynamo_es import __version__
+from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
 from dynamo_es.ui import costs
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.escaping import (
@@ -19,7 +20,7 @@ from dynamo_es.ui.escaping import (
     value_of,
     visible,
 )
-from dynamo_es.ui.queries import address, changed, event_address, stream_address
+from dynamo_es.ui.queries import address, boundary_address, changed, event_address, stream_address
 from dynamo_es.ui.security import CSRF_FIELD
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def _make_environment() -> Environment:
         changed=changed,
         stream_address=stream_address,
         event_address=event_address,
+        boundary_address=boundary_address,
+        boundary_category=BOUNDARY_CATEGORY,
     )
     return environment
 

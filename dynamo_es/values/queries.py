@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from urllib.parse import quote
 from uuid import UUID
 
 from dynamo_es.exceptions import InputError
@@ -118,6 +119,15 @@ class QueryItem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tag_texts", frozenset(tag.text for tag in self.tags))
 
+    @property
+    def text(self) -> str:
+        """The alternative as one line, ``StudentEnrolled course:c1``; ``*`` for any event."""
+        types = sorted(
+            _escaped(each if isinstance(each, str) else each.__name__) for each in self.types
+        )
+        tags = sorted(f"{_escaped(tag.name)}:{_escaped(tag.value or '', ':')}" for tag in self.tags)
+        return " ".join([*types, *tags]) or "*"
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Query:
@@ -135,6 +145,15 @@ class Query:
     """
 
     items: tuple[QueryItem, ...]
+
+    @property
+    def text(self) -> str:
+        """The query as one line, ``CourseDefined course:c1 | StudentEnrolled course:c1``.
+
+        Names of types come without ``:``, tags with it. What would read as something else is
+        percent-encoded. `query_of_text` reads the line.
+        """
+        return " | ".join(item.text for item in self.items)
 
     def __init__(self, types: Iterable[str | type] = (), tags: Iterable[Tag] = ()) -> None:
         item = QueryItem(frozenset(_types(types)), frozenset(_tags(tags)))
@@ -195,6 +214,17 @@ def matches_event(query: Query, event: RawEvent) -> bool:
         (not item.types or name in item.types)
         and (not item.tag_texts or item.tag_texts <= tags_of(event))
         for item in query.items
+    )
+
+
+_PLAIN: Final = "$.-_~/@+,;=()[]{}!?&'#"
+"""Characters that stay as they are in the line of a query, besides letters and digits."""
+
+
+def _escaped(text: str, safe: str = "") -> str:
+    return "".join(
+        each if each.isalnum() else quote(each, safe=_PLAIN + safe, errors="replace")
+        for each in text
     )
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.cli.ui_demo import BANK, fill_bank
+from dynamo_es.cli.ui_demo_boundary import COURSES, UNIVERSITY, fill_boundary
 from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.ui.application import _routes
-from dynamo_es.ui.queries import address, event_address, stream_address
+from dynamo_es.ui.queries import address, boundary_address, event_address, stream_address
 from tests.ui.conftest import browse
 
 ANN = StreamId(name="account/ann", category="account")
@@ -33,6 +34,7 @@ PAGES = {
     "/stream": stream_address(BANK, ANN),
     "/stream/as-it-was": stream_address(BANK, ANN, "/stream/as-it-was", version=2),
     "/event": event_address(BANK, ANN, 1),
+    "/boundary": boundary_address(UNIVERSITY, COURSES, query="course:maths", after=2),
     "/conversation": stream_address(BANK, ANN, "/conversation", of="x"),
     "/log": "/log",
     "/log/live": "/log/live",
@@ -55,6 +57,7 @@ def sent(dynamo):
     """The operations that a store with a history is sent from now on."""
     dynamo.with_outbox(choose_for_outbox)
     fill_bank(dynamo)
+    fill_boundary(dynamo)
     repair(dynamo.config, lambda: dynamo.client)
     fill_consumers(dynamo, BANK)
     operations: list[str] = []

@@ -7,6 +7,7 @@ PAGES: Final = (
     "search",
     "streams",
     "stream",
+    "boundary",
     "past",
     "event",
     "conversation",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOSTILE_TEXT: Final = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 HOSTILE: Final = StreamId(name=f"</title>{HOSTILE_TEXT}", category='"><script>alert(3)</script>')
+BOUNDARY: Final = StreamId(name=HOSTILE_TEXT, category="$boundary")
 MALLORY: Final = "<b>mallory</b>"
 """A tenant with a hostile name, stream, category and events."""
 
@@ -56,6 +57,9 @@ def _write_hostile(backend: DynamoBackend) -> None:
         for n, data in enumerate(fields)
     ]
     storage.insert_events(HOSTILE, ExplicitVersioning(0), events)
+    tags = {"$tags": [HOSTILE_TEXT, f"a:{HOSTILE_TEXT}", "w:" + "W" * 500]}
+    tagged = RawEvent(uuid5(_NAMESPACE, "tags"), BOUNDARY, _at(9), HOSTILE_TEXT, {}, tags)
+    storage.insert_events(BOUNDARY, ExplicitVersioning(0), [tagged])
 
 
 def _write_long(backend: DynamoBackend) -> None:

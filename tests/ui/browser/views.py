@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from dynamo_es import StreamId
-from dynamo_es.ui.queries import address, event_address, stream_address
-from tests.ui.browser.history import HOSTILE, LONG, LONG_EVENTS, LONG_TENANT, MALLORY
+from dynamo_es.cli.ui_demo_boundary import COURSES, UNIVERSITY
+from dynamo_es.ui.queries import address, boundary_address, event_address, stream_address
+from tests.ui.browser.history import BOUNDARY, HOSTILE, LONG, LONG_EVENTS, LONG_TENANT, MALLORY
 
 BANK: Final = "bank"
 ANN: Final = StreamId(name="account/ann", category="account")
@@ -40,6 +41,13 @@ VIEWS: Final = {
     "hostile-event": event_address(MALLORY, HOSTILE, 1),
     "hostile-as-it-was": stream_address(MALLORY, HOSTILE, "/stream/as-it-was"),
     "hostile-conversation": stream_address(MALLORY, HOSTILE, "/conversation", of="<b>", version=1),
+    "boundaries": address("/streams", tenant=UNIVERSITY, category=COURSES.category),
+    "boundary": boundary_address(UNIVERSITY, COURSES),
+    "boundary-conflict": boundary_address(
+        UNIVERSITY, COURSES, query="CapacityChanged course:maths | student:dan", after=5
+    ),
+    "boundary-empty": boundary_address(UNIVERSITY, COURSES, query="course:none"),
+    "hostile-boundary": boundary_address(MALLORY, BOUNDARY),
     "log": "/log",
     "log-filtered": address("/log", tenant=BANK, category="account"),
     "log-hostile": address("/log", tenant=MALLORY),
@@ -60,7 +68,7 @@ VIEWS: Final = {
 
 NOT_PICTURED: Final = frozenset(
     {name for name in VIEWS if "hostile" in name and name != "hostile-event"}
-    | {"search-empty", "streams-filtered", "log-empty"}
+    | {"search-empty", "streams-filtered", "log-empty", "boundaries", "boundary-empty"}
 )
 """Names of the pages that have no picture."""
 
