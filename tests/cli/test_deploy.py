@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dynamo_es.cli.deploying import change_sets, parameters, preparing, stacks, template
+from dynamo_es.cli.deploying import change_sets, parameters, stacks, template
 from dynamo_es.cli.deploying.change_sets import Change, ChangeSet
 from dynamo_es.cli.deploying.cloud import Cloud
 from dynamo_es.cli.deploying.preparing import Deployment, prepare
 from dynamo_es.cli.making import Making
-from dynamo_es.cli.packaging.building import MANIFEST
+from dynamo_es.cli.packaging.building import MANIFEST, read
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
 APP = template.load()
@@ -171,7 +171,7 @@ def test_a_new_stack_is_a_change_set_with_the_package_under_a_key_of_release_and
     assert request["Capabilities"] == ["CAPABILITY_IAM"]
     assert request["TemplateURL"].startswith(f"https://s3.aws/{BUCKET}/my-app/app-")
     assert "ImportExistingResources" not in request
-    digest = preparing.building.read(package).digest
+    digest = read(package).digest
     assert given(request) == {
         "NamePrefix": "my-app",
         "CodeBucket": BUCKET,

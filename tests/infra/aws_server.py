@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = f"https://{service}.{region}.amazonaws.com{self.path}"
         request = AWSRequest(self.command, url, headers, body).prepare()
         with _LOCK:
-            reply = botocore_stubber(f"before-send.{service}.Any", request)
+            reply: Any = botocore_stubber(f"before-send.{service}.Any", request)
         self._reply(reply.status_code, reply.headers, reply.content)
 
     def _reply(self, status: int, headers: Any, content: bytes) -> None:
@@ -118,7 +118,7 @@ def main() -> None:
 
     change_sets.repair()
     # No function runs here, and the records of a stream stay for others.
-    LambdaBackend.send_dynamodb_items = lambda *_: False  # type: ignore[method-assign]
+    LambdaBackend.send_dynamodb_items = lambda *_: b""  # type: ignore[method-assign]
     config: Any = {"lambda": {"use_docker": False}}
     with mock_aws(config=config), ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True

@@ -101,7 +101,7 @@ def _compare_text() -> None:
                 return _text(left, resources) == _text(right, resources)
         return bool(parse_condition(condition, resources, conditions))
 
-    parsing.parse_condition = compare_text
+    parsing.parse_condition = compare_text  # type: ignore[assignment]
 
 
 def _find_no_changes() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PATH = CHECKOUT.with_name("access.yaml")
 TEMPLATE = parse_yaml(PATH.read_text(encoding="utf-8"))
+# It allows no request to a table, but the use of the key that encrypts them.
+KEY_USERS = TEMPLATE["Resources"].pop("KeyUsers")
 PERMISSIONS = PATH.parents[1] / "docs" / "reference" / "permissions.md"
 PARTITION_KEYS = {"events": "stream_key", "log": "log_key", "keys": "tenant"}
 TABLES = {

@@ -125,3 +125,14 @@ def test_role_and_logs_are_outputs(name):
 
     assert outputs["RoleName"]["Value"] == {"Ref": "Role"}
     assert outputs["LogGroupName"]["Value"] == {"Ref": "Logs"}
+
+
+def test_for_your_own_roles_there_is_a_policy_for_your_kms_key():
+    access = parse_yaml(CHECKOUT.with_name("access.yaml").read_text(encoding="utf-8"))
+
+    policy = access["Resources"]["KeyUsers"]
+    assert policy["Condition"] == "HasKmsKey"
+    assert policy["Properties"]["PolicyDocument"]["Statement"] == [
+        {"Sid": "TablesKey", **statement("kms:Decrypt", {"Ref": "KmsKeyArn"})}
+    ]
+    assert access["Conditions"]["HasKmsKey"] == not_empty("KmsKeyArn")

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ TERRAFORM = shutil.which("terraform")
 
 sys.path.insert(0, str(INFRA.parent / "scripts"))
 try:
-    import _hcl
-    import _terraform_module
+    _hcl: Any = import_module("_hcl")
+    _terraform_module: Any = import_module("_terraform_module")
 finally:
     sys.path.pop(0)
 
@@ -87,7 +88,7 @@ def test_terraform_formats_it_the_same_way():
 # What Terraform computes
 
 
-class Computed(_terraform_module.Module):
+class Computed(_terraform_module.Module):  # type: ignore[misc]  # a script, not a package
     """The module with values in place of resources, and names in place of their attributes."""
 
     def _resources(self) -> Any:

@@ -5,7 +5,9 @@ pip takes the packages from a folder of wheels that this test makes: nothing is 
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 import sys
 import zipfile
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es import __version__
-from dynamo_es.cli.packaging import building, installing
+from dynamo_es.cli.packaging import building
 from dynamo_es.cli.packaging.building import MANIFEST, Recipe, build, read
 from dynamo_es.cli.packaging.contents import content_hash
 from dynamo_es.cli.packaging.installing import requirements
@@ -162,8 +164,8 @@ def test_a_package_that_lambda_would_refuse_is_not_built(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("wheels")
 def test_without_pip_and_uv_the_message_says_how_to_get_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(installing.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(installing.shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
     with pytest.raises(ConfigurationError, match="pip or uv"):
         build(Recipe(target=ARM_3_13), tmp_path)

@@ -29,7 +29,7 @@ _NEVER_READ: Final = (
     "boto3/data",
     "bin",
     "dynamo_es/cli",
-    "dynamo_es/cdk",
+    "dynamo_es/cdk.py",
     "dynamo_es/ui",
     "botocore/data/*/*/examples-1.*",
     # How and when it was installed differs from one build to the next.
