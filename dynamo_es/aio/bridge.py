@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.aio.threads import Threads, this_thread
-from dynamo_es.exceptions import AppendOutcomeUnknownError
+from dynamo_es.exceptions import AppendOutcomeUnknownError, InputError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Bridge(ABC):
         """Return what a coroutine returns, in a call that `run` makes, or in a thread of it.
 
         Raises:
-            RuntimeError: the caller runs in no such call.
+            InputError: the caller runs in no such call.
         """
 
     async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
@@ -138,12 +138,12 @@ def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
     """Return what a coroutine returns; the loop runs it, and this thread blocks.
 
     Raises:
-        RuntimeError: this thread makes no call for a task.
+        InputError: this thread makes no call for a task.
     """
     beside = this_thread()
     if beside is None:
         awaitable.close()
-        raise RuntimeError(
+        raise InputError(
             "This object belongs to an asynchronous backend: await the methods of that backend, "
             "and do not use its parts elsewhere."
         )

@@ -169,8 +169,8 @@ class ByStream(Projection):
     def catch_up(self, *arguments: Any, **named: Any) -> ProjectionReport:
         """Handle the events up to the live version's position; see `Projection.catch_up`."""
         lagging = copy(self._original)
-        parts = self._original._parts
-        lagging._parts = replace(parts, log=self._original._versioned.catching_up())  # noqa: SLF001 - of its own library
+        log = self._original._versioned.catching_up()  # noqa: SLF001 - of its own library
+        lagging._parts = replace(self._original._parts, log=log)  # noqa: SLF001 - of its own library
         return self._again(lagging).run_once(*arguments, **named)
 
     def promote(self, *, force: bool = False) -> LiveVersion:

@@ -13,6 +13,7 @@ from dynamo_es.aio.bridge import Bridge, ThreadBridge
 from dynamo_es.aio.greenlets import GreenletBridge
 from dynamo_es.dynamodb.wire.ahead import reading_ahead
 from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.exceptions import InputError
 from dynamo_es.waiting import Turn, elsewhere, how_to_wait
 
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
@@ -133,7 +134,7 @@ async def _never() -> None:
 
 
 def test_nothing_waits_outside_of_a_call(bridge):
-    with pytest.raises(RuntimeError, match="await the methods of that backend"):
+    with pytest.raises(InputError, match="await the methods of that backend"):
         bridge.wait_for(_later(1))
     assert how_to_wait() is None
 
