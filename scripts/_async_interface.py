@@ -22,12 +22,14 @@ HANDLERS = frozenset({"handler", "publisher", "read_model"})
 """Parameters with functions of users that threads call, unless they are coroutine functions."""
 FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
 """Parameters with functions of users that are called where the library calls them."""
-DECIDES = ("Callable[[TAggregate], Awaitable[R]]", "Callable[[TAggregate], R]")
-"""The two kinds of ``decide``, each with an overload of its own."""
+DECIDES = {
+    "transact": ("Callable[[TAggregate], Awaitable[R]]", "Callable[[TAggregate], R]"),
+    "transact_all": ("Callable[..., Awaitable[R]]", "Callable[..., R]"),
+}
+"""By method, the two kinds of ``decide``, each with an overload of its own."""
 TYPES = {
     "Listener": "Listener | AsyncListener",
-    "Callable[[TAggregate], R]": " | ".join(DECIDES),
-    "Callable[..., R]": "Callable[..., Awaitable[R]] | Callable[..., R]",
+    **{kinds[1]: " | ".join(kinds) for kinds in DECIDES.values()},
     "Callable[[ProjectionReport], None] | None": "Callable[[ProjectionReport], object] | None",
     "Flag | None": "Event | None",
     "Handler": "Handler | AsyncProjector",
@@ -414,16 +416,15 @@ def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one br
             "        ...",
             "",
         ]
-    if member.name == "transact":
+    if kinds := DECIDES.get(member.name):
         module.always.add("from typing import overload")
-        for decide in DECIDES:
+        for decide in kinds:
             lines += [
                 "    @overload",
                 *signature(node, module, member, *form(returns, member, one)),
             ]
             lines = [
-                line.replace(f"decide: {' | '.join(DECIDES)}", f"decide: {decide}")
-                for line in lines
+                line.replace(f"decide: {' | '.join(kinds)}", f"decide: {decide}") for line in lines
             ]
             lines += ["        ...", ""]
     if member.decorated("property"):

@@ -219,6 +219,30 @@ class AsyncRepository(MakesRepository[TAggregate]):
             command_id=command_id,
         )
 
+    @overload
+    async def transact_all(
+        self,
+        ids: Sequence[AggregateId],
+        decide: Callable[..., Awaitable[R]],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> R: ...
+
+    @overload
+    async def transact_all(
+        self,
+        ids: Sequence[AggregateId],
+        decide: Callable[..., R],
+        factory: Callable[[], TAggregate] | None = None,
+        *,
+        attempts: int | None = None,
+        context: Context | None = None,
+        transact_with: Sequence[EnlistedWrite] = (),
+    ) -> R: ...
+
     async def transact_all(
         self,
         ids: Sequence[AggregateId],
@@ -256,8 +280,9 @@ class AsyncRepository(MakesRepository[TAggregate]):
         emits nothing, 1 request for each aggregate but the last: they may have changed while the
         others were loaded.
         """
+        call: Any = self._sync.transact_all
         return await self._bridge.run(
-            self._sync.transact_all,
+            call,
             ids,
             self._plain(decide),
             factory,

@@ -294,10 +294,12 @@ def test_what_is_too_large_is_refused_alone(engine, stage, backend, visits, coun
 def test_appends_that_do_not_fit_in_one_item_are_two_commits(stage, backend, visits, count):
     sent = []
     write = backend.storage.insert_unless
-    backend.storage.insert_unless = lambda stream_id, appends: (
-        sent.append(len(appends)),
-        write(stream_id, appends),
-    )[1]
+
+    def noting(stream_id, appends):
+        sent.append(len(appends))
+        return write(stream_id, appends)
+
+    backend.storage.insert_unless = noting
     count("a")
     for name in ("b", "c", "d"):
         count(name * 140_000)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from dynamo_es.grouping.groups import Groups, Work
 from tests.grouping.stage import Stage, StuckError
 
 
-class Putting(Work):
+class Putting(Work[Any, Any]):
     """Notes each group, and returns each item in capitals; gives the stage back in the middle."""
 
     def __init__(self, stage, *, repeats=True):
@@ -330,6 +332,10 @@ def test_only_so_many_idle_streams_are_remembered(stage, groups, work, monkeypat
     assert list(groups._idle) == ["q", "r"]
 
 
+def _submit_twice(groups, work, key, number):
+    return [groups.submit(key, f"{key}{number}-{turn}", work) for turn in range(2)]
+
+
 def play(seed, *, interrupts):
     """Play a random order of steps; return the callers, the work, and who was interrupted."""
     chance = random.Random(seed)
@@ -338,12 +344,7 @@ def play(seed, *, interrupts):
     works = {key: Putting(stage) for key in "pq"}
     for number in range(chance.randint(3, 9)):
         key = chance.choice("ppq")
-        stage.enter(
-            f"{key}{number}",
-            lambda key=key, number=number: [
-                groups.submit(key, f"{key}{number}-{turn}", works[key]) for turn in range(2)
-            ],
-        )
+        stage.enter(f"{key}{number}", partial(_submit_twice, groups, works[key], key, number))
 
     def act_or_interrupt(names):
         name = chance.choice(names)

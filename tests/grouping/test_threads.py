@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from dynamo_es.grouping.groups import Groups, Work
 pytestmark = pytest.mark.ci
 
 
-class Doubling(Work):
+class Doubling(Work[Any, Any]):
     """Doubles numbers; the first group waits until it is let go."""
 
     def __init__(self):
@@ -51,7 +52,7 @@ def interrupt_soon(groups, count):
     def send():
         waiting(groups, count)
         time.sleep(0.05)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     thread = threading.Thread(target=send)
     thread.start()

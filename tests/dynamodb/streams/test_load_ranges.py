@@ -154,7 +154,7 @@ def test_what_follows_a_known_newest_commit_is_one_page_however_much_it_is(start
     stream = a_stream()
     stream.heads.remember(KEY, at(100), 99)
     late = numbered(events(STREAM, 20), 101)
-    commits = [a_commit([event], event.version) for event in reversed(late)]
+    commits = [a_commit([each], first) for first, each in reversed(list(enumerate(late, 101)))]
     newest = a_commit(numbered(events(STREAM, 2), 99), 99)
     found = play(load(stream, start, None), (ranging(None, lowest=99), page(*commits, newest)))
     assert [event.version for event in found] == list(range(start, 121))
