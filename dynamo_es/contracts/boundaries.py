@@ -128,7 +128,8 @@ class BoundaryStrategy:
             InputError: another wrong argument; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Else 1 read more. For each put that another
+        head and has seen the events after ``after``. Else 1 read more, and also where the events
+        that it has seen refuse the append, or are its own. For each put that another
         writer was faster than, 1 request more, and for the second and every third
         after it 1 read.
         """

@@ -92,6 +92,15 @@ class Candidate:
         elif self._matching:
             self.result = self._conflict(tuple(self._matching), head)
 
+    def has_any(self, events: Iterable[RawEvent]) -> bool:
+        """Whether an event of the append is among these."""
+        own = {event.uuid for event in self.append.events}
+        return any(event.uuid in own for event in events)
+
+    def goes_after(self, events: Iterable[RawEvent]) -> bool:
+        """Whether none of these events that the append has not seen decides it."""
+        return self.goes_with(event for event in events if (event.version or 0) > self.seen)
+
     def goes_with(self, accepted: Iterable[RawEvent]) -> bool:
         """Whether the append can be stored in one commit after accepted events."""
         own = {event.uuid for event in self.append.events}

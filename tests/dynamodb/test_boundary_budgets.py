@@ -120,11 +120,11 @@ def test_conflict_is_one_refused_put(warm):
         assert isinstance(warm.append(after=1), BoundaryConflictError)
 
 
-def test_conflict_that_this_process_knows_of_is_no_request(warm):
+def test_conflict_that_this_process_knows_of_is_one_read_of_the_tail(warm):
     warm.append(after=1)
 
     assert isinstance(warm.append(after=1), BoundaryConflictError)
-    with warm.costs():
+    with warm.costs("Query"):
         assert isinstance(warm.append(after=1), BoundaryConflictError)
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, Event, ExplicitVersioning, Query, StreamId, Tag, WrappedEvent
-from dynamo_es.contracts import boundaries
+from dynamo_es.contracts import candidates
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     BoundaryConflictError,
@@ -107,7 +107,7 @@ def test_each_is_accepted_or_refused_by_what_comes_before_it_in_the_group(stage,
 def test_conditions_checked_against_the_state_before_the_group_are_noticed(
     stage, courses, enrol, monkeypatch
 ):
-    monkeypatch.setattr(boundaries.Candidate, "goes_with", lambda *_: True)
+    monkeypatch.setattr(candidates.Candidate, "goes_with", lambda *_: True)
     with pytest.raises(AssertionError):
         test_each_is_accepted_or_refused_by_what_comes_before_it_in_the_group(stage, courses, enrol)
 

@@ -67,10 +67,11 @@ class Search:
         self._model = model
         inorder = sorted(operations, key=lambda one: one.invoked)
         self._certain = [one for one in inorder if one.outcome in (Outcome.OK, Outcome.REFUSED)]
+        unknown = [one for one in inorder if one.outcome is Outcome.UNKNOWN and not one.is_pure]
         self._seen = self._places()
-        self._unknown = self._anonymous(
-            [one for one in inorder if one.outcome is Outcome.UNKNOWN and not one.is_pure]
-        )
+        for label in _repeated([*self._certain, *unknown]):
+            self._seen.pop(label, None)
+        self._unknown = self._anonymous(unknown)
         self._by_return = sorted((one.returned, at) for at, one in enumerate(self._unknown))
         self.configurations = 0
 
@@ -203,6 +204,20 @@ def _unseen(call: Append | Unless) -> tuple[str, ...]:
     if isinstance(call, Append):
         return (UNSEEN,) * len(call.events)
     return tuple(UNSEEN + label[-2:] for label in call.events)
+
+
+def _repeated(operations: list[Operation]) -> set[str]:
+    """Return labels that several calls append at the end: each generation may have them elsewhere.
+
+    One place may be seen and the other not, so that they have no certain place.
+    """
+    told = Counter(
+        label
+        for one in operations
+        if isinstance(one.call, Unless) and one.outcome is not Outcome.REFUSED
+        for label in one.call.events
+    )
+    return {label for label, times in told.items() if times > 1}
 
 
 def _places_seen(certain: list[Operation]) -> dict[str, int | None]:

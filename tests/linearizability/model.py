@@ -160,9 +160,11 @@ def _is_right(call: Unless | Find, operation: Operation, state: State) -> bool:
         # If the generation is unknown, it may be another.
         return bool(call.after) and (_is_unreached(call, state) or not state.generation)
     version, generation = operation.head
+    # A commit of a generation that has just ended may have refused it, until the deletion is over.
+    if generation not in (0, state.generation) and state.since > operation.invoked:
+        return True
     if not state.events or (state.generation and state.generation != generation):
-        # A commit of a generation that has just ended may have refused it.
-        return generation not in (0, state.generation)
+        return False
     shown = tuple(zip(operation.found.events, operation.found.versions, strict=True))
     after = call.after or 0
     return version <= len(state.events) and shown == _matching(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dynamo_es.contracts import boundaries
+from dynamo_es.contracts import candidates
 from dynamo_es.grouping import groups as grouping
 from dynamo_es.grouping.appends import append_in_group
 from dynamo_es.grouping.groups import Groups
@@ -85,7 +85,7 @@ def test_what_callers_in_groups_see_is_linearizable(
 
 def checked_before_the_group(patch: pytest.MonkeyPatch) -> None:
     """Conditions are checked against the state before the group."""
-    patch.setattr(boundaries.Candidate, "goes_with", lambda *_: True)
+    patch.setattr(candidates.Candidate, "goes_with", lambda *_: True)
 
 
 def results_in_reverse(patch: pytest.MonkeyPatch) -> None:

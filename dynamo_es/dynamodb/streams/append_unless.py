@@ -168,7 +168,9 @@ class ConditionalAppends:
         floor = min((each.seen for each in looking), default=0)
         if self._is_known and self._head is not None and not partly and not self._is_behind():
             remembered = remembered_after(self.stream, floor, self._head)
-            if remembered is not None:
+            # Memory gives no result: another process may have deleted the stream since. A put at
+            # the head, or a read, proves that it did not.
+            if remembered is not None and all(each.goes_after(remembered) for each in looking):
                 self._look_at(remembered)
                 return
         events: Sequence[RawEvent] = ()
@@ -262,9 +264,12 @@ class ConditionalAppends:
         ):
             events = events_of(self.stream, self.stream.id, commit, 1, None)
             remember_more(self.stream, commit, events)
-            self._know(commit.head)
-            self._look_at(events)
-            self._is_known = True
+            # A deletion under way leaves the item for a moment. To say that an append is stored
+            # takes a read.
+            if not any(each.has_any(events) for each in self._undecided()):
+                self._know(commit.head)
+                self._look_at(events)
+                self._is_known = True
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:

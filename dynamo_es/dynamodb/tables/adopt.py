@@ -9,6 +9,7 @@ from dynamo_es.contracts.functions import check_injected
 from dynamo_es.dynamodb.tables.create import (
     UNKNOWN,
     await_active,
+    check_expiry,
     expiry_of,
     recovers,
     translated,
@@ -20,7 +21,7 @@ from dynamo_es.dynamodb.tables.requests import check_key
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -41,6 +42,49 @@ class Adopted(NamedTuple):
 
     table: str
     setting: Setting
+
+
+class Adoption(NamedTuple):
+    """What `adopt_tables` would do now.
+
+    Attributes:
+        missing: the settings that the tables lack.
+        warnings: what the restored tables themselves say is wrong, a sentence each.
+    """
+
+    missing: tuple[Adopted, ...]
+    warnings: tuple[str, ...]
+
+
+def plan_adoption(client: DynamoDBClient, config: DynamoConfig) -> Adoption:
+    """Return what `adopt_tables` would change, and what to look into before; changes nothing.
+
+    A table that was restored says from which moment. Keys of an earlier moment bring back the keys
+    of persons who were erased since, and events and log of different moments contradict each other.
+
+    Args:
+        client: of boto3, for DynamoDB.
+        config: names of the tables.
+
+    Raises:
+        TableNotFoundError: a table does not exist.
+        ConfigurationError: a table has another key, another expiry attribute, or a stream of
+            another kind.
+        ServiceError: AWS refused or did not answer.
+    """
+    wanted = wanted_tables(config)
+    found: dict[str, Any] = {}
+    for name, properties in wanted.items():
+        with translated("DescribeTable", name):
+            found[name] = client.describe_table(TableName=name)["Table"]
+        check_key(name, properties, found[name])
+        _check_stream(name, properties, found[name])
+    missing = [
+        Adopted(name, setting)
+        for name, properties in wanted.items()
+        for setting in _missing(client, name, properties, found[name])
+    ]
+    return Adoption(tuple(missing), tuple(_warnings(config, found)))
 
 
 def adopt_tables(
@@ -65,17 +109,73 @@ def adopt_tables(
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
-    wanted = wanted_tables(config)
     # Check all first, so that a wrong name changes no table.
-    for name, properties in wanted.items():
-        with translated("DescribeTable", name):
-            description = client.describe_table(TableName=name)["Table"]
-        check_key(name, properties, description)
-        _check_stream(name, properties, description)
-    adoption = _Adoption(client, sleep)
-    for name, properties in wanted.items():
-        adoption.adopt(name, properties)
-    return adoption.done
+    plan_adoption(client, config)
+    changes = _Changes(client, sleep)
+    for name, properties in wanted_tables(config).items():
+        changes.adopt(name, properties)
+    return changes.done
+
+
+def _missing(
+    client: DynamoDBClient, name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
+) -> list[Setting]:
+    """Return the settings that a table lacks, in the order of `SETTINGS`."""
+    missing: list[Setting] = []
+    if "StreamSpecification" in wanted and not _has_stream(found):
+        missing.append("stream")
+    if expiry := wanted.get("TimeToLiveSpecification"):
+        attribute = expiry_of(client, name)
+        if attribute is None:
+            missing.append("expiry")
+        else:
+            check_expiry(name, expiry["AttributeName"], attribute)
+    if recovers(client, name) is False:
+        missing.append("recovery")
+    if wanted.get("DeletionProtectionEnabled") and not found.get("DeletionProtectionEnabled"):
+        missing.append("protection")
+    if _missing_tags(client, name, found["TableArn"], wanted["Tags"]):
+        missing.append("tags")
+    return missing
+
+
+def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
+    moments = {
+        name: summary["RestoreDateTime"]
+        for name, table in found.items()
+        if (summary := table.get("RestoreSummary"))
+    }
+    if moment := moments.get(config.keys_table):
+        yield (
+            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}, which "
+            "brings back the keys of persons who were erased since. Keep the live keys table if it "
+            "exists. If it is lost, erase these persons again before any program starts."
+        )
+    events, log = moments.get(config.events_table), moments.get(config.log_table)
+    if events != log:
+        said = {
+            name: "not restored" if moment is None else f"of {moment.isoformat(sep=' ')}"
+            for name, moment in ((config.events_table, events), (config.log_table, log))
+        }
+        yield (
+            "Events and log are of different moments: "
+            + ", ".join(f"{name} is {moment}" for name, moment in said.items())
+            + ". Run `dynamo-es log verify` before anybody appends, and `dynamo-es log repair "
+            "--truncate-torn` if it finds that the log is torn."
+        )
+
+
+def _has_stream(found: Mapping[str, Any]) -> bool:
+    return bool(found.get("StreamSpecification", {}).get("StreamEnabled"))
+
+
+def _missing_tags(client: DynamoDBClient, name: str, arn: str, wanted: list[Any]) -> list[Any]:
+    """Return the tags that a table lacks; none on an emulator that has no tags."""
+    with translated("ListTagsOfResource", name, tolerate=(UNKNOWN,)):
+        found = client.list_tags_of_resource(ResourceArn=arn).get("Tags", [])
+        names = {tag["Key"] for tag in found}
+        return [tag for tag in wanted if tag["Key"] not in names]
+    return []
 
 
 def _check_stream(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -88,7 +188,7 @@ def _check_stream(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
         )
 
 
-class _Adoption:
+class _Changes:
     """Changes tables, and notes what it changed."""
 
     def __init__(self, client: DynamoDBClient, sleep: Callable[[float], None]) -> None:
@@ -99,37 +199,32 @@ class _Adoption:
     def adopt(self, name: str, wanted: Mapping[str, Any]) -> None:
         """Give a table what it lacks; one change at a time, as DynamoDB takes no two at once."""
         found = await_active(self._client, name, self._sleep)
-        stream = wanted.get("StreamSpecification")
-        if stream and not found.get("StreamSpecification", {}).get("StreamEnabled"):
-            self._update(name, "stream", StreamSpecification={"StreamEnabled": True, **stream})
-        if expiry := wanted.get("TimeToLiveSpecification"):
-            missing = expiry_of(self._client, name) is None
-            turn_on_expiry(self._client, name, expiry["AttributeName"])
-            self._note(name, "expiry", missing)
-        missing = recovers(self._client, name) is False
-        turn_on_recovery(
-            self._client, name, wanted["PointInTimeRecoverySpecification"], self._sleep
-        )
-        self._note(name, "recovery", missing)
-        if wanted.get("DeletionProtectionEnabled") and not found.get("DeletionProtectionEnabled"):
-            self._update(name, "protection", DeletionProtectionEnabled=True)
-        self._tag(name, found["TableArn"], wanted["Tags"])
+        for setting in _missing(self._client, name, wanted, found):
+            self._change(name, setting, wanted, found["TableArn"])
+            self.done.append(Adopted(name, setting))
 
-    def _update(self, name: str, setting: Setting, **changes: Any) -> None:
+    def _change(self, name: str, setting: Setting, wanted: Mapping[str, Any], arn: str) -> None:
+        match setting:
+            case "stream":
+                self._update(
+                    name,
+                    StreamSpecification={"StreamEnabled": True, **wanted["StreamSpecification"]},
+                )
+            case "expiry":
+                turn_on_expiry(
+                    self._client, name, wanted["TimeToLiveSpecification"]["AttributeName"]
+                )
+            case "recovery":
+                specification = wanted["PointInTimeRecoverySpecification"]
+                turn_on_recovery(self._client, name, specification, self._sleep)
+            case "protection":
+                self._update(name, DeletionProtectionEnabled=True)
+            case "tags":
+                missing = _missing_tags(self._client, name, arn, wanted["Tags"])
+                with translated("TagResource", name):
+                    self._client.tag_resource(ResourceArn=arn, Tags=missing)
+
+    def _update(self, name: str, **changes: Any) -> None:
         with translated("UpdateTable", name):
             self._client.update_table(TableName=name, **changes)
         await_active(self._client, name, self._sleep)
-        self._note(name, setting, missing=True)
-
-    def _tag(self, name: str, arn: str, wanted: list[Any]) -> None:
-        # Some emulators have no tags: go on without.
-        with translated("ListTagsOfResource", name, tolerate=(UNKNOWN,)):
-            found = self._client.list_tags_of_resource(ResourceArn=arn).get("Tags", [])
-            names = {tag["Key"] for tag in found}
-            if missing := [tag for tag in wanted if tag["Key"] not in names]:
-                self._client.tag_resource(ResourceArn=arn, Tags=missing)
-                self._note(name, "tags", missing=True)
-
-    def _note(self, name: str, setting: Setting, missing: bool) -> None:  # noqa: FBT001 - of a check
-        if missing:
-            self.done.append(Adopted(name, setting))

@@ -175,6 +175,15 @@ def turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
                 TimeToLiveSpecification={"AttributeName": wanted, "Enabled": True},
             )
         found = expiry_of(client, name)
+    check_expiry(name, wanted, found)
+
+
+def check_expiry(name: str, wanted: str, found: str | None) -> None:
+    """Check by which attribute items expire.
+
+    Raises:
+        ConfigurationError: they expire by another attribute, or not at all.
+    """
     if found != wanted:
         raise ConfigurationError(
             f"The items of the table {name} expire (TTL) by {found or 'no attribute'} instead of "

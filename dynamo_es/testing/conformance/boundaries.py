@@ -326,6 +326,34 @@ def test_deleted_it_begins_again(storage, process, then, boundary):
     then.stream(boundary).is_([event])
 
 
+@pytest.mark.parametrize("after", [0, None])
+def test_deleted_by_another_process_what_this_one_remembers_refuses_nothing(
+    world, process, storage, then, boundary, after
+):
+    query = Query(tags=[COURSE])
+    append(storage, boundary, an_enrolment(boundary, COURSE))
+    storage.fetch_matching(boundary, query)
+    world.storage("another", "").delete_stream(boundary)
+    event = an_enrolment(boundary, COURSE)
+
+    assert append(process(), boundary, event, query=query, after=after) == 1
+    then.stream(boundary).is_([event])
+
+
+def test_deleted_by_another_process_what_this_one_remembers_is_stored_again(
+    world, process, storage, then, boundary
+):
+    event = an_enrolment(boundary, COURSE)
+    append(storage, boundary, event, after=0)
+    storage.fetch_matching(boundary, Query.everything())
+    world.storage("another", "").delete_stream(boundary)
+
+    again = append(process(), boundary, event, after=0)
+
+    assert (again, again.repeated) == (1, False)
+    then.stream(boundary).is_([event])
+
+
 def test_deleted_what_was_seen_as_empty_is_matched_with_all_of_the_next_one(
     storage, process, boundary
 ):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+import typer
 
+from dynamo_es.cli import adopt_tables as command
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
-from dynamo_es.dynamodb.tables.adopt import SETTINGS, Adopted, adopt_tables
+from dynamo_es.dynamodb.tables.adopt import SETTINGS, Adopted, adopt_tables, plan_adoption
 from dynamo_es.dynamodb.tables.create import create_tables, wanted_tables
 from dynamo_es.dynamodb.tables.requests import create_request
 from dynamo_es.exceptions import ConfigurationError, TableNotFoundError
@@ -64,6 +68,77 @@ def test_a_restored_table_gets_the_settings_of_a_new_one(client, config):
     fresh = DynamoConfig(**{f"{one}_table": f"fresh-{one}" for one in ("events", "log", "keys")})
     create_tables(client, fresh, no_sleep)
     assert adopted == [settings_of(client, name) for name in fresh.tables]
+
+
+def test_a_plan_says_what_would_change_and_changes_nothing(client, config):
+    restore(client, config)
+    before = [settings_of(client, name) for name in config.tables]
+
+    plan = plan_adoption(client, config)
+
+    assert [settings_of(client, name) for name in config.tables] == before
+    assert list(plan.missing) == adopt_tables(client, config, no_sleep)
+    assert plan_adoption(client, config) == ((), ())
+
+
+class _Described:
+    """A client whose tables say that they were restored to some moments."""
+
+    def __init__(self, client, moments):
+        self._client, self._moments = client, moments
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def describe_table(self, TableName):  # noqa: N803 - of boto3
+        reply = self._client.describe_table(TableName=TableName)
+        if moment := self._moments.get(TableName):
+            reply["Table"]["RestoreSummary"] = {"RestoreDateTime": moment}
+        return reply
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_restored_keys_are_warned_of(client, config):
+    restore(client, config)
+    (warning,) = plan_adoption(_Described(client, {config.keys_table: NOON}), config).warnings
+    assert "restored to 2026-01-01 12:00:00+00:00" in warning
+    assert "Keep the live keys table" in warning
+
+
+@pytest.mark.parametrize(
+    ("log", "torn"), [(NOON, False), (NOON + timedelta(seconds=1), True), (None, True)]
+)
+def test_events_and_log_of_different_moments_are_warned_of(client, config, log, torn):
+    restore(client, config)
+    moments = {config.events_table: NOON, config.log_table: log}
+    warnings = plan_adoption(_Described(client, moments), config).warnings
+    assert [
+        warning.startswith("Events and log are of different moments") for warning in warnings
+    ] == [True] * torn
+
+
+class _Place:
+    def __init__(self, config):
+        self._config = config
+
+    def config(self):
+        return self._config
+
+
+def test_the_command_asks_first(client, config, monkeypatch, capsys):
+    restore(client, config)
+    monkeypatch.setattr(command, "LazyClient", lambda _config, _client: lambda: client)
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(typer.Exit):
+        command.adopt_tables(_Place(config))
+    assert f"{config.events_table}: stream" in capsys.readouterr().err.replace("\n", " ")
+    assert len(plan_adoption(client, config).missing) == 12
+
+    command.adopt_tables(_Place(config), yes=True)
+    assert f"{config.log_table}: stream" in capsys.readouterr().out
+    assert plan_adoption(client, config).missing == ()
 
 
 def test_a_second_time_there_is_nothing_to_do(client, config):
