@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.rendering import count, data_text, print_rows
+from dynamo_es.cli.rendering import count, data_text, print_rows, time_text
 from dynamo_es.cli.terminal import event_document, print_json, tell
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.dynamodb.backend import DynamoBackend
@@ -100,10 +100,10 @@ def read(
             (
                 [
                     str(event.version),
-                    event.created_at.isoformat(sep=" "),
+                    time_text(event.created_at),
                     event.name,
                     " ".join(tags),
-                    " | ".join(matched),
+                    " | ".join(matched) if len(query.items) > 1 else "",
                     data_text(event).plain,
                 ]
                 for event, tags, matched in rows

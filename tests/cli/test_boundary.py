@@ -58,6 +58,14 @@ def test_rows_have_tags_and_what_matched(run, courses):
     assert "2 events after version 1 match. The boundary has version 3." in ended.err
 
 
+def test_with_one_alternative_rows_do_not_repeat_it(run, courses):
+    ended = run("boundary", "read", "courses", "--tag", "course:c2")
+    assert [line.split("\t")[1:5] for line in ended.out.splitlines()] == [
+        ["2026-03-01 12:03:00Z", "CourseRenamed", "course:c2", ""]
+    ]
+    assert "1 event matches." in ended.err
+
+
 def test_the_command_of_a_conflict_shows_what_it_matched(run, courses):
     query = Query(types=["CourseDefined"]) | Query(tags=[Tag("course", "c2")])
     append = ConditionalAppend([an_event(9, "CourseDefined")], query, after=1)
