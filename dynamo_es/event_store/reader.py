@@ -49,7 +49,7 @@ class StreamReader:
 
     @property
     def groups(self) -> Groups:
-        """Where calls of this process wait for each other; for `Repository` and `append`."""
+        """Where grouped appends of this process wait for each other."""
         return self._groups
 
     @property
