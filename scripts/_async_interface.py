@@ -45,7 +45,7 @@ TEXTS = (
     ("is asynchronous or not callable", "is not callable"),
     (
         "or ``stop`` or\n                ``on_progress`` is asynchronous",
-        "or ``stop`` is not an\n                `asyncio.Event`",
+        "or ``stop`` is not an\n                ``asyncio.Event``",
     ),
 )
 """Texts of docstrings that differ."""

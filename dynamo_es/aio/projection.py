@@ -239,7 +239,7 @@ class AsyncProjection(RunsByStream):
             InvalidPositionError: the checkpoint is after the end of the log: the log is a
                 different or restored one.
             InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` is not an
-                `asyncio.Event`.
+                ``asyncio.Event``.
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
             Exception: the error that the handler raised. The checkpoint is before that event.
         """

@@ -51,7 +51,7 @@ class AllOrNone(ABC):
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `insert_events` hold for each.
+                The rules of `StorageStrategy.insert_events` hold for each.
             unchanged: streams that must be at a version; none of them is in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
@@ -69,7 +69,7 @@ class AllOrNone(ABC):
             AppendAllConflictError: streams are at another version, or in another generation. The
                 error has a conflict for each, with the events that were faster. Nothing was
                 written. One append without checks raises `ConcurrentStreamWriteError` itself, as
-                `insert_events` does.
+                `StorageStrategy.insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
             InvalidVersioningError: a stream without an explicit version.
             InvalidEventError: an event that cannot be stored, or a stream given twice.
@@ -77,10 +77,10 @@ class AllOrNone(ABC):
             CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
-            EventStoreError: other errors of `insert_events`.
+            EventStoreError: other errors of `StorageStrategy.insert_events`.
 
         Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
         ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
-        does not know. One append alone costs what `insert_events` does. A refusal costs a read for
-        each stream in doubt.
+        does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
+        costs a read for each stream in doubt.
         """

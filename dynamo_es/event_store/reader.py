@@ -49,7 +49,7 @@ class StreamReader:
 
     @property
     def groups(self) -> Groups:
-        """Where calls of this process wait for each other; for `Repository` and `append`."""
+        """The queues of grouped calls; `Repository` and `EventStore.append` share them."""
         return self._groups
 
     @property

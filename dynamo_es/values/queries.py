@@ -151,7 +151,7 @@ class Query:
         """The query as one line, ``CourseDefined course:c1 | StudentEnrolled course:c1``.
 
         Names of types come without ``:``, tags with it. What would read as something else is
-        percent-encoded. `query_of_text` reads the line.
+        percent-encoded. ``query_of_text`` reads the line.
         """
         return " | ".join(item.text for item in self.items)
 
