@@ -191,11 +191,16 @@ def tags_of(event: RawEvent) -> frozenset[str]:
 def matches_event(query: Query, event: RawEvent) -> bool:
     """Return whether a query matches a raw event."""
     name = event.name
-    return any(
-        (not item.types or name in item.types)
-        and (not item.tag_texts or item.tag_texts <= tags_of(event))
-        for item in query.items
-    )
+    tags: frozenset[str] | None = None
+    for item in query.items:
+        if item.types and name not in item.types:
+            continue
+        if item.tag_texts:
+            tags = tags_of(event) if tags is None else tags
+            if not item.tag_texts <= tags:
+                continue
+        return True
+    return False
 
 
 def _types(types: Iterable[str | type]) -> Iterable[str | type]:
