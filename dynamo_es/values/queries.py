@@ -18,12 +18,15 @@ from dynamo_es.exceptions import InputError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from dynamo_es.values.records import RawEvent
 
 TAGS_KEY: Final = "$tags"
 """Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
+
+_FEW: Final = 8
+"""Most tags of an event that are searched one by one."""
 
 TAG_MARK: Final = "dynamo_es_tag"
 """Key in the metadata of pydantic's schema of a marked type; its value is the number of marks."""
@@ -210,11 +213,29 @@ def tags_of(event: RawEvent) -> frozenset[str]:
 def matches_event(query: Query, event: RawEvent) -> bool:
     """Return whether a query matches a raw event."""
     name = event.name
-    return any(
-        (not item.types or name in item.types)
-        and (not item.tag_texts or item.tag_texts <= tags_of(event))
-        for item in query.items
-    )
+    tags: Collection[str] | None = None
+    for item in query.items:
+        if item.types and name not in item.types:
+            continue
+        if not item.tag_texts:
+            return True
+        if tags is None:
+            tags = _few_or_set(event)
+        for text in item.tag_texts:
+            if text not in tags:
+                break
+        else:
+            return True
+    return False
+
+
+def _few_or_set(event: RawEvent) -> Collection[str]:
+    """Return an event's tags: a few as they are, since a set takes longer to build than to search.
+
+    An append is matched with many events, and each event with many appends.
+    """
+    stored = event.context.get(TAGS_KEY)
+    return stored if isinstance(stored, list) and len(stored) <= _FEW else tags_of(event)
 
 
 _PLAIN: Final = "$.-_~/@+,;=()[]{}!?&'#"

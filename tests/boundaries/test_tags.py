@@ -114,6 +114,16 @@ def test_an_item_needs_one_of_its_types_and_all_of_its_tags(query, matching):
         assert matches_event(query, event) is (label in matching)
 
 
+@pytest.mark.parametrize("count", [1, 8, 9, 100])
+def test_each_of_an_events_tags_matches_however_many_there_are(count):
+    tags = [Tag("t", str(at)) for at in range(count)]
+    event = an_event(StreamId(), context={"$tags": [tag.text for tag in tags]})
+
+    assert all(matches_event(Query(tags=[tag]), event) for tag in tags)
+    assert matches_event(Query(tags=tags), event)
+    assert not matches_event(Query(tags=[*tags, Tag("t", "other")]), event)
+
+
 @pytest.mark.parametrize("stored", [None, "course:c1", {"a": 1}, [1, None]])
 def test_what_this_library_did_not_store_is_no_tag(stored):
     assert tags_of(an_event(StreamId(), context={"$tags": stored})) == frozenset()
