@@ -141,7 +141,7 @@ class Query:
     items: tuple[QueryItem, ...]
 
     def __init__(self, types: Iterable[str | type] = (), tags: Iterable[Tag] = ()) -> None:
-        item = QueryItem(types, tags)  # type: ignore[arg-type] - it makes sets of them
+        item = QueryItem(frozenset(_types(types)), frozenset(_tags(tags)))
         if not item.types and not item.tags:
             raise InputError("A query needs types or tags: for all events, say Query.everything().")
         object.__setattr__(self, "items", (item,))
