@@ -147,7 +147,7 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
     }
     if moment := moments.get(config.keys_table):
         yield (
-            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}, which "
+            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}. That "
             "brings back the keys of persons who were erased since. Keep the live keys table if it "
             "exists. If it is lost, erase these persons again before any program starts."
         )
