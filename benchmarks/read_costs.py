@@ -66,8 +66,8 @@ LIMITS: Final[Mapping[str, Row]] = {
     WARM: Row(1, 1.5),
     COLD: Row(1, 2),
     TAIL: Row(2, 15),
-    # Their own bytes.
-    f"load of {WHOLE} events in commits of 1": Row(1, 9),
+    # Their own bytes: each item holds the stream's name.
+    f"load of {WHOLE} events in commits of 1": Row(1, 8),
     f"load of {WHOLE} events in commits of 3": Row(1, 6),
     f"load of {WHOLE} events in commits of 10": Row(1, 4),
     LOW: Row(1, 1),
@@ -98,8 +98,9 @@ def measure(engine: Engine, length: int, appends: int) -> Found:
     for size in (1, 3, 10):
         name = f"load of {WHOLE} events in commits of {size}"
         sample.rewind()
-        _append(store, sample, name, WHOLE, size)
-        rows[name] = _mean([_cost(store, partial(store.load, name))])
+        stream = f"commits of {size}"
+        _append(store, sample, stream, WHOLE, size)
+        rows[name] = _mean([_cost(store, partial(store.load, stream))])
     _append(store, sample, LOW, 10, 1)
     rows[LOW] = _mean([_cost(store, lambda: _append_at(store, sample, LOW, 5))])
     first = length // 2 + 1

@@ -100,8 +100,9 @@ def _getter(name: str) -> Any:
     return lambda self: OnLoop.__getattr__(self, name)
 
 
-for _name in [name for name in vars(StorageStrategy) if not name.startswith("_")]:
-    if isinstance(vars(StorageStrategy)[_name], property):
+# Those of its bases, too.
+for _name in [name for name in dir(StorageStrategy) if not name.startswith("_")]:
+    if isinstance(getattr(StorageStrategy, _name), property):
         setattr(StorageOnLoop, _name, property(_getter(_name)))
     else:
         setattr(StorageOnLoop, _name, _method(_name))

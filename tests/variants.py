@@ -119,7 +119,7 @@ def leftovers_refuse_a_creation(patch: pytest.MonkeyPatch) -> None:
         raise ConcurrentStreamWriteError(stream.id, 0, 1)
         yield
 
-    patch.setattr(appending, "finish_deletion", refuse)
+    patch.setattr(deletion, "finish_deletion", refuse)
 
 
 def expected_zero_unchecked(patch: pytest.MonkeyPatch) -> None:

@@ -198,7 +198,7 @@ class AsyncEventStore(Over):
 
     @property
     def groups(self) -> Coroutine[Any, Any, Groups]:
-        """Where calls of this process wait for each other; for `Repository` and `append`."""
+        """The queues of grouped calls; `Repository` and `EventStore.append` share them."""
         return self._bridge.run(lambda: self._sync.groups)
 
     def is_consistent(

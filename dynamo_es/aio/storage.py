@@ -196,7 +196,7 @@ class AsyncStorage(Over):
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `insert_events` hold for each.
+                The rules of `StorageStrategy.insert_events` hold for each.
             unchanged: streams that must be at a version; none of them is in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
@@ -214,7 +214,7 @@ class AsyncStorage(Over):
             AppendAllConflictError: streams are at another version, or in another generation. The
                 error has a conflict for each, with the events that were faster. Nothing was
                 written. One append without checks raises `ConcurrentStreamWriteError` itself, as
-                `insert_events` does.
+                `StorageStrategy.insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
             InvalidVersioningError: a stream without an explicit version.
             InvalidEventError: an event that cannot be stored, or a stream given twice.
@@ -222,12 +222,12 @@ class AsyncStorage(Over):
             CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
-            EventStoreError: other errors of `insert_events`.
+            EventStoreError: other errors of `StorageStrategy.insert_events`.
 
         Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
         ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
-        does not know. One append alone costs what `insert_events` does. A refusal costs a read for
-        each stream in doubt.
+        does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
+        costs a read for each stream in doubt.
         """
         return await self._bridge.run(
             self._sync.insert_all, appends, unchanged=unchanged, transact_with=transact_with
@@ -349,7 +349,8 @@ class AsyncStorage(Over):
             InputError: another wrong argument; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Else 1 read more. For each put that another
+        head and has seen the events after ``after``. Else 1 read more, and also where the events
+        that it has seen refuse the append, or are its own. For each put that another
         writer was faster than, 1 request more, and for the second and every third
         after it 1 read.
         """

@@ -22,8 +22,6 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EventStore"]
-
 _FUNCTIONS: Final = ("Sequencer", "Outbox", "ReadModel")
 _CODE: Final = frozenset({"CodeBucket", "CodeKey"})
 _ROLES: Final = (

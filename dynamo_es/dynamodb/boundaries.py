@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.boundaries import (
     BoundaryStrategy,
-    Candidate,
     check_after,
     check_conditionals,
     check_query,
 )
+from dynamo_es.contracts.candidates import Candidate
 from dynamo_es.contracts.checks import check_count
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
-    Candidate,
     Matching,
     check_after,
     check_conditionals,
     check_query,
-    chosen_together,
     refuse_unreached,
+)
+from dynamo_es.contracts.candidates import (
+    Candidate,
+    chosen_together,
     results_of,
 )
 from dynamo_es.contracts.stream_keys import check_names

@@ -60,10 +60,10 @@ def test_the_tutorial_goes_from_an_empty_folder_to_its_end(tmp_path, unused, fai
         assert failure_of(page, tmp_path, unused) is None
 
 
-def test_the_tutorial_has_seven_pages_and_each_leads_to_the_next():
+def test_the_tutorial_has_eight_pages_and_each_leads_to_the_next():
     names = [page.name for page in STEPS]
 
-    assert [name[0] for name in names] == list("1234567")
+    assert [name[0] for name in names] == list("12345678")
     for page, following in pairwise([TUTORIAL / "index.md", *STEPS]):
         assert page.read_text().splitlines()[-1].startswith("Next: ")
         assert f"({following.name})" in page.read_text().splitlines()[-1]

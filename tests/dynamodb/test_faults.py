@@ -33,6 +33,7 @@ from dynamo_es.testing.conformance.language import (
     numbered,
 )
 from dynamo_es.testing.faults import Fault, Network
+from tests.dynamodb.boundary_operations import BOUNDARY_OPERATIONS
 from tests.dynamodb.lean_emulated import lean_client
 from tests.dynamodb.operations import OPERATIONS, DeletionOfALongStream, Operation, WarmAppend
 from tests.without_moto import without_moto
@@ -88,7 +89,9 @@ def process(emulated: DynamoBackend, network: Network) -> StorageStrategy:
     ],
 )
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*OPERATIONS, *BOUNDARY_OPERATIONS], ids=lambda kind: kind.__name__
+)
 def test_operation_survives_or_says_so(
     emulated: DynamoBackend, network: Network, kind: type[Operation], fault: Fault, lasting: bool
 ) -> None:

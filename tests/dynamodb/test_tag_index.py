@@ -72,7 +72,8 @@ class Processes:
     def is_exact(self):
         for query in QUERIES:
             for after in (None, 0, 2):
-                if after == 2 and self.plain().head(self.stream) is None:
+                head = self.plain().head(self.stream)
+                if after == 2 and (head is None or head.version < after):
                     continue
                 found = self.cold().fetch_matching(self.stream, query, after)
                 wanted = self.plain().fetch_matching(self.stream, query, after)
@@ -89,7 +90,8 @@ class Processes:
 
 
 @pytest.fixture
-def boundary(engine):
+def boundary(engine, monkeypatch):
+    monkeypatch.setattr(reading, "_READ_UNIT", 1)  # Else a short stream is read as a whole.
     return Processes(engine)
 
 
@@ -160,7 +162,11 @@ def test_pages_and_checkpoint_are_read_consistently(boundary, engine):
     boundary.index()
     with recording(engine.client) as sent:
         boundary.cold().fetch_matching(boundary.stream, Query(tags=[C1, S1]))
-    of_index = [each for each in sent.params if "log" in str(each.get("TableName"))]
+    of_index = [
+        params
+        for _, params in sent.calls
+        if params.get("TableName") == engine.config_with().log_table
+    ]
     assert len(of_index) == 4
     assert all(each["ConsistentRead"] for each in of_index)
 

@@ -19,7 +19,13 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 def repair() -> None:
     """Replace what moto does with change sets."""
-    from moto.cloudformation import models, parsing
+    _compare_text()
+    _find_no_changes()
+    _carry_out()
+
+
+def _carry_out() -> None:
+    from moto.cloudformation import models
     from moto.cloudformation.parsing import OutputMap, parse_and_update_resource
 
     def diff(self: Any) -> list[Any]:
@@ -80,6 +86,13 @@ def repair() -> None:
                 )
             )
 
+    models.ChangeSet.diff = diff  # type: ignore[method-assign]
+    models.ChangeSet.apply = apply  # type: ignore[method-assign]
+
+
+def _compare_text() -> None:
+    from moto.cloudformation import parsing
+
     parse_condition = parsing.parse_condition
 
     def compare_text(condition: Any, resources: Any, conditions: Any) -> bool:
@@ -89,6 +102,11 @@ def repair() -> None:
         return bool(parse_condition(condition, resources, conditions))
 
     parsing.parse_condition = compare_text
+
+
+def _find_no_changes() -> None:
+    from moto.cloudformation import models
+
     create = models.CloudFormationBackend.create_change_set
 
     def create_change_set(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -103,8 +121,6 @@ def repair() -> None:
         return made
 
     models.CloudFormationBackend.create_change_set = create_change_set  # type: ignore[method-assign]
-    models.ChangeSet.diff = diff  # type: ignore[method-assign]
-    models.ChangeSet.apply = apply  # type: ignore[method-assign]
 
 
 def _text(node: Any, resources: Any) -> str:

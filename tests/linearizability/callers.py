@@ -16,7 +16,18 @@ from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from tests.grafting import graft
 from tests.linearizability import histories
-from tests.linearizability.histories import Append, AppendAll, Delete, Load, Operation, Save
+from tests.linearizability.boundary_workload import BoundaryWorker
+from tests.linearizability.histories import (
+    Append,
+    AppendAll,
+    Delete,
+    Find,
+    Load,
+    Operation,
+    Save,
+    Several,
+    Unless,
+)
 from tests.linearizability.joint_workload import JointWorker
 from tests.linearizability.workload import Worker
 from tests.without_moto import without_moto
@@ -44,6 +55,7 @@ class Task:
         streams: how many it shares with the others.
         calls: how many it makes.
         fault_rate: how likely each kind of fault is, for each HTTP request.
+        boundaries: whether the streams are boundaries.
         jointly: whether it appends to several streams, too.
     """
 
@@ -53,6 +65,7 @@ class Task:
     streams: int
     calls: int
     fault_rate: float = 0.05
+    boundaries: bool = False
     jointly: bool = False
 
 
@@ -73,17 +86,22 @@ def call_together(tasks: list[Task], *, processes: bool = False) -> list[Operati
 def do(task: Task) -> list[Operation]:
     """Make the calls of one worker, one after the other, by several processes."""
     random = Random(f"{task.seed} {task.letter}")
-    worker_class = JointWorker if task.jointly else Worker
-    worker = worker_class(task.letter, Random(random.random()), task.streams)
+    kind: type[Worker] = BoundaryWorker if task.boundaries else Worker
+    if task.jointly:
+        kind = JointWorker
+    worker = kind(task.letter, Random(random.random()), task.streams)
     seen: list[Operation] = []
+    made = 0
     late: list[RandomNetwork] = []
     for number in range(-(-task.calls // _CALLS_OF_A_PROCESS)):
         network, storage = _process(task, random)
         name = f"{task.letter}.{number}"
-        for _ in range(min(_CALLS_OF_A_PROCESS, task.calls - len(seen))):
+        for _ in range(min(_CALLS_OF_A_PROCESS, task.calls - made)):
+            made += 1
             stream, call = worker.next_call()
-            seen.append(make(storage, Operation(name, stream, call, time.monotonic_ns())))
-            worker.learn(seen[-1])
+            for told in make(storage, Operation(name, stream, call, time.monotonic_ns())):
+                seen.append(told)
+                worker.learn(told)
         if task.config.transport == "default":
             assert network.directly == network.sent > 0, "the default transport stepped back"
         late.append(network)
@@ -108,17 +126,17 @@ def _process(task: Task, random: Random) -> tuple[RandomNetwork, StorageStrategy
     return network, backend.storage
 
 
-def make(storage: StorageStrategy, operation: Operation) -> Operation:
-    """Make a call, and return the operation as its caller saw it end."""
+def make(storage: StorageStrategy, operation: Operation) -> list[Operation]:
+    """Make a call, and return the operations of it as its caller saw them end."""
     result: object = None
     try:
         result = _call(storage, operation.stream, operation.call)
     except Exception as error:  # noqa: BLE001 - the verdict says whether it is a right one
         result = error
-    return operation.told(time.monotonic_ns(), result)
+    return operation.each_told(time.monotonic_ns(), result)
 
 
-def _call(storage: StorageStrategy, number: int, call: Call) -> object:
+def _call(storage: StorageStrategy, number: int, call: Call) -> object:  # noqa: PLR0911 - one a case
     stream_id = histories.stream_id(number)
     match call:
         case Append(expected, labels):
@@ -146,15 +164,25 @@ def _call(storage: StorageStrategy, number: int, call: Call) -> object:
             return storage.save_snapshot(histories.snapshot(number, call))
         case Delete():
             return storage.delete_stream(stream_id)
+        case Find(query, _, _):
+            seen = histories.seen_to(call)
+            return storage.fetch_matching(stream_id, histories.query_of(query), seen)
+        case Unless():
+            [result] = storage.insert_unless(stream_id, [histories.conditional(number, call)])
+            return result
+        case Several(parts):
+            appends = [histories.conditional(number, part) for part in parts]
+            return storage.insert_unless(stream_id, appends)
 
 
 def look(config: DynamoConfig, streams: int) -> list[Operation]:
     """Load every stream, when all is over, by a process that remembers nothing."""
     storage = DynamoBackend(config).storage
     return [
-        make(storage, Operation("z", number, call, time.monotonic_ns()))
+        told
         for number in range(1, streams + 1)
         for call in (Load(), Load(1))
+        for told in make(storage, Operation("z", number, call, time.monotonic_ns()))
     ]
 
 

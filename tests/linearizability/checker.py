@@ -16,7 +16,7 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from tests.linearizability.histories import Append, Outcome
+from tests.linearizability.histories import Append, Outcome, Unless
 from tests.linearizability.model import NO_STREAM, State
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ class Search:
         told = Counter(
             label
             for one in [*self._certain, *unknown]
-            if isinstance(one.call, Append)
+            if isinstance(one.call, Append | Unless)
             for label in one.call.events
         )
         return [
-            replace(one, call=replace(one.call, events=(UNSEEN,) * len(one.call.events)))
-            if isinstance(one.call, Append)
+            replace(one, call=replace(one.call, events=_unseen(one.call)))
+            if isinstance(one.call, Append | Unless)
             and not any(label in self._seen or told[label] > 1 for label in one.call.events)
             else one
             for one in unknown
@@ -178,9 +178,13 @@ class Search:
 
     def _after(self, operation: Operation, state: State) -> tuple[State, ...]:
         """Return what the model says, apart from what a load contradicts sooner or later."""
-        if isinstance(operation.call, Append):
-            place = self._seen.get(operation.call.events[0])
-            if place not in (None, len(state.events) + 1, (operation.call.expected or 0) + 1):
+        call = operation.call
+        if isinstance(call, Unless) and call.events[0] not in state.events:
+            if self._seen.get(call.events[0]) not in (None, len(state.events) + 1):
+                return ()
+        elif isinstance(call, Append):
+            place = self._seen.get(call.events[0])
+            if place not in (None, len(state.events) + 1, (call.expected or 0) + 1):
                 return ()
         return self._model.after(operation, state)
 
@@ -194,11 +198,20 @@ class Search:
         return _Configuration(first, beyond, configuration.applied, state)
 
 
+def _unseen(call: Append | Unless) -> tuple[str, ...]:
+    """Return labels that nobody saw; type and tag stay, because conditions match them."""
+    if isinstance(call, Append):
+        return (UNSEEN,) * len(call.events)
+    return tuple(UNSEEN + label[-2:] for label in call.events)
+
+
 def _places_seen(certain: list[Operation]) -> dict[str, int | None]:
-    """Return the version of each event that a load showed: it can be stored nowhere else."""
-    return {
-        label: version
-        for one in certain
-        if one.found is not None
-        for label, version in zip(one.found.events, one.found.versions, strict=True)
-    }
+    """Return the version of each event that was seen at one version: it is stored nowhere else."""
+    seen: dict[str, int | None] = {}
+    several: set[str] = set()  # appended again in another generation
+    for one in certain:
+        if one.found is not None:
+            for label, version in zip(one.found.events, one.found.versions, strict=True):
+                if seen.setdefault(label, version) != version:
+                    several.add(label)
+    return {label: version for label, version in seen.items() if label not in several}

@@ -13,10 +13,12 @@ from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from dynamo_es import RawEvent, StreamId
+from dynamo_es import Query, RawEvent, StoredVersion, StreamId, Tag
+from dynamo_es.contracts.boundaries import ConditionalAppend, Matching
 from dynamo_es.exceptions import (
     AppendAllConflictError,
     AppendOutcomeUnknownError,
+    BoundaryConflictError,
     ConcurrentStreamWriteError,
     ServiceError,
     SnapshotAheadOfStreamError,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _CREATED_AT: Final = datetime(2024, 2, 29, 12)  # noqa: DTZ001 - naive UTC is allowed
 _SNAPSHOT: Final = "Snapshot"
+TYPES: Final = "ab"
+"""Types of the events of boundaries; other characters stand for tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,46 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Unless:
+    """Append events at the end, unless one above a version matches a query.
+
+    Attributes:
+        query: as `matches` reads it; None: no condition.
+        after: version that the caller has seen; None: nothing.
+        generation: of that version.
+        events: labels, whose last two characters stand for type and tag.
+    """
+
+    query: str | None
+    after: int | None
+    generation: int
+    events: tuple[str, ...]
+
+    def __str__(self) -> str:
+        condition = "" if self.query is None else f" unless {self.query} after {self.after}"
+        return f"append {' '.join(self.events)}{condition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Several conditional appends in one call; each becomes an operation of its own."""
+
+    parts: tuple[Unless, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Find the events above a version that match a query."""
+
+    query: str
+    after: int | None = None
+    generation: int = 0
+
+    def __str__(self) -> str:
+        return f"find {self.query} after {self.after or 0}"
+
+
+@dataclass(frozen=True, slots=True)
 class AppendAll:
     """Append to several streams, while others stay unchanged.
 
@@ -96,7 +140,7 @@ class AppendAll:
         return f"{written}{' if ' if still else ''}{still}"
 
 
-Call: TypeAlias = Append | AppendAll | Load | Save | Delete
+Call: TypeAlias = Append | AppendAll | Load | Save | Delete | Unless | Several | Find
 
 
 class Outcome(StrEnum):
@@ -144,6 +188,7 @@ class Operation:
         found: what a successful load returned.
         error: name and text of the error.
         actual: version of the stream by a refusal.
+        head: version and generation of the stream by the answer, if it has them.
         moved: of a refusal of an append to several streams: number and version of each.
         looks: the `last_look` at each stream, by its number, of an append to several.
         last_look: begin and end of the operation that what the process remembers of the stream
@@ -159,6 +204,7 @@ class Operation:
     found: Found | None = None
     error: str = ""
     actual: int | None = None
+    head: tuple[int, int] | None = None
     last_look: tuple[float, float] | None = None
     moved: tuple[tuple[int, int | None], ...] = ()
     looks: tuple[tuple[int, tuple[float, float]], ...] = ()
@@ -166,7 +212,7 @@ class Operation:
     @property
     def is_pure(self) -> bool:
         """Whether it changes nothing, whenever it happens."""
-        return self.outcome is Outcome.REFUSED or isinstance(self.call, Load)
+        return self.outcome is Outcome.REFUSED or isinstance(self.call, Load | Find)
 
     def told(self, returned: float, result: object) -> Operation:
         """Return the operation as its caller saw it end: with events, None or an error."""
@@ -175,10 +221,31 @@ class Operation:
             actual = result.actual if isinstance(result, ConcurrentStreamWriteError) else None
             error = f"{type(result).__name__}: {result}"
             moved = tuple((s.int, c.actual) for s, c in getattr(result, "conflicts", {}).items())
-            ended = replace(self, returned=returned, outcome=outcome, error=error, actual=actual)
-            return replace(ended, moved=moved)
-        found = found_in(result) if isinstance(self.call, Load) else None  # type: ignore[arg-type]
-        return replace(self, returned=returned, outcome=Outcome.OK, found=found)
+            told = replace(self, returned=returned, outcome=outcome, error=error, actual=actual)
+            told = replace(told, moved=moved)
+            if isinstance(result, BoundaryConflictError):
+                head = int(result.head), result.head.generation
+                return replace(told, head=head, found=found_in(result.matching))
+            return told
+        told = replace(self, returned=returned, outcome=Outcome.OK)
+        if isinstance(result, Matching):
+            head = int(result.head), result.head.generation
+            return replace(told, head=head, found=found_in(result.events))
+        if isinstance(result, StoredVersion):
+            return replace(told, head=(int(result), result.generation))
+        is_load = isinstance(self.call, Load) and isinstance(result, list)
+        return replace(told, found=found_in(result) if is_load else None)  # type: ignore[arg-type]
+
+    def each_told(self, returned: float, result: object) -> list[Operation]:
+        """Return the operations of a call, one for each part of `Several`, as `told` does."""
+        if not isinstance(self.call, Several):
+            return [self.told(returned, result)]
+        parts = self.call.parts
+        results = result if isinstance(result, list) else [result] * len(parts)
+        return [
+            replace(self, call=part).told(returned, one)
+            for part, one in zip(parts, results, strict=True)
+        ]
 
     def between(self, invoked: float, returned: float) -> Operation:
         """Return the operation with other times."""
@@ -195,13 +262,17 @@ class Operation:
         return f"{self.invoked:6.0f} to {end:>6}  {self.process:>5}  {self.call!s:38} {what}"
 
 
-def outcome_of(call: Call, error: Exception) -> Outcome:
+def outcome_of(call: Call, error: Exception) -> Outcome:  # noqa: PLR0911 - one a case
     """Return what an error says of a call, by the documentation of `StorageStrategy`."""
     match call, error:
         case (Append(), ConcurrentStreamWriteError()) | (AppendAll(), AppendAllConflictError()):
             return Outcome.REFUSED
-        case Append() | AppendAll(), AppendOutcomeUnknownError():
+        case Unless() | Find(), BoundaryConflictError():
+            return Outcome.REFUSED
+        case Append() | AppendAll() | Unless(), AppendOutcomeUnknownError():
             return Outcome.UNKNOWN
+        case Unless() | Find(), ServiceError():
+            return Outcome.FAILED
         case (Append() | AppendAll(), ServiceError()) | (Load(), ServiceError() | StreamGapError()):
             return Outcome.FAILED
         case Save(), SnapshotAheadOfStreamError():
@@ -237,6 +308,44 @@ def event(stream: int, label: str, version: int | None = None) -> RawEvent:
     """Return the event with a label."""
     uuid = UUID(bytes=label.encode().ljust(16))
     return RawEvent(uuid, stream_id(stream), _CREATED_AT, "Happened", {}, {}, version)
+
+
+def matches(query: str, label: str) -> bool:
+    """Whether a query matches the event with a label.
+
+    A query is ``*``, or alternatives such as ``ax|y``: type a and tag x, or tag y.
+    """
+    return query == "*" or any(set(each) <= set(label[-2:]) for each in query.split("|"))
+
+
+def query_of(text: str) -> Query:
+    """Return a query as the store takes it."""
+    if text == "*":
+        return Query.everything()
+    items = [
+        item
+        for each in text.split("|")
+        for item in Query(
+            types=[one for one in each if one in TYPES],
+            tags=[Tag("t", one) for one in each if one not in TYPES],
+        ).items
+    ]
+    return Query.of_items(items)
+
+
+def seen_to(call: Unless | Find) -> int | None:
+    """Return the version that a call has seen, as the store takes it."""
+    return None if call.after is None else StoredVersion(call.after, call.generation)
+
+
+def conditional(stream: int, call: Unless) -> ConditionalAppend:
+    """Return a conditional append as the store takes it."""
+    events = [
+        replace(event(stream, label), name=label[-2], context={"$tags": [f"t:{label[-1]}"]})
+        for label in call.events
+    ]
+    query = None if call.query is None else query_of(call.query)
+    return ConditionalAppend(events, query, seen_to(call))
 
 
 def snapshot(stream: int, call: Save) -> RawEvent:

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, NamedTuple
 
-from tests.linearizability.histories import Append, Delete, Found, Load, Operation, Outcome, Save
+from tests.linearizability.histories import (
+    Append,
+    AppendAll,
+    Delete,
+    Find,
+    Found,
+    Load,
+    Operation,
+    Outcome,
+    Save,
+    Several,
+    Unless,
+    matches,
+)
 
 
 class State(NamedTuple):
@@ -18,12 +31,14 @@ class State(NamedTuple):
             latest each was saved.
         since: when at the latest the current generation, or the absence of one, began.
         youngest: when the creation of a generation was invoked, of all generations so far the last.
+        generation: number of the current generation; 0: unknown.
     """
 
     events: tuple[str, ...] = ()
     snapshots: tuple[tuple[int, str, float], ...] = ()
     since: float = -inf
     youngest: float = -inf
+    generation: int = 0
 
     def __str__(self) -> str:
         if not self.events:
@@ -58,6 +73,12 @@ class Model:
                 return _save(save, operation, state)
             case Delete():
                 return _delete(operation, state)
+            case Find() as find:
+                return (state,) if _finds(find, operation, state) else ()
+            case Unless() as unless:
+                return self._unless(unless, operation, state)
+            case AppendAll() | Several():
+                raise AssertionError("each part is an operation of its own, or has its own model")
 
     def _append(self, call: Append, operation: Operation, state: State) -> tuple[State, ...]:
         version, expected = len(state.events), call.expected
@@ -78,6 +99,97 @@ class Model:
             youngest = max(state.youngest, operation.invoked)
             return (State(call.events, (), _happened_by(operation), youngest),)
         return (state._replace(events=state.events + call.events),)
+
+    def _unless(  # noqa: PLR0911 - one a reason
+        self, call: Unless, operation: Operation, state: State
+    ) -> tuple[State, ...]:
+        last = _end_of(call, state)
+        if operation.outcome is Outcome.REFUSED:
+            return (state,) if last is None and _is_right(call, operation, state) else ()
+        version = len(state.events) + len(call.events)
+        if last is not None and (call.query is not None or call.after is not None):
+            told = operation.head is None or operation.head[0] == last
+            return (state,) if told and _is_of(operation, state) else ()
+        if operation.head is not None and operation.head[0] != version:
+            return ()
+        if _is_unreached(call, state) or (
+            call.query is not None and _matching(call.query, call.after or 0, state)
+        ):
+            return ()
+        creates = not state.events
+        if _too_late(operation, state) and (self.clocks_agree or not creates):
+            return ()
+        generation = 0 if operation.head is None else operation.head[1]
+        if creates:
+            youngest = max(state.youngest, operation.invoked)
+            return (State(call.events, (), _happened_by(operation), youngest, generation),)
+        if not _is_of(operation, state):
+            return ()
+        known = state.generation or generation
+        return (state._replace(events=state.events + call.events, generation=known),)
+
+
+def _matching(
+    query: str, after: int, state: State, until: int | None = None
+) -> tuple[tuple[str, int], ...]:
+    """Return the events above a version that match, with their versions: the whole rule."""
+    return tuple(
+        (label, version)
+        for version, label in enumerate(state.events[:until], 1)
+        if version > after and matches(query, label)
+    )
+
+
+def _is_of(operation: Operation, state: State) -> bool:
+    """Whether the answer names the stream's generation, as far as that is known."""
+    return operation.head is None or state.generation in (0, operation.head[1])
+
+
+def _is_unreached(call: Unless | Find, state: State) -> bool:
+    """Whether the stream has not the version that the caller has seen: it was deleted since."""
+    if not call.after:
+        return False
+    return len(state.events) < call.after or state.generation not in (0, call.generation)
+
+
+def _is_right(call: Unless | Find, operation: Operation, state: State) -> bool:
+    """Whether a refusal is true."""
+    assert operation.found is not None
+    assert operation.head is not None
+    if not operation.found.events:
+        # If the generation is unknown, it may be another.
+        return bool(call.after) and (_is_unreached(call, state) or not state.generation)
+    version, generation = operation.head
+    if not state.events or (state.generation and state.generation != generation):
+        # A commit of a generation that has just ended may have refused it.
+        return generation not in (0, state.generation)
+    shown = tuple(zip(operation.found.events, operation.found.versions, strict=True))
+    after = call.after or 0
+    return version <= len(state.events) and shown == _matching(
+        call.query or "", after, state, version
+    )
+
+
+def _finds(call: Find, operation: Operation, state: State) -> bool:
+    if operation.outcome is Outcome.REFUSED:
+        return _is_right(call, operation, state)
+    assert operation.found is not None
+    assert operation.head is not None
+    shown = tuple(zip(operation.found.events, operation.found.versions, strict=True))
+    return (
+        operation.head[0] == len(state.events)
+        and (not state.events or _is_of(operation, state))
+        and not _is_unreached(call, state)
+        and shown == _matching(call.query, call.after or 0, state)
+    )
+
+
+def _end_of(call: Unless, state: State) -> int | None:
+    """Return the version of the last event, if the events are stored; None: they are not."""
+    first = call.events[0]
+    if first.startswith("?") or first not in state.events:
+        return None
+    return state.events.index(first) + len(call.events)
 
 
 def _save(call: Save, operation: Operation, state: State) -> tuple[State, ...]:

@@ -14,15 +14,20 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
+from dynamo_es.contracts.candidates import (
+    Candidate,
+)
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams import append as appending
+from dynamo_es.dynamodb.streams import append_unless
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import snapshot as snapshots
 from dynamo_es.dynamodb.streams.append_many import append_to_many
 from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.streams.matching import fetch_matching
 from dynamo_es.dynamodb.streams.stream import Stream
-from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
+from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
@@ -34,13 +39,26 @@ from dynamo_es.exceptions import (
 from dynamo_es.testing.faults import Fault
 from tests.linearizability import histories
 from tests.linearizability.conditions import Conditions
-from tests.linearizability.histories import Append, Delete, Load, Operation, Outcome, Save
+from tests.linearizability.histories import (
+    Append,
+    AppendAll,
+    Delete,
+    Find,
+    Load,
+    Operation,
+    Outcome,
+    Save,
+    Several,
+    Unless,
+)
 from tests.linearizability.tiny_dynamo import TinyDynamo
-from tests.linearizability.under_way import Part, Run
+from tests.linearizability.under_way import Part, Run, as_told
 from tests.linearizability.workload import Worker
 from tests.parts import parts_of, requests_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamo_es.dynamodb.wire.steps import Response, Steps
     from tests.linearizability.histories import Call
 
@@ -79,7 +97,7 @@ class Process:
     def clock(self) -> float:
         return self._schedule.now + self._skew
 
-    def steps(self, number: int, call: Call) -> Steps[Any]:
+    def steps(self, number: int, call: Call) -> Steps[Any]:  # noqa: PLR0911 - one a case
         stream = self.stream(number)
         match call:
             case Append(expected, labels):
@@ -93,6 +111,24 @@ class Process:
                 return snapshots.save_snapshot(stream, histories.snapshot(number, call), version)
             case Delete():
                 return deletion.delete_stream(stream)
+            case Find(query, _, _):
+                return fetch_matching(stream, histories.query_of(query), histories.seen_to(call))
+            case Unless():
+                return self._unless(stream, number, [call])
+            case Several(parts):
+                return self._unless(stream, number, parts)
+            case AppendAll():
+                raise AssertionError("a joint schedule carries it out")
+
+    def _unless(self, stream: Stream, number: int, calls: Sequence[Unless]) -> Steps[Any]:
+        appends = [histories.conditional(number, call) for call in calls]
+        candidates = [Candidate(stream.id, append) for append in appends]
+        results = yield from append_unless.ConditionalAppends(stream, candidates).run()
+        if len(results) > 1:
+            return results
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return results[0]
 
     def stream(self, number: int) -> Stream:
         """Return a stream, as this process remembers it."""
@@ -119,6 +155,7 @@ class Schedule:
         seed: decides everything.
         conditions: None: the seed decides.
         dynamo: what carries out the requests; None: a `TinyDynamo` with small pages.
+        worker: chooses the calls.
 
     Attributes:
         history: the operations that have ended.
@@ -129,9 +166,14 @@ class Schedule:
     process_class: ClassVar[type[Process]] = Process
 
     def __init__(
-        self, seed: int, conditions: Conditions | None = None, dynamo: Dynamo | None = None
+        self,
+        seed: int,
+        conditions: Conditions | None = None,
+        dynamo: Dynamo | None = None,
+        worker: type[Worker] = Worker,
     ) -> None:
         self._seed = seed
+        self._worker_class = worker
         self._random = random = Random(seed)
         self.conditions = Conditions.any(random) if conditions is None else conditions
         page = random.choice((None, 1, 2, 3, 5))
@@ -149,7 +191,9 @@ class Schedule:
     def worker(self, letter: str) -> Worker:
         """Return what decides the calls of a process."""
         seed = self._random.random()
-        return Worker(letter, Random(seed), self.conditions.streams, self.conditions.deletions)
+        return self._worker_class(
+            letter, Random(seed), self.conditions.streams, self.conditions.deletions
+        )
 
     def run(self, operations: int = 60) -> list[Operation]:
         """Return the history of that many operations, and of a last process that looks."""
@@ -256,9 +300,9 @@ class Schedule:
             ]
 
     def _end(self, process: Process, run: Run, result: object) -> None:
-        operation = run.operation.told(self.moment(), result)
-        self.history.append(operation)
-        process.worker.learn(operation)
+        for operation in run.operation.each_told(self.moment(), result):
+            self.history.append(operation)
+            process.worker.learn(operation)
         process.run = None
 
     def _step(self, process: Process) -> None:
@@ -282,10 +326,10 @@ class Schedule:
             if self._random.random() < 0.5:
                 self._put_off(part)
         process.restart()
-        lost = replace(run.operation, returned=self.moment())
-        is_read = isinstance(lost.call, Load)
+        is_read = isinstance(run.operation.call, Load | Find)
         outcome = Outcome.FAILED if is_read else Outcome.UNKNOWN
-        self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
+        for lost in run.operation.each_told(self.moment(), None):
+            self.history.append(replace(lost, outcome=outcome, error="crash: it died"))
 
     def _put_off(self, part: Part) -> None:
         """Let a request arrive late: a batch statement by statement, and perhaps not all of it."""
@@ -311,7 +355,7 @@ class Schedule:
         if fault is Fault.PAST_THE_DEADLINE:
             run.in_time = False
         if fault in (None, Fault.DELIVERED_TWICE, Fault.PAST_THE_DEADLINE):
-            part.outcome = _as_told(part, reply)
+            part.outcome = as_told(part, reply)
             return
         part.maybe_landed = part.maybe_landed or fault is not Fault.THROTTLED
         part.attempts_left -= 1
@@ -346,12 +390,3 @@ class Schedule:
         place = int(self._random.random() / self.conditions.fault_rate)
         kinds: list[Fault] = list(Fault)
         return kinds[place] if place < len(kinds) else None
-
-
-def _as_told(part: Part, reply: Any) -> Any:
-    """Return a reply as the gateway gives it: with what is known of the attempts before."""
-    if isinstance(reply, ConditionRefused):
-        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed, refused=reply.refused)
-    if part.maybe_landed and part.request.operation == "batch_execute_statement":
-        return {**reply, MAYBE_LANDED: True}
-    return reply

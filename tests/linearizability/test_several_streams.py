@@ -110,7 +110,7 @@ def call_memory(seed: int, letter: str, storage: StorageStrategy) -> list[Operat
     seen = []
     for _ in range(RACED // len(WORKERS)):
         stream, call = worker.next_call()
-        seen.append(make(storage, Operation(letter, stream, call, time.monotonic_ns())))
+        seen += make(storage, Operation(letter, stream, call, time.monotonic_ns()))
         worker.learn(seen[-1])
     return seen
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused
+
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Pause, Request, Response, Steps, Together
     from tests.linearizability.histories import Operation
@@ -51,3 +53,12 @@ class Run:
     def left(self) -> list[Part]:
         """The requests of which nothing came so far."""
         return [part for part in self.parts if part.outcome is None]
+
+
+def as_told(part: Part, reply: Any) -> Any:
+    """Return a reply as the gateway gives it: with what is known of the attempts before."""
+    if isinstance(reply, ConditionRefused):
+        return ConditionRefused(reply.items, maybe_landed=part.maybe_landed, refused=reply.refused)
+    if part.maybe_landed and part.request.operation == "batch_execute_statement":
+        return {**reply, MAYBE_LANDED: True}
+    return reply

@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from tests.linearizability.checker import Search
-from tests.linearizability.histories import Append, Load, Outcome, with_memory
+from tests.linearizability.histories import Append, Load, Outcome, Unless, with_memory
 from tests.linearizability.model import Model, State
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def prefix(operations: Sequence[Operation], until: float) -> list[Operation]:
     return [
         one
         if one.returned <= until
-        else replace(one, returned=inf, outcome=Outcome.UNKNOWN, found=None, error="", actual=None)
+        else replace(
+            one, returned=inf, outcome=Outcome.UNKNOWN, found=None, error="", actual=None, head=None
+        )
         for one in begun
     ]
 
@@ -99,7 +101,7 @@ def _diagnose_load(
 ) -> str:
     told: dict[str, set[Outcome]] = {label: set() for label in found.events}
     for one in history:
-        for label in one.call.events if isinstance(one.call, Append) else ():
+        for label in one.call.events if isinstance(one.call, Append | Unless) else ():
             told.setdefault(label, set()).add(one.outcome)
     for outcome in (Outcome.REFUSED, Outcome.FAILED):
         if stored := [label for label in found.events if told[label] == {outcome}]:

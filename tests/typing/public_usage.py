@@ -9,18 +9,25 @@ from dynamo_es import (
     ANY_VERSION,
     Aggregate,
     AppendCost,
+    Boundary,
     Context,
     DataSubject,
+    Decided,
+    Decision,
+    DecisionModel,
     DynamoBackend,
     Encrypted,
     Event,
     EventStore,
+    Found,
     MemoryBackend,
+    Query,
     Recorded,
     Repository,
     Snapshot,
     StoredVersion,
     StreamId,
+    Tag,
     WrappedEvent,
     upcaster,
 )
@@ -141,3 +148,44 @@ def following(backend: DynamoBackend | MemoryBackend) -> None:
 
     backend.projection("balances", handle, category="account", events=[Deposited]).run_once()
     backend.in_tenant("acme").with_outbox().outbox.run_once(handle)
+
+
+class Enrolled(Event):
+    __event_name__ = "student.enrolled"
+
+    student: Annotated[str, Tag("student")]
+    courses: Annotated[list[str], Tag("course")]
+
+
+class CoursesOf(DecisionModel):
+    def __init__(self, student: str) -> None:
+        self.query = Query(types=[Enrolled], tags=[Tag("student", student)])
+        self.number = 0
+
+    def __apply__(self, event: Enrolled) -> None:
+        self.number += len(event.courses)
+
+
+class Enrol(Decision):
+    def __init__(self, student: str) -> None:
+        self.student = student
+        self.courses = self.use(CoursesOf(student))
+        self.others = [self.use(CoursesOf(other)) for other in ("ann", "bob")]
+
+    def decide(self) -> list[Enrolled]:
+        assert_type(self.courses, CoursesOf)
+        return [Enrolled(student=self.student, courses=["c1"])]
+
+
+def bounding(backend: DynamoBackend | MemoryBackend) -> None:
+    courses = backend.in_tenant("acme").boundary("courses")
+    assert_type(courses, Boundary)
+    found = courses.read(Query(types=["old.name"]) | Query(tags=[Tag("course", 5)]))
+    assert_type(found, Found)
+    event = Enrolled(student="ann", courses=[])
+    assert_type(courses.append(event, fail_if=found.query, after=found.head), StoredVersion)
+    courses.append(WrappedEvent.wrap(event), fail_if=Query.everything())
+    decided = courses.decide(Enrol, "ann", command_id="x", context=Context(user="ann"))
+    assert_type(decided, Decided)
+    assert_type(decided.version, StoredVersion)
+    courses.decide(Enrol, 5)  # type: ignore[arg-type]

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.contracts.boundaries import (
     NO_STREAM,
     BoundaryResult,
+    is_before,
+)
+from dynamo_es.contracts.candidates import (
     Candidate,
     chosen_together,
-    is_before,
     results_of,
 )
 from dynamo_es.dynamodb.streams.append import Append
@@ -162,13 +164,14 @@ class ConditionalAppends:
     def _read(self) -> Steps[None]:
         """Read everything that an append has not seen, with the head, and match it."""
         looking = self._looking()
-        events: Sequence[RawEvent] = ()
+        partly = any(each.is_partly_stored for each in looking)
         floor = min((each.seen for each in looking), default=0)
-        if self._is_known and self._head is not None and not self._is_behind():
+        if self._is_known and self._head is not None and not partly and not self._is_behind():
             remembered = remembered_after(self.stream, floor, self._head)
             if remembered is not None:
-                self._look_at(remembered, complete=True)
+                self._look_at(remembered)
                 return
+        events: Sequence[RawEvent] = ()
         if looking:
             newest, events = yield from read_after(self.stream, floor)
         else:
@@ -181,16 +184,15 @@ class ConditionalAppends:
             if any(each.seen < floor for each in looking):
                 self._lose_track()  # What was read begins too high for the new generation.
                 return
-        self._look_at(events, complete=True)
+        for each in self._undecided():
+            each.begin(self._seen_head())
+        # A query may show a part of a transaction. If the next one shows no more, there is no more.
+        self._look_at(events, complete=partly)
 
-    def _look_at(self, events: Sequence[RawEvent], *, complete: bool) -> None:
+    def _look_at(self, events: Sequence[RawEvent], *, complete: bool = False) -> None:
         """Match events that end at the known head."""
-        head = self._seen_head()
         for candidate in self._undecided():
-            if complete:
-                candidate.begin(head)
-            if candidate.result is None:
-                candidate.look_at(events, head, complete=complete)
+            candidate.look_at(events, self._seen_head(), complete=complete)
             if isinstance(candidate.result, StoredVersion):
                 self._note_stored_before(candidate.append.events, candidate.result)
 
@@ -261,7 +263,7 @@ class ConditionalAppends:
             events = events_of(self.stream, self.stream.id, commit, 1, None)
             remember_more(self.stream, commit, events)
             self._know(commit.head)
-            self._look_at(events, complete=False)
+            self._look_at(events)
             self._is_known = True
         yield from self._wait()
 

@@ -1,6 +1,8 @@
 """Appends under a condition go to the end of a stream, unless an unseen event matches."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -376,6 +378,41 @@ def test_reading_changing_what_was_read_changes_nothing_stored(storage, process,
 
     [again] = reader.fetch_matching(boundary, Query.everything()).events
     assert again.data["number"] != "changed"
+
+
+@pytest.mark.concurrent
+@needs(Capability.CONCURRENCY)
+@pytest.mark.parametrize("query", [QUERIES["a tag"], QUERIES["a type"], QUERIES["everything"]])
+def test_of_eight_who_race_with_one_condition_exactly_one_commits(engine, storage, boundary, query):
+    seen = append(storage, boundary, an_enrolment(boundary, OTHER, name="Other"))
+    racers = [engine.fresh_process().storage for _ in range(8)]
+    barrier = Barrier(len(racers))
+
+    def contest(racer):
+        racer.fetch_matching(boundary, query, seen)
+        barrier.wait(timeout=60)
+        own = an_enrolment(boundary, COURSE)
+        return racer.insert_unless(boundary, [ConditionalAppend([own], query, seen)])[0]
+
+    with ThreadPoolExecutor(len(racers)) as pool:
+        results = [future.result() for future in [pool.submit(contest, one) for one in racers]]
+
+    won = [result for result in results if not isinstance(result, BoundaryConflictError)]
+    assert won == [2]
+    assert len(storage.fetch_events(boundary)) == 2
+
+
+def test_a_condition_on_types_and_one_on_tags_refuse_each_other_where_both_match(
+    storage, process, boundary
+):
+    """Two writers, each with a condition that the other one's event breaks."""
+    by_type, by_tag = Query(types=["Enrolled"]), Query(tags=[COURSE])
+    first = process().fetch_matching(boundary, by_type).head
+    second = storage.fetch_matching(boundary, by_tag).head
+    append(storage, boundary, an_enrolment(boundary, COURSE), query=by_tag, after=second)
+
+    with pytest.raises(BoundaryConflictError):
+        append(process(), boundary, an_enrolment(boundary, OTHER), query=by_type, after=first)
 
 
 def test_other_tenants_events_never_match(world, boundary):

@@ -137,7 +137,7 @@ def test_caches_are_dropped_with_their_owners(clock):
     cache = KeyCache(clock)
     assert len(key_cache._process.caches) == before + 1
     del cache
-    gc.collect()
+    gc.collect(1)
     assert len(key_cache._process.caches) == before
 
 
