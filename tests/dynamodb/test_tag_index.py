@@ -73,7 +73,7 @@ class Processes:
         for query in QUERIES:
             for after in (None, 0, 2):
                 head = self.plain().head(self.stream)
-                if after == 2 and (head is None or head.version < after):
+                if after == 2 and (head is None or head.length < after):
                     continue
                 found = self.cold().fetch_matching(self.stream, query, after)
                 wanted = self.plain().fetch_matching(self.stream, query, after)
