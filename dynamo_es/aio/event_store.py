@@ -198,7 +198,7 @@ class AsyncEventStore(Over):
 
     @property
     def groups(self) -> Coroutine[Any, Any, Groups]:
-        """The queues of grouped calls; `Repository` and `EventStore.append` share them."""
+        """Where calls of this process wait for each other; for `Repository` and `append`."""
         return self._bridge.run(lambda: self._sync.groups)
 
     def is_consistent(

@@ -115,19 +115,18 @@ class AsyncRepository(MakesRepository[TAggregate]):
         checked: if its stream has changed since it was loaded, nothing is saved.
 
         Args:
-            aggregates: the aggregates by their ids, as in `Repository.save`; they may
-                be of several classes.
+            aggregates: the aggregates by their ids, as in `save`; they may be of several classes.
             context: metadata for the saved events.
             transact_with: writes to your own tables, carried out together with the events. The
                 aggregates and the writes are at most 100 together.
 
         Raises:
             AppendAllConflictError: streams have changed; each aggregate keeps its changes. If there
-                is only one aggregate, the error is its base, as in `Repository.save`.
+                is only one aggregate, the error is its base, as in `save`.
             InputError: an aggregate that no longer matches its stream, or one stream twice.
 
-        Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
-        aggregate emitted anything, nothing is sent.
+        Other errors and the cost: see `EventStore.append_all` and `save`. If no aggregate emitted
+        anything, nothing is sent.
         """
         await self._bridge.run(
             self._sync.save_all, aggregates, context, transact_with=transact_with
@@ -237,12 +236,11 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
         Args:
             ids: the ids of the aggregates.
-            decide: called with the aggregates in the order of ``ids``; otherwise as in
-                `Repository.transact`.
+            decide: called with the aggregates in the order of ``ids``; otherwise as in `transact`.
             factory: returns a new aggregate; None: the repository's factory.
             attempts: most attempts; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
-            transact_with: as for `Repository.save_all`.
+            transact_with: as for `save_all`.
 
         Returns:
             The result of ``decide`` whose events were saved.
@@ -254,9 +252,9 @@ class AsyncRepository(MakesRepository[TAggregate]):
         There is no ``command_id``: to recognize a command that is delivered twice, look for what it
         did in the aggregates.
 
-        Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
-        ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have
-        changed while the others were loaded.
+        Cost: a load of each aggregate, always consistent, and a `save_all`. If ``decide`` raises or
+        emits nothing, 1 request for each aggregate but the last: they may have changed while the
+        others were loaded.
         """
         return await self._bridge.run(
             self._sync.transact_all,

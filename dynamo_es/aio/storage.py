@@ -182,6 +182,35 @@ class AsyncStorage(Over):
         """
         return await self._bridge.run(self._sync.head, stream_id)
 
+    async def index_tags(
+        self,
+        stream_id: StreamId,
+        most: int = 1000,
+    ) -> int:
+        """Bring the index of a boundary's tags forward; return by how many events.
+
+        The index makes the first read of a process cheap, whatever the length of the boundary. What
+        it lacks so far is read from the stream. Call it again until it returns 0. Any number of
+        processes may do so.
+
+        Args:
+            stream_id: the stream of the boundary.
+            most: how many events to index, about: 1 or more. The last commit is indexed whole.
+
+        Returns:
+            0 if the index has all events, if there are none, or if the backend needs no index.
+
+        Raises:
+            InputError: ``most`` is not an integer of 1 or more.
+            InvalidStreamIdError: not a stream id.
+            StoredItemError: an item that this release cannot read.
+            ServiceError: AWS refused a request or did not answer. Call it again.
+
+        Cost on DynamoDB: for each call 3 to 4 requests; for each different tag 1 request and 1 unit
+        to read its newest page, and 1 request and 1 write unit per KB to write it.
+        """
+        return await self._bridge.run(self._sync.index_tags, stream_id, most)
+
     async def insert_all(
         self,
         appends: Sequence[StreamAppend],
@@ -196,7 +225,7 @@ class AsyncStorage(Over):
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `StorageStrategy.insert_events` hold for each.
+                The rules of `insert_events` hold for each.
             unchanged: streams that must be at a version; none of them is in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
@@ -214,7 +243,7 @@ class AsyncStorage(Over):
             AppendAllConflictError: streams are at another version, or in another generation. The
                 error has a conflict for each, with the events that were faster. Nothing was
                 written. One append without checks raises `ConcurrentStreamWriteError` itself, as
-                `StorageStrategy.insert_events` does.
+                `insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
             InvalidVersioningError: a stream without an explicit version.
             InvalidEventError: an event that cannot be stored, or a stream given twice.
@@ -222,12 +251,12 @@ class AsyncStorage(Over):
             CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
-            EventStoreError: other errors of `StorageStrategy.insert_events`.
+            EventStoreError: other errors of `insert_events`.
 
         Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
         ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
-        does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
-        costs a read for each stream in doubt.
+        does not know. One append alone costs what `insert_events` does. A refusal costs a read for
+        each stream in doubt.
         """
         return await self._bridge.run(
             self._sync.insert_all, appends, unchanged=unchanged, transact_with=transact_with
@@ -349,8 +378,7 @@ class AsyncStorage(Over):
             InputError: another wrong argument; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Else 1 read more, and also where the events
-        that it has seen refuse the append, or are its own. For each put that another
+        head and has seen the events after ``after``. Else 1 read more. For each put that another
         writer was faster than, 1 request more, and for the second and every third
         after it 1 read.
         """
