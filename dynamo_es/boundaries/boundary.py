@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
@@ -94,6 +95,11 @@ class Boundary:
     def stream_id(self) -> StreamId:
         """The stream that holds the boundary's events; `EventStore.delete_stream` deletes it."""
         return self._stream.id
+
+    @property
+    def index(self) -> BoundaryIndex:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return BoundaryIndex(self._stream.storage, self._stream.id)
 
     def read(self, query: Query, *, after: int | None = None, keep_unknown: bool = False) -> Found:
         """Return the events that match a query, and how far the answer is complete.
