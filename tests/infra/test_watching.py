@@ -52,7 +52,7 @@ def test_every_runbook_is_that_of_an_alarm_or_says_that_it_has_none():
         "send-failure-records-again",
         "a-table-was-lost",
         "the-bill-rises",
-        "who-may-do-this",
+        "which-policies-you-need",
     }
     assert anchors() == named | without
 
