@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from itertools import count
+from typing import Any
 
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
 from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.dynamodb.tag_index import reading, writing
+from dynamo_es.dynamodb.streams import matching
+from dynamo_es.dynamodb.tag_index import items, reading, writing
+from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag
@@ -40,8 +43,8 @@ class Processes:
         self.random = random.Random(7)
 
     def cold(self, **config):
-        config = self.engine.config_with(tag_index=True, **config)
-        return DynamoBackend(config, self.engine.client).storage
+        changed = self.engine.config_with(tag_index=True, **config)
+        return DynamoBackend(changed, self.engine.client).storage
 
     def plain(self):
         return DynamoBackend(self.engine.config_with(), self.engine.client).storage
@@ -175,7 +178,7 @@ def test_an_index_of_a_stream_that_was_restored_is_begun_anew(boundary, monkeypa
     boundary.grow(5)
     boundary.index()
     boundary.append(boundary.event(C1))
-    monkeypatch.setattr(writing.items, "read_checkpoint", _once(writing.items.read_checkpoint))
+    monkeypatch.setattr(items, "read_checkpoint", _once(items.read_checkpoint))
     assert boundary.index() >= 6
     monkeypatch.undo()
     boundary.is_exact()
@@ -228,11 +231,9 @@ def _steps(process):
 
 def _driven(process, most=4):
     """Run the index one request at a time; each `next` sends one."""
-    from dynamo_es.dynamodb.tag_index.items import IndexKeys
-
     storage, stream = _steps(process)
-    keys = IndexKeys.of(process.engine.config_with().log_table, stream.key)
-    steps = writing.index_tags(stream, keys, most)
+    keys = items.IndexKeys.of(process.engine.config_with().log_table, stream.key)
+    steps: Any = writing.index_tags(stream, keys, most)
 
     def one(request):
         def alone():
@@ -247,9 +248,9 @@ def _driven(process, most=4):
         except StopIteration:
             return
         reply = error = None
-        if type(request).__name__ != "Pause":
+        if not isinstance(request, Pause):
             try:
-                if type(request).__name__ == "Together":
+                if isinstance(request, Together):
                     reply = storage._run("index_tags", process.stream, _all(request.requests))
                 else:
                     reply = one(request)
@@ -314,7 +315,7 @@ def test_an_index_read_as_if_complete_is_caught(boundary, monkeypatch):
         newest, tail = yield from genuine(stream, version)
         return newest, tail[:1]
 
-    genuine = reading.read_after
+    genuine = matching.read_after
     boundary.grow(6)
     boundary.index()
     boundary.append(boundary.event(C1))

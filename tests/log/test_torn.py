@@ -212,6 +212,7 @@ LOG, STREAM = (
 )
 def test_what_is_after_an_end_is_put_back(found, kind, after):
     one = put_back("log", found, ENDS)
+    assert one is not None
     assert (one.kind, one.after) == (kind, after)
 
 
