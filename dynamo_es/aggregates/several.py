@@ -110,7 +110,7 @@ class SeveralAggregates(Generic[TAggregate]):
             factory: returns a new aggregate; None: the repository's factory.
             attempts: most attempts; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
-            transact_with: as for `save_all`.
+            transact_with: as for `Repository.save_all`.
 
         Returns:
             The result of ``decide`` whose events were saved.
@@ -122,9 +122,9 @@ class SeveralAggregates(Generic[TAggregate]):
         There is no ``command_id``: to recognize a command that is delivered twice, look in the
         aggregates for its effects.
 
-        Cost: a load of each aggregate, always consistent, and a `save_all`. If ``decide`` raises or
-        emits nothing, 1 request for each aggregate but the last: they may have changed while the
-        others were loaded.
+        Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
+        ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have
+        changed while the others were loaded.
         """
         check_kind("ids", ids, (list, tuple))
         if not ids:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.boundaries.boundary import Boundary, C, Found
     from dynamo_es.boundaries.deciding import Decided
     from dynamo_es.boundaries.decision import Decision
+    from dynamo_es.boundaries.indexing import BoundaryIndex
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
     from dynamo_es.values import Query, RawEvent, StoredVersion, StreamId
@@ -107,6 +108,11 @@ class AsyncBoundary(Over):
             attempts=attempts,
         )
 
+    @property
+    def index(self) -> Coroutine[Any, Any, BoundaryIndex]:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return self._bridge.run(lambda: self._sync.index)
+
     async def read(
         self,
         query: Query,
@@ -149,5 +155,9 @@ class AsyncBoundary(Over):
         self,
         raws: Iterable[RawEvent],
     ) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects, such as ``BoundaryConflictError.matching``."""
+        """Return stored events as objects, such as ``BoundaryConflictError.matching``.
+
+        Raises:
+            InputError: not a list of raw events.
+        """
         return self._sync.typed(raws)

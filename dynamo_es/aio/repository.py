@@ -266,7 +266,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
             factory: returns a new aggregate; None: the repository's factory.
             attempts: most attempts; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
-            transact_with: as for `save_all`.
+            transact_with: as for `Repository.save_all`.
 
         Returns:
             The result of ``decide`` whose events were saved.
@@ -278,9 +278,9 @@ class AsyncRepository(MakesRepository[TAggregate]):
         There is no ``command_id``: to recognize a command that is delivered twice, look in the
         aggregates for its effects.
 
-        Cost: a load of each aggregate, always consistent, and a `save_all`. If ``decide`` raises or
-        emits nothing, 1 request for each aggregate but the last: they may have changed while the
-        others were loaded.
+        Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
+        ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have
+        changed while the others were loaded.
         """
         call: Any = self._sync.transact_all
         return await self._bridge.run(

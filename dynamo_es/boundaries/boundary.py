@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
 from dynamo_es.contracts.boundaries import boundary_stream
-from dynamo_es.contracts.checks import check_callable, seconds_of
+from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.exceptions import BoundaryConflictError, InputError
-from dynamo_es.values import DEFAULT_TENANT, Query, StoredVersion
+from dynamo_es.values import DEFAULT_TENANT, Query, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from dynamo_es.aggregates.commands import CommandId
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
     from dynamo_es.grouping.groups import Groups
-    from dynamo_es.values import RawEvent, StreamId, TenantId
+    from dynamo_es.values import StreamId, TenantId
 
 C = TypeVar("C")
 
@@ -93,6 +95,11 @@ class Boundary:
     def stream_id(self) -> StreamId:
         """The stream that holds the boundary's events; `EventStore.delete_stream` deletes it."""
         return self._stream.id
+
+    @property
+    def index(self) -> BoundaryIndex:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return BoundaryIndex(self._stream.storage, self._stream.id)
 
     def read(self, query: Query, *, after: int | None = None, keep_unknown: bool = False) -> Found:
         """Return the events that match a query, and the version up to which it looked.
@@ -161,8 +168,16 @@ class Boundary:
         return self._stream.append(self._stream.stored_form(events), query, after)
 
     def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects, such as ``BoundaryConflictError.matching``."""
-        return self._stream.read(raws)
+        """Return stored events as objects, such as ``BoundaryConflictError.matching``.
+
+        Raises:
+            InputError: not a list of raw events.
+        """
+        check_kind("raws", raws, Iterable)
+        found = list(raws)
+        for raw in found:
+            check_kind("Each of raws", raw, RawEvent)
+        return self._stream.read(found)
 
     def decide(
         self,

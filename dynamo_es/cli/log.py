@@ -1,16 +1,18 @@
 """``dynamo-es log``: verify the log, repair it, list the commits that are set aside."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from dynamo_es.cli.options import AsJson, Place
+from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.progress import ticking
 from dynamo_es.cli.rendering import count, facts
 from dynamo_es.cli.terminal import print_json, printable, results, tell
+from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.maintenance.repair import Repaired, read_set_aside
 from dynamo_es.dynamodb.maintenance.repair import repair as run_repair
+from dynamo_es.dynamodb.maintenance.torn import Truncation, plan_truncation, truncate
 from dynamo_es.dynamodb.maintenance.verify import Verified
 from dynamo_es.dynamodb.maintenance.verify import verify as run_verification
 from dynamo_es.dynamodb.wire.client import LazyClient
@@ -40,13 +42,7 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
         tell(line, style="yellow")
     if left := report.set_aside - len(report.unreadable):
         tell(f"… and {left:,} more that cannot be read.", style="yellow")
-    if report.not_sequenced:
-        tell(
-            f"{count(report.not_sequenced, 'commit')} not in the log yet. If this lasts longer "
-            "than a minute, check that a sequencer runs. To give them positions now: "
-            "dynamo-es log repair",
-            style="yellow",
-        )
+    _tell_what_to_do(report)
     if as_json:
         print_json({**asdict(report), "deleted": report.deleted, "sound": report.sound})
     else:
@@ -69,6 +65,22 @@ def verify(place: Place, *, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def _tell_what_to_do(report: Verified) -> None:
+    if report.torn:
+        tell(
+            f"The log is torn: it has {count(report.torn, 'commit')} that the events table lost. "
+            "Let nobody append. To see what would be cut off: dynamo-es log repair --truncate-torn",
+            style="red",
+        )
+    if report.not_sequenced:
+        tell(
+            f"{count(report.not_sequenced, 'commit')} not in the log yet. If this lasts longer "
+            "than a minute, check that a sequencer runs. To give them positions now: "
+            "dynamo-es log repair",
+            style="yellow",
+        )
+
+
 def repair(
     place: Place,
     *,
@@ -78,6 +90,16 @@ def repair(
             metavar="TEXT", help="Repair this tenant's log only, where each tenant has one."
         ),
     ] = None,
+    truncate_torn: Annotated[
+        bool,
+        typer.Option(
+            "--truncate-torn",
+            help="After a restore to different moments: say where the log is torn, and which "
+            "markers and consumers are after that. With --yes: cut it off there, put them back, "
+            "and repair.",
+        ),
+    ] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Give a position to every commit that is not in the log yet.
@@ -89,6 +111,8 @@ def repair(
     from the streams.
     """
     config = place.config()
+    if truncate_torn and not _truncated(config, yes=yes, as_json=as_json):
+        return
     with ticking("Scanning the events table") as tick:
 
         def show(done: Repaired) -> None:
@@ -120,6 +144,53 @@ def repair(
     )
     if done.removed:
         results().print(f"The newest page was repaired: {count(done.removed, 'commit')} removed.")
+
+
+def _truncated(config: DynamoConfig, *, yes: bool, as_json: bool) -> bool:
+    """Print how the log is cut, and cut it if ``yes``; return whether to go on with the repair."""
+    client = LazyClient(config, None)
+    plan = plan_truncation(config, client)
+    if not yes:
+        if as_json:
+            print_json(_document(plan))
+        else:
+            _print_plan(plan)
+            tell("Nothing was changed." + " To do it: --yes" * plan.is_needed)
+        return False
+    if not as_json:
+        _print_plan(plan)
+    truncate(config, client, plan)
+    return True
+
+
+def _print_plan(plan: Truncation) -> None:
+    markers = sum(one.kind == "marker" for one in plan.put_back)
+    lines = [
+        f"{cut.log}: ends at position {cut.end:,} instead of {cut.last:,}; "
+        f"{count(cut.commits, 'commit')} cut off"
+        for cut in plan.cuts
+    ]
+    lines += [
+        f"{one.kind} {one.log_key} {one.place}: {one.before:,} -> "
+        f"{'removed' if one.after is None else f'{one.after:,}'}"
+        for one in plan.put_back
+        if one.kind != "marker"
+    ]
+    if plan.is_needed:
+        lines.append(f"lost: {count(plan.torn, 'commit')}; markers put back: {markers:,}")
+    for line in lines or ["The log is not torn."]:
+        results().print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _document(plan: Truncation) -> dict[str, Any]:
+    return {
+        "torn": plan.torn,
+        "cuts": [asdict(cut) for cut in plan.cuts],
+        "put_back": [
+            {name: value for name, value in one._asdict().items() if name != "request"}
+            for one in plan.put_back
+        ],
+    }
 
 
 def set_aside(place: Place, *, as_json: AsJson = False) -> None:

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.contracts.checks import check_count, check_kind, check_stream
 from dynamo_es.contracts.event_checks import check_append
 from dynamo_es.exceptions import (
     BoundaryConflictError,
@@ -156,6 +156,33 @@ class BoundaryStrategy:
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
         """
         raise NotImplementedError
+
+    def index_tags(self, stream_id: StreamId, most: int = 1_000) -> int:
+        """Bring the index of a boundary's tags forward; return by how many events.
+
+        The index makes the first read of a process cheap, whatever the length of the boundary. What
+        it lacks so far is read from the stream. Call it again until it returns 0. Any number of
+        processes may do so.
+
+        Args:
+            stream_id: the stream of the boundary.
+            most: how many events to index, about: 1 or more. The last commit is indexed whole.
+
+        Returns:
+            0 if the index has all events, if there are none, or if the backend needs no index.
+
+        Raises:
+            InputError: ``most`` is not an integer of 1 or more.
+            InvalidStreamIdError: not a stream id.
+            StoredItemError: an item that this release cannot read.
+            ServiceError: AWS refused a request or did not answer. Call it again.
+
+        Cost on DynamoDB: for each call 3 to 4 requests; for each different tag 1 request and 1 unit
+        to read its newest page, and 1 request and 1 write unit per KB to write it.
+        """
+        check_stream(stream_id)
+        check_count("most", most)
+        return 0
 
 
 def copied(event: RawEvent) -> RawEvent:

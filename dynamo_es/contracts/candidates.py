@@ -32,10 +32,12 @@ class Candidate:
     append: ConditionalAppend
     seen: int = field(init=False)
     result: BoundaryResult | None = field(default=None, init=False)
+    _own: frozenset[UUID] = field(init=False)
     _stored: dict[UUID, int] = field(default_factory=dict, init=False)
     _matching: list[RawEvent] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self._own = frozenset(event.uuid for event in self.append.events)
         self.start_over()
 
     def start_over(self) -> None:
@@ -73,8 +75,7 @@ class Candidate:
             head: version that they are complete to, with its generation.
             complete: whether a commit ends there that holds all events of its append.
         """
-        own = {event.uuid for event in self.append.events}
-        query = self.append.query
+        own, query = self._own, self.append.query
         for event in events:
             if event.version is None or event.version <= self.seen:
                 continue
@@ -94,8 +95,7 @@ class Candidate:
 
     def has_any(self, events: Iterable[RawEvent]) -> bool:
         """Whether an event of the append is among these."""
-        own = {event.uuid for event in self.append.events}
-        return any(event.uuid in own for event in events)
+        return any(event.uuid in self._own for event in events)
 
     def goes_after(self, events: Iterable[RawEvent]) -> bool:
         """Whether none of these events that the append has not seen decides it."""
@@ -103,8 +103,7 @@ class Candidate:
 
     def goes_with(self, accepted: Iterable[RawEvent]) -> bool:
         """Whether the append can be stored in one commit after accepted events."""
-        own = {event.uuid for event in self.append.events}
-        query = self.append.query
+        own, query = self._own, self.append.query
         return not any(
             event.uuid in own or (query is not None and matches_event(query, event))
             for event in accepted

@@ -10,17 +10,17 @@ from dynamo_es.contracts.boundaries import (
     check_conditionals,
     check_query,
 )
-from dynamo_es.contracts.candidates import (
-    Candidate,
-)
+from dynamo_es.contracts.candidates import Candidate
+from dynamo_es.contracts.checks import check_count
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
-from dynamo_es.dynamodb.streams.matching import fetch_matching
+from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
 from dynamo_es.exceptions import TableNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.dynamodb.streams.stream import Stream
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class BoundaryAppends(BoundaryStrategy):
     """Conditional appends and reads on DynamoDB, for a storage that runs an algorithm's steps."""
 
+    _config: DynamoConfig
     _heads: RememberedHeads
 
     def insert_unless(
@@ -53,7 +54,26 @@ class BoundaryAppends(BoundaryStrategy):
         check_query(query)
         check_after(after)
         stream = self._stream(stream_id)
+        if self._config.tag_index and not is_remembered(stream, int(after or 0)):
+            from dynamo_es.dynamodb.tag_index.items import IndexKeys
+            from dynamo_es.dynamodb.tag_index.reading import fetch_by_index, is_indexed
+
+            if is_indexed(query):
+                keys = IndexKeys.of(self._config.log_table, stream.key)
+                found = self._run("load", stream_id, fetch_by_index(stream, keys, query, after))
+                if found is not None:
+                    return found
         return self._run("load", stream_id, fetch_matching(stream, query, after))
+
+    def index_tags(self, stream_id: StreamId, most: int = 1_000) -> int:
+        """Bring the tag index forward; see `BoundaryStrategy.index_tags`."""
+        from dynamo_es.dynamodb.tag_index.items import IndexKeys
+        from dynamo_es.dynamodb.tag_index.writing import index_tags
+
+        check_count("most", most)
+        stream = self._stream(stream_id)
+        keys = IndexKeys.of(self._config.log_table, stream.key)
+        return self._run("index_tags", stream_id, index_tags(stream, keys, most))
 
     def _stream(self, stream_id: StreamId) -> Stream:
         raise NotImplementedError

@@ -106,6 +106,8 @@ class DynamoConfig:
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
+        tag_index: whether the first read of a boundary in a process asks the index of its tags,
+            which `Boundary.index` writes. It costs a read of the log's table.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -132,6 +134,7 @@ class DynamoConfig:
     consistent_loads: bool = True
     compression: Compression = "units"
     transport: Transport = "default"
+    tag_index: bool = False
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -152,6 +155,7 @@ class DynamoConfig:
         self._check_choice("compression", COMPRESSION)
         self._check_choice("transport", TRANSPORTS)
         self._check_choice("consistent_loads", (True, False))
+        self._check_choice("tag_index", (True, False))
         for duration in _SHORTEST:
             self.seconds(duration)
         for name, least in (

@@ -147,7 +147,8 @@ class WrappedEvent(Generic[TEvent]):
 
         ``WrappedEvent.wrap(Deposited(amount=5), context=Context(user="ann"))``
         """
-        return WrappedEvent(event, version, context=context or EMPTY_CONTEXT)
+        given = EMPTY_CONTEXT if context is None else context
+        return WrappedEvent(event, version, context=given)
 
     def get_context(self, context_type: type[TContext]) -> TContext:
         """Return the context as an object of a model of your own.

@@ -7,6 +7,7 @@ of its items does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -18,12 +19,15 @@ from dynamo_es.exceptions import InputError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from dynamo_es.values.records import RawEvent
 
 TAGS_KEY: Final = "$tags"
 """Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
+
+_FEW: Final = 8
+"""Most tags of an event that are searched one by one."""
 
 TAG_MARK: Final = "dynamo_es_tag"
 """Key in the metadata of pydantic's schema of a marked type; its value is the number of marks."""
@@ -97,7 +101,7 @@ class Tag:
         Raises:
             InputError: the text has no ``:``.
         """
-        name, separator, value = text.partition(":")
+        name, separator, value = text.partition(":") if isinstance(text, str) else ("", "", "")
         if not separator:
             raise InputError(f"A stored tag is text such as 'course:c1', not {shown(text)}.")
         return cls(name.replace("%3A", ":").replace("%25", "%"), value)
@@ -111,6 +115,9 @@ class QueryItem:
         types: event classes, or names of event types; empty: any type.
         tags: the tags; empty: any.
         tag_texts: the tags as they are stored.
+
+    Raises:
+        InputError: types or tags of another kind, or a tag without a value.
     """
 
     types: frozenset[str | type] = frozenset()
@@ -118,6 +125,8 @@ class QueryItem:
     tag_texts: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "types", frozenset(_types(self.types)))
+        object.__setattr__(self, "tags", frozenset(_tags(self.tags)))
         object.__setattr__(self, "tag_texts", frozenset(tag.text for tag in self.tags))
 
     @property
@@ -174,11 +183,11 @@ class Query:
         Raises:
             InputError: no alternatives, or one that is not a `QueryItem`.
         """
-        alternatives = tuple(dict.fromkeys(items))
+        alternatives = tuple(items) if isinstance(items, Iterable) else ()
         if not alternatives or not all(isinstance(item, QueryItem) for item in alternatives):
             raise InputError("A query needs one QueryItem or more.")
         query = object.__new__(cls)
-        object.__setattr__(query, "items", alternatives)
+        object.__setattr__(query, "items", tuple(dict.fromkeys(alternatives)))
         return query
 
     def __or__(self, other: Query) -> Query:
@@ -211,11 +220,29 @@ def tags_of(event: RawEvent) -> frozenset[str]:
 def matches_event(query: Query, event: RawEvent) -> bool:
     """Return whether a query matches a raw event."""
     name = event.name
-    return any(
-        (not item.types or name in item.types)
-        and (not item.tag_texts or item.tag_texts <= tags_of(event))
-        for item in query.items
-    )
+    tags: Collection[str] | None = None
+    for item in query.items:
+        if item.types and name not in item.types:
+            continue
+        if not item.tag_texts:
+            return True
+        if tags is None:
+            tags = _few_or_set(event)
+        for text in item.tag_texts:
+            if text not in tags:
+                break
+        else:
+            return True
+    return False
+
+
+def _few_or_set(event: RawEvent) -> Collection[str]:
+    """Return an event's tags: a few as they are, since a set takes longer to build than to search.
+
+    An append is matched with many events, and each event with many appends.
+    """
+    stored = event.context.get(TAGS_KEY)
+    return stored if isinstance(stored, list) and len(stored) <= _FEW else tags_of(event)
 
 
 _PLAIN: Final = "$.-_~/@+,;=()[]{}!?&'#"
@@ -230,7 +257,7 @@ def _escaped(text: str, safe: str = "") -> str:
 
 
 def _types(types: Iterable[str | type]) -> Iterable[str | type]:
-    if isinstance(types, str | type):
+    if isinstance(types, str | type) or not isinstance(types, Iterable):
         raise InputError(f"types must be a list of event classes or names, not {shown(types)}.")
     for each in types:
         if not isinstance(each, str | type) or not each:
@@ -241,7 +268,7 @@ def _types(types: Iterable[str | type]) -> Iterable[str | type]:
 
 
 def _tags(tags: Iterable[Tag]) -> Iterable[Tag]:
-    if isinstance(tags, Tag | str):
+    if isinstance(tags, Tag | str) or not isinstance(tags, Iterable):
         raise InputError(f"tags must be a list of tags, not {shown(tags)}.")
     for each in tags:
         if not isinstance(each, Tag):
@@ -260,13 +287,22 @@ def _text_of(name: str, value: object) -> str:
     if isinstance(value, UUID):
         return str(UUID(int=value.int))
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(int(value))
+        return _decimal(name, value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     raise InputError(
         f"The value of the tag {name!r} must be text, an integer, a UUID, a date, or an enum "
         f"member with one of these, not {type(value).__name__}."
     )
+
+
+def _decimal(name: str, value: int) -> str:
+    try:
+        return str(int(value))
+    except ValueError:  # Python's limit of digits
+        raise InputError(
+            f"The value of the tag {name!r} is an integer with too many digits: give it as text."
+        ) from None
 
 
 def _check_unicode(part: str, text: str) -> None:

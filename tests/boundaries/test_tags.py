@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from dynamo_es import Encrypted, Event, MemoryBackend, Query, StreamId, Tag
+from dynamo_es import Encrypted, Event, MemoryBackend, Query, StreamId, Tag, WrappedEvent
 from dynamo_es.exceptions import EventDefinitionError, InputError, InvalidEventError
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import QueryItem, matches, matches_event, tags_of
@@ -112,6 +112,16 @@ def test_an_item_needs_one_of_its_types_and_all_of_its_tags(query, matching):
     for label, (name, tags) in stored.items():
         event = an_event(StreamId(), name=name, context={"$tags": sorted(tags)})
         assert matches_event(query, event) is (label in matching)
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 100])
+def test_each_of_an_events_tags_matches_however_many_there_are(count):
+    tags = [Tag("t", str(at)) for at in range(count)]
+    event = an_event(StreamId(), context={"$tags": [tag.text for tag in tags]})
+
+    assert all(matches_event(Query(tags=[tag]), event) for tag in tags)
+    assert matches_event(Query(tags=tags), event)
+    assert not matches_event(Query(tags=[*tags, Tag("t", "other")]), event)
 
 
 @pytest.mark.parametrize("stored", [None, "course:c1", {"a": 1}, [1, None]])
@@ -221,3 +231,57 @@ def test_wrong_marks_are_refused_where_the_class_is_defined(mark, message):
             (Event,),
             {"__annotations__": {"field": mark}, "__module__": __name__, "__qualname__": "Wrong"},
         )
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "course.defined", StreamId, ["course.defined", 5], Tag("course", "c1")]
+)
+def test_types_of_another_kind_are_refused(wrong):
+    for make in (lambda: Query(types=wrong), lambda: QueryItem(types=wrong)):
+        with pytest.raises(InputError, match=r"^(types|A type of a query) must be"):
+            make()
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "course:c1", Tag("course", "c1"), ["course:c1"]])
+def test_tags_of_another_kind_are_refused(wrong):
+    for make in (lambda: Query(tags=wrong), lambda: QueryItem(tags=wrong)):
+        with pytest.raises(InputError, match=r"^(tags|A tag of a query) must be"):
+            make()
+
+
+def test_the_item_of_a_query_takes_any_list():
+    item = QueryItem(types=["course.defined"], tags=[Tag("course", "c1")])  # type: ignore[arg-type]
+    assert Query.of_items([item, item]) == Query(["course.defined"], [Tag("course", "c1")])
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [], [5], [[]]])
+def test_other_alternatives_are_refused(wrong):
+    with pytest.raises(InputError, match="QueryItem"):
+        Query.of_items(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "course"])
+def test_a_stored_tag_is_text_with_a_colon(wrong):
+    with pytest.raises(InputError, match="A stored tag is text"):
+        Tag.of_text(wrong)
+
+
+def test_an_integer_that_python_does_not_write_out_is_refused():
+    with pytest.raises(InputError, match="too many digits: give it as text"):
+        Tag("course", 10**5000)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "ab", [5]])
+def test_only_raw_events_are_made_into_objects(wrong):
+    with pytest.raises(InputError, match="raws must be"):
+        MemoryBackend().boundary("courses").typed(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[], "", 0, False, {}])
+def test_a_context_that_is_empty_but_of_another_type_is_refused(wrong):
+    class Ticked(Event):
+        __event_name__ = "ticked in a boundary"
+
+    wrapped = WrappedEvent.wrap(Ticked(), context=wrong)
+    with pytest.raises(InvalidEventError, match="context is of type"):
+        MemoryBackend().boundary("courses").append(wrapped)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from dynamo_es import (
     Event,
     ExplicitVersioning,
     StreamId,
+    Tag,
 )
 from dynamo_es.contracts import NewFailure, parked
 from dynamo_es.contracts.parked import ParkedKey, Place
@@ -84,6 +86,10 @@ class Registered(Event):
     email: Annotated[str, Encrypted(mask_value="(gone)")]
 
 
+class Enrolled(Event):
+    student: Annotated[str, Tag("student")]
+
+
 KEYS = {
     "Events table": {"stream_key", "version"},
     "Log table": {"log_key", "place"},
@@ -133,14 +139,22 @@ def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
     if "log_scope" in item:
         return "scope"
     words, place = item["log_key"]["S"].split("#"), item["place"]["S"]
-    key = next(word for word in words[:2] if word in WORDS)
+    key = next((word for word in words[:2] if word in WORDS), "")
     if key == "checkpoint" and place == "live":
         return "live version"
+    if "tags" in words[:2]:
+        return kind_of_tags(item)
     if words[-1] == "parked":
         return "consumer that set something aside"
     if key == "outbox":
         return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
     return WORDS[key]
+
+
+def kind_of_tags(item) -> str:
+    if item["place"]["S"] == "checkpoint":
+        return "checkpoint of the tags"
+    return "tags of a boundary" if "entries" in item else "tags that a run wrote"
 
 
 class Items:
@@ -221,6 +235,23 @@ def fill_logs_of_tenants(items: Items) -> None:
         items.look(backend.client, backend.config)
 
 
+def fill_index(items: Items) -> None:
+    """Let the tag index of a boundary be written, while an earlier edition is to be deleted."""
+    with DynamoBackend.local() as backend:
+        config = replace(backend.config, tag_index=True)
+
+        def look(**_: object) -> None:
+            items.look(backend.client, config)
+
+        backend.client.meta.events.register("after-call.dynamodb.PutItem", look)
+        indexed = DynamoBackend(config, backend.client)
+        boundary = indexed.boundary("courses")
+        for _ in range(2):
+            boundary.append(Enrolled(student="ann"))
+            indexed.storage.index_tags(boundary.stream_id, 100)
+            indexed.storage.delete_stream(boundary.stream_id)
+
+
 def fill_from_eventsourcing(items: Items) -> None:
     """Let the recorders of the adapter write what only they write."""
     tables = EventsourcingTables("moto:architecture")
@@ -240,6 +271,7 @@ def items() -> Items:
     with DynamoBackend.local().with_outbox(lambda event: event.stream_id != PLAIN) as backend:
         fill(backend, found)
     fill_logs_of_tenants(found)
+    fill_index(found)
     fill_from_eventsourcing(found)
     return found
 

@@ -41,6 +41,7 @@ def test_all_but_the_tables_has_a_default():
         "consistent_loads": True,
         "compression": "units",
         "transport": "default",
+        "tag_index": False,
     }
 
 
@@ -166,6 +167,7 @@ def test_every_field_has_its_variable():
         "consistent_loads": False,
         "compression": "always",
         "transport": "botocore",
+        "tag_index": True,
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

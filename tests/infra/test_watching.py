@@ -51,6 +51,7 @@ def test_every_runbook_is_that_of_an_alarm_or_says_that_it_has_none():
     without = {
         "send-failure-records-again",
         "a-table-was-lost",
+        "the-log-is-torn",
         "the-bill-rises",
         "which-policies-you-need",
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dynamo_es.exceptions import (
@@ -16,9 +18,11 @@ from dynamo_es.exceptions import (
 from tests.linearizability.checker import Search
 from tests.linearizability.histories import (
     Delete,
+    Found,
     Operation,
     Outcome,
     Save,
+    Unless,
     event,
     found_in,
     outcome_of,
@@ -152,3 +156,52 @@ def test_a_long_history_with_many_unknown_outcomes_is_decided_soon():
 
     assert search.first_end() is not None
     assert search.configurations < 5000
+
+
+def told(operation: Operation, head: tuple[int, int], *found: str) -> Operation:
+    """Return an operation on a boundary with the head and the events of its answer."""
+    return replace(operation, head=head, found=these(*found) if found else None)
+
+
+FIRST = told(ok("a", Unless(None, None, 0, ("1ax",)), 1, 2), (1, 7))
+
+
+def test_a_refusal_by_what_was_deleted_is_right_only_until_the_deletion_is_over():
+    late = Unless("x", 0, 0, ("2ax",))
+    during, after = (
+        [
+            FIRST,
+            ok("b", Delete(), 3, 10),
+            ok("c", WHOLE, 4, 5, NOTHING),
+            told(refused("a", late, begin, 12), (1, 7), "1ax"),
+        ]
+        for begin in (6, 11)
+    )
+
+    verify(during, "by hand")
+    assert violation(after) is not None
+
+
+def test_such_a_refusal_is_right_where_the_next_generation_is_unknown():
+    history = [
+        FIRST,
+        ok("b", Delete(), 3, 20),
+        unknown("c", Unless(None, None, 0, ("3by",)), 4, 5),
+        ok("c", WHOLE, 6, 7, Found(None, ("3by",), (1,))),
+        told(refused("a", Unless("x", 0, 0, ("2ax",)), 8, 12), (1, 7), "1ax"),
+    ]
+
+    verify(history, "by hand")
+
+
+def test_an_append_that_is_repeated_may_be_elsewhere_in_another_generation():
+    again = Unless(None, 0, 0, ("2by",))
+    history = [
+        FIRST,
+        unknown("b", again, 3, 4),
+        ok("c", WHOLE, 5, 6, these("1ax", "2by")),
+        ok("c", Delete(), 7, 8),
+        told(ok("b", again, 9, 10), (1, 9)),
+    ]
+
+    verify(history, "by hand")

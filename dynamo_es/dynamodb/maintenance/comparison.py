@@ -36,6 +36,8 @@ class Comparison:
         table: name of the events table.
         doubtful: generations on which the two tables differ.
         note: called with each fault, a sentence.
+        note_torn: called with the position of, and the pointer to, each commit after the last one
+            that the events table has of its stream.
         now: seconds since the epoch.
     """
 
@@ -45,12 +47,14 @@ class Comparison:
         table: str,
         doubtful: Mapping[Marker, LedgerEntry],
         note: Callable[[str], None],
+        note_torn: Callable[[Position, Pointer], None],
         now: float,
     ) -> None:
         self._gateway = gateway
         self._table = table
         self._doubtful = doubtful
         self._note = note
+        self._note_torn = note_torn
         self._now = now
         self._pointers: dict[Marker, list[tuple[Position, Pointer]]] = {
             marker: [] for marker in doubtful
@@ -88,6 +92,8 @@ class Comparison:
                 commit is None or commit.last_version <= entry.last
             ):
                 self._check(position, pointer, commit)
+                if commit is None and pointer.first_version > max([0, *stored, *damaged]):
+                    self._note_torn(position, pointer)
         pointed_to = {pointer.first_version for _, pointer in pointers}
         for version, commit in stored.items():
             if version <= entry.last and version not in pointed_to and not _in_gap(entry, version):

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Observer
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.keys import LogKeys
+    from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.maintenance.repair import Scanned
     from dynamo_es.dynamodb.wire.steps import Item
+    from dynamo_es.values import Position
 
 MOST_FAULTS: Final = 100
 """Faults that a report names. The others are only counted."""
@@ -62,6 +64,11 @@ class Verified:
         set_aside: number of items of the events table that cannot be read. A commit among them has
             no position, or readers skip its positions.
         unreadable: the first of these items, a sentence each.
+        torn: number of commits of the log that the events table does not have, each after the last
+            one that it has of the stream, and no deletion explains it. The tables were restored to
+            different moments. They are faults, too.
+        torn_from: the position of the first of them in each log, by what the log's keys begin with:
+            empty for the log of all tenants.
     """
 
     pages: int = 0
@@ -78,6 +85,8 @@ class Verified:
     faults: list[str] = field(default_factory=list)
     set_aside: int = 0
     unreadable: list[str] = field(default_factory=list)
+    torn: int = 0
+    torn_from: dict[str, Position] = field(default_factory=dict)
 
     @property
     def deleted(self) -> int:
@@ -94,6 +103,11 @@ class Verified:
         self.fault_count += 1
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(fault)
+
+    def note_torn(self, prefix: str, position: Position) -> None:
+        """Count a commit that the events table lost: the tables are of different moments."""
+        self.torn += 1
+        self.torn_from[prefix] = min(position, self.torn_from.get(prefix, position))
 
     def note_unreadable(self, error: StoredItemError) -> None:
         """Count an item that cannot be read, and name it if it is among the first."""
@@ -181,7 +195,13 @@ def verify(
         _take_in(report, ledgers, scanned, config.max_uncompressed_bytes)
         on_progress(report)
     if doubtful := ledgers.doubtful():
-        comparison = Comparison(gateway, config.events_table, doubtful, report.note, clock())
+
+        def note_torn(position: Position, pointer: Pointer) -> None:
+            report.note_torn(ledgers.logs.of_stream(pointer.stream_key).prefix, position)
+
+        comparison = Comparison(
+            gateway, config.events_table, doubtful, report.note, note_torn, clock()
+        )
         for tables in logs:
             for item in _pages(gateway, tables.keys):
                 comparison.add(item)

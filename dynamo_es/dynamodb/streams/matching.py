@@ -54,6 +54,12 @@ def read_after(stream: Stream, version: int) -> Steps[tuple[Commit | None, Seque
     return newest, events
 
 
+def is_remembered(stream: Stream, version: int) -> bool:
+    """Whether this process remembers the events above a version, up to some later one."""
+    replica = stream.heads.replicas.get(stream.key)
+    return replica is not None and bool(replica.chunks) and replica.after <= version
+
+
 def remembered_after(stream: Stream, version: int, head: Head) -> list[RawEvent] | None:
     """Return all events between a version and a head that is known for sure; None: read them."""
     replica = stream.heads.replicas.get(stream.key)

@@ -23,13 +23,24 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 """Most bytes of remembered events, as JSON, in all boundaries; objects take several times that."""
 
 _CHUNK: Final = 200
-"""Events that are forgotten together."""
+"""Most events that are forgotten together."""
+
+_CHUNK_BYTES: Final = 64 * 1024
+"""A chunk of that size takes no more events."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     events: tuple[RawEvent, ...]
     size: int
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether events can be added."""
+        return len(self.events) < _CHUNK and self.size < _CHUNK_BYTES
+
+
+_NOTHING: Final = _Chunk((), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class Replica:
         after: version before the first of them.
         last: version of the last of them.
         chunks: the events, in order.
+        size: bytes of the events.
     """
 
     generation: int
@@ -50,6 +62,7 @@ class Replica:
     after: int
     last: int
     chunks: tuple[_Chunk, ...] = ()
+    size: int = 0
 
     def above(self, version: int) -> list[RawEvent]:
         """Return the events above a version that is not below ``after``."""
@@ -64,27 +77,35 @@ class Replica:
         return found
 
     @property
-    def size(self) -> int:
-        """Bytes of the events."""
-        return sum(chunk.size for chunk in self.chunks)
-
-    @property
     def newest(self) -> RawEvent | None:
         """The last event; None if there is none."""
         return self.chunks[-1].events[-1] if self.chunks else None
 
     def with_events(self, events: Sequence[RawEvent]) -> Replica:
-        """Return the run with events more at its end."""
-        chunks = [
-            _Chunk(part := tuple(events[begin : begin + _CHUNK]), len(encode_events(part)))
-            for begin in range(0, len(events), _CHUNK)
-        ]
-        return replace(self, last=self.last + len(events), chunks=(*self.chunks, *chunks))
+        """Return the run with events more at its end.
+
+        A writer adds one at a time: they fill the last chunk, so that there are few chunks.
+        """
+        chunks, begin, added = list(self.chunks), 0, 0
+        while begin < len(events):
+            filling = chunks.pop() if chunks and chunks[-1].takes_more else _NOTHING
+            part = tuple(events[begin : begin + _CHUNK - len(filling.events)])
+            size = len(encode_events(part))
+            chunks.append(_Chunk(filling.events + part, filling.size + size))
+            begin, added = begin + len(part), added + size
+        return replace(
+            self, last=self.last + len(events), chunks=tuple(chunks), size=self.size + added
+        )
 
     def without_oldest(self) -> Replica:
         """Return the run without its oldest events."""
         chunk, *rest = self.chunks
-        return replace(self, after=self.after + len(chunk.events), chunks=tuple(rest))
+        return replace(
+            self,
+            after=self.after + len(chunk.events),
+            chunks=tuple(rest),
+            size=self.size - chunk.size,
+        )
 
 
 class Replicas:
@@ -100,6 +121,7 @@ class Replicas:
         self._most = most_bytes
         self._lock = new_lock()
         self._all: OrderedDict[str, Replica] = OrderedDict()
+        self._bytes = 0
 
     def get(self, key: str) -> Replica | None:
         """Return what is remembered of a stream; None: nothing."""
@@ -131,6 +153,7 @@ class Replicas:
         """
         with self._lock:
             held = self._all.get(key)
+            before = 0 if held is None else held.size
             if held is not None and held.generation > generation:
                 return
             if (
@@ -145,24 +168,27 @@ class Replicas:
                 grown = grown.with_events(events[held.last - after :])
             self._all[key] = grown
             self._all.move_to_end(key)
+            self._bytes += grown.size - before
             self._shrink()
 
     def forget(self, key: str) -> None:
         """Forget a stream that is gone."""
         with self._lock:
-            self._all.pop(key, None)
+            held = self._all.pop(key, None)
+            if held is not None:
+                self._bytes -= held.size
 
     def clear(self) -> None:
         """Forget every stream."""
         with self._lock:
             self._all.clear()
+            self._bytes = 0
 
     def _shrink(self) -> None:
-        total = sum(replica.size for replica in self._all.values())
-        while total > self._most and self._all:
+        while self._bytes > self._most and self._all:
             key, replica = next(iter(self._all.items()))
             if not replica.chunks:
                 del self._all[key]
                 continue
-            total -= replica.chunks[0].size
+            self._bytes -= replica.chunks[0].size
             self._all[key] = replica.without_oldest()

@@ -259,7 +259,6 @@ def test_a_stream_is_written_or_unchanged_and_given_once(storage, streams):
         ([a_check(StreamId(), NO_VERSIONING)], InvalidVersioningError),
         ([a_check(StreamId(), 3)], InvalidVersioningError),
     ],
-    ids=repr,
 )
 def test_wrong_checks_are_refused_before_anything_is_stored(storage, streams, wrong, error):
     a, _, _ = streams

@@ -1,0 +1,325 @@
+"""The tag index answers as the stream does, however far it is, whoever writes it."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import Any
+
+import pytest
+
+from dynamo_es import DynamoBackend, StreamId
+from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.dynamodb.streams import matching
+from dynamo_es.dynamodb.tag_index import items, reading, writing
+from dynamo_es.dynamodb.wire.steps import Pause, Together
+from dynamo_es.exceptions import InputError
+from dynamo_es.testing.conformance.language import an_event
+from dynamo_es.values import Query, StoredVersion, Tag
+from tests.engine import Capability, needs
+from tests.recording import recording
+
+pytestmark = needs(Capability.REQUESTS)
+
+C1, C2, S1 = Tag("course", "c1"), Tag("course", "c2"), Tag("student", "s#1%")
+QUERIES = [
+    Query(tags=[C1]),
+    Query(tags=[C1, S1]),
+    Query(types=["Enrolled"], tags=[S1]),
+    Query(types=["Left"], tags=[C2]) | Query(tags=[S1, C2]),
+    Query(tags=[C1]) | Query(tags=[C2]),
+    Query(types=["Enrolled"]),
+    Query.everything(),
+    Query(tags=[Tag("course", "none")]),
+]
+
+
+class Processes:
+    """A boundary as processes see it that remember nothing."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.stream = StreamId(category="$boundary")
+        self.random = random.Random(7)
+
+    def cold(self, **config):
+        changed = self.engine.config_with(tag_index=True, **config)
+        return DynamoBackend(changed, self.engine.client).storage
+
+    def plain(self):
+        return DynamoBackend(self.engine.config_with(), self.engine.client).storage
+
+    def event(self, *tags, name="Enrolled"):
+        texts = [tag.text for tag in tags]
+        return an_event(self.stream, name=name, context={"$tags": texts} if texts else {})
+
+    def append(self, *events):
+        [result] = self.cold().insert_unless(self.stream, [ConditionalAppend(events)])
+        assert isinstance(result, StoredVersion)
+
+    def grow(self, commits):
+        for _ in range(commits):
+            self.append(
+                *(
+                    self.event(
+                        *self.random.sample([C1, C2, S1], self.random.randrange(4)),
+                        name=self.random.choice(["Enrolled", "Left"]),
+                    )
+                    for _ in range(self.random.choice([1, 1, 3]))
+                )
+            )
+
+    def index(self, most=1000):
+        return self.cold().index_tags(self.stream, most)
+
+    def is_exact(self):
+        for query in QUERIES:
+            for after in (None, 0, 2):
+                head = self.plain().head(self.stream)
+                if after == 2 and (head is None or head.length < after):
+                    continue
+                found = self.cold().fetch_matching(self.stream, query, after)
+                wanted = self.plain().fetch_matching(self.stream, query, after)
+                assert found.events == wanted.events
+                assert (found.head, found.head.generation) == (
+                    wanted.head,
+                    wanted.head.generation,
+                )
+
+    def items(self):
+        """Return the items of the index."""
+        found = self.engine.client.scan(TableName=self.engine.config_with().log_table)["Items"]
+        return [item for item in found if str(self.stream) in item["log_key"]["S"]]
+
+
+@pytest.fixture
+def boundary(engine, monkeypatch):
+    monkeypatch.setattr(reading, "_READ_UNIT", 1)  # Else a short stream is read as a whole.
+    return Processes(engine)
+
+
+def test_without_an_index_reads_are_exact(boundary):
+    boundary.is_exact()
+    boundary.grow(5)
+    boundary.is_exact()
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_an_index_that_is_late_misses_nothing(boundary, most):
+    boundary.grow(6)
+    while boundary.index(most):
+        boundary.is_exact() if most > 1 else None
+    boundary.grow(4)
+    boundary.is_exact()
+    assert boundary.index(most) >= 1
+    boundary.is_exact()
+
+
+def test_a_deleted_boundary_shows_nothing_of_the_old_index(boundary):
+    boundary.grow(8)
+    boundary.index()
+    boundary.plain().delete_stream(boundary.stream)
+    boundary.is_exact()
+    boundary.grow(9)
+    boundary.is_exact()
+    old = len(boundary.items())
+    assert boundary.index() >= 9
+    boundary.is_exact()
+    assert len(boundary.items()) <= old
+    editions = {item["place"]["S"].split("#")[0] for item in boundary.items()}
+    assert len(editions - {"checkpoint"}) == 1
+
+
+def test_a_run_after_a_deletion_deletes_the_index(boundary):
+    boundary.grow(8)
+    boundary.index(3)
+    boundary.index()
+    boundary.plain().delete_stream(boundary.stream)
+
+    assert boundary.index() == 0
+    assert boundary.items() == []
+
+
+def test_a_cold_read_by_the_index_takes_four_requests(boundary, engine):
+    for number in range(30):
+        boundary.append(boundary.event(C1 if number % 10 == 0 else C2))
+    boundary.index()
+    boundary.append(boundary.event(C2))
+    storage = boundary.cold()
+
+    with recording(engine.client) as sent:
+        found = storage.fetch_matching(boundary.stream, Query(tags=[C1]))
+
+    assert sent.operations == ["GetItem", "Query", "Query", "BatchGetItem"]
+    assert [event.version for event in found.events] == [1, 11, 21]
+    assert found.head == 31
+    with recording(engine.client) as sent:
+        storage.insert_unless(
+            boundary.stream, [ConditionalAppend([boundary.event(C1)], Query(tags=[C1]), 31)]
+        )
+    assert sent.operations == ["PutItem"]
+
+
+def test_pages_and_checkpoint_are_read_consistently(boundary, engine):
+    boundary.append(boundary.event(C1, S1))
+    boundary.index()
+    with recording(engine.client) as sent:
+        boundary.cold().fetch_matching(boundary.stream, Query(tags=[C1, S1]))
+    of_index = [
+        params
+        for _, params in sent.calls
+        if params.get("TableName") == engine.config_with().log_table
+    ]
+    assert len(of_index) == 4
+    assert all(each["ConsistentRead"] for each in of_index)
+
+
+def test_an_index_of_a_stream_that_was_restored_is_begun_anew(boundary, monkeypatch):
+    boundary.grow(5)
+    boundary.index()
+    boundary.append(boundary.event(C1))
+    monkeypatch.setattr(items, "read_checkpoint", _once(items.read_checkpoint))
+    assert boundary.index() >= 6
+    monkeypatch.undo()
+    boundary.is_exact()
+
+
+def _once(read):
+    times = count()
+
+    def other(item):
+        found = read(item)
+        return found._replace(uuid="other") if next(times) == 0 else found
+
+    return other
+
+
+def test_a_hot_tag_takes_several_pages(boundary, monkeypatch):
+    monkeypatch.setattr(writing, "_PAGE_ENTRIES", 4)
+    monkeypatch.setattr(writing, "_EXTENDED_BYTES", 300)
+    for _ in range(3):
+        boundary.append(*(boundary.event(C1, S1) for _ in range(7)))
+        boundary.index()
+    assert len([i for i in boundary.items() if i["log_key"]["S"].endswith("c1")]) >= 3
+    boundary.is_exact()
+
+
+def test_a_tag_longer_than_a_key_is_found(boundary):
+    long = Tag("course", "x" * 3000)
+    boundary.append(boundary.event(long))
+    boundary.append(boundary.event(C2))
+    boundary.index()
+    [found] = boundary.cold().fetch_matching(boundary.stream, Query(tags=[long])).events
+    assert found.version == 1
+
+
+@pytest.mark.parametrize("most", [0, -1, True, 1.0, "1"])
+def test_the_number_of_events_is_checked(boundary, most):
+    with pytest.raises(InputError, match="most must be"):
+        boundary.index(most)
+
+
+OVER = object()
+
+
+def _steps(process):
+    """Return a storage whose index runs are stepped through, request by request."""
+    storage = process.cold()
+    stream = storage._stream(process.stream)
+    return storage, stream
+
+
+def _driven(process, most=4):
+    """Run the index one request at a time; each `next` sends one."""
+    storage, stream = _steps(process)
+    keys = items.IndexKeys.of(process.engine.config_with().log_table, stream.key)
+    steps: Any = writing.index_tags(stream, keys, most)
+
+    def one(request):
+        def alone():
+            return (yield request)
+
+        return storage._run("index_tags", process.stream, alone())
+
+    reply, error = None, None
+    while True:
+        try:
+            request = steps.throw(error) if error is not None else steps.send(reply)
+        except StopIteration:
+            return
+        reply = error = None
+        if not isinstance(request, Pause):
+            try:
+                if isinstance(request, Together):
+                    reply = storage._run("index_tags", process.stream, _all(request.requests))
+                else:
+                    reply = one(request)
+            except Exception as raised:  # noqa: BLE001 - the run gets it
+                error = raised
+        yield
+
+
+def _all(requests):
+    from dynamo_es.dynamodb.wire.steps import together
+
+    return (yield from together(requests))
+
+
+def test_a_crash_at_any_request_is_made_good(boundary):
+    boundary.grow(6)
+    for crash in range(1, 12):
+        run = _driven(boundary)
+        for _ in range(crash):
+            next(run, None)
+        run.close()
+        boundary.is_exact() if crash % 3 == 0 else None
+        boundary.grow(1)
+    while boundary.index(5):
+        pass
+    boundary.is_exact()
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(s, marks=pytest.mark.ci) for s in range(4, 24))]
+)
+def test_two_writers_appends_and_deletions_in_any_order(boundary, seed):
+    chance = random.Random(seed)
+    runs = [_driven(boundary), _driven(boundary)]
+    for _ in range(40):
+        match chance.choice("aaiiiiiiir" + "d" * (chance.random() < 0.2)):
+            case "a":
+                boundary.grow(1)
+            case "d":
+                boundary.plain().delete_stream(boundary.stream)
+            case "r":
+                _reads_one(boundary, chance)
+            case _:
+                place = chance.randrange(2)
+                if next(runs[place], OVER) is OVER or chance.random() < 0.05:
+                    runs[place] = _driven(boundary, chance.choice([1, 3, 50]))
+    boundary.is_exact()
+    while boundary.index():
+        pass
+    boundary.is_exact()
+
+
+def _reads_one(boundary, chance):
+    query = chance.choice(QUERIES)
+    found = boundary.cold().fetch_matching(boundary.stream, query)
+    wanted = boundary.plain().fetch_matching(boundary.stream, query)
+    assert (found.events, found.head) == (wanted.events, wanted.head)
+
+
+def test_an_index_read_as_if_complete_is_caught(boundary, monkeypatch):
+    def checkpoint_taken_as_head(stream, version):
+        newest, tail = yield from genuine(stream, version)
+        return newest, tail[:1]
+
+    genuine = matching.read_after
+    boundary.grow(6)
+    boundary.index()
+    boundary.append(boundary.event(C1))
+    boundary.is_exact()
+    monkeypatch.setattr(reading, "read_after", checkpoint_taken_as_head)
+    with pytest.raises(AssertionError):
+        boundary.is_exact()
