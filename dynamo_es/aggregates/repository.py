@@ -255,7 +255,7 @@ class Repository(SeveralAggregates[TAggregate]):
 
         With ``group=True``, calls that wait for the same aggregate share a load and an append.
         Another thread may run ``decide``, with your context variables. A decision that raises is
-        refused alone, after the events that it rests on are stored. A call with ``attempts`` or
+        refused alone, after the events that it depends on are stored. A call with ``attempts`` or
         ``transact_with`` gets an append of its own.
         """
         check_attempts(attempts)

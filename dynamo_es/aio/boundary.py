@@ -35,8 +35,8 @@ class AsyncBoundary(Over):
 
         Args:
             events: one event or more, in order; all of them are stored or none.
-            fail_if: which events your decision depends on. The append is refused if one of them
-                comes after ``after``. None: no condition.
+            fail_if: the events that your decision depends on. The append is refused if such an
+                event has a version above ``after``. None: no condition.
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
@@ -47,8 +47,9 @@ class AsyncBoundary(Over):
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
-            BoundaryConflictError: an event after ``after`` matches ``fail_if``; the error has those
-                events, raw; `typed` makes objects of them. Or the boundary was deleted since.
+            BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
+                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
+                deleted since.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
@@ -57,8 +58,8 @@ class AsyncBoundary(Over):
         Other errors: see `EventStore.append`.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
-        up to its head. Each append of other processes since costs 1 request more, and the
-        second and every third after it a read.
+        up to its head. Each time that another process was faster costs a refused put; the second
+        time and every third one after it also cost a read.
         """
         return await self._bridge.run(self._sync.append, *events, fail_if=fail_if, after=after)
 
@@ -80,7 +81,7 @@ class AsyncBoundary(Over):
 
         Args:
             decision: called with the command; returns the `Decision`. Usually the class itself.
-            command: what is asked for.
+            command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
                 decided once: the second call writes nothing and returns the events of the first.
             context: metadata for the stored events.
@@ -119,7 +120,7 @@ class AsyncBoundary(Over):
         after: int | None = None,
         keep_unknown: bool = False,
     ) -> Found:
-        """Return the events that match a query, and how far the answer is complete.
+        """Return the events that match a query, and the version up to which it looked.
 
         ::
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AsyncListener(Protocol):
-    """A coroutine function that is called with each event after its append; see ``Listener``."""
+    """A coroutine function that is called with each event after its append; see `Listeners`."""
 
     def __call__(
         self,

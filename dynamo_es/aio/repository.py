@@ -115,15 +115,15 @@ class AsyncRepository(MakesRepository[TAggregate]):
         checked: if its stream has changed since it was loaded, nothing is saved.
 
         Args:
-            aggregates: the aggregates by their ids, as in `Repository.save`; they may
-                be of several classes.
+            aggregates: the aggregates by their ids, as in `Repository.save`; their classes may
+                differ.
             context: metadata for the saved events.
             transact_with: writes to your own tables, carried out together with the events. The
                 aggregates and the writes are at most 100 together.
 
         Raises:
-            AppendAllConflictError: streams have changed; each aggregate keeps its changes. If there
-                is only one aggregate, the error is its base, as in `Repository.save`.
+            AppendAllConflictError: streams have changed; each aggregate keeps its changes. With one
+                aggregate only, it is a `ConcurrentStreamWriteError`, as in `Repository.save`.
             InputError: an aggregate that no longer matches its stream, or one stream twice.
 
         Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
@@ -205,7 +205,7 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
         With ``group=True``, calls that wait for the same aggregate share a load and an append.
         Another thread may run ``decide``, with your context variables. A decision that raises is
-        refused alone, after the events that it rests on are stored. A call with ``attempts`` or
+        refused alone, after the events that it depends on are stored. A call with ``attempts`` or
         ``transact_with`` gets an append of its own.
         """
         call: Any = self._sync.transact
@@ -275,8 +275,8 @@ class AsyncRepository(MakesRepository[TAggregate]):
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
 
-        There is no ``command_id``: to recognize a command that is delivered twice, look for what it
-        did in the aggregates.
+        There is no ``command_id``: to recognize a command that is delivered twice, look in the
+        aggregates for its effects.
 
         Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
         ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have

@@ -147,7 +147,7 @@ class AsyncStorage(Over):
         query: Query,
         after: int | None = None,
     ) -> Matching:
-        """Return the events of a stream that match a query, and how far the answer is complete.
+        """Return the events of a stream that match a query, and the version up to which it looked.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.
@@ -218,15 +218,15 @@ class AsyncStorage(Over):
         unchanged: Sequence[StreamCheck] = (),
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> list[StoredVersion]:
-        """Append events to several streams, to all of them or to none.
+        """Append events to several streams: to all of them or to none.
 
         The streams in ``unchanged`` are checked at the moment of the write, and not written. So
         what you decided from the state of all these streams is stored only if none has changed.
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `StorageStrategy.insert_events` hold for each.
-            unchanged: streams that must be at a version; none of them is in ``appends``.
+                The rules of `StorageStrategy.insert_events` apply to each.
+            unchanged: streams that must be at a version and are not in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
         Streams, checks and writes are at most 100 together. No appends: no request; then
@@ -241,9 +241,9 @@ class AsyncStorage(Over):
 
         Raises:
             AppendAllConflictError: streams are at another version, or in another generation. The
-                error has a conflict for each, with the events that were faster. Nothing was
-                written. One append without checks raises `ConcurrentStreamWriteError` itself, as
-                `StorageStrategy.insert_events` does.
+                error has a conflict for one of them or more, with the events that were faster.
+                Nothing was written. One append without checks raises
+                `ConcurrentStreamWriteError` itself, as `StorageStrategy.insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
             InvalidVersioningError: a stream without an explicit version.
             InvalidEventError: an event that cannot be stored, or a stream given twice.
@@ -256,7 +256,7 @@ class AsyncStorage(Over):
         Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
         ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
         does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
-        costs a read for each stream in doubt.
+        costs a read for each stream whose state it does not show.
         """
         return await self._bridge.run(
             self._sync.insert_all, appends, unchanged=unchanged, transact_with=transact_with
@@ -378,10 +378,10 @@ class AsyncStorage(Over):
             InputError: another wrong argument; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Else 1 read more, and also where the events
-        that it has seen refuse the append, or are its own. For each put that another
-        writer was faster than, 1 request more, and for the second and every third
-        after it 1 read.
+        head and has seen the events after ``after``. Otherwise 1 read more. 1 read more, too, if
+        events that it has seen refuse the append, or are its own. Each time that another writer
+        was faster costs a refused put; the second time and every third one after it also cost a
+        read.
         """
         return await self._bridge.run(self._sync.insert_unless, stream_id, appends)
 

@@ -1,1 +1,1 @@
-"""Dynamic consistency boundaries: rules over events that several things have in common."""
+"""Dynamic consistency boundaries: rules over several things."""

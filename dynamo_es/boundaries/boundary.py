@@ -52,9 +52,9 @@ class Found:
 class Boundary:
     """Events of one tenant under rules that span several things. Safe to share between threads.
 
-    ``backend.boundary("courses")`` makes one. Its events are found by their types and tags. An
-    append names the events that its decision depends on by a query, and is refused if one of them
-    came in the meantime. All events of a boundary have one order, their version.
+    ``backend.boundary("courses")`` makes one. You find its events by their types and tags. An
+    append has a query for the events that its decision depends on, and is refused if such an event
+    has come since. The versions of a boundary give all its events one order.
 
     Args:
         storage: holds the tenant's streams.
@@ -62,7 +62,7 @@ class Boundary:
         name: name of the boundary, text of one character or more.
         tenant_id: the tenant.
         groups: where appends of this process wait for each other, to become one commit:
-            ``event_store.groups``. None: each append goes alone.
+            ``event_store.groups``. None: each append is a commit of its own.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
@@ -102,7 +102,7 @@ class Boundary:
         return BoundaryIndex(self._stream.storage, self._stream.id)
 
     def read(self, query: Query, *, after: int | None = None, keep_unknown: bool = False) -> Found:
-        """Return the events that match a query, and how far the answer is complete.
+        """Return the events that match a query, and the version up to which it looked.
 
         ::
 
@@ -138,8 +138,8 @@ class Boundary:
 
         Args:
             events: one event or more, in order; all of them are stored or none.
-            fail_if: which events your decision depends on. The append is refused if one of them
-                comes after ``after``. None: no condition.
+            fail_if: the events that your decision depends on. The append is refused if such an
+                event has a version above ``after``. None: no condition.
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
@@ -150,8 +150,9 @@ class Boundary:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
-            BoundaryConflictError: an event after ``after`` matches ``fail_if``; the error has those
-                events, raw; `typed` makes objects of them. Or the boundary was deleted since.
+            BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
+                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
+                deleted since.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
@@ -160,8 +161,8 @@ class Boundary:
         Other errors: see `EventStore.append`.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
-        up to its head. Each append of other processes since costs 1 request more, and the
-        second and every third after it a read.
+        up to its head. Each time that another process was faster costs a refused put; the second
+        time and every third one after it also cost a read.
         """
         query = None if fail_if is None else self._stream.resolved(fail_if)
         return self._stream.append(self._stream.stored_form(events), query, after)
@@ -196,7 +197,7 @@ class Boundary:
 
         Args:
             decision: called with the command; returns the `Decision`. Usually the class itself.
-            command: what is asked for.
+            command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
                 decided once: the second call writes nothing and returns the events of the first.
             context: metadata for the stored events.

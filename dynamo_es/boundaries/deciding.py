@@ -1,4 +1,4 @@
-"""Decides one command in a boundary, again and again until no conflict stands in the way."""
+"""Decides one command in a boundary, again after each conflict."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | N
 
 
 class Deciding:
-    """A decision on its way to be stored.
+    """Makes one decision and stores its events.
 
     Args:
         stream: the stream of the boundary.
@@ -85,7 +85,7 @@ class Deciding:
         self._stored: list[RawEvent] = []
 
     def run(self, retries: Retries) -> Decided:
-        """Read, decide and append; after a conflict, take the new events in and decide again.
+        """Read, decide and append; after a conflict, apply the new events and decide again.
 
         Raises:
             BoundaryConflictError: the boundary was deleted; or, with matching events, there were
@@ -115,7 +115,7 @@ class Deciding:
         self._take(found.events, found.head)
 
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
-        """Apply stored events to the models that they are about."""
+        """Apply stored events to each model whose query they match."""
         for model, query in self._queries:
             own = [raw for raw in raws if matches_event(query, raw)]
             for wrapped in self._stream.read(own):  # new objects for each model

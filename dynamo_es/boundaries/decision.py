@@ -58,7 +58,7 @@ class DecisionModel:
         _check_hooks(cls, _APPLY)
 
     def __apply__(self, event: Any, /) -> None:
-        """Change the state as the event says. Do not refuse the event: it has happened."""
+        """Change the state as the event says. Never refuse the event: it has happened."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
 
 
@@ -106,9 +106,9 @@ class Decision(ABC):
 
     @abstractmethod
     def decide(self) -> Event | Sequence[Event] | None:
-        """Return what happens: an event, several, or none. Raise to refuse the command.
+        """Return the events to store: one event, a list, or None. Raise to refuse the command.
 
-        It is called again after a conflict, when the models have got the events that were faster.
+        It is called again after a conflict, when the models have the events that were faster.
         So it must have no other effects, and must not change the models.
         """
 
@@ -125,7 +125,7 @@ def events_decided(decision: Decision) -> list[Event]:
         return []
     events = list(returned) if isinstance(returned, list | tuple) else [returned]
     for event in events:
-        check_kind(f"What {type(decision).__qualname__}.decide returns", event, Event)
+        check_kind(f"The result of {type(decision).__qualname__}.decide", event, Event)
     return events
 
 
@@ -137,7 +137,7 @@ def apply_to(model: DecisionModel, event: Event) -> None:
 
 
 def query_of(decision: Decision) -> Query:
-    """Return the query that matches whatever one of the decision's models depends on.
+    """Return the query that matches each event that one of the decision's models depends on.
 
     Raises:
         InputError: a decision without a model, or a model without a query.

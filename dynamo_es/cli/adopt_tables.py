@@ -11,9 +11,9 @@ def adopt_tables(place: Place, *, yes: Yes = False, as_json: AsJson = False) -> 
     """Give restored tables their stream, expiry, recovery, protection and tags.
 
     DynamoDB restores a table without them. The command says what it would change, and asks. It
-    warns if the tables say that they were restored to different moments, or the keys at all.
-    Running it again changes nothing. Deploy the functions' mappings again afterwards, as a restored
-    table has a new stream.
+    warns if the tables were restored to different moments, and if the keys were restored.
+    Running it again changes nothing. Afterwards, deploy the functions' mappings again, because a
+    restored table has a new stream.
     """
     config = place.config()
     client = LazyClient(config, None)()
@@ -23,7 +23,7 @@ def adopt_tables(place: Place, *, yes: Yes = False, as_json: AsJson = False) -> 
     if plan.missing and not yes:
         changes = ", ".join(f"{one.table}: {one.setting}" for one in plan.missing)
         refuse_unless_confirmed(
-            f"This turns on what is missing: {changes}.", "Nothing was changed."
+            f"This turns on the missing settings: {changes}.", "Nothing was changed."
         )
     done = adopt(client, config) if plan.missing else []
     if as_json:

@@ -31,16 +31,20 @@ class Wanted:
         typer.Option(
             metavar="TEXT",
             help="Types and tags, such as 'Enrolled course:c1 | Renamed course:c1'. "
-            "BoundaryConflictError.command has the line of a conflict.",
+            "BoundaryConflictError.command has the query of a conflict.",
         ),
     ] = None
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="NAME", help="Events of this type, or of another --type."),
+        typer.Option(
+            "--type", metavar="NAME", help="Events of this type. Repeatable: of any of the types."
+        ),
     ] = None
     tags: Annotated[
         list[str] | None,
-        typer.Option("--tag", metavar="NAME:VALUE", help="Events with this tag and each --tag."),
+        typer.Option(
+            "--tag", metavar="NAME:VALUE", help="Events with this tag. Repeatable: with all tags."
+        ),
     ] = None
 
     @property
@@ -75,8 +79,8 @@ def read(
 ) -> None:
     """Show the events of a boundary that match a query; with --json, one per line.
 
-    With --after, these are the events that refuse an append: each is shown with the alternatives
-    of the query that it matches. Reads the boundary in full, or from --after on.
+    With --after, these are the events that refuse an append. If the query has alternatives, each
+    event is shown with those that it matches. Reads the whole boundary, or the part after --after.
     """
     query = wanted.chosen
     storage = DynamoBackend(place.config()).in_tenant(tenant).storage

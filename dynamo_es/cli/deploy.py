@@ -38,33 +38,33 @@ class Wanted:
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            help="Parameter of the template `app`. Repeatable. The others stay as they are.",
+            help="Parameter of the template `app`. Repeatable. Others keep their values.",
             metavar="NAME=VALUE",
         ),
     ] = None
     env: Annotated[
         list[str] | None,
         typer.Option(
-            help="Variable of the functions. Repeatable. `NAME=` removes it.", metavar="NAME=VALUE"
+            help="Environment variable of the functions. Repeatable. `NAME=` removes it.",
+            metavar="NAME=VALUE",
         ),
     ] = None
     package: Annotated[
         Path | None,
-        typer.Option(
-            help="Package that `dynamo-es package` built. Default: build one.", metavar="FILE"
-        ),
+        typer.Option(help="Package from `dynamo-es package`. Default: build one.", metavar="FILE"),
     ] = None
     bucket: Annotated[
         str | None,
         typer.Option(
-            help="Bucket for packages. Default: dynamo-es-ACCOUNT-REGION, which is created.",
+            help="Bucket for packages. Default: dynamo-es-ACCOUNT-REGION, created if missing.",
             metavar="NAME",
         ),
     ] = None
     import_tables: Annotated[
         bool,
         typer.Option(
-            "--import-tables", help="Take tables that exist, such as those of a deleted stack."
+            "--import-tables",
+            help="Use tables that already exist, such as those of a deleted stack.",
         ),
     ] = False
 
@@ -75,7 +75,7 @@ class Wanted:
             ConfigurationError: an option is not NAME=VALUE, or two contradict each other.
         """
         if self.package is not None and making.is_given:
-            raise ConfigurationError("Give --package, or options that say what to build, not both.")
+            raise ConfigurationError("Give --package, or options for building one, not both.")
         return Deployment(
             stack=stack,
             parameters=parameters.parse(self.parameter or ()),
@@ -99,11 +99,12 @@ def deploy(
     """Deploy tables, policies and functions as one stack, or update it.
 
     It builds and uploads the package, prints the changes, asks, waits for CloudFormation, and
-    prints the outputs. A new stack gets tables that begin with its name. A table is never replaced.
+    prints the outputs. The names of the tables begin with the stack's name. It never replaces a
+    table.
 
-    A stack has the sequencer, unless you give `--parameter Sequencer=false`; an outbox with
-    OutboxTargetArn; a read model with ReadModelHandler and ReadModelPolicyArn; alarms with
-    AlarmTopicArn. `dynamo-es template app` prints all parameters.
+    A stack has the sequencer, unless you give `--parameter Sequencer=false`. OutboxTargetArn adds
+    an outbox, ReadModelHandler and ReadModelPolicyArn a read model, and AlarmTopicArn alarms.
+    `dynamo-es template app` prints all parameters.
     """
     deployment = wanted.of(stack, making)
     cloud = account.connect()
@@ -137,7 +138,7 @@ def _carry_out(cloud: Cloud, change_set: ChangeSet) -> Stack:
     try:
         after = stacks.watch(cloud, change_set.stack_id, before, tell_event, time.sleep)
     except KeyboardInterrupt:
-        tell("CloudFormation goes on. To see the result, run the command again.")
+        tell("CloudFormation continues. To see the result, run the command again.")
         raise
     if not after.is_good:
         stacks.raise_failure(cloud, after, before, "deployed")

@@ -16,7 +16,9 @@ class Making:
 
     runtime: Annotated[
         str | None,
-        typer.Option(help=f"Python of the functions. Default: {DEFAULT_RUNTIME}", metavar="NAME"),
+        typer.Option(
+            help=f"Lambda runtime of the functions. Default: {DEFAULT_RUNTIME}", metavar="NAME"
+        ),
     ] = None
     architecture: Annotated[
         str | None,
@@ -28,16 +30,16 @@ class Making:
     ] = None
     add: Annotated[
         list[Path] | None,
-        typer.Option(help="Your file, or your folder under its name. Repeatable.", metavar="PATH"),
+        typer.Option(help="File or folder of your code. Repeatable.", metavar="PATH"),
     ] = None
     requirement: Annotated[
         list[Path] | None,
-        typer.Option(help="File of requirements of your code. Repeatable.", metavar="FILE"),
+        typer.Option(help="File with your code's requirements. Repeatable.", metavar="FILE"),
     ] = None
     constraint: Annotated[
         list[Path] | None,
         typer.Option(
-            help="File of versions, so that every build takes the same ones. Repeatable.",
+            help="File that pins versions, so that every build is the same. Repeatable.",
             metavar="FILE",
         ),
     ] = None

@@ -14,16 +14,16 @@ from dynamo_es.cli.terminal import print_json, results, tell
 def package(
     making: Making,
     *,
-    into: Annotated[Path, typer.Option(help="Folder of the zip.", metavar="FOLDER")] = Path(
+    into: Annotated[Path, typer.Option(help="Folder for the zip.", metavar="FOLDER")] = Path(
         "build"
     ),
-    layer: Annotated[bool, typer.Option("--layer", help="Make a layer.")] = False,
+    layer: Annotated[bool, typer.Option("--layer", help="Make a Lambda layer.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build the zip of a Lambda function: dynamo_es, what it needs, and your code.
 
-    It holds wheels for the runtime that you name, and the licences of all packages. Its name
-    carries the release, the runtime and the content: the same content has the same name. Needs
+    It holds wheels for the runtime that you name, and the licences of all packages. Its name has
+    the release, the runtime and a hash of the content, so the same content has the same name. Needs
     pip or uv.
     """
     built = build(making.recipe(layer=layer), into)

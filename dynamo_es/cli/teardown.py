@@ -36,8 +36,7 @@ def teardown(
 ) -> None:
     """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
 
-    You cannot undo the deletion of tables. Recovery backups are kept by DynamoDB for 35 days only
-    if you take one first. Packages stay in their bucket.
+    You cannot undo the deletion of tables, so take a backup first. Packages stay in their bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(

@@ -44,15 +44,15 @@ class AllOrNone(ABC):
         unchanged: Sequence[StreamCheck] = (),
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> list[StoredVersion]:
-        """Append events to several streams, to all of them or to none.
+        """Append events to several streams: to all of them or to none.
 
         The streams in ``unchanged`` are checked at the moment of the write, and not written. So
         what you decided from the state of all these streams is stored only if none has changed.
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
-                The rules of `StorageStrategy.insert_events` hold for each.
-            unchanged: streams that must be at a version; none of them is in ``appends``.
+                The rules of `StorageStrategy.insert_events` apply to each.
+            unchanged: streams that must be at a version and are not in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
         Streams, checks and writes are at most 100 together. No appends: no request; then
@@ -67,9 +67,9 @@ class AllOrNone(ABC):
 
         Raises:
             AppendAllConflictError: streams are at another version, or in another generation. The
-                error has a conflict for each, with the events that were faster. Nothing was
-                written. One append without checks raises `ConcurrentStreamWriteError` itself, as
-                `StorageStrategy.insert_events` does.
+                error has a conflict for one of them or more, with the events that were faster.
+                Nothing was written. One append without checks raises
+                `ConcurrentStreamWriteError` itself, as `StorageStrategy.insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
             InvalidVersioningError: a stream without an explicit version.
             InvalidEventError: an event that cannot be stored, or a stream given twice.
@@ -82,5 +82,5 @@ class AllOrNone(ABC):
         Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
         ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
         does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
-        costs a read for each stream in doubt.
+        costs a read for each stream whose state it does not show.
         """

@@ -37,10 +37,10 @@ class ConditionalAppend:
         events: one event or more, without versions.
         query: the append is refused if it matches an event above ``after``; it names types by
             text. None: no condition.
-        after: version that the caller has seen the stream up to, with its generation if it is a
-            `StoredVersion`, such as `Matching.head`. None: nothing seen. The append looks for its
-            own events above ``after``, so that a repeated call stores nothing twice. Without query
-            and ``after``, it does not look for them.
+        after: version up to which the caller has seen the stream, such as `Matching.head`; a
+            `StoredVersion` has its generation too. None: nothing seen. The append looks for its
+            own events above ``after``, so that a repeated call stores nothing twice. With neither
+            a query nor ``after``, it does not look for them.
     """
 
     events: Sequence[RawEvent]
@@ -58,8 +58,8 @@ class Matching:
 
     Attributes:
         events: the events, in the order of their versions.
-        head: version of the stream that the answer is complete to, with its generation; 0 if the
-            stream does not exist. Give it as ``after`` to an append that depends on the answer.
+        head: version of the stream up to which the answer is complete, with its generation; 0 if
+            the stream does not exist. Give it as ``after`` to an append that depends on the answer.
     """
 
     events: tuple[RawEvent, ...]
@@ -128,17 +128,17 @@ class BoundaryStrategy:
             InputError: another wrong argument; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Else 1 read more, and also where the events
-        that it has seen refuse the append, or are its own. For each put that another
-        writer was faster than, 1 request more, and for the second and every third
-        after it 1 read.
+        head and has seen the events after ``after``. Otherwise 1 read more. 1 read more, too, if
+        events that it has seen refuse the append, or are its own. Each time that another writer
+        was faster costs a refused put; the second time and every third one after it also cost a
+        read.
         """
         raise NotImplementedError
 
     def fetch_matching(
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
-        """Return the events of a stream that match a query, and how far the answer is complete.
+        """Return the events of a stream that match a query, and the version up to which it looked.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.

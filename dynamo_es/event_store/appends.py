@@ -59,7 +59,7 @@ class Appends:
                 ``TransactItems``; carried out with the events, or not at all.
             group: whether appends of this process that wait for the same stream become one commit:
                 up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
-                append that meets no other goes at once.
+                append that meets no other is sent at once.
 
         Returns:
             The version of the last event, with its generation. None: no events, or no versions.
@@ -69,6 +69,7 @@ class Appends:
             InvalidEventError: an event that would load with other values or types.
             EventDefinitionError: a class whose events another process could not load.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+                With ``ANY_VERSION`` or ``NO_VERSIONING``, first look for them in the stream.
             ContentionError: with ``group``, the appends before it took more than ten seconds.
             InputError: ``group`` with an expected version or with ``transact_with``.
 
@@ -151,8 +152,8 @@ class Appends:
             streams: the events of each stream, in order; one event or more.
             expected: version that each stream must have, as in `append`; a stream without an entry
                 must not exist. `ANY_VERSION` is refused: you could not repeat the call safely.
-            unchanged: version that streams must have which the call does not write to, as in
-                ``expected``; 0: the stream must not exist.
+            unchanged: versions of streams that the call does not write to, as in ``expected``. Each
+                must have its version at the moment of the write; 0: it must not exist.
             transact_with: writes to your own tables, as in `append`. Streams, checks and writes are
                 at most 100 together.
 
@@ -160,9 +161,10 @@ class Appends:
             The new version of each stream in ``streams``.
 
         Raises:
-            AppendAllConflictError: streams have changed; its ``conflicts`` has the error of each,
-                with the events that were faster. Nothing was written. A call with one stream and
-                nothing in ``unchanged`` raises its base, as `append` does.
+            AppendAllConflictError: streams have changed; its ``conflicts`` has the errors of one of
+                them or more, with the events that were faster. Nothing was written. A call with
+                one stream and nothing in ``unchanged`` raises `ConcurrentStreamWriteError`, as
+                `append` does.
             InputError: a wrong argument, such as a stream in both mappings, or ``unchanged`` alone.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 

@@ -49,7 +49,7 @@ class StreamReader:
 
     @property
     def groups(self) -> Groups:
-        """The queues of grouped calls; `Repository` and `EventStore.append` share them."""
+        """Where grouped appends of this process wait for each other."""
         return self._groups
 
     @property

@@ -1,1 +1,1 @@
-"""Groups what waits for one stream in this process, so that one request carries it all."""
+"""Groups the appends of this process that wait for one stream, so that one request carries all."""

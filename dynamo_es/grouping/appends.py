@@ -1,4 +1,4 @@
-"""Appends to one stream together: one commit for all that wait, each with its own condition."""
+"""Makes the waiting appends to one stream one commit, in which each keeps its own condition."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AppendTogether(Work[ConditionalAppend, StoredVersion]):
     stream_id: StreamId
 
     def carry_out(self, items: Sequence[ConditionalAppend]) -> Sequence[BoundaryResult]:
-        """Append; see `BoundaryStrategy.insert_unless`."""
+        """Return the version or the error of each append; see `BoundaryStrategy.insert_unless`."""
         return self.storage.insert_unless(self.stream_id, items)
 
     def after_interrupt(self, item: ConditionalAppend) -> Exception | None:
@@ -63,7 +63,7 @@ def append_in_group(
     stream_id: StreamId,
     append: ConditionalAppend,
 ) -> StoredVersion:
-    """Append in one commit with what waits for the same stream in this process.
+    """Append in one commit with the other appends of this process that wait for the stream.
 
     Args:
         groups: where calls wait for each other.

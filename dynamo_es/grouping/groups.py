@@ -1,9 +1,9 @@
 """`Groups`: the queues of a process, one for each stream, whose first waiter leads a group.
 
-Who comes while no group is under way leads one: it waits a moment for others, carries out all that
-wait, and hands the results out. Who comes meanwhile waits, and the oldest of these leads the next
-group. So there is no thread in the background, one group of a stream is under way at a time, and
-each leader carries out its own item.
+A caller that comes while no group is under way leads one: it waits a moment for others, carries out
+all waiting items, and hands out the results. Callers that come meanwhile wait, and the oldest of
+them leads the next group. So there is no thread in the background, one group of a stream is under
+way at a time, and each leader carries out its own item.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Groups:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Forget who waits: the threads that wait exist in the parent only."""
+        """Forget all waiting callers: their threads exist in the parent only."""
         self._busy.clear()
         self._idle.clear()
 
@@ -185,7 +185,7 @@ class Groups:
             return True
 
     def _linger(self, queue: Queue, entry: Entry) -> None:
-        """Wait for as many as were there lately, for a moment."""
+        """Wait a moment for as many callers as the last group had."""
         queue.wanted = 0 if entry.alone else min(self._most, queue.company)
         if len(queue.waiting) < queue.wanted:
             end = self._monotonic() + self._linger_s
@@ -215,7 +215,7 @@ class Groups:
             raise
 
     def _leave(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
-        """Leave the queue, however it came to that; a leader hands on what it did not finish."""
+        """Leave the queue, for any reason; a leader hands on the items that it did not finish."""
         with self._lock:
             queue = self._busy.get(key)
             entry.gone = True
@@ -261,7 +261,7 @@ def _outcomes(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[ob
 
 
 def _each_its_own(outcomes: Sequence[object]) -> Sequence[object]:
-    """Return the outcomes, with a copy where two callers would get the same error."""
+    """Return the outcomes, with a copy of the error if two callers would get the same one."""
     seen: set[int] = set()
     own: list[object] = []
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""The queue of what waits for one stream."""
+"""The queue of the items that wait for one stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Entry:
     """An item in a queue, and its waiting caller.
 
     Attributes:
-        item: what is to be carried out.
+        item: the item to carry out.
         waiter: makes the caller wait.
         weight: what the item adds to its group's weight.
         alone: whether it gets a group of its own.
@@ -45,13 +45,13 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class Queue:
-    """What waits for one stream.
+    """The items that wait for one stream.
 
     Attributes:
-        waiting: in the order of arrival; while somebody leads, the leader is the first.
+        waiting: in the order of arrival; while there is a leader, it is the first.
         group: taken by the leader and under way.
         leader: leads the next group or the one under way; None: the queue is idle.
-        company: callers that were seen at the last group; so many may come back at once.
+        company: number of callers at the last group; as many may come back at once.
         wanted: number of waiting items that the leader waits for; 0: it does not wait.
     """
 
@@ -81,7 +81,7 @@ class Queue:
                 break
 
     def give_back(self, error_of: Callable[[Any], Exception | None]) -> None:
-        """Put those back that the leader took and did not finish, or finish them with an error.
+        """Put back the entries that the leader did not finish, or finish them with an error.
 
         An interrupt may have come at any point, also in here: calling it again is safe.
         """

@@ -43,14 +43,15 @@ value can have several texts.
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What an event is about: ``Tag("course", "c1")``.
+    """A thing that an event is about: ``Tag("course", "c1")``.
 
-    Without a value, it marks the field of an event class that has the value:
+    Without a value, it marks a field of an event class, and the field has the value:
     ``course: Annotated[str, Tag("course")]``.
 
     Attributes:
         name: kind of the thing, text of one character or more.
-        value: which thing, as text; give any `TagValue`. None: only for a mark on a field.
+        value: id of the thing; give any `TagValue`, which becomes text. None: the tag marks a
+            field.
 
     Raises:
         InputError: a name that is not text or is empty, or a value that is not a `TagValue`.
@@ -140,14 +141,14 @@ class QueryItem:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Query:
-    """Which events a decision is about: ``Query(types=[…], tags=[…]) | Query(…)``.
+    """The events that a decision depends on: ``Query(types=[…], tags=[…]) | Query(…)``.
 
     Args:
-        types: event classes, or names of event types; the event is of one of them. Empty: of any.
-        tags: tags with values; the event has all of them.
+        types: event classes, or names of event types; an event must be of one of them. Empty: any.
+        tags: tags with values; an event must have all of them.
 
     Attributes:
-        items: the alternatives; an event that one of them matches is matched.
+        items: the alternatives; the query matches an event if one of them does.
 
     Raises:
         InputError: neither types nor tags, or an argument of another kind.

@@ -1332,7 +1332,7 @@ resource "awscc_sqs_queue" "read_model_failure_queue" {
 
 resource "awscc_events_rule" "read_model_each_minute" {
   count               = local.has_read_model_and_read_model_keeps_up ? 1 : 0
-  description         = "Starts the read model, which goes on with what is left"
+  description         = "Starts the read model, which continues with the remaining work"
   schedule_expression = "rate(1 minute)"
   targets = [
     {

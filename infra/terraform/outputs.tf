@@ -71,7 +71,7 @@ output "consumers_policy" {
 }
 
 output "operators_policy" {
-  description = "For those who verify and repair"
+  description = "For people who verify and repair the log"
   value       = awscc_iam_managed_policy.operators.policy_arn
 }
 

@@ -84,7 +84,7 @@ variable "max_write_units" {
 }
 
 variable "warm_read_units" {
-  description = "Read units a second that each of both tables can take at once."
+  description = "Read units a second that each of the two tables can take at once."
   type        = number
   default     = 12000
 
@@ -95,7 +95,7 @@ variable "warm_read_units" {
 }
 
 variable "warm_write_units" {
-  description = "Write units a second that each of both tables can take at once."
+  description = "Write units a second that each of the two tables can take at once."
   type        = number
   default     = 4000
 
@@ -199,7 +199,7 @@ variable "sequencer_memory_size" {
 }
 
 variable "sequencer_timeout" {
-  description = "Seconds after which Lambda ends a call."
+  description = "Seconds after which Lambda stops a call."
   type        = number
   default     = 60
 
@@ -282,7 +282,7 @@ variable "log_format" {
 }
 
 variable "log_level" {
-  description = "Least level of the lines that are logged, with the format JSON."
+  description = "Lowest level of the lines that are logged; it needs the format JSON."
   type        = string
   default     = "INFO"
 
@@ -293,7 +293,7 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Number of days for which CloudWatch keeps the function's logs."
+  description = "Days for which CloudWatch keeps the function's logs."
   type        = number
   default     = 30
 
@@ -413,7 +413,7 @@ variable "outbox_memory_size" {
 }
 
 variable "outbox_timeout" {
-  description = "Seconds after which Lambda ends a call."
+  description = "Seconds after which Lambda stops a call."
   type        = number
   default     = 60
 
@@ -538,7 +538,7 @@ variable "read_model_memory_size" {
 }
 
 variable "read_model_timeout" {
-  description = "Seconds after which Lambda ends a call."
+  description = "Seconds after which Lambda stops a call."
   type        = number
   default     = 60
 

@@ -80,7 +80,8 @@ def test_language_models_get_a_list_of_all_pages(site):
     listed = (site / "llms.txt").read_text()
     whole = (site / "llms-full.txt").read_text()
     for page in PAGES:
-        name = page.relative_to(DOCS).with_suffix("").as_posix().removesuffix("index").strip("/")
+        path = page.relative_to(DOCS).with_suffix("")
+        name = (path.parent if path.name == "index" else path).as_posix().strip("./")
         if name:
             assert f"/dynamo_es/{name}/index.md)" in listed, name
     assert "one conditional" in whole

@@ -158,6 +158,7 @@ def _check_no_tables(cloud: Cloud, prefix: str) -> None:
         except TableNotFoundError:
             continue
         raise DeploymentError(
-            f"The table {name} exists already, and no stack of this name. To use it with its "
-            "events: --import-tables. For other tables: --parameter NamePrefix=…"
+            f"The table {name} exists already, but there is no stack of this name. To use "
+            "the table with its events, give --import-tables. For other tables, give "
+            "--parameter NamePrefix=…"
         )

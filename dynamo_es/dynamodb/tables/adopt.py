@@ -59,8 +59,9 @@ class Adoption(NamedTuple):
 def plan_adoption(client: DynamoDBClient, config: DynamoConfig) -> Adoption:
     """Return what `adopt_tables` would change, and what to look into before; changes nothing.
 
-    A table that was restored says from which moment. Keys of an earlier moment bring back the keys
-    of persons who were erased since, and events and log of different moments contradict each other.
+    A restored table says to which moment it was restored. A keys table of an earlier moment brings
+    back the keys of people whose data was erased since then. Events and log of different moments
+    contradict each other.
 
     Args:
         client: of boto3, for DynamoDB.
@@ -147,9 +148,10 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
     }
     if moment := moments.get(config.keys_table):
         yield (
-            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}. That "
-            "brings back the keys of persons who were erased since. Keep the live keys table if it "
-            "exists. If it is lost, erase these persons again before any program starts."
+            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}. "
+            "That brings back the keys of people whose data was erased since then. Keep the live "
+            "keys table if it exists. If it is lost, erase their data again before any program "
+            "starts."
         )
     events, log = moments.get(config.events_table), moments.get(config.log_table)
     if events != log:
