@@ -6,6 +6,7 @@ handler                event source                 what it does
 `project_streams`      the events table's stream    applies the events of each stream, in order
 `project_log`          the log table's stream, or   applies all events in the order of the log
                        a schedule
+`fan_out`              that of its handlers         gives each batch to several read models
 `sequence_events`      the events table's stream    gives every commit its position in the log
 `publish_outbox`       the log table's stream and   publishes the events chosen for the outbox
                        a schedule
@@ -20,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dynamo_es.aws_lambda.fan_out_handler import fan_out
     from dynamo_es.aws_lambda.log import project_log
     from dynamo_es.aws_lambda.messages import load_message
     from dynamo_es.aws_lambda.outbox import publish_outbox
@@ -36,6 +38,7 @@ else:
             "EventBridgePublisher": ".publishers",
             "SnsPublisher": ".publishers",
             "SqsPublisher": ".publishers",
+            "fan_out": ".fan_out_handler",
             "load_message": ".messages",
             "project_log": ".log",
             "project_streams": ".streams",
@@ -48,6 +51,7 @@ __all__ = [
     "EventBridgePublisher",
     "SnsPublisher",
     "SqsPublisher",
+    "fan_out",
     "load_message",
     "project_log",
     "project_streams",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias
 
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.dynamodb.wire.time_limit import limited
@@ -25,6 +26,25 @@ class LambdaContext(Protocol):
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds that the function may still run."""
+
+
+class ReadModelHandler(ABC):
+    """A Lambda handler of one read model.
+
+    Attributes:
+        table: whose stream it follows.
+    """
+
+    table: ClassVar[Literal["events", "log"]]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The read model's name, which its cursors or its checkpoint are stored under."""
+
+    @abstractmethod
+    def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
+        """Apply a batch, or do what a schedule's event asks for; return what is left."""
 
 
 class Deadline(Event):

@@ -6,7 +6,7 @@ import logging
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
+from dynamo_es.aws_lambda.batch import Deadline, ReadModelHandler, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches
 from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
@@ -117,13 +117,15 @@ def project_log(  # noqa: PLR0913 - options, each by its name
     return decorate
 
 
-class LogHandler:
+class LogHandler(ReadModelHandler):
     """The handler that `project_log` makes.
 
     Attributes:
         projection: the projection that it runs.
         metrics: writes its metrics, in a Lambda function.
     """
+
+    table = "log"
 
     def __init__(
         self,
@@ -139,6 +141,11 @@ class LogHandler:
         self._margin_s = margin_of(margin)
         self._on_progress = on_progress
         self.metrics = FunctionMetrics(projection.name)
+
+    @property
+    def name(self) -> str:
+        """The projection's name."""
+        return self.projection.name
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply the events of the log after the checkpoint.

@@ -6,7 +6,7 @@ import logging
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
+from dynamo_es.aws_lambda.batch import Deadline, ReadModelHandler, margin_of, reply
 from dynamo_es.aws_lambda.failures import failed_batches, handle_again
 from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.records import decode, records_in
@@ -41,13 +41,15 @@ ROLE: Final = "A read model"
 """What messages about the function call it."""
 
 
-class StreamsHandler:
+class StreamsHandler(ReadModelHandler):
     """The handler that `project_streams` makes.
 
     Attributes:
         totals: counts since the process began.
         metrics: writes its metrics, in a Lambda function.
     """
+
+    table = "events"
 
     def __init__(
         self,
@@ -67,6 +69,11 @@ class StreamsHandler:
         self._margin_s = margin_of(margin)
         self.totals = Totals()
         self.metrics = FunctionMetrics(projector.name)
+
+    @property
+    def name(self) -> str:
+        """The read model's name."""
+        return str(self._projector.name)
 
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
         """Apply a batch.
