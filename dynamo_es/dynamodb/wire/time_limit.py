@@ -75,7 +75,7 @@ def shorten(request: Any, connect: float, read: float, share: float = 1.0) -> No
         return
     context = getattr(request, "context", None)
     if context is not None:
-        context["read_timeout"] = max(left * share, _SHORTEST)
+        context["read_timeout"] = min(read, max(left * share, _SHORTEST))
 
 
 def end_in_time(

@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ from dynamo_es.dynamodb.wire.time_limit import (
     keep_in_time,
     limited,
     seconds_left,
+    shorten,
     time_out,
 )
 from dynamo_es.exceptions import ServiceError
@@ -166,3 +168,10 @@ def test_a_deadline_keeps_time_for_the_reply():
     assert seconds_left() is None
     with Deadline(None).limiting():
         assert seconds_left() is None
+
+
+def test_a_limit_makes_no_wait_for_a_reply_longer():
+    request = SimpleNamespace(context={})
+    with limited(lambda: 0.9):
+        shorten(request, connect=1, read=0.1)
+    assert request.context == {"read_timeout": 0.1}
