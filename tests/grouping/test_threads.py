@@ -46,6 +46,14 @@ def waiting(groups, count):
         time.sleep(0.001)
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Let Ctrl-C interrupt, even in a process that was started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_soon(groups, count):
     """Send this process Ctrl-C once so many items wait."""
 

@@ -270,6 +270,7 @@ def test_every_module_that_builds_requests_for_the_tables_is_looked_at():
 
 OPERATORS = {
     *("maintenance/comparison", "maintenance/verify", "maintenance/inspection"),
+    *("maintenance/torn", "maintenance/put_back"),
     "consumers/finder",
     "wire/steps",
     "wire/statements",
