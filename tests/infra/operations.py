@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from dynamo_es import (
 )
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
 from dynamo_es.contracts import StreamAppend, StreamCheck
+from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.contracts.claims import Claim
 from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
@@ -23,8 +25,9 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock
-from dynamo_es.testing.conformance.language import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from dynamo_es.testing.faults import Fault, Network
+from dynamo_es.values import Query, Tag
 from tests.aws_lambda.lambdas import failure, records_of
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
 from tests.log.hostile import a_victim
@@ -124,6 +127,35 @@ def erase(backend: DynamoBackend, stream: StreamId) -> None:
         process.storage.delete_stream(stream)
         with suppress(UnknownSubjectError):  # not every stream has encrypted fields
             process.encryption.shred(str(stream))
+
+
+BOUNDARY = StreamId(category="$boundary")
+TAGS = [f"course:{name}" for name in "ab"]
+
+
+def indexing(backend: DynamoBackend) -> DynamoBackend:
+    """Return a process that remembers nothing and uses the tag index."""
+    config = replace(backend.config, tag_index=True)
+    return DynamoBackend(config, client=backend.client, sleep=lambda _: None)
+
+
+def grow_boundary(backend: DynamoBackend) -> None:
+    """Append events with tags."""
+    for _ in range(8):
+        event = an_event(BOUNDARY, context={"$tags": TAGS})
+        indexing(backend).storage.insert_unless(BOUNDARY, [ConditionalAppend([event])])
+
+
+def read_by_tags(backend: DynamoBackend) -> None:
+    """Read a boundary by its tag index."""
+    query = Query(tags=[Tag("course", name) for name in "ab"])
+    indexing(backend).storage.fetch_matching(BOUNDARY, query)
+
+
+def index(backend: DynamoBackend) -> None:
+    """What the worker of a tag index does."""
+    while indexing(backend).storage.index_tags(BOUNDARY, 3):
+        pass
 
 
 def read_log(backend: DynamoBackend) -> None:

@@ -30,6 +30,7 @@ from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
+from dynamo_es.dynamodb.tag_index import items as tag_index
 from dynamo_es.testing.conformance.language import events
 from tests.infra import operations, operators
 from tests.infra.kinds_of_streams import (
@@ -80,6 +81,7 @@ MODULES: Final = (
     set_aside,
     registry,
     minutes,
+    tag_index,
 )
 """All that build requests of roles. Only the scans of `maintenance` are elsewhere."""
 
@@ -161,6 +163,7 @@ def _run(found: Sent) -> None:
             for stream in streams.values():
                 operations.erase(backend, stream)
         _run_on_crashed(every_tenants, found)
+        _run_tag_index(backend, found)
         _operate(every_tenants, found)
     with DynamoBackend.local(sequencing="inline") as backend, calls_of(backend) as calls:
         found["Inline"] = calls
@@ -172,6 +175,23 @@ def _run(found: Sent) -> None:
         for _ in range(2):
             another_process(backend).storage.insert_events(again, ExplicitVersioning(0), stored)
     _run_with_a_log_of_each_tenant(found)
+
+
+def _run_tag_index(backend: DynamoBackend, found: Sent) -> None:
+    def sends(role: str, operate: Callable[[DynamoBackend], None]) -> None:
+        with calls_of(backend) as calls:
+            operate(backend)
+        found[role] += calls
+
+    sends("Writers", operations.grow_boundary)
+    sends("Consumers", operations.index)
+    for role in ("Readers", "Writers", "Consumers"):
+        sends(role, operations.read_by_tags)
+    for create_again in (True, False):
+        backend.storage.delete_stream(operations.BOUNDARY)
+        if create_again:
+            sends("Writers", operations.grow_boundary)
+        sends("Consumers", operations.index)
 
 
 def _run_with_a_log_of_each_tenant(found: Sent) -> None:
