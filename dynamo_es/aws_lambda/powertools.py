@@ -76,7 +76,7 @@ def record_handler(handler: _BatchHandler, context: Any = None) -> Callable[[Any
     """Return the function that a Powertools batch processor calls with each record.
 
     Args:
-        handler: made by `project_streams` or `sequence_events`.
+        handler: made by `project_streams`, by `fan_out` of such handlers, or by `sequence_events`.
         context: Lambda's, to stop before the function's end; None: no deadline.
 
     The returned function raises `RecordNotDoneError` if the record must come again. The batch

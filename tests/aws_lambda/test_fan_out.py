@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class Noted(Event):
     number: int
 
 
-class Applied(list):
+class Applied(list[Any]):
     """What one read model applied; it fails on poison until it is fixed."""
 
     poison = None
@@ -207,16 +208,17 @@ def test_a_slow_read_model_hands_over_and_leaves_the_other_its_time(backend, bal
 def test_each_read_model_of_the_log_has_its_own_checkpoint(backend, balances, names):
     streams = noted(backend, 4)
     balances.poison = streams[1]
-    handler = fan_out(
+    each = [
         project_log(backend, "balances", on_failure=PATIENT)(balances),
         project_log(backend, "names")(names),
-    )
+    ]
+    handler = fan_out(*each)
     sequence_events(backend)({"Records": records_of(backend, "events")})
     mapping = EventSourceMapping(handler, maximum_retry_attempts=3, table="log", duplicates=0.3)
     assert not mapping.deliver(backend).discarded
     assert names == [(stream, number) for number in (1, 2) for stream in streams]
     assert balances == [one for one in names if one[0] != streams[1]]
-    assert [one.projection.position for one in handler.handlers] == [8, 8]
+    assert [one.projection.position for one in each] == [8, 8]
     assert [one.key.name for one in backend.parked.all()] == ["balances"]
 
 
@@ -287,4 +289,4 @@ def test_handlers_that_do_not_fit_are_refused(backend, handlers, message):
 
 def test_an_asynchronous_handler_is_refused():
     with pytest.raises(AsynchronousFunctionError, match="handler of fan_out"):
-        fan_out(later)
+        fan_out(later)  # type: ignore[arg-type]
