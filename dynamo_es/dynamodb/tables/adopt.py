@@ -147,9 +147,9 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
     }
     if moment := moments.get(config.keys_table):
         yield (
-            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}, which "
-            "brings back the keys of persons who were erased since. Keep the live keys table if it "
-            "exists. If it is lost, erase these persons again before any program starts."
+            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}, "
+            "which brings back the keys of persons who were erased since. Keep the live keys table "
+            "if it exists. If it is lost, erase these persons again before any program starts."
         )
     events, log = moments.get(config.events_table), moments.get(config.log_table)
     if events != log:
