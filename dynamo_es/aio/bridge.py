@@ -51,6 +51,12 @@ class Bridge(ABC):
 
     def __init__(self, most: int) -> None:
         self.threads = Threads(most)
+        self.is_closed = False
+
+    def refuse_closed(self) -> None:
+        """Raise `InputError` if the backend was closed."""
+        if self.is_closed:
+            raise InputError("The asynchronous backend is closed. Make a new backend.")
 
     @abstractmethod
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -107,6 +113,7 @@ class ThreadBridge(Bridge):
         A cancelled call goes on until its request has ended. If it has appended then, its caller
         does not know.
         """
+        self.refuse_closed()
         done: list[T] = []
 
         def make() -> T:

@@ -103,6 +103,10 @@ class LoopConnections:
         self._sessions = {}
 
     async def _send(self, request: Signed) -> Reply:
+        if self._bridge.is_closed:
+            # An earlier attempt of the call may have been carried out, so this is no refusal.
+            closed = ConnectionError("the asynchronous backend was closed")
+            raise as_botocore(closed, self._url)
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop) or self._open(loop)
         try:

@@ -58,6 +58,7 @@ class GreenletBridge(Bridge):
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Return what a call of the library returns; it runs on this thread."""
+        self.refuse_closed()
         here = Call(self, call)
         found = here.switch(*arguments, **named)
         while not here.dead:

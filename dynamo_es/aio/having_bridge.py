@@ -45,7 +45,11 @@ class HasBridge(Over):
         await self._bridge.threads.run(self._sync.create_tables)
 
     async def close(self) -> None:
-        """Release the resources of the backend. The data stays."""
+        """Release the resources of the backend. The data stays.
+
+        Later calls are refused with an `InputError`. A call under way fails if it sends a request.
+        """
+        self._bridge.is_closed = True
         sender: Any = getattr(self._sync, "sender", None)
         if hasattr(sender, "aclose"):
             await sender.aclose()
