@@ -221,8 +221,22 @@ resource "awscc_iam_managed_policy" "writers" {
       {
         Sid      = "Streams"
         Effect   = "Allow"
-        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
+      },
+      {
+        Sid      = "TagIndex"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+        Resource = awscc_dynamodb_table.log_table.arn
+        Condition = {
+          "ForAllValues:StringLike" = {
+            "dynamodb:LeadingKeys" = ["*#tags#*"]
+          }
+          Null = {
+            "dynamodb:LeadingKeys" = "false"
+          }
+        }
       },
       {
         Sid      = "EncryptedFields"
@@ -376,7 +390,7 @@ resource "awscc_iam_managed_policy" "consumers" {
         Resource = awscc_dynamodb_table.log_table.arn
         Condition = {
           "ForAllValues:StringLike" = {
-            "dynamodb:LeadingKeys" = ["checkpoint#*", "*#checkpoint#*", "consumers", "*#consumers", "*#cursor#*", "outbox#*", "*#outbox#*", "parked", "*#parked", "parked#*", "*#parked#*", "skipped#*", "*#skipped#*"]
+            "dynamodb:LeadingKeys" = ["checkpoint#*", "*#checkpoint#*", "consumers", "*#consumers", "*#cursor#*", "outbox#*", "*#outbox#*", "parked", "*#parked", "parked#*", "*#parked#*", "skipped#*", "*#skipped#*", "*#tags#*"]
           }
           Null = {
             "dynamodb:LeadingKeys" = "false"
@@ -422,11 +436,29 @@ resource "awscc_iam_managed_policy" "one_tenant" {
       {
         Sid      = "Streams"
         Effect   = "Allow"
-        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
+        Action   = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query"]
         Resource = awscc_dynamodb_table.events_table.arn
         Condition = {
           "ForAllValues:StringLike" = {
             "dynamodb:LeadingKeys" = ["$${aws:PrincipalTag/tenant}#*"]
+          }
+          Null = {
+            "dynamodb:LeadingKeys"    = "false"
+            "aws:PrincipalTag/tenant" = "false"
+          }
+          StringLike = {
+            "aws:PrincipalTag/tenant" = "?*"
+          }
+        }
+      },
+      {
+        Sid      = "TagIndex"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+        Resource = awscc_dynamodb_table.log_table.arn
+        Condition = {
+          "ForAllValues:StringLike" = {
+            "dynamodb:LeadingKeys" = ["$${aws:PrincipalTag/tenant}#tags#*"]
           }
           Null = {
             "dynamodb:LeadingKeys"    = "false"

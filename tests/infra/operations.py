@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from dynamo_es import (
     ANY_VERSION,
@@ -27,7 +28,7 @@ from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from dynamo_es.testing.faults import Fault, Network
-from dynamo_es.values import Query, Tag
+from dynamo_es.values import DEFAULT_TENANT, Query, Tag
 from tests.aws_lambda.lambdas import failure, records_of
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
 from tests.log.hostile import a_victim
@@ -136,7 +137,9 @@ TAGS = [f"course:{name}" for name in "ab"]
 def indexing(backend: DynamoBackend) -> DynamoBackend:
     """Return a process that remembers nothing and uses the tag index."""
     config = replace(backend.config, tag_index=True)
-    return DynamoBackend(config, client=backend.client, sleep=lambda _: None)
+    fresh = DynamoBackend(config, client=backend.client, sleep=lambda _: None)
+    tenant = backend.storage._tenant_id
+    return fresh if tenant == DEFAULT_TENANT else fresh.in_tenant(tenant)
 
 
 def grow_boundary(backend: DynamoBackend) -> None:
@@ -149,7 +152,9 @@ def grow_boundary(backend: DynamoBackend) -> None:
 def read_by_tags(backend: DynamoBackend) -> None:
     """Read a boundary by its tag index."""
     query = Query(tags=[Tag("course", name) for name in "ab"])
-    indexing(backend).storage.fetch_matching(BOUNDARY, query)
+    # However short the boundary is, its commits are fetched one by one.
+    with patch("dynamo_es.dynamodb.tag_index.reading._READ_UNIT", 1):
+        indexing(backend).storage.fetch_matching(BOUNDARY, query)
 
 
 def index(backend: DynamoBackend) -> None:

@@ -148,16 +148,10 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
     }
     if moment := moments.get(config.keys_table):
         yield (
-<<<<<<< HEAD
             f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}. "
             "That brings back the keys of people whose data was erased since then. Keep the live "
             "keys table if it exists. If it is lost, erase their data again before any program "
             "starts."
-=======
-            f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}, "
-            "which brings back the keys of persons who were erased since. Keep the live keys table "
-            "if it exists. If it is lost, erase these persons again before any program starts."
->>>>>>> close
         )
     events, log = moments.get(config.events_table), moments.get(config.log_table)
     if events != log:
