@@ -195,6 +195,7 @@ CLASSES = [
         "dynamo_es.boundaries.boundary:Boundary",
         "Reads, appends and decides in a dynamic consistency boundary; see `Boundary`.",
         plain=names("stream_id typed"),
+        left_out=names("index"),
     ),
     Wrapped(
         "AsyncRepository",

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.boundaries.boundary import Boundary, C, Found
     from dynamo_es.boundaries.deciding import Decided
     from dynamo_es.boundaries.decision import Decision
-    from dynamo_es.boundaries.indexing import BoundaryIndex
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
     from dynamo_es.values import Query, RawEvent, StoredVersion, StreamId
@@ -107,11 +106,6 @@ class AsyncBoundary(Over):
             context=context,
             attempts=attempts,
         )
-
-    @property
-    def index(self) -> Coroutine[Any, Any, BoundaryIndex]:
-        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
-        return self._bridge.run(lambda: self._sync.index)
 
     async def read(
         self,

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
 from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FUNCTION = {
     "AWS_LAMBDA_FUNCTION_NAME": "orders",
@@ -31,7 +34,7 @@ def is_prepared(backend: DynamoBackend) -> bool:
     return backend._client._client is not None
 
 
-HANDLERS = {
+HANDLERS: dict[str, Callable[..., object]] = {
     "project_log": lambda backend: project_log(backend, "ledger")(lambda _: None),
     "project_streams": lambda backend: project_streams(backend, "balances")(lambda _: None),
     "sequence_events": sequence_events,

@@ -138,7 +138,7 @@ def indexing(backend: DynamoBackend) -> DynamoBackend:
     """Return a process that remembers nothing and uses the tag index."""
     config = replace(backend.config, tag_index=True)
     fresh = DynamoBackend(config, client=backend.client, sleep=lambda _: None)
-    tenant = backend.storage._tenant_id
+    tenant = backend.event_store.tenant_id
     return fresh if tenant == DEFAULT_TENANT else fresh.in_tenant(tenant)
 
 

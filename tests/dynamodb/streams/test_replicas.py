@@ -49,6 +49,8 @@ def test_the_oldest_events_of_the_stream_used_least_recently_are_forgotten_first
 
     first, second = replicas.get("first"), replicas.get("second")
 
+    assert first is not None
+    assert second is not None
     assert (first.after, second.after) == (200, 0)
     assert first.above(200) == remembered[200:]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,7 +26,7 @@ def no_sleep(_seconds):
 @pytest.fixture
 def config():
     prefix = f"adopted-{uuid4().hex}"
-    names = {f"{table}_table": f"{prefix}-{table}" for table in ("events", "log", "keys")}
+    names: Any = {f"{table}_table": f"{prefix}-{table}" for table in ("events", "log", "keys")}
     return DynamoConfig(**names, max_attempts=1)
 
 
@@ -65,7 +66,9 @@ def test_a_restored_table_gets_the_settings_of_a_new_one(client, config):
     assert own == list(SETTINGS)
     assert Adopted(config.keys_table, "stream") not in done
     adopted = [settings_of(client, name) for name in config.tables]
-    fresh = DynamoConfig(**{f"{one}_table": f"fresh-{one}" for one in ("events", "log", "keys")})
+    fresh = DynamoConfig(
+        events_table="fresh-events", log_table="fresh-log", keys_table="fresh-keys"
+    )
     create_tables(client, fresh, no_sleep)
     assert adopted == [settings_of(client, name) for name in fresh.tables]
 
@@ -102,7 +105,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def test_restored_keys_are_warned_of(client, config):
     restore(client, config)
-    (warning,) = plan_adoption(_Described(client, {config.keys_table: NOON}), config).warnings
+    described: Any = _Described(client, {config.keys_table: NOON})
+    (warning,) = plan_adoption(described, config).warnings
     assert "restored to 2026-01-01 12:00:00+00:00" in warning
     assert "Keep the live keys table" in warning
 
@@ -113,7 +117,8 @@ def test_restored_keys_are_warned_of(client, config):
 def test_events_and_log_of_different_moments_are_warned_of(client, config, log, torn):
     restore(client, config)
     moments = {config.events_table: NOON, config.log_table: log}
-    warnings = plan_adoption(_Described(client, moments), config).warnings
+    described: Any = _Described(client, moments)
+    warnings = plan_adoption(described, config).warnings
     assert [
         warning.startswith("Events and log are of different moments") for warning in warnings
     ] == [True] * torn
@@ -131,12 +136,13 @@ def test_the_command_asks_first(client, config, monkeypatch, capsys):
     restore(client, config)
     monkeypatch.setattr(command, "LazyClient", lambda _config, _client: lambda: client)
     monkeypatch.setattr("sys.stdin", StringIO())
+    place: Any = _Place(config)
     with pytest.raises(typer.Exit):
-        command.adopt_tables(_Place(config))
+        command.adopt_tables(place)
     assert f"{config.events_table}: stream" in capsys.readouterr().err.replace("\n", " ")
     assert len(plan_adoption(client, config).missing) == 12
 
-    command.adopt_tables(_Place(config), yes=True)
+    command.adopt_tables(place, yes=True)
     assert f"{config.log_table}: stream" in capsys.readouterr().out
     assert plan_adoption(client, config).missing == ()
 
