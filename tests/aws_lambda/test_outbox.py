@@ -123,7 +123,7 @@ def test_a_hung_target_leaves_the_time_to_say_so(filled):
     answer = handler({"Records": pages}, context)
 
     assert context.left_ms > 500
-    assert queue.calls in {1, 2}
+    assert queue.calls in {1, 2, 3}
     assert answer == {"batchItemFailures": []}, "all were tried"
     entries = filled.outbox.entries()
     assert {entry.attempts for entry in entries} == {1}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests import variants
 from tests.linearizability.callers import Task, call_together, in_moments, look
 from tests.linearizability.local import events_table, fresh_tables
 from tests.linearizability.scheduler import Schedule
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     Variant = Callable[[pytest.MonkeyPatch], None]
 
+BY_THREADS: Final = [race for race in RACES if race is not variants.sweep_from_the_bottom_up]
+"""A deletion in batches has one moment between two requests that shows a wrong order. Injected
+races meet it, and threads too rarely."""
 INJECTED: Final = 60
 """Operations of a history whose races are injected."""
 RACED: Final = 500
@@ -72,7 +76,7 @@ def test_injected_races_find_a_store_without_one_of_its_guards(
     inject(config, found)  # the whole store passes where the broken one fails
 
 
-@each_variant
+@pytest.mark.parametrize("variant", BY_THREADS, ids=lambda variant: variant.__name__)
 def test_threads_find_a_store_without_one_of_its_guards(
     endpoint: str, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
