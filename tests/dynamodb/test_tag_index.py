@@ -1,4 +1,4 @@
-"""The tag index answers as the stream does, however far it is, whoever writes it."""
+"""A read by the tag index returns what the stream has, however late the index is."""
 
 from __future__ import annotations
 
