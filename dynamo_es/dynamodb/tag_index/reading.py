@@ -13,15 +13,13 @@ from dynamo_es.dynamodb.streams.chain import events_of, named
 from dynamo_es.dynamodb.streams.matching import read_after
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_at
-from dynamo_es.dynamodb.wire.steps import together
+from dynamo_es.dynamodb.wire.steps import good, together
 from dynamo_es.values import StoredVersion, matches, matches_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, IndexKeys
-    from dynamo_es.dynamodb.wire.steps import Response, Steps
+    from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import Query, QueryItem
 
 _READ_UNIT: Final = 4096
@@ -124,13 +122,3 @@ def _counts(keys: IndexKeys, checkpoint: Checkpoint, tags: set[str]) -> Steps[di
 
 def _rarest(item: QueryItem, counts: dict[str, int]) -> str:
     return min(sorted(item.tag_texts), key=lambda tag: counts.get(tag, 0))
-
-
-def good(replies: Iterable[Response | Exception]) -> Sequence[Response]:
-    """Return replies; raise the first that is an error."""
-    answers: list[Response] = []
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-        answers.append(reply)
-    return answers

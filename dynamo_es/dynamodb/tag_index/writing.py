@@ -14,10 +14,9 @@ from dynamo_es.dynamodb.streams.chain import events_of
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_from
 from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, TagPage
-from dynamo_es.dynamodb.tag_index.reading import good
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.sizes import item_size
-from dynamo_es.dynamodb.wire.steps import Pause, together
+from dynamo_es.dynamodb.wire.steps import Pause, good, together
 from dynamo_es.values import tags_of
 
 if TYPE_CHECKING:

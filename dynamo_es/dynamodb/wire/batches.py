@@ -12,7 +12,7 @@ from dynamo_es.dynamodb.wire.errors import (
 )
 from dynamo_es.dynamodb.wire.sizes import value_size
 from dynamo_es.dynamodb.wire.statements import MAX_STATEMENTS, execute
-from dynamo_es.dynamodb.wire.steps import Pause, together
+from dynamo_es.dynamodb.wire.steps import Pause, good, together
 from dynamo_es.exceptions import ContentionError, EventStoreError, ThrottledError
 
 if TYPE_CHECKING:
@@ -80,13 +80,7 @@ def _read_at_once(
     if len(keys) <= MAX_KEYS:
         return [(yield request(keys))]
     starts = range(0, len(keys), MAX_KEYS)
-    outcomes = yield from together(request(keys[start : start + MAX_KEYS]) for start in starts)
-    replies: list[Response] = []
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
-        replies.append(outcome)
-    return replies
+    return good((yield from together(request(keys[start : start + MAX_KEYS]) for start in starts)))
 
 
 def execute_all(

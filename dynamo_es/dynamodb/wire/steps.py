@@ -97,3 +97,13 @@ def together(requests: Iterable[Request]) -> Steps[list[Response | Exception]]:
 def number(value: int) -> dict[str, str]:
     """Return an integer in the wire format."""
     return {"N": str(value)}
+
+
+def good(replies: Iterable[Response | Exception]) -> list[Response]:
+    """Return the replies to requests of `together`; raise the first that is an error."""
+    answers: list[Response] = []
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+        answers.append(reply)
+    return answers
