@@ -62,10 +62,14 @@ class Local:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    def poll(self) -> None:
+        """Let each function handle what is new in its stream."""
+        for mapping in self._mappings:
+            mapping.poll()
+
     def _run(self) -> None:
         while not self._stop.wait(0.05):
-            for mapping in self._mappings:
-                mapping.poll()
+            self.poll()
 
     def __enter__(self) -> Self:
         self._thread.start()

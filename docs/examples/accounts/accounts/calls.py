@@ -13,6 +13,7 @@ from time import perf_counter
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from accounts.domain import RefusedError
@@ -31,6 +32,7 @@ _FAILED: Final = (
     "The request failed, and the operators can see why. Send it again with the same "
     "Idempotency-Key. If it fails again, report its X-Correlation-Id."
 )
+_UNAVAILABLE: Final = "The read model does not answer in time. Try again."
 
 
 def answer(handle: Callable[[Request, str], Reply], request: Request) -> Reply:
@@ -89,6 +91,8 @@ def _problem(error: Exception, request: Request) -> ProblemError:
             return ProblemError(422, detail, errors=wrong)
         case RefusedError():
             return ProblemError(409, str(error))
+        case ClientError() | BotoCoreError():  # of the read models' table
+            return ProblemError(503, _UNAVAILABLE, headers={"Retry-After": "1"})
     if isinstance(error, HANDLED):
         return problem_of(error, conditional="if-match" in headers_of(request))
     return ProblemError(500, _FAILED)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 
 from accounts.application import Application
+from accounts.domain import Account
 from accounts.read_model import ReadModel
-from dynamo_es import DynamoBackend
+from dynamo_es import DynamoBackend, Repository
 
 _backend = DynamoBackend.from_env()
 _backend.prepare()
+Repository(_backend.event_store, Account)  # loads what encodes and decodes events
 _application = Application(
     _backend, ReadModel(_backend.client, os.environ["READ_MODEL_TABLE"])
 )

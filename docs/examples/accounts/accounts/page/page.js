@@ -2,7 +2,8 @@
 const element = id => document.getElementById(id);
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
 const time = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const money = cents => euros.format(cents / 100);
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const money = cents => euros.format(cents / 100).replace("-", "\u2212");
 const signed = cents => (cents > 0 ? "+" : "") + money(cents);
 const words = { opened: "Opened", deposited: "Deposit", withdrawn: "Withdrawal" };
 const change = entry => (entry.kind === "withdrawn" ? -entry.amount : entry.amount);
@@ -22,7 +23,9 @@ const headers = () => {
   return { [name]: byToken ? `Bearer ${identity.value}` : identity.value, "content-type": "application/json" };
 };
 
-let account = decodeURIComponent(location.hash.slice(1) || "ann");
+// With a slash: "#open" would be an element of this page.
+const addressed = () => decodeURIComponent(location.hash.slice(2) || "ann");
+let account = addressed();
 let seen = { version: 0, etag: null };
 let awaited = 0; // version of the last command: until the read model has it, the page looks again
 let shown = "";
@@ -34,7 +37,8 @@ const call = async (path, options = {}) => {
 };
 
 const say = (text, isBad = false) => {
-  element("message").textContent = text;
+  // The API counts in cents.
+  element("message").textContent = text.replace(/(\d+) cents/g, (_, cents) => money(cents));
   element("message").classList.toggle("bad", isBad);
   element("message").hidden = !text;
 };
@@ -67,7 +71,7 @@ const activityLine = entry => {
   const name = make("button", "", entry.account);
   name.type = "button";
   name.addEventListener("click", () => choose(entry.account));
-  const text = make("span", "", name, make("span", "muted", `${words[entry.kind] ?? entry.kind}, ${time.format(new Date(entry.at))}`));
+  const text = make("span", "", name, make("span", "muted", `${words[entry.kind] ?? entry.kind}, ${day.format(new Date(entry.at))}`));
   return make("li", "", text, make("span", "num", amount(entry)));
 };
 
@@ -77,7 +81,8 @@ const draw = (found, entries, activity) => {
   shown = now;
   const exists = found.status === 200;
   element("owner").textContent = exists ? found.body.owner : "No account of this name";
-  element("balance").textContent = exists ? money(found.body.balance) : "–";
+  element("balance").textContent = exists ? money(found.body.balance) : "";
+  element("balance").hidden = !exists;
   element("opening").hidden = exists || found.status !== 404 || awaited > 0;
   element("moving").hidden = element("history").hidden = !exists;
   element("entries").replaceChildren(...entries.map(entryRow));
@@ -89,12 +94,16 @@ const draw = (found, entries, activity) => {
 };
 
 const show = async () => {
+  if (!identity.value) {
+    say(byToken ? "Paste a token of your user pool at the top." : "Name a tenant at the top.", true);
+    return;
+  }
   const asked = account;
   const path = `/accounts/${encodeURIComponent(asked)}`;
   const [found, statement, activity] = await Promise.all([call(path), call(`${path}/statement`), call("/activity")]);
   if (asked !== account) return;
   if (found.status === 401) {
-    say(byToken ? "Paste a token of your user pool at the top." : "Name a tenant at the top.", true);
+    say("The API does not take this token: it may have expired. Paste a new one at the top.", true);
   } else if (found.status !== 200 && found.status !== 404) {
     say(found.body.detail ?? "The API did not answer.", true);
   }
@@ -120,7 +129,7 @@ const follow = async () => {
 const choose = name => {
   account = name;
   awaited = 0;
-  location.hash = encodeURIComponent(name);
+  location.hash = `/${encodeURIComponent(name)}`;
   element("account").value = name;
   say("");
   look();
@@ -181,8 +190,7 @@ identity.addEventListener("change", () => {
   look();
 });
 window.addEventListener("hashchange", () => {
-  const name = decodeURIComponent(location.hash.slice(1) || "ann");
-  if (name !== account) choose(name);
+  if (addressed() !== account) choose(addressed());
 });
 element("account").value = account;
 follow();
