@@ -92,7 +92,7 @@ def prepare(
     app = template.load(wanted.template)
     parameters.check(app, wanted.parameters)
     if wanted.template is not None:
-        _check_own(app, wanted)
+        _check_own(app, wanted, wanted.template)
     before = stacks.find(cloud, wanted.stack)
     if before is not None:
         stacks.check_ready(before)
@@ -120,13 +120,14 @@ def prepare(
     return Prepared(change_sets.create(cloud, request, before, sleep), before)
 
 
-def _check_own(app: dict[str, Any], wanted: Deployment) -> None:
+def _check_own(app: dict[str, Any], wanted: Deployment, file: Path) -> None:
     """Check that what was given fits a template of your own."""
+    template.check_nested(app, file.parent)
     if wanted.import_tables:
         raise ConfigurationError("--import-tables is for the tables of dynamo_es: leave it out.")
     if (wanted.package or wanted.making.is_given) and not parameters.takes_package(app, {}):
         raise ConfigurationError(
-            f"The template {wanted.template} takes no package: give it the parameters CodeBucket "
+            f"The template {file} takes no package: give it the parameters CodeBucket "
             "and CodeKey, or leave out the options for the package."
         )
 
@@ -150,16 +151,16 @@ def _upload(
     app: dict[str, Any], wanted: Deployment, store: Bucket, variables: dict[str, str]
 ) -> str:
     """Upload the template and those of its nested stacks; return its address."""
-    name = "app"
+    name, changed = "app", False
     if wanted.template is not None:
         name = wanted.template.stem
-        template.upload_nested(
+        changed = template.upload_nested(
             app,
             wanted.template.parent,
             lambda file, text: store.upload_template(wanted.stack, text, file.stem),
         )
     kept = {name: each for name, each in variables.items() if each}
-    text = template.with_variables(app, kept, wanted.template)
+    text = template.with_variables(app, kept, wanted.template, changed=changed)
     return store.upload_template(wanted.stack, text, name)
 
 

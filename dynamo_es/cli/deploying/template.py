@@ -58,21 +58,26 @@ def variables_of(deployed: str | Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_variables(
-    template: dict[str, Any], variables: Mapping[str, str], file: Path | None = None
+    template: dict[str, Any],
+    variables: Mapping[str, str],
+    file: Path | None = None,
+    *,
+    changed: bool = False,
 ) -> str:
     """Return the text of a template whose functions have more variables.
 
-    Without variables and nested stacks it is the text of the file, so that comments stay.
+    Without variables and changes it is the text of the file, so that comments stay.
 
     Args:
         template: as `load` returns it.
         variables: of the environment.
         file: where it comes from; None: infra/app.yaml.
+        changed: whether the template is another one than in the file.
 
     Raises:
         ConfigurationError: a variable that the template sets itself.
     """
-    if not variables and not _nested(template):
+    if not variables and not changed:
         return text_of("app") if file is None else file.read_text(encoding="utf-8")
     for resource in template["Resources"].values():
         if resource["Type"] != FUNCTION:
@@ -90,7 +95,9 @@ def with_variables(
     return json.dumps(template, indent=1)
 
 
-def upload_nested(template: dict[str, Any], folder: Path, upload: Callable[[Path, str], str]) -> None:
+def upload_nested(
+    template: dict[str, Any], folder: Path, upload: Callable[[Path, str], str]
+) -> bool:
     """Upload the files that nested stacks name as their templates, and name the uploads instead.
 
     Args:
@@ -98,14 +105,31 @@ def upload_nested(template: dict[str, Any], folder: Path, upload: Callable[[Path
         folder: of its file, which a nested stack's ``TemplateURL`` begins at.
         upload: given a file and its text, uploads it and returns its address.
 
+    Returns:
+        Whether the template was changed.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or is no template.
+    """
+    nested = _nested(template)
+    for resource in nested:
+        file = (folder / resource["Properties"]["TemplateURL"]).resolve()
+        inner = load(file)
+        changed = upload_nested(inner, file.parent, upload)
+        text = with_variables(inner, {}, file, changed=changed)
+        resource["Properties"]["TemplateURL"] = upload(file, text)
+    return bool(nested)
+
+
+def check_nested(template: Mapping[str, Any], folder: Path) -> None:
+    """Check that each file that a nested stack names is a template.
+
     Raises:
         ConfigurationError: a file cannot be read, or is no template.
     """
     for resource in _nested(template):
         file = (folder / resource["Properties"]["TemplateURL"]).resolve()
-        inner = load(file)
-        upload_nested(inner, file.parent, upload)
-        resource["Properties"]["TemplateURL"] = upload(file, with_variables(inner, {}, file))
+        check_nested(load(file), file.parent)
 
 
 def _nested(template: Mapping[str, Any]) -> list[dict[str, Any]]:
