@@ -43,13 +43,12 @@ def own(function: str) -> set[str]:
         assert parameters["ReadModelPolicyArn"] == {"Ref": "WriteReadModel"}
         policies = [TEMPLATE["Resources"]["WriteReadModel"]["Properties"]]
     else:
-        policies = ROLES[function]["Properties"]["Policies"]
+        policies = ROLES[function]["Properties"].get("Policies", [])
     found: set[str] = set()
     for policy in policies:
-        for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
-            if "Action" in statement:
-                assert statement["Resource"] == {"Fn::GetAtt": ["ReadModel", "Arn"]}
-                found |= {action.removeprefix("dynamodb:") for action in statement["Action"]}
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Resource"] == {"Fn::GetAtt": ["ReadModel", "Arn"]}
+            found |= {action.removeprefix("dynamodb:") for action in statement["Action"]}
     return found
 
 

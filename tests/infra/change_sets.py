@@ -1,7 +1,7 @@
 """Makes moto's change sets do what CloudFormation's do.
 
 moto lists resources whose condition does not hold, finds no change in a parameter, leaves out
-outputs and the events of resources, and takes the number 0 and the text "0" for different.
+outputs, exports and the events of resources, and takes the number 0 and the text "0" for different.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def _carry_out() -> None:
     def apply(self: Any) -> None:
         changes = list(_changes(self))
         stack, creates = self.stack, self.change_set_type == "CREATE"
+        exported = models.cloudformation_backends[stack.account_id][stack.region_name].exports
+        stack.cross_stack_resources = exported
         stack.template, stack.parameters = self.template, self.parameters
         stack._parse_template()
         if creates:
@@ -71,6 +73,8 @@ def _carry_out() -> None:
         }
         shown = {**stack.template_dict, "Outputs": outputs}
         stack.output_map = OutputMap(stack.resource_map, shown, stack.stack_id)
+        for export in stack.exports:
+            exported[export.name] = export
         verb = {"Add": "CREATE", "Modify": "UPDATE"}
         for action, name in changes:
             stack.events.append(
