@@ -11,7 +11,7 @@ from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, che
 from dynamo_es.boundaries.deciding import Deciding, command_tag
 from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries import boundary_stream, check_after
 from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.exceptions import BoundaryConflictError, InputError
@@ -116,7 +116,8 @@ class Boundary:
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.
@@ -124,6 +125,7 @@ class Boundary:
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
         1 more per MB; 1 read unit per 4 KB.
         """
+        check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
         events = self._stream.read(found.events, keep_unknown=keep_unknown)
         return Found(query, events, found.head)
@@ -151,8 +153,8 @@ class Boundary:
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
@@ -164,7 +166,8 @@ class Boundary:
         up to its head. Each time that another process was faster costs a refused put; the second
         time and every third one after it also cost a read.
         """
-        query = None if fail_if is None else self._stream.resolved(fail_if)
+        query = None if fail_if is None else self._stream.resolved(fail_if, "fail_if")
+        check_after(after)
         return self._stream.append(self._stream.stored_form(events), query, after)
 
     def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:

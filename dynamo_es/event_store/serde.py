@@ -89,10 +89,7 @@ class Serde:
     ) -> tuple[EventKind, Json, Json]:
         event = wrapped.event
         if not isinstance(event, Event):
-            raise InvalidEventError(
-                stream_id,
-                f"{type(event).__name__} is not an event class: derive it from dynamo_es.Event.",
-            )
+            raise InvalidEventError(stream_id, _no_event(event))
         if has_changing_offset(wrapped.created_at):
             raise InvalidEventError(
                 stream_id,
@@ -236,6 +233,16 @@ class Serde:
         if problem is not None:
             raise InvalidEventError(stream_id, f"the context: {problem}")
         return stored
+
+
+def _no_event(given: object) -> str:
+    """Say what was given in the place of an event, without a value of it."""
+    if isinstance(given, type):
+        return f"{given.__qualname__} is a class: give an event, such as {given.__qualname__}(…)."
+    kind = type(given).__name__
+    if isinstance(given, list | tuple | set | frozenset | dict) or hasattr(given, "__next__"):
+        return f"{kind} is not an event: give the events one by one, as in append(*events)."
+    return f"{kind} is not an event class: derive it from dynamo_es.Event."
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:

@@ -6,7 +6,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from dynamo_es.exceptions import InputError
-from dynamo_es.values.queries import Query, QueryItem, Tag
+from dynamo_es.values.queries import Query, QueryItem
+from dynamo_es.values.tags import Tag, readable_tag
 
 EVERYTHING: Final = "*"
 _EXAMPLE: Final = "CourseDefined course:c1 | StudentEnrolled student:s1"
@@ -30,15 +31,17 @@ def query_of_text(text: str) -> Query:
 def tag_of_word(word: str) -> Tag:
     """Return the tag that a word such as ``course:c1`` stands for.
 
+    It may be the tag of a command, because the query of a conflict may have one.
+
     Raises:
-        InputError: the word has no ``:``, or no name before it.
+        InputError: the word has no ``:``, no name before it, or another name of the library's.
     """
     name, separator, value = word.partition(":")
     if not separator or not name:
         raise InputError(
             "A tag has a name and a value, such as course:c1. Give both, with a colon between."
         )
-    return Tag(unquote(name), unquote(value))
+    return readable_tag(unquote(name), unquote(value))
 
 
 def _item(words: list[str]) -> QueryItem:
