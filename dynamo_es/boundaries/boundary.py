@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.decision import Decision
 from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
+from dynamo_es.contracts import StorageStrategy
 from dynamo_es.contracts.boundaries import boundary_stream, check_after
-from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
+from dynamo_es.contracts.checks import check_callable, check_kind, check_tenant, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import DEFAULT_TENANT, Query, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
@@ -23,12 +27,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.boundaries.deciding import Decided
-    from dynamo_es.boundaries.decision import Decision
-    from dynamo_es.contracts import StorageStrategy
     from dynamo_es.event_store.event import Event
-    from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
-    from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import StreamId, TenantId
 
 C = TypeVar("C")
@@ -70,7 +70,7 @@ class Boundary:
 
     Raises:
         InputError: an argument of the wrong type, or out of range.
-        InvalidStreamIdError: a name that is not text, or is empty.
+        InvalidStreamIdError: a name that is not text, or is empty; a tenant id that is not text.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -85,6 +85,11 @@ class Boundary:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_kind("storage", storage, StorageStrategy)
+        check_kind("serde", serde, Serde)
+        check_tenant(tenant_id)
+        if groups is not None:
+            check_kind("groups", groups, Groups)
         check_waiting(sleep, monotonic)
         self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
@@ -219,7 +224,9 @@ class Boundary:
         repeated command costs a read. A ``command_id`` costs no request.
         """
         check_attempts(attempts)
-        check_callable("decision", decision)
+        _check_decision(decision)
+        if context is not None:
+            self._stream.serde.check_context(context, self._stream.id)
         refuse_asynchronous(decision, "decision")
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         tag = command_tag(self._stream, command_id)
@@ -231,3 +238,13 @@ class Boundary:
                 if refused.matching:
                     raise
                 retries.wait_or_raise(refused)  # The boundary was deleted: begin with a new state.
+
+
+def _check_decision(decision: object) -> None:
+    if isinstance(decision, Decision):
+        kind = type(decision).__qualname__
+        raise InputError(
+            f"decision must be what makes a Decision, not one that is made already: give the "
+            f"class {kind}, because each attempt needs a new one."
+        )
+    check_callable("decision", decision)

@@ -214,6 +214,10 @@ class Serde:
             return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
+    def check_context(self, context: Context, stream_id: StreamId) -> None:
+        """Raise `InvalidEventError` unless a context can be stored with events of a stream."""
+        self._stored_context(context, stream_id)
+
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
@@ -237,6 +241,8 @@ class Serde:
 
 def _no_event(given: object) -> str:
     """Say what was given in the place of an event, without a value of it."""
+    if given is None:
+        return "None is not an event: give an event, or leave it out."
     if isinstance(given, type):
         return f"{given.__qualname__} is a class: give an event, such as {given.__qualname__}(…)."
     kind = type(given).__name__

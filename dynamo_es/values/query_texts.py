@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from dynamo_es.exceptions import InputError
 from dynamo_es.values.queries import Query, QueryItem
 from dynamo_es.values.tags import Tag, readable_tag
+from dynamo_es.wording import shown
 
 EVERYTHING: Final = "*"
 _EXAMPLE: Final = "CourseDefined course:c1 | StudentEnrolled student:s1"
@@ -21,8 +22,10 @@ def query_of_text(text: str) -> Query:
     write a space as ``%20``, ``|`` as ``%7C``, and ``:`` in the name of a type as ``%3A``.
 
     Raises:
-        InputError: an alternative without words, or a tag without a name or a value.
+        InputError: not text, an alternative without words, or a tag without a name or a value.
     """
+    if not isinstance(text, str):
+        raise InputError(f"A query is read from one line of text, not from {shown(text)}.")
     if not text.strip():
         return Query.everything()
     return Query.of_items(_item(alternative.split()) for alternative in text.split("|"))
