@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class AsyncBoundary(Over):
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
@@ -107,6 +108,11 @@ class AsyncBoundary(Over):
             attempts=attempts,
         )
 
+    @property
+    def index(self) -> AsyncBoundaryIndex:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return AsyncBoundaryIndex(self._sync.index, self._bridge)
+
     async def read(
         self,
         query: Query,
@@ -128,7 +134,8 @@ class AsyncBoundary(Over):
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.

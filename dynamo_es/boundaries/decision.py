@@ -142,7 +142,7 @@ def query_of(decision: Decision) -> Query:
     Raises:
         InputError: a decision without a model, or a model without a query.
     """
-    check_kind("A decision", decision, Decision)
+    check_kind("The result of decision", decision, Decision)
     kind = type(decision).__qualname__
     if not decision.models:
         raise InputError(

@@ -271,6 +271,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         steps = delete_stream(stream)
         self._run("delete", stream_id, steps)
         self._heads.doubt(stream.key)
+        self._remove_index(stream)
 
     @property
     def current_position(self) -> Position | None:
