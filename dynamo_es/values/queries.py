@@ -145,6 +145,8 @@ class Query:
 
     Args:
         types: event classes, or names of event types; an event must be of one of them. Empty: any.
+            A class stands for its name, its aliases, and those of its subclasses that this process
+            has imported; `Event` stands for any type. A name stands for itself only.
         tags: tags with values; an event must have all of them.
 
     Attributes:
@@ -283,7 +285,7 @@ def _text_of(name: str, value: object) -> str:
         return _text_of(name, value.value)
     if isinstance(value, str):
         _check_unicode("value", value)
-        return str(value)
+        return str.__str__(value)  # a subclass may show itself as another text
     if isinstance(value, UUID):
         return str(UUID(int=value.int))
     if isinstance(value, int) and not isinstance(value, bool):
