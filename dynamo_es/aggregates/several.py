@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
-from dynamo_es.aggregates.retries import check_attempts
+from dynamo_es.aggregates.retries import append_surely, check_attempts
 from dynamo_es.aggregates.saving import check_savable, identified
 from dynamo_es.contracts.checks import check_callable, check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     AppendAllConflictError,
-    AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
     InputError,
     InvalidEnlistedWriteError,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamo_es.aggregates.opening import Opening
-    from dynamo_es.aggregates.retries import Retries
     from dynamo_es.aggregates.streams import AggregateId, AggregateStream
     from dynamo_es.aggregates.transacting import Transacting
     from dynamo_es.contracts import EnlistedWrite
@@ -144,7 +143,7 @@ class SeveralAggregates(Generic[TAggregate]):
                 retries.wait_or_raise(moved)
                 continue
             try:
-                self._append_surely(opened, context, transact_with, retries)
+                append_surely(partial(self._append_all, opened, context, transact_with), retries)
             except ConcurrentStreamWriteError as refused:
                 retries.wait_or_raise(refused)
             else:
@@ -156,19 +155,6 @@ class SeveralAggregates(Generic[TAggregate]):
         raws = stream.load()
         self._opening.replay(stream, aggregate, raws)
         return _Opened(stream, aggregate, raws)
-
-    def _append_surely(
-        self,
-        opened: Sequence[_Opened],
-        context: Context | None,
-        writes: Sequence[EnlistedWrite],
-        retries: Retries,
-    ) -> None:
-        while True:
-            try:
-                return self._append_all(opened, context, writes)
-            except AppendOutcomeUnknownError as unknown:
-                retries.wait_or_raise(unknown)
 
     def _append_all(
         self, opened: Sequence[_Opened], context: Context | None, writes: Sequence[EnlistedWrite]

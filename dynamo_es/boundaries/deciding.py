@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dynamo_es.aggregates.commands import Command
+from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.exceptions import AppendOutcomeUnknownError, BoundaryConflictError
+from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.values import Query, StoredVersion, Tag, matches_event, tags_of
 
 if TYPE_CHECKING:
@@ -139,13 +141,10 @@ class Deciding:
         """Append the events; after a lost answer, append the same again while the retries last."""
         wrapped = [WrappedEvent.wrap(event, context=self._context) for event in events]
         raws = self._stream.stored_form(wrapped, self._tag)
-        while True:
-            try:
-                version = self._stream.append(raws, self._query, self._head)
-            except AppendOutcomeUnknownError as unknown:
-                retries.wait_or_raise(unknown)
-            else:
-                return StoredVersion(version, version.generation)
+        version = append_surely(
+            partial(self._stream.append, raws, self._query, self._head), retries
+        )
+        return StoredVersion(version, version.generation)
 
     def _decided_before(self, raws: Sequence[RawEvent]) -> Decided:
         events = tuple(wrapped.event for wrapped in self._stream.read(raws))
