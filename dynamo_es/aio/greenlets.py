@@ -8,16 +8,19 @@ those of the task. A cancelled task raises `CancelledError` in the code, where i
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 from dynamo_es.aio.bridge import Bridge, wait_in_thread
+from dynamo_es.aio.calls import closed_before
 from dynamo_es.waiting import wait_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextvars import Context
 
     from dynamo_es.waiting import Turn, Waits
 
@@ -29,6 +32,7 @@ class Call(greenlet):
 
     Attributes:
         bridge: the bridge that makes it.
+        context: the context variables of its task.
         closing: whether the coroutine that waits for it was closed, so that nothing can be awaited.
         is_large: whether its events are so many bytes that threads should work on them; None: that
             is not known.
@@ -37,7 +41,7 @@ class Call(greenlet):
     def __init__(self, bridge: GreenletBridge, call: Callable[..., Any]) -> None:
         task = getcurrent()
         super().__init__(call, task)
-        self.gr_context = task.gr_context
+        self.gr_context = self.context = task.gr_context
         self.bridge = bridge
         self.closing = False
         self.is_large: bool | None = None
@@ -58,20 +62,29 @@ class GreenletBridge(Bridge):
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Return what a call of the library returns; it runs on this thread."""
-        self.refuse_closed()
+        if self.is_closed and type(call) is not _Beside:
+            self.refuse_closed()
         here = Call(self, call)
-        found = here.switch(*arguments, **named)
-        while not here.dead:
-            try:
-                reply = await found
-            except GeneratorExit as error:
-                here.closing = True
-                here.throw(error)
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised where the code waits
-                found = here.throw(error)
-            else:
-                found = here.switch(reply)
+        under_way = self.calls.begin()
+        try:
+            found = here.switch(*arguments, **named)
+            while not here.dead:
+                try:
+                    reply = await found
+                except GeneratorExit as error:
+                    here.closing = True
+                    here.throw(error)
+                    raise
+                except BaseException as error:  # noqa: BLE001 - raised where the code waits
+                    found = here.throw(error)
+                else:
+                    found = here.switch(reply)
+        except asyncio.CancelledError as error:
+            if under_way.was_ended():
+                raise closed_before(error) from None
+            raise
+        finally:
+            self.calls.end(under_way)
         return found  # type: ignore[no-any-return]
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
@@ -83,6 +96,16 @@ class GreenletBridge(Bridge):
             awaitable.close()
             raise GeneratorExit
         return here.parent.switch(awaitable)  # type: ignore[union-attr,no-any-return]
+
+    def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine of yours returns, with the context variables of this place.
+
+        They are those of another task where a call decides for others in its group.
+        """
+        here = getcurrent()
+        if type(here) is Call and here.gr_context is not here.context:
+            return self.wait_for(_in_context(awaitable, copy_context()))
+        return self.wait_for(awaitable)
 
     def waits_here(self) -> bool:
         """Whether `wait_for` may be called here."""
@@ -123,17 +146,35 @@ class GreenletBridge(Bridge):
         """Wait until a turn may be free."""
         self.wait_for(_until_free(turn))
 
-    def close(self) -> None:
-        """Cancel what still runs beside other calls, and let the threads end."""
-        for task in self._beside:
-            task.cancel()
-        super().close()
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, which has none of the parent's tasks."""
+        super().after_fork()
+        self._beside = set()
 
     def _begin(self, call: Callable[[], object]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(self.run(call))
+        task = asyncio.get_running_loop().create_task(self.run(_Beside(call)))
         self._beside.add(task)  # the loop itself refers to tasks weakly
-        task.add_done_callback(self._beside.discard)
+        task.add_done_callback(self._ended_beside)
         return task
+
+    def _ended_beside(self, task: asyncio.Task[Any]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: the call that it belongs to may have ended before
+
+
+class _Beside:
+    """A call beside another one, which may begin while the backend is being closed."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+
+    def __call__(self) -> object:
+        return self._call()
+
+
+async def _in_context(awaitable: Coroutine[Any, Any, T], context: Context) -> T:
+    return await asyncio.get_running_loop().create_task(awaitable, context=context)
 
 
 async def _all(tasks: list[asyncio.Task[Any]]) -> None:
