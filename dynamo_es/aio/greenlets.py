@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import local
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from dynamo_es.aio.bridge import Bridge, wait_in_thread
 from dynamo_es.aio.calls import closed_before
@@ -26,25 +27,70 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST_IDLE: Final = 256
+"""Greenlets that a thread keeps for later calls; each has 16 KB for its stack."""
+
 
 class Call(greenlet):
-    """One call of the library for a task.
+    """Makes calls of the library for tasks, one after the other.
+
+    A greenlet is used again: the first call that it makes has Python map memory for its stack.
 
     Attributes:
-        bridge: the bridge that makes it.
+        bridge: the bridge of the present call.
         context: the context variables of its task.
         closing: whether the coroutine that waits for it was closed, so that nothing can be awaited.
         is_large: whether its events are so many bytes that threads should work on them; None: that
             is not known.
+        over: whether the call has ended.
+        result: what it returned.
+        error: what it raised; None: it returned.
     """
 
-    def __init__(self, bridge: GreenletBridge, call: Callable[..., Any]) -> None:
+    def __init__(self) -> None:
+        super().__init__(self._work)
+
+    @classmethod
+    def new(cls, bridge: GreenletBridge) -> Call:
+        """Return a greenlet for a call of the running task."""
+        idle = _idle.calls
+        made = idle.pop() if idle else cls()
         task = getcurrent()
-        super().__init__(call, task)
-        self.gr_context = self.context = task.gr_context
-        self.bridge = bridge
-        self.closing = False
-        self.is_large: bool | None = None
+        made.parent = task
+        made.gr_context = made.context = task.gr_context
+        made.bridge = bridge
+        made.closing = made.over = False
+        made.is_large = None
+        made.error = None
+        return made
+
+    def leave(self) -> None:
+        """Let another call use the greenlet, if this one has ended."""
+        if self.over and not self.dead and len(_idle.calls) < _MOST_IDLE:
+            self.gr_context = self.context = self.result = self.error = None
+            _idle.calls.append(self)
+
+    def _work(self, call: Callable[..., Any], arguments: Any, named: Any) -> None:
+        while True:
+            try:
+                self.result = call(*arguments, **named)
+            except GreenletExit:
+                raise  # Python takes the greenlet apart
+            except BaseException as error:  # noqa: BLE001 - raised in the task
+                self.error = error
+            self.over = True
+            del call, arguments, named  # nobody needs them while it is idle
+            call, arguments, named = self.parent.switch()  # type: ignore[union-attr]
+
+
+class _Idle(local):
+    """The greenlets of a thread that make no call."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+
+_idle = _Idle()
 
 
 def this_call() -> Call | None:
@@ -64,11 +110,11 @@ class GreenletBridge(Bridge):
         """Return what a call of the library returns; it runs on this thread."""
         if self.is_closed and type(call) is not _Beside:
             self.refuse_closed()
-        here = Call(self, call)
+        here = Call.new(self)
         under_way = self.calls.begin()
         try:
-            found = here.switch(*arguments, **named)
-            while not here.dead:
+            found = here.switch(call, arguments, named)
+            while not here.over:
                 try:
                     reply = await found
                 except GeneratorExit as error:
@@ -79,13 +125,16 @@ class GreenletBridge(Bridge):
                     found = here.throw(error)
                 else:
                     found = here.switch(reply)
+            if here.error is not None:
+                raise here.error
+            return here.result  # type: ignore[no-any-return]
         except asyncio.CancelledError as error:
             if under_way.was_ended():
                 raise closed_before(error) from None
             raise
         finally:
             self.calls.end(under_way)
-        return found  # type: ignore[no-any-return]
+            here.leave()
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns; meanwhile the task of this call is set aside."""
