@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import platform
 import time
-from base64 import b64decode
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from uuid import uuid4
 from botocore import __version__ as botocore_version
 from botocore.exceptions import ClientError
 
+from dynamo_es.dynamodb.wire.binary import decode
 from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
@@ -202,12 +202,16 @@ def _decode(node: Any) -> None:
     """
     for value in node.values() if type(node) is dict else node:
         if type(value) is dict:
-            if len(value) == 1 and type(value.get("B")) is str:
-                value["B"] = b64decode(value["B"])
-            elif len(value) == 1 and _are_texts(value.get("BS")):
-                value["BS"] = [b64decode(text) for text in value["BS"]]
-            else:
-                _decode(value)
+            if len(value) == 1:
+                ((kind, content),) = value.items()
+                if type(content) is str:
+                    if kind == "B":
+                        value["B"] = decode(content)
+                    continue
+                if kind == "BS" and _are_texts(content):
+                    value["BS"] = [*map(decode, content)]
+                    continue
+            _decode(value)
         elif type(value) is list:
             _decode(value)
 

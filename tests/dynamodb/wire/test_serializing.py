@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import botocore.serialize
@@ -118,19 +119,22 @@ def test_the_client_for_users_checks_their_parameters(client, bodies):
 
 
 def test_a_value_that_no_request_holds_is_refused(client):
+    both(client, "PutItem", {})
+    model = client.meta.service_model.operation_model("PutItem")
+
     with pytest.raises(TypeError, match="cannot hold a value of object"):
-        both(client, "PutItem", {"Item": {"a": {"S": object()}}})
+        client._serializer.serialize_to_request({"Item": {"a": {"S": object()}}}, model)
 
 
 def test_a_serializer_that_a_tool_has_patched_is_called(client, bodies, monkeypatch):
     both(client, "PutItem", {})
     bodies.clear()
     original = botocore.serialize.JSONSerializer.serialize_to_request
-    monkeypatch.setattr(
-        botocore.serialize.JSONSerializer,
-        "serialize_to_request",
-        lambda self, parameters, model: original(self, parameters, model),
-    )
+
+    def patched(self, parameters, model):
+        return original(self, parameters, model)
+
+    monkeypatch.setattr(botocore.serialize.JSONSerializer, "serialize_to_request", patched)
 
     both(client, "PutItem", {})
 
@@ -140,8 +144,6 @@ def test_a_serializer_that_a_tool_has_patched_is_called(client, bodies, monkeypa
 def test_the_setting_leaves_it_to_botocore(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    from dataclasses import replace
-
     client: Any = make_client(replace(CONFIG, transport="botocore"))
 
     assert not isinstance(client._serializer, Serializer)

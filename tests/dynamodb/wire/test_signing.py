@@ -173,9 +173,7 @@ def test_a_signer_that_a_user_chooses_signs(server, quickly):
     assert b"Authorization" not in server.requests[0]
 
 
-@pytest.mark.parametrize(
-    "name", ["add_auth", "canonical_request", "headers_to_sign", "signature"]
-)
+@pytest.mark.parametrize("name", ["add_auth", "canonical_request", "headers_to_sign", "signature"])
 def test_a_signer_that_a_tool_has_patched_signs(server, quickly, monkeypatch, name):
     client = client_at(server.port)
     original = getattr(SigV4Auth, name)
