@@ -106,8 +106,9 @@ class DynamoConfig:
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
-        tag_index: whether the first read of a boundary in a process asks the index of its tags,
-            which `Boundary.index` writes. It costs a read of the log's table.
+        tag_index: whether a process reads the events of a boundary that it does not remember by
+            the index of its tags, which `Boundary.index` writes. Such a read takes 4 requests,
+            however long the boundary is.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
