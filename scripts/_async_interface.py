@@ -34,6 +34,8 @@ TYPES = {
     "Flag | None": "Event | None",
     "Handler": "Handler | AsyncProjector",
 }
+WORKERS = ("dynamo_es.projections", "dynamo_es.outbox", "dynamo_es.boundaries.indexing")
+"""Beginnings of the modules of workers, where an ``Event`` is what stops one."""
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
     ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
@@ -204,7 +206,11 @@ CLASSES = [
         "dynamo_es.boundaries.boundary:Boundary",
         "Reads, appends and decides in a dynamic consistency boundary; see `Boundary`.",
         plain=names("stream_id typed"),
-        left_out=names("index"),
+    ),
+    Wrapped(
+        "AsyncBoundaryIndex",
+        "dynamo_es.boundaries.indexing:BoundaryIndex",
+        "Writes which events of a boundary have which tag; see `BoundaryIndex`.",
     ),
     Wrapped(
         "AsyncRepository",
@@ -368,9 +374,7 @@ class Module:
 
     def need(self, name: str, module: str, *, runs: bool = False) -> None:
         known = {
-            "Event": "from asyncio import Event"
-            if module.startswith(("dynamo_es.projections", "dynamo_es.outbox"))
-            else "",
+            "Event": "from asyncio import Event" if module.startswith(WORKERS) else "",
             "Awaitable": "from collections.abc import Awaitable",
             "AsyncListener": "from dynamo_es.aio.functions import AsyncListener",
             "AsyncProjector": "from dynamo_es.aio.projector import AsyncProjector",
@@ -466,7 +470,7 @@ def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one br
     lines += doc
     if member.decorated("contextmanager"):
         module.for_types.add("from contextlib import AbstractAsyncContextManager")
-        lines += background(member)
+        lines += background(member, one)
         return [*lines, ""]
     if lines[0:1] == ["    @overload"]:  # a checker would take one of the overloads
         module.for_types.add("from typing import Any")
@@ -582,15 +586,19 @@ def value_of(argument: ast.arg) -> str:
     return name
 
 
-def background(member: Member) -> list[str]:
+def background(member: Member, wrapped: Wrapped) -> list[str]:
     plain = [one.arg for one in member.last.args.args[1:]]
     named = ", ".join(
         [f"{name}={name}" for name in [*plain, *(one.arg for one in member.last.args.kwonlyargs)]]
     )
-    kind = "Outbox" if "publisher" in plain else "Projection"
+    title = {
+        "AsyncOutbox": 'f"Outbox {self.name!r}"',
+        "AsyncProjection": 'f"Projection {self.name!r}"',
+        "AsyncBoundaryIndex": 'f"Tag index of boundary {self._sync.stream_id}"',
+    }[wrapped.name]
     return [
         "        return self._background(",
-        f'            lambda stop: self.run_forever(stop=stop, {named}), f"{kind} {{self.name!r}}"',
+        f"            lambda stop: self.run_forever(stop=stop, {named}), {title}",
         "        )",
     ]
 

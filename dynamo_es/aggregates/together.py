@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
+from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.aggregates.saving import identified
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import copy_of
@@ -239,20 +240,20 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         events = [wrapped for each in emitted for wrapped in each.events]
         first = (raws[-1].version or 0) if raws else 0
         expected = ExplicitVersioning(first, raws[-1].generation if first else None)
-        version, sure = None, True
-        while version is None:
-            try:
-                version = stream.store.append(
-                    *events, stream_id=stream.id, expected_version=expected
-                )
-            except AppendOutcomeUnknownError as unknown:
-                sure = False
-                retries.wait_or_raise(unknown)
-            except ConcurrentStreamWriteError:
-                for each in entries:
-                    each.joint.maybe_stored = False
-                raise
-        if version.repeated and sure:
+        sent = 0
+
+        def append() -> StoredVersion | None:
+            nonlocal sent
+            sent += 1
+            return stream.store.append(*events, stream_id=stream.id, expected_version=expected)
+
+        try:
+            version = append_surely(append, retries)
+        except ConcurrentStreamWriteError:
+            for each in entries:
+                each.joint.maybe_stored = False
+            raise
+        if version is None or (version.repeated and sent == 1):
             # Another process was faster with the same commands: each gets the result of that run.
             for each in entries:
                 each.aggregate = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dynamo_es.aio.backend import AsyncBackend
     from dynamo_es.aio.backends import AsyncDynamoBackend, AsyncMemoryBackend
     from dynamo_es.aio.boundary import AsyncBoundary
+    from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
     from dynamo_es.aio.event_store import AsyncEventStore
     from dynamo_es.aio.functions import AsyncListener
     from dynamo_es.aio.listeners import AsyncListeners
@@ -30,6 +31,7 @@ else:
         {
             "AsyncBackend": ".backend",
             "AsyncBoundary": ".boundary",
+            "AsyncBoundaryIndex": ".boundary_index",
             "AsyncDynamoBackend": ".backends",
             "AsyncEventStore": ".event_store",
             "AsyncListener": ".functions",
@@ -48,6 +50,7 @@ else:
 __all__ = [
     "AsyncBackend",
     "AsyncBoundary",
+    "AsyncBoundaryIndex",
     "AsyncDynamoBackend",
     "AsyncEventStore",
     "AsyncListener",

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
 
 from dynamo_es.aio.calls import CLOSED, Calls
 from dynamo_es.aio.threads import Threads, this_thread
@@ -37,7 +39,9 @@ _APPEND: Final = frozenset(
         "insert_many",
         "insert_unless",
         "save",
+        "save_all",
         "transact",
+        "transact_all",
         "__exit__",
     }
 )
@@ -160,7 +164,7 @@ class ThreadBridge(Bridge):
             except asyncio.CancelledError as error:
                 if done and getattr(call, "__name__", "") in _APPEND:
                     error.__cause__ = AppendOutcomeUnknownError(
-                        _stream_of(arguments, named),
+                        _stream_of(call, arguments, named),
                         None,
                         "the task was cancelled before the append returned.",
                     )
@@ -171,9 +175,21 @@ class ThreadBridge(Bridge):
         return wait_in_thread(awaitable)
 
 
-def _stream_of(arguments: tuple[Any, ...], named: dict[str, Any]) -> StreamId:
-    found = named.get("stream_id", arguments[0] if arguments else None)
-    return found if isinstance(found, StreamId) else StreamId(name=str(found))
+def _stream_of(
+    call: Callable[..., object], arguments: tuple[Any, ...], named: dict[str, Any]
+) -> object:
+    """Return the stream that a call appends to, the first of several, or the call's name.
+
+    Never another argument: its text may have the values of events.
+    """
+    given = named.get("stream_id", arguments[0] if arguments else None)
+    if isinstance(given, Mapping | list | tuple):
+        first = next(iter(given), None)
+        given = getattr(first, "stream_id", first)
+    if isinstance(given, UUID | str):
+        return given if isinstance(given, UUID) else StreamId(name=given)
+    own = getattr(getattr(call, "__self__", None), "stream_id", None)
+    return own if isinstance(own, UUID) else getattr(call, "__qualname__", "?")
 
 
 def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:

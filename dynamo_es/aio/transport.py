@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dynamo_es.dynamodb.wire.lean import LeanClient, body_of, parsed
+from dynamo_es.dynamodb.wire.bodies import body_of
+from dynamo_es.dynamodb.wire.lean import LeanClient, parsed
 from dynamo_es.dynamodb.wire.lean_terms import is_replaced, terms_of
 from dynamo_es.waiting import Turn, elsewhere
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from dynamo_es.dynamodb.streams.chain import events_of
+from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_from
 from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, TagPage
@@ -62,6 +63,19 @@ def index_tags(stream: Stream, keys: IndexKeys, most: int) -> Steps[int]:
         return 0
     yield from _write(stream, keys, before, new)
     return new[-1].last - before.version
+
+
+def remove_index(stream: Stream, keys: IndexKeys) -> Steps[None]:
+    """Delete the index of a boundary that was deleted; leave that of a later generation.
+
+    Cost: 1 request if there is no index.
+    """
+    before = yield from _checkpoint(keys)
+    if before is None:
+        return
+    newest = yield from newest_commit(stream)
+    if newest is None or newest.generation != before.generation:
+        yield from _remove(keys, before)
 
 
 def _checkpoint(keys: IndexKeys) -> Steps[Checkpoint | None]:
