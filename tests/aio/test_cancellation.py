@@ -18,6 +18,7 @@ from dynamo_es.aio.choosing import new_bridge
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.exceptions import AppendOutcomeUnknownError, ProjectionBusyError
 from tests.aio.cancelling import Awaits, cancelled_everywhere
+from tests.projections.balances import Deposited, add_to_balance, balance_of, create_table
 
 
 class Counted(Event):
@@ -195,6 +196,37 @@ def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
             except ProjectionBusyError:
                 await asyncio.sleep(0.05)
         assert list(dict.fromkeys(seen)) == [1, 2, 3]
+        return cancelled
+
+    assert cancelled_everywhere(run) >= 3
+
+
+@pytest.mark.ci
+def test_a_cancelled_projection_makes_each_of_its_writes_once(backend):
+    create_table(backend.client)
+    accounts = iter(f"cancelled {number}" for number in range(1000))
+
+    async def run(awaits: Awaits) -> bool:
+        account = next(accounts)
+        scoped = backend.in_tenant(account)
+        for amount in (1, 2, 4):
+            await scoped.event_store.append(
+                Deposited(account=account, amount=amount), stream_id=StreamId()
+            )
+        projection = scoped.projection("p", add_to_balance, lease=0.1, batch_size=2, writes=True)
+        cancelled = False
+        with awaits.of_all_calls():
+            try:
+                await asyncio.create_task(projection.run_once())
+            except asyncio.CancelledError:
+                cancelled = True
+        while True:
+            try:
+                await projection.run_once()
+                break
+            except ProjectionBusyError:
+                await asyncio.sleep(0.02)
+        assert balance_of(backend.client, account) == (7, 3)
         return cancelled
 
     assert cancelled_everywhere(run) >= 3
