@@ -20,6 +20,10 @@ from dynamo_es.exceptions import ConfigurationError, ServiceError
 _QUEUE = "AWS::SQS::Queue"
 _RETAINED = frozenset({"Retain", "RetainExceptOnCreate"})
 _KINDS = ("Events", "Log", "Keys")
+_LAST_BACKUP = (
+    "DynamoDB keeps a last backup of each table with point-in-time recovery for 35 days: "
+    "`aws dynamodb list-backups --backup-type SYSTEM` lists them."
+)
 
 
 def teardown(
@@ -38,7 +42,8 @@ def teardown(
 ) -> None:
     """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
 
-    You cannot undo the deletion of tables, so take a backup first. Packages stay in their bucket.
+    You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of a
+    table with point-in-time recovery for 35 days, also of the keys. Packages stay in their bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(
@@ -131,3 +136,4 @@ def _delete_tables(cloud: Cloud, place: Place, outputs: dict[str, str]) -> None:
     delete_tables(cloud.dynamodb, config)
     for name in names.values():
         results().print(f"Deleted {name}.", markup=False, soft_wrap=True)
+    results().print(_LAST_BACKUP, markup=False, soft_wrap=True)

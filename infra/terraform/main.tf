@@ -277,7 +277,7 @@ resource "awscc_iam_managed_policy" "readers" {
 }
 
 resource "awscc_iam_managed_policy" "deleters" {
-  description = "dynamo_es - delete streams, shred keys"
+  description = "dynamo_es - delete streams and their tag index, shred keys"
   policy_document = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -286,6 +286,20 @@ resource "awscc_iam_managed_policy" "deleters" {
         Effect   = "Allow"
         Action   = ["dynamodb:DeleteItem", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
         Resource = awscc_dynamodb_table.events_table.arn
+      },
+      {
+        Sid      = "TagIndex"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"]
+        Resource = awscc_dynamodb_table.log_table.arn
+        Condition = {
+          "ForAllValues:StringLike" = {
+            "dynamodb:LeadingKeys" = ["*#tags#*"]
+          }
+          Null = {
+            "dynamodb:LeadingKeys" = "false"
+          }
+        }
       },
       {
         Sid      = "EncryptedFields"
