@@ -217,6 +217,11 @@ def _in_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+@cache
+def _models() -> list[Any]:
+    return [model for name in ("dynamodb", "dynamodbstreams") for model in model_data[name].values()]
+
+
 def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:
     # moto is not safe for threads: two transactions can win the same condition. This takes moto's
     # own lock, under which a `mock_aws` that begins or ends empties moto's registry.
@@ -224,9 +229,8 @@ def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedReque
         status, headers, body = handler.answer(request)
         # moto keeps every object that it ever made, and each copy of a table, for its server's
         # dashboard. A long-running process would run out of memory.
-        for service in ("dynamodb", "dynamodbstreams"):
-            for model in model_data[service].values():
-                model.instances_tracked.clear()  # type: ignore[attr-defined]
+        for model in _models():
+            model.instances_tracked.clear()
     raw = MockRawResponse(body)
     # AWS sends this header and moto does not. Observers report the size of a reply.
     headers = {**headers, "content-length": str(raw.getbuffer().nbytes)}
