@@ -10,6 +10,7 @@ moto's registry of accounts, and only requests of the emulator's own clients rea
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 from binascii import crc32
@@ -78,6 +79,17 @@ class MotoEngine:
     def answer_streams(self, request: AWSPreparedRequest) -> AWSResponse:
         """Answer a request to DynamoDB Streams."""
         return _answer(_StreamsHandler(self._streams), request)
+
+    def copy_of_tables(self) -> dict[str, Any]:
+        """Return the tables as they are now, for `put_tables`."""
+        with backend_lock:
+            return copy.deepcopy(self._tables.tables)
+
+    def put_tables(self, tables: dict[str, Any]) -> None:
+        """Replace all tables with copies of these."""
+        with backend_lock:
+            self._tables.tables.clear()
+            self._tables.tables.update(copy.deepcopy(tables))
 
     def clear(self) -> None:
         """Drop all tables and their streams."""
@@ -219,7 +231,9 @@ def _in_base64(value: bytes) -> str:
 
 @cache
 def _models() -> list[Any]:
-    return [model for name in ("dynamodb", "dynamodbstreams") for model in model_data[name].values()]
+    return [
+        model for name in ("dynamodb", "dynamodbstreams") for model in model_data[name].values()
+    ]
 
 
 def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import ConditionalCheckFailed
@@ -77,7 +77,7 @@ class CheapTable(Table):
             return super().all_items()
         return list(self.items.get(self._queried, {}).values())
 
-    def updated(
+    def updated(  # noqa: PLR0913 - the arguments of moto
         self,
         hash_key: DynamoType,
         range_key: DynamoType | None,
