@@ -371,3 +371,17 @@ def test_a_slow_deletion_leaves_the_index_of_the_next_generation(boundary, engin
 
     assert boundary.items() == indexed
     boundary.is_exact()
+
+
+def test_the_same_event_again_after_a_deletion_does_not_make_the_old_index_true(boundary):
+    last = boundary.event(C2)
+    boundary.append(boundary.event(C2))
+    boundary.append(last)
+    boundary.index()
+    boundary.delete_alone()
+    boundary.append(boundary.event(C1))
+    boundary.append(last)
+
+    [found] = boundary.cold().fetch_matching(boundary.stream, Query(tags=[C1])).events
+
+    assert found.version == 1
