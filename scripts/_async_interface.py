@@ -66,6 +66,8 @@ class Wrapped:
         bases: its base classes, as they are written.
         by_hand: members of its bases.
         imports: lines of imports that the bases need.
+        of_aggregates: whether the class is one of aggregates of a kind.
+        module: its module; empty: of its name, in `dynamo_es.aio`.
     """
 
     name: str
@@ -76,10 +78,17 @@ class Wrapped:
     bases: str = "Over"
     by_hand: frozenset[str] = frozenset()
     imports: tuple[str, ...] = ()
+    of_aggregates: bool = False
+    module: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.module:
+            file = re.sub(r"(?<!^)(?=[A-Z])", "_", self.name.removeprefix("Async")).lower()
+            object.__setattr__(self, "module", f"dynamo_es.aio.{file}")
 
     @property
-    def file(self) -> str:
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name.removeprefix("Async")).lower()
+    def path(self) -> Path:
+        return ROOT.joinpath(*self.module.split(".")).with_suffix(".py")
 
 
 def names(text: str) -> frozenset[str]:
@@ -211,6 +220,7 @@ CLASSES = [
         bases="MakesRepository[TAggregate]",
         by_hand=names("aggregate"),
         imports=("from dynamo_es.aio.repositories import MakesRepository",),
+        of_aggregates=True,
     ),
     Wrapped(
         "AsyncBackend",
@@ -224,6 +234,17 @@ CLASSES = [
         by_hand=names("prepare create_tables close"),
         imports=("from dynamo_es.aio.having_bridge import HasBridge",),
     ),
+    Wrapped(
+        "AsyncAggregates",
+        "dynamo_es.http.aggregates:Aggregates",
+        "The aggregates of a class, for one request; see `Aggregates`.\n\n"
+        "    Args are those of `Aggregates`: an `AsyncRepository` is the first.",
+        bases="MakesAggregates[TAggregate]",
+        by_hand=names("of_request"),
+        imports=("from dynamo_es.http.making_async_aggregates import MakesAggregates",),
+        of_aggregates=True,
+        module="dynamo_es.http.async_aggregates",
+    ),
 ]
 
 RESULTS = {
@@ -235,7 +256,7 @@ def main() -> int:
     """Write the modules, or with ``--check`` say which are out of date."""
     stale = []
     for one in CLASSES:
-        path, text = PACKAGE / f"{one.file}.py", formatted(module_of(one))
+        path, text = one.path, formatted(module_of(one))
         if path.exists() and path.read_text("utf-8") == text:
             continue
         stale.append(path.name)
@@ -374,11 +395,11 @@ def module_of(one: Wrapped) -> str:
     module.for_types.add(f"from {source} import {name}")
     generic = name
     lines: list[str] = []
-    if one.name == "AsyncRepository":
+    if one.of_aggregates:
         lines += ['R = TypeVar("R")', ""]
-        generic = "Repository[TAggregate]"
+        generic = f"{name}[TAggregate]"
         module.always |= {"from typing import TypeVar"}
-        module.always.add("from dynamo_es.aggregates.repository import TAggregate")
+        module.always.add(f"from {source} import TAggregate")
         own = (" import R", " import TAggregate")
         module.for_types = {line for line in module.for_types if not line.endswith(own)}
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
@@ -440,9 +461,9 @@ def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one br
     keyword, result = form(returns, member, one)
     if wrapped is not None:
         result = wrapped.name
-        module.always.add(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+        module.always.add(f"from {wrapped.module} import {wrapped.name}")
         if wrapped.name == one.name:
-            module.always.discard(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+            module.always.discard(f"from {wrapped.module} import {wrapped.name}")
     if result.startswith("AsyncGenerator"):
         module.for_types.add("from collections.abc import AsyncGenerator")
     lines += signature(node, module, member, keyword, result)
@@ -491,7 +512,7 @@ def property_of(member: Member, module: Module, returns: str, wrapped: Wrapped |
     result = returns
     if wrapped is not None:
         result = wrapped.name
-        module.always.add(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+        module.always.add(f"from {wrapped.module} import {wrapped.name}")
         value = f"{wrapped.name}({call}, self._bridge)"
     elif member.name in module.one.plain:
         value = call

@@ -40,8 +40,9 @@ class AsyncBoundary(Over):
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
-        You can repeat an append with the same wrapped events and the same ``after``: events that
-        are stored already are not stored again.
+        You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
+        the same ``after``: events that are stored already are not stored again. Without both, it
+        does not look for its events, so read them before you append them again.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
@@ -51,7 +52,8 @@ class AsyncBoundary(Over):
                 ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
                 has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
-            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
+                without ``fail_if`` and ``after``, look for them first.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
                 written.
 
@@ -94,7 +96,7 @@ class AsyncBoundary(Over):
         Raises:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            InputError: not a decision, or one without a model.
+            InputError: not a decision, one without a model, or one that was decided before.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A

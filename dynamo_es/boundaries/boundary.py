@@ -15,7 +15,7 @@ from dynamo_es.boundaries.stream import BoundaryStream
 from dynamo_es.contracts import StorageStrategy
 from dynamo_es.contracts.boundaries import boundary_stream, check_after
 from dynamo_es.contracts.checks import check_callable, check_kind, check_tenant, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
 from dynamo_es.grouping.groups import Groups
@@ -150,8 +150,9 @@ class Boundary:
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
-        You can repeat an append with the same wrapped events and the same ``after``: events that
-        are stored already are not stored again.
+        You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
+        the same ``after``: events that are stored already are not stored again. Without both, it
+        does not look for its events, so read them before you append them again.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
@@ -161,7 +162,8 @@ class Boundary:
                 ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
                 has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
-            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
+                without ``fail_if`` and ``after``, look for them first.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
                 written.
 
@@ -218,7 +220,7 @@ class Boundary:
         Raises:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            InputError: not a decision, or one without a model.
+            InputError: not a decision, one without a model, or one that was decided before.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
@@ -232,7 +234,9 @@ class Boundary:
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         tag = command_tag(self._stream, command_id)
         while True:
-            deciding = Deciding(self._stream, decision(command), tag, context)
+            made: Any = decision(command)
+            refuse_unfinished(made, decision, "decision")
+            deciding = Deciding(self._stream, made, tag, context)
             try:
                 return deciding.run(retries)
             except BoundaryConflictError as refused:

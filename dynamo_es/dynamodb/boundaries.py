@@ -40,6 +40,7 @@ class BoundaryAppends(BoundaryStrategy):
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
         check_conditionals(stream_id, appends)
+        self._config.refuse_in_replica("append")
         stream = self._stream(stream_id)
         work = ConditionalAppends(stream, [Candidate(stream_id, append) for append in appends])
         results = self._run("append", stream_id, work.run())
@@ -72,6 +73,7 @@ class BoundaryAppends(BoundaryStrategy):
         from dynamo_es.dynamodb.tag_index.writing import index_tags
 
         check_count("most", most)
+        self._config.refuse_in_replica("index_tags")
         stream = self._stream(stream_id)
         keys = IndexKeys.of(self._config.log_table, stream.key)
         return self._run("index_tags", stream_id, index_tags(stream, keys, most))

@@ -138,7 +138,7 @@ def _text_of(name: str, value: object) -> str:
         return _text_of(name, value.value)
     if isinstance(value, str):
         _check_unicode("value", value)
-        return str(value)
+        return str.__str__(value)  # a subclass may show itself as another text
     if isinstance(value, UUID):
         return str(UUID(int=value.int))
     if isinstance(value, int) and not isinstance(value, bool):

@@ -57,6 +57,16 @@ def test_values_have_one_text(value, text):
     assert Tag.of_text(text) == Tag("course", value)
 
 
+def test_text_that_shows_itself_as_another_text_keeps_its_own():
+    class Code(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "a code"
+
+    assert Tag("course", Code("c1")) == Tag("course", "c1")
+
+
 @pytest.mark.parametrize(
     "wrong", [True, 1.5, b"x", datetime(2026, 1, 1, tzinfo=UTC), Shape.NONE, [], "\ud800"]
 )
