@@ -152,7 +152,8 @@ def test_a_cold_read_by_the_index_takes_four_requests(boundary, engine):
     for number in range(30):
         boundary.append(boundary.event(C1 if number % 10 == 0 else C2))
     boundary.index()
-    boundary.append(boundary.event(C2))
+    for _ in range(40):  # However late the index is, the tail is one request.
+        boundary.append(boundary.event(C2))
     storage = boundary.cold()
 
     with recording(engine.client) as sent:
@@ -160,10 +161,10 @@ def test_a_cold_read_by_the_index_takes_four_requests(boundary, engine):
 
     assert sent.operations == ["GetItem", "Query", "Query", "BatchGetItem"]
     assert [event.version for event in found.events] == [1, 11, 21]
-    assert found.head == 31
+    assert found.head == 70
     with recording(engine.client) as sent:
         storage.insert_unless(
-            boundary.stream, [ConditionalAppend([boundary.event(C1)], Query(tags=[C1]), 31)]
+            boundary.stream, [ConditionalAppend([boundary.event(C1)], Query(tags=[C1]), 70)]
         )
     assert sent.operations == ["PutItem"]
 
@@ -288,7 +289,7 @@ def test_a_crash_at_any_request_is_made_good(boundary):
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(4), *(pytest.param(s, marks=pytest.mark.ci) for s in range(4, 24))]
+    "seed", [*range(4), *(pytest.param(s, marks=pytest.mark.ci) for s in range(4, 12))]
 )
 def test_two_writers_appends_and_deletions_in_any_order(boundary, seed):
     chance = random.Random(seed)
@@ -347,6 +348,11 @@ def test_a_deletion_deletes_the_index_for_one_request_more_where_there_is_none(b
     boundary.plain().delete_stream(boundary.stream)
 
     assert boundary.items() == []
+    boundary.grow(3)
+    boundary.index()
+    boundary.delete_alone()
+    boundary.plain().delete_stream(boundary.stream)  # It finishes what crashed.
+    assert boundary.items() == []
     ordinary = StreamId(category="order")
     boundary.plain().insert_events(ordinary, ANY_VERSION, [an_event(ordinary)])
     with recording(engine.client) as sent:
@@ -370,3 +376,17 @@ def test_a_slow_deletion_leaves_the_index_of_the_next_generation(boundary, engin
 
     assert boundary.items() == indexed
     boundary.is_exact()
+
+
+def test_the_same_event_again_after_a_deletion_does_not_make_the_old_index_true(boundary):
+    last = boundary.event(C2)
+    boundary.append(boundary.event(C2))
+    boundary.append(last)
+    boundary.index()
+    boundary.delete_alone()
+    boundary.append(boundary.event(C1))
+    boundary.append(last)
+
+    [found] = boundary.cold().fetch_matching(boundary.stream, Query(tags=[C1])).events
+
+    assert found.version == 1
