@@ -209,7 +209,8 @@ class Boundary:
             decision: called with the command; returns the `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first.
+                decided once: the second call writes nothing and returns the events of the first,
+                even if it has another decision or another command: see ``Decided.repeated``.
             context: metadata for the stored events.
             attempts: most attempts; None: as many as ``retry_for`` allows.
 

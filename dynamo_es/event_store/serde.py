@@ -246,7 +246,7 @@ def _no_event(given: object) -> str:
     if isinstance(given, type):
         return f"{given.__qualname__} is a class: give an event, such as {given.__qualname__}(…)."
     kind = type(given).__name__
-    if isinstance(given, list | tuple | set | frozenset | dict) or hasattr(given, "__next__"):
+    if isinstance(given, list | tuple | set | frozenset) or hasattr(given, "__next__"):
         return f"{kind} is not an event: give the events one by one, as in append(*events)."
     return f"{kind} is not an event class: derive it from dynamo_es.Event."
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es import ANY_VERSION, DynamoBackend
+from dynamo_es import ANY_VERSION, BoundaryIndex, DynamoBackend
 from dynamo_es.cli.exporting import Exporter, Wanted, Written
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.testing.conformance.language import an_event
@@ -100,6 +101,31 @@ def test_a_deletion_deletes_the_index_of_that_boundary_only(run, backend):
     assert items_of_index(backend, "acme") == []
     for tenant in ("", "streams", "cursor"):
         assert len(items_of_index(backend, tenant)) == 2 + len(TAGS)
+
+
+def test_a_worker_indexes_until_all_is_done(run, backend):
+    fill(backend)
+    words = "boundary index courses --tenant acme --once --json"
+
+    first, again = (run(*words.split()) for _ in range(2))
+
+    assert json.loads(first.out) == {"boundary": "courses", "indexed": 3}
+    assert json.loads(again.out) == {"boundary": "courses", "indexed": 0}
+    assert "3 events indexed." in first.err
+    assert len(items_of_index(backend, "acme")) == 2 + len(TAGS)
+    assert items_of_index(backend) == []
+
+
+def test_a_worker_that_is_interrupted_says_how_far_it_came(run, backend, monkeypatch):
+    def stopped(self, stop):
+        stop.set()
+        return 7
+
+    monkeypatch.setattr(BoundaryIndex, "run_forever", stopped)
+    ended = run("boundary", "index", "courses")
+
+    assert ended.status == 130
+    assert "7 events indexed." in ended.err
 
 
 def test_an_import_brings_no_index_and_the_worker_writes_it_anew(run, backend):

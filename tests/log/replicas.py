@@ -72,7 +72,7 @@ def a_page(first: int, *commits: Write, put_at: float = NOW) -> Write:
 
 
 class Region(TinyDynamo):
-    """The replica, and the gateway of whoever reads there.
+    """The replica, and the gateway of its readers.
 
     Attributes:
         to_come: what arrives while a reader waits, one write each time. Without any, the deadline
