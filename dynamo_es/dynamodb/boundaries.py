@@ -1,4 +1,4 @@
-"""The part of `DynamoStorage` that boundaries need."""
+"""The part of `DynamoStorage` that boundaries need; the first call loads their algorithms."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from dynamo_es.contracts.boundaries import (
     check_conditionals,
     check_query,
 )
-from dynamo_es.contracts.candidates import Candidate
 from dynamo_es.contracts.checks import check_count
-from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
-from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
 from dynamo_es.exceptions import TableNotFoundError
 
 if TYPE_CHECKING:
@@ -39,6 +36,9 @@ class BoundaryAppends(BoundaryStrategy):
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
+        from dynamo_es.contracts.candidates import Candidate
+        from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
+
         check_conditionals(stream_id, appends)
         self._config.refuse_in_replica("append")
         stream = self._stream(stream_id)
@@ -53,6 +53,8 @@ class BoundaryAppends(BoundaryStrategy):
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
         """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
+        from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
+
         check_query(query)
         check_after(after)
         stream = self._stream(stream_id)
