@@ -311,12 +311,13 @@ class BoundaryConflictError(EventStoreError):
     Attributes:
         stream_id: the stream of the boundary, as text.
         boundary: name of the boundary; None if only its UUID is known.
-        query: the query of the append; None if it had none, and the boundary was deleted.
+        query: the query of the append; None if it had none, and ``after`` was not reached.
         after: version up to which the caller has seen the boundary.
         head: version that this refusal has seen it to, with its generation: ``after`` of the
             next try.
         matching: the `RawEvent` objects above ``after`` and up to ``head`` that match, in order;
-            `Boundary.typed` makes objects of your classes. Empty: the boundary was deleted since.
+            `Boundary.typed` makes objects of your classes. Empty: the boundary has not reached
+            ``after``: it was deleted since, or ``after`` does not come from a read of this one.
     """
 
     def __init__(

@@ -110,8 +110,9 @@ class DynamoConfig:
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
-        tag_index: whether the first read of a boundary in a process asks the index of its tags,
-            which `Boundary.index` writes. It costs a read of the log's table.
+        tag_index: whether a process reads the events of a boundary that it does not remember by
+            the index of its tags, which `Boundary.index` writes. Such a read takes 4 requests,
+            however long the boundary is.
         replication: ``"none"``: the tables are of one region, or this is the only region of a
             global table that writes. ``"replica"``: they are replicas of an eventually consistent
             global table. Reads then wait up to ``retry_deadline`` for items that arrive later than

@@ -272,6 +272,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         stream = self._stream(stream_id)
         self._run("delete", stream_id, delete_stream(stream))
         self._heads.doubt(stream.key)
+        self._remove_index(stream)
 
     @property
     def current_position(self) -> Position | None:

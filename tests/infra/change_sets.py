@@ -1,8 +1,8 @@
 """Makes moto's change sets do what CloudFormation's do.
 
 moto lists resources whose condition does not hold, finds no change in a parameter, leaves out
-outputs and the events of resources, takes the number 0 and the text "0" for different, and imports
-no table.
+outputs, exports and the events of resources, takes the number 0 and the text "0" for different,
+and imports no table.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def _carry_out() -> None:
     def apply(self: Any) -> None:
         changes = list(_changes(self))
         stack, creates = self.stack, self.change_set_type == "CREATE"
+        exported = models.cloudformation_backends[stack.account_id][stack.region_name].exports
+        stack.cross_stack_resources = exported
         stack.template, stack.parameters = self.template, self.parameters
         stack._parse_template()
         if creates:
@@ -73,6 +75,8 @@ def _carry_out() -> None:
         }
         shown = {**stack.template_dict, "Outputs": outputs}
         stack.output_map = OutputMap(stack.resource_map, shown, stack.stack_id)
+        for export in stack.exports:
+            exported[export.name] = export
         verb = {"Add": "CREATE", "Modify": "UPDATE", "Import": "IMPORT"}
         for action, name in changes:
             stack.events.append(

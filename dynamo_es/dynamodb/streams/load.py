@@ -222,8 +222,11 @@ def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -
             walk.skip_to(below)
         if walk.is_between_pages and walk.pages >= page:
             return
-        walk.want(chain.floor, chain.wanted, most)
-        chain.take((yield from walk.next_commit(generation)))
+        commit = walk.commit_read(generation)
+        if commit is None:
+            walk.want(chain.floor, chain.wanted, most)
+            commit = yield from walk.next_commit(generation)
+        chain.take(commit)
 
 
 class OutdatedReadError(Exception):
