@@ -194,11 +194,9 @@ def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
 
             return AsyncSerde(self.registry, self.encryption(tenant_id))
 
-        def boundary(
-            self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
-        ) -> Boundary:
+        def boundary(self, *arguments: Any, **named: Any) -> Boundary:
             """Return a boundary over a tenant's storage."""
-            made = super().boundary(storage, tenant_id, name, group=group)
+            made = super().boundary(*arguments, **named)
             made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
             return made
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.aggregates.commands import Command
 from dynamo_es.boundaries.decision import apply_to, events_decided, query_of
+from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
+from dynamo_es.contracts.states import Part
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import AppendOutcomeUnknownError, BoundaryConflictError
-from dynamo_es.values import Query, StoredVersion, Tag, matches_event, tags_of
+from dynamo_es.values import Query, StoredVersion, Tag, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +64,12 @@ class Deciding:
         decision: a new one; its models have no events so far.
         tag: the tag of the command's events; None: the command has no id.
         context: metadata for the stored events.
+        snapshot_every: see `Boundary`.
 
     Raises:
         InputError: not a decision, or one without a model.
+        DecisionDefinitionError: a model with an attribute that saved states cannot take into
+            account.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Deciding:
         decision: Decision,
         tag: Tag | None,
         context: Context | None,
+        snapshot_every: int | None = None,
     ) -> None:
         self._stream = stream
         self._decision = decision
@@ -80,7 +86,10 @@ class Deciding:
         self._context = context
         query = query_of(decision)
         self._query = stream.resolved(query if tag is None else query | Query(tags=[tag]))
-        self._queries = [(each, stream.resolved(each.query)) for each in decision.models]
+        self._models = [
+            FollowedModel(each, stream.resolved(each.query)) for each in decision.models
+        ]
+        self._states = SavedStates(stream, self._models, snapshot_every)
         self._head: StoredVersion | None = None
         self._stored: list[RawEvent] = []
 
@@ -91,12 +100,14 @@ class Deciding:
             BoundaryConflictError: the boundary was deleted; or, with matching events, there were
                 conflicts at every attempt.
         """
-        self._catch_up()
+        self._begin()
         while True:
             if self._stored:
                 return self._decided_before(self._stored)
+            self._states.take(self._head)
             events = events_decided(self._decision)
             if not events:
+                self._states.save()
                 return Decided((), self._head or StoredVersion(0, 0))
             try:
                 version = self._append(events, retries)
@@ -108,7 +119,29 @@ class Deciding:
                 if waited:
                     self._catch_up()
             else:
+                self._states.save()
                 return Decided(tuple(events), version)
+
+    def _begin(self) -> None:
+        """Read all events that the decision depends on, or saved states and the events after."""
+        if not self._states.load():
+            self._catch_up()
+            return
+        try:
+            found = self._stream.fetch_parts(self._parts())
+        except BoundaryConflictError:
+            # A state is of an earlier generation of the boundary.
+            self._states.forget()
+            self._catch_up()
+            return
+        self._states.restore()
+        self._take(found.events, found.head)
+
+    def _parts(self) -> list[Part]:
+        parts = [each.part for each in self._models]
+        if self._tag is not None:
+            parts.append(Part(Query(tags=[self._tag])))  # no state knows all commands
+        return parts
 
     def _catch_up(self) -> None:
         found = self._stream.fetch(self._query, self._head)
@@ -116,10 +149,11 @@ class Deciding:
 
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
         """Apply stored events to each model whose query they match."""
-        for model, query in self._queries:
-            own = [raw for raw in raws if matches_event(query, raw)]
+        for each in self._models:
+            own = [raw for raw in raws if each.part.wants(raw)]
             for wrapped in self._stream.read(own):  # new objects for each model
-                apply_to(model, wrapped.event)
+                apply_to(each.model, wrapped.event)
+            each.events += len(own)
         if self._tag is not None:
             text = self._tag.text
             self._stored += [raw for raw in raws if text in tags_of(raw)]

@@ -19,6 +19,7 @@ from dynamo_es.contracts.candidates import (
     chosen_together,
     results_of,
 )
+from dynamo_es.contracts.states import check_boundary, check_keys, check_state
 from dynamo_es.contracts.stream_keys import check_names
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.memory.appends import Told
     from dynamo_es.memory.data import StoredStream
-    from dynamo_es.values import Query, StreamId
+    from dynamo_es.values import Query, RawEvent, StreamId
 
 
 class BoundaryAppends(MemoryAppends):
@@ -87,6 +88,29 @@ class BoundaryAppends(MemoryAppends):
             unseen = [] if stream is None else stream.events[int(after or 0) :]
             found = [copy_event(event) for event in unseen if matches_event(query, event)]
         return Matching(tuple(found), head)
+
+    def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
+        """Return saved states; see `StateStrategy.fetch_states`."""
+        check_boundary(stream_id)
+        check_keys(keys)
+        identity = self._identify(stream_id)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            saved = [None if stream is None else stream.states.get(key) for key in keys]
+        return [None if state is None else copy_event(state) for state in saved]
+
+    def save_state(self, key: str, state: RawEvent) -> None:
+        """Save a state; see `StateStrategy.save_state`."""
+        version = check_state(key, state)
+        identity = self._identify(state.stream_id)
+        copy = copy_event(state)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            if stream is None or stream.generation != state.generation:
+                return
+            saved = stream.states.get(key)
+            if saved is None or version > (saved.version or 0):
+                stream.states[key] = copy
 
 
 def _look_at_all(
