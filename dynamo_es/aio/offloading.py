@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.boundaries.boundary import Boundary
-    from dynamo_es.contracts import EnlistedWrite, StorageStrategy, StreamAppend
+    from dynamo_es.contracts import EnlistedWrite, StreamAppend
     from dynamo_es.contracts.appends import StreamCheck
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.dynamodb.streams.append import Append

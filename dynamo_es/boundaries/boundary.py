@@ -233,9 +233,7 @@ class Boundary:
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         tag = command_tag(self._stream, command_id)
         while True:
-            deciding = Deciding(
-                self._stream, decision(command), tag, context, self._snapshot_every
-            )
+            deciding = Deciding(self._stream, decision(command), tag, context, self._snapshot_every)
             try:
                 return deciding.run(retries)
             except BoundaryConflictError as refused:

@@ -146,9 +146,7 @@ class SavedStates:
         return event if isinstance(event, Snapshot) else None
 
     def _stored_form(self, followed: FollowedModel, head: StoredVersion) -> RawEvent:
-        wrapped = WrappedEvent(
-            snapshot_of(followed.model), int(head), generation=head.generation
-        )
+        wrapped = WrappedEvent(snapshot_of(followed.model), int(head), generation=head.generation)
         return self._stream.serde.serialize(wrapped, self._stream.id)
 
     def _warn(self, what: str, error: Exception) -> None:

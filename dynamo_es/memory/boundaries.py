@@ -19,6 +19,7 @@ from dynamo_es.contracts.candidates import (
     chosen_together,
     results_of,
 )
+from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.contracts.states import check_boundary, check_keys, check_state
 from dynamo_es.contracts.stream_keys import check_names
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
@@ -124,7 +125,8 @@ def _look_at_all(
             continue
         candidate.begin(head)
         if candidate.result is None and candidate.must_look and stream is not None:
-            candidate.look_at(stream.events[candidate.seen :], head, complete=True)
+            unseen = GatheredEvents(stream.events[candidate.seen :])
+            candidate.look_at(unseen, head, complete=True)
 
 
 def _accept(
@@ -138,7 +140,7 @@ def _accept(
     for candidate in together:
         last += len(candidate.append.events)
         candidate.accept(last, stream.generation, repeated=False)
-    stored = stream.events[first:last]
+    stored = GatheredEvents(stream.events[first:last])
     for candidate in candidates:
         if candidate.result is None:
             candidate.look_at(stored, _head_of(stream), complete=True)
