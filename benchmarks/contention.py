@@ -39,6 +39,8 @@ ALONE_GOAL: Final = 150.0
 GROUPED_GOAL: Final = 1_500.0
 GROUPED_UNITS_GOAL: Final = 0.4
 _WARM_UP: Final = 0.5
+_ENOUGH: Final = 1_000
+"""Appends from which on their units say something exact: with fewer, chance decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +338,7 @@ def _goals(found: Found) -> list[Goal]:
                 f"write units an append at {rate} decisions a second",
                 found.loads[rate].write_units,
                 limit,
-                exact=True,
+                exact=found.loads[rate].appends >= _ENOUGH,
             )
             for rate, limit in RATES.items()
         ),
