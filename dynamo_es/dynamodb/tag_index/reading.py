@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.states import Part
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, IndexKeys
-    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.dynamodb.wire.steps import Request, Steps
     from dynamo_es.values import Query, QueryItem
 
 _READ_UNIT: Final = 4096
@@ -55,7 +55,7 @@ def fetch_by_index(
     if checkpoint.version <= lowest or lowest in others:
         return None
     floor = min([checkpoint.version - 1, *others])  # the tail has the event at the checkpoint
-    entries = yield from _entries(keys, checkpoint, query_of(indexed))
+    entries = yield from _entries(keys, checkpoint, indexed)
     wanted = {
         entry.version: entry.commit
         for entry in entries
@@ -95,26 +95,39 @@ def fetch_by_index(
     return Matching(tuple(events), head)
 
 
-def _entries(keys: IndexKeys, checkpoint: Checkpoint, query: Query) -> Steps[list[Entry]]:
+def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> Steps[list[Entry]]:
     """Return the index's events for one tag of each alternative, the rarest."""
-    several = [item for item in query.items if len(item.tag_texts) > 1]
-    counts = yield from _counts(keys, checkpoint, {t for item in several for t in item.tag_texts})
-    chosen = {_rarest(item, counts) for item in query.items}
+    several = {
+        t
+        for part in parts
+        for item in part.query.items
+        if len(item.tag_texts) > 1
+        for t in item.tag_texts
+    }
+    counts = yield from _counts(keys, checkpoint, several)
+    floors: dict[str, int] = {}
+    for part in parts:
+        for tag in (_rarest(item, counts) for item in part.query.items):
+            floors[tag] = min(part.floor, floors.get(tag, part.floor))
+    edition = checkpoint.edition
+    asked: list[Request] = []
+    for tag in sorted(floors):
+        if counts.get(tag, 1) and floors[tag]:
+            asked += items.pages_above(keys, edition, tag, floors[tag])
+        elif counts.get(tag, 1):
+            asked.append(items.pages_of(keys, edition, tag))
     found: list[Entry] = []
-    tags = sorted(tag for tag in chosen if counts.get(tag, 1))
-    asked = [items.pages_of(keys, checkpoint.edition, tag) for tag in tags]
     while asked:
         replies = good([(yield asked[0])] if len(asked) == 1 else (yield from together(asked)))
         for reply in replies:
             for item in reply["Items"]:
                 found += items.read_page(item).entries
         asked = [
-            items.pages_of(keys, checkpoint.edition, tag, reply["LastEvaluatedKey"])
-            for tag, reply in zip(tags, replies, strict=True)
-            if "LastEvaluatedKey" in reply
-        ]
-        tags = [
-            tag for tag, reply in zip(tags, replies, strict=True) if "LastEvaluatedKey" in reply
+            request._replace(
+                params=request.params | {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
+            )
+            for request, reply in zip(asked, replies, strict=True)
+            if "LastEvaluatedKey" in reply and "Limit" not in request.params
         ]
     return found
 
