@@ -249,12 +249,13 @@ def section(found: Found) -> Section:
         "engine gets it. First one writer appends after itself, then "
         f"{crowd} at once, in {PROCESSES} processes of {WRITERS} threads: apart, and in groups "
         "(`group=True`). Write units are those of DynamoDB's rules, counted from the requests: a "
-        "refused put is billed, too. The rate of one writer by its parts is that of the time of its "
-        "requests and of the CPU that it used between them: what a quiet machine shows at least. "
-        "The engine and all writers share the cores of this machine.\n\n"
+        "refused put is billed, too. The rate of one writer by its parts is that of the time of "
+        "its requests and of the CPU that it used between them: what a quiet machine shows at "
+        "least. The engine and all writers share the cores of this machine.\n\n"
         f"Then {offered_load.PROCESSES} processes that know nothing of each other decide, at "
-        "random times of one stretch: each reads what is new, and appends. They run in a time of their own, in "
-        f"which each request takes {ms:g} ms, so these figures do not depend on the machine."
+        "random times of one stretch: each reads what is new, and appends. They run in a time of "
+        f"their own, in which each request takes {ms:g} ms, so these figures do not depend on the "
+        "machine."
     )
     return Section(
         "One boundary, many writers", how, [_rates(found), _loads(found)], goals=_goals(found)

@@ -112,6 +112,12 @@ def _left_unknown(
                 asked = steps.throw(_cut_off(asked, stream_id))
         except (AppendOutcomeUnknownError, AppendsFailedError) as unknown:
             return unknown
+        except StopIteration as end:
+            # Appends under conditions return the error of each.
+            results = end.value if isinstance(end.value, list) else []
+            return next(
+                (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
+            )
         except BaseException:  # noqa: BLE001 - nothing was written, or nothing that matters
             return None
     steps.close()
@@ -120,12 +126,19 @@ def _left_unknown(
 
 def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
     """Return the outcome of a request whose task was cancelled."""
+    code, why = _why()
     if isinstance(asked, Pause):
-        return UnavailableError("Pause", "Cancelled", "the task was cancelled.", "")
-    error = UnavailableError(
-        asked.api_name, "Cancelled", "the task was cancelled.", subject_of(asked, stream_id)
-    )
+        return UnavailableError("Pause", code, f"{why}.", "")
+    error = UnavailableError(asked.api_name, code, f"{why}.", subject_of(asked, stream_id))
     return error if asked.operation in READS else OutcomeUnknown(error)
+
+
+def _why() -> tuple[str, str]:
+    """Return why a call ends, as a code and as a clause."""
+    call = this_call()
+    if call is not None and call.bridge.is_closed:
+        return "Closed", "the asynchronous backend was closed"
+    return "Cancelled", "the task was cancelled"
 
 
 class AsyncDynamoStorage(DynamoStorage):
@@ -162,7 +175,7 @@ class AsyncDynamoStorage(DynamoStorage):
                 error.__cause__ = AppendOutcomeUnknownError(
                     stored[0].stream.id,
                     stored[0].expected,
-                    "the events are stored, and the task was cancelled before the append returned.",
+                    f"the events are stored, and {_why()[1]} before the append returned.",
                 )
             raise
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dynamo_es.aggregates.commands import Command
-from dynamo_es.boundaries.decision import apply_to, events_decided, query_of
+from dynamo_es.aggregates.retries import append_surely
+from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
 from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
 from dynamo_es.contracts.states import Part
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.exceptions import AppendOutcomeUnknownError, BoundaryConflictError
-from dynamo_es.values import Query, StoredVersion, Tag, tags_of
+from dynamo_es.exceptions import BoundaryConflictError
+from dynamo_es.values import Query, StoredVersion, tags_of
+from dynamo_es.values import tags as own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +25,7 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.stream import BoundaryStream
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.values import RawEvent
-
-_COMMAND = "$command"
-"""Name of the tag that the events of a command carry. A decision with the command's id depends on
-it, so the read shows whether the command was decided before, and the condition of the append keeps
-another delivery of it out."""
+    from dynamo_es.values import RawEvent, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +46,15 @@ class Decided:
 def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | None:
     """Return the tag of the events of a command; None for None.
 
+    A decision with the command's id depends on it. So the read shows whether the command was
+    decided before, and the condition of the append keeps another delivery out.
+
     Raises:
         InputError: an id that is neither a UUID nor text, or is empty.
     """
     if command_id is None:
         return None
-    return Tag(_COMMAND, Command.of(command_id, stream.tenant_id, stream.id).first)
+    return own_tags.command_tag(Command.of(command_id, stream.tenant_id, stream.id).first)
 
 
 class Deciding:
@@ -84,12 +85,11 @@ class Deciding:
         self._decision = decision
         self._tag = tag
         self._context = context
-        query = query_of(decision)
+        self._models = begin(decision)
+        query = Query.of_items(item for _, own in self._models for item in own.items)
         self._query = stream.resolved(query if tag is None else query | Query(tags=[tag]))
-        self._models = [
-            FollowedModel(each, stream.resolved(each.query)) for each in decision.models
-        ]
-        self._states = SavedStates(stream, self._models, snapshot_every)
+        self._followed = [FollowedModel(model, stream.resolved(own)) for model, own in self._models]
+        self._states = SavedStates(stream, self._followed, snapshot_every)
         self._head: StoredVersion | None = None
         self._stored: list[RawEvent] = []
 
@@ -106,6 +106,7 @@ class Deciding:
                 return self._decided_before(self._stored)
             self._states.take(self._head)
             events = events_decided(self._decision)
+            refuse_changed(self._models)
             if not events:
                 self._states.save()
                 return Decided((), self._head or StoredVersion(0, 0))
@@ -114,6 +115,9 @@ class Deciding:
             except BoundaryConflictError as refused:
                 if not refused.matching:
                     raise
+                self._stored += self._of_command(refused.matching)
+                if self._stored:
+                    continue  # another delivery of the command was faster, which is no failure
                 waited = retries.wait_or_raise(refused)
                 self._take(refused.matching, refused.head)
                 if waited:
@@ -138,7 +142,7 @@ class Deciding:
         self._take(found.events, found.head)
 
     def _parts(self) -> list[Part]:
-        parts = [each.part for each in self._models]
+        parts = [each.part for each in self._followed]
         if self._tag is not None:
             parts.append(Part(Query(tags=[self._tag])))  # no state knows all commands
         return parts
@@ -149,27 +153,29 @@ class Deciding:
 
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
         """Apply stored events to each model whose query they match."""
-        for each in self._models:
+        for each in self._followed:
             own = [raw for raw in raws if each.part.wants(raw)]
             for wrapped in self._stream.read(own):  # new objects for each model
                 apply_to(each.model, wrapped.event)
             each.events += len(own)
-        if self._tag is not None:
-            text = self._tag.text
-            self._stored += [raw for raw in raws if text in tags_of(raw)]
+        self._stored += self._of_command(raws)
         self._head = head
+
+    def _of_command(self, raws: Sequence[RawEvent]) -> list[RawEvent]:
+        """Return the events of an earlier delivery of the command."""
+        if self._tag is None:
+            return []
+        text = self._tag.text
+        return [raw for raw in raws if text in tags_of(raw)]
 
     def _append(self, events: Sequence[Event], retries: Retries) -> StoredVersion:
         """Append the events; after a lost answer, append the same again while the retries last."""
         wrapped = [WrappedEvent.wrap(event, context=self._context) for event in events]
         raws = self._stream.stored_form(wrapped, self._tag)
-        while True:
-            try:
-                version = self._stream.append(raws, self._query, self._head)
-            except AppendOutcomeUnknownError as unknown:
-                retries.wait_or_raise(unknown)
-            else:
-                return StoredVersion(version, version.generation)
+        version = append_surely(
+            partial(self._stream.append, raws, self._query, self._head), retries
+        )
+        return StoredVersion(version, version.generation)
 
     def _decided_before(self, raws: Sequence[RawEvent]) -> Decided:
         events = tuple(wrapped.event for wrapped in self._stream.read(raws))

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from dynamo_es.boundaries.decision import IN_USE
 from dynamo_es.exceptions import DecisionDefinitionError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def fingerprint(model: DecisionModel, query: Query) -> str:
     attributes = [
         [name, _plain(value, f"{kind.__qualname__}.{name}")]
         for name, value in sorted(vars(model).items())
-        if name != "query"
+        if name not in {"query", IN_USE}
     ]
     text = to_json([_name_of(kind), alternatives, attributes])
     return sha256(text).hexdigest()
@@ -50,32 +51,34 @@ def fingerprint(model: DecisionModel, query: Query) -> str:
 
 def _plain(value: Any, label: str) -> Any:
     """Return a value as JSON that is the same in each process, and differs for other values."""
-    kind = type(value)
-    if value is None:
-        return None
+    kind = _name_of(type(value))
+    if value is None or isinstance(value, type):
+        return [kind, None if value is None else _name_of(value)]
     if isinstance(value, Enum):
-        return [_name_of(kind), value.name]
+        return [kind, value.name]
     if isinstance(value, _TEXTS):
-        return [_name_of(kind), str(value)]
-    if isinstance(value, type):
-        return ["type", _name_of(value)]
+        return [kind, str(value)]
+    return [kind, _members(value, label)]
+
+
+def _members(value: Any, label: str) -> list[Any]:
     if isinstance(value, BaseModel):
-        return [_name_of(kind), _plain(dict(value), label)]
-    if is_dataclass(kind):
-        named = {each.name: getattr(value, each.name) for each in fields(kind)}
-        return [_name_of(kind), _plain(named, label)]
-    if isinstance(value, dict):
-        pairs = [[_plain(key, label), _plain(each, label)] for key, each in value.items()]
-        return [_name_of(kind), sorted(pairs, key=to_json)]
-    if isinstance(value, set | frozenset):
-        return [_name_of(kind), sorted((_plain(each, label) for each in value), key=to_json)]
+        value = dict(value)
+    elif is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, list | tuple):
-        return [_name_of(kind), [_plain(each, label) for each in value]]
-    raise DecisionDefinitionError(
-        f"{label} is of type {kind.__qualname__}, so two models may differ in a way that their "
-        "saved states do not show. Keep it out of the model, or let the model have no "
-        "__snapshot__()."
-    )
+        return [_plain(each, label) for each in value]
+    if isinstance(value, dict):
+        found = [[_plain(key, label), _plain(each, label)] for key, each in value.items()]
+    elif isinstance(value, set | frozenset):
+        found = [_plain(each, label) for each in value]
+    else:
+        raise DecisionDefinitionError(
+            f"{label} is of type {type(value).__qualname__}, so two models may differ in a way "
+            "that their saved states do not show. Keep it out of the model, or let the model have "
+            "no __snapshot__()."
+        )
+    return sorted(found, key=to_json)
 
 
 def _name_of(kind: type) -> str:

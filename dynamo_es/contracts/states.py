@@ -84,15 +84,8 @@ class StateStrategy(BoundaryStrategy):
         part whose alternatives all have tags does not count: only its events are read.
         """
         check_parts(parts)
-        lowest = min(parts, key=lambda part: part.floor)
-        query = query_of(parts)
-        found = self.fetch_matching(stream_id, query, lowest.after)
-        for part in parts:
-            refuse_unreached(stream_id, query, part.after, found.head)
-        return Matching(
-            tuple(event for event in found.events if any(part.wants(event) for part in parts)),
-            found.head,
-        )
+        found = self.fetch_matching(stream_id, query_of(parts), lowest_of(parts))
+        return wanted_of(stream_id, parts, found)
 
     def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
         """Return the state that was saved last under each key, if the backend still has it.
@@ -144,6 +137,23 @@ class StateStrategy(BoundaryStrategy):
 def query_of(parts: Sequence[Part]) -> Query:
     """Return the query that matches each event that a part's query matches."""
     return Query.of_items(item for part in parts for item in part.query.items)
+
+
+def lowest_of(parts: Sequence[Part]) -> int | None:
+    """Return the version above which a read must begin that serves all parts."""
+    return min(parts, key=lambda part: part.floor).after
+
+
+def wanted_of(stream_id: StreamId, parts: Sequence[Part], found: Matching) -> Matching:
+    """Return what the parts want of the events above `lowest_of`.
+
+    Raises:
+        BoundaryConflictError: the stream has not reached the ``after`` of a part.
+    """
+    for part in parts:
+        refuse_unreached(stream_id, query_of(parts), part.after, found.head)
+    wanted = (event for event in found.events if any(part.wants(event) for part in parts))
+    return Matching(tuple(wanted), found.head)
 
 
 def check_parts(parts: Sequence[Part]) -> None:

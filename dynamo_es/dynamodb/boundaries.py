@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import check_after, check_conditionals, check_query
+from dynamo_es.contracts.boundaries import (
+    BOUNDARY_CATEGORY,
+    check_after,
+    check_conditionals,
+    check_query,
+)
 from dynamo_es.contracts.candidates import Candidate
 from dynamo_es.contracts.checks import check_count
 from dynamo_es.contracts.states import (
@@ -14,6 +19,9 @@ from dynamo_es.contracts.states import (
     check_keys,
     check_parts,
     check_state,
+    lowest_of,
+    query_of,
+    wanted_of,
 )
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
@@ -42,6 +50,7 @@ class BoundaryAppends(StateStrategy):
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
         check_conditionals(stream_id, appends)
+        self._config.refuse_in_replica("append")
         stream = self._stream(stream_id)
         work = ConditionalAppends(stream, [Candidate(stream_id, append) for append in appends])
         results = self._run("append", stream_id, work.run())
@@ -66,7 +75,11 @@ class BoundaryAppends(StateStrategy):
         check_parts(parts)
         try:
             found = self._fetch_by_index(stream_id, parts)
-            return super().fetch_parts(stream_id, parts) if found is None else found
+            if found is not None:
+                return found
+            stream = self._stream(stream_id)
+            steps = fetch_matching(stream, query_of(parts), lowest_of(parts))
+            return wanted_of(stream_id, parts, self._run("load", stream_id, steps))
         except BoundaryConflictError:
             self._heads.states.forget(self._stream(stream_id).key)  # of an earlier generation
             raise
@@ -98,6 +111,7 @@ class BoundaryAppends(StateStrategy):
         from dynamo_es.dynamodb.streams.states import save_state
 
         check_state(key, state)
+        self._config.refuse_in_replica("save_state")
         steps = save_state(self._stream(state.stream_id), key, state)
         self._run("save_state", state.stream_id, steps)
 
@@ -107,9 +121,20 @@ class BoundaryAppends(StateStrategy):
         from dynamo_es.dynamodb.tag_index.writing import index_tags
 
         check_count("most", most)
+        self._config.refuse_in_replica("index_tags")
         stream = self._stream(stream_id)
         keys = IndexKeys.of(self._config.log_table, stream.key)
         return self._run("index_tags", stream_id, index_tags(stream, keys, most))
+
+    def _remove_index(self, stream: Stream) -> None:
+        """Delete the tag index of a boundary that was deleted."""
+        if stream.id.category != BOUNDARY_CATEGORY and not self._config.tag_index:
+            return  # No other stream has an index, unless a program has asked for one.
+        from dynamo_es.dynamodb.tag_index.items import IndexKeys
+        from dynamo_es.dynamodb.tag_index.writing import remove_index
+
+        keys = IndexKeys.of(self._config.log_table, stream.key)
+        self._run("delete", stream.id, remove_index(stream, keys))
 
     def _stream(self, stream_id: StreamId) -> Stream:
         raise NotImplementedError

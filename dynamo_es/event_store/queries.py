@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import EventDefinitionError
 from dynamo_es.values import Query, QueryItem
 
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 def resolved(query: Query, registry: EventRegistry) -> Query:
     """Return a query with the names that its classes stand for: name, aliases and subclasses.
 
+    `Event` itself stands for every type, also for those whose classes this process does not have.
+
     Raises:
         EventDefinitionError: a class that is not an event class, or has no events.
     """
     if not any(isinstance(each, type) for item in query.items for each in item.types):
         return query
     return Query.of_items(
-        QueryItem(frozenset(_names_of(item.types, registry)), item.tags) for item in query.items
+        QueryItem(
+            frozenset() if Event in item.types else frozenset(_names_of(item.types, registry)),
+            item.tags,
+        )
+        for item in query.items
     )
 
 

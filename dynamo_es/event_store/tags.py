@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamo_es.exceptions import EventDefinitionError, InputError
-from dynamo_es.values.queries import TAG_MARK, Tag
+from dynamo_es.values.tags import TAG_MARK, Tag
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,8 +30,8 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     """Return the marked fields of a class, in order.
 
     Raises:
-        EventDefinitionError: a mark that cannot work: with a value, with a reserved name, on an
-            encrypted field, or inside of a field's type.
+        EventDefinitionError: a mark that cannot work: with a value, on an encrypted field, or
+            inside of a field's type.
     """
     found: list[tuple[str, Any]] = [
         (field, mark)
@@ -80,10 +80,6 @@ def _check(event: type[BaseModel], field: str, mark: Any) -> None:
         raise EventDefinitionError(
             f"{where} is marked with a tag that has a value: the field has the values, so write "
             f"Tag({mark.name!r})."
-        )
-    if mark.name.startswith("$"):
-        raise EventDefinitionError(
-            f"{where} is marked {mark!r}: names with $ are for the library. Choose another name."
         )
     if _is_encrypted(event, field):
         raise EventDefinitionError(

@@ -333,3 +333,22 @@ def test_subclasses_and_earlier_names_count_as_the_type():
     assert [event.name for event in caught.value.matching] == ["test.moved.far", "test.moved"]
     [item] = caught.value.query.items
     assert item.types == {"test.moved", "test.moved.before", "test.moved.far"}
+
+
+def test_event_itself_is_any_type_also_of_other_releases(engine, name):
+    boundary = engine.fresh_process().boundary(name)
+
+    class Gone(Event):
+        __event_name__ = "test.gone"
+
+        course: Annotated[str, Tag("course")]
+
+    boundary.append(Gone(course="c1"))
+    Gone.__event_name__ = "test.gone.renamed"  # this process has no class of the stored name now
+    fresh = engine.fresh_process().boundary(name)
+    about = Query(types=[Event], tags=[Tag("course", "c1")])
+
+    [found] = fresh.read(about, keep_unknown=True).events
+    assert found.event.name == "test.gone"
+    with pytest.raises(BoundaryConflictError):
+        fresh.append(CourseDefined(course="c1", capacity=1), fail_if=about)

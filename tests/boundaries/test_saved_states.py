@@ -516,7 +516,7 @@ def _events_after_the_state_are_not_read(patch):
 
 def _commands_begin_at_the_state(patch):
     def parts(self):
-        return [replace(each.part, query=self._query) for each in self._models]
+        return [replace(each.part, query=self._query) for each in self._followed]
 
     patch.setattr(Deciding, "_parts", parts)
 

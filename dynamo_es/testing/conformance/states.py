@@ -201,7 +201,7 @@ def test_a_part_that_the_boundary_has_not_reached_is_refused(storage, process, b
         ([], InputError),
         (None, InputError),
         ([ABOUT], InputError),
-        ([Part("everything")], InputError),
+        ([Part("everything")], InputError),  # type: ignore[arg-type]
         ([Part(ABOUT, -1)], InvalidVersioningError),
     ],
 )

@@ -32,6 +32,7 @@ from dynamo_es.testing.conformance import (
     round_trips,
     snapshots,
     states,
+    tag_index,
     unchanged,
     versionless,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "TestRoundTrips",
     "TestSnapshots",
     "TestStates",
+    "TestTagIndex",
     "TestUnchanged",
     "TestVersionless",
 ]
@@ -137,5 +139,6 @@ TestRanges = tests_of(ranges, "TestRanges")
 TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
 TestSnapshots = tests_of(snapshots, "TestSnapshots")
 TestStates = tests_of(states, "TestStates")
+TestTagIndex = tests_of(tag_index, "TestTagIndex")
 TestUnchanged = tests_of(unchanged, "TestUnchanged")
 TestVersionless = tests_of(versionless, "TestVersionless")
