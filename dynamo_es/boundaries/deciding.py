@@ -154,7 +154,8 @@ class Deciding:
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
         """Apply stored events to each model whose query they match."""
         for each in self._followed:
-            own = [raw for raw in raws if each.part.wants(raw)]
+            part = each.part
+            own = [raw for raw in raws if part.wants(raw)]
             for wrapped in self._stream.read(own):  # new objects for each model
                 apply_to(each.model, wrapped.event)
             each.events += len(own)
