@@ -97,10 +97,15 @@ class AsyncBoundary(Over):
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
             InputError: not a decision, one without a model, or one that was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
+                attribute that its saved states cannot take into account.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request.
+        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
+        request for states that this process has not asked for, and 1 for each that it saves. If a
+        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
+        for in all events, so without the tag index, the states then save no reads.
         """
         return await self._bridge.run(
             self._sync.decide,
