@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -127,6 +128,21 @@ def test_a_command_that_comes_twice_is_carried_out_once(front):
     assert front.post("ann/deposit", {"amount": 5}, idempotency_key="").status == 400
     assert front.post("ann/deposit", {"amount": 5}, if_match="2").status == 400
     assert len(front.stored()) == 2
+
+
+def test_commands_at_once_are_all_carried_out_and_one_key_once(front):
+    front.post("ann/open", {"owner": "Ann"})
+
+    with ThreadPoolExecutor(4) as pool:
+        each = [pool.submit(front.post, "ann/deposit", {"amount": 1}) for _ in range(4)]
+        same = [
+            pool.submit(front.post, "ann/deposit", {"amount": 10}, idempotency_key="k")
+            for _ in range(4)
+        ]
+
+    assert {reply.result().status for reply in each + same} == {202}
+    assert len({json.dumps(reply.result().body) for reply in same}) == 1
+    assert front.post("ann/deposit", {"amount": 1}).body == {"balance": 15, "version": 7}
 
 
 @pytest.mark.parametrize(
