@@ -51,8 +51,7 @@ def fetch_by_index(
     wanted = {
         entry.version: entry.commit
         for entry in entries
-        if int(after or 0) < entry.version <= checkpoint.version
-        and matches(query, entry.name, frozenset(entry.tags))
+        if int(after or 0) < entry.version <= checkpoint.version and _may_match(query, entry)
     }
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
@@ -80,6 +79,13 @@ def fetch_by_index(
     ]
     events += [copied(event) for event in tail[1:] if matches_event(query, event)]
     return Matching(tuple(events), head)
+
+
+def _may_match(query: Query, entry: Entry) -> bool:
+    """Whether a query may match an event: for sure, if the entry lists its tags."""
+    if entry.tags is not None:
+        return matches(query, entry.name, frozenset(entry.tags))
+    return any(not item.types or entry.name in item.types for item in query.items)
 
 
 def _entries(keys: IndexKeys, checkpoint: Checkpoint, query: Query) -> Steps[list[Entry]]:
