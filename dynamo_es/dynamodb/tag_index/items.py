@@ -169,8 +169,8 @@ def put_tags(
 ) -> Iterator[Request]:
     """Put the tags that a run writes pages for, before it writes them: mostly in one item."""
     place = f"{edition}#{after:0{_DIGITS}d}#{last:0{_DIGITS}d}"
-    for number, some in enumerate(_parts(sorted(tags))):
-        item = _key(keys.key, f"{place}#{number}" if number else place)
+    for at, some in enumerate(_parts(sorted(tags))):
+        item = _key(keys.key, f"{place}#{at}" if at else place)
         pack(item, "tags", to_json(some))
         yield Request("put_item", {"TableName": keys.table, "Item": item})
 
