@@ -6,7 +6,7 @@ import copy
 import pickle
 from datetime import UTC, date, datetime
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 from uuid import UUID
 
 import pytest
@@ -204,6 +204,47 @@ def test_subclasses_have_the_tags_of_their_base():
 
     event = ShippedFar(order=UUID(int=1), port=Colour.RED)
     assert stored_tags(event) == {f"order:{UUID(int=1)}", "port:red"}
+
+
+@pytest.mark.parametrize(
+    "mark", [ClassVar[Annotated[str, Tag("x")]], 'ClassVar[Annotated[str, Tag("x")]]']
+)
+def test_a_mark_on_a_class_variable_would_mark_nothing(mark):
+    def define(name, annotation, value):
+        type(
+            "Wrong",
+            (Event,),
+            {"__annotations__": {name: annotation}, name: value, "__module__": __name__},
+        )
+
+    with pytest.raises(EventDefinitionError, match="class variable or a private attribute"):
+        define("kind", mark, "c1")
+    with pytest.raises(EventDefinitionError, match="class variable or a private attribute"):
+        define("_kind", Annotated[str, Tag("x")], "c1")
+    define("kind", ClassVar[Tag], Tag("x", 1))  # holds a tag, and marks nothing
+
+
+def test_a_field_that_is_declared_again_keeps_its_marks():
+    """A query for the base class and a tag would miss the events of the subclass."""
+
+    class Booked(Event):
+        __event_name__ = "test.tags.booked"
+
+        room: Annotated[str, Tag("room"), Tag("place")]
+
+    with pytest.raises(EventDefinitionError, match=r"Booked's mark Tag\('place'\)"):
+
+        class BookedTwice(Booked):
+            __event_name__ = "test.tags.booked.twice"
+
+            room: Annotated[Literal["r1"], Tag("room")]
+
+    class BookedFar(Booked):
+        __event_name__ = "test.tags.booked.far"
+
+        room: Annotated[Literal["r1"], Tag("place"), Tag("far"), Tag("room")]
+
+    assert stored_tags(BookedFar(room="r1")) == {"room:r1", "place:r1", "far:r1"}
 
 
 def test_values_that_no_tag_can_have_are_refused_without_quoting_them():
