@@ -146,7 +146,8 @@ class Query:
     Args:
         types: event classes, or names of event types; an event must be of one of them. Empty: any.
             A class stands for its name, its aliases, and those of its subclasses that this process
-            has imported; `Event` stands for any type. A name stands for itself only.
+            has imported; `Event` stands for any type. In a `Boundary`, a name stands for the
+            aliases of its class, too.
         tags: tags with values; an event must have all of them.
 
     Attributes:
