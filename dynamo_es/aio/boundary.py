@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class AsyncBoundary(Over):
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
                 without ``fail_if`` and ``after``, look for them first.
@@ -84,7 +85,8 @@ class AsyncBoundary(Over):
             decision: called with the command; returns the `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first.
+                decided once: the second call writes nothing and returns the events of the first,
+                even if it has another decision or another command: see ``Decided.repeated``.
             context: metadata for the stored events.
             attempts: most attempts; None: as many as ``retry_for`` allows.
 
@@ -109,6 +111,11 @@ class AsyncBoundary(Over):
             attempts=attempts,
         )
 
+    @property
+    def index(self) -> AsyncBoundaryIndex:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return AsyncBoundaryIndex(self._sync.index, self._bridge)
+
     async def read(
         self,
         query: Query,
@@ -130,7 +137,8 @@ class AsyncBoundary(Over):
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
+from dynamo_es.aio.calls import CLOSED, Calls
 from dynamo_es.aio.threads import Threads, this_thread
 from dynamo_es.exceptions import AppendOutcomeUnknownError, InputError
+from dynamo_es.forking import tell_of_forks
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -51,20 +53,47 @@ class Bridge(ABC):
 
     Args:
         most: most threads at a time.
+
+    Attributes:
+        threads: its threads.
+        calls: those under way.
+        is_closed: whether no call may begin any more.
+        is_ended: whether nothing may be sent any more.
     """
 
     def __init__(self, most: int) -> None:
         self.threads = Threads(most)
+        self.calls = Calls()
         self.is_closed = False
+        self.is_ended = False
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, which has none of the parent's calls and threads."""
+        self.calls.forget()
+        self.threads.after_fork()
 
     def refuse_closed(self) -> None:
         """Raise `InputError` if the backend was closed."""
         if self.is_closed:
-            raise InputError("The asynchronous backend is closed. Make a new backend.")
+            raise InputError(CLOSED)
 
     @abstractmethod
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns, while other tasks of the loop run."""
+        """Return what a call of the library returns, while other tasks of the loop run.
+
+        Raises:
+            InputError: the backend is closed, or is closed before the call returns.
+            AppendOutcomeUnknownError: the same, and the events may be stored.
+        """
+
+    async def run_in_thread(
+        self, call: Callable[[], T], stop: Callable[[], object] | None = None
+    ) -> T:
+        """Return what a call returns that a thread makes; see `Threads.run` and `run`."""
+        self.refuse_closed()
+        with self.calls.one():
+            return await self.threads.run(call, stop)
 
     @abstractmethod
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
@@ -73,6 +102,10 @@ class Bridge(ABC):
         Raises:
             InputError: the caller runs in no such call.
         """
+
+    def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine of yours returns; see `wait_for`."""
+        return self.wait_for(awaitable)
 
     async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator of the library yields."""
@@ -104,7 +137,8 @@ class Bridge(ABC):
         return False
 
     def close(self) -> None:
-        """Let its threads end."""
+        """Send nothing any more, and let its threads end."""
+        self.is_closed = self.is_ended = True
         self.threads.close()
 
 
@@ -124,16 +158,17 @@ class ThreadBridge(Bridge):
             done.append(call(*arguments, **named))
             return done[0]
 
-        try:
-            return await self.threads.run(make)
-        except asyncio.CancelledError as error:
-            if done and getattr(call, "__name__", "") in _APPEND:
-                error.__cause__ = AppendOutcomeUnknownError(
-                    _stream_of(call, arguments, named),
-                    None,
-                    "the task was cancelled before the append returned.",
-                )
-            raise
+        with self.calls.one():
+            try:
+                return await self.threads.run(make)
+            except asyncio.CancelledError as error:
+                if done and getattr(call, "__name__", "") in _APPEND:
+                    error.__cause__ = AppendOutcomeUnknownError(
+                        _stream_of(call, arguments, named),
+                        None,
+                        "the task was cancelled before the append returned.",
+                    )
+                raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns; the loop runs it, and this thread blocks."""

@@ -96,7 +96,7 @@ class AsyncStorage(Over):
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
-        units of every commit.
+        units of every commit. For a boundary, 1 request more, or the deletion of its tag index.
         """
         await self._bridge.run(self._sync.delete_stream, stream_id)
 
@@ -156,7 +156,7 @@ class AsyncStorage(Over):
 
         Raises:
             BoundaryConflictError: the stream has not reached ``after``, or is in another
-                generation: it was deleted since.
+                generation: it was deleted since, or ``after`` is of another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
             StoredItemError: an item of the stream that this release cannot read.

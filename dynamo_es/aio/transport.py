@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dynamo_es.dynamodb.wire.lean import LeanClient, body_of, parsed
+from dynamo_es.dynamodb.wire.bodies import body_of
+from dynamo_es.dynamodb.wire.lean import LeanClient, parsed
 from dynamo_es.dynamodb.wire.lean_terms import is_replaced, terms_of
 from dynamo_es.waiting import Turn, elsewhere
 
@@ -162,11 +163,8 @@ def in_thread_if(large: bool, call: Callable[[], T]) -> T:  # noqa: FBT001 - rea
 
 def is_large() -> bool:
     """Whether the running call was found to have large events."""
-    try:
-        from dynamo_es.aio.greenlets import this_call
-    except ImportError:
-        return False
-    call = this_call()
+    greenlets = sys.modules.get("dynamo_es.aio.greenlets")  # not loaded without the extra
+    call = None if greenlets is None else greenlets.this_call()
     return call is not None and bool(call.is_large)
 
 

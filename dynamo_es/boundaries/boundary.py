@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.decision import Decision
 from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
-from dynamo_es.contracts.boundaries import boundary_stream
-from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
+from dynamo_es.contracts import StorageStrategy
+from dynamo_es.contracts.boundaries import boundary_stream, check_after
+from dynamo_es.contracts.checks import check_callable, check_kind, check_tenant, seconds_of
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import DEFAULT_TENANT, Query, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
@@ -23,12 +27,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.boundaries.deciding import Decided
-    from dynamo_es.boundaries.decision import Decision
-    from dynamo_es.contracts import StorageStrategy
     from dynamo_es.event_store.event import Event
-    from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
-    from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import StreamId, TenantId
 
 C = TypeVar("C")
@@ -70,7 +70,7 @@ class Boundary:
 
     Raises:
         InputError: an argument of the wrong type, or out of range.
-        InvalidStreamIdError: a name that is not text, or is empty.
+        InvalidStreamIdError: a name that is not text, or is empty; a tenant id that is not text.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -85,6 +85,11 @@ class Boundary:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_kind("storage", storage, StorageStrategy)
+        check_kind("serde", serde, Serde)
+        check_tenant(tenant_id)
+        if groups is not None:
+            check_kind("groups", groups, Groups)
         check_waiting(sleep, monotonic)
         self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
@@ -116,7 +121,8 @@ class Boundary:
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.
@@ -124,6 +130,7 @@ class Boundary:
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
         1 more per MB; 1 read unit per 4 KB.
         """
+        check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
         events = self._stream.read(found.events, keep_unknown=keep_unknown)
         return Found(query, events, found.head)
@@ -152,8 +159,8 @@ class Boundary:
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
                 without ``fail_if`` and ``after``, look for them first.
@@ -166,7 +173,8 @@ class Boundary:
         up to its head. Each time that another process was faster costs a refused put; the second
         time and every third one after it also cost a read.
         """
-        query = None if fail_if is None else self._stream.resolved(fail_if)
+        query = None if fail_if is None else self._stream.resolved(fail_if, "fail_if")
+        check_after(after)
         return self._stream.append(self._stream.stored_form(events), query, after)
 
     def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
@@ -201,7 +209,8 @@ class Boundary:
             decision: called with the command; returns the `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first.
+                decided once: the second call writes nothing and returns the events of the first,
+                even if it has another decision or another command: see ``Decided.repeated``.
             context: metadata for the stored events.
             attempts: most attempts; None: as many as ``retry_for`` allows.
 
@@ -218,7 +227,9 @@ class Boundary:
         repeated command costs a read. A ``command_id`` costs no request.
         """
         check_attempts(attempts)
-        check_callable("decision", decision)
+        _check_decision(decision)
+        if context is not None:
+            self._stream.serde.check_context(context, self._stream.id)
         refuse_asynchronous(decision, "decision")
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         tag = command_tag(self._stream, command_id)
@@ -232,3 +243,13 @@ class Boundary:
                 if refused.matching:
                     raise
                 retries.wait_or_raise(refused)  # The boundary was deleted: begin with a new state.
+
+
+def _check_decision(decision: object) -> None:
+    if isinstance(decision, Decision):
+        kind = type(decision).__qualname__
+        raise InputError(
+            f"decision must be what makes a Decision, not one that is made already: give the "
+            f"class {kind}, because each attempt needs a new one."
+        )
+    check_callable("decision", decision)

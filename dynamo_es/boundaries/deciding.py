@@ -11,7 +11,8 @@ from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import BoundaryConflictError
-from dynamo_es.values import Query, StoredVersion, Tag, matches_event, tags_of
+from dynamo_es.values import Query, StoredVersion, matches_event, tags_of
+from dynamo_es.values import tags as own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.stream import BoundaryStream
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.values import RawEvent
-
-_COMMAND = "$command"
-"""Name of the tag that the events of a command carry. A decision with the command's id depends on
-it, so the read shows whether the command was decided before, and the condition of the append keeps
-another delivery of it out."""
+    from dynamo_es.values import RawEvent, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +44,15 @@ class Decided:
 def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | None:
     """Return the tag of the events of a command; None for None.
 
+    A decision with the command's id depends on it. So the read shows whether the command was
+    decided before, and the condition of the append keeps another delivery out.
+
     Raises:
         InputError: an id that is neither a UUID nor text, or is empty.
     """
     if command_id is None:
         return None
-    return Tag(_COMMAND, Command.of(command_id, stream.tenant_id, stream.id).first)
+    return own_tags.command_tag(Command.of(command_id, stream.tenant_id, stream.id).first)
 
 
 class Deciding:

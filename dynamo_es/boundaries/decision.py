@@ -159,7 +159,7 @@ def begin(decision: Decision) -> list[tuple[DecisionModel, Query]]:
         InputError: a decision without a model, a model without a query, or a decision that was
             made before.
     """
-    check_kind("A decision", decision, Decision)
+    check_kind("The result of decision", decision, Decision)
     kind = type(decision).__qualname__
     if not decision.models:
         raise InputError(

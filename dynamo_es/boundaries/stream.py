@@ -43,9 +43,9 @@ class BoundaryStream:
     tenant_id: TenantId
     groups: Groups | None = None
 
-    def resolved(self, query: Query) -> Query:
-        """Return a query with the names of its classes."""
-        check_kind("query", query, Query)
+    def resolved(self, query: Query, label: str = "query") -> Query:
+        """Return a query with the names of its classes; ``label`` is the argument's name."""
+        check_kind(label, query, Query)
         return resolved(query, self.serde.registry)
 
     def fetch(self, query: Query, after: int | None = None) -> Matching:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import DELETED_SINCE, copied, is_before
+from dynamo_es.contracts.boundaries import copied, is_before, unreached_hint
 from dynamo_es.exceptions import BoundaryConflictError, InvalidEventError
 from dynamo_es.values import StoredVersion, matches_event
 
@@ -65,7 +65,7 @@ class Candidate:
     def begin(self, head: StoredVersion) -> None:
         """Refuse the append if the stream, by a consistent read, has not reached ``after``."""
         if is_before(head, self.append.after):
-            self.result = self._conflict((), head, DELETED_SINCE)
+            self.result = self._conflict((), head, unreached_hint(self.after, head))
 
     def look_at(self, events: Iterable[RawEvent], head: StoredVersion, *, complete: bool) -> None:
         """Match events that the append has not seen; it gets a result if it is stored or refused.

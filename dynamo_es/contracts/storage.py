@@ -272,7 +272,7 @@ class StorageStrategy(AllOrNone, BoundaryStrategy):
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
-        units of every commit.
+        units of every commit. For a boundary, 1 request more, or the deletion of its tag index.
         """
 
     @property

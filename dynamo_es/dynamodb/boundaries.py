@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.boundaries import (
+    BOUNDARY_CATEGORY,
     BoundaryStrategy,
     check_after,
     check_conditionals,
@@ -39,6 +40,7 @@ class BoundaryAppends(BoundaryStrategy):
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
         check_conditionals(stream_id, appends)
+        self._config.refuse_in_replica("append")
         stream = self._stream(stream_id)
         work = ConditionalAppends(stream, [Candidate(stream_id, append) for append in appends])
         results = self._run("append", stream_id, work.run())
@@ -71,9 +73,20 @@ class BoundaryAppends(BoundaryStrategy):
         from dynamo_es.dynamodb.tag_index.writing import index_tags
 
         check_count("most", most)
+        self._config.refuse_in_replica("index_tags")
         stream = self._stream(stream_id)
         keys = IndexKeys.of(self._config.log_table, stream.key)
         return self._run("index_tags", stream_id, index_tags(stream, keys, most))
+
+    def _remove_index(self, stream: Stream) -> None:
+        """Delete the tag index of a boundary that was deleted."""
+        if stream.id.category != BOUNDARY_CATEGORY and not self._config.tag_index:
+            return  # No other stream has an index, unless a program has asked for one.
+        from dynamo_es.dynamodb.tag_index.items import IndexKeys
+        from dynamo_es.dynamodb.tag_index.writing import remove_index
+
+        keys = IndexKeys.of(self._config.log_table, stream.key)
+        self._run("delete", stream.id, remove_index(stream, keys))
 
     def _stream(self, stream_id: StreamId) -> Stream:
         raise NotImplementedError

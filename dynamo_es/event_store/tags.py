@@ -8,7 +8,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.exceptions import EventDefinitionError, InputError
-from dynamo_es.values.queries import TAG_MARK, Tag
+from dynamo_es.values.tags import TAG_MARK, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,9 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     """Return the marked fields of a class, in order.
 
     Raises:
-        EventDefinitionError: a mark that cannot work: with a value, with a reserved name, on an
-            encrypted field, inside of a field's type, or on an attribute that is no field; or a
-            field that its base class marks, declared again without the mark.
+        EventDefinitionError: a mark that cannot work: with a value, on an encrypted field, inside
+            of a field's type, or on an attribute that is no field; or a field that its base class
+            marks, declared again without the mark.
     """
     found: list[tuple[str, Any]] = [
         (field, mark)
@@ -88,10 +88,6 @@ def _check(event: type[BaseModel], field: str, mark: Any) -> None:
         raise EventDefinitionError(
             f"{where} is marked with a tag that has a value: the field has the values, so write "
             f"Tag({mark.name!r})."
-        )
-    if mark.name.startswith("$"):
-        raise EventDefinitionError(
-            f"{where} is marked {mark!r}: names with $ are for the library. Choose another name."
         )
     if _is_encrypted(event, field):
         raise EventDefinitionError(

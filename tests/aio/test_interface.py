@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from dynamo_es import aio
+from dynamo_es import DynamoBackend, MemoryBackend, Repository, aio
 from dynamo_es.aio.over import Over
+from dynamo_es.http import Aggregates, AsyncAggregates
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -30,7 +31,7 @@ def pairs(script: Any) -> list[tuple[Any, type, type]]:
     found = []
     for one in script.CLASSES:
         module, _, name = one.of.partition(":")
-        mine = getattr(importlib.import_module(f"dynamo_es.aio.{one.file}"), one.name)
+        mine = getattr(importlib.import_module(one.module), one.name)
         found.append((one, getattr(importlib.import_module(module), name), mine))
     return found
 
@@ -67,6 +68,20 @@ def test_each_member_takes_the_same_arguments(script):
         for name in public(theirs) - one.left_out:
             wanted, found = _function(theirs, name), _function(mine, name)
             assert _parameters(found) == _parameters(wanted), f"{one.name}.{name}"
+
+
+MADE_BY_YOU = [
+    (aio.AsyncDynamoBackend, DynamoBackend),
+    (aio.AsyncMemoryBackend, MemoryBackend),
+    (aio.AsyncRepository, Repository),
+    (AsyncAggregates, Aggregates),
+]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), MADE_BY_YOU)
+def test_what_you_make_yourself_takes_the_same_arguments(mine, theirs):
+    wanted = [one for one in _parameters(theirs.__init__) if one[0] != "sleep"]
+    assert _parameters(mine.__init__) == wanted
 
 
 def test_each_member_raises_the_same_errors(script):

@@ -485,6 +485,7 @@ def deployed(monkeypatch):
                 summary("SequencerFailureQueue", "AWS::SQS::Queue", "https://sqs/q"),
             ]
         },
+        get_template={"TemplateBody": APP},
         get_queue_attributes={"Attributes": {"ApproximateNumberOfMessages": "2"}},
         describe_stack_events={"StackEvents": []},
     )
@@ -525,6 +526,7 @@ def test_a_teardown_that_fails_says_why(run, deployed, monkeypatch):
     world = World(
         describe_stacks=[stack(), stack("DELETE_FAILED")],
         list_stack_resources={"StackResourceSummaries": []},
+        get_template={"TemplateBody": APP},
         describe_stack_events=[{"StackEvents": []}, {"StackEvents": [last, failed]}],
     )
     monkeypatch.setattr(Account, "connect", lambda _: world.cloud)

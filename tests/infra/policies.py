@@ -179,6 +179,8 @@ def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
                 yield Call(table, action, key[PARTITION_KEYS[table]]["S"])
     elif "TableName" not in params:
         yield Call("events' stream", action, None)
+    elif params["TableName"] not in PARTITION_KEYS:
+        yield Call(params["TableName"], action, None)
     else:
         table = params["TableName"]
         item = params.get("Item") or params.get("Key")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant, microseconds_of
 from dynamo_es.contracts.log import one_position
+from dynamo_es.dynamodb.log.arrivals import Arrivals
 from dynamo_es.dynamodb.log.listing import all_categories, all_streams
 from dynamo_es.dynamodb.log.minutes import position_at
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
@@ -40,6 +41,8 @@ class DynamoLog(LogStrategy):
         hooks: of the storages, which know what this process appended. None: it appends nothing.
         clock: returns seconds since the epoch.
         most_bytes: bytes that the events of a commit may take uncompressed.
+        replica: whether items may arrive later than others, in any order; see
+            `DynamoConfig.replication`.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class DynamoLog(LogStrategy):
         clock: Callable[[], float] = time.time,
         *,
         most_bytes: int = MAX_TEXT_BYTES,
+        replica: bool = False,
     ) -> None:
         self._tables = tables
         self._gateway = gateway
         self._hooks = hooks
         self._clock = clock
         self._most_bytes = most_bytes
+        self._arrivals = Arrivals(clock) if replica else None
         self._warned = False
 
     @property
@@ -72,7 +77,14 @@ class DynamoLog(LogStrategy):
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
         position = one_position(after)
         check_position(position)
-        reader = DynamoLogReader(self._tables, self._gateway, position, selection, self._most_bytes)
+        reader = DynamoLogReader(
+            self._tables,
+            self._gateway,
+            position,
+            selection,
+            self._most_bytes,
+            arrivals=self._arrivals,
+        )
         self._gateway.run("read_log", self._tables.tenant_id, None, reader.begin())
         return reader
 

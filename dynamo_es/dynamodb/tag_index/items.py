@@ -64,6 +64,7 @@ class Checkpoint(NamedTuple):
         edition: random id of this index; each generation of the boundary begins one.
         generation: generation of the boundary.
         version: the index has all events up to this version.
+        commit: version of the first event of the commit that ends there; 0 at version 0.
         uuid: UUID of the event at that version, as hex; empty at version 0.
         size: bytes of the stored commits up to there.
         former: earlier editions whose items are still to be deleted.
@@ -72,6 +73,7 @@ class Checkpoint(NamedTuple):
     edition: str
     generation: int
     version: int = 0
+    commit: int = 0
     uuid: str = ""
     size: int = 0
     former: tuple[str, ...] = ()
@@ -135,6 +137,7 @@ def read_checkpoint(item: Item) -> Checkpoint:
             item["edition"]["S"],
             int(item["generation"]["N"]),
             int(item["version"]["N"]),
+            int(item["commit_version"]["N"]),
             item["event_uuid"]["S"],
             int(item["stored_bytes"]["N"]),
             tuple(sorted(item["former"]["SS"])) if "former" in item else (),
@@ -149,6 +152,7 @@ def put_checkpoint(keys: IndexKeys, new: Checkpoint, before: Checkpoint | None) 
         "edition": {"S": new.edition},
         "generation": number(new.generation),
         "version": number(new.version),
+        "commit_version": number(new.commit),
         "event_uuid": {"S": new.uuid},
         "stored_bytes": number(new.size),
     }

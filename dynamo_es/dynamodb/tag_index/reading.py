@@ -56,7 +56,7 @@ def fetch_by_index(
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
         return None  # Half a unit for each commit: reading them all in a row costs less.
-    newest, tail = yield from read_after(stream, checkpoint.version - 1)
+    newest, tail = yield from read_after(stream, checkpoint.version - 1, checkpoint.commit)
     if (
         newest is None
         or newest.versionless

@@ -13,6 +13,8 @@ from uuid import uuid4
 from pydantic_core import to_json
 
 from dynamo_es.dynamodb.streams.chain import events_of
+from dynamo_es.dynamodb.streams.items import generation_of, is_fence
+from dynamo_es.dynamodb.streams.requests import query_up
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_from
 from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, TagPage
@@ -68,6 +70,21 @@ def index_tags(stream: Stream, keys: IndexKeys, most: int) -> Steps[int]:
     return new[-1].last - before.version
 
 
+def remove_index(stream: Stream, keys: IndexKeys) -> Steps[None]:
+    """Delete the index of a boundary that was deleted; leave that of a later generation.
+
+    Cost: 1 request if there is no index.
+    """
+    before = yield from _checkpoint(keys)
+    if before is None:
+        return
+    # A deletion clears version 1 last, and each generation begins there.
+    reply = yield query_up(stream.table, stream.key, lowest=1, highest=1, limit=1)
+    live = {generation_of(item) for item in reply["Items"] if not is_fence(item)}
+    if before.generation not in live:
+        yield from _remove(keys, before)
+
+
 def _checkpoint(keys: IndexKeys) -> Steps[Checkpoint | None]:
     reply = yield items.get_checkpoint(keys)
     return items.read_checkpoint(reply["Item"]) if "Item" in reply else None
@@ -101,11 +118,11 @@ def _write(
             if version > before.version:
                 for tag in tags:
                     tagged.setdefault(tag, []).append(entry)
-    last = commits[-1].last
+    last, first = commits[-1].last, commits[-1].version
     if tagged:
         yield from items.put_tags(keys, before.edition, before.version, last, tagged)
         yield from _write_pages(keys, before.edition, tagged)
-    new = before._replace(version=last, uuid=uuid, size=size)
+    new = before._replace(version=last, commit=first, uuid=uuid, size=size)
     if not (yield from _if_met(items.put_checkpoint(keys, new, before))):
         now = yield from _checkpoint(keys)
         if now is None or now.edition != before.edition:

@@ -240,6 +240,10 @@ def _make(service: str, config: DynamoConfig) -> Any:
     )
     if config.transport != "botocore":
         from dynamo_es.dynamodb.wire.sending import send_directly
+        from dynamo_es.dynamodb.wire.serializing import serialize_own_requests
+        from dynamo_es.dynamodb.wire.signing import sign_quickly
 
+        serialize_own_requests(client)
+        sign_quickly(client)
         send_directly(client)
     return client

@@ -31,6 +31,7 @@ from dynamo_es.testing.conformance import (
     ranges,
     round_trips,
     snapshots,
+    tag_index,
     unchanged,
     versionless,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "TestRanges",
     "TestRoundTrips",
     "TestSnapshots",
+    "TestTagIndex",
     "TestUnchanged",
     "TestVersionless",
 ]
@@ -134,5 +136,6 @@ TestPositions = tests_of(positions, "TestPositions")
 TestRanges = tests_of(ranges, "TestRanges")
 TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
 TestSnapshots = tests_of(snapshots, "TestSnapshots")
+TestTagIndex = tests_of(tag_index, "TestTagIndex")
 TestUnchanged = tests_of(unchanged, "TestUnchanged")
 TestVersionless = tests_of(versionless, "TestVersionless")
