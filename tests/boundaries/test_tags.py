@@ -152,6 +152,26 @@ def test_each_of_an_events_tags_matches_however_many_there_are(count):
     assert not matches_event(Query(tags=[*tags, Tag("t", "other")]), event)
 
 
+@given(st.data())
+def test_a_query_of_many_alternatives_matches_what_one_of_them_matches(data):
+    names, tags = st.sampled_from("AB"), st.sampled_from([Tag("x", n) for n in range(4)])
+    item = st.builds(
+        QueryItem, st.frozensets(names, max_size=1), st.frozensets(tags, min_size=1, max_size=2)
+    )
+    some = data.draw(st.lists(item, min_size=9, max_size=14, unique=True))
+    if data.draw(st.booleans()):
+        some.append(QueryItem(frozenset({"C"}), frozenset()))
+    own = data.draw(st.frozensets(tags))
+    name = data.draw(st.sampled_from("ABC"))
+    event = an_event(StreamId(), name=name, context={"$tags": [tag.text for tag in own]})
+
+    wanted = any(matches_event(Query.of_items([one]), event) for one in some)
+    query = Query.of_items(some)
+    assert matches_event(query, event) is wanted
+    assert matches(query, name, tags_of(event)) is wanted
+    assert pickle.loads(pickle.dumps(query)) == query == Query.of_items(some)  # noqa: S301
+
+
 @pytest.mark.parametrize("stored", [None, "course:c1", {"a": 1}, [1, None]])
 def test_what_this_library_did_not_store_is_no_tag(stored):
     assert tags_of(an_event(StreamId(), context={"$tags": stored})) == frozenset()
