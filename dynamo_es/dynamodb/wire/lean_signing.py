@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.credentials import ReadOnlyCredentials
-
     from dynamo_es.dynamodb.wire.lean_terms import Credentials
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"

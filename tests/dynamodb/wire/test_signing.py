@@ -68,7 +68,7 @@ def signed(
             request.headers[name] = value  # adds to what is there
     request.context = dict(context)
     with botocore_at(NOW), patch.object(lean_signing, "datetime", AtThatMoment):
-        signer(credentials, service, "eu-central-1").add_auth(request)
+        signer(credentials, service, "eu-central-1").add_auth(request)  # type: ignore[arg-type]
     assert request.context["timestamp"] == "20300102T030405Z"
     return list(request.headers.items())
 
