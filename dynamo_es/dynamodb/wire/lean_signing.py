@@ -62,9 +62,7 @@ class Signer:
         self._now = now
         self._key = _Key("", "", b"")
 
-    def sign(
-        self, headers: dict[str, str], body: bytes, credentials: Credentials | ReadOnlyCredentials
-    ) -> None:
+    def sign(self, headers: dict[str, str], body: bytes, credentials: Credentials) -> None:
         """Add the signature, its time, and the session's token to the headers of a request.
 
         Args:
