@@ -115,9 +115,7 @@ def _left_unknown(
         except StopIteration as end:
             # Appends under conditions return the error of each.
             results = end.value if isinstance(end.value, list) else []
-            return next(
-                (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
-            )
+            return next((one for one in results if isinstance(one, AppendOutcomeUnknownError)), None)
         except BaseException:  # noqa: BLE001 - nothing was written, or nothing that matters
             return None
     steps.close()
