@@ -32,7 +32,7 @@ from tests.dynamodb.wire.socket_server import Connected, serving
 from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from dynamo_es.aio import AsyncBackend
 
@@ -86,9 +86,7 @@ async def asked(
         )
         tasks = [asyncio.create_task(call(backend)) for call in calls]
         try:
-            async with asyncio.timeout(10):
-                while silent.taken < requests:
-                    await asyncio.sleep(0.005)
+            await until(lambda: silent.taken >= requests)
             yield backend, tasks
         finally:
             silent.over.set()
@@ -107,6 +105,13 @@ def grouped(backend: AsyncBackend) -> Coroutine[Any, Any, object]:
 
 def load(backend: AsyncBackend) -> Coroutine[Any, Any, object]:
     return backend.event_store.load_stream(STREAM)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for what a thread does."""
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - a thread sets no asyncio.Event
+            await asyncio.sleep(0.005)
 
 
 async def outcomes(tasks: list[asyncio.Task[Any]]) -> list[Any]:
@@ -213,6 +218,28 @@ def test_a_projection_ends_and_gives_its_lease_back(memory):
     asyncio.run(use())
 
 
+def test_an_outbox_ends_and_gives_its_lease_back(memory):
+    async def use() -> None:
+        backend = memory.with_outbox()
+        await append(backend)
+        seen = asyncio.Event()
+
+        async def publish(_: object) -> None:
+            seen.set()
+
+        running = asyncio.create_task(backend.outbox.run_forever(publish, lease=60))
+        async with asyncio.timeout(5):
+            await seen.wait()
+            await memory.close()
+        [found] = await outcomes([running])
+        assert isinstance(found, InputError)
+        again = over(memory)
+        assert not (await again.outbox.run_once(ignore, lease=60)).busy
+        await again.close()
+
+    asyncio.run(use())
+
+
 def test_a_subscription_ends_where_it_waits(memory):
     async def use() -> None:
         async def follow() -> None:
@@ -250,8 +277,7 @@ def test_a_handler_in_a_thread_is_waited_for(memory):
     async def use() -> None:
         await append(memory)
         running = asyncio.create_task(memory.projection("p", handle).run_forever())
-        while not seen:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(seen))
         await memory.close()
         assert seen == ["begun", "ended"]
         [found] = await outcomes([running])
@@ -271,8 +297,7 @@ def test_a_handler_that_takes_too_long_is_waited_for_no_longer(memory, caplog, m
     async def use() -> None:
         await append(memory)
         running = asyncio.create_task(memory.projection("p", handle).run_forever())
-        while not begun.is_set():
-            await asyncio.sleep(0.005)
+        await until(begun.is_set)
         await memory.close()
         go.set()
         [found] = await outcomes([running])
