@@ -45,7 +45,9 @@ def example():
 class Front:
     """One front, for a tenant of its own."""
 
-    def __init__(self, send: Callable[..., Answer], backend: Any, follow: Callable[[], Any]) -> None:
+    def __init__(
+        self, send: Callable[..., Answer], backend: Any, follow: Callable[[], Any]
+    ) -> None:
         self.send = send
         self.follow = follow
         self.backend = backend
