@@ -77,8 +77,7 @@ def test_a_subscription_that_is_cancelled_goes_on_where_it_was(backend):
 
             async def follow() -> None:
                 async for recorded in subscription:
-                    if recorded is not None:
-                        seen.append(recorded.position)
+                    seen.extend([] if recorded is None else [recorded.position])
 
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):

@@ -84,7 +84,9 @@ class ReadModel:
             if version > found.version:
                 continue  # It came after the balance was read.
             kind, amount, at = _read(item)
-            entries.append(Entry(version=version, kind=kind, amount=amount, balance=balance, at=at))
+            entries.append(
+                Entry(version=version, kind=kind, amount=amount, balance=balance, at=at)
+            )
             balance -= _change((kind, amount))
         return entries
 
