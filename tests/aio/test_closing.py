@@ -21,7 +21,13 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from dynamo_es import ANY_VERSION, Event, StreamId
-from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, backends, having_bridge
+from dynamo_es.aio import (
+    AsyncDynamoBackend,
+    AsyncMemoryBackend,
+    backends,
+    having_bridge,
+    unknown_outcome,
+)
 from dynamo_es.aio.bridge import ThreadBridge
 from dynamo_es.aio.connections import LoopConnections
 from dynamo_es.aio.greenlets import GreenletBridge
@@ -174,6 +180,26 @@ def test_a_task_that_was_cancelled_as_well_stays_cancelled(silent):
             with pytest.raises(asyncio.CancelledError) as raised:
                 await task
             assert isinstance(raised.value.__cause__, AppendOutcomeUnknownError)
+
+    asyncio.run(use())
+
+
+def test_a_task_whose_time_is_over_as_well_gets_its_time_out(silent):
+    async def in_time(backend: AsyncBackend) -> None:
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
+            await append(backend)
+
+    limits: list[asyncio.Timeout] = []
+
+    async def use() -> None:
+        async with asked(silent, in_time) as (backend, [task]):
+            limits[0].reschedule(0)
+            await asyncio.sleep(0)
+            await backend.close()
+            [found] = await outcomes([task])
+            assert isinstance(found, TimeoutError)
+            assert isinstance(unknown_outcome(found), AppendOutcomeUnknownError)
 
     asyncio.run(use())
 
