@@ -22,6 +22,7 @@ from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
 from tests.engine import Engine, engines
 from tests.on_loop import AsyncMemoryEngine, async_engines
+from tests.remembering import remember_all
 from tests.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # pyproject.toml says why its entry point does not load it.
     config.pluginmanager.register(plugin, "dynamo_es_testing")
     config.pluginmanager.register(fixtures, "dynamo_es_conformance")
+    remember_all()
     if variant := config.getoption("--variant"):
         VARIANTS[variant](pytest.MonkeyPatch())
     config.stash[_engines] = engines(config.getoption("--endpoint"))

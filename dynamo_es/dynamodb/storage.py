@@ -19,7 +19,6 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.past import commit_at
@@ -333,6 +332,8 @@ def _append_together(
     if len(parts) == 1 and not checks:
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
+    from dynamo_es.dynamodb.streams.append_all import append_to_all
+
     return [*(yield from append_to_all(parts, checks, writes))]
 
 

@@ -55,9 +55,10 @@ KINDS: Final = {
 
 
 def install() -> None:
-    """Teach moto these kinds, and the number of a version of a function."""
+    """Teach moto these kinds, the number of a version, and the outputs of a nested stack."""
     from moto.awslambda.models import LambdaVersion
     from moto.cloudformation import parsing
+    from moto.cloudformation.models import Stack
 
     parsing.get_model_map().update({name: _model(name, kind) for name, kind in KINDS.items()})
 
@@ -65,7 +66,11 @@ def install() -> None:
         assert name == "Version"
         return str(version.version)
 
+    def output(stack: Any, name: str) -> str:
+        return str(stack.output_map[name.removeprefix("Outputs.")].value)
+
     LambdaVersion.get_cfn_attribute = attribute  # type: ignore[attr-defined]
+    Stack.get_cfn_attribute = output  # type: ignore[attr-defined]
 
 
 def _model(type_name: str, kind: Kind) -> Any:

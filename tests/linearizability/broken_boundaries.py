@@ -13,6 +13,7 @@ from dynamo_es.contracts.boundaries import (
 from dynamo_es.contracts.candidates import (
     Candidate,
 )
+from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.dynamodb.streams import append_unless, matching
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.load import newest_commit
@@ -40,7 +41,7 @@ def only_the_item_in_the_way_is_matched(patch: pytest.MonkeyPatch) -> None:
             return
         newest = yield from newest_commit(self.stream)
         self._know(None if newest is None else newest.head)
-        self._look_at([], complete=True)
+        self._look_at(GatheredEvents(), complete=True)
 
     patch.setattr(ConditionalAppends, "_read", read)
 
@@ -68,7 +69,7 @@ def condition_is_skipped_on_the_second_try(patch: pytest.MonkeyPatch) -> None:
             yield from right(self, outcome)
             return
         self._know(outcome.commit.head)
-        self._look_at([], complete=False)
+        self._look_at(GatheredEvents(), complete=False)
         yield from self._wait()
 
     patch.setattr(ConditionalAppends, "_lose", lose)
@@ -89,7 +90,8 @@ def own_events_are_not_recognized(patch: pytest.MonkeyPatch) -> None:
 
     def look_at(self: Any, events: Any, head: StoredVersion, *, complete: bool) -> None:
         own = {event.uuid for event in self.append.events}
-        right(self, [e for e in events if e.uuid not in own], head, complete=complete)
+        others = GatheredEvents(e for e in events if e.uuid not in own)
+        right(self, others, head, complete=complete)
 
     patch.setattr(Candidate, "look_at", look_at)
 

@@ -194,6 +194,19 @@ def pages_of(keys: IndexKeys, edition: str, tag: str, after: Item | None = None)
     return _query(keys.table, keys.pages(tag), edition, after=after)
 
 
+def pages_above(keys: IndexKeys, edition: str, tag: str, version: int) -> list[Request]:
+    """Query the pages of a tag that have events above a version, consistently; two requests.
+
+    The newest page that begins at the version or below may have later events too.
+    """
+    key = keys.pages(tag)
+    at, end = f"{edition}#{version:0{_DIGITS}d}", f"{edition}#:"  # after all digits
+    return [
+        _between(keys.table, key, f"{edition}#", at, limit=1),
+        _between(keys.table, key, f"{edition}#{version + 1:0{_DIGITS}d}", end),
+    ]
+
+
 def page_item(keys: IndexKeys, edition: str, tag: str, page: TagPage) -> tuple[Item, int]:
     """Return the item of a page, and its size in bytes."""
     item = _key(keys.pages(tag), f"{edition}#{page.first:0{_DIGITS}d}") | {
@@ -262,6 +275,24 @@ def _query(
         params["Limit"] = limit
     if after is not None:
         params["ExclusiveStartKey"] = after
+    return Request("query", params | _CONSISTENT)
+
+
+def _between(
+    table: str, key: str, lowest: str, highest: str, *, limit: int | None = None
+) -> Request:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "log_key = :key AND place BETWEEN :lowest AND :highest",
+        "ExpressionAttributeValues": {
+            ":key": {"S": key},
+            ":lowest": {"S": lowest},
+            ":highest": {"S": highest},
+        },
+        "ScanIndexForward": False,
+    }
+    if limit is not None:
+        params["Limit"] = limit
     return Request("query", params | _CONSISTENT)
 
 
