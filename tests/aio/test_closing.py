@@ -348,6 +348,28 @@ def test_a_handler_may_close_its_backend(memory):
     asyncio.run(use())
 
 
+def test_a_handler_that_waits_for_a_call_of_its_own_ends_with_its_worker(memory):
+    async def use() -> None:
+        await append(memory)
+        waits = asyncio.Event()
+
+        async def handle(_: object) -> None:
+            waits.set()
+            async for _ in memory.subscriber.after(1):
+                pass
+
+        running = asyncio.create_task(memory.projection("p", handle).run_forever())
+        async with asyncio.timeout(5):
+            await waits.wait()
+            await asyncio.sleep(0.02)
+            await memory.close()
+        [found] = await outcomes([running])
+        assert isinstance(found, InputError)
+        assert running.cancelling() == 0
+
+    asyncio.run(use())
+
+
 def test_a_call_of_another_loop_ends_too(memory):
     waits = threading.Event()
 
