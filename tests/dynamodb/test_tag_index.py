@@ -6,6 +6,7 @@ import random
 from itertools import count
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 
@@ -15,6 +16,7 @@ from dynamo_es.contracts.states import Part
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams import matching
 from dynamo_es.dynamodb.tag_index import items, reading, writing
+from dynamo_es.dynamodb.wire.sizes import MAX_ITEM_BYTES, item_size
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.conformance.language import an_event
@@ -391,6 +393,80 @@ def test_an_index_read_as_if_complete_is_caught(boundary, monkeypatch):
     monkeypatch.setattr(reading, "read_after", checkpoint_taken_as_head)
     with pytest.raises(AssertionError):
         boundary.is_exact()
+
+
+def fits(request):
+    return item_size(request.params["Item"]) <= MAX_ITEM_BYTES
+
+
+def unlike(length, seed):
+    """Return text that compression makes little smaller."""
+    chance = random.Random(seed)
+    return "".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(length))
+
+
+def test_any_number_of_tags_is_listed_in_items_that_fit():
+    tags = [Tag("order", UUID(int=random.Random(n).getrandbits(128))).text for n in range(20_000)]
+    keys = items.IndexKeys("log", "tenant#tags#$boundary#1")
+
+    puts = list(items.put_tags(keys, "edition", 0, 20_000, tags))
+
+    assert all(map(fits, puts))
+    listed = [items.read_tags(put.params["Item"]) for put in puts]
+    assert [tag for part in listed for tag in part] == sorted(tags)
+    places = [put.params["Item"]["place"]["S"] for put in puts]
+    assert len(set(places)) == len(puts) > 1
+    assert all(place.startswith("edition#") for place in places)
+
+
+def test_pages_fit_however_long_the_tags_and_names_are():
+    entries = [items.Entry(n, n, unlike(10_000, n), (unlike(1_000, -n),)) for n in range(1, 41)]
+    keys = items.IndexKeys("log", "tenant#tags#$boundary#1")
+    pages: list[items.TagPage] = []
+
+    complete = False
+    while not complete:
+        put, complete = writing._next_put(
+            keys, "edition", "tag", pages[-1] if pages else None, entries
+        )
+        assert put is not None
+        assert fits(put)
+        pages.append(items.read_page(put.params["Item"], item_size(put.params["Item"])))
+
+    assert [entry.version for page in pages for entry in page.entries] == [*range(1, 41)]
+    assert len(pages) > 1
+
+
+def test_an_event_with_many_tags_is_found_by_each_of_them(boundary):
+    """Its entries do not list them: that would take their number squared."""
+    many = [Tag("parcel", number) for number in range(20)]
+    boundary.append(boundary.event(C1, *many), boundary.event(*many, name="Left"))
+    boundary.append(boundary.event(C1, Tag("text", "x" * 2_000)), boundary.event(C1, S1))
+    boundary.index()
+
+    for query, versions in (
+        (Query(tags=[many[7]]), [1, 2]),
+        (Query(types=["Left"], tags=[many[7]]), [2]),
+        (Query(tags=[many[7], C1]), [1]),
+        (Query(tags=[many[7], S1]), []),
+        (Query(tags=[C1]), [1, 3, 4]),
+    ):
+        found = boundary.cold().fetch_matching(boundary.stream, query)
+        assert [event.version for event in found.events] == versions
+
+
+@pytest.mark.parametrize("requests", [4, 5, 6])
+def test_a_late_run_leaves_nothing_of_an_index_that_was_deleted(boundary, requests):
+    boundary.grow(4)
+    late = _driven(boundary, 50)
+    for _ in range(requests):  # its list of tags is the sixth
+        next(late)
+    boundary.plain().delete_stream(boundary.stream)
+    assert boundary.index() == 0
+    for _ in late:
+        pass
+
+    assert boundary.items() == []
 
 
 def test_a_deletion_deletes_the_index_for_one_request_more_where_there_is_none(boundary, engine):
