@@ -60,16 +60,13 @@ def fetch_by_index(
         entry.version: entry.commit
         for entry in entries
         if entry.version <= floor
-        and any(
-            entry.version > part.floor and matches(part.query, entry.name, frozenset(entry.tags))
-            for part in indexed
-        )
+        and any(entry.version > part.floor and _may_match(part.query, entry) for part in indexed)
     }
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
         return None  # Half a unit for each commit: reading them all in a row costs less.
-    below = checkpoint.commit if floor == checkpoint.version - 1 else None
-    newest, tail = yield from read_after(stream, floor, below)
+    begins = checkpoint.commit if floor == checkpoint.version - 1 else floor + 1
+    newest, tail = yield from read_after(stream, floor, begins)
     at = checkpoint.version - floor - 1
     if (
         newest is None
@@ -94,6 +91,13 @@ def fetch_by_index(
     ]
     events += [copied(event) for event in tail if any(part.wants(event) for part in parts)]
     return Matching(tuple(events), head)
+
+
+def _may_match(query: Query, entry: Entry) -> bool:
+    """Whether a query may match an event: for sure, if the entry lists its tags."""
+    if entry.tags is not None:
+        return matches(query, entry.name, frozenset(entry.tags))
+    return any(not item.types or entry.name in item.types for item in query.items)
 
 
 def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> Steps[list[Entry]]:
