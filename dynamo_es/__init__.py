@@ -16,12 +16,14 @@ from dynamo_es.values import (
     ExplicitVersioning,
     Position,
     Query,
+    QueryItem,
     RawEvent,
     RecordedRaw,
     StoredVersion,
     StreamId,
     StreamUUID,
     Tag,
+    TagValue,
     TenantId,
     Versioning,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.boundary import Boundary, Found
     from dynamo_es.boundaries.deciding import Decided
     from dynamo_es.boundaries.decision import Decision, DecisionModel
+    from dynamo_es.boundaries.indexing import BoundaryIndex
     from dynamo_es.contracts import Checkpoint, Observer, OperationReport, Selection
     from dynamo_es.contracts.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
@@ -65,6 +68,7 @@ else:
             "Aggregate": ".aggregates.aggregate",
             "Backend": ".facade.backend",
             "Boundary": ".boundaries.boundary",
+            "BoundaryIndex": ".boundaries.indexing",
             "Checkpoint": ".contracts.checkpoints",
             "Context": ".event_store.wrapped",
             "DataSubject": ".event_store.encryption.marks",
@@ -116,6 +120,7 @@ __all__ = [
     "AppendCost",
     "Backend",
     "Boundary",
+    "BoundaryIndex",
     "Checkpoint",
     "Context",
     "DataSubject",
@@ -143,6 +148,7 @@ __all__ = [
     "ProjectionReport",
     "Projector",
     "Query",
+    "QueryItem",
     "RawEvent",
     "Recorded",
     "RecordedRaw",
@@ -160,6 +166,7 @@ __all__ = [
     "StreamUUID",
     "Subscriber",
     "Tag",
+    "TagValue",
     "TenantId",
     "UnknownEvent",
     "Versioning",

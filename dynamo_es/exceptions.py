@@ -57,6 +57,8 @@
     ├── RedactedError                           replaces a cause that may quote an event
     ├── ConfigurationError                      a wrong setting, found before any request
     │   ├── LogScopeError                       a table written with another log_scope
+    │   ├── ReplicaWriteError                   a write, where the tables are replicas
+    │   ├── TransactionsUnsupportedError        a transaction, where the tables take none
     │   └── MissingExtraError                   an optional dependency is not installed
     └── ServiceError                            AWS refused the request or did not answer
         ├── TableNotFoundError                  a table of the store is missing
@@ -65,6 +67,7 @@
         ├── ThrottledError                      more requests than the table takes
         ├── ContentionError                     other transactions held the item too long
         └── UnavailableError                    time-out, broken connection, internal error
+            └── ReplicaLagError                 an item has not arrived in this region yet
 
 Each error carries what a handler needs as attributes, and its message says what to do next.
 A message names a stream by its UUID, its category and its name.
@@ -308,12 +311,13 @@ class BoundaryConflictError(EventStoreError):
     Attributes:
         stream_id: the stream of the boundary, as text.
         boundary: name of the boundary; None if only its UUID is known.
-        query: the query of the append; None if it had none, and the boundary was deleted.
+        query: the query of the append; None if it had none, and ``after`` was not reached.
         after: version up to which the caller has seen the boundary.
         head: version that this refusal has seen it to, with its generation: ``after`` of the
             next try.
         matching: the `RawEvent` objects above ``after`` and up to ``head`` that match, in order;
-            `Boundary.typed` makes objects of your classes. Empty: the boundary was deleted since.
+            `Boundary.typed` makes objects of your classes. Empty: the boundary has not reached
+            ``after``: it was deleted since, or ``after`` does not come from a read of this one.
     """
 
     def __init__(
@@ -856,6 +860,34 @@ class LogScopeError(ConfigurationError):
         )
 
 
+class ReplicaWriteError(ConfigurationError):
+    """The tables are replicas of another region, so this process must not write to them.
+
+    Attributes:
+        operation: what was refused, such as ``append``.
+    """
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        super().__init__(
+            f'{operation}: DynamoConfig.replication is "replica", so this process only reads: the '
+            "conditions of writes hold within one region. Do it in the region that writes, or make "
+            "this region the one that writes: see the runbook for a failover."
+        )
+
+
+class TransactionsUnsupportedError(ConfigurationError):
+    """The operation needs a transaction, which strongly consistent global tables do not take."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This operation needs a transaction, and tables with multi-Region strong consistency "
+            '(DynamoConfig.replication is "strong") take none. Nothing was written. Append less '
+            "than 400 KB to one stream, without transact_with, and keep read models without "
+            "writes=True."
+        )
+
+
 class MissingExtraError(ConfigurationError):
     """An optional dependency is not installed.
 
@@ -949,6 +981,23 @@ class UnavailableError(ServiceError):
     """DynamoDB did not answer in time, or answered with an internal error."""
 
     advice = "Try again; the call is safe to repeat."
+
+
+class ReplicaLagError(UnavailableError):
+    """An item of the store has not arrived in this region yet; nothing was skipped.
+
+    Only with ``DynamoConfig(replication="replica")``, after the ``retry_deadline``.
+    """
+
+    advice = (
+        "Nothing was skipped, so call again. CloudWatch's metric ReplicationLatency of the global "
+        "table says how late this region is."
+    )
+
+    def __init__(self, operation: str, missing: str, subject: str = "") -> None:
+        super().__init__(
+            operation, "NotReplicated", f"{missing} has not arrived in this region yet.", subject
+        )
 
 
 class InvalidSubjectError(InputError):

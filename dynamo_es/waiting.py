@@ -7,6 +7,7 @@ blocks. `dynamo_es.aio` puts the waiting of a loop in that place, for the calls 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -59,6 +60,13 @@ def elsewhere(call: Callable[[], T]) -> T:
     """
     waits = how_to_wait()
     return call() if waits is None else waits.elsewhere(call)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error ends the thread or the task that runs here, such as Ctrl-C."""
+    asyncio = sys.modules.get("asyncio")  # not imported here: few processes need it
+    cancelled: type[BaseException] = getattr(asyncio, "CancelledError", KeyboardInterrupt)
+    return isinstance(error, KeyboardInterrupt | cancelled)
 
 
 class Turn:

@@ -15,14 +15,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER: Final = """\
-# Everything in one stack. Made from the other templates by scripts/infra: edit those. To deploy it:
+# A whole event store in one stack. To deploy it with its package, and to update it later:
 #
 #   dynamo-es deploy --stack my-app
 #
-# The tables and the policies are always there. The rest is there if you ask for it: the sequencer
-# (Sequencer), the outbox (OutboxTargetArn), a read model (ReadModelHandler), alarms for the tables
-# (AlarmTopicArn). For more read models, deploy projection.yaml for each, with this stack's name as
-# EventStore and Access.
+# This file is long because it is made from the other templates, by scripts/infra. To understand a
+# part, or to change it, open the template that it comes from: there each choice has a comment with
+# its reason and its cost. Never edit this file.
+#
+# part                      from              it is there if you set
+#
+# three tables              event-store.yaml  (always)
+# a policy for each role    access.yaml       (always)
+# sequencer                 sequencer.yaml    Sequencer=true, the default
+# outbox                    outbox.yaml       OutboxTargetArn
+# a read model              projection.yaml   ReadModelHandler and ReadModelPolicyArn
+# alarms and a dashboard    alarms.yaml       AlarmTopicArn
+#
+# Functions need their package: CodeBucket and CodeKey, which `dynamo-es deploy` fills in. The
+# parameters come first below, by part; names of tables, ARNs and roles are last, under Outputs.
+#
+# More read models: deploy projection.yaml for each. This stack is its EventStore and its Access.
+# Several Regions: deploy the templates one by one, with global-event-store.yaml for the tables.
 """
 
 
@@ -244,10 +258,12 @@ def template(folder: Path) -> dict[str, Any]:
 
 def text(folder: Path) -> str:
     """Return the template as YAML, with functions in their short form."""
-    body = yaml.dump(
-        template(folder), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
-    )
-    return HEADER + body
+    return HEADER + dumped(template(folder))
+
+
+def dumped(made: dict[str, Any]) -> str:
+    """Return a template as YAML, with functions in their short form."""
+    return yaml.dump(made, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
 
 
 def _prefixed(part: Part, name: str) -> str:

@@ -34,6 +34,8 @@ TYPES = {
     "Flag | None": "Event | None",
     "Handler": "Handler | AsyncProjector",
 }
+WORKERS = ("dynamo_es.projections", "dynamo_es.outbox", "dynamo_es.boundaries.indexing")
+"""Beginnings of the modules of workers, where an ``Event`` is what stops one."""
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
     ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
@@ -64,6 +66,8 @@ class Wrapped:
         bases: its base classes, as they are written.
         by_hand: members of its bases.
         imports: lines of imports that the bases need.
+        of_aggregates: whether the class is one of aggregates of a kind.
+        module: its module; empty: of its name, in `dynamo_es.aio`.
     """
 
     name: str
@@ -74,10 +78,17 @@ class Wrapped:
     bases: str = "Over"
     by_hand: frozenset[str] = frozenset()
     imports: tuple[str, ...] = ()
+    of_aggregates: bool = False
+    module: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.module:
+            file = re.sub(r"(?<!^)(?=[A-Z])", "_", self.name.removeprefix("Async")).lower()
+            object.__setattr__(self, "module", f"dynamo_es.aio.{file}")
 
     @property
-    def file(self) -> str:
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name.removeprefix("Async")).lower()
+    def path(self) -> Path:
+        return ROOT.joinpath(*self.module.split(".")).with_suffix(".py")
 
 
 def names(text: str) -> frozenset[str]:
@@ -195,7 +206,11 @@ CLASSES = [
         "dynamo_es.boundaries.boundary:Boundary",
         "Reads, appends and decides in a dynamic consistency boundary; see `Boundary`.",
         plain=names("stream_id typed"),
-        left_out=names("index"),
+    ),
+    Wrapped(
+        "AsyncBoundaryIndex",
+        "dynamo_es.boundaries.indexing:BoundaryIndex",
+        "Writes which events of a boundary have which tag; see `BoundaryIndex`.",
     ),
     Wrapped(
         "AsyncRepository",
@@ -205,6 +220,7 @@ CLASSES = [
         bases="MakesRepository[TAggregate]",
         by_hand=names("aggregate"),
         imports=("from dynamo_es.aio.repositories import MakesRepository",),
+        of_aggregates=True,
     ),
     Wrapped(
         "AsyncBackend",
@@ -218,6 +234,17 @@ CLASSES = [
         by_hand=names("prepare create_tables close"),
         imports=("from dynamo_es.aio.having_bridge import HasBridge",),
     ),
+    Wrapped(
+        "AsyncAggregates",
+        "dynamo_es.http.aggregates:Aggregates",
+        "The aggregates of a class, for one request; see `Aggregates`.\n\n"
+        "    Args are those of `Aggregates`: an `AsyncRepository` is the first.",
+        bases="MakesAggregates[TAggregate]",
+        by_hand=names("of_request"),
+        imports=("from dynamo_es.http.making_async_aggregates import MakesAggregates",),
+        of_aggregates=True,
+        module="dynamo_es.http.async_aggregates",
+    ),
 ]
 
 RESULTS = {
@@ -229,7 +256,7 @@ def main() -> int:
     """Write the modules, or with ``--check`` say which are out of date."""
     stale = []
     for one in CLASSES:
-        path, text = PACKAGE / f"{one.file}.py", formatted(module_of(one))
+        path, text = one.path, formatted(module_of(one))
         if path.exists() and path.read_text("utf-8") == text:
             continue
         stale.append(path.name)
@@ -347,9 +374,7 @@ class Module:
 
     def need(self, name: str, module: str, *, runs: bool = False) -> None:
         known = {
-            "Event": "from asyncio import Event"
-            if module.startswith(("dynamo_es.projections", "dynamo_es.outbox"))
-            else "",
+            "Event": "from asyncio import Event" if module.startswith(WORKERS) else "",
             "Awaitable": "from collections.abc import Awaitable",
             "AsyncListener": "from dynamo_es.aio.functions import AsyncListener",
             "AsyncProjector": "from dynamo_es.aio.projector import AsyncProjector",
@@ -370,11 +395,11 @@ def module_of(one: Wrapped) -> str:
     module.for_types.add(f"from {source} import {name}")
     generic = name
     lines: list[str] = []
-    if one.name == "AsyncRepository":
+    if one.of_aggregates:
         lines += ['R = TypeVar("R")', ""]
-        generic = "Repository[TAggregate]"
+        generic = f"{name}[TAggregate]"
         module.always |= {"from typing import TypeVar"}
-        module.always.add("from dynamo_es.aggregates.repository import TAggregate")
+        module.always.add(f"from {source} import TAggregate")
         own = (" import R", " import TAggregate")
         module.for_types = {line for line in module.for_types if not line.endswith(own)}
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
@@ -436,16 +461,16 @@ def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one br
     keyword, result = form(returns, member, one)
     if wrapped is not None:
         result = wrapped.name
-        module.always.add(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+        module.always.add(f"from {wrapped.module} import {wrapped.name}")
         if wrapped.name == one.name:
-            module.always.discard(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+            module.always.discard(f"from {wrapped.module} import {wrapped.name}")
     if result.startswith("AsyncGenerator"):
         module.for_types.add("from collections.abc import AsyncGenerator")
     lines += signature(node, module, member, keyword, result)
     lines += doc
     if member.decorated("contextmanager"):
         module.for_types.add("from contextlib import AbstractAsyncContextManager")
-        lines += background(member)
+        lines += background(member, one)
         return [*lines, ""]
     if lines[0:1] == ["    @overload"]:  # a checker would take one of the overloads
         module.for_types.add("from typing import Any")
@@ -487,7 +512,7 @@ def property_of(member: Member, module: Module, returns: str, wrapped: Wrapped |
     result = returns
     if wrapped is not None:
         result = wrapped.name
-        module.always.add(f"from dynamo_es.aio.{wrapped.file} import {wrapped.name}")
+        module.always.add(f"from {wrapped.module} import {wrapped.name}")
         value = f"{wrapped.name}({call}, self._bridge)"
     elif member.name in module.one.plain:
         value = call
@@ -561,15 +586,19 @@ def value_of(argument: ast.arg) -> str:
     return name
 
 
-def background(member: Member) -> list[str]:
+def background(member: Member, wrapped: Wrapped) -> list[str]:
     plain = [one.arg for one in member.last.args.args[1:]]
     named = ", ".join(
         [f"{name}={name}" for name in [*plain, *(one.arg for one in member.last.args.kwonlyargs)]]
     )
-    kind = "Outbox" if "publisher" in plain else "Projection"
+    title = {
+        "AsyncOutbox": 'f"Outbox {self.name!r}"',
+        "AsyncProjection": 'f"Projection {self.name!r}"',
+        "AsyncBoundaryIndex": 'f"Tag index of boundary {self._sync.stream_id}"',
+    }[wrapped.name]
     return [
         "        return self._background(",
-        f'            lambda stop: self.run_forever(stop=stop, {named}), f"{kind} {{self.name!r}}"',
+        f"            lambda stop: self.run_forever(stop=stop, {named}), {title}",
         "        )",
     ]
 

@@ -1,4 +1,4 @@
-"""What `scripts/infra` runs: writes app.yaml and the Terraform module, or compares them."""
+"""What `scripts/infra` runs: writes what is made from the templates, or compares it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import _app_template
+import _global_tables
 import _terraform_module
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def made() -> Iterator[tuple[Path, str]]:
     """Yield each file that is made, with its right text."""
     infra = ROOT / "infra"
     yield infra / "app.yaml", _app_template.text(infra)
+    yield infra / "global-event-store.yaml", _global_tables.text(infra)
     module = _terraform_module.Module(_app_template.template(infra))
     for name, text in module.files().items():
         yield infra / "terraform" / name, text

@@ -76,6 +76,9 @@ class DynamoEngine(Engine):
         config = self.config_with(sequencing="inline" if inline else "stream")
         return DynamoBackend(config, client=self._client)
 
+    def indexed_process(self) -> Backend:
+        return DynamoBackend(self.config_with(tag_index=True), client=self._client)
+
     def key_storage(self) -> KeyStorageStrategy:
         return DynamoKeyStorage(
             self._config, Gateway(lambda: self._client, self._config), time.time

@@ -26,16 +26,36 @@ if TYPE_CHECKING:
 
 
 class LoopInThread:
-    """An event loop that runs in a thread until the process ends."""
+    """An event loop that runs in a thread until the process ends.
+
+    Attributes:
+        task: the task that the caller waits for.
+    """
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.task: asyncio.Task[Any] | None = None
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
     def wait_for(self, awaitable: Coroutine[Any, Any, Any]) -> Any:
-        """Return what a coroutine returns that the loop runs."""
-        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result()
+        """Return what a coroutine returns that the loop runs.
+
+        Raises:
+            CancelledError: asyncio's, with its cause: the task was cancelled.
+        """
+        waiting = self._run(awaitable)
+        found, cancelled = asyncio.run_coroutine_threadsafe(waiting, self.loop).result()
+        if cancelled is not None:
+            raise cancelled
+        return found
+
+    async def _run(self, awaitable: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
+        self.task = asyncio.current_task()
+        try:
+            return await awaitable, None
+        except asyncio.CancelledError as error:
+            return None, error
 
     def iterate(self, found: AsyncGenerator[Any]) -> Iterator[Any]:
         """Yield what an asynchronous generator yields."""

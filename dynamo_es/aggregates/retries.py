@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from dynamo_es.contracts.checks import check_callable
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.exceptions import InputError
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    BoundaryConflictError,
+    ConcurrentStreamWriteError,
+    EventStoreError,
+    InputError,
+)
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 RETRY_FOR: Final = 10.0
 """Seconds: the repository's default time budget for retries."""
@@ -76,6 +84,42 @@ class Retries:
                 "a function like time.monotonic."
             )
         return now
+
+
+def append_surely(append: Callable[[], T], retries: Retries) -> T:
+    """Append; after a lost answer, append the same events again while the retries last.
+
+    Args:
+        append: appends always the same events, with the same ids and the same condition.
+        retries: its attempts and its time.
+
+    Raises:
+        AppendOutcomeUnknownError: an answer was lost, and no later attempt could tell what came of
+            that one. An error of a later attempt is its cause: alone, it would say that nothing is
+            stored. Where the call is cancelled or interrupted, it is the other way round.
+    """
+    unknown: AppendOutcomeUnknownError | None = None
+    while True:
+        try:
+            return append()
+        except AppendOutcomeUnknownError as lost:
+            unknown = lost
+        except (ConcurrentStreamWriteError, BoundaryConflictError):
+            raise  # The events would have been found.
+        except EventStoreError as error:
+            if unknown is None:
+                raise
+            raise unknown from error
+        except BaseException as error:
+            error.__cause__ = error.__cause__ or unknown
+            raise
+        try:
+            retries.wait_or_raise(unknown)
+        except AppendOutcomeUnknownError:
+            raise
+        except BaseException as error:
+            error.__cause__ = error.__cause__ or unknown
+            raise
 
 
 def check_waiting(sleep: object, monotonic: object) -> None:

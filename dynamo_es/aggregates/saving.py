@@ -11,7 +11,6 @@ from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.contracts import ANOTHER_GENERATION, EnlistedWrite
 from dynamo_es.event_store.comparison import find_difference
 from dynamo_es.exceptions import (
-    AppendOutcomeUnknownError,
     ConcurrentStreamWriteError,
     InputError,
     InvalidEnlistedWriteError,
@@ -20,7 +19,6 @@ from dynamo_es.exceptions import (
 
 if TYPE_CHECKING:
     from dynamo_es.aggregates.commands import Command, Decided
-    from dynamo_es.aggregates.retries import Retries
     from dynamo_es.aggregates.streams import AggregateStream
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
@@ -158,22 +156,6 @@ def append(
     aggregate._stream_id = stream.id  # noqa: SLF001
     aggregate._stored(events, version, of_command=command is not None)  # noqa: SLF001
     return True
-
-
-def append_surely(
-    stream: AggregateStream,
-    aggregate: Aggregate,
-    context: Context | None,
-    writes: Sequence[EnlistedWrite],
-    command: Command | None,
-    retries: Retries,
-) -> bool:
-    """Append as `append` does; after a lost answer, append again while the retries last."""
-    while True:
-        try:
-            return append(stream, aggregate, context, writes, command)
-        except AppendOutcomeUnknownError as unknown:
-            retries.wait_or_raise(unknown)
 
 
 def has_emitted(aggregate: Aggregate, events: Sequence[Event]) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
-from dynamo_es.aggregates.retries import check_attempts
+from dynamo_es.aggregates.retries import append_surely, check_attempts
 from dynamo_es.aggregates.saving import check_savable, identified
 from dynamo_es.contracts.checks import check_callable, check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
-    AppendOutcomeUnknownError,
+    AppendAllConflictError,
     ConcurrentStreamWriteError,
     InputError,
     InvalidEnlistedWriteError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import EnlistedWrite
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.values import RawEvent
+    from dynamo_es.values import RawEvent, StreamId
 
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
@@ -74,7 +75,8 @@ class SeveralAggregates(Generic[TAggregate]):
         Raises:
             AppendAllConflictError: streams have changed; each aggregate keeps its changes. With one
                 aggregate only, it is a `ConcurrentStreamWriteError`, as in `Repository.save`.
-            InputError: an aggregate that no longer matches its stream, or one stream twice.
+            InputError: an aggregate that no longer matches its stream, or one stream or aggregate
+                twice.
 
         Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
         aggregate emitted anything, nothing is sent.
@@ -136,25 +138,16 @@ class SeveralAggregates(Generic[TAggregate]):
         while True:
             opened = [self._open(id_, factory or self._factory) for id_ in ids]
             _refuse_twins(opened)
-            try:
-                result = decide(*(one.aggregate for one in opened))
-            except Exception:
-                if _have_gone_on(opened):
-                    continue
-                raise
-            refuse_unfinished(result, decide, DECIDE)
-            if not any(one.aggregate.__changes__ for one in opened) and _have_gone_on(opened):
+            result, moved = _decide(decide, opened)
+            if moved is not None:
+                retries.wait_or_raise(moved)
                 continue
             try:
-                while True:
-                    try:
-                        self._append_all(opened, context, transact_with)
-                    except AppendOutcomeUnknownError as unknown:
-                        retries.wait_or_raise(unknown)
-                    else:
-                        return result
+                append_surely(partial(self._append_all, opened, context, transact_with), retries)
             except ConcurrentStreamWriteError as refused:
                 retries.wait_or_raise(refused)
+            else:
+                return result
 
     def _open(self, id_: AggregateId, factory: Callable[[], TAggregate] | None) -> _Opened:
         aggregate = self._opening.new(factory)
@@ -200,16 +193,46 @@ class SeveralAggregates(Generic[TAggregate]):
                 self._opening.snapshots.apply(self._store, stream_id, aggregate)  # type: ignore[arg-type]
 
 
-def _have_gone_on(opened: Sequence[_Opened]) -> bool:
-    """Return whether a stream has changed while the last one was loaded."""
-    return any(replace(one.stream, consistent=False).has_gone_on(one.raws) for one in opened[:-1])
+def _decide(
+    decide: Callable[..., R], opened: Sequence[_Opened]
+) -> tuple[R, AppendAllConflictError | None]:
+    """Return the result of a decision, and why it is out of date; None: it is not, so far."""
+    try:
+        result = decide(*(one.aggregate for one in opened))
+    except Exception as error:
+        moved = _moved(opened)
+        if moved is None:
+            raise
+        moved.__cause__ = error
+        return cast("R", None), moved
+    refuse_unfinished(result, decide, DECIDE)
+    emitted = any(one.aggregate.__changes__ for one in opened)
+    return result, None if emitted else _moved(opened)
+
+
+def _moved(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
+    """Return the conflict if a stream has changed while the last one was loaded; else None."""
+    for one in opened[:-1]:
+        if replace(one.stream, consistent=False).has_gone_on(one.raws):
+            last = (one.raws[-1].version or 0) if one.raws else 0
+            conflict = ConcurrentStreamWriteError(one.stream.id, last, None)
+            return AppendAllConflictError({one.stream.id: conflict})
+    return None
 
 
 def _refuse_twins(opened: Sequence[_Opened]) -> None:
+    """Raise `InputError` if two of the streams, or two of the aggregates, are one."""
     seen = set()
+    owners: dict[int, StreamId] = {}
     for one in opened:
         if one.stream.id in seen:
             raise InputError(
                 f"Stream {describe_stream(one.stream.id)} is given twice: give each aggregate once."
             )
         seen.add(one.stream.id)
+        owner = owners.setdefault(id(one.aggregate), one.stream.id)
+        if owner is not one.stream.id:
+            raise InputError(
+                f"Streams {describe_stream(owner)} and {describe_stream(one.stream.id)} are given "
+                "one aggregate, and would both get its events: each needs its own."
+            )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
+from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.aggregates.saving import identified
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import copy_of
@@ -26,6 +27,7 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.grouping.groups import Work, own_copy, run_inside
 from dynamo_es.values import ExplicitVersioning, StoredVersion
+from dynamo_es.waiting import is_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -157,14 +159,22 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
             "the call that stored them with its own events was interrupted.",
         )
 
+    def left_unknown(self, item: Joint[TAggregate]) -> Exception | None:
+        """Return what an interrupted caller does not know; see `Work.left_unknown`."""
+        if not item.maybe_stored:
+            return None
+        return AppendOutcomeUnknownError(
+            item.stream.id, None, "this call was interrupted while another one stored its events."
+        )
+
     def _decide_alone(self, joint: Joint[TAggregate]) -> object:
         """Return the result or the error of a decision that gets an append of its own."""
         try:
             return run_inside(joint.variables, self.alone.carry_out, joint.decision)
-        except KeyboardInterrupt:
-            raise  # it is this thread's
-        except BaseException as error:  # noqa: BLE001 - its caller gets it
-            return error
+        except BaseException as error:
+            if is_interrupt(error):
+                raise  # it is this thread's or task's
+            return error  # its caller gets it
 
     def _decide_all(
         self, stream: AggregateStream, raws: list[RawEvent], entries: Sequence[_Decided]
@@ -203,10 +213,10 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         try:
             this.outcome = run_inside(this.joint.variables, decision.decide, aggregate)
             refuse_unfinished(this.outcome, decision.decide, DECIDE)
-        except KeyboardInterrupt:
-            raise  # it is this thread's
-        except BaseException as error:  # noqa: BLE001 - its caller gets it
-            this.outcome = error
+        except BaseException as error:
+            if is_interrupt(error):
+                raise  # it is this thread's or task's
+            this.outcome = error  # its caller gets it
             return
         pending = aggregate._pending_events()  # noqa: SLF001
         this.events = [
@@ -230,20 +240,20 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         events = [wrapped for each in emitted for wrapped in each.events]
         first = (raws[-1].version or 0) if raws else 0
         expected = ExplicitVersioning(first, raws[-1].generation if first else None)
-        version, sure = None, True
-        while version is None:
-            try:
-                version = stream.store.append(
-                    *events, stream_id=stream.id, expected_version=expected
-                )
-            except AppendOutcomeUnknownError as unknown:
-                sure = False
-                retries.wait_or_raise(unknown)
-            except ConcurrentStreamWriteError:
-                for each in entries:
-                    each.joint.maybe_stored = False
-                raise
-        if version.repeated and sure:
+        sent = 0
+
+        def append() -> StoredVersion | None:
+            nonlocal sent
+            sent += 1
+            return stream.store.append(*events, stream_id=stream.id, expected_version=expected)
+
+        try:
+            version = append_surely(append, retries)
+        except ConcurrentStreamWriteError:
+            for each in entries:
+                each.joint.maybe_stored = False
+            raise
+        if version is None or (version.repeated and sent == 1):
             # Another process was faster with the same commands: each gets the result of that run.
             for each in entries:
                 each.aggregate = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE, OutdatedError, decide_on
-from dynamo_es.aggregates.retries import Retries
-from dynamo_es.aggregates.saving import append_surely, has_emitted, writes_of
+from dynamo_es.aggregates.retries import Retries, append_surely
+from dynamo_es.aggregates.saving import append, has_emitted, writes_of
 from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.exceptions import CommandDecidedError, ConcurrentStreamWriteError
 
@@ -94,7 +95,7 @@ class Transacting(Generic[TAggregate]):
             writes = writes_of(decision.transact_with, aggregate)
             try:
                 stored = append_surely(
-                    stream, aggregate, decision.context, writes, command, retries
+                    partial(append, stream, aggregate, decision.context, writes, command), retries
                 )
             except ConcurrentStreamWriteError as refused:
                 waited = retries.wait_or_raise(refused)

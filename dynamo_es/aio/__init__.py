@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynamo_es.aio.backend import AsyncBackend
     from dynamo_es.aio.backends import AsyncDynamoBackend, AsyncMemoryBackend
+    from dynamo_es.aio.boundary import AsyncBoundary
+    from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
     from dynamo_es.aio.event_store import AsyncEventStore
     from dynamo_es.aio.functions import AsyncListener
     from dynamo_es.aio.listeners import AsyncListeners
@@ -28,6 +30,8 @@ else:
         __name__,
         {
             "AsyncBackend": ".backend",
+            "AsyncBoundary": ".boundary",
+            "AsyncBoundaryIndex": ".boundary_index",
             "AsyncDynamoBackend": ".backends",
             "AsyncEventStore": ".event_store",
             "AsyncListener": ".functions",
@@ -45,6 +49,8 @@ else:
 
 __all__ = [
     "AsyncBackend",
+    "AsyncBoundary",
+    "AsyncBoundaryIndex",
     "AsyncDynamoBackend",
     "AsyncEventStore",
     "AsyncListener",

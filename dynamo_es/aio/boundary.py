@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
@@ -39,18 +40,20 @@ class AsyncBoundary(Over):
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
-        You can repeat an append with the same wrapped events and the same ``after``: events that
-        are stored already are not stored again.
+        You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
+        the same ``after``: events that are stored already are not stored again. Without both, it
+        does not look for its events, so read them before you append them again.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
-            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
+                without ``fail_if`` and ``after``, look for them first.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
                 written.
 
@@ -82,7 +85,8 @@ class AsyncBoundary(Over):
             decision: called with the command; returns the `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first.
+                decided once: the second call writes nothing and returns the events of the first,
+                even if it has another decision or another command: see ``Decided.repeated``.
             context: metadata for the stored events.
             attempts: most attempts; None: as many as ``retry_for`` allows.
 
@@ -92,11 +96,16 @@ class AsyncBoundary(Over):
         Raises:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            InputError: not a decision, or one without a model.
+            InputError: not a decision, one without a model, or one that was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
+                attribute that its saved states cannot take into account.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request.
+        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
+        request for states that this process has not asked for, and 1 for each that it saves. If a
+        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
+        for in all events, so without the tag index, the states then save no reads.
         """
         return await self._bridge.run(
             self._sync.decide,
@@ -106,6 +115,11 @@ class AsyncBoundary(Over):
             context=context,
             attempts=attempts,
         )
+
+    @property
+    def index(self) -> AsyncBoundaryIndex:
+        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        return AsyncBoundaryIndex(self._sync.index, self._bridge)
 
     async def read(
         self,
@@ -128,13 +142,15 @@ class AsyncBoundary(Over):
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB.
+        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
+        what it does not remember.
         """
         return await self._bridge.run(
             self._sync.read, query, after=after, keep_unknown=keep_unknown

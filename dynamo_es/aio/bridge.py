@@ -10,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
 
+from dynamo_es.aio.calls import CLOSED, Calls
 from dynamo_es.aio.threads import Threads, this_thread
 from dynamo_es.exceptions import AppendOutcomeUnknownError, InputError
+from dynamo_es.forking import tell_of_forks
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -35,7 +39,9 @@ _APPEND: Final = frozenset(
         "insert_many",
         "insert_unless",
         "save",
+        "save_all",
         "transact",
+        "transact_all",
         "__exit__",
     }
 )
@@ -47,20 +53,47 @@ class Bridge(ABC):
 
     Args:
         most: most threads at a time.
+
+    Attributes:
+        threads: its threads.
+        calls: those under way.
+        is_closed: whether no call may begin any more.
+        is_ended: whether nothing may be sent any more.
     """
 
     def __init__(self, most: int) -> None:
         self.threads = Threads(most)
+        self.calls = Calls()
         self.is_closed = False
+        self.is_ended = False
+        tell_of_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, which has none of the parent's calls and threads."""
+        self.calls.forget()
+        self.threads.after_fork()
 
     def refuse_closed(self) -> None:
         """Raise `InputError` if the backend was closed."""
         if self.is_closed:
-            raise InputError("The asynchronous backend is closed. Make a new backend.")
+            raise InputError(CLOSED)
 
     @abstractmethod
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns, while other tasks of the loop run."""
+        """Return what a call of the library returns, while other tasks of the loop run.
+
+        Raises:
+            InputError: the backend is closed, or is closed before the call returns.
+            AppendOutcomeUnknownError: the same, and the events may be stored.
+        """
+
+    async def run_in_thread(
+        self, call: Callable[[], T], stop: Callable[[], object] | None = None
+    ) -> T:
+        """Return what a call returns that a thread makes; see `Threads.run` and `run`."""
+        self.refuse_closed()
+        with self.calls.one():
+            return await self.threads.run(call, stop)
 
     @abstractmethod
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
@@ -69,6 +102,10 @@ class Bridge(ABC):
         Raises:
             InputError: the caller runs in no such call.
         """
+
+    def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine of yours returns; see `wait_for`."""
+        return self.wait_for(awaitable)
 
     async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
         """Yield what an iterator of the library yields."""
@@ -100,7 +137,8 @@ class Bridge(ABC):
         return False
 
     def close(self) -> None:
-        """Let its threads end."""
+        """Send nothing any more, and let its threads end."""
+        self.is_closed = self.is_ended = True
         self.threads.close()
 
 
@@ -120,25 +158,38 @@ class ThreadBridge(Bridge):
             done.append(call(*arguments, **named))
             return done[0]
 
-        try:
-            return await self.threads.run(make)
-        except asyncio.CancelledError as error:
-            if done and getattr(call, "__name__", "") in _APPEND:
-                error.__cause__ = AppendOutcomeUnknownError(
-                    _stream_of(arguments, named),
-                    None,
-                    "the task was cancelled before the append returned.",
-                )
-            raise
+        with self.calls.one():
+            try:
+                return await self.threads.run(make)
+            except asyncio.CancelledError as error:
+                if done and getattr(call, "__name__", "") in _APPEND:
+                    error.__cause__ = AppendOutcomeUnknownError(
+                        _stream_of(call, arguments, named),
+                        None,
+                        "the task was cancelled before the append returned.",
+                    )
+                raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns; the loop runs it, and this thread blocks."""
         return wait_in_thread(awaitable)
 
 
-def _stream_of(arguments: tuple[Any, ...], named: dict[str, Any]) -> StreamId:
-    found = named.get("stream_id", arguments[0] if arguments else None)
-    return found if isinstance(found, StreamId) else StreamId(name=str(found))
+def _stream_of(
+    call: Callable[..., object], arguments: tuple[Any, ...], named: dict[str, Any]
+) -> object:
+    """Return the stream that a call appends to, the first of several, or the call's name.
+
+    Never another argument: its text may have the values of events.
+    """
+    given = named.get("stream_id", arguments[0] if arguments else None)
+    if isinstance(given, Mapping | list | tuple):
+        first = next(iter(given), None)
+        given = getattr(first, "stream_id", first)
+    if isinstance(given, UUID | str):
+        return given if isinstance(given, UUID) else StreamId(name=given)
+    own = getattr(getattr(call, "__self__", None), "stream_id", None)
+    return own if isinstance(own, UUID) else getattr(call, "__qualname__", "?")
 
 
 def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:

@@ -103,7 +103,7 @@ class LoopConnections:
         self._sessions = {}
 
     async def _send(self, request: Signed) -> Reply:
-        if self._bridge.is_closed:
+        if self._bridge.is_ended:
             # An earlier attempt of the call may have been carried out, so this is no refusal.
             closed = ConnectionError("the asynchronous backend was closed")
             raise as_botocore(closed, self._url)

@@ -59,7 +59,7 @@ class Plain:
         else:
             returned = function(*arguments, **named)
         if isawaitable(returned):
-            return self._bridge.wait_for(_awaited(returned))
+            return self._bridge.wait_for_yours(_awaited(returned))
         return returned
 
     def __getattr__(self, name: str) -> Any:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.boundaries.boundary import Boundary
-    from dynamo_es.contracts import EnlistedWrite, StorageStrategy, StreamAppend
+    from dynamo_es.contracts import EnlistedWrite, StreamAppend
     from dynamo_es.contracts.appends import StreamCheck
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.dynamodb.streams.append import Append
@@ -112,6 +112,12 @@ def _left_unknown(
                 asked = steps.throw(_cut_off(asked, stream_id))
         except (AppendOutcomeUnknownError, AppendsFailedError) as unknown:
             return unknown
+        except StopIteration as end:
+            # Appends under conditions return the error of each.
+            results = end.value if isinstance(end.value, list) else []
+            return next(
+                (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
+            )
         except BaseException:  # noqa: BLE001 - nothing was written, or nothing that matters
             return None
     steps.close()
@@ -120,12 +126,19 @@ def _left_unknown(
 
 def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
     """Return the outcome of a request whose task was cancelled."""
+    code, why = _why()
     if isinstance(asked, Pause):
-        return UnavailableError("Pause", "Cancelled", "the task was cancelled.", "")
-    error = UnavailableError(
-        asked.api_name, "Cancelled", "the task was cancelled.", subject_of(asked, stream_id)
-    )
+        return UnavailableError("Pause", code, f"{why}.", "")
+    error = UnavailableError(asked.api_name, code, f"{why}.", subject_of(asked, stream_id))
     return error if asked.operation in READS else OutcomeUnknown(error)
+
+
+def _why() -> tuple[str, str]:
+    """Return why a call ends, as a code and as a clause."""
+    call = this_call()
+    if call is not None and call.bridge.is_closed:
+        return "Closed", "the asynchronous backend was closed"
+    return "Cancelled", "the task was cancelled"
 
 
 class AsyncDynamoStorage(DynamoStorage):
@@ -162,7 +175,7 @@ class AsyncDynamoStorage(DynamoStorage):
                 error.__cause__ = AppendOutcomeUnknownError(
                     stored[0].stream.id,
                     stored[0].expected,
-                    "the events are stored, and the task was cancelled before the append returned.",
+                    f"the events are stored, and {_why()[1]} before the append returned.",
                 )
             raise
 
@@ -194,11 +207,9 @@ def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
 
             return AsyncSerde(self.registry, self.encryption(tenant_id))
 
-        def boundary(
-            self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
-        ) -> Boundary:
+        def boundary(self, *arguments: Any, **named: Any) -> Boundary:
             """Return a boundary over a tenant's storage."""
-            made = super().boundary(storage, tenant_id, name, group=group)
+            made = super().boundary(*arguments, **named)
             made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
             return made
 

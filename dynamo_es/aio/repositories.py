@@ -36,6 +36,7 @@ class MakesRepository(Over, Generic[TAggregate]):
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
         retry_for: timedelta | float = RETRY_FOR,
         consistent: bool | None = None,
+        group: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         check_kind("event_store", event_store, AsyncEventStore)
@@ -47,6 +48,7 @@ class MakesRepository(Over, Generic[TAggregate]):
             snapshot_when=snapshot_when,
             retry_for=retry_for,
             consistent=consistent,
+            group=group,
             sleep=bridge.sleep,
             monotonic=monotonic,
         )

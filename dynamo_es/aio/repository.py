@@ -124,7 +124,8 @@ class AsyncRepository(MakesRepository[TAggregate]):
         Raises:
             AppendAllConflictError: streams have changed; each aggregate keeps its changes. With one
                 aggregate only, it is a `ConcurrentStreamWriteError`, as in `Repository.save`.
-            InputError: an aggregate that no longer matches its stream, or one stream twice.
+            InputError: an aggregate that no longer matches its stream, or one stream or aggregate
+                twice.
 
         Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
         aggregate emitted anything, nothing is sent.

@@ -25,11 +25,11 @@ class AsyncSequencer(Over):
 
     async def poll(self) -> Polled:
         """Read each shard once, and sequence the new records; see `StreamPoller.poll`."""
-        return await self._bridge.threads.run(self._sync.poll)
+        return await self._bridge.run_in_thread(self._sync.poll)
 
     async def save(self) -> None:
         """Save the places in the shards; see `StreamPoller.save`."""
-        await self._bridge.threads.run(self._sync.save)
+        await self._bridge.run_in_thread(self._sync.save)
 
     async def run_once(
         self,
@@ -68,7 +68,7 @@ class AsyncSequencer(Over):
         waiting = asyncio.create_task(told.until_set())
         waiting.add_done_callback(lambda _: flag.set())
         try:
-            return await self._bridge.threads.run(
+            return await self._bridge.run_in_thread(
                 lambda: run(flag, self._plain(on_progress)), flag.set
             )
         finally:

@@ -12,6 +12,9 @@ from contextvars import copy_context
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dynamo_es.aio.calls import CLOSED
+from dynamo_es.exceptions import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
@@ -89,6 +92,8 @@ class Threads:
     def __init__(self, most: int) -> None:
         self._most = most
         self._pool: ThreadPoolExecutor | None = None
+        self._inherited: list[object] = []
+        self._is_closed = False
 
     async def run(self, call: Callable[[], T], stop: Callable[[], object] | None = None) -> T:
         """Return what a call returns that a thread makes, in a copy of the task's context.
@@ -129,12 +134,21 @@ class Threads:
             raise
 
     def close(self) -> None:
-        """Let the threads end when they have nothing to do."""
+        """Let the threads end when they have nothing to do; later calls are refused."""
+        self._is_closed = True
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
 
+    def after_fork(self) -> None:
+        """Leave the parent's threads alone: a forked child has none of them."""
+        # A dropped pool would wake its threads.
+        self._inherited.append(self._pool)
+        self._pool = None
+
     def _threads(self) -> ThreadPoolExecutor:
+        if self._is_closed:
+            raise InputError(CLOSED)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._most, "dynamo-es-aio")
         return self._pool

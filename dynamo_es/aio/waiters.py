@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dynamo_es.aio.greenlets import this_call
@@ -31,10 +32,12 @@ class LoopWaiter:
 
     def wake(self) -> None:
         """Make the present or the next `wait` return."""
-        if this_call() is not None:
+        # A call of another loop may wake it, which runs in another thread.
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - it does not raise
             self._woken.set()
         else:
-            self._loop.call_soon_threadsafe(self._woken.set)
+            with suppress(RuntimeError):  # that loop is closed, so nobody waits
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _wait(self, seconds: float | None) -> None:
         try:

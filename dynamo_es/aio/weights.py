@@ -47,13 +47,16 @@ def are_large(events: Iterable[Any]) -> bool:
 
 def _values(event: Any) -> Any:
     """Return the values of an event, of any form."""
+    values = getattr(event, "__dict__", None)
+    if values is not None:  # a bare one; to ask it for other names takes long
+        return values.values()
     inner = getattr(event, "event", event)  # of a wrapped one
+    values = getattr(inner, "__dict__", None)
+    if values is not None:
+        return values.values()
     inner = getattr(inner, "entry", inner)  # of a record of the log
     data = getattr(inner, "data", None)  # of a raw one
-    if type(data) is dict:
-        return data.values()
-    values = getattr(inner, "__dict__", None)
-    return () if values is None else values.values()
+    return data.values() if type(data) is dict else ()
 
 
 def _exceed(waiting: list[Any], left: int) -> bool:

@@ -1,4 +1,4 @@
-"""Handlers for AWS Lambda: read models, the sequencer and the outbox, over a backend.
+"""Handlers for AWS Lambda: read models, the sequencer, the outbox, the tag index.
 
 =====================  ===========================  ==========================================
 handler                event source                 what it does
@@ -10,6 +10,7 @@ handler                event source                 what it does
 `sequence_events`      the events table's stream    gives every commit its position in the log
 `publish_outbox`       the log table's stream and   publishes the events chosen for the outbox
                        a schedule
+`index_tags`           a schedule                   writes the tag index of boundaries
 =====================  ===========================  ==========================================
 
 Event source mappings need ``ReportBatchItemFailures`` and the view type ``NEW_IMAGE``. Each
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.aws_lambda.publishers import EventBridgePublisher, SnsPublisher, SqsPublisher
     from dynamo_es.aws_lambda.sequencer import sequence_events
     from dynamo_es.aws_lambda.streams import project_streams
+    from dynamo_es.aws_lambda.tags import index_tags
 else:
     from dynamo_es.lazy import lazy_names
 
@@ -39,6 +41,7 @@ else:
             "SnsPublisher": ".publishers",
             "SqsPublisher": ".publishers",
             "fan_out": ".fan_out_handler",
+            "index_tags": ".tags",
             "load_message": ".messages",
             "project_log": ".log",
             "project_streams": ".streams",
@@ -52,6 +55,7 @@ __all__ = [
     "SnsPublisher",
     "SqsPublisher",
     "fan_out",
+    "index_tags",
     "load_message",
     "project_log",
     "project_streams",

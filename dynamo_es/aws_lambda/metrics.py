@@ -39,6 +39,7 @@ class FunctionMetrics:
     | ``LagSeconds`` | sequencer | how long an event has waited for its position |
     | ``Published``, ``Dead`` | outbox | events that went out, and entries that are dead |
     | ``Waiting``, ``OldestSeconds`` | outbox | entries, and the time since the oldest one failed |
+    | ``Indexed`` | tag index | events that a run indexed |
     | ``Parked`` | projections | streams that are parked |
     | ``Lag`` | projections of the log | positions that they lag |
     | ``MappingsOff`` | all | event source mappings of the function that are off, or missing |

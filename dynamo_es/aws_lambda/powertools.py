@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dynamo_es.aws_lambda.failures import RecordNotDoneError
 from dynamo_es.aws_lambda.records import decode
 from dynamo_es.dynamodb.log.choosing import stream_chooser
-from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.stream_batches import Unreadable
-from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.projections.missing import Step
 
 if TYPE_CHECKING:

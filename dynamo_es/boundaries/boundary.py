@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynamo_es.aggregates.retries import RETRY_FOR, Retries, check_attempts, check_waiting
 from dynamo_es.boundaries.deciding import Deciding, command_tag
+from dynamo_es.boundaries.decision import Decision
 from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
-from dynamo_es.contracts.boundaries import boundary_stream
-from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts import StorageStrategy
+from dynamo_es.contracts.boundaries import boundary_stream, check_after
+from dynamo_es.contracts.checks import (
+    check_callable,
+    check_count,
+    check_kind,
+    check_tenant,
+    seconds_of,
+)
+from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
+from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import DEFAULT_TENANT, Query, RawEvent, StoredVersion
 
 if TYPE_CHECKING:
@@ -23,12 +33,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.aggregates.commands import CommandId
     from dynamo_es.boundaries.deciding import Decided
-    from dynamo_es.boundaries.decision import Decision
-    from dynamo_es.contracts import StorageStrategy
     from dynamo_es.event_store.event import Event
-    from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import Context, WrappedEvent
-    from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import StreamId, TenantId
 
 C = TypeVar("C")
@@ -63,6 +69,9 @@ class Boundary:
         tenant_id: the tenant.
         groups: where appends of this process wait for each other, to become one commit:
             ``event_store.groups``. None: each append is a commit of its own.
+        snapshot_every: save the state of a model that `decide` uses once the model got so many
+            events since the last saved one, 1 or more. Only models with ``__snapshot__`` have
+            states. None: neither save states nor use them.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
@@ -70,7 +79,7 @@ class Boundary:
 
     Raises:
         InputError: an argument of the wrong type, or out of range.
-        InvalidStreamIdError: a name that is not text, or is empty.
+        InvalidStreamIdError: a name that is not text, or is empty; a tenant id that is not text.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -81,11 +90,20 @@ class Boundary:
         tenant_id: TenantId = DEFAULT_TENANT,
         *,
         groups: Groups | None = None,
+        snapshot_every: int | None = None,
         retry_for: timedelta | float = RETRY_FOR,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_kind("storage", storage, StorageStrategy)
+        check_kind("serde", serde, Serde)
+        check_tenant(tenant_id)
+        if groups is not None:
+            check_kind("groups", groups, Groups)
         check_waiting(sleep, monotonic)
+        if snapshot_every is not None:
+            check_count("snapshot_every", snapshot_every)
+        self._snapshot_every = snapshot_every
         self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
         self._sleep = sleep
@@ -116,14 +134,17 @@ class Boundary:
             keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted since it had the version ``after``.
+            BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             InputError: not a query, or a class in it that is not an event class.
 
         Errors of reading the events are those of `EventStore.load_stream`.
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB.
+        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
+        what it does not remember.
         """
+        check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
         events = self._stream.read(found.events, keep_unknown=keep_unknown)
         return Found(query, events, found.head)
@@ -143,18 +164,20 @@ class Boundary:
             after: ``head`` of the read that you decided on. None: you have read nothing, so any
                 event that matches refuses the append.
 
-        You can repeat an append with the same wrapped events and the same ``after``: events that
-        are stored already are not stored again.
+        You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
+        the same ``after``: events that are stored already are not stored again. Without both, it
+        does not look for its events, so read them before you append them again.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Or the boundary was
-                deleted since.
+                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
+                has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
-            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
+            AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
+                without ``fail_if`` and ``after``, look for them first.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
                 written.
 
@@ -164,7 +187,8 @@ class Boundary:
         up to its head. Each time that another process was faster costs a refused put; the second
         time and every third one after it also cost a read.
         """
-        query = None if fail_if is None else self._stream.resolved(fail_if)
+        query = None if fail_if is None else self._stream.resolved(fail_if, "fail_if")
+        check_after(after)
         return self._stream.append(self._stream.stored_form(events), query, after)
 
     def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
@@ -199,7 +223,8 @@ class Boundary:
             decision: called with the command; returns the `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first.
+                decided once: the second call writes nothing and returns the events of the first,
+                even if it has another decision or another command: see ``Decided.repeated``.
             context: metadata for the stored events.
             attempts: most attempts; None: as many as ``retry_for`` allows.
 
@@ -209,22 +234,41 @@ class Boundary:
         Raises:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            InputError: not a decision, or one without a model.
+            InputError: not a decision, one without a model, or one that was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
+                attribute that its saved states cannot take into account.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request.
+        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
+        request for states that this process has not asked for, and 1 for each that it saves. If a
+        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
+        for in all events, so without the tag index, the states then save no reads.
         """
         check_attempts(attempts)
-        check_callable("decision", decision)
+        _check_decision(decision)
+        if context is not None:
+            self._stream.serde.check_context(context, self._stream.id)
         refuse_asynchronous(decision, "decision")
         retries = Retries(self._retry_s, attempts, self._monotonic, self._sleep)
         tag = command_tag(self._stream, command_id)
         while True:
-            deciding = Deciding(self._stream, decision(command), tag, context)
+            made: Any = decision(command)
+            refuse_unfinished(made, decision, "decision")
+            deciding = Deciding(self._stream, made, tag, context, self._snapshot_every)
             try:
                 return deciding.run(retries)
             except BoundaryConflictError as refused:
                 if refused.matching:
                     raise
                 retries.wait_or_raise(refused)  # The boundary was deleted: begin with a new state.
+
+
+def _check_decision(decision: object) -> None:
+    if isinstance(decision, Decision):
+        kind = type(decision).__qualname__
+        raise InputError(
+            f"decision must be what makes a Decision, not one that is made already: give the "
+            f"class {kind}, because each attempt needs a new one."
+        )
+    check_callable("decision", decision)

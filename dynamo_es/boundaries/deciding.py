@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dynamo_es.aggregates.commands import Command
-from dynamo_es.boundaries.decision import apply_to, events_decided, query_of
+from dynamo_es.aggregates.retries import append_surely
+from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
+from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
+from dynamo_es.contracts.states import Part
 from dynamo_es.event_store.wrapped import WrappedEvent
-from dynamo_es.exceptions import AppendOutcomeUnknownError, BoundaryConflictError
-from dynamo_es.values import Query, StoredVersion, Tag, matches_event, tags_of
+from dynamo_es.exceptions import BoundaryConflictError
+from dynamo_es.values import Query, StoredVersion, tags_of
+from dynamo_es.values import tags as own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +25,7 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.stream import BoundaryStream
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.wrapped import Context
-    from dynamo_es.values import RawEvent
-
-_COMMAND = "$command"
-"""Name of the tag that the events of a command carry. A decision with the command's id depends on
-it, so the read shows whether the command was decided before, and the condition of the append keeps
-another delivery of it out."""
+    from dynamo_es.values import RawEvent, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,15 @@ class Decided:
 def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | None:
     """Return the tag of the events of a command; None for None.
 
+    A decision with the command's id depends on it. So the read shows whether the command was
+    decided before, and the condition of the append keeps another delivery out.
+
     Raises:
         InputError: an id that is neither a UUID nor text, or is empty.
     """
     if command_id is None:
         return None
-    return Tag(_COMMAND, Command.of(command_id, stream.tenant_id, stream.id).first)
+    return own_tags.command_tag(Command.of(command_id, stream.tenant_id, stream.id).first)
 
 
 class Deciding:
@@ -62,9 +65,12 @@ class Deciding:
         decision: a new one; its models have no events so far.
         tag: the tag of the command's events; None: the command has no id.
         context: metadata for the stored events.
+        snapshot_every: see `Boundary`.
 
     Raises:
         InputError: not a decision, or one without a model.
+        DecisionDefinitionError: a model with an attribute that saved states cannot take into
+            account.
     """
 
     def __init__(
@@ -73,14 +79,17 @@ class Deciding:
         decision: Decision,
         tag: Tag | None,
         context: Context | None,
+        snapshot_every: int | None = None,
     ) -> None:
         self._stream = stream
         self._decision = decision
         self._tag = tag
         self._context = context
-        query = query_of(decision)
+        self._models = begin(decision)
+        query = Query.of_items(item for _, own in self._models for item in own.items)
         self._query = stream.resolved(query if tag is None else query | Query(tags=[tag]))
-        self._queries = [(each, stream.resolved(each.query)) for each in decision.models]
+        self._followed = [FollowedModel(model, stream.resolved(own)) for model, own in self._models]
+        self._states = SavedStates(stream, self._followed, snapshot_every)
         self._head: StoredVersion | None = None
         self._stored: list[RawEvent] = []
 
@@ -91,24 +100,52 @@ class Deciding:
             BoundaryConflictError: the boundary was deleted; or, with matching events, there were
                 conflicts at every attempt.
         """
-        self._catch_up()
+        self._begin()
         while True:
             if self._stored:
                 return self._decided_before(self._stored)
+            self._states.take(self._head)
             events = events_decided(self._decision)
+            refuse_changed(self._models)
             if not events:
+                self._states.save()
                 return Decided((), self._head or StoredVersion(0, 0))
             try:
                 version = self._append(events, retries)
             except BoundaryConflictError as refused:
                 if not refused.matching:
                     raise
+                self._stored += self._of_command(refused.matching)
+                if self._stored:
+                    continue  # another delivery of the command was faster, which is no failure
                 waited = retries.wait_or_raise(refused)
                 self._take(refused.matching, refused.head)
                 if waited:
                     self._catch_up()
             else:
+                self._states.save()
                 return Decided(tuple(events), version)
+
+    def _begin(self) -> None:
+        """Read all events that the decision depends on, or saved states and the events after."""
+        if not self._states.load():
+            self._catch_up()
+            return
+        try:
+            found = self._stream.fetch_parts(self._parts())
+        except BoundaryConflictError:
+            # A state is of an earlier generation of the boundary.
+            self._states.forget()
+            self._catch_up()
+            return
+        self._states.restore()
+        self._take(found.events, found.head)
+
+    def _parts(self) -> list[Part]:
+        parts = [each.part for each in self._followed]
+        if self._tag is not None:
+            parts.append(Part(Query(tags=[self._tag])))  # no state knows all commands
+        return parts
 
     def _catch_up(self) -> None:
         found = self._stream.fetch(self._query, self._head)
@@ -116,26 +153,30 @@ class Deciding:
 
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
         """Apply stored events to each model whose query they match."""
-        for model, query in self._queries:
-            own = [raw for raw in raws if matches_event(query, raw)]
+        for each in self._followed:
+            part = each.part
+            own = [raw for raw in raws if part.wants(raw)]
             for wrapped in self._stream.read(own):  # new objects for each model
-                apply_to(model, wrapped.event)
-        if self._tag is not None:
-            text = self._tag.text
-            self._stored += [raw for raw in raws if text in tags_of(raw)]
+                apply_to(each.model, wrapped.event)
+            each.events += len(own)
+        self._stored += self._of_command(raws)
         self._head = head
+
+    def _of_command(self, raws: Sequence[RawEvent]) -> list[RawEvent]:
+        """Return the events of an earlier delivery of the command."""
+        if self._tag is None:
+            return []
+        text = self._tag.text
+        return [raw for raw in raws if text in tags_of(raw)]
 
     def _append(self, events: Sequence[Event], retries: Retries) -> StoredVersion:
         """Append the events; after a lost answer, append the same again while the retries last."""
         wrapped = [WrappedEvent.wrap(event, context=self._context) for event in events]
         raws = self._stream.stored_form(wrapped, self._tag)
-        while True:
-            try:
-                version = self._stream.append(raws, self._query, self._head)
-            except AppendOutcomeUnknownError as unknown:
-                retries.wait_or_raise(unknown)
-            else:
-                return StoredVersion(version, version.generation)
+        version = append_surely(
+            partial(self._stream.append, raws, self._query, self._head), retries
+        )
+        return StoredVersion(version, version.generation)
 
     def _decided_before(self, raws: Sequence[RawEvent]) -> Decided:
         events = tuple(wrapped.event for wrapped in self._stream.read(raws))

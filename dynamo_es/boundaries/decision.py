@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.exceptions import (
     AsynchronousFunctionError,
     DecisionDefinitionError,
@@ -16,14 +16,20 @@ from dynamo_es.exceptions import (
 from dynamo_es.values import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dynamo_es.values import QueryItem
+    from collections.abc import Iterable, Sequence
 
 M = TypeVar("M", bound="DecisionModel")
 
 _APPLY: Final = "__apply__"
+_RESTORE: Final = "__restore__"
+_SNAPSHOT: Final = "__snapshot__"
 _DECIDE: Final = "decide"
+
+_BEGUN: Final = "_has_begun"
+"""Set in a decision once its models get their events."""
+
+IN_USE: Final = "_is_in_use"
+"""Set in a model that belongs to a decision."""
 
 
 class DecisionModel:
@@ -44,22 +50,46 @@ class DecisionModel:
                 else:
                     self.left -= 1
 
+    A boundary can save the state of a model of many events (``snapshot_every``), if the class says
+    what it is::
+
+            def __snapshot__(self) -> PlacesLeft:
+                return PlacesLeft(left=self.left)
+
+            def __restore__(self, state: PlacesLeft) -> None:
+                self.left = state.left
+
+    Each decision needs models of its own.
+
     Attributes:
         query: the events that the model is made of. It must not change.
 
     Raises:
-        DecisionDefinitionError: a class whose ``__apply__`` is asynchronous or a generator.
+        DecisionDefinitionError: a class whose ``__apply__``, ``__snapshot__`` or ``__restore__`` is
+            asynchronous or a generator.
     """
 
     query: Query
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        _check_hooks(cls, _APPLY)
+        _check_hooks(cls, _APPLY, _SNAPSHOT, _RESTORE)
 
     def __apply__(self, event: Any, /) -> None:
         """Change the state as the event says. Never refuse the event: it has happened."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
+
+    def __snapshot__(self) -> Snapshot:
+        """Return the state, for a boundary that saves it; it depends on the events alone.
+
+        If you change what the state means, raise the ``__schema_version__`` of its class: the
+        states that are stored by then are not used any more.
+        """
+        raise NotImplementedError(f"{type(self).__qualname__} must define __snapshot__().")
+
+    def __restore__(self, state: Any, /) -> None:
+        """Take over a saved state, before the events after it; by default, apply it as an event."""
+        self.__apply__(state)
 
 
 class Decision(ABC):
@@ -81,8 +111,6 @@ class Decision(ABC):
         DecisionDefinitionError: a class whose ``decide`` is asynchronous or a generator.
     """
 
-    _models: list[DecisionModel]  # a subclass may leave out super().__init__()
-
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         _check_hooks(cls, _DECIDE)
@@ -91,18 +119,30 @@ class Decision(ABC):
         """Base the decision on a model, and return the model. Call it in ``__init__``.
 
         Raises:
-            InputError: not a `DecisionModel`.
+            InputError: not a `DecisionModel`, one that is in use already, or a call after
+                ``__init__``.
         """
         check_kind("model", model, DecisionModel)
+        if _BEGUN in self.__dict__:
+            raise InputError(
+                f"{type(self).__qualname__} called self.use(…) when its models had their events "
+                "already, and this one would get none: call it in __init__."
+            )
+        if IN_USE in model.__dict__:
+            raise InputError(
+                f"This {type(model).__qualname__} is in use already, and would get its events "
+                "twice: make a new model for each self.use(…)."
+            )
+        model.__dict__[IN_USE] = True
         self.models.append(model)
         return model
 
     @property
     def models(self) -> list[DecisionModel]:
         """The models that the decision is based on."""
-        if "_models" not in self.__dict__:
-            self._models = []
-        return self._models
+        # A subclass may leave out super().__init__(), and may be a frozen dataclass.
+        models: list[DecisionModel] = self.__dict__.setdefault("_models", [])
+        return models
 
     @abstractmethod
     def decide(self) -> Event | Sequence[Event] | None:
@@ -136,29 +176,75 @@ def apply_to(model: DecisionModel, event: Event) -> None:
     refuse_unfinished(returned, kind.__apply__, f"{kind.__qualname__}.{_APPLY}")
 
 
-def query_of(decision: Decision) -> Query:
-    """Return the query that matches each event that one of the decision's models depends on.
+def begin(decision: Decision) -> list[tuple[DecisionModel, Query]]:
+    """Return the models of a decision that is about to read, each with its query.
 
     Raises:
-        InputError: a decision without a model, or a model without a query.
+        InputError: a decision without a model, a model without a query, or a decision that was
+            made before.
     """
-    check_kind("A decision", decision, Decision)
+    check_kind("The result of decision", decision, Decision)
     kind = type(decision).__qualname__
     if not decision.models:
         raise InputError(
             f"{kind} uses no model, so nothing could conflict with it: call self.use(…) in its "
             "__init__, or append the events without a condition."
         )
-    items: list[QueryItem] = []
-    for model in decision.models:
-        query = getattr(model, "query", None)
-        check_kind(f"{type(model).__qualname__}.query", query, Query)
-        items += [] if query is None else query.items
-    return Query.of_items(items)
+    if _BEGUN in decision.__dict__:
+        raise InputError(
+            f"This {kind} was decided before, and its models would get their events twice: make a "
+            "new decision at each call."
+        )
+    decision.__dict__[_BEGUN] = True
+    return [(model, _query_of(model)) for model in decision.models]
 
 
-def _check_hooks(kind: type, hook: str) -> None:
-    try:
-        refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
-    except AsynchronousFunctionError as error:
-        raise DecisionDefinitionError(str(error)) from None
+def refuse_changed(models: Iterable[tuple[DecisionModel, Query]]) -> None:
+    """Raise `InputError` if the query of a model is not the one that its events were read by."""
+    for model, query in models:
+        if _query_of(model) != query:
+            raise InputError(
+                f"{type(model).__qualname__}.query has changed since its events were read: set it "
+                "in __init__. If what you need depends on events, read them first, and give what "
+                "you find to the decision."
+            )
+
+
+def _query_of(model: DecisionModel) -> Query:
+    query: Any = getattr(model, "query", None)
+    check_kind(f"{type(model).__qualname__}.query", query, Query)
+    return query  # type: ignore[no-any-return]
+
+
+def has_snapshots(model: DecisionModel) -> bool:
+    """Whether a model's class says what its state is."""
+    return type(model).__snapshot__ is not DecisionModel.__snapshot__
+
+
+def snapshot_of(model: DecisionModel) -> Snapshot:
+    """Return the state of a model.
+
+    Raises:
+        InputError: the model returned something else.
+    """
+    kind = type(model)
+    returned: Any = model.__snapshot__()
+    refuse_unfinished(returned, kind.__snapshot__, f"{kind.__qualname__}.{_SNAPSHOT}")
+    check_kind(f"The result of {kind.__qualname__}.{_SNAPSHOT}", returned, Snapshot)
+    state: Snapshot = returned
+    return state
+
+
+def restore(model: DecisionModel, state: Snapshot) -> None:
+    """Give a saved state to a new model."""
+    kind = type(model)
+    returned: Any = model.__restore__(state)  # type: ignore[func-returns-value]
+    refuse_unfinished(returned, kind.__restore__, f"{kind.__qualname__}.{_RESTORE}")
+
+
+def _check_hooks(kind: type, *hooks: str) -> None:
+    for hook in hooks:
+        try:
+            refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        except AsynchronousFunctionError as error:
+            raise DecisionDefinitionError(str(error)) from None

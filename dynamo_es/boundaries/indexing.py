@@ -3,80 +3,133 @@
 from __future__ import annotations
 
 import logging
-import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from threading import Event
+from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.checks import check_count
-from dynamo_es.exceptions import CredentialsError, ServiceError, TableNotFoundError
+from dynamo_es.contracts.checks import check_count, check_kind, check_stream
+from dynamo_es.contracts.error_texts import describe_error
+from dynamo_es.contracts.functions import check_stop
+from dynamo_es.contracts.storage import StorageStrategy
+from dynamo_es.contracts.workers import in_thread
+from dynamo_es.exceptions import (
+    ContentionError,
+    ThrottledError,
+    UnavailableError,
+    describe_stream,
+)
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts import StorageStrategy
+    from collections.abc import Iterator
+
     from dynamo_es.values import StreamId
 
 _log = logging.getLogger("dynamo_es")
 
 _WAIT: Final = 1.0
-"""Seconds between looks for new events."""
+"""Seconds between looks for new events: an index that is a second late costs hardly anything."""
+
+_PASSING: Final = (ContentionError, ThrottledError, UnavailableError)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryIndex:
     """Writes which events have which tag, so that the first read of a process is cheap.
 
-    ``backend.boundary("courses").index.run_once()``
+    ``backend.boundary("courses").index.run_forever()``
 
-    Any number of processes may run it at once. What it has not indexed yet, a read takes from the
-    stream: a late index costs bytes, and no event is missed. After the boundary is deleted, the
-    next run deletes the items of its index.
+    A process with ``DynamoConfig(tag_index=True)`` reads by the index. Any number of workers may
+    write it at once. What it does not have yet, a read takes from the stream: a late index costs
+    bytes, and no event is missed. In memory there is no index, and a run does nothing.
 
     Attributes:
         storage: holds the boundary.
         stream_id: the stream of the boundary.
+
+    Raises:
+        InputError: not a storage.
+        InvalidStreamIdError: not a stream id.
     """
 
     storage: StorageStrategy
     stream_id: StreamId
 
-    def run_once(self, batch_size: int = 1_000) -> int:
-        """Index all events so far; return how many events this run indexed.
+    def __post_init__(self) -> None:
+        check_kind("storage", self.storage, StorageStrategy)
+        check_stream(self.stream_id)
+
+    def run_once(self, batch_size: int = 1_000, *, stop: Event | None = None) -> int:
+        """Index the events that the boundary has; return how many events this run indexed.
 
         Args:
             batch_size: events whose pages are written together. Fewer, larger batches cost less.
+            stop: set it to return after the current batch.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
+            InvalidSubscriptionError: ``stop`` cannot stop a run.
             StoredItemError: an item that this release cannot read.
             ServiceError: AWS refused a request or did not answer. Run it again.
+
+        Cost on DynamoDB: 2 requests if there is nothing to index; else see
+        `BoundaryStrategy.index_tags`.
         """
         check_count("batch_size", batch_size)
-        total = 0
-        while indexed := self.storage.index_tags(self.stream_id, batch_size):
-            total += indexed
-        return total
+        stop = Event() if stop is None else stop
+        check_stop(stop)
+        return sum(self._batches(stop, batch_size))
 
-    def run_forever(self, stop: threading.Event | None = None, batch_size: int = 1_000) -> int:
+    def run_forever(self, stop: Event | None = None, batch_size: int = 1_000) -> int:
         """Index events until stopped; return how many. It looks for new ones each second.
 
-        It logs errors of AWS as warnings and goes on, except for those below.
+        It logs temporary errors (throttling, contention, lost connections) as warnings, and tries
+        again.
 
         Args:
-            stop: set it in another thread or a signal handler; None: run until an error.
+            stop: set it in another thread or a signal handler to return after the current batch;
+                None: run until an error.
             batch_size: as for `run_once`.
 
         Raises:
-            CredentialsError: AWS credentials are missing or wrong.
-            TableNotFoundError: a table is missing.
-            InputError: ``batch_size`` is not an integer of 1 or more.
+            EventStoreError: the errors of `run_once`, except for temporary ones.
         """
-        stop = threading.Event() if stop is None else stop
+        check_count("batch_size", batch_size)
+        stop = Event() if stop is None else stop
+        check_stop(stop)
         total = 0
         while not stop.is_set():
             try:
-                total += self.run_once(batch_size)
-            except (CredentialsError, TableNotFoundError):
-                raise
-            except ServiceError as error:
-                _log.warning("Indexing the tags of a boundary failed, trying again: %s", error)
+                for indexed in self._batches(stop, batch_size):
+                    total += indexed
+            except _PASSING as error:
+                _log.warning("%s failed and tries again: %s", self._title, describe_error(error))
             stop.wait(_WAIT)
         return total
+
+    @contextmanager
+    def in_background(self, batch_size: int = 1_000) -> Iterator[Self]:
+        """Run in a thread within the context: ``with courses.index.in_background():``.
+
+        Args:
+            batch_size: as for `run_once`.
+
+        Raises:
+            InputError: ``batch_size`` is not an integer of 1 or more.
+            Exception: at the end of the context, the error that ended the thread.
+        """
+        check_count("batch_size", batch_size)
+        with in_thread(lambda stop: self.run_forever(stop, batch_size), self._title):
+            yield self
+
+    def _batches(self, stop: Event, batch_size: int) -> Iterator[int]:
+        """Yield the number of events of each batch."""
+        while not stop.is_set():
+            indexed = self.storage.index_tags(self.stream_id, batch_size)
+            if not indexed:
+                return
+            yield indexed
+
+    @property
+    def _title(self) -> str:
+        return f"Tag index of boundary {describe_stream(self.stream_id)}"

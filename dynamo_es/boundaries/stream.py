@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.boundaries import Matching
+    from dynamo_es.contracts.states import Part
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
@@ -43,14 +44,18 @@ class BoundaryStream:
     tenant_id: TenantId
     groups: Groups | None = None
 
-    def resolved(self, query: Query) -> Query:
-        """Return a query with the names of its classes."""
-        check_kind("query", query, Query)
+    def resolved(self, query: Query, label: str = "query") -> Query:
+        """Return a query with the names of its classes; ``label`` is the argument's name."""
+        check_kind(label, query, Query)
         return resolved(query, self.serde.registry)
 
     def fetch(self, query: Query, after: int | None = None) -> Matching:
         """Return the stored events that match a resolved query."""
         return self.storage.fetch_matching(self.id, query, after)
+
+    def fetch_parts(self, parts: Sequence[Part]) -> Matching:
+        """Return the stored events of several parts, whose queries are resolved."""
+        return self.storage.fetch_parts(self.id, parts)
 
     def read(
         self, raws: Iterable[RawEvent], *, keep_unknown: bool = False

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es import __version__
-from dynamo_es.cli import boundary, checkpoints, outbox, parked, projections
+from dynamo_es.cli import boundary, boundary_index, checkpoints, outbox, parked, projections
 from dynamo_es.cli.adopt_tables import adopt_tables
 from dynamo_es.cli.cost import cost
 from dynamo_es.cli.create_tables import create_tables
@@ -198,7 +198,7 @@ _register(
 )
 _boundary = _group(
     "boundary",
-    "Read a boundary by types and tags, and see what a conflict matched.",
+    "Read a boundary by types and tags, see what a conflict matched, and write its tag index.",
     "boundary read courses",
     panel=_STREAMS,
 )
@@ -208,6 +208,13 @@ _register(
     boundary.read,
     "boundary read courses --type StudentEnrolled --tag course:c1",
     "boundary read courses --query 'CourseDefined course:c1 | student:s1' --after 12 --json",
+)
+_register(
+    _boundary,
+    "index",
+    boundary_index.index,
+    "boundary index courses",
+    "boundary index courses --tenant acme --once",
 )
 _register(application, "ui", ui, "ui", "ui --demo", panel=_START)
 _register(application, "sequence", sequence, "sequence", panel=_LOG)

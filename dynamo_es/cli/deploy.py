@@ -35,10 +35,18 @@ _COLUMNS: Mapping[str, Kind] = {
 class Wanted:
     """What the stack gets."""
 
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CloudFormation template of your own, such as that of your API. "
+            "Default: the template `app`.",
+            metavar="FILE",
+        ),
+    ] = None
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            help="Parameter of the template `app`. Repeatable. Others keep their values.",
+            help="Parameter of the template. Repeatable. Others keep their values.",
             metavar="NAME=VALUE",
         ),
     ] = None
@@ -84,6 +92,7 @@ class Wanted:
             making=making,
             bucket=self.bucket,
             import_tables=self.import_tables,
+            template=self.template,
         )
 
 
@@ -105,6 +114,10 @@ def deploy(
     A stack has the sequencer, unless you give `--parameter Sequencer=false`. OutboxTargetArn adds
     an outbox, ReadModelHandler and ReadModelPolicyArn a read model, and AlarmTopicArn alarms.
     `dynamo-es template app` prints all parameters.
+
+    With --template, it deploys a template of your own in the same way. If the template has the
+    parameters CodeBucket and CodeKey, they name the package. Files that its nested stacks name as
+    TemplateURL are uploaded too.
     """
     deployment = wanted.of(stack, making)
     cloud = account.connect()

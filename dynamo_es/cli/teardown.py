@@ -14,10 +14,16 @@ from dynamo_es.cli.options import Place, Yes
 from dynamo_es.cli.rendering import count
 from dynamo_es.cli.terminal import refuse_unless_confirmed, results, tell
 from dynamo_es.dynamodb.tables.create import delete_tables
+from dynamo_es.dynamodb.tables.template import parse_yaml
 from dynamo_es.exceptions import ConfigurationError, ServiceError
 
 _QUEUE = "AWS::SQS::Queue"
+_RETAINED = frozenset({"Retain", "RetainExceptOnCreate"})
 _KINDS = ("Events", "Log", "Keys")
+_LAST_BACKUP = (
+    "DynamoDB keeps a last backup of each table with point-in-time recovery for 35 days: "
+    "`aws dynamodb list-backups --backup-type SYSTEM` lists them."
+)
 
 
 def teardown(
@@ -36,7 +42,9 @@ def teardown(
 ) -> None:
     """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
 
-    You cannot undo the deletion of tables, so take a backup first. Packages stay in their bucket.
+    You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of
+    a table with point-in-time recovery for 35 days, also of the keys. Packages stay in their
+    bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(
@@ -52,7 +60,7 @@ def teardown(
     resources = ask_for_all(
         cloud.cloudformation, "ListStackResources", "StackResourceSummaries", StackName=stack
     )
-    tables = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == TABLE]
+    tables = _tables_that_stay(cloud, stack, resources)
     what = f"Delete the stack {stack}, with {count(len(resources) - len(tables), 'resource')}"
     if delete_tables_of is None:
         what += f"? The tables stay: {', '.join(tables) or 'there are none'}."
@@ -73,6 +81,22 @@ def teardown(
             results().print(f"{table} stays.", markup=False, soft_wrap=True)
     else:
         _delete_tables(cloud, account.place, found.outputs)
+
+
+def _tables_that_stay(cloud: Cloud, stack: str, resources: list[dict[str, str]]) -> list[str]:
+    """Return the tables that outlive the stack: not one that your template lets go with it."""
+    deployed = ask(cloud.cloudformation, "GetTemplate", stack, StackName=stack)["TemplateBody"]
+    template = parse_yaml(deployed) if isinstance(deployed, str) else deployed
+    kept = {
+        name
+        for name, each in template["Resources"].items()
+        if each.get("DeletionPolicy") in _RETAINED
+    }
+    return [
+        each["PhysicalResourceId"]
+        for each in resources
+        if each["ResourceType"] == TABLE and each["LogicalResourceId"] in kept
+    ]
 
 
 def _failures(cloud: Cloud, resources: list[dict[str, str]]) -> list[tuple[str, int]]:
@@ -113,3 +137,4 @@ def _delete_tables(cloud: Cloud, place: Place, outputs: dict[str, str]) -> None:
     delete_tables(cloud.dynamodb, config)
     for name in names.values():
         results().print(f"Deleted {name}.", markup=False, soft_wrap=True)
+    results().print(_LAST_BACKUP, markup=False, soft_wrap=True)

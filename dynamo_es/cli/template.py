@@ -11,6 +11,8 @@ from dynamo_es.dynamodb.tables.template import template_path
 TEMPLATES: Final = {
     "app": "everything below in one stack, which `dynamo-es deploy` deploys",
     "event-store": "the tables",
+    "global-event-store": "the tables in several regions, in place of event-store",
+    "existing-tables": "names of tables that exist, such as restored ones, in place of event-store",
     "access": "a managed policy for each role of a program",
     "sequencer": "the function that gives events their positions in the log",
     "projection": "a read model of yours as a function",
@@ -32,7 +34,7 @@ def template(
     """
     if name is None:
         for known, what in TEMPLATES.items():
-            results().print(f"{known:<12} {what}", markup=False, highlight=False)
+            results().print(f"{known:<18} {what}", markup=False, highlight=False)
         return
     if name not in TEMPLATES:
         raise typer.BadParameter(f"There is no template {name!r}. Names: {', '.join(TEMPLATES)}.")

@@ -69,13 +69,6 @@ class Matching:
 NO_STREAM = StoredVersion(0, 0)
 """The head of a stream that does not exist."""
 
-DELETED_SINCE: Final = (
-    "The boundary was deleted since you read it, and maybe begun again. Read again, decide again, "
-    "append again."
-)
-"""The advice of the conflict where a boundary has not the version that the caller has seen."""
-
-
 BOUNDARY_CATEGORY: Final = "$boundary"
 """Category of the streams that hold boundaries."""
 
@@ -88,7 +81,7 @@ def boundary_stream(name: str) -> StreamId:
     """
     if not isinstance(name, str) or not name:
         raise InvalidStreamIdError(
-            f"A boundary's name must be text of one character or more, not {shown(name)}."
+            f"A boundary's name must be text of one character or more, not {shown(name, str)}."
         )
     return StreamId(name=name, category=BOUNDARY_CATEGORY)
 
@@ -147,7 +140,7 @@ class BoundaryStrategy:
 
         Raises:
             BoundaryConflictError: the stream has not reached ``after``, or is in another
-                generation: it was deleted since.
+                generation: it was deleted since, or ``after`` is of another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
             StoredItemError: an item of the stream that this release cannot read.
@@ -204,7 +197,23 @@ def refuse_unreached(
 ) -> None:
     """Raise `BoundaryConflictError` if a stream with this head has not reached ``after``."""
     if is_before(head, after):
-        raise BoundaryConflictError(stream_id, query, int(after or 0), head, hint=DELETED_SINCE)
+        hint = unreached_hint(int(after or 0), head)
+        raise BoundaryConflictError(stream_id, query, int(after or 0), head, hint=hint)
+
+
+def unreached_hint(after: int, head: StoredVersion) -> str:
+    """Return what to do if a stream with this head has not reached ``after``; see `is_before`."""
+    if head == 0:
+        found = "but the boundary does not exist"
+    elif head < after:
+        found = f"but the boundary has version {head}"
+    else:
+        found = "but of another generation"
+    return (
+        f"after is version {after}, {found}. Either the boundary was deleted since you read it, or "
+        "after does not come from a read of this boundary. Read the boundary again, decide again, "
+        "and give the head of that read as after."
+    )
 
 
 def check_conditional(stream_id: StreamId, append: ConditionalAppend) -> None:

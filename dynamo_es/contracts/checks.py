@@ -48,7 +48,8 @@ def check_kind(
         kinds = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(each.__name__ for each in kinds)
         article = "an" if wanted[0] in "AEIOUaeiou" else "a"
-        raise error(f"{label} must be {article} {wanted}, not {type(value).__name__}.")
+        given = shown(value) if isinstance(value, type) else type(value).__name__
+        raise error(f"{label} must be {article} {wanted}, not {given}.")
 
 
 def check_callable(label: str, value: object, error: type[EventStoreError] = InputError) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 from dynamo_es.contracts.checks import seconds_of
 from dynamo_es.contracts.log_scope import LogScope, is_per_tenant
 from dynamo_es.environment import AWS_REGION, PREFIX, of_field
-from dynamo_es.exceptions import ConfigurationError
+from dynamo_es.exceptions import ConfigurationError, ReplicaWriteError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ Sequencing: TypeAlias = Literal["stream", "inline"]
 Transport: TypeAlias = Literal["default", "botocore", "lean"]
 """How requests travel; see `DynamoConfig.transport`."""
 
+Replication: TypeAlias = Literal["none", "replica", "strong"]
+"""How the tables are replicated to other regions; see `DynamoConfig.replication`."""
+
 _SHORTEST: Final[Mapping[_Duration, float]] = {
     "connect_timeout": 0.001,
     "read_timeout": 0.001,
@@ -44,6 +47,7 @@ _SHORTEST: Final[Mapping[_Duration, float]] = {
 }
 
 SEQUENCING: Final[tuple[Sequencing, ...]] = get_args(Sequencing)
+REPLICATION: Final[tuple[Replication, ...]] = get_args(Replication)
 TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
 
 
@@ -106,8 +110,16 @@ class DynamoConfig:
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
-        tag_index: whether the first read of a boundary in a process asks the index of its tags,
-            which `Boundary.index` writes. It costs a read of the log's table.
+        tag_index: whether a process reads the events of a boundary that it does not remember by
+            the index of its tags, which `Boundary.index` writes. Such a read takes 4 requests,
+            however long the boundary is.
+        replication: ``"none"``: the tables are of one region, or this is the only region of a
+            global table that writes. ``"replica"``: they are replicas of an eventually consistent
+            global table. Reads then wait up to ``retry_deadline`` for items that arrive later than
+            others, and raise `ReplicaLagError` after that; appends, deletions and all other writes
+            of events are refused. ``"strong"``: they are a global table with multi-Region strong
+            consistency, which takes appends in each region, but no transactions: what needs one is
+            refused.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -135,6 +147,7 @@ class DynamoConfig:
     compression: Compression = "units"
     transport: Transport = "default"
     tag_index: bool = False
+    replication: Replication = "none"
 
     def __post_init__(self) -> None:
         for name in ("events_table", "log_table", "keys_table"):
@@ -156,6 +169,8 @@ class DynamoConfig:
         self._check_choice("transport", TRANSPORTS)
         self._check_choice("consistent_loads", (True, False))
         self._check_choice("tag_index", (True, False))
+        self._check_choice("replication", REPLICATION)
+        self._check_replica()
         for duration in _SHORTEST:
             self.seconds(duration)
         for name, least in (
@@ -179,6 +194,30 @@ class DynamoConfig:
                 f"DynamoConfig.{name} must be one of {', '.join(map(str, choices))}, "
                 f"not {shown(value, str)}."
             )
+
+    def _check_replica(self) -> None:
+        """Refuse what a replica cannot have: it writes no positions, and its index has holes."""
+        if self.replication != "replica":
+            return
+        if self.sequencing == "inline":
+            raise ConfigurationError(
+                'DynamoConfig.sequencing must be "stream" if replication is "replica": the region '
+                "that writes gives the positions."
+            )
+        if self.tag_index:
+            raise ConfigurationError(
+                'DynamoConfig.tag_index must be False if replication is "replica": parts of the '
+                "index may arrive later than the others, and a read would miss events."
+            )
+
+    def refuse_in_replica(self, operation: str) -> None:
+        """Refuse an operation that writes events, positions or keys, where the tables are replicas.
+
+        Raises:
+            ReplicaWriteError: they are.
+        """
+        if self.replication == "replica":
+            raise ReplicaWriteError(operation)
 
     def seconds(self, name: _Duration) -> float:
         """Return one of the durations in seconds."""

@@ -74,6 +74,7 @@ class _Parts:
             hooks=hooks,
             clock=clock,
             most_bytes=config.max_uncompressed_bytes,
+            replica=config.replication == "replica",
         )
         self.log: LogStrategy = self._new(self._logs.shared)
         self.checkpoints: CheckpointStrategy = DynamoCheckpoints(

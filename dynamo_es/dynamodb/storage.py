@@ -19,7 +19,6 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.past import commit_at
@@ -77,10 +76,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         announcer: Announcer | None = None,
     ) -> None:
         check_tenant(tenant_id)
-        self._config = config
-        self._gateway = gateway
-        self._heads = heads
-        self._clock = clock
+        self._config, self._gateway = config, gateway
+        self._heads, self._clock = heads, clock
         self._tenant_id = tenant_id
         self._prefix = tenant_prefix(tenant_id)
         self._announcer = Announcer.of(config, gateway, clock) if announcer is None else announcer
@@ -147,8 +144,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
         """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
-        steps = commit_at(self._stream(stream_id), version, generation)
-        return self._run("commit_at", stream_id, steps)
+        stream = self._stream(stream_id)
+        return self._run("commit_at", stream_id, commit_at(stream, version, generation))
 
     def append_cost(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
@@ -200,6 +197,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
         check_many(appends)
+        self._config.refuse_in_replica("append")
         parts = [Append.of(self._stream(a.stream_id), a.versioning, a.events) for a in appends]
         wanted = [part for part in parts if part.events]
         if not wanted:
@@ -228,6 +226,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
         Adapters of this package use it, because they keep records of their own in the log's table.
         """
+        self._config.refuse_in_replica("append")
         parts = [PartAppend.of(self._stream(a.stream_id), a.versioning, a.events) for a in appends]
         checks = [Check.that(self._stream(c.stream_id), c.versioning) for c in unchanged]
         first = parts[0]
@@ -260,6 +259,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     def save_snapshot(self, snapshot: RawEvent) -> None:
         """Save a snapshot; see `StorageStrategy.save_snapshot`."""
         version = check_snapshot(snapshot)
+        self._config.refuse_in_replica("save_snapshot")
         steps = save_snapshot(self._stream(snapshot.stream_id), snapshot, version)
         self._run("save_snapshot", snapshot.stream_id, steps)
 
@@ -267,10 +267,11 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         """Delete a stream; see `StorageStrategy.delete_stream`."""
         from dynamo_es.dynamodb.streams.delete import delete_stream
 
+        self._config.refuse_in_replica("delete_stream")
         stream = self._stream(stream_id)
-        steps = delete_stream(stream)
-        self._run("delete", stream_id, steps)
+        self._run("delete", stream_id, delete_stream(stream))
         self._heads.doubt(stream.key)
+        self._remove_index(stream)
 
     @property
     def current_position(self) -> Position | None:
@@ -278,8 +279,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         from dynamo_es.dynamodb.log.logs import Logs
         from dynamo_es.dynamodb.log.sequencer import last_position
 
-        steps = last_position(Logs.of(self._config).of_tenant(self._tenant_id).keys)
-        return self._gateway.run("position", self._tenant_id, None, steps)
+        keys = Logs.of(self._config).of_tenant(self._tenant_id).keys
+        return self._gateway.run("position", self._tenant_id, None, last_position(keys))
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
         """Return a storage of that tenant; see `StorageStrategy.scoped_for_tenant`."""
@@ -321,6 +322,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
             outbox=self._announcer.hooks.outbox_filter,
             most_bytes=self._config.max_uncompressed_bytes,
             compression=self._config.compression,
+            is_replica=self._config.replication == "replica",
         )
 
 
@@ -330,6 +332,8 @@ def _append_together(
     if len(parts) == 1 and not checks:
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
+    from dynamo_es.dynamodb.streams.append_all import append_to_all
+
     return [*(yield from append_to_all(parts, checks, writes))]
 
 

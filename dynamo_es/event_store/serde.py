@@ -89,10 +89,7 @@ class Serde:
     ) -> tuple[EventKind, Json, Json]:
         event = wrapped.event
         if not isinstance(event, Event):
-            raise InvalidEventError(
-                stream_id,
-                f"{type(event).__name__} is not an event class: derive it from dynamo_es.Event.",
-            )
+            raise InvalidEventError(stream_id, _no_event(event))
         if has_changing_offset(wrapped.created_at):
             raise InvalidEventError(
                 stream_id,
@@ -217,6 +214,10 @@ class Serde:
             return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
+    def check_context(self, context: Context, stream_id: StreamId) -> None:
+        """Raise `InvalidEventError` unless a context can be stored with events of a stream."""
+        self._stored_context(context, stream_id)
+
     def _stored_context(self, context: Context, stream_id: StreamId) -> Json:
         if context is EMPTY_CONTEXT:
             return {}
@@ -236,6 +237,18 @@ class Serde:
         if problem is not None:
             raise InvalidEventError(stream_id, f"the context: {problem}")
         return stored
+
+
+def _no_event(given: object) -> str:
+    """Say what was given in the place of an event, without a value of it."""
+    if given is None:
+        return "None is not an event: give an event, or leave it out."
+    if isinstance(given, type):
+        return f"{given.__qualname__} is a class: give an event, such as {given.__qualname__}(…)."
+    kind = type(given).__name__
+    if isinstance(given, list | tuple | set | frozenset) or hasattr(given, "__next__"):
+        return f"{kind} is not an event: give the events one by one, as in append(*events)."
+    return f"{kind} is not an event class: derive it from dynamo_es.Event."
 
 
 def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:

@@ -56,7 +56,8 @@
         return Balance(cents=account.balance, version=account.stored_version)
 
 Write such endpoints with ``def``, not ``async def``: they wait for DynamoDB, so FastAPI has to run
-them in its threads.
+them in its threads. For ``async def``, take `AsyncEventSourcing`, `AsyncAggregates` and
+``AsyncDynamoBackend``, and await ``load`` and ``transact``.
 
 | in HTTP | in the event store |
 |---|---|
@@ -73,24 +74,42 @@ them in its threads.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from dynamo_es.exceptions import MissingExtraError
 
 if find_spec("fastapi") is None:
     raise MissingExtraError("fastapi", "dynamo_es.fastapi")
 
-from dynamo_es.fastapi.application import (
-    EventSourcing,
-    Tenant,
-    idempotency_key,
-    preconditions,
-)
+from dynamo_es.fastapi.application import EventSourcing
 from dynamo_es.fastapi.handlers import install_handlers, problem_response
 from dynamo_es.fastapi.openapi import Responses, command_responses, query_responses
-from dynamo_es.http import Aggregates, EntityTags, Preconditions, ProblemError, Saved, etag_of
+from dynamo_es.fastapi.sourcing import Tenant, idempotency_key, preconditions
+from dynamo_es.http import (
+    Aggregates,
+    EntityTags,
+    Preconditions,
+    ProblemError,
+    Saved,
+    etag_of,
+)
+
+if TYPE_CHECKING:
+    from dynamo_es.fastapi.async_application import AsyncEventSourcing
+    from dynamo_es.http import AsyncAggregates
+else:
+    from dynamo_es.lazy import lazy_names
+
+    # They load what an application without asynchronous endpoints does not need.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {"AsyncAggregates": "dynamo_es.http", "AsyncEventSourcing": ".async_application"},
+    )
 
 __all__ = [
     "Aggregates",
+    "AsyncAggregates",
+    "AsyncEventSourcing",
     "EntityTags",
     "EventSourcing",
     "Preconditions",

@@ -55,6 +55,12 @@ class AppendTogether(Work[ConditionalAppend, StoredVersion]):
             "the call that stored them with its own events was interrupted.",
         )
 
+    def left_unknown(self, item: ConditionalAppend) -> Exception | None:  # noqa: ARG002
+        """Return what an interrupted caller does not know; see `Work.left_unknown`."""
+        return AppendOutcomeUnknownError(
+            self.stream_id, None, "this call was interrupted while another one stored its events."
+        )
+
 
 def append_in_group(
     groups: Groups,

@@ -67,6 +67,13 @@ class Work(ABC, Generic[ItemT, ResultT]):
         Called with a lock held: it must not wait.
         """
 
+    @abstractmethod
+    def left_unknown(self, item: ItemT) -> Exception | None:
+        """Return what the caller of an item does not know if it leaves while a group has the item.
+
+        It becomes the cause of the interrupt; None: nothing was written.
+        """
+
 
 class Groups:
     """The queues of a process. Safe to share between threads.
@@ -132,12 +139,18 @@ class Groups:
         if _leading.get():
             return _result_of(work.carry_out([item])[0])
         entry = Entry(item, self._new_waiter(), weight, alone)
+        leads = False
         try:
             queue = self._join(key, entry)
             self._wait_for_turn(queue, entry)
             if not entry.done:
+                leads = True
                 self._linger(queue, entry)
                 self._lead(queue, work)
+        except BaseException as error:
+            if entry.may_be_stored and not leads and error.__cause__ is None:
+                error.__cause__ = work.left_unknown(item)
+            raise
         finally:
             self._leave_surely(key, entry, work)
         result: ResultT = _result_of(entry.outcome)

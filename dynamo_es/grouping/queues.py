@@ -36,6 +36,11 @@ class Entry:
     gone: bool = False
     outcome: Any = None
 
+    @property
+    def may_be_stored(self) -> bool:
+        """Whether a group has it, and has not failed."""
+        return self.taken and not isinstance(self.outcome, BaseException)
+
     def finish(self, outcome: object) -> None:
         """Give the caller its outcome."""
         self.outcome = outcome

@@ -15,13 +15,23 @@
         return {"statusCode": 200, "headers": accounts.headers, "body": body}
 """
 
+from typing import TYPE_CHECKING
+
 from dynamo_es.http.aggregates import Aggregates, Saved, idempotency_key_of
 from dynamo_es.http.preconditions import EntityTags, Preconditions, etag_of
 from dynamo_es.http.problems import HANDLED, ProblemError, problem_of
 
+if TYPE_CHECKING:
+    from dynamo_es.http.async_aggregates import AsyncAggregates
+else:
+    from dynamo_es.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__name__, {"AsyncAggregates": ".async_aggregates"})
+
 __all__ = [
     "HANDLED",
     "Aggregates",
+    "AsyncAggregates",
     "EntityTags",
     "Preconditions",
     "ProblemError",

@@ -6,8 +6,10 @@ Source of the names: OpenTelemetry's semantic conventions for database clients a
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.contracts.functions import check_injected
@@ -16,7 +18,7 @@ from dynamo_es.observability.reports import retries_of
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.trace import Link, SpanKind, TracerProvider
 
@@ -96,7 +98,8 @@ class OpenTelemetry:
 
         Args:
             consumer: name of the projection.
-            handler: as for `Backend.projection`. An exception ends the span as an error.
+            handler: as for `Backend.projection`, or a coroutine function for an
+                `AsyncProjection`. An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "process",
@@ -114,7 +117,8 @@ class OpenTelemetry:
 
         Args:
             destination: destination of the events, such as the name of an event bus.
-            publisher: as for `Outbox.run_once`. An exception ends the span as an error.
+            publisher: as for `Outbox.run_once`, or a coroutine function for an `AsyncOutbox`.
+                An exception ends the span as an error.
         """
         attributes = {
             "messaging.operation.name": "send",
@@ -131,8 +135,8 @@ class OpenTelemetry:
         attributes: Mapping[str, str],
         function: Callable[[Recorded], T],
     ) -> Callable[[Recorded], T]:
-        @wraps(function)
-        def run(recorded: Recorded) -> T:
+        @contextmanager
+        def span_of(recorded: Recorded) -> Iterator[None]:
             with self._tracer.start_as_current_span(
                 name,
                 kind=kind,
@@ -143,11 +147,26 @@ class OpenTelemetry:
                 set_status_on_exception=False,
             ) as span:
                 try:
-                    return function(recorded)
+                    yield
                 except BaseException as error:
                     span.set_attribute("error.type", _type_of(error))
                     span.set_status(self._trace.StatusCode.ERROR)
                     raise
+
+        if _is_asynchronous(function):
+            called: Callable[[Recorded], Any] = function
+
+            @wraps(function)
+            async def run_async(recorded: Recorded) -> Any:
+                with span_of(recorded):
+                    return await called(recorded)
+
+            return cast("Callable[[Recorded], T]", run_async)
+
+        @wraps(function)
+        def run(recorded: Recorded) -> T:
+            with span_of(recorded):
+                return function(recorded)
 
         return run
 
@@ -165,6 +184,12 @@ class OpenTelemetry:
         from opentelemetry.context import Context
 
         return Context()
+
+
+def _is_asynchronous(function: Any) -> bool:
+    """Whether a function returns a coroutine, in which its work is yet to be done."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - which one would run
+    return iscoroutinefunction(function) or iscoroutinefunction(called)
 
 
 def _name(operation: str, category: str | None) -> str:

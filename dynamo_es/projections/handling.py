@@ -180,10 +180,10 @@ class Handling:
         key = self._parking.key(raw.entry.stream_id, raw.tenant_id)
         place = Place(0, raw.position)
         if self._policy.then == "skip":
-            self._parking.skip(key, place, attempts, error)
+            self._parking.skip(key, place, attempts, error, raw.entry.context)
             self.skipped += 1
         else:
-            self._parking.park(key, place, attempts, error)
+            self._parking.park(key, place, attempts, error, raw.entry.context)
 
     @staticmethod
     def _tell_of_retry(raw: RecordedRaw, attempts: int, error: Exception) -> None:

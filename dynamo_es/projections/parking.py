@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.failures import reason_of
 from dynamo_es.contracts.parked import ParkedKey, SetAside
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
@@ -137,8 +138,15 @@ class Parking:
         self._known[self._scope(key)] = self._known_of(key) - {_text(key)}
         return False
 
-    def park(self, key: ParkedKey, place: Place, attempts: int, error: BaseException) -> None:
-        """Set a stream aside from an event on."""
+    def park(
+        self,
+        key: ParkedKey,
+        place: Place,
+        attempts: int,
+        error: BaseException,
+        context: object = None,
+    ) -> None:
+        """Set a stream aside from an event on, whose context has the correlation id for the log."""
         failure = SetAside(place, attempts, reason_of(error), self._now_ms())
         self._parked.park(key, failure)
         self._known[self._scope(key)] = self._known_of(key) | {_text(key)}
@@ -150,10 +158,18 @@ class Parking:
             "position" if self._order == "log" else "version",
             place.number,
             failure.reason,
+            extra=correlated(context),
         )
 
-    def skip(self, key: ParkedKey, place: Place, attempts: int, error: BaseException) -> None:
-        """List an event that is left out."""
+    def skip(
+        self,
+        key: ParkedKey,
+        place: Place,
+        attempts: int,
+        error: BaseException,
+        context: object = None,
+    ) -> None:
+        """List an event that is left out; its context has the correlation id for the log."""
         failure = SetAside(place, attempts, reason_of(error), self._now_ms())
         self._parked.skip(key, failure)
         _log.error(
@@ -164,6 +180,7 @@ class Parking:
             describe_stream(key.stream_id),
             attempts,
             failure.reason,
+            extra=correlated(context),
         )
 
     def _scope(self, key: ParkedKey) -> TenantId | None:

@@ -3,8 +3,6 @@
 from dynamo_es.values.queries import (
     Query,
     QueryItem,
-    Tag,
-    TagValue,
     matches,
     matches_event,
     tags_of,
@@ -12,6 +10,7 @@ from dynamo_es.values.queries import (
 from dynamo_es.values.records import Position, RawEvent, RecordedRaw
 from dynamo_es.values.stream_id import StreamId, StreamUUID
 from dynamo_es.values.subject_key import SubjectKey
+from dynamo_es.values.tags import Tag, TagValue
 from dynamo_es.values.tenant import DEFAULT_TENANT, TenantId
 from dynamo_es.values.versioning import (
     ANY_VERSION,

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
-from uuid import UUID
 
 from dynamo_es.exceptions import InputError
+from dynamo_es.values.tags import Tag
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from dynamo_es.values.records import RawEvent
 
@@ -27,84 +25,7 @@ TAGS_KEY: Final = "$tags"
 """Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
 
 _FEW: Final = 8
-"""Most tags of an event that are searched one by one."""
-
-TAG_MARK: Final = "dynamo_es_tag"
-"""Key in the metadata of pydantic's schema of a marked type; its value is the number of marks."""
-
-TagValue: TypeAlias = str | int | UUID | date | Enum
-"""What a tag can be about: text, an integer, a UUID, a date, or an enum member with one of these.
-
-A tag keeps it as text: an integer in decimal, a UUID with hyphens, a date as ``2026-01-31``. An
-enum member stands for its value. ``bool``, ``float`` and ``datetime`` are refused, because the same
-value can have several texts.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A thing that an event is about: ``Tag("course", "c1")``.
-
-    Without a value, it marks a field of an event class, and the field has the value:
-    ``course: Annotated[str, Tag("course")]``.
-
-    Attributes:
-        name: kind of the thing, text of one character or more.
-        value: id of the thing; give any `TagValue`, which becomes text. None: the tag marks a
-            field.
-
-    Raises:
-        InputError: a name that is not text or is empty, or a value that is not a `TagValue`.
-    """
-
-    name: str
-    value: str | None = None
-
-    def __init__(self, name: str, value: TagValue | None = None) -> None:
-        if not isinstance(name, str) or not name:
-            raise InputError(
-                f"The name of a tag must be text of one character or more, not {shown(name)}."
-            )
-        _check_unicode("name", name)
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "value", None if value is None else _text_of(name, value))
-
-    def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
-        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
-        # Source and handler; only the handler if the class itself is used as the mark.
-        source = arguments[0] if len(arguments) > 1 else self
-        schema = dict(arguments[-1](source))
-        metadata = dict(schema.get("metadata") or {})
-        metadata[TAG_MARK] = metadata.get(TAG_MARK, 0) + 1
-        schema["metadata"] = metadata
-        return schema
-
-    @property
-    def text(self) -> str:
-        """The tag as it is stored, ``course:c1``; in the name, ``%`` and ``:`` are escaped.
-
-        Raises:
-            InputError: a tag without a value.
-        """
-        if self.value is None:
-            raise InputError(
-                f"Tag({self.name!r}) has no value, so it stands for no thing: give one, such as "
-                f'Tag({self.name!r}, "1").'
-            )
-        name = self.name.replace("%", "%25").replace(":", "%3A")
-        return f"{name}:{self.value}"
-
-    @classmethod
-    def of_text(cls, text: str) -> Self:
-        """Return the tag that is stored as this text.
-
-        Raises:
-            InputError: the text has no ``:``.
-        """
-        name, separator, value = text.partition(":") if isinstance(text, str) else ("", "", "")
-        if not separator:
-            raise InputError(f"A stored tag is text such as 'course:c1', not {shown(text)}.")
-        return cls(name.replace("%3A", ":").replace("%25", "%"), value)
+"""Most tags of an event, and most alternatives of a query, that are searched one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +66,9 @@ class Query:
 
     Args:
         types: event classes, or names of event types; an event must be of one of them. Empty: any.
+            A class stands for its name, its aliases, and those of its subclasses that this process
+            has imported; `Event` stands for any type. In a `Boundary`, a name stands for the
+            aliases of its class, too.
         tags: tags with values; an event must have all of them.
 
     Attributes:
@@ -155,6 +79,7 @@ class Query:
     """
 
     items: tuple[QueryItem, ...]
+    _by_tag: Mapping[str, Sequence[QueryItem]] | None = field(repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -170,6 +95,7 @@ class Query:
         if not item.types and not item.tags:
             raise InputError("A query needs types or tags: for all events, say Query.everything().")
         object.__setattr__(self, "items", (item,))
+        object.__setattr__(self, "_by_tag", None)
 
     @classmethod
     def everything(cls) -> Self:
@@ -188,7 +114,24 @@ class Query:
             raise InputError("A query needs one QueryItem or more.")
         query = object.__new__(cls)
         object.__setattr__(query, "items", tuple(dict.fromkeys(alternatives)))
+        object.__setattr__(query, "_by_tag", None)
         return query
+
+    def alternatives_for(self, tags: Iterable[str]) -> Iterable[QueryItem]:
+        """Return the alternatives that may match an event with these stored tags.
+
+        Many alternatives are found by one of their tags, so that a query for a thousand things
+        takes no longer for each event than a query for a few.
+        """
+        if len(self.items) <= _FEW:
+            return self.items
+        if self._by_tag is None:
+            by_tag: dict[str, list[QueryItem]] = {}
+            for item in self.items:
+                by_tag.setdefault(min(item.tag_texts, default=""), []).append(item)
+            object.__setattr__(self, "_by_tag", by_tag)
+        found = self._by_tag or {}
+        return [item for text in ("", *tags) for item in found.get(text, ())]
 
     def __or__(self, other: Query) -> Query:
         if not isinstance(other, Query):
@@ -205,7 +148,8 @@ def matches(query: Query, name: str, tags: frozenset[str]) -> bool:
         tags: the event's tags as they are stored; see `tags_of`.
     """
     return any(
-        (not item.types or name in item.types) and item.tag_texts <= tags for item in query.items
+        (not item.types or name in item.types) and item.tag_texts <= tags
+        for item in query.alternatives_for(tags)
     )
 
 
@@ -219,6 +163,8 @@ def tags_of(event: RawEvent) -> frozenset[str]:
 
 def matches_event(query: Query, event: RawEvent) -> bool:
     """Return whether a query matches a raw event."""
+    if len(query.items) > _FEW:
+        return matches(query, event.name, tags_of(event))
     name = event.name
     tags: Collection[str] | None = None
     for item in query.items:
@@ -262,7 +208,7 @@ def _types(types: Iterable[str | type]) -> Iterable[str | type]:
     for each in types:
         if not isinstance(each, str | type) or not each:
             raise InputError(
-                f"A type of a query must be an event class or a name, not {shown(each)}."
+                f"A type of a query must be an event class or its name, not {shown(each, str)}."
             )
         yield each
 
@@ -276,39 +222,3 @@ def _tags(tags: Iterable[Tag]) -> Iterable[Tag]:
                 f'A tag of a query must be a Tag, such as Tag("course", "c1"), not {shown(each)}.'
             )
         yield each
-
-
-def _text_of(name: str, value: object) -> str:
-    if isinstance(value, Enum):
-        return _text_of(name, value.value)
-    if isinstance(value, str):
-        _check_unicode("value", value)
-        return str(value)
-    if isinstance(value, UUID):
-        return str(UUID(int=value.int))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _decimal(name, value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
-    raise InputError(
-        f"The value of the tag {name!r} must be text, an integer, a UUID, a date, or an enum "
-        f"member with one of these, not {type(value).__name__}."
-    )
-
-
-def _decimal(name: str, value: int) -> str:
-    try:
-        return str(int(value))
-    except ValueError:  # Python's limit of digits
-        raise InputError(
-            f"The value of the tag {name!r} is an integer with too many digits: give it as text."
-        ) from None
-
-
-def _check_unicode(part: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"The {part} of a tag holds a lone surrogate, which is not Unicode: replace it."
-        ) from None

@@ -6,7 +6,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from dynamo_es.exceptions import InputError
-from dynamo_es.values.queries import Query, QueryItem, Tag
+from dynamo_es.values.queries import Query, QueryItem
+from dynamo_es.values.tags import Tag, readable_tag
+from dynamo_es.wording import shown
 
 EVERYTHING: Final = "*"
 _EXAMPLE: Final = "CourseDefined course:c1 | StudentEnrolled student:s1"
@@ -20,8 +22,10 @@ def query_of_text(text: str) -> Query:
     write a space as ``%20``, ``|`` as ``%7C``, and ``:`` in the name of a type as ``%3A``.
 
     Raises:
-        InputError: an alternative without words, or a tag without a name or a value.
+        InputError: not text, an alternative without words, or a tag without a name or a value.
     """
+    if not isinstance(text, str):
+        raise InputError(f"A query is read from one line of text, not from {shown(text)}.")
     if not text.strip():
         return Query.everything()
     return Query.of_items(_item(alternative.split()) for alternative in text.split("|"))
@@ -30,15 +34,17 @@ def query_of_text(text: str) -> Query:
 def tag_of_word(word: str) -> Tag:
     """Return the tag that a word such as ``course:c1`` stands for.
 
+    It may be the tag of a command, because the query of a conflict may have one.
+
     Raises:
-        InputError: the word has no ``:``, or no name before it.
+        InputError: the word has no ``:``, no name before it, or another name of the library's.
     """
     name, separator, value = word.partition(":")
     if not separator or not name:
         raise InputError(
             "A tag has a name and a value, such as course:c1. Give both, with a colon between."
         )
-    return Tag(unquote(name), unquote(value))
+    return readable_tag(unquote(name), unquote(value))
 
 
 def _item(words: list[str]) -> QueryItem:

@@ -25,6 +25,7 @@ locals {
   read_model_follows_log                 = var.read_model_source == "log"
   read_model_has_layers                  = var.read_model_layers != ""
   read_model_has_extra_policy            = var.read_model_extra_policy_arn != ""
+  read_model_has_table                   = var.read_model_table != ""
   has_read_model_and_read_model_keeps_up = local.has_read_model && local.read_model_keeps_up
 }
 
@@ -276,7 +277,7 @@ resource "awscc_iam_managed_policy" "readers" {
 }
 
 resource "awscc_iam_managed_policy" "deleters" {
-  description = "dynamo_es - delete streams, shred keys"
+  description = "dynamo_es - delete streams and their tag index, shred keys"
   policy_document = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -285,6 +286,20 @@ resource "awscc_iam_managed_policy" "deleters" {
         Effect   = "Allow"
         Action   = ["dynamodb:DeleteItem", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
         Resource = awscc_dynamodb_table.events_table.arn
+      },
+      {
+        Sid      = "TagIndex"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"]
+        Resource = awscc_dynamodb_table.log_table.arn
+        Condition = {
+          "ForAllValues:StringLike" = {
+            "dynamodb:LeadingKeys" = ["*#tags#*"]
+          }
+          Null = {
+            "dynamodb:LeadingKeys" = "false"
+          }
+        }
       },
       {
         Sid      = "EncryptedFields"
@@ -1289,6 +1304,7 @@ resource "awscc_lambda_function" "read_model_function" {
       DYNAMO_ES_LOG_SCOPE    = var.log_scope
       DYNAMO_ES_KMS_KEY_ID   = local.has_field_key ? var.field_kms_key_arn : null
       DYNAMO_ES_UPKEEP       = var.read_model_upkeep
+      READ_MODEL_TABLE       = local.read_model_has_table ? var.read_model_table : null
     }, var.environment) : name => each if each != null }
   }
   tags = [

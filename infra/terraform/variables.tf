@@ -505,6 +505,17 @@ variable "read_model_policy_arn" {
   }
 }
 
+variable "read_model_table" {
+  description = "Your read model's table. Your handler finds the text in the variable READ_MODEL_TABLE."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(?:^[a-zA-Z0-9_.:/-]{0,255}$)$", var.read_model_table))
+    error_message = "read_model_table must be text like ^[a-zA-Z0-9_.:/-]{0,255}$."
+  }
+}
+
 variable "read_model_window_seconds" {
   description = "Seconds for which Lambda gathers records for a batch."
   type        = number

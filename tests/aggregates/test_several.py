@@ -197,6 +197,39 @@ def test_attempts_end(repository, others, ann, bob):
     assert balances(others, ann, bob) == [13, 10]
 
 
+@pytest.mark.parametrize("refuses", [True, False])
+def test_attempts_end_for_a_decision_that_emits_nothing_too(repository, others, ann, bob, refuses):
+    decided = []
+
+    def decide(sender, receiver):
+        decided.append(sender.balance)
+        assert len(decided) < 9, "it goes on for ever"
+        others.transact(ann, lambda account: account.deposit(1))
+        if refuses:
+            raise ValueError("no")
+
+    with pytest.raises(AppendAllConflictError) as caught:
+        repository.transact_all([ann, bob], decide, attempts=3)
+
+    assert decided == [10, 11, 12]
+    assert [stream.name for stream in caught.value.conflicts] == [ann]
+    assert isinstance(caught.value.__cause__, ValueError) is refuses
+
+
+def test_one_aggregate_is_not_saved_to_two_streams(repository):
+    names = [f"account/{uuid4()}" for _ in range(2)]
+    account = Account()
+    account.open("somebody")
+
+    with pytest.raises(InputError, match="one aggregate, and would both get its events"):
+        repository.save_all(dict.fromkeys(names, account))
+    account = Account()
+    with pytest.raises(InputError, match="one aggregate"):
+        repository.transact_all(names, lambda *_: None, lambda: account)
+
+    assert [repository.load(name).stored_version for name in names] == [0, 0]
+
+
 @pytest.mark.parametrize("emit", [True, False])
 def test_nothing_is_decided_on_aggregates_of_different_moments(repository, others, ann, bob, emit):
     load, seen, left = repository._opening.replay, [], [1]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import threading
 import time
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from dynamo_es.aio.bridge import Bridge, ThreadBridge
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.greenlets import GreenletBridge, this_call
 from dynamo_es.dynamodb.wire.ahead import reading_ahead
 from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.exceptions import InputError
@@ -131,6 +135,96 @@ class _Never:
 
 async def _never() -> None:
     await _Never()
+
+
+def test_calls_share_greenlets_and_none_keeps_a_result_alive():
+    bridge = GreenletBridge(1)
+    used: set[int] = set()
+
+    class Large:
+        pass
+
+    def call(given: Large) -> Large:
+        used.add(id(this_call()))
+        bridge.sleep(0)
+        assert given is not None
+        return Large()
+
+    async def many() -> None:
+        for _ in range(20):
+            await asyncio.gather(*(bridge.run(call, Large()) for _ in range(3)))
+        alive = weakref.ref(given := Large())
+        result = weakref.ref(await bridge.run(call, given))
+        del given
+        assert (alive(), result()) == (None, None)
+
+    asyncio.run(many())
+    assert len(used) <= 4
+
+
+def test_an_error_does_not_stay_with_its_greenlet():
+    bridge = GreenletBridge(1)
+
+    async def twice() -> None:
+        for error in (LookupError("first"), KeyError("second")):
+            with pytest.raises(type(error)):
+                await bridge.run(_raise, error)
+            assert await bridge.run(len, "ab") == 2
+
+    asyncio.run(twice())
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_greenlets_end_with_their_thread():
+    bridge = GreenletBridge(1)
+    ended: list[object] = []
+
+    def use() -> None:
+        ended.append(asyncio.run(bridge.run(lambda: bridge.wait_for(_later(3)))))
+
+    for _ in range(3):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert ended == [3, 3, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_has_threads_and_calls_of_its_own(bridge):
+    def work() -> int:
+        return bridge.aside(lambda: 7)
+
+    async def forking() -> int:
+        assert await bridge.run(work) == 7  # its threads have begun
+        held = asyncio.create_task(bridge.run(bridge.sleep, 10))
+        await asyncio.sleep(0.01)
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_child(bridge, work))
+        held.cancel()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - it ends soon
+
+    assert asyncio.run(forking()) == 0
+
+
+def _in_child(bridge: Bridge, work: Any) -> int:
+    asyncio.events._set_running_loop(None)
+
+    async def use() -> int:
+        async with asyncio.timeout(5):
+            found = await bridge.run(work)
+            await bridge.calls.end_all(5)  # none of the parent's
+        return found
+
+    try:
+        return asyncio.run(use()) - 7
+    except BaseException:  # noqa: BLE001 - the parent sees the code
+        return 1
 
 
 def test_nothing_waits_outside_of_a_call(bridge):

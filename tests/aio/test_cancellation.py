@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from dynamo_es import ANY_VERSION, Event, StreamId, WrappedEvent
-from dynamo_es.aio import AsyncDynamoBackend, AsyncEventStore, unknown_outcome
+from dynamo_es import ANY_VERSION, Event, Query, StreamId, WrappedEvent
+from dynamo_es.aio import AsyncBackend, AsyncDynamoBackend, unknown_outcome
 from dynamo_es.aio.choosing import new_bridge
+from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.exceptions import AppendOutcomeUnknownError, ProjectionBusyError
 from tests.aio.cancelling import Awaits, cancelled_everywhere
+from tests.projections.balances import Deposited, add_to_balance, balance_of, create_table
 
 
 class Counted(Event):
@@ -24,35 +27,64 @@ class Counted(Event):
     number: int
 
 
-Append = Callable[[AsyncEventStore, dict[StreamId, list[Any]]], Awaitable[object]]
+Streams = dict[StreamId, list[Any]]
+Append = Callable[[AsyncBackend, Streams], Awaitable[object]]
 
 
-async def _create(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
+def _one(streams: Streams) -> tuple[StreamId, list[Any]]:
     ((stream, events),) = streams.items()
-    return await store.append(*events, stream_id=stream)
+    return stream, events
 
 
-async def _follow(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
-    ((stream, events),) = streams.items()
-    return await store.append(*events, stream_id=stream, expected_version=1)
+async def _create(backend: AsyncBackend, streams: Streams) -> object:
+    stream, events = _one(streams)
+    return await backend.event_store.append(*events, stream_id=stream)
 
 
-async def _at_the_end(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
-    ((stream, events),) = streams.items()
-    return await store.append(*events, stream_id=stream, expected_version=ANY_VERSION)
+async def _follow(backend: AsyncBackend, streams: Streams) -> object:
+    stream, events = _one(streams)
+    return await backend.event_store.append(*events, stream_id=stream, expected_version=1)
 
 
-async def _many(store: AsyncEventStore, streams: dict[StreamId, list[Any]]) -> object:
-    return await store.append_many(streams)
+async def _at_the_end(backend: AsyncBackend, streams: Streams) -> object:
+    stream, events = _one(streams)
+    return await backend.event_store.append(*events, stream_id=stream, expected_version=ANY_VERSION)
+
+
+async def _in_a_group(backend: AsyncBackend, streams: Streams) -> object:
+    stream, events = _one(streams)
+    return await backend.event_store.append(
+        *events, stream_id=stream, expected_version=ANY_VERSION, group=True
+    )
+
+
+async def _many(backend: AsyncBackend, streams: Streams) -> object:
+    return await backend.event_store.append_many(streams)
+
+
+async def _all(backend: AsyncBackend, streams: Streams) -> object:
+    return await backend.event_store.append_all(streams)
+
+
+async def _in_a_boundary(backend: AsyncBackend, streams: Streams) -> object:
+    stream, events = _one(streams)
+    boundary = backend.boundary(str(stream.name))
+    return await boundary.append(*events, fail_if=Query.everything(), after=1)
 
 
 CASES: dict[str, tuple[Append, int, int]] = {
     "create": (_create, 1, 0),
     "at a version": (_follow, 1, 1),
     "at the end": (_at_the_end, 1, 1),
+    "in a group": (_in_a_group, 1, 1),
     "to several streams": (_many, 3, 0),
+    "to all of several streams": (_all, 3, 0),
+    "in a boundary": (_in_a_boundary, 1, 1),
 }
 """The append, of how many streams, and how many events each has before."""
+
+MAY_BE_TWICE = {"at the end", "in a group"}
+"""Where a repeated append may be stored twice."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +106,7 @@ def test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all(backend, case):
 
     async def run(awaits: Awaits) -> bool:
         streams = {
-            StreamId(): [WrappedEvent.wrap(Counted(number=n)) for n in (2, 3)]
+            boundary_stream(uuid4().hex): [WrappedEvent.wrap(Counted(number=n)) for n in (2, 3)]
             for _ in range(number)
         }
         for stream in streams:
@@ -83,7 +115,7 @@ def test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all(backend, case):
         error: BaseException | None = None
         with awaits.of_all_calls():
             try:
-                await asyncio.create_task(append(store, streams))  # type: ignore[arg-type]
+                await asyncio.create_task(append(backend, streams))  # type: ignore[arg-type]
             except asyncio.CancelledError as cancelled:
                 error = cancelled
         found = [await store.load_stream(stream) for stream in streams]
@@ -94,8 +126,8 @@ def test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all(backend, case):
             return False
         if 2 in lengths:
             assert unknown_outcome(error) is not None
-        if case != "at the end":  # where a repeated append may be stored twice
-            await append(store, streams)
+        if case not in MAY_BE_TWICE:
+            await append(backend, streams)
             assert all([len(await store.load_stream(stream)) == 2 + before for stream in streams])
         return True
 
@@ -162,6 +194,37 @@ def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
             except ProjectionBusyError:
                 await asyncio.sleep(0.05)
         assert list(dict.fromkeys(seen)) == [1, 2, 3]
+        return cancelled
+
+    assert cancelled_everywhere(run) >= 3
+
+
+@pytest.mark.ci
+def test_a_cancelled_projection_makes_each_of_its_writes_once(backend):
+    create_table(backend.client)
+    accounts = iter(f"cancelled {number}" for number in range(1000))
+
+    async def run(awaits: Awaits) -> bool:
+        account = next(accounts)
+        scoped = backend.in_tenant(account)
+        for amount in (1, 2, 4):
+            await scoped.event_store.append(
+                Deposited(account=account, amount=amount), stream_id=StreamId()
+            )
+        projection = scoped.projection("p", add_to_balance, lease=0.1, batch_size=2, writes=True)
+        cancelled = False
+        with awaits.of_all_calls():
+            try:
+                await asyncio.create_task(projection.run_once())
+            except asyncio.CancelledError:
+                cancelled = True
+        while True:
+            try:
+                await projection.run_once()
+                break
+            except ProjectionBusyError:
+                await asyncio.sleep(0.02)
+        assert balance_of(backend.client, account) == (7, 3)
         return cancelled
 
     assert cancelled_everywhere(run) >= 3

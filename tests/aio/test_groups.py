@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dynamo_es import ANY_VERSION, Event, OperationReport, StreamId
-from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend
+from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, AsyncRepository
+from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.waiters import new_waiter
+from tests.aggregates.account import Account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from dynamo_es.grouping.waiting import Waiter
 
 
 class Ticked(Event):
@@ -83,6 +90,97 @@ def test_a_cancelled_leader_hands_its_group_on(backend):
 
     assert asyncio.run(cancel_some()) == 28
     assert 29 <= len(asyncio.run(store.load_stream(stream))) <= 31
+
+
+def test_a_leader_that_is_cancelled_in_a_decision_of_another_task_hands_that_on():
+    async def use() -> tuple[int, tuple[object, ...]]:
+        async with AsyncMemoryBackend() as backend:
+            accounts = AsyncRepository(backend.event_store, Account, group=True)
+            begun, decided = asyncio.Event(), asyncio.Event()
+
+            def command(waits: bool) -> asyncio.Task[object]:
+                async def decide(account: Account) -> None:
+                    account.deposit(1)
+                    begun.set()
+                    if waits:
+                        await decided.wait()
+
+                return asyncio.create_task(accounts.transact("ann", decide))
+
+            first = command(waits=True)  # holds up the queue, so that the next two are a group
+            await begun.wait()
+            begun.clear()
+            second, third = command(waits=False), command(waits=True)
+            await asyncio.sleep(0.01)
+            decided.set()
+            await first
+            decided.clear()
+            await begun.wait()
+            await asyncio.sleep(0.01)  # the second one waits for the decision of the third
+            second.cancel()
+            await asyncio.sleep(0.01)
+            decided.set()
+            async with asyncio.timeout(5):
+                outcomes = await asyncio.gather(second, third, return_exceptions=True)
+            return (await accounts.load("ann")).balance, outcomes
+
+    balance, (second, third) = asyncio.run(use())
+    assert isinstance(second, asyncio.CancelledError)
+    assert third is None
+    assert balance == 2
+
+
+def test_a_call_of_another_loop_wakes_a_waiting_one_at_once():
+    bridge = GreenletBridge(1)
+    waiters: list[Waiter] = []
+
+    def wait() -> None:
+        waiters.append(new_waiter(bridge))
+        waiters[0].wait(5)
+
+    waiting = threading.Thread(target=asyncio.run, args=(bridge.run(wait),))
+    waiting.start()
+    while not waiters:
+        time.sleep(0.001)
+    time.sleep(0.05)  # its loop sleeps
+    asyncio.run(bridge.run(waiters[0].wake))
+    waiting.join(2)
+    assert not waiting.is_alive()
+
+
+def test_tasks_of_two_loops_append_in_groups():
+    backend = AsyncMemoryBackend()
+    stream = StreamId()
+    failures: list[BaseException] = []
+
+    async def append_some() -> None:
+        async with asyncio.timeout(10):
+            for _ in range(10):
+                await asyncio.gather(
+                    *(
+                        backend.event_store.append(
+                            Ticked(number=number),
+                            stream_id=stream,
+                            expected_version=ANY_VERSION,
+                            group=True,
+                        )
+                        for number in range(10)
+                    )
+                )
+
+    def run() -> None:
+        try:
+            asyncio.run(append_some())
+        except BaseException as error:  # noqa: BLE001 - the test shows it
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(asyncio.run(backend.event_store.load_stream(stream))) == 300
 
 
 @asynccontextmanager

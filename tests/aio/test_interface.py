@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from dynamo_es import aio
+from dynamo_es import DynamoBackend, MemoryBackend, Repository, StreamPoller, aio
 from dynamo_es.aio.over import Over
+from dynamo_es.aio.subscribing import AsyncBatches, AsyncRecords
+from dynamo_es.fastapi import AsyncEventSourcing, EventSourcing
+from dynamo_es.http import Aggregates, AsyncAggregates
+from dynamo_es.subscriptions.subscriber import Batches, Records
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -30,7 +34,7 @@ def pairs(script: Any) -> list[tuple[Any, type, type]]:
     found = []
     for one in script.CLASSES:
         module, _, name = one.of.partition(":")
-        mine = getattr(importlib.import_module(f"dynamo_es.aio.{one.file}"), one.name)
+        mine = getattr(importlib.import_module(one.module), one.name)
         found.append((one, getattr(importlib.import_module(module), name), mine))
     return found
 
@@ -67,6 +71,37 @@ def test_each_member_takes_the_same_arguments(script):
         for name in public(theirs) - one.left_out:
             wanted, found = _function(theirs, name), _function(mine, name)
             assert _parameters(found) == _parameters(wanted), f"{one.name}.{name}"
+
+
+BY_HAND = [
+    (aio.AsyncDynamoBackend, DynamoBackend),
+    (aio.AsyncMemoryBackend, MemoryBackend),
+    (aio.AsyncSequencer, StreamPoller),
+    (AsyncBatches, Batches),
+    (AsyncRecords, Records),
+    (AsyncAggregates, Aggregates),
+    (AsyncEventSourcing, EventSourcing),
+]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), BY_HAND)
+def test_a_class_that_is_written_by_hand_has_all_public_members_too(mine, theirs):
+    assert public(theirs) <= public(mine)
+
+
+MADE_BY_YOU = [
+    (aio.AsyncDynamoBackend, DynamoBackend),
+    (aio.AsyncMemoryBackend, MemoryBackend),
+    (aio.AsyncRepository, Repository),
+    (AsyncAggregates, Aggregates),
+    (AsyncEventSourcing, EventSourcing),
+]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), MADE_BY_YOU)
+def test_what_you_make_yourself_takes_the_same_arguments(mine, theirs):
+    wanted = [one for one in _parameters(theirs.__init__) if one[0] != "sleep"]
+    assert _parameters(mine.__init__) == wanted
 
 
 def test_each_member_raises_the_same_errors(script):

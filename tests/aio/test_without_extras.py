@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
 import threading
@@ -12,19 +13,22 @@ from unittest.mock import patch
 
 import pytest
 
-from dynamo_es import ANY_VERSION, Aggregate, Event, StreamId
+from dynamo_es import ANY_VERSION, Aggregate, Boundary, Event, EventStore, Repository, StreamId
 from dynamo_es.aio import (
     AsyncBackend,
     AsyncDynamoBackend,
     AsyncMemoryBackend,
     AsyncRepository,
     backends,
+    bridge,
     unknown_outcome,
 )
 from dynamo_es.aio.bridge import ThreadBridge
+from dynamo_es.contracts import StorageStrategy
+from dynamo_es.facade.backend import Backend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Counted(Event):
@@ -123,6 +127,49 @@ def test_a_cancelled_append_is_unknown_once_it_is_stored(backend):
 
     assert unknown_outcome(asyncio.run(cancel())) is not None
     assert len(asyncio.run(store.load_stream(stream))) == 1
+
+
+def test_every_method_that_may_leave_an_append_unknown_is_known_as_one():
+    unknown = {
+        name
+        for owner in (Backend, Boundary, EventStore, Repository, StorageStrategy)
+        for name, method in inspect.getmembers(owner, callable)
+        if "AppendOutcomeUnknownError" in (method.__doc__ or "")
+    }
+
+    assert {"append", "append_all", "decide", "transact_all"} <= unknown
+    assert unknown | {"save", "save_all"} <= bridge._APPEND
+
+
+def test_a_cancelled_append_quotes_no_event(backend):
+    """The task is cancelled once the append is done, and before it returns."""
+    store, stream, courses = backend.event_store, StreamId(), backend.boundary("courses")
+    repository = AsyncRepository(store, Counter)
+    calls: list[tuple[Callable[[], Any], str]] = [
+        (lambda: store.append_all({stream: [Counted(number=4711)]}), str(stream)),
+        (lambda: courses.append(Counted(number=4711)), str(courses.stream_id)),
+        (lambda: repository.transact_all(["a", "b"], lambda a, _: a.count()), "'a'"),
+    ]
+
+    async def cancel(call: Callable[[], Any]) -> BaseException:
+        threads = backend._bridge.threads
+        own, task = threads.run, asyncio.create_task(call())
+
+        async def run(*arguments: Any) -> Any:
+            done = await own(*arguments)
+            task.cancel()
+            await asyncio.sleep(0)
+            return done
+
+        with patch.object(threads, "run", run), pytest.raises(asyncio.CancelledError) as raised:
+            await task
+        return raised.value
+
+    for call, stream_shown in calls:
+        unknown = unknown_outcome(asyncio.run(cancel(call)))
+        assert unknown is not None
+        assert stream_shown in str(unknown)
+        assert "4711" not in str(unknown)
 
 
 def test_the_package_is_imported_without_its_extras():

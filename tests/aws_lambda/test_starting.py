@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, MemoryBackend
-from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+from dynamo_es.aws_lambda import (
+    index_tags,
+    project_log,
+    project_streams,
+    publish_outbox,
+    sequence_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +45,7 @@ HANDLERS: dict[str, Callable[..., object]] = {
     "project_streams": lambda backend: project_streams(backend, "balances")(lambda _: None),
     "sequence_events": sequence_events,
     "publish_outbox": lambda backend: publish_outbox(backend, lambda _: None),
+    "index_tags": lambda backend: index_tags(backend, ["courses"]),
 }
 
 

@@ -12,10 +12,11 @@ from dynamo_es import Query, StoredVersion, Tag
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.exceptions import BoundaryConflictError, InputError
 from dynamo_es.values import QueryItem
-from dynamo_es.values.query_texts import query_of_text
+from dynamo_es.values.query_texts import query_of_text, tag_of_word
+from dynamo_es.values.tags import command_tag
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-TAGS = st.builds(Tag, TEXTS, st.one_of(TEXTS, st.just("")))
+TAGS = st.builds(Tag, TEXTS.filter(lambda name: name[0] != "$"), st.one_of(TEXTS, st.just("")))
 ITEMS = st.builds(QueryItem, st.frozensets(TEXTS, max_size=3), st.frozensets(TAGS, max_size=3))
 
 
@@ -64,6 +65,20 @@ def test_a_conflict_has_the_command_that_shows_what_matched():
         "-my names",
     ]
     assert "ann" not in str(error), "a tag has a value of an event, which no message quotes"
+
+
+def test_the_tag_of_a_command_can_be_read_for_it_may_be_in_the_query_of_a_conflict():
+    query = Query(types=["A"]) | Query(tags=[command_tag("0d")])
+    assert query.text == "A | $command:0d"
+    assert query_of_text(query.text) == query
+    assert tag_of_word("$command:0d") == command_tag("0d")
+
+
+@pytest.mark.parametrize("word", ["$x:1", "$:1", "%24x:1", "$commands:1"])
+def test_other_tags_of_the_library_are_refused(word):
+    for read in (query_of_text, tag_of_word):
+        with pytest.raises(InputError, match=r"must not begin with \$"):
+            read(word)
 
 
 def test_a_conflict_without_a_query_has_no_command():

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,7 @@ from dynamo_es.contracts.parked import ParkedKey, Place
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.minutes import put_minute
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
+from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
 from dynamo_es.testing.conformance.language import a_snapshot, events
@@ -249,7 +251,8 @@ def fill_index(items: Items) -> None:
         for _ in range(2):
             boundary.append(Enrolled(student="ann"))
             indexed.storage.index_tags(boundary.stream_id, 100)
-            indexed.storage.delete_stream(boundary.stream_id)
+            with patch.object(DynamoStorage, "_remove_index"):  # The process dies before it.
+                indexed.storage.delete_stream(boundary.stream_id)
 
 
 def fill_from_eventsourcing(items: Items) -> None:

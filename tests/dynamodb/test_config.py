@@ -42,6 +42,7 @@ def test_all_but_the_tables_has_a_default():
         "compression": "units",
         "transport": "default",
         "tag_index": False,
+        "replication": "none",
     }
 
 
@@ -168,6 +169,7 @@ def test_every_field_has_its_variable():
         "compression": "always",
         "transport": "botocore",
         "tag_index": True,
+        "replication": "strong",
     }
     assert NAMES.keys() | values.keys() == {field.name for field in fields(DynamoConfig)}
     environ = VARIABLES | {f"DYNAMO_ES_{name.upper()}": str(v) for name, v in values.items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import StreamId
-from tests.examples.fronts import Answer, of_lambda, of_web
+from tests.examples.fronts import Answer, of_lambda, of_web, request_of
 from tests.fastapi.client import TestClient
 
 if TYPE_CHECKING:
@@ -43,8 +46,11 @@ def example():
 class Front:
     """One front, for a tenant of its own."""
 
-    def __init__(self, send: Callable[..., Answer], backend: Any) -> None:
+    def __init__(
+        self, send: Callable[..., Answer], backend: Any, follow: Callable[[], Any]
+    ) -> None:
         self.send = send
+        self.follow = follow
         self.backend = backend
         self.tenant = f"tenant {next(_numbers)}"
 
@@ -65,7 +71,31 @@ class Front:
 @pytest.fixture(params=["web", "lambda"])
 def front(request, example) -> Front:
     local, sends = example
-    return Front(sends[request.param], local.backend)
+    return Front(sends[request.param], local.backend, local.poll)
+
+
+# First, while the read models have little to catch up with.
+def test_a_statement_has_each_event_with_the_balance_after_it(front):
+    assert front.get("ann/statement").status == 404
+    front.post("ann/open", {"owner": "Ann"})
+    front.post("ann/deposit", {"amount": 500})
+    front.post("ann/withdraw", {"amount": 120})
+    front.post("ann%23%23/open", {"owner": "Another"})  # whose name begins like the first
+    front.follow()
+
+    entries = front.get("ann/statement").body
+
+    shown = [(one["version"], one["kind"], one["amount"], one["balance"]) for one in entries]
+    assert shown == [(3, "withdrawn", 120, 380), (2, "deposited", 500, 500), (1, "opened", 0, 0)]
+    balance = front.get("ann")
+    assert (balance.body["owner"], balance.body["balance"], balance.body["version"]) == (
+        "Ann",
+        380,
+        3,
+    )
+    assert balance.headers["etag"] == balance.body["etag"]
+    changed = front.post("ann/deposit", {"amount": 1}, if_match=balance.headers["etag"])
+    assert changed.status == 202
 
 
 def test_a_reply_carries_the_version(front):
@@ -90,13 +120,29 @@ def test_a_command_on_an_earlier_version_is_refused(front):
 
 def test_a_command_that_comes_twice_is_carried_out_once(front):
     front.post("ann/open", {"owner": "Ann"})
-    first, second = (front.post("ann/deposit", {"amount": 5}, idempotency_key="k") for _ in "12")
+    key = {"idempotency_key": "k", "x_correlation_id": "c"}
+    first, second = (front.post("ann/deposit", {"amount": 5}, **key) for _ in "12")
 
     assert first == second
     assert front.post("ann/deposit", {"amount": 6}, idempotency_key="k").status == 422
     assert front.post("ann/deposit", {"amount": 5}, idempotency_key="").status == 400
     assert front.post("ann/deposit", {"amount": 5}, if_match="2").status == 400
     assert len(front.stored()) == 2
+
+
+def test_commands_at_once_are_all_carried_out_and_one_key_once(front):
+    front.post("ann/open", {"owner": "Ann"})
+
+    with ThreadPoolExecutor(4) as pool:
+        each = [pool.submit(front.post, "ann/deposit", {"amount": 1}) for _ in range(4)]
+        same = [
+            pool.submit(front.post, "ann/deposit", {"amount": 10}, idempotency_key="k")
+            for _ in range(4)
+        ]
+
+    assert {reply.result().status for reply in each + same} == {202}
+    assert len({json.dumps(reply.result().body) for reply in same}) == 1
+    assert front.post("ann/deposit", {"amount": 1}).body == {"balance": 15, "version": 7}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +220,8 @@ def test_what_is_no_name_is_no_account(front, place):
         (b'{"owner": "\xff"}', 400),
         (b"\xff\xfe", 400),
         (b"{", 400),
-        (b"[" * 100_000, 400),
+        (b"[" * 10_000, 400),
+        (b"[" * 100_000, 413),
         (b"", 422),
         (b"null", 422),
         (b"5", 422),
@@ -190,6 +237,19 @@ def test_a_body_that_is_no_command_is_refused(front, body, status):
     assert refused.status == status
     assert refused.headers["content-type"] == "application/problem+json"
     assert front.stored() == []
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(front):
+    most = 16 * 1024
+    body = b'{"owner": "Ann"}'
+
+    assert front.post("ann/open", body + b" " * (most - len(body))).status == 202
+    refused = front.post("bob/open", body + b" " * (most - len(body) + 1))
+    binary = front.post("bob/open", b"\xff" * (most + 3))
+
+    assert (refused.status, binary.status) == (413, 413)
+    assert "at most 16384 bytes" in refused.body["detail"]
+    assert front.stored("bob") == []
 
 
 def test_a_body_of_another_type_is_refused(front):
@@ -208,11 +268,9 @@ def test_the_lambda_functions_need_no_fastapi():
 
 def test_a_lambda_function_takes_a_body_in_base64(example):
     local, _ = example
-    request = {
-        "pathParameters": {"account": "ann", "command": "open"},
+    request = request_of("POST", "/accounts/ann/open", headers={"x-tenant": "base64"}) | {
         "body": b64encode(b'{"owner": "Ann"}').decode(),
         "isBase64Encoded": True,
-        "requestContext": {"authorizer": {"jwt": {"claims": {"tenant": "base64"}}}},
     }
 
     assert local.application.command_handler(request)["statusCode"] == 202
@@ -223,6 +281,38 @@ def test_a_lambda_function_takes_a_body_in_base64(example):
 def test_a_name_may_be_any_visible_text(front, owner):
     assert front.post(f"{quote('konto ' + 'ä')}/open", {"owner": owner}).status == 202
     assert front.stored("konto ä") == [f"Opened(owner={owner!r})"]
+
+
+def test_the_page_runs_nothing_but_its_own_script_and_asks_nobody_else(front):
+    page = front.send("GET", "/", b"", {})
+
+    assert page.status == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    for kind, tag in (("style-src", "style"), ("script-src", "script")):
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", page.body, re.DOTALL)
+        digest = b64encode(sha256(text.encode()).digest()).decode()
+        assert f"{kind} 'sha256-{digest}'" in policy
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)", page.body) == []
+    assert "innerHTML" not in page.body
+
+
+def test_a_request_its_reply_and_its_events_share_a_correlation_id(front):
+    opened = front.post("ann/open", {"owner": "Ann"}, x_correlation_id="order-7")
+    deposited = front.post("ann/deposit", {"amount": 5})
+    odd = front.post("ann/deposit", {"amount": 5}, x_correlation_id="no\tplain id")
+    refused = front.post("ann/deposit", {"amount": -5}, x_correlation_id="order-8")
+
+    assert opened.headers["x-correlation-id"] == "order-7"
+    assert refused.headers["x-correlation-id"] == "order-8"
+    assert odd.headers["x-correlation-id"] != "no\tplain id"
+    store = front.backend.in_tenant(front.tenant).event_store
+    events = store.load_stream(StreamId(name="ann", category="account"))
+    assert [one.context.correlation_id for one in events] == [
+        reply.headers["x-correlation-id"] for reply in (opened, deposited, odd)
+    ]
 
 
 def test_a_request_without_a_tenant_reaches_nobody(front):

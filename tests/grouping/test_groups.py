@@ -41,6 +41,9 @@ class Putting(Work[Any, Any]):
     def after_interrupt(self, item):
         return None if self.repeats else ServiceError("PutItem", "Lost", f"{item} may be stored")
 
+    def left_unknown(self, item):
+        return ServiceError("PutItem", "Left", f"{item} may be stored")
+
 
 @pytest.fixture
 def stage():

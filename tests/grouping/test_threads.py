@@ -32,6 +32,9 @@ class Doubling(Work[Any, Any]):
     def after_interrupt(self, item):
         return None
 
+    def left_unknown(self, item):
+        return None
+
 
 @pytest.fixture
 def work():

@@ -114,9 +114,10 @@ def main() -> None:
     from moto import mock_aws
     from moto.awslambda.models import LambdaBackend
 
-    from tests.infra import change_sets
+    from tests.infra import change_sets, more_resources
 
     change_sets.repair()
+    more_resources.install()
     # No function runs here, and the records of a stream stay for others.
     LambdaBackend.send_dynamodb_items = lambda *_: b""  # type: ignore[method-assign]
     config: Any = {"lambda": {"use_docker": False}}

@@ -1,7 +1,8 @@
 """Makes moto's change sets do what CloudFormation's do.
 
 moto lists resources whose condition does not hold, finds no change in a parameter, leaves out
-outputs and the events of resources, and takes the number 0 and the text "0" for different.
+outputs, exports and the events of resources, takes the number 0 and the text "0" for different,
+and imports no table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ def repair() -> None:
     """Replace what moto does with change sets."""
     _compare_text()
     _find_no_changes()
+    _import_tables()
     _carry_out()
 
 
@@ -37,6 +39,8 @@ def _carry_out() -> None:
     def apply(self: Any) -> None:
         changes = list(_changes(self))
         stack, creates = self.stack, self.change_set_type == "CREATE"
+        exported = models.cloudformation_backends[stack.account_id][stack.region_name].exports
+        stack.cross_stack_resources = exported
         stack.template, stack.parameters = self.template, self.parameters
         stack._parse_template()
         if creates:
@@ -53,7 +57,7 @@ def _carry_out() -> None:
             known.load_conditions()
             known._resource_json_map = stack.template_dict["Resources"]
             for action, name in changes:
-                if action == "Add":
+                if action in {"Add", "Import"}:
                     assert known[name] or True
                 else:
                     known._parsed_resources[name] = parse_and_update_resource(
@@ -71,7 +75,9 @@ def _carry_out() -> None:
         }
         shown = {**stack.template_dict, "Outputs": outputs}
         stack.output_map = OutputMap(stack.resource_map, shown, stack.stack_id)
-        verb = {"Add": "CREATE", "Modify": "UPDATE"}
+        for export in stack.exports:
+            exported[export.name] = export
+        verb = {"Add": "CREATE", "Modify": "UPDATE", "Import": "IMPORT"}
         for action, name in changes:
             stack.events.append(
                 models.Event(
@@ -88,6 +94,33 @@ def _carry_out() -> None:
 
     models.ChangeSet.diff = diff  # type: ignore[method-assign]
     models.ChangeSet.apply = apply  # type: ignore[method-assign]
+
+
+def _import_tables() -> None:
+    """Let a table that exists become part of a stack: the command has asked for that."""
+    from moto.dynamodb.models import dynamodb_backends
+    from moto.dynamodb.models.table import Table
+
+    create = Table.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]
+
+    def import_or_create(
+        cls: Any, /, name: str, template: Any, account_id: str, region_name: str, **named: Any
+    ) -> Any:
+        there = dynamodb_backends[account_id][region_name].tables.get(name)
+        if there is not None:
+            return there
+        return create(cls, name, template, account_id, region_name, **named)
+
+    Table.create_from_cloudformation_json = classmethod(import_or_create)  # type: ignore[assignment,method-assign]
+
+
+def _exists(stack: Any, resource: dict[str, Any]) -> bool:
+    from moto.dynamodb.models import dynamodb_backends
+
+    tables = dynamodb_backends[stack.account_id][stack.region_name].tables
+    return (
+        resource["Type"] == "AWS::DynamoDB::Table" and resource["Properties"]["TableName"] in tables
+    )
 
 
 def _compare_text() -> None:
@@ -128,14 +161,14 @@ def _text(node: Any, resources: Any) -> str:
 
 
 def _changes(change_set: Any) -> Iterator[tuple[str, str]]:
-    """Yield what a change set does: ``Add`` or ``Modify``, and the logical id."""
+    """Yield what a change set does: ``Add``, ``Import`` or ``Modify``, and the logical id."""
     stack = change_set.stack
     creates = change_set.change_set_type == "CREATE"
     before = {} if creates else _resolved(stack, stack.template_dict, stack.parameters)
     after = _resolved(stack, change_set.template_dict, change_set.parameters)
     for name, resource in after.items():
         if name not in before:
-            yield "Add", name
+            yield "Import" if _exists(stack, json.loads(resource)) else "Add", name
         elif before[name] != resource:
             yield "Modify", name
 

@@ -16,7 +16,13 @@ from dynamo_es import (
     StreamId,
     Writes,
 )
-from dynamo_es.aws_lambda import project_log, project_streams, publish_outbox, sequence_events
+from dynamo_es.aws_lambda import (
+    index_tags,
+    project_log,
+    project_streams,
+    publish_outbox,
+    sequence_events,
+)
 from dynamo_es.contracts import StreamAppend, StreamCheck
 from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.contracts.claims import Claim
@@ -24,6 +30,7 @@ from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
+from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
@@ -161,6 +168,18 @@ def index(backend: DynamoBackend) -> None:
     """What the worker of a tag index does."""
     while indexing(backend).storage.index_tags(BOUNDARY, 3):
         pass
+    index_tags(indexing(backend), ["another"])({})
+
+
+def erase_boundary(backend: DynamoBackend) -> None:
+    """Delete a boundary with its tag index."""
+    indexing(backend).storage.delete_stream(BOUNDARY)
+
+
+def erase_boundary_alone(backend: DynamoBackend) -> None:
+    """Delete a boundary by a process that dies before it deletes the tag index."""
+    with patch.object(DynamoStorage, "_remove_index"):
+        erase_boundary(backend)
 
 
 def read_log(backend: DynamoBackend) -> None:

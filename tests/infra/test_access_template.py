@@ -188,10 +188,13 @@ def _run_tag_index(backend: DynamoBackend, found: Sent) -> None:
     for role in ("Readers", "Writers", "Consumers"):
         sends(role, operations.read_by_tags)
     for create_again in (True, False):
-        backend.storage.delete_stream(operations.BOUNDARY)
+        operations.erase_boundary_alone(backend)
         if create_again:
             sends("Writers", operations.grow_boundary)
         sends("Consumers", operations.index)
+    sends("Writers", operations.grow_boundary)
+    sends("Consumers", operations.index)
+    sends("Deleters", operations.erase_boundary)
 
 
 def _run_with_a_log_of_each_tenant(found: Sent) -> None:

@@ -15,7 +15,8 @@ APP = parse_yaml((INFRA / "app.yaml").read_text(encoding="utf-8"))
 OTHERS = {
     path.stem: parse_yaml(path.read_text(encoding="utf-8"))
     for path in INFRA.glob("*.yaml")
-    if path.stem != "app"
+    # These two take the place of the tables of one region.
+    if path.stem not in {"app", "global-event-store", "existing-tables"}
 }
 
 

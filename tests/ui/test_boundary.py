@@ -100,9 +100,23 @@ def test_without_a_later_match_there_is_no_conflict(memory):
     assert "No conflict." in page
 
 
-def test_a_version_that_the_boundary_has_not_reached_says_that_it_was_deleted(memory):
+def test_a_version_that_the_boundary_has_not_reached_says_why_and_what_to_do(memory):
     fill(memory)
-    assert "has not reached version 9" in look(memory, "course:c1", after=9)
+    page = look(memory, "course:c1", after=9)
+    assert "has version 5, and not yet 9." in page
+    assert "Either it was deleted since you read it, or the number does not come from a" in page
+    assert "read the boundary again" in page
+
+
+def test_the_tag_of_a_command_is_a_link_and_the_query_of_a_conflict_is_shown(memory):
+    append(memory, raw(COURSES, 1, "Enrolled", {}, **{"$tags": ["course:c1", "$command:0d-1"]}))
+    append(memory, raw(COURSES, 2, "Enrolled", {}, **{"$tags": ["$other:1"]}))
+
+    assert "query=%24command%3A0d-1" in look(memory)
+    assert versions(look(memory, "Left | $command:0d-1", after=0)) == [1]
+    refused = browse(memory).get("/boundary?name=courses&query=%24other%3A1")
+    assert refused.status_code == 400
+    assert "such names are for the library" in refused.text
 
 
 def test_pages_join_without_gap_or_repetition_and_keep_the_query(memory, monkeypatch):

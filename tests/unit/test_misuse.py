@@ -17,26 +17,36 @@ import pytest
 import dynamo_es
 from dynamo_es import (
     Aggregate,
+    Boundary,
+    BoundaryIndex,
     DynamoBackend,
     DynamoConfig,
     Event,
     EventRegistry,
     EventStore,
     MemoryBackend,
+    Query,
+    QueryItem,
     RawEvent,
     Recorded,
     Repository,
     Snapshot,
     StreamId,
+    Tag,
     WrappedEvent,
     append_cost,
 )
 from dynamo_es.exceptions import EventStoreError
+from dynamo_es.values.query_texts import query_of_text
 from dynamo_es.wording import shown, shown_function
 
 WRONG = [None, 7, -1, "text", b"bytes", object(), [], {}, [None], lambda: None, float("nan"), int]
 LONG_RUNNING = {"run_forever", "tail", "close"}
-DOCUMENTED = {("type_for_name", KeyError)}
+DOCUMENTED = {
+    ("type_for_name", KeyError),
+    # What the function of a decision raised: int("text") and others.
+    *(("decide", error) for error in (TypeError, ValueError)),
+}
 
 
 class Account(Aggregate):
@@ -63,6 +73,9 @@ def the_objects() -> dict[str, Any]:
         "projector": backend.projector("projector", lambda *_: None),
         "repository": Repository(backend.event_store, Account),
         "registry": EventRegistry(),
+        "boundary": backend.boundary("courses"),
+        "group": backend.boundary("students", group=True),
+        "index": backend.boundary("courses").index,
     }
 
 
@@ -88,6 +101,14 @@ CALLABLES = methods() | {
     "EventStore": EventStore,
     "append_cost": append_cost,
     "Snapshot": Snapshot,
+    "Boundary": Boundary,
+    "BoundaryIndex": BoundaryIndex,
+    "Query": Query,
+    "Query.of_items": Query.of_items,
+    "QueryItem": QueryItem,
+    "Tag": Tag,
+    "Tag.of_text": Tag.of_text,
+    "query_of_text": query_of_text,
 }
 
 

@@ -25,6 +25,7 @@ from accounts.read_model import ReadModel
 from accounts.web import create_app
 
 from dynamo_es import DynamoBackend
+from dynamo_es.aws_lambda import sequence_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,17 +55,21 @@ class Local:
         self.application = Application(self.backend, self.read_model)
         config = self.backend.config
         self._mappings = [
-            Mapping(self.backend, config.events_table, self.application.sequencer_handler),
+            Mapping(self.backend, config.events_table, sequence_events(self.backend)),
             Mapping(self.backend, config.events_table, self.application.balances_handler),
             Mapping(self.backend, config.log_table, self.application.activity_handler),
         ]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    def poll(self) -> None:
+        """Let each function handle what is new in its stream."""
+        for mapping in self._mappings:
+            mapping.poll()
+
     def _run(self) -> None:
         while not self._stop.wait(0.05):
-            for mapping in self._mappings:
-                mapping.poll()
+            self.poll()
 
     def __enter__(self) -> Self:
         self._thread.start()

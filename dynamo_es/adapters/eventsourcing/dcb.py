@@ -80,7 +80,8 @@ class DynamoDCBRecorder(DCBRecorder):
             of all or, with a limit, of the answer. None: there is no such event.
 
         Raises:
-            IntegrityError: the boundary has not reached ``after``: it was deleted since.
+            IntegrityError: the boundary has not reached ``after``: it was deleted since, or
+                ``after`` does not come from a read of this boundary.
             OperationalError: AWS refused or did not answer.
 
         Cost: 1 request for each MB after ``after``, matching or not; with a limit, for each 500

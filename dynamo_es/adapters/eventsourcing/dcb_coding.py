@@ -84,7 +84,7 @@ def encode_tag(text: str) -> Tag:
     if not text.startswith(_PREFIX):
         try:
             tag = Tag.of_text(text)
-        except InputError:  # without a name
+        except InputError:  # without a name, or with one of this library
             return Tag(_NAME, text)
         if tag.text == text:
             return tag

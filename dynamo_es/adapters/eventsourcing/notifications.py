@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.choosing import chooser
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
-from dynamo_es.dynamodb.log.reader import records_of
+from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import number

@@ -138,7 +138,7 @@ def read_config(env: Environment) -> DynamoConfig:
     """Return the configuration in an application's environment; sequencing is inline by default.
 
     Raises:
-        ConfigurationError: a missing or wrong setting.
+        ConfigurationError: a missing or wrong setting, or the tables are replicas.
     """
     found = {"DYNAMO_ES_SEQUENCING": "inline"}
     for setting in fields(DynamoConfig):
@@ -149,7 +149,10 @@ def read_config(env: Environment) -> DynamoConfig:
     events = found.get("DYNAMO_ES_EVENTS_TABLE")
     if events is not None:
         found.setdefault("DYNAMO_ES_KEYS_TABLE", f"{events}-keys")
-    return DynamoConfig.from_env(found)
+    config = DynamoConfig.from_env(found)
+    # Its recorders read the log by themselves, and would take a late commit for a deleted one.
+    config.refuse_in_replica("the adapter for eventsourcing")
+    return config
 
 
 def category_of(name: str, purpose: str) -> str:

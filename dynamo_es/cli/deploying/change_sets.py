@@ -75,6 +75,7 @@ class Request:
         template_url: where CloudFormation reads the template.
         parameters: as CreateChangeSet takes them.
         import_tables: whether tables that exist become part of the stack.
+        capabilities: what CloudFormation may do, and asks you to confirm.
     """
 
     stack: str
@@ -82,6 +83,7 @@ class Request:
     template_url: str
     parameters: list[dict[str, Any]]
     import_tables: bool = False
+    capabilities: tuple[str, ...] = ("CAPABILITY_IAM",)
 
 
 def create(
@@ -109,7 +111,7 @@ def create(
         ChangeSetType="CREATE" if creates else "UPDATE",
         TemplateURL=request.template_url,
         Parameters=request.parameters,
-        Capabilities=["CAPABILITY_IAM"],
+        Capabilities=list(request.capabilities),
         Tags=[{"Key": "application", "Value": "dynamo_es"}],
         **options,
     )

@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 
     from dynamo_es.cli.packaging.building import Package
 
-FUNCTIONS: Final = {
-    "Sequencer": "the sequencer",
-    "OutboxTargetArn": "the outbox",
-    "ReadModelHandler": "the read model",
-}
-"""Parameters that ask for a function."""
+FUNCTIONS: Final = frozenset({"Sequencer", "OutboxTargetArn", "ReadModelHandler"})
+"""Parameters of infra/app.yaml that ask for a function."""
+CODE: Final = frozenset({"CodeBucket", "CodeKey"})
+"""Parameters that name the package."""
 _OFF: Final = frozenset({"", "false"})
 
 
@@ -78,31 +76,59 @@ def _problem_of_number(declared: Mapping[str, Any], value: str) -> str | None:
     return None
 
 
-def functions(template: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
-    """Return which functions a deployment has, in words.
+def check_complete(
+    template: Mapping[str, Any], given: Mapping[str, str], known: Mapping[str, str]
+) -> None:
+    """Check that each parameter has a value, or a default; those of the package come later.
 
     Args:
         template: of the stack.
+        given: values of this deployment.
+        known: values of the last one.
+
+    Raises:
+        ConfigurationError: a parameter has neither.
+    """
+    for name, declared in template["Parameters"].items():
+        if "Default" not in declared and name not in CODE | given.keys() | known.keys():
+            raise ConfigurationError(
+                f"The template needs a value: give --parameter {name}=VALUE."
+                f" {declared.get('Description', '')}".rstrip()
+            )
+
+
+def takes_package(template: Mapping[str, Any], values: Mapping[str, str]) -> bool:
+    """Return whether a deployment has a function that runs a package.
+
+    Args:
+        template: of the stack. One of your own takes a package if it has the parameters CodeBucket
+            and CodeKey.
         values: of parameters; the others have their defaults.
     """
     declared = template["Parameters"]
-    return [
-        words
-        for name, words in FUNCTIONS.items()
-        if str(values.get(name, declared[name]["Default"])) not in _OFF
-    ]
+    if not declared.keys() >= CODE:
+        return False
+    if not declared.keys() >= FUNCTIONS:
+        return True
+    return any(str(values.get(name, declared[name]["Default"])) not in _OFF for name in FUNCTIONS)
 
 
 def target(template: Mapping[str, Any], values: Mapping[str, str]) -> Target:
     """Return the runtime that the parameters name."""
-    declared = template["Parameters"]
+    default = Target()
+    chosen = {
+        name: values.get(name, declared.get("Default"))
+        for name, declared in template["Parameters"].items()
+    }
     return Target(
-        values.get("Runtime", declared["Runtime"]["Default"]),
-        values.get("Architecture", declared["Architecture"]["Default"]),
+        chosen.get("Runtime") or default.runtime,
+        chosen.get("Architecture") or default.architecture,
     )
 
 
-def with_package(given: Mapping[str, str], package: Package) -> dict[str, str]:
+def with_package(
+    template: Mapping[str, Any], given: Mapping[str, str], package: Package
+) -> dict[str, str]:
     """Return the parameters with the runtime that a package was built for.
 
     Raises:
@@ -115,7 +141,7 @@ def with_package(given: Mapping[str, str], package: Package) -> dict[str, str]:
                 f"The package {package.path} was built for {value}, and {name} is {given[name]}. "
                 "A function fails at its first import with a package of another runtime."
             )
-    return {**given, **built}
+    return {**given, **{name: built[name] for name in built if name in template["Parameters"]}}
 
 
 def request(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ from dynamo_es.cli.deploying import change_sets, parameters, stacks, template
 from dynamo_es.cli.deploying.cloud import ask
 from dynamo_es.cli.deploying.uploads import open_bucket
 from dynamo_es.cli.packaging import building
-from dynamo_es.exceptions import DeploymentError, TableNotFoundError
+from dynamo_es.exceptions import ConfigurationError, DeploymentError, TableNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from dynamo_es.cli.making import Making
 
 _TABLES: Final = ("events", "log", "keys")
+_PREFIX: Final = "NamePrefix"
+_CAPABILITIES_OF_YOURS: Final = (
+    "CAPABILITY_IAM",
+    "CAPABILITY_NAMED_IAM",
+    "CAPABILITY_AUTO_EXPAND",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,7 @@ class Deployment:
         making: what to build.
         bucket: for packages; None: that of the account and region.
         import_tables: whether tables that exist become part of the stack.
+        template: file of a template of your own; None: infra/app.yaml.
     """
 
     stack: str
@@ -47,6 +54,7 @@ class Deployment:
     making: Making
     bucket: str | None
     import_tables: bool
+    template: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +89,79 @@ def prepare(
         DeploymentError: the stack cannot be changed, or its tables exist already.
         ServiceError: AWS refused or did not answer.
     """
-    app = template.load()
+    app = template.load(wanted.template)
     parameters.check(app, wanted.parameters)
+    if wanted.template is not None:
+        _check_own(app, wanted, wanted.template)
     before = stacks.find(cloud, wanted.stack)
     if before is not None:
         stacks.check_ready(before)
     known = {} if before is None else before.parameters
     given, variables = wanted.parameters, wanted.variables
-    if known:
-        _check_same_tables(known, given)
+    parameters.check_complete(app, given, known)
+    if before is not None and before.status != stacks.ONLY_REVIEWED:
         variables = {**_variables(cloud, wanted.stack), **variables}
-    else:
-        given = {"NamePrefix": wanted.stack, **given}
-        parameters.check(app, given)
-        if not wanted.import_tables:
-            _check_no_tables(cloud, given["NamePrefix"])
-    text = template.with_variables(app, {name: each for name, each in variables.items() if each})
+    if wanted.template is None:
+        given = _with_tables(cloud, app, wanted, known)
     store, created = open_bucket(cloud, wanted.bucket)
     if created:
         tell(f"Created the bucket {store.name}.")
-    if parameters.functions(app, {**known, **given}):
+    if parameters.takes_package(app, {**known, **given}):
         given = _with_code(app, wanted, store, given, known, tell)
     request = change_sets.Request(
         stack=wanted.stack,
         name=f"dynamo-es-{uuid4()}",
-        template_url=store.upload_template(wanted.stack, text),
+        template_url=_upload(app, wanted, store, variables),
         parameters=parameters.request(app, given, known),
         import_tables=wanted.import_tables,
     )
+    if wanted.template is not None:
+        request = replace(request, capabilities=_CAPABILITIES_OF_YOURS)
     return Prepared(change_sets.create(cloud, request, before, sleep), before)
+
+
+def _check_own(app: dict[str, Any], wanted: Deployment, file: Path) -> None:
+    """Check that what was given fits a template of your own."""
+    template.check_nested(app, file.parent)
+    if wanted.import_tables:
+        raise ConfigurationError("--import-tables is for the tables of dynamo_es: leave it out.")
+    if (wanted.package or wanted.making.is_given) and not parameters.takes_package(app, {}):
+        raise ConfigurationError(
+            f"The template {file} takes no package: give it the parameters CodeBucket "
+            "and CodeKey, or leave out the options for the package."
+        )
+
+
+def _with_tables(
+    cloud: Cloud, app: dict[str, Any], wanted: Deployment, known: dict[str, str]
+) -> dict[str, str]:
+    """Return the parameters with the prefix of the tables, which must be this stack's or new."""
+    given = wanted.parameters
+    if known:
+        _check_same_tables(known, given)
+        return given
+    given = {_PREFIX: wanted.stack, **given}
+    parameters.check(app, given)
+    if not wanted.import_tables:
+        _check_no_tables(cloud, given[_PREFIX])
+    return given
+
+
+def _upload(
+    app: dict[str, Any], wanted: Deployment, store: Bucket, variables: dict[str, str]
+) -> str:
+    """Upload the template and those of its nested stacks; return its address."""
+    name, changed = "app", False
+    if wanted.template is not None:
+        name = wanted.template.stem
+        changed = template.upload_nested(
+            app,
+            wanted.template.parent,
+            lambda file, text: store.upload_template(wanted.stack, text, file.stem),
+        )
+    kept = {name: each for name, each in variables.items() if each}
+    text = template.with_variables(app, kept, wanted.template, changed=changed)
+    return store.upload_template(wanted.stack, text, name)
 
 
 def _with_code(
@@ -129,7 +181,7 @@ def _with_code(
             target = recipe.target
             tell(f"Building the package for {target.runtime} on {target.architecture} …")
             package = building.build(recipe, Path(scratch))
-        given = parameters.with_package(given, package)
+        given = parameters.with_package(app, given, package)
         key = store.upload_package(wanted.stack, package)
     tell(f"The package is s3://{store.name}/{key}")
     return {**given, "CodeBucket": store.name, "CodeKey": key}
@@ -142,8 +194,8 @@ def _variables(cloud: Cloud, stack: str) -> dict[str, str]:
 
 
 def _check_same_tables(known: dict[str, str], given: dict[str, str]) -> None:
-    prefix = known["NamePrefix"]
-    if given.get("NamePrefix", prefix) != prefix:
+    prefix = known[_PREFIX]
+    if given.get(_PREFIX, prefix) != prefix:
         raise DeploymentError(
             f"The tables of this stack begin with {prefix!r}. Another NamePrefix would make empty "
             "ones in their place: deploy another stack."

@@ -38,10 +38,10 @@ class Bucket:
         self._put(key, package.path.read_bytes())
         return key
 
-    def upload_template(self, stack: str, text: str) -> str:
+    def upload_template(self, stack: str, text: str, name: str = "app") -> str:
         """Upload a template unless it is there; return its address."""
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        key = f"{stack}/app-{__version__}-{digest}.yaml"
+        key = f"{stack}/{name}-{__version__}-{digest}.yaml"
         self._put(key, text.encode())
         # An emulator too takes the address of AWS, for what is in its own buckets.
         address: str = self.cloud.s3.meta.endpoint_url

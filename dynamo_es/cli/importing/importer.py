@@ -163,7 +163,7 @@ class Importer:
         yield from self._cutter.flush()
 
     def _cut(self, text: bytes, number: int) -> Iterator[Chunk]:
-        self.summary.add(lines=1)
+        self.summary.lines += 1  # which no other thread does
         try:
             line = self._parse(text, number)
             if not self._stopped or self._stopped.isdisjoint((None, line.stream)):

@@ -10,7 +10,11 @@ from dynamo_es.contracts.checks import check_tenant
 from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
 from dynamo_es.dynamodb.consumers import outbox_requests as requests
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.exceptions import StoredItemError, UnknownOutboxEntryError
+from dynamo_es.exceptions import (
+    StoredItemError,
+    TransactionsUnsupportedError,
+    UnknownOutboxEntryError,
+)
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -139,7 +143,13 @@ class DynamoOutbox(OutboxStrategy):
     def take(
         self, worker: OutboxWorker, now_ms: int, until_ms: int, instead_of: Lease | None = None
     ) -> Position | None:
-        """Take the lease; see `OutboxStrategy.take`."""
+        """Take the lease; see `OutboxStrategy.take`.
+
+        Raises:
+            TransactionsUnsupportedError: a failure could not be kept, so nothing is published.
+        """
+        if self._config.replication == "strong":
+            raise TransactionsUnsupportedError
         steps = take(self._table, self._of(worker), now_ms, until_ms, instead_of)
         return self._run("outbox_take", steps)
 

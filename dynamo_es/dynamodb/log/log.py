@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
 from dynamo_es.contracts.checks import check_kind, check_position, check_tenant, microseconds_of
 from dynamo_es.contracts.log import one_position
+from dynamo_es.dynamodb.log.arrivals import Arrivals
 from dynamo_es.dynamodb.log.listing import all_categories, all_streams
 from dynamo_es.dynamodb.log.minutes import position_at
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
-from dynamo_es.exceptions import EventStoreError, InvalidSubscriptionError
+from dynamo_es.exceptions import (
+    EventStoreError,
+    InvalidSubscriptionError,
+    ReplicaLagError,
+    StoredItemError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +46,8 @@ class DynamoLog(LogStrategy):
         hooks: of the storages, which know what this process appended. None: it appends nothing.
         clock: returns seconds since the epoch.
         most_bytes: bytes that the events of a commit may take uncompressed.
+        replica: whether items may arrive later than others, in any order; see
+            `DynamoConfig.replication`.
     """
 
     def __init__(
@@ -50,12 +58,14 @@ class DynamoLog(LogStrategy):
         clock: Callable[[], float] = time.time,
         *,
         most_bytes: int = MAX_TEXT_BYTES,
+        replica: bool = False,
     ) -> None:
         self._tables = tables
         self._gateway = gateway
         self._hooks = hooks
         self._clock = clock
         self._most_bytes = most_bytes
+        self._arrivals = Arrivals(clock) if replica else None
         self._warned = False
 
     @property
@@ -72,7 +82,14 @@ class DynamoLog(LogStrategy):
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
         position = one_position(after)
         check_position(position)
-        reader = DynamoLogReader(self._tables, self._gateway, position, selection, self._most_bytes)
+        reader = DynamoLogReader(
+            self._tables,
+            self._gateway,
+            position,
+            selection,
+            self._most_bytes,
+            arrivals=self._arrivals,
+        )
         self._gateway.run("read_log", self._tables.tenant_id, None, reader.begin())
         return reader
 
@@ -83,7 +100,12 @@ class DynamoLog(LogStrategy):
         in most logs, 40 at most.
         """
         steps = position_at(self._tables.keys, microseconds_of("moment", moment))
-        return self._gateway.run("position_at", self._tables.tenant_id, None, steps)
+        try:
+            return self._gateway.run("position_at", self._tables.tenant_id, None, steps)
+        except StoredItemError as error:
+            if self._arrivals is None:
+                raise
+            raise ReplicaLagError("Query", "A page of the log", str(error)) from error
 
     def unsequenced(self) -> bool:
         """Whether stored events have no position yet; see `LogStrategy.unsequenced`.

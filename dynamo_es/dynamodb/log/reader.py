@@ -11,24 +11,26 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.choosing import chooser
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, read_page
 from dynamo_es.dynamodb.log.pointers import units_of
+from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.dynamodb.log.registry import check_scope
-from dynamo_es.dynamodb.streams.items import decode_events, is_for_outbox
-from dynamo_es.dynamodb.streams.keys import describe_key, stream_of
+from dynamo_es.dynamodb.streams.items import is_for_outbox
+from dynamo_es.dynamodb.streams.keys import describe_key
+from dynamo_es.dynamodb.wire.arrival import await_arrival
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number
 from dynamo_es.exceptions import InvalidPositionError, StoredItemError
-from dynamo_es.values.new_records import new_recorded_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dynamo_es.contracts import Selection
+    from dynamo_es.dynamodb.log.arrivals import Arrivals
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.wire.gateway import Gateway
-    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.dynamodb.wire.steps import Item, Response, Steps
     from dynamo_es.values import Position, RecordedRaw
 
 _log = logging.getLogger("dynamo_es")
@@ -40,10 +42,11 @@ _MOST_PAGES: Final = 1024
 
 
 class _Placed(NamedTuple):
-    """A pointer and the position of its first event."""
+    """A pointer, the position of its first event, and when its page was put."""
 
     pointer: Pointer
     position: Position
+    put_at: int | None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -51,17 +54,20 @@ class _Placed(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """The selected events of some commits, and these commits with their items."""
+    """The selected events of some commits, these commits with their items, and how many to pass."""
 
     records: list[RecordedRaw]
     commits: list[tuple[_Placed, Item]]
+    passed: int
 
 
 class DynamoLogReader(LogReader):
     """A reader of the log on DynamoDB; `DynamoLog.reader` makes it.
 
     Reads are eventually consistent, at half the price. A missing page shows, because positions
-    have no gaps. Pages and commits that are missing are read again, consistently.
+    have no gaps. Pages and commits that are missing are read again, consistently. In a replica
+    region, they may be missing then, too: the reader returns what comes before them, and then waits
+    for them.
 
     Args:
         tables: names of the tables of the log and the commits.
@@ -69,6 +75,8 @@ class DynamoLogReader(LogReader):
         after: position to begin after, exclusive; 0 for the beginning.
         selection: selects the events to return.
         most_bytes: bytes that the events of a commit may take uncompressed.
+        arrivals: tells which missing commits are still to arrive in a replica region; None: the
+            tables are not replicas.
     """
 
     def __init__(
@@ -78,6 +86,8 @@ class DynamoLogReader(LogReader):
         after: Position,
         selection: Selection,
         most_bytes: int = MAX_TEXT_BYTES,
+        *,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._tables = tables
         self._gateway = gateway
@@ -85,6 +95,7 @@ class DynamoLogReader(LogReader):
         self._chooses = chooser(selection)
         self._selection = selection
         self._most_bytes = most_bytes
+        self._arrivals = arrivals
         self._passed_over = 0
         self._position = after
         self._next = after + 1  # first position of the next page
@@ -116,16 +127,24 @@ class DynamoLogReader(LogReader):
 
         Raises:
             InvalidPositionError: the log has not reached that position.
+            ReplicaLagError: it has not reached it in this region by the deadline.
         """
         if self._after == 0:
             return
-        response = yield requests.page_at(self._tables.keys, self._after)
-        page = read_page(response["Items"][0]) if response["Items"] else None
-        if page is None:
-            yield from check_scope(self._tables.keys)
-            raise InvalidPositionError(self._after, 0)
-        if self._after >= page.following:
-            raise InvalidPositionError(self._after, page.following - 1)
+        tries = 0
+        while True:
+            response = yield requests.page_at(self._tables.keys, self._after)
+            page = read_page(response["Items"][0]) if response["Items"] else None
+            if page is not None and self._after < page.following:
+                break
+            tries += 1
+            if self._arrivals is not None:
+                yield from self._await(tries, "Query", self._after)
+            elif page is None:
+                yield from check_scope(self._tables.keys)
+                raise InvalidPositionError(self._after, 0)
+            else:
+                raise InvalidPositionError(self._after, page.following - 1)
         self._take(page)
         self._next = page.following
 
@@ -138,26 +157,26 @@ class DynamoLogReader(LogReader):
             if not self._pending:
                 self._position = self._next - 1
                 return []
-            records, _ = yield from self._read_next(MAX_POINTERS)
-            if records:
-                return records
+            read = yield from self._read_next(MAX_POINTERS)
+            if read.records:
+                return read.records
 
     def _read_some(self, most_commits: int) -> Steps[Piece]:
         ended = False
         if len(self._pending) < most_commits:
             ended = yield from self._read_pages()
-        records, read = yield from self._read_next(most_commits)
+        read = yield from self._read_next(most_commits)
         commits = [
             CommitInLog(placed.position, placed.pointer.event_count, units_of(placed.pointer, item))
-            for placed, item in read
+            for placed, item in read.commits
         ]
-        return Piece(records, commits, ended and not self._pending)
+        return Piece(read.records, commits, ended and not self._pending)
 
     def _read_next(self, most: int) -> Steps[_Read]:
         """Read the next selected commits, at most so many, and move on."""
         chosen = [self._pending[i] for i in range(min(most, len(self._pending)))]
         read = yield from self._read_commits(chosen)
-        for _ in chosen:
+        for _ in range(read.passed):
             self._pending.popleft()
         # The position also moves past the commits in between that are not selected.
         following = self._pending[0].position if self._pending else self._next
@@ -167,20 +186,27 @@ class DynamoLogReader(LogReader):
     def _read_pages(self) -> Steps[bool]:
         """Read some pages; return whether the log ends with them."""
         limit = self._pages if self._pages <= _MOST_PAGES else None
-        for consistent in (False, True):
-            response = yield requests.pages_from(
-                self._tables.keys, self._next, limit=limit, consistent=consistent
-            )
-            pages = [read_page(item) for item in response["Items"]]
-            if self._take_all(pages):
-                break
-        else:
-            raise StoredItemError(
-                self._tables.keys.pages,
-                str(self._next),
-                f"no page begins at position {self._next}, but a later page exists. Positions "
-                "must have no gaps: run `dynamo-es log verify`.",
-            )
+        tries = 0
+        while True:
+            for consistent in (False, True):
+                response = yield requests.pages_from(
+                    self._tables.keys, self._next, limit=limit, consistent=consistent
+                )
+                if self._take_all([read_page(item) for item in response["Items"]]):
+                    return (yield from self._have_read_pages(response))
+            if self._arrivals is None:
+                raise StoredItemError(
+                    self._tables.keys.pages,
+                    str(self._next),
+                    f"no page begins at position {self._next}, but a later page exists. Positions "
+                    "must have no gaps: run `dynamo-es log verify`.",
+                )
+            if self._pending:
+                return True  # first return what comes before the missing page
+            tries += 1
+            yield from self._await(tries, "Query", self._next)
+
+    def _have_read_pages(self, response: Response) -> Steps[bool]:
         if self._next == 1 and not self._scope_known:
             self._scope_known = yield from check_scope(self._tables.keys)
         self._pages *= 2
@@ -200,7 +226,7 @@ class DynamoLogReader(LogReader):
         for pointer in page.pointers:
             following = position + pointer.event_count
             if following - 1 > self._after and self._chooses(pointer):
-                placed = _Placed(pointer, position)
+                placed = _Placed(pointer, position, page.put_at)
                 # DynamoDB would refuse the whole request for a key that no stream can have.
                 if pointer.can_have_marker and pointer.stream_key:
                     self._pending.append(placed)
@@ -214,6 +240,8 @@ class DynamoLogReader(LogReader):
         there = chosen
         if missing:
             found |= yield from self._fetch(missing, consistent=True)
+            if self._arrivals is not None:
+                chosen = yield from self._until_missing(chosen, found, self._arrivals)
             there = [placed for placed in chosen if _is_there(placed, found)]
         records: list[RecordedRaw] = []
         read: list[tuple[_Placed, Item]] = []
@@ -228,7 +256,34 @@ class DynamoLogReader(LogReader):
         # Only now: after a failed read above, this piece is read, and would be counted, again.
         for placed, reason in unreadable:
             self._pass_over(placed, reason)
-        return _Read(records, read)
+        return _Read(records, read, len(chosen))
+
+    def _until_missing(
+        self, chosen: list[_Placed], found: dict[tuple[str, int], Item], arrivals: Arrivals
+    ) -> Steps[list[_Placed]]:
+        """Return the commits before the first one that is still to arrive.
+
+        If that is the first of all, wait for it.
+        """
+        tries = 0
+        while True:
+            missing = [
+                place
+                for place, each in enumerate(chosen)
+                if arrivals.is_to_come(each.pointer, found.get(each.key), each.put_at)
+            ]
+            if not missing:
+                return chosen
+            if missing[0] > 0:
+                return chosen[: missing[0]]
+            tries += 1
+            yield from self._await(tries, "BatchGetItem", chosen[0].position)
+            found |= yield from self._fetch([chosen[place] for place in missing], consistent=True)
+
+    def _await(self, tries: int, operation: str, position: Position) -> Steps[None]:
+        table = self._tables.events if operation == "BatchGetItem" else self._tables.log
+        missing = f"The event at position {position}"
+        yield from await_arrival(tries, operation, missing, f"table {table}")
 
     def _pass_over(self, placed: _Placed, reason: str) -> None:
         self._passed_over += 1
@@ -272,47 +327,6 @@ class DynamoLogReader(LogReader):
             ):
                 chosen.append(record)
         return chosen
-
-
-def records_of(
-    pointer: Pointer, item: Item, first: Position, most_bytes: int = MAX_TEXT_BYTES
-) -> list[RecordedRaw]:
-    """Return the events of a commit.
-
-    Args:
-        pointer: to the commit.
-        item: the commit as stored.
-        first: position of the first event, 1-based.
-        most_bytes: bytes that the events may take uncompressed.
-
-    Raises:
-        StoredItemError: the commit cannot be read, or differs from the pointer.
-    """
-    if "item_format" in item:
-        raise _unreadable(
-            pointer, "a newer release wrote it, in a format that this one cannot read."
-        )
-    try:
-        tenant_id, stream_id = stream_of(pointer.stream_key, pointer.stream_name)
-    except ValueError:  # an InvalidStreamIdError is one, too
-        raise _unreadable(
-            pointer, "its key is not a stream's, or its name is not that stream's."
-        ) from None
-    version = None if pointer.versionless else pointer.first_version
-    events = decode_events(item, stream_id, version, most_bytes)
-    if len(events) != pointer.event_count:
-        raise _unreadable(
-            pointer, f"it has {len(events)} events, but {pointer.event_count} positions."
-        )
-    generation = pointer.generation
-    return [
-        new_recorded_raw(event, position, tenant_id, generation)
-        for position, event in enumerate(events, first)
-    ]
-
-
-def _unreadable(pointer: Pointer, reason: str) -> StoredItemError:
-    return StoredItemError(pointer.stream_key, pointer.first_version, reason)
 
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:

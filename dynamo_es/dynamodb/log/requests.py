@@ -23,8 +23,8 @@ _OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
     "item_format"
 )
-# The attributes that events are made of, with a pointer at hand.
-_COMMIT: Final = "stream_key, version, generation, events, outbox, item_format"
+# The attributes that events are made of, with a pointer at hand; and that of a fence.
+_COMMIT: Final = "stream_key, version, generation, events, outbox, item_format, closed"
 # The attributes that a pointer is made of, and those that only fences and snapshots have.
 ANY_ITEM_OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "

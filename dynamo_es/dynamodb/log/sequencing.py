@@ -87,7 +87,12 @@ class Sequencing:
     def over(
         cls, config: DynamoConfig, gateway: Gateway, memory: SequencerMemory | None = None
     ) -> Sequencing:
-        """Return one of the logs that a configuration names, which sends through a gateway."""
+        """Return one of the logs that a configuration names, which sends through a gateway.
+
+        Raises:
+            ReplicaWriteError: the tables are replicas.
+        """
+        config.refuse_in_replica("sequence")
 
         def run(operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
             return gateway.run(operation, tenant_id, None, steps)

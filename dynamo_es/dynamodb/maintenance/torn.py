@@ -119,9 +119,11 @@ def truncate(
     down, so that an interrupted truncation is found, and finished, by the next one.
 
     Raises:
+        ReplicaWriteError: the tables are replicas.
         ServiceError: an item has changed since it was read, or AWS refused or did not answer. Stop
             writers, sequencers and consumers, and begin anew.
     """
+    config.refuse_in_replica("truncate")
     gateway = Gateway(client, config, observer)
     for keys, page in plan.newest:
         if _newest(gateway, keys) != page:

@@ -18,6 +18,7 @@ from dynamo_es.dynamodb.streams.items import decode_events, generation_of, snaps
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.streams.walk import FEW, Page, Walk
+from dynamo_es.dynamodb.wire.arrival import await_arrival
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError, StreamGapError, describe_stream
 
@@ -101,6 +102,8 @@ def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: 
     What an eventually consistent read shows of a stream is true, but may be out of date. If it is
     older than what this process knows, or if it has a gap, the stream is read again, consistently.
 
+    In a replica region, a gap mostly means that an item has not arrived yet, so the read waits.
+
     Args:
         stream: the stream.
         read: returns the steps of the read; called with ``consistent=``.
@@ -108,6 +111,7 @@ def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: 
 
     Raises:
         StreamGapError: an event is missing in two reads of one generation.
+        ReplicaLagError: an event has not arrived in this region by the deadline.
     """
     if not consistent and not stream.heads.is_doubtful(stream.key):
         try:
@@ -120,7 +124,9 @@ def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: 
         try:
             return (yield from read(consistent=True))
         except GapError as error:
-            if error.generation in torn:
+            if stream.is_replica:
+                yield from await_arrival(tries, "Query", f"version {error.gap.version}")
+            elif error.generation in torn:
                 raise error.gap from None
             torn.add(error.generation)
         except ChangingStreamError:
@@ -216,8 +222,11 @@ def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -
             walk.skip_to(below)
         if walk.is_between_pages and walk.pages >= page:
             return
-        walk.want(chain.floor, chain.wanted, most)
-        chain.take((yield from walk.next_commit(generation)))
+        commit = walk.commit_read(generation)
+        if commit is None:
+            walk.want(chain.floor, chain.wanted, most)
+            commit = yield from walk.next_commit(generation)
+        chain.take(commit)
 
 
 class OutdatedReadError(Exception):

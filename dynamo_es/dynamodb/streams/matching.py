@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from dynamo_es.values import Query, RawEvent
 
 
-def fetch_matching(stream: Stream, query: Query, after: int | None) -> Steps[Matching]:
-    """Return the matching events; see `BoundaryStrategy.fetch_matching`.
+def fetch_matching(
+    stream: Stream, query: Query, after: int | None, lowest: int | None = None
+) -> Steps[Matching]:
+    """Return the matching events; see `BoundaryStrategy.fetch_matching`, and `read_after`.
 
     The events and the head are of one moment: a head read after the events would hide what came in
     between.
     """
-    newest, events = yield from read_after(stream, int(after or 0))
+    newest, events = yield from read_after(stream, int(after or 0), lowest)
     if newest is not None and newest.versionless:
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
     head = NO_STREAM if newest is None else StoredVersion(newest.last, newest.generation)
@@ -34,8 +36,17 @@ def fetch_matching(stream: Stream, query: Query, after: int | None) -> Steps[Mat
     return Matching(tuple(copied(each) for each in events if matches_event(query, each)), head)
 
 
-def read_after(stream: Stream, version: int) -> Steps[tuple[Commit | None, Sequence[RawEvent]]]:
-    """Return the newest commit and all events above a version, which nobody may change."""
+def read_after(
+    stream: Stream, version: int, lowest: int | None = None
+) -> Steps[tuple[Commit | None, Sequence[RawEvent]]]:
+    """Return the newest commit and all events above a version, which nobody may change.
+
+    Args:
+        stream: the stream.
+        version: the version; 0: all events.
+        lowest: version of the commit that holds the next event, as far as the caller knows: all
+            that is above comes with the first request. None: not known.
+    """
     heads = stream.heads
     replica = heads.replicas.get(stream.key)
     if replica is not None and replica.chunks and replica.after <= version:
@@ -46,7 +57,8 @@ def read_after(stream: Stream, version: int) -> Steps[tuple[Commit | None, Seque
             )
             unseen = [event for event in tail[1:] if (event.version or 0) > version]
             return newest, [*replica.above(version), *unseen]
-    newest, events = yield from load_with_newest(stream, version + 1, None)
+    first = None if lowest is None else Page(None, lowest)
+    newest, events = yield from load_with_newest(stream, version + 1, None, first=first)
     if newest is None or newest.versionless:
         heads.replicas.forget(stream.key)
     elif version <= newest.last:

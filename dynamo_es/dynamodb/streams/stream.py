@@ -29,6 +29,7 @@ class Stream:
         outbox: returns whether to publish an appended event; None: publish no event.
         most_bytes: most bytes of the events of an append or of a stored commit, uncompressed.
         compression: when to compress the events of an append, or a snapshot.
+        is_replica: whether items of the stream may arrive later than others, in any order.
     """
 
     table: str
@@ -39,6 +40,7 @@ class Stream:
     outbox: OutboxFilter | None = None
     most_bytes: int = MAX_TEXT_BYTES
     compression: Compression = "units"
+    is_replica: bool = False
 
     def now_in_microseconds(self) -> int:
         """Return the time in microseconds, the number of a generation that begins now."""

@@ -87,21 +87,34 @@ class Walk:
             generation: only commits of this generation; None: of any that is not closed.
         """
         while True:
-            while self._items:
-                item = self._items.pop()
-                if is_fence(item):
-                    self._closed = max(self._closed, generation_of(item))
-                elif is_snapshot(item):
-                    self._snapshot = item
-                else:
-                    commit = read_commit(item)
-                    if generation is None:
-                        return None if commit.generation <= self._closed else commit
-                    if commit.generation == generation:
-                        return commit
+            if generation is not None:
+                commit = self.commit_read(generation)
+                if commit is not None:
+                    return commit
+            elif (commit := self._pop()) is not None:
+                return None if commit.generation <= self._closed else commit
             if not self._more:
                 return None
             yield from self._next_page()
+
+    def commit_read(self, generation: int) -> Commit | None:
+        """Return the next commit of a generation in the page that was read; None: there is none."""
+        while (commit := self._pop()) is not None:
+            if commit.generation == generation:
+                return commit
+        return None
+
+    def _pop(self) -> Commit | None:
+        """Return the next commit in the page that was read, and note what is not a commit."""
+        while self._items:
+            item = self._items.pop()
+            if is_fence(item):
+                self._closed = max(self._closed, generation_of(item))
+            elif is_snapshot(item):
+                self._snapshot = item
+            else:
+                return read_commit(item)
+        return None
 
     def snapshot_for(self, newest: Commit, stop: int | None) -> Item | None:
         """Return the snapshot, if it is of the same generation and below ``stop``."""

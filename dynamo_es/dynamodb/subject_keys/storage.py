@@ -18,6 +18,7 @@ from dynamo_es.dynamodb.subject_keys.requests import (
     shred_key,
 )
 from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
+from dynamo_es.dynamodb.wire.arrival import await_arrival
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import ContentionError, InputError, StoredItemError
 from dynamo_es.values import DEFAULT_TENANT, SubjectKey
@@ -34,10 +35,25 @@ _ROUNDS: Final = 5
 """Attempts to create a key while others keep shredding the subject's keys."""
 
 
-def find_key(table: str, tenant: str, subject: str) -> Steps[StoredKey | None]:
-    """Return a subject's key; None if the subject has none."""
+def find_key(
+    table: str, tenant: str, subject: str, *, is_replica: bool = False
+) -> Steps[StoredKey | None]:
+    """Return a subject's key; None if the subject has none.
+
+    A shredded key leaves an item. So where a replica region has none, the key is to arrive: the
+    event that needs it was written later.
+
+    Raises:
+        ReplicaLagError: the key has not arrived in this region by the deadline.
+    """
     response = yield get_key(table, tenant, subject)
     item = response.get("Item")
+    tries = 1
+    while item is None and is_replica:
+        yield from await_arrival(tries, "GetItem", "The key of a subject", f"table {table}")
+        response = yield get_key(table, tenant, subject)
+        item = response.get("Item")
+        tries += 1
     return None if item is None or is_shredded(item) else read_key(tenant, subject, item)
 
 
@@ -125,13 +141,15 @@ class DynamoKeyStorage(KeyStorageStrategy):
     def get(self, subject: str) -> SubjectKey | None:
         """Return a subject's key; see `KeyStorageStrategy.get`."""
         tenant = self._check(subject)
-        steps = find_key(self._config.keys_table, tenant, subject)
+        is_replica = self._config.replication == "replica"
+        steps = find_key(self._config.keys_table, tenant, subject, is_replica=is_replica)
         stored = self._gateway.run("get_key", self._tenant_id, None, steps)
         return None if stored is None else self._open(tenant, subject, stored)
 
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
         """Return a subject's key, created if missing; see `KeyStorageStrategy.get_or_create`."""
         tenant = self._check(subject)
+        self._config.refuse_in_replica("create_key")
         key_bytes, wrapped_by = new.secret, self._wrapping.key_id or None
         if wrapped_by is not None:
             key_bytes = self._wrapping.wrap(new.secret, tenant=tenant, subject=subject)
@@ -147,7 +165,9 @@ class DynamoKeyStorage(KeyStorageStrategy):
 
     def delete(self, subject: str) -> bool:
         """Delete a subject's key; see `KeyStorageStrategy.delete`."""
-        steps = drop_key(self._config.keys_table, self._check(subject), subject)
+        tenant = self._check(subject)
+        self._config.refuse_in_replica("delete_key")
+        steps = drop_key(self._config.keys_table, tenant, subject)
         return self._gateway.run("delete_key", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:

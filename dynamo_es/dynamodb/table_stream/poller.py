@@ -105,6 +105,7 @@ class StreamPoller:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         check_injected(monotonic=monotonic, wait=wait, sleep=sleep, on_progress=on_progress)
+        config.refuse_in_replica("sequence")
         self._wait = wait
         memory = memory or SequencerMemory()
         self._rounds = Rounds(

@@ -183,7 +183,9 @@ def _missing_tags(client: DynamoDBClient, name: str, arn: str, wanted: list[Any]
 def _check_stream(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     stream = found.get("StreamSpecification", {})
     view = wanted.get("StreamSpecification", {}).get("StreamViewType")
-    if view and stream.get("StreamEnabled") and stream.get("StreamViewType") != view:
+    # A global table needs the old images as well.
+    fit = {view, "NEW_AND_OLD_IMAGES"}
+    if view and stream.get("StreamEnabled") and stream.get("StreamViewType") not in fit:
         raise ConfigurationError(
             f"The stream of the table {name} has {stream.get('StreamViewType')} instead of {view}. "
             "Turn it off with `aws dynamodb update-table`, and run this again."

@@ -55,13 +55,19 @@ def create_tables(
         sleep: waits a number of seconds.
 
     Raises:
-        ConfigurationError: a table has another key or another expiry attribute, or two tables
-            have the same name.
+        ConfigurationError: a table has another key or another expiry attribute, two tables have
+            the same name, or the tables are replicated.
         InputError: ``sleep`` is not callable.
         UnavailableError: a table cannot be used after two minutes.
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
+    if config.replication != "none":
+        raise ConfigurationError(
+            "create_tables makes tables of one region, and DynamoConfig.replication is "
+            f'"{config.replication}": deploy infra/global-event-store.yaml in the region that '
+            "writes."
+        )
     wanted = wanted_tables(config)
     existing = {name: describe(client, name) for name in wanted}
     # Check first, so that a wrong name creates no table.
@@ -128,6 +134,9 @@ def wanted_tables(config: DynamoConfig) -> dict[str, dict[str, Any]]:
         raise ConfigurationError(
             "events_table, log_table and keys_table must be three different tables."
         )
+    if config.replication == "strong":
+        # Such tables have no expiry: their fences stay.
+        wanted[config.events_table].pop("TimeToLiveSpecification")
     return wanted
 
 

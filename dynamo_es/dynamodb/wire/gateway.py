@@ -25,6 +25,7 @@ from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.dynamodb.wire.statements import inserted_items
 from dynamo_es.dynamodb.wire.steps import Pause, Together
+from dynamo_es.exceptions import TransactionsUnsupportedError
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
@@ -304,6 +305,8 @@ class Gateway:
         return translated
 
     def _method(self, operation: str) -> Callable[..., Any]:
+        if operation == "transact_write_items" and self._config.replication == "strong":
+            raise TransactionsUnsupportedError
         client = self._make_client()
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)

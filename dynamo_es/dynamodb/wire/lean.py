@@ -12,10 +12,8 @@ All but `Connections` is free of input and output.
 
 from __future__ import annotations
 
-import json
 import platform
 import time
-from base64 import b64decode, b64encode
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -24,6 +22,8 @@ from uuid import uuid4
 from botocore import __version__ as botocore_version
 from botocore.exceptions import ClientError
 
+from dynamo_es.dynamodb.wire.binary import decode
+from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
 from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
 from dynamo_es.dynamodb.wire.lean_signing import Signer
@@ -34,21 +34,6 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.lean_terms import Terms
-
-OPERATIONS: Final[Mapping[str, str]] = {
-    "batch_execute_statement": "BatchExecuteStatement",
-    "batch_get_item": "BatchGetItem",
-    "batch_write_item": "BatchWriteItem",
-    "delete_item": "DeleteItem",
-    "get_item": "GetItem",
-    "put_item": "PutItem",
-    "query": "Query",
-    "scan": "Scan",
-    "transact_get_items": "TransactGetItems",
-    "transact_write_items": "TransactWriteItems",
-    "update_item": "UpdateItem",
-}
-"""The API operations that it sends, by the name of a client's method."""
 
 _FIRST_ERROR: Final = 300
 _NOTHING: Final = b"{}"
@@ -142,22 +127,6 @@ class LeanClient:
 # --- requests
 
 
-def body_of(params: Mapping[str, Any]) -> bytes:
-    """Return the body of a request, byte for byte as botocore makes it."""
-    return _encode(params).encode()
-
-
-def _as_json(value: object) -> object:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return b64encode(value).decode("ascii")
-    if isinstance(value, set | frozenset):
-        return list(value)
-    raise TypeError(f"A request cannot hold a value of {type(value).__name__}.")
-
-
-_encode: Final = json.JSONEncoder(default=_as_json).encode
-
-
 class Requests:
     """Builds signed requests to one endpoint.
 
@@ -168,7 +137,8 @@ class Requests:
 
     def __init__(self, terms: Terms, max_attempts: int) -> None:
         self._url = f"{terms.endpoint}/"
-        self._signer = Signer(terms.endpoint, terms.region, terms.credentials)
+        self._signer = Signer(terms.endpoint, terms.region)
+        self._credentials = terms.credentials
         self._most = max_attempts
         self._traced = FUNCTION_NAME.read() is not None
 
@@ -178,7 +148,7 @@ class Requests:
             "X-Amz-Target": f"DynamoDB_20120810.{call.operation}",
             "Content-Type": _CONTENT_TYPE,
         }
-        self._signer.sign(headers, call.body)
+        self._signer.sign(headers, call.body, self._credentials)
         # botocore signs none of these.
         headers["User-Agent"] = _USER_AGENT
         headers["amz-sdk-invocation-id"] = call.id
@@ -232,12 +202,16 @@ def _decode(node: Any) -> None:
     """
     for value in node.values() if type(node) is dict else node:
         if type(value) is dict:
-            if len(value) == 1 and type(value.get("B")) is str:
-                value["B"] = b64decode(value["B"])
-            elif len(value) == 1 and _are_texts(value.get("BS")):
-                value["BS"] = [b64decode(text) for text in value["BS"]]
-            else:
-                _decode(value)
+            if len(value) == 1:
+                ((kind, content),) = value.items()
+                if type(content) is str:
+                    if kind == "B":
+                        value["B"] = decode(content)
+                    continue
+                if kind == "BS" and _are_texts(content):
+                    value["BS"] = [*map(decode, content)]
+                    continue
+            _decode(value)
         elif type(value) is list:
             _decode(value)
 

@@ -1,8 +1,8 @@
-"""Signs the requests of the lean transport: AWS's Signature Version 4, for one form of request.
+"""Signs requests to DynamoDB: AWS's Signature Version 4, for one form of request.
 
-botocore's signer takes any request apart to sign it, which takes a third of the CPU time of an
-append. All requests here have the same form, and the key that signs them is the same for a day. The
-signatures are those of botocore: the tests compare them.
+botocore's signer takes any request apart to sign it, which takes longer than the rest of an append
+by the lean transport. All requests here have the same form, and the key that signs them is the same
+for a day. The signatures are those of botocore: the tests compare them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean_terms import Credentials
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_SERVICE: Final = "dynamodb"
+SERVICE: Final = "dynamodb"
+"""The service that signatures are for."""
+
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -46,7 +48,6 @@ class Signer:
     Args:
         url: the endpoint, without a path.
         region: region of the signature.
-        credentials: read for each signature.
         now: returns the time in UTC.
     """
 
@@ -54,36 +55,34 @@ class Signer:
         self,
         url: str,
         region: str,
-        credentials: Credentials,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._host = host_of(url)
         self._region = region
-        self._credentials = credentials
         self._now = now
         self._key = _Key("", "", b"")
 
-    def sign(self, headers: dict[str, str], body: bytes) -> None:
+    def sign(self, headers: dict[str, str], body: bytes, credentials: Credentials) -> None:
         """Add the signature, its time, and the session's token to the headers of a request.
 
         Args:
             headers: ``Content-Type`` and ``X-Amz-Target``, and nothing else.
             body: the body.
+            credentials: those of the moment.
         """
-        credentials = self._credentials
         access_key, secret, token = (
             credentials.access_key,
             credentials.secret_key,
             credentials.token,
         )
         time = self._now().strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{time[:8]}/{self._region}/{_SERVICE}/aws4_request"
+        scope = f"{time[:8]}/{self._region}/{SERVICE}/aws4_request"
         signed = "content-type;host;x-amz-date"
         canonical = (
             f"content-type:{headers['Content-Type']}\nhost:{self._host}\nx-amz-date:{time}\n"
         )
         headers["X-Amz-Date"] = time
-        if token is not None:
+        if token:
             headers["X-Amz-Security-Token"] = token
             signed += ";x-amz-security-token"
             canonical += f"x-amz-security-token:{token}\n"
@@ -101,7 +100,7 @@ class Signer:
         key = self._key
         if key.day != day or key.secret != secret:
             value = f"AWS4{secret}".encode()
-            for part in (day, self._region, _SERVICE, "aws4_request"):
+            for part in (day, self._region, SERVICE, "aws4_request"):
                 value = hmac.digest(value, part.encode(), "sha256")
             key = self._key = _Key(day, secret, value)
         return key.value

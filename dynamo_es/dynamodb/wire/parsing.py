@@ -11,11 +11,11 @@ kinds of values, and all that DynamoDB cannot have sent.
 from __future__ import annotations
 
 import logging
-from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.dynamodb.wire.attempts import attempts
+from dynamo_es.dynamodb.wire.binary import decode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,7 +97,7 @@ def _item(item: Any) -> None:
         if type(content) is not str:
             _OTHER_KINDS[kind](content)
         elif kind == "B":
-            attribute[kind] = a2b_base64(content)
+            attribute[kind] = decode(content)
         elif kind not in {"S", "N"}:
             raise TypeError
 
@@ -108,7 +108,7 @@ def _attribute(attribute: Any) -> None:
 
 def _binary_set(values: Any) -> None:
     _each(_is_text)(values)
-    values[:] = map(a2b_base64, values)
+    values[:] = map(decode, values)
 
 
 def _nothing(value: Any) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from functools import partial
-from hashlib import sha256
 from http.client import HTTPConnection as PythonsConnection
 from operator import is_
 from types import FunctionType
@@ -41,7 +40,7 @@ from dynamo_es.forking import tell_of_forks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+    from botocore.awsrequest import AWSPreparedRequest
 
 _UNUSUAL: Final = frozenset({"connection", "expect", "transfer-encoding"})
 """Headers with which botocore sends a request itself."""
@@ -144,19 +143,7 @@ class Sender:
 
     def register(self, client: Any) -> None:
         """Send the requests of the client from now on."""
-        client.meta.events.register(f"before-sign.{self._service}", self.prepare)
         client.meta.events.register(f"before-send.{self._service}", self.send)
-
-    def prepare(self, request: AWSRequest, operation_name: str, **_: Any) -> None:
-        """Add two headers before a request is signed.
-
-        Without them, botocore prepares the whole request once more to hash its body, and parses
-        its URL twice.
-        """
-        target = self._targets.get(str(request.url))
-        if target and isinstance(request.data, bytes) and self._is_in_charge(operation_name):
-            request.headers["Host"] = target.host
-            request.headers["X-Amz-Content-SHA256"] = sha256(request.data).hexdigest()
 
     def send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
         """Return the reply to a request; None: botocore is to send it.

@@ -48,8 +48,12 @@ def value_size(value: Mapping[str, Any]) -> int:
             return len(content)
         case "BOOL" | "NULL":
             return 1
-        case "SS" | "NS" | "BS":
-            return sum(value_size({kind[0]: entry}) for entry in content)
+        case "SS":
+            return sum(map(text_size, content))
+        case "NS":
+            return sum(map(_number_size, content))
+        case "BS":
+            return sum(map(len, content))
         case "L":
             return 3 + sum(1 + value_size(entry) for entry in content)
         case "M":

@@ -11,6 +11,7 @@ from dynamo_es import NO_VERSIONING, StreamId
 from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.exceptions import (
     BoundaryConflictError,
+    CommitTooLargeError,
     ExpectedVersionUsedOnVersionlessStream,
     InputError,
     InvalidEventError,
@@ -288,6 +289,20 @@ def test_together_the_same_append_twice_is_stored_once(process, then, boundary):
     then.stream(boundary).is_([event])
 
 
+@needs(Capability.LIMITS)
+def test_together_an_append_that_is_too_large_fails_alone(process, then, boundary):
+    (heavy,) = heavy_events(boundary, 1, 600_000)
+    others = events(boundary, 2)
+
+    results = process().insert_unless(
+        boundary, [ConditionalAppend([event], after=0) for event in (others[0], heavy, others[1])]
+    )
+
+    assert (results[0], results[2]) == (1, 2)
+    assert isinstance(results[1], CommitTooLargeError)
+    then.stream(boundary).is_(others)
+
+
 def test_together_no_appends_do_nothing(process, then, boundary):
     assert process().insert_unless(boundary, []) == []
     then.stream(boundary).is_missing()
@@ -392,11 +407,39 @@ def test_reading_matching_events_after_a_version(storage, process, boundary, que
     assert (found.head, found.head.generation > 0) == (4, True)
 
 
-def test_reading_a_version_that_was_not_reached_is_refused(storage, process, boundary):
-    append(storage, boundary, an_event(boundary))
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_version_that_was_not_reached_is_refused(storage, process, then, boundary, others):
+    if others:
+        append(storage, boundary, an_event(boundary))
+    stored = storage.fetch_events(boundary)
+    found = "has version 1" if others else "does not exist"
+    advice = (
+        rf"after is version 2, but the boundary {found}\. .*deleted since.*not come from a read"
+    )
 
-    with pytest.raises(BoundaryConflictError, match="deleted since"):
+    with pytest.raises(BoundaryConflictError, match=advice):
         process().fetch_matching(boundary, Query.everything(), 2)
+    with pytest.raises(BoundaryConflictError, match=advice):
+        append(process(), boundary, an_event(boundary), query=Query(tags=[COURSE]), after=2)
+    with pytest.raises(BoundaryConflictError, match=advice):
+        append(process(), boundary, an_event(boundary), after=2)
+    assert storage.fetch_events(boundary) == stored
+
+
+def test_the_head_of_another_boundary_is_refused(storage, process, then, boundary):
+    another = StreamId(category="Boundary")
+    append(storage, another, an_enrolment(another, COURSE))
+    elsewhere = storage.fetch_matching(another, Query.everything()).head
+    event = an_enrolment(boundary, COURSE)
+    append(storage, boundary, event)
+
+    advice = "after is version 1, but of another generation.*not come from a read of this boundary"
+    with pytest.raises(BoundaryConflictError, match=advice) as caught:
+        append(process(), boundary, an_event(boundary), query=Query(tags=[OTHER]), after=elsewhere)
+    with pytest.raises(BoundaryConflictError, match=advice):
+        process().fetch_matching(boundary, Query.everything(), elsewhere)
+    assert caught.value.matching == ()
+    then.stream(boundary).is_([event])
 
 
 def test_reading_changing_what_was_read_changes_nothing_stored(storage, process, boundary):

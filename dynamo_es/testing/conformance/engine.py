@@ -95,6 +95,10 @@ class Engine(ABC):
             inline: whether it gives its appends their positions; an engine may do so anyway.
         """
 
+    def indexed_process(self) -> Backend:
+        """Return a backend that remembers nothing, and reads boundaries by their tag index."""
+        return self.fresh_process()
+
     @abstractmethod
     def key_storage(self) -> KeyStorageStrategy:
         """Return the keys of data subjects as another process has them."""
@@ -117,7 +121,6 @@ class MemoryEngine(Engine):
     name = "memory"
     lacks: ClassVar = {
         Capability.GENERATIONS: "it forgets deleted streams, and no process has a memory",
-        Capability.LIMITS: "it takes commits of any size",
         Capability.REQUESTS: "it sends none",
         Capability.CRASHES: "it sends no requests",
         Capability.BILLS: "it costs nothing",

@@ -13,8 +13,9 @@ from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.decoding import is_encrypted, masked
 from dynamo_es.ui.queries import boundary_address, boundary_of, number_of, tenant_of, text_of
 from dynamo_es.ui.rendering import render
-from dynamo_es.values import Query, Tag, matches_event, tags_of
+from dynamo_es.values import Query, matches_event, tags_of
 from dynamo_es.values.query_texts import query_of_text
+from dynamo_es.values.tags import stored_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +145,7 @@ def _row(query: Query, event: RawEvent) -> Row:
 
 def _shown(text: str) -> ShownTag:
     try:
-        return ShownTag(text, Query(tags=[Tag.of_text(text)]).text)
+        return ShownTag(text, Query(tags=[stored_tag(text)]).text)
     except InputError:  # another program stored it
         return ShownTag(text, None)
 

@@ -22,6 +22,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
 )
 from dynamo_es.contracts.boundaries import boundary_stream
 from dynamo_es.values import Query, Tag, tags_of
+from dynamo_es.values.tags import command_tag
 from tests.adapters.eventsourcing.engine import query, sent, tagged, unless
 
 if TYPE_CHECKING:
@@ -246,6 +247,16 @@ def test_no_two_tags_are_stored_alike(tags):
     one, two = map(encode_tag, tags)
     assert one.text != two.text
     assert Tag.of_text(one.text) == one
+
+
+def test_a_tag_with_a_name_of_this_library_is_another_one(recorder):
+    recorder.append([tagged("T", "$command:1", "$x:1", "$")])
+
+    (found,) = recorder.read(query("$command:1", "$x:1"))
+    assert set(found.event.tags) == {"$command:1", "$x:1", "$"}
+    (stored,) = recorder.storage.fetch_events(boundary_stream("school"))
+    assert tags_of(stored) == {"tag:$command:1", "tag:$x:1", "tag:$"}
+    assert command_tag("1").text not in tags_of(stored)
 
 
 @ten

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.wire import lean_terms
 from dynamo_es.dynamodb.wire.lean_signing import Signer
+from tests.dynamodb.wire.moments import botocore_at
 
 WORDS = st.text("abcXYZ019/+=", min_size=1, max_size=40)
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2040, 1, 1))  # noqa: DTZ001 - of Hypothesis
@@ -38,7 +38,7 @@ def by_botocore(
 ) -> dict[str, str]:
     request = AWSRequest("POST", f"{url}/", {"Content-Type": "a/b", "X-Amz-Target": target}, body)
     request.context = {}
-    with patch("botocore.auth.get_current_datetime", lambda **_: now.replace(tzinfo=None)):
+    with botocore_at(now.replace(tzinfo=None)):
         SigV4Auth(Credentials(*keys), "dynamodb", region).add_auth(request)
     return dict(request.headers.items())
 
@@ -51,10 +51,10 @@ def by_botocore(
     MOMENTS,
 )
 def test_signatures_are_botocores(url, region, keys, body, now):
-    signer = Signer(url, region, lean_terms.Credentials(*keys), lambda: now.replace(tzinfo=UTC))
+    signer = Signer(url, region, lambda: now.replace(tzinfo=UTC))
     for target in ("DynamoDB_20120810.PutItem", "DynamoDB_20120810.Query"):
         headers = {"Content-Type": "a/b", "X-Amz-Target": target}
-        signer.sign(headers, body)
+        signer.sign(headers, body, lean_terms.Credentials(*keys))
         assert headers == by_botocore(url, region, keys, target, body, now)
 
 
@@ -62,13 +62,13 @@ def test_signatures_are_botocores(url, region, keys, body, now):
 def test_a_new_day_and_new_credentials_have_a_key_of_their_own(change):
     now = [datetime(2030, 1, 1, 23, 59, tzinfo=UTC)]
     keys: Any = SimpleNamespace(access_key="A", secret_key="s", token=None)  # noqa: S106 - of an example
-    signer = Signer(HOSTS[0], "us-east-1", keys, lambda: now[0])
-    signer.sign({"Content-Type": "a/b", "X-Amz-Target": "x"}, b"")
+    signer = Signer(HOSTS[0], "us-east-1", lambda: now[0])
+    signer.sign({"Content-Type": "a/b", "X-Amz-Target": "x"}, b"", keys)
     if change == "day":
         now[0] = datetime(2030, 1, 2, tzinfo=UTC)
     else:
         keys.secret_key = "another"  # noqa: S105 - of an example
     headers = {"Content-Type": "a/b", "X-Amz-Target": "x"}
-    signer.sign(headers, b"")
+    signer.sign(headers, b"", keys)
     expected = by_botocore(HOSTS[0], "us-east-1", ("A", keys.secret_key, None), "x", b"", now[0])
     assert headers == expected

@@ -19,7 +19,8 @@ _UNSEEN: Final = 60
 # Writes fixed texts over what differs each time, so that the same page has the same picture: what
 # looking cost, times of the run, generations (its time in microseconds), lags, and random ids.
 _FREEZE: Final = r"""() => {
-  document.getElementById("cost").textContent = "This page cost …";
+  const cost = document.getElementById("cost");
+  if (cost) cost.textContent = "This page cost …";
   const days = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8].map(
     (day) => new Date(Date.now() + day * 864e5).toISOString().slice(0, 10)
   );

@@ -6,23 +6,21 @@ import json
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from accounts.domain import Account, RefusedError
-from accounts.requests import ACCOUNT_NAME, COMMANDS, NAME, Done
-from dynamo_es import Repository
-from dynamo_es.aws_lambda import project_log, project_streams, sequence_events
-from dynamo_es.http import HANDLED, Aggregates, ProblemError, problem_of
+from accounts.calls import answer, headers_of, reply_of
+from accounts.domain import Account
+from accounts.page import HEADERS, page
+from accounts.requests import ACCOUNT_NAME, COMMANDS, MOST_BYTES, NAME, Done, too_large
+from dynamo_es import Context, Repository
+from dynamo_es.aws_lambda import project_log, project_streams
+from dynamo_es.http import Aggregates, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from accounts.calls import Reply, Request
     from accounts.read_model import ReadModel
     from dynamo_es import DynamoBackend, Recorded
     from dynamo_es.event_store.store import EventStore
-
-Request = dict[str, Any]
-Reply = dict[str, Any]
 
 
 class Application:
@@ -45,64 +43,58 @@ class Application:
             lambda tenant: backend.in_tenant(tenant).event_store
         )
 
-        # Each account on its own: fast, and parallel over the shards of the table's stream.
-        @project_streams(backend, "balances", category="account")
+        # Each account on its own: fast, and parallel over the shards of the table's stream. An
+        # event that fails again and again parks its account, and the others go on.
+        @project_streams(backend, "balances", category="account", on_failure="park")
         def balances_handler(recorded: Recorded) -> None:
             read_model.apply(recorded)
 
         # All accounts in one order: that of the log.
-        @project_log(backend, "activity", category="account")
+        @project_log(backend, "activity", category="account", on_failure="park")
         def activity_handler(recorded: Recorded) -> None:
             read_model.note(recorded)
 
         self.balances_handler = balances_handler
         self.activity_handler = activity_handler
-        self.sequencer_handler = sequence_events(backend)
 
     def command_handler(self, request: Request, _context: object = None) -> Reply:
         """``POST /accounts/{account}/{open|deposit|withdraw}`` of an HTTP API."""
-        return _answer(self._command, request)
+        return answer(self._command, request)
 
     def query_handler(self, request: Request, _context: object = None) -> Reply:
-        """``GET /accounts/{account}`` and ``GET /activity`` of an HTTP API."""
-        return _answer(self._query, request)
+        """``GET``: the page, an account, its statement, or the activity, of an HTTP API."""
+        return answer(self._query, request)
 
-    def _command(self, request: Request) -> Reply:
+    def _command(self, request: Request, correlation_id: str) -> Reply:
         kind = COMMANDS.get(request["pathParameters"]["command"])
         if kind is None:
-            raise ProblemError(404, "There is no such command.")
+            raise ProblemError(404, f"There is no such command. Commands: {', '.join(COMMANDS)}.")
         body = _body(request)
         repository = Repository(self._event_store_of(_tenant(request)), Account)
-        accounts = Aggregates.of_request(repository, _headers(request))
+        accounts = Aggregates.of_request(repository, headers_of(request))
         account, command = _account(request), kind.model_validate(body)
         # Decides again if another request was faster, so no caller has to try again.
-        saved = accounts.transact(account, command.decide)
-        done = Done(balance=saved.aggregate.balance, version=saved.version)
-        return _reply(202, done.model_dump(), accounts.headers)
-
-    def _query(self, request: Request) -> Reply:
-        tenant = _tenant(request)
-        if not (request.get("pathParameters") or {}).get("account"):
-            return _reply(200, [one.model_dump() for one in self._read_model.activity(tenant)])
-        found = self._read_model.balance(tenant, _account(request))
-        if found is None:
-            raise ProblemError(404, "There is no such account (yet).")
-        return _reply(200, found.model_dump(), {"ETag": found.etag})
-
-
-def _answer(handle: Callable[[Request], Reply], request: Request) -> Reply:
-    try:
-        return handle(request)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_context=False, include_input=False)
-        problem = ProblemError(
-            422, "The request does not have the form that it needs.", errors=wrong
+        saved = accounts.transact(
+            account, command.decide, context=Context(correlation_id=correlation_id)
         )
-    except RefusedError as error:
-        problem = ProblemError(409, str(error))
-    except HANDLED as error:
-        problem = problem_of(error, conditional="if-match" in _headers(request))
-    return {"statusCode": problem.status, "headers": problem.headers, "body": problem.body()}
+        done = Done(balance=saved.aggregate.balance, version=saved.version)
+        return reply_of(202, done.model_dump(), accounts.headers)
+
+    def _query(self, request: Request, _correlation_id: str) -> Reply:
+        route = request["routeKey"]
+        if route == "GET /":
+            return {"statusCode": 200, "headers": HEADERS, "body": page("token")}
+        tenant = _tenant(request)
+        if route == "GET /activity":
+            return reply_of(200, [one.model_dump() for one in self._read_model.activity(tenant)])
+        account = _account(request)
+        if route == "GET /accounts/{account}/statement":
+            entries = self._read_model.statement(tenant, account)
+            if entries is not None:
+                return reply_of(200, [entry.model_dump() for entry in entries])
+        elif (found := self._read_model.balance(tenant, account)) is not None:
+            return reply_of(200, found.model_dump(), {"ETag": found.etag})
+        raise ProblemError(404, "There is no such account (yet).")
 
 
 def _tenant(request: Request) -> str:
@@ -117,27 +109,16 @@ def _account(request: Request) -> str:
     return ACCOUNT_NAME.validate_python(request["pathParameters"]["account"])
 
 
-def _headers(request: Request) -> Mapping[str, str]:
-    """Return the headers of a request: API Gateway gives their names in lower case."""
-    headers: Mapping[str, str] = request.get("headers") or {}
-    return headers
-
-
-def _body(request: Request) -> object:
+def _body(request: Request) -> Any:
     """Return the JSON of a request; its text if it is of another type, as FastAPI does."""
     body = request.get("body") or ""
-    kind = _headers(request).get("content-type", "application/json").partition(";")[0].strip()
+    encoded = bool(request.get("isBase64Encoded"))
+    if len(body) * 3 // 4 > MOST_BYTES if encoded else len(body.encode()) > MOST_BYTES:
+        raise too_large()
+    kind = headers_of(request).get("content-type", "application/json").partition(";")[0].strip()
     if not body or kind.lower() != "application/json":
         return body
     try:
-        return json.loads(b64decode(body) if request.get("isBase64Encoded") else body)
+        return json.loads(b64decode(body) if encoded else body)
     except (ValueError, RecursionError):
         raise ProblemError(400, "The body is not JSON.") from None
-
-
-def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", **(headers or {})},
-        "body": json.dumps(body),
-    }

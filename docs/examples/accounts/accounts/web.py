@@ -6,28 +6,31 @@
 # Without `from __future__ import annotations`: the endpoints' annotations name local objects.
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.responses import FileResponse
 
 from accounts.domain import Account, RefusedError
+from accounts.page import HEADERS, page
 from accounts.read_model import ReadModel
 from accounts.requests import (
+    MOST_BYTES,
     AccountName,
     Activity,
     Balance,
     Command,
     Deposit,
     Done,
+    Entry,
     Name,
     Open,
     Withdraw,
+    correlation_id_of,
+    too_large,
 )
-from dynamo_es import DynamoBackend
+from dynamo_es import Context, DynamoBackend
 from dynamo_es.fastapi import (
     Aggregates,
     EventSourcing,
@@ -36,13 +39,11 @@ from dynamo_es.fastapi import (
     problem_response,
 )
 
-PAGE = FilePath(__file__).parents[1] / "page.html"
-
 
 def from_env() -> FastAPI:
     """Return the application on the tables that the environment names."""
     backend = DynamoBackend.from_env()
-    return create_app(backend, ReadModel(backend.client, os.environ["ACCOUNTS_READ_MODEL_TABLE"]))
+    return create_app(backend, ReadModel(backend.client, os.environ["READ_MODEL_TABLE"]))
 
 
 def tenant_of(x_tenant: Annotated[Name | None, Header()] = None) -> str:
@@ -74,6 +75,7 @@ def create_app(
 
     app = FastAPI(title="Accounts", lifespan=lifespan)
     events.install(app)
+    app.middleware("http")(_accompany)
     _add_commands(app, events)
     _add_queries(app, read_model)
     app.add_exception_handler(RefusedError, _refuse)
@@ -83,22 +85,29 @@ def create_app(
 def _add_commands(app: FastAPI, events: EventSourcing) -> None:
     Accounts = Annotated[Aggregates[Account], Depends(events.aggregates(Account))]  # noqa: N806
 
-    def carry_out(accounts: Aggregates[Account], account: str, command: Command) -> Done:
+    def carry_out(
+        request: Request, accounts: Aggregates[Account], account: str, command: Command
+    ) -> Done:
         # Decides again if another request was faster, so no caller has to try again.
-        saved = accounts.transact(account, command.decide)
+        context = Context(correlation_id=request.state.correlation_id)
+        saved = accounts.transact(account, command.decide, context=context)
         return Done(balance=saved.aggregate.balance, version=saved.version)
 
     @app.post("/accounts/{account}/open", status_code=202, responses=command_responses(202))
-    def open_(account: AccountName, command: Open, accounts: Accounts) -> Done:
-        return carry_out(accounts, account, command)
+    def open_(request: Request, account: AccountName, command: Open, accounts: Accounts) -> Done:
+        return carry_out(request, accounts, account, command)
 
     @app.post("/accounts/{account}/deposit", status_code=202, responses=command_responses(202))
-    def deposit(account: AccountName, command: Deposit, accounts: Accounts) -> Done:
-        return carry_out(accounts, account, command)
+    def deposit(
+        request: Request, account: AccountName, command: Deposit, accounts: Accounts
+    ) -> Done:
+        return carry_out(request, accounts, account, command)
 
     @app.post("/accounts/{account}/withdraw", status_code=202, responses=command_responses(202))
-    def withdraw(account: AccountName, command: Withdraw, accounts: Accounts) -> Done:
-        return carry_out(accounts, account, command)
+    def withdraw(
+        request: Request, account: AccountName, command: Withdraw, accounts: Accounts
+    ) -> Done:
+        return carry_out(request, accounts, account, command)
 
 
 def _add_queries(app: FastAPI, read_model: ReadModel) -> None:
@@ -112,13 +121,37 @@ def _add_queries(app: FastAPI, read_model: ReadModel) -> None:
         response.headers["ETag"] = found.etag
         return found
 
+    @app.get("/accounts/{account}/statement")
+    def statement(account: AccountName, tenant: Tenant) -> list[Entry]:
+        entries = read_model.statement(tenant, account)
+        if entries is None:
+            raise ProblemError(404, "There is no such account (yet).")
+        return entries
+
     @app.get("/activity")
     def activity(tenant: Tenant) -> list[Activity]:
         return read_model.activity(tenant)
 
     @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(PAGE)
+    def index() -> Response:
+        return Response(page("tenant"), headers=HEADERS)
+
+
+async def _accompany(
+    request: Request, answer: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Give a request its correlation id, and refuse a body that is too large."""
+    correlation_id = correlation_id_of(request.headers.get("x-correlation-id"))
+    request.state.correlation_id = correlation_id
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers:  # uvicorn knows its length only at its end
+        response = problem_response(ProblemError(411, "Send a Content-Length."))
+    elif not length.isdecimal() or int(length) > MOST_BYTES:
+        response = problem_response(too_large())
+    else:
+        response = await answer(request)
+    response.headers["X-Correlation-Id"] = correlation_id
+    return response
 
 
 def _refuse(_request: Request, error: Exception) -> Response:

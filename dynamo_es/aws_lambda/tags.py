@@ -1,0 +1,94 @@
+"""The worker of a tag index as a Lambda function on a schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dynamo_es.aws_lambda.batch import Deadline, margin_of
+from dynamo_es.aws_lambda.metrics import FunctionMetrics
+from dynamo_es.aws_lambda.starting import prepare_in_function
+from dynamo_es.aws_lambda.upkeep import task_of
+from dynamo_es.contracts.checks import check_kind
+from dynamo_es.exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from dynamo_es.aws_lambda.batch import LambdaContext
+    from dynamo_es.boundaries.indexing import BoundaryIndex
+    from dynamo_es.facade.backend import Backend
+
+
+def index_tags(
+    backend: Backend, boundaries: Iterable[str], *, margin: timedelta | float | None = None
+) -> TagIndexHandler:
+    """Return a Lambda handler that brings the tag index of some boundaries forward.
+
+    ``handler = index_tags(backend, ["courses"])``
+
+    Put it on a schedule, such as each minute. The index may be late: reads take what it lacks from
+    the stream. Several calls at once do no harm.
+
+    Args:
+        backend: holds the boundaries; from `Backend.in_tenant`, those of that tenant.
+        boundaries: the names of the boundaries.
+        margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
+            of its time, at most 5 s.
+
+    Raises:
+        InputError: no names, or not a list of names.
+        InvalidStreamIdError: a name that is not text, or is empty.
+        InvalidSubscriptionError: a margin that is not a duration, or below 0.
+
+    Cost: see `BoundaryIndex.run_once`.
+    """
+    check_kind("boundaries", boundaries, (list, tuple, set, frozenset))
+    indexes = [backend.boundary(name).index for name in boundaries]
+    if not indexes:
+        raise InputError("boundaries must have one name or more.")
+    prepare_in_function(backend)
+    return TagIndexHandler(indexes, margin)
+
+
+class TagIndexHandler:
+    """The handler that `index_tags` makes.
+
+    Attributes:
+        metrics: writes its metrics, in a Lambda function.
+    """
+
+    def __init__(self, indexes: list[BoundaryIndex], margin: timedelta | float | None) -> None:
+        self._indexes = indexes
+        self._margin_s = margin_of(margin)
+        self.metrics = FunctionMetrics("tag index")
+
+    def __call__(self, event: object, context: LambdaContext | None = None) -> dict[str, Any]:
+        """Index what the boundaries have; begin with the boundary after the last one.
+
+        Args:
+            event: the upkeep event of a schedule, or any other; it only starts the run.
+            context: Lambda's; None: no deadline.
+
+        Returns:
+            ``{"indexed": …}`` with the number of events that this call indexed.
+
+        Raises:
+            EventStoreError: the errors of `BoundaryIndex.run_once`. The next call goes on.
+            ConfigurationError: the event of a schedule for another task.
+        """
+        task_of(event, ["upkeep"])
+        deadline = Deadline(context, self._margin_s)
+        indexed = 0
+        try:
+            with deadline.limiting():
+                for _ in self._indexes:
+                    self._indexes.append(index := self._indexes.pop(0))
+                    indexed += index.run_once(stop=deadline)
+        except Exception:
+            self.metrics.count("Failures", 1)
+            raise
+        finally:
+            self.metrics.count("Indexed", indexed)
+            self.metrics.flush(context)
+        return {"indexed": indexed}
