@@ -13,7 +13,12 @@ from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.testing.stream_records import stream_records
 
 KEY = {"stream_key": {"S": "a"}, "version": {"N": "1"}}
-ITEM = {**KEY, "n": {"N": "1.50"}, "map": {"M": {"a": {"S": "x"}}}, "gone": {"BS": [b"\xff"]}}
+ITEM: dict[str, Any] = {
+    **KEY,
+    "n": {"N": "1.50"},
+    "map": {"M": {"a": {"S": "x"}}},
+    "gone": {"BS": [b"\xff"]},
+}
 NEW = {":new": {"M": {"b": {"B": b"new"}}}}
 BIG = {":new": {"S": "x" * 395_000}}
 HUGE = {":new": {"S": "x" * 420_000}}
