@@ -10,10 +10,16 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dynamo_es.dynamodb.wire.lean import LeanClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,15 @@ class Billing:
     """Watches a client that sends puts and transactions of puts.
 
     Args:
-        client: of boto3, for DynamoDB; all its requests go through its events.
+        client: of boto3, for DynamoDB; all its requests go through its events. None: see `lean`.
     """
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient | None) -> None:
         self._lock = threading.Lock()
         self._sent = threading.local()
         self._bill = Bill()
+        if client is None:
+            return
         events = client.meta.events
         events.register("before-parameter-build.dynamodb", self._before)
         events.register("after-call.dynamodb", self._after)
@@ -58,6 +66,23 @@ class Billing:
         with self._lock:
             bill, self._bill = self._bill, Bill()
         return bill
+
+    def lean(self, client: LeanClient) -> LeanClient:
+        """Watch a client of the lean transport too; it has none of boto3's events for that."""
+        send = client._call  # noqa: SLF001 - there is no public way
+
+        def call(operation: str, params: dict[str, Any]) -> dict[str, Any]:
+            self._before(params)
+            try:
+                members = send(operation, params)
+            except ClientError as error:
+                self._count(error.response)
+                raise
+            self._count(None)
+            return members
+
+        client._call = call  # type: ignore[method-assign]  # noqa: SLF001
+        return client
 
     def _before(self, params: dict[str, Any], **_: Any) -> None:
         writes = [params] if "Item" in params else []
@@ -69,10 +94,13 @@ class Billing:
         self._sent.factor = factor
 
     def _after(self, http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        self._count(parsed if http_response.status_code != 200 else None)  # noqa: PLR2004
+
+    def _count(self, failure: Mapping[str, Any] | None) -> None:
         sizes, factor = self._sent.sizes, self._sent.factor
-        refused = http_response.status_code != 200 and bool(sizes)  # noqa: PLR2004
-        if refused and parsed.get("Item"):
-            sizes = [max(sizes[0], item_size(parsed["Item"]))]
+        refused = failure is not None and bool(sizes)
+        if failure is not None and sizes and failure.get("Item"):
+            sizes = [max(sizes[0], item_size(failure["Item"]))]
         units = factor * sum(map(write_units, sizes))
         with self._lock:
             self._bill += Bill(1, int(refused), units)

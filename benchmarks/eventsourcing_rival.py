@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import venv
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.engine import REGION
+from benchmarks.environments import ROOT, NotRunError, call, installed
 from benchmarks.metering import Cost
 
 if TYPE_CHECKING:
@@ -23,13 +20,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "eventsourcing-dynamodb"
 REQUIREMENT: Final = "eventsourcing-dynamodb==0.1.0"
-_ROOT: Final = Path(__file__).parents[1]
-_VENV: Final = _ROOT / ".cache" / "eventsourcing-dynamodb"
-_LIMIT_SECONDS: Final = 300
-
-
-class NotRunError(Exception):
-    """It could not be installed or run; the message says what was tried, and what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +64,15 @@ def run(engine: Engine, events: int) -> Found:
     """
     if engine.endpoint_url is None:
         raise NotRunError(f"{NAME} was not run: the engine is in this process, out of its reach.")
-    python = _installed()
+    python = installed(NAME, REQUIREMENT)
     table = engine.new_table(_create_table)
     environment = {
         **os.environ,
         "AWS_DEFAULT_REGION": REGION,
-        "PYTHONPATH": str(_ROOT),
+        "PYTHONPATH": str(ROOT),
     }
     command = ["-m", "benchmarks.eventsourcing_driver", engine.endpoint_url, table, str(events)]
-    found = json.loads(_call([str(python), *command], environment))
+    found = json.loads(call(NAME, [str(python), *command], environment))
     return Found(
         found["versions"],
         {name: _cost(fields) for name, fields in found["operations"].items()},
@@ -92,40 +82,6 @@ def run(engine: Engine, events: int) -> Found:
         },
         found["snapshot_replaces_event"],
     )
-
-
-def _installed() -> Path:
-    python = _VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if not python.exists():
-        venv.create(_VENV, with_pip=True)
-    stamp = _VENV / ".installed"
-    if not stamp.exists() or stamp.read_text() != REQUIREMENT:
-        _call([str(python), "-m", "pip", "install", "--quiet", REQUIREMENT], dict(os.environ))
-        stamp.write_text(REQUIREMENT)
-    return python
-
-
-def _call(command: list[str], environment: dict[str, str]) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_LIMIT_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
-        raise NotRunError(
-            f"{NAME} was not run: `{' '.join(command[1:])}` ended with status "
-            f"{error.returncode}: {last}"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise NotRunError(
-            f"{NAME} was not run: `{' '.join(command[1:])}` took over {_LIMIT_SECONDS} s."
-        ) from error
-    return done.stdout
 
 
 def _create_table(client: DynamoDBClient, table: str) -> None:

@@ -50,6 +50,7 @@ class AsyncBackend(HasBridge):
         name: str,
         *,
         group: bool = False,
+        snapshot_every: int | None = None,
     ) -> AsyncBoundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
@@ -61,12 +62,17 @@ class AsyncBackend(HasBridge):
             group: whether appends and decisions of this process that wait for the boundary become
                 one commit: up to 25 a request, each under its own condition. Use it for a hot
                 boundary; an append that meets no other goes at once.
+            snapshot_every: save the state of a decision's model once the model got so many events
+                since the last saved one, 1 or more. Only models with ``__snapshot__`` have states.
+                None: neither save states nor use them.
 
         Raises:
             InvalidStreamIdError: not text, or empty.
-            InputError: ``group`` is not a bool.
+            InputError: ``group`` is not a bool, or ``snapshot_every`` not an integer of 1 or more.
         """
-        return AsyncBoundary(self._sync.boundary(name, group=group), self._bridge)
+        return AsyncBoundary(
+            self._sync.boundary(name, group=group, snapshot_every=snapshot_every), self._bridge
+        )
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:

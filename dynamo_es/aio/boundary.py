@@ -97,10 +97,15 @@ class AsyncBoundary(Over):
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
             InputError: not a decision, one without a model, or one that was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
+                attribute that its saved states cannot take into account.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request.
+        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
+        request for states that this process has not asked for, and 1 for each that it saves. If a
+        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
+        for in all events, so without the tag index, the states then save no reads.
         """
         return await self._bridge.run(
             self._sync.decide,
@@ -144,7 +149,8 @@ class AsyncBoundary(Over):
         Errors of reading the events are those of `EventStore.load_stream`.
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB.
+        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
+        what it does not remember.
         """
         return await self._bridge.run(
             self._sync.read, query, after=after, keep_unknown=keep_unknown

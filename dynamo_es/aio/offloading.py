@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.boundaries.boundary import Boundary
-    from dynamo_es.contracts import EnlistedWrite, StorageStrategy, StreamAppend
+    from dynamo_es.contracts import EnlistedWrite, StreamAppend
     from dynamo_es.contracts.appends import StreamCheck
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.dynamodb.streams.append import Append
@@ -115,7 +115,9 @@ def _left_unknown(
         except StopIteration as end:
             # Appends under conditions return the error of each.
             results = end.value if isinstance(end.value, list) else []
-            return next((one for one in results if isinstance(one, AppendOutcomeUnknownError)), None)
+            return next(
+                (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
+            )
         except BaseException:  # noqa: BLE001 - nothing was written, or nothing that matters
             return None
     steps.close()
@@ -205,11 +207,9 @@ def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
 
             return AsyncSerde(self.registry, self.encryption(tenant_id))
 
-        def boundary(
-            self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
-        ) -> Boundary:
+        def boundary(self, *arguments: Any, **named: Any) -> Boundary:
             """Return a boundary over a tenant's storage."""
-            made = super().boundary(storage, tenant_id, name, group=group)
+            made = super().boundary(*arguments, **named)
             made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
             return made
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.all_or_none import EnlistedWrite
     from dynamo_es.contracts.appends import AppendCost, StreamAppend, StreamCheck
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.contracts.states import Part
     from dynamo_es.contracts.storage import StorageStrategy
     from dynamo_es.contracts.streams import StreamCommit, StreamHead
     from dynamo_es.values import (
@@ -165,6 +166,63 @@ class AsyncStorage(Over):
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
         """
         return await self._bridge.run(self._sync.fetch_matching, stream_id, query, after)
+
+    async def fetch_parts(
+        self,
+        stream_id: StreamId,
+        parts: Sequence[Part],
+    ) -> Matching:
+        """Return the events that any of several parts wants, and the version up to which it looked.
+
+        It does what `fetch_matching` does, in one read for all parts: their events and the head
+        are of one moment.
+
+        Args:
+            stream_id: the stream; it has versions, or does not exist.
+            parts: one part or more.
+
+        Returns:
+            Each event once, in the order of the versions.
+
+        Raises:
+            BoundaryConflictError: the stream has not reached the ``after`` of a part, or is in
+                another generation: it was deleted since.
+            InputError: not a list of one part or more, or a part with a wrong query or version.
+
+        Other errors are those of `fetch_matching`.
+
+        Cost on DynamoDB: that of `fetch_matching` for the lowest ``after``. With the tag index, a
+        part whose alternatives all have tags does not count: only its events are read.
+        """
+        return await self._bridge.run(self._sync.fetch_parts, stream_id, parts)
+
+    async def fetch_states(
+        self,
+        stream_id: StreamId,
+        keys: Sequence[str],
+    ) -> list[RawEvent | None]:
+        """Return the state that was saved last under each key, if the backend still has it.
+
+        A state may be old, and of an earlier generation of the boundary. So read what comes after
+        with `fetch_parts` and the state's version and generation: it refuses a state of a
+        boundary that was deleted since.
+
+        Args:
+            stream_id: the stream of a boundary.
+            keys: the keys, texts of one character or more.
+
+        Returns:
+            For each key the state with its version and generation, or None.
+
+        Raises:
+            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InputError: ``keys`` is not a list of texts.
+            ServiceError: AWS refused the request or did not answer.
+
+        Cost on DynamoDB: 1 request for the keys that this process has not asked for, and half a
+        read unit per 4 KB of each; none after that.
+        """
+        return await self._bridge.run(self._sync.fetch_states, stream_id, keys)
 
     async def head(
         self,
@@ -454,6 +512,30 @@ class AsyncStorage(Over):
         had no reply from the table for ten seconds.
         """
         await self._bridge.run(self._sync.save_snapshot, snapshot)
+
+    async def save_state(
+        self,
+        key: str,
+        state: RawEvent,
+    ) -> None:
+        """Save a state under a key, with the version and generation that it was read at.
+
+        An older state never replaces a newer one. The deletion of the boundary deletes its states.
+
+        Args:
+            key: text of one character or more.
+            state: the state; its stream is that of the boundary.
+
+        Raises:
+            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidEventError: a state without version or generation, or whose payload is not JSON.
+            InputError: the key is not text, or is empty.
+            CommitTooLargeError: more than 400 KB, after compression.
+            ServiceError: AWS refused the request or did not answer.
+
+        Cost on DynamoDB: 1 request, and 1 write unit per KB of the state.
+        """
+        await self._bridge.run(self._sync.save_state, key, state)
 
     def scoped_for_tenant(
         self,

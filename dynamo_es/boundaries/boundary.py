@@ -14,7 +14,13 @@ from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
 from dynamo_es.contracts import StorageStrategy
 from dynamo_es.contracts.boundaries import boundary_stream, check_after
-from dynamo_es.contracts.checks import check_callable, check_kind, check_tenant, seconds_of
+from dynamo_es.contracts.checks import (
+    check_callable,
+    check_count,
+    check_kind,
+    check_tenant,
+    seconds_of,
+)
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
@@ -63,6 +69,9 @@ class Boundary:
         tenant_id: the tenant.
         groups: where appends of this process wait for each other, to become one commit:
             ``event_store.groups``. None: each append is a commit of its own.
+        snapshot_every: save the state of a model that `decide` uses once the model got so many
+            events since the last saved one, 1 or more. Only models with ``__snapshot__`` have
+            states. None: neither save states nor use them.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
@@ -81,6 +90,7 @@ class Boundary:
         tenant_id: TenantId = DEFAULT_TENANT,
         *,
         groups: Groups | None = None,
+        snapshot_every: int | None = None,
         retry_for: timedelta | float = RETRY_FOR,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -91,6 +101,9 @@ class Boundary:
         if groups is not None:
             check_kind("groups", groups, Groups)
         check_waiting(sleep, monotonic)
+        if snapshot_every is not None:
+            check_count("snapshot_every", snapshot_every)
+        self._snapshot_every = snapshot_every
         self._stream = BoundaryStream(storage, serde, boundary_stream(name), tenant_id, groups)
         self._retry_s = seconds_of("retry_for", retry_for, error=InputError)
         self._sleep = sleep
@@ -128,7 +141,8 @@ class Boundary:
         Errors of reading the events are those of `EventStore.load_stream`.
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB.
+        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
+        what it does not remember.
         """
         check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
@@ -221,10 +235,15 @@ class Boundary:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
             InputError: not a decision, one without a model, or one that was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
+                attribute that its saved states cannot take into account.
             Exception: what the decision raised; nothing was stored.
 
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request.
+        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
+        request for states that this process has not asked for, and 1 for each that it saves. If a
+        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
+        for in all events, so without the tag index, the states then save no reads.
         """
         check_attempts(attempts)
         _check_decision(decision)
@@ -236,7 +255,7 @@ class Boundary:
         while True:
             made: Any = decision(command)
             refuse_unfinished(made, decision, "decision")
-            deciding = Deciding(self._stream, made, tag, context)
+            deciding = Deciding(self._stream, made, tag, context, self._snapshot_every)
             try:
                 return deciding.run(retries)
             except BoundaryConflictError as refused:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from dynamo_es.aggregates.commands import Command
 from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
+from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
+from dynamo_es.contracts.states import Part
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import BoundaryConflictError
-from dynamo_es.values import Query, StoredVersion, matches_event, tags_of
+from dynamo_es.values import Query, StoredVersion, tags_of
 from dynamo_es.values import tags as own_tags
 
 if TYPE_CHECKING:
@@ -63,9 +65,12 @@ class Deciding:
         decision: a new one; its models have no events so far.
         tag: the tag of the command's events; None: the command has no id.
         context: metadata for the stored events.
+        snapshot_every: see `Boundary`.
 
     Raises:
         InputError: not a decision, or one without a model.
+        DecisionDefinitionError: a model with an attribute that saved states cannot take into
+            account.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Deciding:
         decision: Decision,
         tag: Tag | None,
         context: Context | None,
+        snapshot_every: int | None = None,
     ) -> None:
         self._stream = stream
         self._decision = decision
@@ -82,7 +88,8 @@ class Deciding:
         self._models = begin(decision)
         query = Query.of_items(item for _, own in self._models for item in own.items)
         self._query = stream.resolved(query if tag is None else query | Query(tags=[tag]))
-        self._queries = [(model, stream.resolved(own)) for model, own in self._models]
+        self._followed = [FollowedModel(model, stream.resolved(own)) for model, own in self._models]
+        self._states = SavedStates(stream, self._followed, snapshot_every)
         self._head: StoredVersion | None = None
         self._stored: list[RawEvent] = []
 
@@ -93,13 +100,15 @@ class Deciding:
             BoundaryConflictError: the boundary was deleted; or, with matching events, there were
                 conflicts at every attempt.
         """
-        self._catch_up()
+        self._begin()
         while True:
             if self._stored:
                 return self._decided_before(self._stored)
+            self._states.take(self._head)
             events = events_decided(self._decision)
             refuse_changed(self._models)
             if not events:
+                self._states.save()
                 return Decided((), self._head or StoredVersion(0, 0))
             try:
                 version = self._append(events, retries)
@@ -114,7 +123,29 @@ class Deciding:
                 if waited:
                     self._catch_up()
             else:
+                self._states.save()
                 return Decided(tuple(events), version)
+
+    def _begin(self) -> None:
+        """Read all events that the decision depends on, or saved states and the events after."""
+        if not self._states.load():
+            self._catch_up()
+            return
+        try:
+            found = self._stream.fetch_parts(self._parts())
+        except BoundaryConflictError:
+            # A state is of an earlier generation of the boundary.
+            self._states.forget()
+            self._catch_up()
+            return
+        self._states.restore()
+        self._take(found.events, found.head)
+
+    def _parts(self) -> list[Part]:
+        parts = [each.part for each in self._followed]
+        if self._tag is not None:
+            parts.append(Part(Query(tags=[self._tag])))  # no state knows all commands
+        return parts
 
     def _catch_up(self) -> None:
         found = self._stream.fetch(self._query, self._head)
@@ -122,10 +153,12 @@ class Deciding:
 
     def _take(self, raws: Sequence[RawEvent], head: StoredVersion) -> None:
         """Apply stored events to each model whose query they match."""
-        for model, query in self._queries:
-            own = [raw for raw in raws if matches_event(query, raw)]
+        for each in self._followed:
+            part = each.part
+            own = [raw for raw in raws if part.wants(raw)]
             for wrapped in self._stream.read(own):  # new objects for each model
-                apply_to(model, wrapped.event)
+                apply_to(each.model, wrapped.event)
+            each.events += len(own)
         self._stored += self._of_command(raws)
         self._head = head
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.contracts.checks import check_kind
 from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.event_store.event import Event
+from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.exceptions import (
     AsynchronousFunctionError,
     DecisionDefinitionError,
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="DecisionModel")
 
 _APPLY: Final = "__apply__"
+_RESTORE: Final = "__restore__"
+_SNAPSHOT: Final = "__snapshot__"
 _DECIDE: Final = "decide"
 
 _BEGUN: Final = "_has_begun"
 """Set in a decision once its models get their events."""
 
-_IN_USE: Final = "_is_in_use"
+IN_USE: Final = "_is_in_use"
 """Set in a model that belongs to a decision."""
 
 
@@ -48,24 +50,46 @@ class DecisionModel:
                 else:
                     self.left -= 1
 
+    A boundary can save the state of a model of many events (``snapshot_every``), if the class says
+    what it is::
+
+            def __snapshot__(self) -> PlacesLeft:
+                return PlacesLeft(left=self.left)
+
+            def __restore__(self, state: PlacesLeft) -> None:
+                self.left = state.left
+
     Each decision needs models of its own.
 
     Attributes:
         query: the events that the model is made of. It must not change.
 
     Raises:
-        DecisionDefinitionError: a class whose ``__apply__`` is asynchronous or a generator.
+        DecisionDefinitionError: a class whose ``__apply__``, ``__snapshot__`` or ``__restore__`` is
+            asynchronous or a generator.
     """
 
     query: Query
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        _check_hooks(cls, _APPLY)
+        _check_hooks(cls, _APPLY, _SNAPSHOT, _RESTORE)
 
     def __apply__(self, event: Any, /) -> None:
         """Change the state as the event says. Never refuse the event: it has happened."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
+
+    def __snapshot__(self) -> Snapshot:
+        """Return the state, for a boundary that saves it; it depends on the events alone.
+
+        If you change what the state means, raise the ``__schema_version__`` of its class: the
+        states that are stored by then are not used any more.
+        """
+        raise NotImplementedError(f"{type(self).__qualname__} must define __snapshot__().")
+
+    def __restore__(self, state: Any, /) -> None:
+        """Take over a saved state, before the events after it; by default, apply it as an event."""
+        self.__apply__(state)
 
 
 class Decision(ABC):
@@ -104,12 +128,12 @@ class Decision(ABC):
                 f"{type(self).__qualname__} called self.use(…) when its models had their events "
                 "already, and this one would get none: call it in __init__."
             )
-        if _IN_USE in model.__dict__:
+        if IN_USE in model.__dict__:
             raise InputError(
                 f"This {type(model).__qualname__} is in use already, and would get its events "
                 "twice: make a new model for each self.use(…)."
             )
-        model.__dict__[_IN_USE] = True
+        model.__dict__[IN_USE] = True
         self.models.append(model)
         return model
 
@@ -192,8 +216,35 @@ def _query_of(model: DecisionModel) -> Query:
     return query  # type: ignore[no-any-return]
 
 
-def _check_hooks(kind: type, hook: str) -> None:
-    try:
-        refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
-    except AsynchronousFunctionError as error:
-        raise DecisionDefinitionError(str(error)) from None
+def has_snapshots(model: DecisionModel) -> bool:
+    """Whether a model's class says what its state is."""
+    return type(model).__snapshot__ is not DecisionModel.__snapshot__
+
+
+def snapshot_of(model: DecisionModel) -> Snapshot:
+    """Return the state of a model.
+
+    Raises:
+        InputError: the model returned something else.
+    """
+    kind = type(model)
+    returned: Any = model.__snapshot__()
+    refuse_unfinished(returned, kind.__snapshot__, f"{kind.__qualname__}.{_SNAPSHOT}")
+    check_kind(f"The result of {kind.__qualname__}.{_SNAPSHOT}", returned, Snapshot)
+    state: Snapshot = returned
+    return state
+
+
+def restore(model: DecisionModel, state: Snapshot) -> None:
+    """Give a saved state to a new model."""
+    kind = type(model)
+    returned: Any = model.__restore__(state)  # type: ignore[func-returns-value]
+    refuse_unfinished(returned, kind.__restore__, f"{kind.__qualname__}.{_RESTORE}")
+
+
+def _check_hooks(kind: type, *hooks: str) -> None:
+    for hook in hooks:
+        try:
+            refuse_asynchronous(getattr(kind, hook), f"{kind.__qualname__}.{hook}")
+        except AsynchronousFunctionError as error:
+            raise DecisionDefinitionError(str(error)) from None

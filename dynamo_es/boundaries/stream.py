@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.boundaries import Matching
+    from dynamo_es.contracts.states import Part
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
@@ -51,6 +52,10 @@ class BoundaryStream:
     def fetch(self, query: Query, after: int | None = None) -> Matching:
         """Return the stored events that match a resolved query."""
         return self.storage.fetch_matching(self.id, query, after)
+
+    def fetch_parts(self, parts: Sequence[Part]) -> Matching:
+        """Return the stored events of several parts, whose queries are resolved."""
+        return self.storage.fetch_parts(self.id, parts)
 
     def read(
         self, raws: Iterable[RawEvent], *, keep_unknown: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.boundaries import copied, is_before, unreached_hint
+from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.exceptions import BoundaryConflictError, InvalidEventError
 from dynamo_es.values import StoredVersion, matches_event
 
@@ -67,7 +68,7 @@ class Candidate:
         if is_before(head, self.append.after):
             self.result = self._conflict((), head, unreached_hint(self.after, head))
 
-    def look_at(self, events: Iterable[RawEvent], head: StoredVersion, *, complete: bool) -> None:
+    def look_at(self, events: GatheredEvents, head: StoredVersion, *, complete: bool) -> None:
         """Match events that the append has not seen; it gets a result if it is stored or refused.
 
         Args:
@@ -75,16 +76,10 @@ class Candidate:
             head: version that they are complete to, with its generation.
             complete: whether a commit ends there that holds all events of its append.
         """
-        own, query = self._own, self.append.query
-        for event in events:
-            if event.version is None or event.version <= self.seen:
-                continue
-            if event.uuid in own:
-                self._stored[event.uuid] = event.version
-            if query is not None and matches_event(query, event):
-                self._matching.append(event)
+        if self._may_concern(events):
+            self._look_at_each(events)
         self.seen = max(self.seen, head)
-        if len(self._stored) == len(own):
+        if len(self._stored) == len(self._own):
             last = self._stored[self.append.events[-1].uuid]
             self.result = StoredVersion(last, head.generation, repeated=True)
         elif self._stored:
@@ -93,21 +88,37 @@ class Candidate:
         elif self._matching:
             self.result = self._conflict(tuple(self._matching), head)
 
-    def has_any(self, events: Iterable[RawEvent]) -> bool:
-        """Whether an event of the append is among these."""
-        return any(event.uuid in self._own for event in events)
-
-    def goes_after(self, events: Iterable[RawEvent]) -> bool:
-        """Whether none of these events that the append has not seen decides it."""
-        return self.goes_with(event for event in events if (event.version or 0) > self.seen)
-
-    def goes_with(self, accepted: Iterable[RawEvent]) -> bool:
-        """Whether the append can be stored in one commit after accepted events."""
+    def _look_at_each(self, events: Iterable[RawEvent]) -> None:
         own, query = self._own, self.append.query
-        return not any(
-            event.uuid in own or (query is not None and matches_event(query, event))
-            for event in accepted
+        for event in events:
+            if event.version is None or event.version <= self.seen:
+                continue
+            if event.uuid in own:
+                self._stored[event.uuid] = event.version
+            if query is not None and matches_event(query, event):
+                self._matching.append(event)
+
+    def has_any(self, events: GatheredEvents) -> bool:
+        """Whether an event of the append is among these."""
+        return events.has_any(self._own)
+
+    def goes_after(self, events: GatheredEvents) -> bool:
+        """Whether none of these events that the append has not seen decides it."""
+        return not self._may_concern(events) or not any(
+            (event.version or 0) > self.seen and self._is_decided_by(event) for event in events
         )
+
+    def goes_with(self, accepted: GatheredEvents) -> bool:
+        """Whether the append can be stored in one commit after accepted events."""
+        return not self._may_concern(accepted) or not any(map(self._is_decided_by, accepted))
+
+    def _may_concern(self, events: GatheredEvents) -> bool:
+        query = self.append.query
+        return events.has_any(self._own) or (query is not None and events.may_match(query))
+
+    def _is_decided_by(self, event: RawEvent) -> bool:
+        query = self.append.query
+        return event.uuid in self._own or (query is not None and matches_event(query, event))
 
     def accept(self, last: int, generation: int, *, repeated: bool) -> None:
         """Take the version of the last event as the result."""
@@ -141,9 +152,9 @@ def chosen_together(candidates: Iterable[Candidate]) -> list[Candidate]:
     Those left out match an accepted append, or repeat one. They get their result once it is stored.
     """
     chosen: list[Candidate] = []
-    accepted: list[RawEvent] = []
+    accepted = GatheredEvents()
     for candidate in candidates:
         if candidate.result is None and candidate.goes_with(accepted):
             chosen.append(candidate)
-            accepted += candidate.append.events
+            accepted.add(candidate.append.events)
     return chosen

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts.all_or_none import AllOrNone
 from dynamo_es.contracts.appends import one_by_one, versions_of
-from dynamo_es.contracts.boundaries import BoundaryStrategy
 from dynamo_es.contracts.event_checks import check_many
+from dynamo_es.contracts.states import StateStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ PAGE_SIZE: Final = 500
 """Commits of a page of a long read, unless the caller says otherwise; a page has at most 1 MB."""
 
 
-class StorageStrategy(AllOrNone, BoundaryStrategy):
+class StorageStrategy(AllOrNone, StateStrategy):
     """Stores and loads the raw events of one tenant's streams.
 
     Source: the interface of python-event-sourcery's backends, with the same names. This contract

@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.boundaries import (
     BOUNDARY_CATEGORY,
-    BoundaryStrategy,
     check_after,
     check_conditionals,
     check_query,
 )
 from dynamo_es.contracts.checks import check_count
-from dynamo_es.exceptions import TableNotFoundError
+from dynamo_es.contracts.states import (
+    Part,
+    StateStrategy,
+    check_boundary,
+    check_keys,
+    check_parts,
+    check_state,
+    lowest_of,
+    query_of,
+    wanted_of,
+)
+from dynamo_es.exceptions import BoundaryConflictError, TableNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +33,10 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.heads import RememberedHeads
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps, T
-    from dynamo_es.values import Query, StreamId
+    from dynamo_es.values import Query, RawEvent, StreamId
 
 
-class BoundaryAppends(BoundaryStrategy):
+class BoundaryAppends(StateStrategy):
     """Conditional appends and reads on DynamoDB, for a storage that runs an algorithm's steps."""
 
     _config: DynamoConfig
@@ -53,21 +63,65 @@ class BoundaryAppends(BoundaryStrategy):
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
         """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
-        from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
+        from dynamo_es.dynamodb.streams.matching import fetch_matching
 
         check_query(query)
         check_after(after)
-        stream = self._stream(stream_id)
-        if self._config.tag_index and not is_remembered(stream, int(after or 0)):
-            from dynamo_es.dynamodb.tag_index.items import IndexKeys
-            from dynamo_es.dynamodb.tag_index.reading import fetch_by_index, is_indexed
+        found = self._fetch_by_index(stream_id, [Part(query, after)])
+        if found is not None:
+            return found
+        return self._run("load", stream_id, fetch_matching(self._stream(stream_id), query, after))
 
-            if is_indexed(query):
-                keys = IndexKeys.of(self._config.log_table, stream.key)
-                found = self._run("load", stream_id, fetch_by_index(stream, keys, query, after))
-                if found is not None:
-                    return found
-        return self._run("load", stream_id, fetch_matching(stream, query, after))
+    def fetch_parts(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching:
+        """Return the events of several parts; see `StateStrategy.fetch_parts`."""
+        from dynamo_es.dynamodb.streams.matching import fetch_matching
+
+        check_parts(parts)
+        try:
+            found = self._fetch_by_index(stream_id, parts)
+            if found is not None:
+                return found
+            stream, after = self._stream(stream_id), lowest_of(parts)
+            # A saved state is of the end of a commit, and mostly there is a commit after it.
+            lowest = int(after) + 1 if after else None
+            steps = fetch_matching(stream, query_of(parts), after, lowest)
+            return wanted_of(stream_id, parts, self._run("load", stream_id, steps))
+        except BoundaryConflictError:
+            self._heads.states.forget(self._stream(stream_id).key)  # of an earlier generation
+            raise
+
+    def _fetch_by_index(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching | None:
+        """Return the events of several parts; None: read the stream."""
+        from dynamo_es.dynamodb.streams.matching import is_remembered
+
+        stream = self._stream(stream_id)
+        if not self._config.tag_index or is_remembered(stream, min(part.floor for part in parts)):
+            return None
+        from dynamo_es.dynamodb.tag_index.items import IndexKeys
+        from dynamo_es.dynamodb.tag_index.reading import fetch_by_index, is_indexed
+
+        if not any(is_indexed(part.query) for part in parts):
+            return None
+        keys = IndexKeys.of(self._config.log_table, stream.key)
+        return self._run("load", stream_id, fetch_by_index(stream, keys, parts))
+
+    def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
+        """Return saved states; see `StateStrategy.fetch_states`."""
+        from dynamo_es.dynamodb.streams.states import fetch_states
+
+        check_boundary(stream_id)
+        check_keys(keys)
+        steps = fetch_states(self._stream(stream_id), keys)
+        return self._run("load_states", stream_id, steps)
+
+    def save_state(self, key: str, state: RawEvent) -> None:
+        """Save a state; see `StateStrategy.save_state`."""
+        from dynamo_es.dynamodb.streams.states import save_state
+
+        check_state(key, state)
+        self._config.refuse_in_replica("save_state")
+        steps = save_state(self._stream(state.stream_id), key, state)
+        self._run("save_state", state.stream_id, steps)
 
     def index_tags(self, stream_id: StreamId, most: int = 1_000) -> int:
         """Bring the tag index forward; see `BoundaryStrategy.index_tags`."""

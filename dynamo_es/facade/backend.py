@@ -85,7 +85,9 @@ class Backend(ReadModels):
         """Appends and loads the typed events of this backend's tenant."""
         return self._typed.event_store(self._storage, self._tenant_id)
 
-    def boundary(self, name: str, *, group: bool = False) -> Boundary:
+    def boundary(
+        self, name: str, *, group: bool = False, snapshot_every: int | None = None
+    ) -> Boundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
         It holds events under rules that span several things; see `Boundary`. To choose how long it
@@ -96,13 +98,18 @@ class Backend(ReadModels):
             group: whether appends and decisions of this process that wait for the boundary become
                 one commit: up to 25 a request, each under its own condition. Use it for a hot
                 boundary; an append that meets no other goes at once.
+            snapshot_every: save the state of a decision's model once the model got so many events
+                since the last saved one, 1 or more. Only models with ``__snapshot__`` have states.
+                None: neither save states nor use them.
 
         Raises:
             InvalidStreamIdError: not text, or empty.
-            InputError: ``group`` is not a bool.
+            InputError: ``group`` is not a bool, or ``snapshot_every`` not an integer of 1 or more.
         """
         check_kind("group", group, bool)
-        return self._typed.boundary(self._storage, self._tenant_id, name, group=group)
+        return self._typed.boundary(
+            self._storage, self._tenant_id, name, group=group, snapshot_every=snapshot_every
+        )
 
     @property
     def encryption(self) -> Encryption:

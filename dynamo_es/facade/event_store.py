@@ -116,10 +116,22 @@ class EventStoreAccess:
         )
 
     def boundary(
-        self, storage: StorageStrategy, tenant_id: TenantId, name: str, *, group: bool
+        self,
+        storage: StorageStrategy,
+        tenant_id: TenantId,
+        name: str,
+        *,
+        group: bool,
+        snapshot_every: int | None,
     ) -> Boundary:
         """Return a boundary over a tenant's storage."""
         from dynamo_es.boundaries.boundary import Boundary
 
-        groups = self._groups if group else None
-        return Boundary(storage, self.serde(tenant_id), name, tenant_id, groups=groups)
+        return Boundary(
+            storage,
+            self.serde(tenant_id),
+            name,
+            tenant_id,
+            groups=self._groups if group else None,
+            snapshot_every=snapshot_every,
+        )

@@ -36,7 +36,9 @@ class MakesAggregates(Over, Generic[TAggregate]):
         self.repository = repository
 
     @classmethod
-    def of_request(cls, repository: AsyncRepository[TAggregate], headers: Mapping[str, str]) -> Self:
+    def of_request(
+        cls, repository: AsyncRepository[TAggregate], headers: Mapping[str, str]
+    ) -> Self:
         """Return the aggregates for a request with these headers; see `Aggregates.of_request`.
 
         Raises:

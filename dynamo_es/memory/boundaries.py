@@ -19,10 +19,13 @@ from dynamo_es.contracts.candidates import (
     chosen_together,
     results_of,
 )
+from dynamo_es.contracts.gathered import GatheredEvents
+from dynamo_es.contracts.states import check_boundary, check_keys, check_state
 from dynamo_es.contracts.stream_keys import check_names
-from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
+from dynamo_es.exceptions import CommitTooLargeError, ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
 from dynamo_es.memory.data import copy_event
+from dynamo_es.memory.limits import check_append_size
 from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
     from dynamo_es.memory.appends import Told
     from dynamo_es.memory.data import StoredStream
-    from dynamo_es.values import Query, StreamId
+    from dynamo_es.values import Query, RawEvent, StreamId
 
 
 class BoundaryAppends(MemoryAppends):
@@ -54,6 +57,8 @@ class BoundaryAppends(MemoryAppends):
         with self._data.lock:
             stream = self._data.streams.get(identity)
             _look_at_all(stream_id, stream, candidates)
+            for each in candidates:
+                each.result = each.result or self._too_large(each)
             together = chosen_together(candidates)
             if together:
                 pairs = zip(candidates, marks, strict=True)
@@ -70,6 +75,15 @@ class BoundaryAppends(MemoryAppends):
                     told.append(self._told(stream, each.result - count, count))
         self._tell(told)
         return results_of(candidates)
+
+    def _too_large(self, candidate: Candidate) -> CommitTooLargeError | None:
+        """Return the error of an append that does not fit into one write."""
+        append = StreamAppend(candidate.stream_id, ANY_VERSION, candidate.append.events)
+        try:
+            check_append_size(self._tenant_id, append)
+        except CommitTooLargeError as error:
+            return error
+        return None
 
     def fetch_matching(
         self, stream_id: StreamId, query: Query, after: int | None = None
@@ -88,6 +102,29 @@ class BoundaryAppends(MemoryAppends):
             found = [copy_event(event) for event in unseen if matches_event(query, event)]
         return Matching(tuple(found), head)
 
+    def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
+        """Return saved states; see `StateStrategy.fetch_states`."""
+        check_boundary(stream_id)
+        check_keys(keys)
+        identity = self._identify(stream_id)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            saved = [None if stream is None else stream.states.get(key) for key in keys]
+        return [None if state is None else copy_event(state) for state in saved]
+
+    def save_state(self, key: str, state: RawEvent) -> None:
+        """Save a state; see `StateStrategy.save_state`."""
+        version = check_state(key, state)
+        identity = self._identify(state.stream_id)
+        copy = copy_event(state)
+        with self._data.lock:
+            stream = self._data.streams.get(identity)
+            if stream is None or stream.generation != state.generation:
+                return
+            saved = stream.states.get(key)
+            if saved is None or version > (saved.version or 0):
+                stream.states[key] = copy
+
 
 def _look_at_all(
     stream_id: StreamId, stream: StoredStream | None, candidates: Sequence[Candidate]
@@ -100,7 +137,8 @@ def _look_at_all(
             continue
         candidate.begin(head)
         if candidate.result is None and candidate.must_look and stream is not None:
-            candidate.look_at(stream.events[candidate.seen :], head, complete=True)
+            unseen = GatheredEvents(stream.events[candidate.seen :])
+            candidate.look_at(unseen, head, complete=True)
 
 
 def _accept(
@@ -114,7 +152,7 @@ def _accept(
     for candidate in together:
         last += len(candidate.append.events)
         candidate.accept(last, stream.generation, repeated=False)
-    stored = stream.events[first:last]
+    stored = GatheredEvents(stream.events[first:last])
     for candidate in candidates:
         if candidate.result is None:
             candidate.look_at(stored, _head_of(stream), complete=True)

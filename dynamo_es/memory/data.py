@@ -42,6 +42,7 @@ class StoredStream:
         snapshot: the newest snapshot; None without one.
         snapshot_version: version of the snapshot; 0 without one.
         begins: indexes of the first events of the commits, in order, 0-based.
+        states: the saved states of a boundary, by key.
     """
 
     versioned: bool
@@ -51,6 +52,7 @@ class StoredStream:
     snapshot: RawEvent | None = None
     snapshot_version: int = 0
     begins: list[int] = field(default_factory=list)
+    states: dict[str, RawEvent] = field(default_factory=dict)
 
     @property
     def version(self) -> int:

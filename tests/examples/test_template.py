@@ -1,4 +1,4 @@
-"""The example's template: limits, releases that go back by themselves, logs that end, and alarms."""
+"""The example's template: limits, releases that an alarm ends, logs that end, and alarms."""
 
 from __future__ import annotations
 
@@ -122,9 +122,7 @@ def test_the_api_takes_a_limited_number_of_requests():
 
 def test_every_route_but_the_page_needs_a_token():
     routes = {each["Properties"]["RouteKey"]: each for each in of_type(ROUTE).values()}
-    free = [
-        key for key, each in routes.items() if each["Properties"]["AuthorizationType"] != "JWT"
-    ]
+    free = [key for key, each in routes.items() if each["Properties"]["AuthorizationType"] != "JWT"]
 
     assert len(routes) == 5
     assert free == ["GET /"]
@@ -157,8 +155,9 @@ def test_no_log_is_kept_forever_and_none_names_a_path_or_an_address():
 def test_every_alarm_names_what_to_do():
     readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     for alarm in of_type("AWS::CloudWatch::Alarm").values():
-        assert "docs/examples/accounts#when-an-alarm-rings" in (
-            alarm["Properties"]["AlarmDescription"]
+        assert (
+            "docs/examples/accounts#when-an-alarm-rings"
+            in (alarm["Properties"]["AlarmDescription"])
         )
         assert "AlarmTopicArn" in json.dumps(alarm["Properties"]["AlarmActions"])
     assert "## When an alarm rings" in readme

@@ -13,6 +13,7 @@ from dynamo_es.contracts.boundaries import (
 from dynamo_es.contracts.candidates import (
     Candidate,
 )
+from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.dynamodb.streams import append_unless, matching
 from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.load import newest_commit
@@ -40,7 +41,7 @@ def only_the_item_in_the_way_is_matched(patch: pytest.MonkeyPatch) -> None:
             return
         newest = yield from newest_commit(self.stream)
         self._know(None if newest is None else newest.head)
-        self._look_at([], complete=True)
+        self._look_at(GatheredEvents(), complete=True)
 
     patch.setattr(ConditionalAppends, "_read", read)
 
@@ -48,8 +49,10 @@ def only_the_item_in_the_way_is_matched(patch: pytest.MonkeyPatch) -> None:
 def head_is_read_after_the_events(patch: pytest.MonkeyPatch) -> None:
     """A read says that it is complete to a head that it reads later."""
 
-    def fetch(stream: Stream, query: Query, after: int | None) -> Steps[Matching]:
-        _, events = yield from matching.read_after(stream, int(after or 0))
+    def fetch(
+        stream: Stream, query: Query, after: int | None, lowest: int | None = None
+    ) -> Steps[Matching]:
+        _, events = yield from matching.read_after(stream, int(after or 0), lowest)
         newest = yield from newest_commit(stream)
         head = NO_STREAM if newest is None else StoredVersion(newest.last, newest.generation)
         contract.refuse_unreached(stream.id, query, after, head)
@@ -68,7 +71,7 @@ def condition_is_skipped_on_the_second_try(patch: pytest.MonkeyPatch) -> None:
             yield from right(self, outcome)
             return
         self._know(outcome.commit.head)
-        self._look_at([], complete=False)
+        self._look_at(GatheredEvents(), complete=False)
         yield from self._wait()
 
     patch.setattr(ConditionalAppends, "_lose", lose)
@@ -89,7 +92,8 @@ def own_events_are_not_recognized(patch: pytest.MonkeyPatch) -> None:
 
     def look_at(self: Any, events: Any, head: StoredVersion, *, complete: bool) -> None:
         own = {event.uuid for event in self.append.events}
-        right(self, [e for e in events if e.uuid not in own], head, complete=complete)
+        others = GatheredEvents(e for e in events if e.uuid not in own)
+        right(self, others, head, complete=complete)
 
     patch.setattr(Candidate, "look_at", look_at)
 

@@ -21,6 +21,7 @@ from dynamo_es.contracts.candidates import (
     chosen_together,
     results_of,
 )
+from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.dynamodb.streams.append import Append
 from dynamo_es.dynamodb.streams.chain import events_of
 from dynamo_es.dynamodb.streams.load import newest_commit
@@ -173,8 +174,9 @@ class ConditionalAppends:
             remembered = remembered_after(self.stream, floor, self._head)
             # Memory gives no result: another process may have deleted the stream since. A put at
             # the head, or a read, proves that it did not.
-            if remembered is not None and all(each.goes_after(remembered) for each in looking):
-                self._look_at(remembered)
+            gathered = GatheredEvents(remembered or ())
+            if remembered is not None and all(each.goes_after(gathered) for each in looking):
+                self._look_at(gathered)
                 return
         events: Sequence[RawEvent] = ()
         if looking:
@@ -192,9 +194,9 @@ class ConditionalAppends:
         for each in self._undecided():
             each.begin(self._seen_head())
         # A query may show a part of a transaction. If the next one shows no more, there is no more.
-        self._look_at(events, complete=partly)
+        self._look_at(GatheredEvents(events), complete=partly)
 
-    def _look_at(self, events: Sequence[RawEvent], *, complete: bool = False) -> None:
+    def _look_at(self, events: GatheredEvents, *, complete: bool = False) -> None:
         """Match events that end at the known head."""
         for candidate in self._undecided():
             candidate.look_at(events, self._seen_head(), complete=complete)
@@ -241,13 +243,11 @@ class ConditionalAppends:
             self._lose_track()  # Stored before: others may stand above by now.
             return
         self._know(append.commits[-1].head)
-        self._look_at(
-            [
-                replace(event, version=place, generation=generation)
-                for place, event in enumerate(append.events, after + 1)
-            ],
-            complete=True,
+        stored = GatheredEvents(
+            replace(event, version=place, generation=generation)
+            for place, event in enumerate(append.events, after + 1)
         )
+        self._look_at(stored, complete=True)
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
         """Match the item in the way, and go on after it; see `_wait` for when it reads instead.
@@ -269,9 +269,10 @@ class ConditionalAppends:
             remember_more(self.stream, commit, events)
             # A deletion under way leaves the item for a moment. To say that an append is stored
             # takes a read.
-            if not any(each.has_any(events) for each in self._undecided()):
+            faster = GatheredEvents(events)
+            if not any(each.has_any(faster) for each in self._undecided()):
                 self._know(commit.head)
-                self._look_at(events)
+                self._look_at(faster)
                 self._is_known = True
         yield from self._wait()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.streams.items import (
@@ -143,6 +144,11 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     table, key = stream.table, stream.key
     if survey.snapshot_generation is not None:
         yield from _if_met(requests.delete_snapshot(table, key, survey.snapshot_generation))
+    if stream.id.category == BOUNDARY_CATEGORY and survey.closed:
+        from dynamo_es.dynamodb.streams.states import delete_states
+
+        stream.heads.states.forget(key)
+        yield from delete_states(stream, survey.closed)
     expires_at = int(stream.clock()) + FENCE_SECONDS
     for commits in survey.rounds():
         yield from _fence_all(stream, commits, expires_at)

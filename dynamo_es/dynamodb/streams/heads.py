@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from dynamo_es.dynamodb.streams.known_states import KnownStates
 from dynamo_es.dynamodb.streams.replicas import MOST_BYTES, Replicas
 from dynamo_es.forking import new_lock
 
@@ -56,6 +57,7 @@ class RememberedHeads:
 
     Attributes:
         replicas: the latest events of boundaries.
+        states: saved states of boundaries.
     """
 
     def __init__(self, capacity: int, clock: Callable[[], float]) -> None:
@@ -66,6 +68,7 @@ class RememberedHeads:
         self._snapshots: OrderedDict[str, int] = OrderedDict()
         self._doubtful: OrderedDict[str, None] = OrderedDict()
         self.replicas = Replicas(MOST_BYTES if capacity else 0)
+        self.states = KnownStates(MOST_BYTES if capacity else 0)
         self._replied_at = clock()
         self._silences = 0  # since the process began; a head of an earlier one is not trusted
 
@@ -203,6 +206,7 @@ class RememberedHeads:
             self._snapshots.clear()
             self._doubtful.clear()
         self.replicas.clear()
+        self.states.clear()
 
     @property
     def epoch(self) -> int:

@@ -9,17 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.boundaries import Matching, copied, refuse_unreached
+from dynamo_es.contracts.states import query_of
 from dynamo_es.dynamodb.streams.chain import events_of, named
 from dynamo_es.dynamodb.streams.matching import read_after
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_at
 from dynamo_es.dynamodb.wire.steps import good, together
-from dynamo_es.values import StoredVersion, matches, matches_event
+from dynamo_es.values import StoredVersion, matches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts.states import Part
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, IndexKeys
-    from dynamo_es.dynamodb.wire.steps import Steps
+    from dynamo_es.dynamodb.wire.steps import Request, Steps
     from dynamo_es.values import Query, QueryItem
 
 _READ_UNIT: Final = 4096
@@ -31,43 +35,50 @@ def is_indexed(query: Query) -> bool:
 
 
 def fetch_by_index(
-    stream: Stream, keys: IndexKeys, query: Query, after: int | None
+    stream: Stream, keys: IndexKeys, parts: Sequence[Part]
 ) -> Steps[Matching | None]:
-    """Return the matching events; None: the index does not help, so read the stream.
+    """Return the events that parts want; None: the index does not help, so read the stream.
 
     Args:
         stream: the stream of the boundary.
         keys: its index.
-        query: a query for which `is_indexed` holds.
-        after: leave out the events up to this version; None: begin with the first one.
+        parts: what to read. For one of them, at least, `is_indexed` holds; the events of the
+            others come with the tail, which then begins lower.
     """
     reply = yield items.get_checkpoint(keys)
     if "Item" not in reply:
         return None
     checkpoint = items.read_checkpoint(reply["Item"])
-    if checkpoint.version <= int(after or 0):
+    indexed = [part for part in parts if is_indexed(part.query)]
+    others = [part.floor for part in parts if not is_indexed(part.query)]
+    lowest = min(part.floor for part in parts)
+    if checkpoint.version <= lowest or lowest in others:
         return None
-    entries = yield from _entries(keys, checkpoint, query)
+    floor = min([checkpoint.version - 1, *others])  # the tail has the event at the checkpoint
+    entries = yield from _entries(keys, checkpoint, indexed)
     wanted = {
         entry.version: entry.commit
         for entry in entries
-        if int(after or 0) < entry.version <= checkpoint.version
-        and matches(query, entry.name, frozenset(entry.tags))
+        if entry.version <= floor
+        and any(entry.version > part.floor and _may_match(part.query, entry) for part in indexed)
     }
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
         return None  # Half a unit for each commit: reading them all in a row costs less.
-    newest, tail = yield from read_after(stream, checkpoint.version - 1, checkpoint.commit)
+    begins = checkpoint.commit if floor == checkpoint.version - 1 else floor + 1
+    newest, tail = yield from read_after(stream, floor, begins)
+    at = checkpoint.version - floor - 1
     if (
         newest is None
         or newest.versionless
         or newest.generation != checkpoint.generation
-        or not tail
-        or tail[0].uuid.hex != checkpoint.uuid
+        or len(tail) <= at
+        or tail[at].uuid.hex != checkpoint.uuid
     ):
         return None
     head = StoredVersion(newest.last, newest.generation)
-    refuse_unreached(stream.id, query, after, head)
+    for part in parts:
+        refuse_unreached(stream.id, query_of(parts), part.after, head)
     found = yield from commits_at(stream, newest.generation, commits)
     if found is None:
         return None
@@ -76,32 +87,52 @@ def fetch_by_index(
         event
         for commit in found
         for event in events_of(stream, stream_id, commit, 1, None)
-        if event.version in wanted and matches_event(query, event)
+        if event.version in wanted and any(part.wants(event) for part in indexed)
     ]
-    events += [copied(event) for event in tail[1:] if matches_event(query, event)]
+    events += [copied(event) for event in tail if any(part.wants(event) for part in parts)]
     return Matching(tuple(events), head)
 
 
-def _entries(keys: IndexKeys, checkpoint: Checkpoint, query: Query) -> Steps[list[Entry]]:
+def _may_match(query: Query, entry: Entry) -> bool:
+    """Whether a query may match an event: for sure, if the entry lists its tags."""
+    if entry.tags is not None:
+        return matches(query, entry.name, frozenset(entry.tags))
+    return any(not item.types or entry.name in item.types for item in query.items)
+
+
+def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> Steps[list[Entry]]:
     """Return the index's events for one tag of each alternative, the rarest."""
-    several = [item for item in query.items if len(item.tag_texts) > 1]
-    counts = yield from _counts(keys, checkpoint, {t for item in several for t in item.tag_texts})
-    chosen = {_rarest(item, counts) for item in query.items}
+    several = {
+        t
+        for part in parts
+        for item in part.query.items
+        if len(item.tag_texts) > 1
+        for t in item.tag_texts
+    }
+    counts = yield from _counts(keys, checkpoint, several)
+    floors: dict[str, int] = {}
+    for part in parts:
+        for tag in (_rarest(item, counts) for item in part.query.items):
+            floors[tag] = min(part.floor, floors.get(tag, part.floor))
+    edition = checkpoint.edition
+    asked: list[Request] = []
+    for tag in sorted(floors):
+        if counts.get(tag, 1) and floors[tag]:
+            asked += items.pages_above(keys, edition, tag, floors[tag])
+        elif counts.get(tag, 1):
+            asked.append(items.pages_of(keys, edition, tag))
     found: list[Entry] = []
-    tags = sorted(tag for tag in chosen if counts.get(tag, 1))
-    asked = [items.pages_of(keys, checkpoint.edition, tag) for tag in tags]
     while asked:
         replies = good([(yield asked[0])] if len(asked) == 1 else (yield from together(asked)))
         for reply in replies:
             for item in reply["Items"]:
                 found += items.read_page(item).entries
         asked = [
-            items.pages_of(keys, checkpoint.edition, tag, reply["LastEvaluatedKey"])
-            for tag, reply in zip(tags, replies, strict=True)
-            if "LastEvaluatedKey" in reply
-        ]
-        tags = [
-            tag for tag, reply in zip(tags, replies, strict=True) if "LastEvaluatedKey" in reply
+            request._replace(
+                params=request.params | {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
+            )
+            for request, reply in zip(asked, replies, strict=True)
+            if "LastEvaluatedKey" in reply and "Limit" not in request.params
         ]
     return found
 

@@ -31,6 +31,7 @@ from dynamo_es.testing.conformance import (
     ranges,
     round_trips,
     snapshots,
+    states,
     tag_index,
     unchanged,
     versionless,
@@ -66,6 +67,7 @@ __all__ = [
     "TestRanges",
     "TestRoundTrips",
     "TestSnapshots",
+    "TestStates",
     "TestTagIndex",
     "TestUnchanged",
     "TestVersionless",
@@ -136,6 +138,7 @@ TestPositions = tests_of(positions, "TestPositions")
 TestRanges = tests_of(ranges, "TestRanges")
 TestRoundTrips = tests_of(round_trips, "TestRoundTrips")
 TestSnapshots = tests_of(snapshots, "TestSnapshots")
+TestStates = tests_of(states, "TestStates")
 TestTagIndex = tests_of(tag_index, "TestTagIndex")
 TestUnchanged = tests_of(unchanged, "TestUnchanged")
 TestVersionless = tests_of(versionless, "TestVersionless")

@@ -1,0 +1,177 @@
+"""Keeps the saved states of a boundary's decision models, beside its stream.
+
+All states of a boundary are in one partition of their own, so that the boundary's partition keeps
+its throughput, and a deletion finds them with one query. The item is that of a snapshot, under a
+sort key that is made of the state's key. A state is used only after a consistent read of the stream
+has shown its generation and a version that is not below its own (ADR 29).
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.stream_keys import SEPARATOR
+from dynamo_es.dynamodb.streams.items import decode_events, snapshot_item, snapshot_version
+from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.requests import put_snapshot
+from dynamo_es.dynamodb.wire.batches import fetch_all
+from dynamo_es.dynamodb.wire.errors import ConditionRefused
+from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
+from dynamo_es.dynamodb.wire.steps import Request, number, together
+from dynamo_es.exceptions import CommitTooLargeError, StoredItemError, describe_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.dynamodb.streams.stream import Stream
+    from dynamo_es.dynamodb.wire.steps import Item, Steps
+    from dynamo_es.values import RawEvent
+
+_log = logging.getLogger("dynamo_es")
+
+STATES_CATEGORY: Final = f"{BOUNDARY_CATEGORY}-states"
+"""Category in the keys of the partitions that hold states."""
+
+STATE_SECONDS: Final = 90 * 24 * 3600
+"""Seconds after which DynamoDB may remove a state: a query that nobody asks again leaves none."""
+
+_AT_ONCE: Final = 100
+
+
+def states_key(stream_key: str) -> str:
+    """Return the partition key of the states of the boundary with a partition key."""
+    tenant, _, uuid = stream_key.split(SEPARATOR)
+    return SEPARATOR.join((tenant, STATES_CATEGORY, uuid))
+
+
+def fetch_states(stream: Stream, keys: Sequence[str]) -> Steps[list[RawEvent | None]]:
+    """Return saved states, from memory if this process has asked for them lately.
+
+    The read is eventually consistent: an older state is as true as the newest one.
+    """
+    heads = stream.heads
+    # After a silence the table may be another, with other events at the same versions.
+    is_same_table = heads.get(stream.key) is not None
+    items: dict[str, Item | None] = {}
+    unknown: dict[str, str] = {}
+    for key in keys:
+        known = heads.states.get(stream.key, key, heads.epoch) if is_same_table else None
+        if known is None:
+            unknown[_place_of(key)] = key
+        else:
+            items[key] = known.item
+    if unknown:
+        partition = states_key(stream.key)
+        found = yield from fetch_all(
+            stream.table,
+            [_key(partition, place) for place in unknown],
+            lambda left: _get_states(stream.table, left),
+        )
+        items |= dict.fromkeys(unknown.values())
+        items |= {unknown[item["version"]["N"]]: item for item in found}
+        for key in unknown.values():
+            heads.states.remember(stream.key, key, items[key], heads.epoch)
+    return [_state_of(stream, key, items[key]) for key in keys]
+
+
+def save_state(stream: Stream, key: str, state: RawEvent) -> Steps[None]:
+    """Save a state, unless one as new or newer is there; see `StateStrategy.save_state`."""
+    heads = stream.heads
+    head = heads.get(stream.key)
+    generation = state.generation or 0
+    if head is not None and head.generation != generation:
+        return  # Of a generation that is gone.
+    item, _ = snapshot_item(
+        states_key(stream.key), state, generation=generation, compression=stream.compression
+    )
+    item["version"] = {"N": _place_of(key)}
+    item["state_key"] = {"S": key}
+    item["expires_at"] = number(int(stream.clock()) + STATE_SECONDS)
+    if (size := item_size(item)) > SAFE_ITEM_BYTES:
+        raise CommitTooLargeError(
+            stream.id,
+            size,
+            SAFE_ITEM_BYTES,
+            f"the state of a model takes {size:,} bytes, compressed; an item carries "
+            f"{SAFE_ITEM_BYTES:,}: keep less in it, or let the model have no __snapshot__().",
+        )
+    try:
+        yield put_snapshot(stream.table, item)
+    except ConditionRefused:
+        return  # A state as new, or of a later generation, is stored.
+    heads.states.remember(stream.key, key, item, heads.epoch)
+
+
+def delete_states(stream: Stream, closed: int) -> Steps[None]:
+    """Delete the states of a generation and of earlier ones, never of a later one."""
+    partition = states_key(stream.key)
+    after: Item | None = None
+    while True:
+        page = yield _list_states(stream.table, partition, after)
+        items = page["Items"]
+        for begin in range(0, len(items), _AT_ONCE):
+            some = items[begin : begin + _AT_ONCE]
+            outcomes = yield from together(
+                _delete_state(stream.table, item, closed) for item in some
+            )
+            for outcome in outcomes:
+                if isinstance(outcome, Exception) and not isinstance(outcome, ConditionRefused):
+                    raise outcome
+        after = page.get("LastEvaluatedKey")
+        if after is None:
+            return
+
+
+def _state_of(stream: Stream, key: str, item: Item | None) -> RawEvent | None:
+    """Return the state that an item holds; None if it is another key's, or cannot be read."""
+    if item is None or item.get("state_key") != {"S": key}:
+        return None
+    try:
+        found = decode_events(item, stream.id, snapshot_version(item), stream.most_bytes)
+    except StoredItemError as error:
+        # All events are stored: a state only saves time.
+        _log.warning("Skipped a state of boundary %s: %s", describe_stream(stream.id), error)
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def _place_of(key: str) -> str:
+    """Return the sort key of a state, as text: a number below that of a stream's snapshot."""
+    return str(int.from_bytes(sha256(key.encode()).digest()) % SNAPSHOT_VERSION)
+
+
+def _key(partition: str, place: str) -> Item:
+    return {"stream_key": {"S": partition}, "version": {"N": place}}
+
+
+def _get_states(table: str, keys: Sequence[Item]) -> Request:
+    wanted: dict[str, Any] = {"Keys": list(keys), "ConsistentRead": False}
+    return Request("batch_get_item", {"RequestItems": {table: wanted}})
+
+
+def _list_states(table: str, partition: str, after: Item | None) -> Request:
+    params: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "stream_key = :key",
+        "ExpressionAttributeValues": {":key": {"S": partition}},
+        "ProjectionExpression": "stream_key, version",
+        "ConsistentRead": True,
+    }
+    if after is not None:
+        params["ExclusiveStartKey"] = after
+    return Request("query", params)
+
+
+def _delete_state(table: str, item: Item, closed: int) -> Request:
+    return Request(
+        "delete_item",
+        {
+            "TableName": table,
+            "Key": _key(item["stream_key"]["S"], item["version"]["N"]),
+            "ConditionExpression": "generation <= :generation",
+            "ExpressionAttributeValues": {":generation": number(closed)},
+        },
+    )
