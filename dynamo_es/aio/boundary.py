@@ -149,7 +149,8 @@ class AsyncBoundary(Over):
         Errors of reading the events are those of `EventStore.load_stream`.
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB.
+        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
+        what it does not remember.
         """
         return await self._bridge.run(
             self._sync.read, query, after=after, keep_unknown=keep_unknown

@@ -44,8 +44,16 @@ class Call(greenlet):
             is not known.
         over: whether the call has ended.
         result: what it returned.
-        error: what it raised; None: it returned.
+        raised: its error; None: it returned.
     """
+
+    bridge: GreenletBridge
+    context: Context | None
+    closing: bool
+    is_large: bool | None
+    over: bool
+    result: Any
+    raised: BaseException | None
 
     def __init__(self) -> None:
         super().__init__(self._work)
@@ -61,13 +69,13 @@ class Call(greenlet):
         made.bridge = bridge
         made.closing = made.over = False
         made.is_large = None
-        made.error = None
+        made.raised = None
         return made
 
     def leave(self) -> None:
         """Let another call use the greenlet, if this one has ended."""
         if self.over and not self.dead and len(_idle.calls) < _MOST_IDLE:
-            self.gr_context = self.context = self.result = self.error = None
+            self.gr_context = self.context = self.result = self.raised = None
             _idle.calls.append(self)
 
     def _work(self, call: Callable[..., Any], arguments: Any, named: Any) -> None:
@@ -77,7 +85,7 @@ class Call(greenlet):
             except GreenletExit:
                 raise  # Python takes the greenlet apart
             except BaseException as error:  # noqa: BLE001 - raised in the task
-                self.error = error
+                self.raised = error
             self.over = True
             del call, arguments, named  # nobody needs them while it is idle
             call, arguments, named = self.parent.switch()  # type: ignore[union-attr]
@@ -125,13 +133,14 @@ class GreenletBridge(Bridge):
                     found = here.throw(error)
                 else:
                     found = here.switch(reply)
-            if here.error is not None:
-                raise here.error
-            return here.result  # type: ignore[no-any-return]
+            if here.raised is not None:
+                raise here.raised
         except asyncio.CancelledError as error:
             if under_way.was_ended():
                 raise closed_before(error) from None
             raise
+        else:
+            return here.result  # type: ignore[no-any-return]
         finally:
             self.calls.end(under_way)
             here.leave()

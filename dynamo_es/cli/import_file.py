@@ -1,5 +1,6 @@
 """``dynamo-es import``."""
 
+import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -136,8 +137,11 @@ def import_file(
     config = replace(
         config, report_capacity=True, remembered_heads=heads, max_parallel=options.workers
     )
-    storage = DynamoBackend(config, observer=meter).storage
-    settings = options.settings()
+    backend = DynamoBackend(config, observer=meter)
+    storage, settings = backend.storage, options.settings()
+    # What is loaded by now stays. The collector would look through all of it again and again.
+    backend.prepare()
+    gc.freeze()
     with open_source(file) as source:
         importer = Importer(storage, settings, meter=meter, on_problem=show_problem)
         status = _run(importer, source)

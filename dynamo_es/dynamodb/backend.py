@@ -163,6 +163,7 @@ class DynamoBackend(Backend):
             ConfigurationError: ``sequencing`` or ``log_scope`` has another value.
         """
         from dynamo_es.dynamodb.emulator.emulator import Emulator
+        from dynamo_es.dynamodb.tables.create import create_tables
 
         config = DynamoConfig(
             events_table="events",
@@ -184,7 +185,8 @@ class DynamoBackend(Backend):
         )
         backend._close = emulator.close
         backend._empty = emulator.empty
-        backend.create_tables()
+        emulator.put_tables(config, lambda: create_tables(client, config))
+        backend._begin_log()
         return backend
 
     def prepare(self) -> None:
@@ -255,6 +257,9 @@ class DynamoBackend(Backend):
 
         create_tables(self.client, self.config)
         self._forget_heads()
+        self._begin_log()
+
+    def _begin_log(self) -> None:
         if self.config.log_scope == "tenant":
             from dynamo_es.dynamodb.log.registry import reserve
 

@@ -1,4 +1,4 @@
-"""The part of `DynamoStorage` that boundaries need."""
+"""The part of `DynamoStorage` that boundaries need; the first call loads their algorithms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dynamo_es.contracts.boundaries import (
     check_conditionals,
     check_query,
 )
-from dynamo_es.contracts.candidates import Candidate
 from dynamo_es.contracts.checks import check_count
 from dynamo_es.contracts.states import (
     Part,
@@ -23,8 +22,6 @@ from dynamo_es.contracts.states import (
     query_of,
     wanted_of,
 )
-from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
-from dynamo_es.dynamodb.streams.matching import fetch_matching, is_remembered
 from dynamo_es.exceptions import BoundaryConflictError, TableNotFoundError
 
 if TYPE_CHECKING:
@@ -49,6 +46,9 @@ class BoundaryAppends(StateStrategy):
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
+        from dynamo_es.contracts.candidates import Candidate
+        from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
+
         check_conditionals(stream_id, appends)
         self._config.refuse_in_replica("append")
         stream = self._stream(stream_id)
@@ -63,6 +63,8 @@ class BoundaryAppends(StateStrategy):
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
         """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
+        from dynamo_es.dynamodb.streams.matching import fetch_matching
+
         check_query(query)
         check_after(after)
         found = self._fetch_by_index(stream_id, [Part(query, after)])
@@ -72,6 +74,8 @@ class BoundaryAppends(StateStrategy):
 
     def fetch_parts(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching:
         """Return the events of several parts; see `StateStrategy.fetch_parts`."""
+        from dynamo_es.dynamodb.streams.matching import fetch_matching
+
         check_parts(parts)
         try:
             found = self._fetch_by_index(stream_id, parts)
@@ -88,6 +92,8 @@ class BoundaryAppends(StateStrategy):
 
     def _fetch_by_index(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching | None:
         """Return the events of several parts; None: read the stream."""
+        from dynamo_es.dynamodb.streams.matching import is_remembered
+
         stream = self._stream(stream_id)
         if not self._config.tag_index or is_remembered(stream, min(part.floor for part in parts)):
             return None

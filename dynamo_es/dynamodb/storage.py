@@ -19,7 +19,6 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.append_all import append_to_all
 from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.load import load, newest_commit
 from dynamo_es.dynamodb.streams.past import commit_at
@@ -145,8 +144,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
         """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
-        steps = commit_at(self._stream(stream_id), version, generation)
-        return self._run("commit_at", stream_id, steps)
+        stream = self._stream(stream_id)
+        return self._run("commit_at", stream_id, commit_at(stream, version, generation))
 
     def append_cost(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
@@ -333,6 +332,8 @@ def _append_together(
     if len(parts) == 1 and not checks:
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
+    from dynamo_es.dynamodb.streams.append_all import append_to_all
+
     return [*(yield from append_to_all(parts, checks, writes))]
 
 

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def resolved(query: Query, registry: EventRegistry) -> Query:
-    """Return a query with the names that its classes stand for: name, aliases and subclasses.
+    """Return a query with the names that its types stand for.
 
-    `Event` itself stands for every type, also for those whose classes this process does not have.
+    A class stands for its name, its aliases and its subclasses, and `Event` itself for every type,
+    also for those whose classes this process does not have. The name or an alias of a class stands
+    for its other names too: it is the same type. Another name stands for itself.
 
     Raises:
         EventDefinitionError: a class that is not an event class, or has no events.
+        DuplicatedEvent: several classes have the name.
     """
-    if not any(isinstance(each, type) for item in query.items for each in item.types):
-        return query
     return Query.of_items(
         QueryItem(
             frozenset() if Event in item.types else frozenset(_names_of(item.types, registry)),
@@ -36,6 +37,9 @@ def resolved(query: Query, registry: EventRegistry) -> Query:
 def _names_of(types: Iterable[str | type], registry: EventRegistry) -> Iterator[str]:
     for each in types:
         if isinstance(each, str):
+            kind = registry.kind_named(each)
+            if kind is not None:
+                yield from (kind.name, *kind.event_class.__event_aliases__)
             yield each
             continue
         names = registry.names_of(each)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic import Tag as OfPydantic
 
 from dynamo_es.exceptions import EventDefinitionError, InputError
 from dynamo_es.values.tags import TAG_MARK, Tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
 
+_MARK: Final = re.compile(r"\bTag\(")
 _SEVERAL = (list, tuple, set, frozenset)
 
 
@@ -30,8 +37,9 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     """Return the marked fields of a class, in order.
 
     Raises:
-        EventDefinitionError: a mark that cannot work: with a value, on an encrypted field, or
-            inside of a field's type.
+        EventDefinitionError: a mark that cannot work: with a value, on an encrypted field, inside
+            of a field's type, or on an attribute that is no field; or a field that its base class
+            marks, declared again without the mark.
     """
     found: list[tuple[str, Any]] = [
         (field, mark)
@@ -41,6 +49,9 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     ]
     for field, mark in found:
         _check(event, field, mark)
+    _refuse_marks_of_pydantic(event)
+    _refuse_lost_marks(event, found)
+    _refuse_marks_beside_fields(event)
     if event.__pydantic_complete__ and _marks_in(event.__pydantic_core_schema__) > len(found):
         raise EventDefinitionError(
             f"{event.__qualname__}: a Tag is inside of a field's type, where it marks nothing: put "
@@ -86,6 +97,46 @@ def _check(event: type[BaseModel], field: str, mark: Any) -> None:
             f"{where} is marked Encrypted and Tag, but tags are stored in plain text: remove one "
             "of the marks, or tag a field with an id that says nothing about the person."
         )
+
+
+def _refuse_marks_of_pydantic(event: type[BaseModel]) -> None:
+    for field, info in event.model_fields.items():
+        if any(isinstance(mark, OfPydantic) for mark in info.metadata):
+            raise EventDefinitionError(
+                f"{event.__qualname__}: the field {field} is marked with pydantic's Tag, which "
+                "names an alternative of a union, and gives the event no tag: import Tag from "
+                "dynamo_es. If you mean pydantic's, use it inside of the union only."
+            )
+
+
+def _refuse_lost_marks(event: type[BaseModel], found: Sequence[tuple[str, Any]]) -> None:
+    """Raise if queries for the base class and a tag would miss the events of this class."""
+    for base in event.__mro__[1:]:
+        for field, info in getattr(base, "model_fields", {}).items():
+            for mark in info.metadata:
+                if isinstance(mark, Tag) and (field, mark) not in found:
+                    raise EventDefinitionError(
+                        f"{event.__qualname__}: the field {field} is declared again without "
+                        f"{base.__qualname__}'s mark Tag({mark.name!r}), so queries by that tag "
+                        "would miss events of this class: repeat the mark, or derive this class "
+                        "from another one."
+                    )
+
+
+def _refuse_marks_beside_fields(event: type[BaseModel]) -> None:
+    beside = event.__class_vars__ | set(event.__private_attributes__)
+    for base in event.__mro__:
+        try:
+            annotations = get_annotations(base)
+        except NameError:  # a name of type checkers only
+            continue
+        for name, annotation in annotations.items():
+            # Not evaluated: it may be text with names of type checkers only.
+            if name in beside and _MARK.search(str(annotation)):
+                raise EventDefinitionError(
+                    f"{event.__qualname__}: {name} is marked Tag, but is a class variable or a "
+                    "private attribute, of which nothing is stored: declare a field."
+                )
 
 
 def _is_encrypted(event: type[BaseModel], field: str) -> bool:

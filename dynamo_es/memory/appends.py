@@ -24,6 +24,7 @@ from dynamo_es.exceptions import (
     NoExpectedVersionGivenOnVersionedStream,
 )
 from dynamo_es.memory.data import Data, LogEntry, StoredStream, copy_event
+from dynamo_es.memory.limits import check_append_size, check_sizes_together
 from dynamo_es.values import (
     DEFAULT_TENANT,
     NO_VERSIONING,
@@ -67,6 +68,7 @@ class MemoryAppends(StorageStrategy):
         if events:
             self._identify(stream_id)
             check_names(stream_id, events)
+            check_append_size(self._tenant_id, StreamAppend(stream_id, versioning, events))
         return AppendCost(events=len(events), items=0, size=0, compressed=False, write_units=0)
 
     def insert_events(
@@ -119,6 +121,7 @@ class MemoryAppends(StorageStrategy):
             check_names(append.stream_id, append.events)
         for check in unchanged:
             self._identify(check.stream_id)
+        check_sizes_together(self._tenant_id, appends, unchanged)
         told: list[Told] = []
         versions: list[StoredVersion | None] = []
         with self._data.lock:

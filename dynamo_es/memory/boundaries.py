@@ -22,9 +22,10 @@ from dynamo_es.contracts.candidates import (
 from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.contracts.states import check_boundary, check_keys, check_state
 from dynamo_es.contracts.stream_keys import check_names
-from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
+from dynamo_es.exceptions import CommitTooLargeError, ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
 from dynamo_es.memory.data import copy_event
+from dynamo_es.memory.limits import check_append_size
 from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class BoundaryAppends(MemoryAppends):
         with self._data.lock:
             stream = self._data.streams.get(identity)
             _look_at_all(stream_id, stream, candidates)
+            for each in candidates:
+                each.result = each.result or self._too_large(each)
             together = chosen_together(candidates)
             if together:
                 pairs = zip(candidates, marks, strict=True)
@@ -72,6 +75,15 @@ class BoundaryAppends(MemoryAppends):
                     told.append(self._told(stream, each.result - count, count))
         self._tell(told)
         return results_of(candidates)
+
+    def _too_large(self, candidate: Candidate) -> CommitTooLargeError | None:
+        """Return the error of an append that does not fit into one write."""
+        append = StreamAppend(candidate.stream_id, ANY_VERSION, candidate.append.events)
+        try:
+            check_append_size(self._tenant_id, append)
+        except CommitTooLargeError as error:
+            return error
+        return None
 
     def fetch_matching(
         self, stream_id: StreamId, query: Query, after: int | None = None

@@ -13,6 +13,7 @@ from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream, SnapshotAheadOfStreamError
 from dynamo_es.memory.boundaries import BoundaryAppends
 from dynamo_es.memory.data import copy_event
+from dynamo_es.memory.limits import check_snapshot_size
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class MemoryStorage(BoundaryAppends):
                 return
             if version > stream.version:
                 raise SnapshotAheadOfStreamError(snapshot.stream_id, version, stream.version)
+            check_snapshot_size(self._tenant_id, copy, stream.generation)
             if version > stream.snapshot_version:
                 stream.snapshot = replace(copy, generation=stream.generation)
                 stream.snapshot_version = version

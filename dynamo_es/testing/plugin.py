@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from dynamo_es import DynamoBackend, MemoryBackend
+    from dynamo_es.aio import AsyncBackend, AsyncDynamoBackend, AsyncMemoryBackend
     from dynamo_es.testing.clock import FrozenClock
     from dynamo_es.testing.engines import Emulation
 
@@ -78,6 +79,18 @@ def memory_backend(request: pytest.FixtureRequest) -> Iterator[MemoryBackend]:
         yield backend
 
 
+@pytest.fixture
+def async_memory_backend(request: pytest.FixtureRequest) -> Iterator[AsyncMemoryBackend]:
+    """An `AsyncMemoryBackend` of the test's own."""
+    import time
+
+    from dynamo_es.aio import AsyncMemoryBackend
+
+    backend = AsyncMemoryBackend(clock=_frozen(request) or time.time)
+    yield backend
+    _close(backend)
+
+
 @pytest.fixture(scope="session")
 def _dynamo_es_emulation() -> Iterator[Emulation]:
     from dynamo_es.testing.engines import Emulation
@@ -97,6 +110,28 @@ def dynamo_backend(
     """
     with _dynamo_es_emulation.new_backend(_frozen(request)) as backend:
         yield backend
+
+
+@pytest.fixture
+def async_dynamo_backend(
+    dynamo_backend: DynamoBackend, request: pytest.FixtureRequest
+) -> Iterator[AsyncDynamoBackend]:
+    """An `AsyncDynamoBackend` over the tables of `dynamo_backend`.
+
+    Any event loop may use it, also one after another.
+    """
+    import time
+
+    from dynamo_es.aio import AsyncDynamoBackend
+
+    backend = AsyncDynamoBackend(
+        dynamo_backend.config,
+        client=dynamo_backend.client,
+        clock=_frozen(request) or time.time,
+        streams_client=dynamo_backend.streams_client,
+    )
+    yield backend
+    _close(backend)
 
 
 @pytest.fixture
@@ -123,3 +158,11 @@ def _frozen(request: pytest.FixtureRequest) -> FrozenClock | None:
         return None
     clock: FrozenClock = request.getfixturevalue("frozen_clock")
     return clock
+
+
+def _close(backend: AsyncBackend) -> None:
+    import asyncio
+
+    # A loop of its own: one that a plugin of asyncio has set stays as it is.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(backend.close())

@@ -207,7 +207,7 @@ def test_a_forked_child_has_threads_and_calls_of_its_own(bridge):
         if child == 0:
             os._exit(_in_child(bridge, work))
         held.cancel()
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - it ends soon
 
     assert asyncio.run(forking()) == 0
 

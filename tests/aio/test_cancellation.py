@@ -48,9 +48,7 @@ async def _follow(backend: AsyncBackend, streams: Streams) -> object:
 
 async def _at_the_end(backend: AsyncBackend, streams: Streams) -> object:
     stream, events = _one(streams)
-    return await backend.event_store.append(
-        *events, stream_id=stream, expected_version=ANY_VERSION
-    )
+    return await backend.event_store.append(*events, stream_id=stream, expected_version=ANY_VERSION)
 
 
 async def _in_a_group(backend: AsyncBackend, streams: Streams) -> object:

@@ -21,7 +21,13 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from dynamo_es import ANY_VERSION, Event, StreamId
-from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, backends, having_bridge
+from dynamo_es.aio import (
+    AsyncDynamoBackend,
+    AsyncMemoryBackend,
+    backends,
+    having_bridge,
+    unknown_outcome,
+)
 from dynamo_es.aio.bridge import ThreadBridge
 from dynamo_es.aio.connections import LoopConnections
 from dynamo_es.aio.greenlets import GreenletBridge
@@ -32,7 +38,7 @@ from tests.dynamodb.wire.socket_server import Connected, serving
 from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from dynamo_es.aio import AsyncBackend
 
@@ -86,9 +92,7 @@ async def asked(
         )
         tasks = [asyncio.create_task(call(backend)) for call in calls]
         try:
-            async with asyncio.timeout(10):
-                while silent.taken < requests:
-                    await asyncio.sleep(0.005)
+            await until(lambda: silent.taken >= requests)
             yield backend, tasks
         finally:
             silent.over.set()
@@ -107,6 +111,13 @@ def grouped(backend: AsyncBackend) -> Coroutine[Any, Any, object]:
 
 def load(backend: AsyncBackend) -> Coroutine[Any, Any, object]:
     return backend.event_store.load_stream(STREAM)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for what a thread does."""
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - a thread sets no asyncio.Event
+            await asyncio.sleep(0.005)
 
 
 async def outcomes(tasks: list[asyncio.Task[Any]]) -> list[Any]:
@@ -173,6 +184,26 @@ def test_a_task_that_was_cancelled_as_well_stays_cancelled(silent):
     asyncio.run(use())
 
 
+def test_a_task_whose_time_is_over_as_well_gets_its_time_out(silent):
+    async def in_time(backend: AsyncBackend) -> None:
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
+            await append(backend)
+
+    limits: list[asyncio.Timeout] = []
+
+    async def use() -> None:
+        async with asked(silent, in_time) as (backend, [task]):
+            limits[0].reschedule(0)
+            await asyncio.sleep(0)
+            await backend.close()
+            [found] = await outcomes([task])
+            assert isinstance(found, TimeoutError)
+            assert isinstance(unknown_outcome(found), AppendOutcomeUnknownError)
+
+    asyncio.run(use())
+
+
 BRIDGES = {"greenlets": GreenletBridge, "threads": ThreadBridge}
 
 
@@ -208,6 +239,28 @@ def test_a_projection_ends_and_gives_its_lease_back(memory):
         assert isinstance(found, InputError)
         again = over(memory)
         assert (await again.projection("p", ignore, lease=60).run_once()).position == 1
+        await again.close()
+
+    asyncio.run(use())
+
+
+def test_an_outbox_ends_and_gives_its_lease_back(memory):
+    async def use() -> None:
+        backend = memory.with_outbox()
+        await append(backend)
+        seen = asyncio.Event()
+
+        async def publish(_: object) -> None:
+            seen.set()
+
+        running = asyncio.create_task(backend.outbox.run_forever(publish, lease=60))
+        async with asyncio.timeout(5):
+            await seen.wait()
+            await memory.close()
+        [found] = await outcomes([running])
+        assert isinstance(found, InputError)
+        again = over(memory)
+        assert not (await again.outbox.run_once(ignore, lease=60)).busy
         await again.close()
 
     asyncio.run(use())
@@ -250,8 +303,7 @@ def test_a_handler_in_a_thread_is_waited_for(memory):
     async def use() -> None:
         await append(memory)
         running = asyncio.create_task(memory.projection("p", handle).run_forever())
-        while not seen:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(seen))
         await memory.close()
         assert seen == ["begun", "ended"]
         [found] = await outcomes([running])
@@ -271,8 +323,7 @@ def test_a_handler_that_takes_too_long_is_waited_for_no_longer(memory, caplog, m
     async def use() -> None:
         await append(memory)
         running = asyncio.create_task(memory.projection("p", handle).run_forever())
-        while not begun.is_set():
-            await asyncio.sleep(0.005)
+        await until(begun.is_set)
         await memory.close()
         go.set()
         [found] = await outcomes([running])
@@ -293,6 +344,28 @@ def test_a_handler_may_close_its_backend(memory):
         async with asyncio.timeout(2):
             with suppress(InputError):
                 await memory.projection("p", handle).run_once()
+
+    asyncio.run(use())
+
+
+def test_a_handler_that_waits_for_a_call_of_its_own_ends_with_its_worker(memory):
+    async def use() -> None:
+        await append(memory)
+        waits = asyncio.Event()
+
+        async def handle(_: object) -> None:
+            waits.set()
+            async for _ in memory.subscriber.after(1):
+                pass
+
+        running = asyncio.create_task(memory.projection("p", handle).run_forever())
+        async with asyncio.timeout(5):
+            await waits.wait()
+            await asyncio.sleep(0.02)
+            await memory.close()
+        [found] = await outcomes([running])
+        assert isinstance(found, InputError)
+        assert running.cancelling() == 0
 
     asyncio.run(use())
 

@@ -93,12 +93,12 @@ def test_a_cancelled_leader_hands_its_group_on(backend):
 
 
 def test_a_leader_that_is_cancelled_in_a_decision_of_another_task_hands_that_on():
-    async def use() -> tuple[int, list[object]]:
+    async def use() -> tuple[int, tuple[object, ...]]:
         async with AsyncMemoryBackend() as backend:
             accounts = AsyncRepository(backend.event_store, Account, group=True)
             begun, decided = asyncio.Event(), asyncio.Event()
 
-            def command(waits: bool) -> asyncio.Task[object]:  # noqa: FBT001
+            def command(waits: bool) -> asyncio.Task[object]:
                 async def decide(account: Account) -> None:
                     account.deposit(1)
                     begun.set()

@@ -53,7 +53,7 @@ class Slow(MemoryStorage):
 
     def __init__(self, context: Spent) -> None:
         super().__init__()
-        self.index_tags: Callable[..., int] = context.taking(5_000, lambda *_: 10)  # type: ignore[method-assign]
+        self.index_tags: Callable[..., int] = context.taking(5_000, lambda *_: 10)
 
 
 def test_it_stops_in_time_and_the_next_call_begins_with_the_next_boundary():

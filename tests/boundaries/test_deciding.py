@@ -335,6 +335,25 @@ def test_subclasses_and_earlier_names_count_as_the_type():
     assert item.types == {"test.moved", "test.moved.before", "test.moved.far"}
 
 
+@pytest.mark.parametrize("asked", ["test.renamed", "test.renamed.before"])
+def test_a_type_that_was_renamed_is_found_by_each_of_its_names(engine, name, asked):
+    class Renamed(Event):
+        __event_name__ = "test.renamed.before"
+
+        course: Annotated[str, Tag("course")]
+
+    boundary = engine.fresh_process().boundary(name)
+    boundary.append(Renamed(course="c1"))
+    Renamed.__event_name__, Renamed.__event_aliases__ = "test.renamed", ("test.renamed.before",)
+    boundary = engine.fresh_process().boundary(name)
+    boundary.append(Renamed(course="c1"))
+
+    found = boundary.read(Query(types=[asked], tags=[Tag("course", "c1")]))
+    assert [wrapped.event for wrapped in found.events] == [Renamed(course="c1")] * 2
+    with pytest.raises(BoundaryConflictError):
+        boundary.append(Renamed(course="c1"), fail_if=Query(types=[asked]), after=1)
+
+
 def test_event_itself_is_any_type_also_of_other_releases(engine, name):
     boundary = engine.fresh_process().boundary(name)
 

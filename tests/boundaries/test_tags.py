@@ -7,9 +7,10 @@ import pickle
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 from uuid import UUID
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,6 +153,26 @@ def test_each_of_an_events_tags_matches_however_many_there_are(count):
     assert not matches_event(Query(tags=[*tags, Tag("t", "other")]), event)
 
 
+@given(st.data())
+def test_a_query_of_many_alternatives_matches_what_one_of_them_matches(data):
+    names, tags = st.sampled_from("AB"), st.sampled_from([Tag("x", n) for n in range(4)])
+    item = st.builds(
+        QueryItem, st.frozensets(names, max_size=1), st.frozensets(tags, min_size=1, max_size=2)
+    )
+    some = data.draw(st.lists(item, min_size=9, max_size=14, unique=True))
+    if data.draw(st.booleans()):
+        some.append(QueryItem(frozenset({"C"}), frozenset()))
+    own = data.draw(st.frozensets(tags))
+    name = data.draw(st.sampled_from("ABC"))
+    event = an_event(StreamId(), name=name, context={"$tags": [tag.text for tag in own]})
+
+    wanted = any(matches_event(Query.of_items([one]), event) for one in some)
+    query = Query.of_items(some)
+    assert matches_event(query, event) is wanted
+    assert matches(query, name, tags_of(event)) is wanted
+    assert pickle.loads(pickle.dumps(query)) == query == Query.of_items(some)  # noqa: S301
+
+
 @pytest.mark.parametrize("stored", [None, "course:c1", {"a": 1}, [1, None]])
 def test_what_this_library_did_not_store_is_no_tag(stored):
     assert tags_of(an_event(StreamId(), context={"$tags": stored})) == frozenset()
@@ -224,6 +245,47 @@ def test_subclasses_have_the_tags_of_their_base():
     assert stored_tags(event) == {f"order:{UUID(int=1)}", "port:red"}
 
 
+@pytest.mark.parametrize(
+    "mark", [ClassVar[Annotated[str, Tag("x")]], 'ClassVar[Annotated[str, Tag("x")]]']
+)
+def test_a_mark_on_a_class_variable_would_mark_nothing(mark):
+    def define(name, annotation, value):
+        type(
+            "Wrong",
+            (Event,),
+            {"__annotations__": {name: annotation}, name: value, "__module__": __name__},
+        )
+
+    with pytest.raises(EventDefinitionError, match="class variable or a private attribute"):
+        define("kind", mark, "c1")
+    with pytest.raises(EventDefinitionError, match="class variable or a private attribute"):
+        define("_kind", Annotated[str, Tag("x")], "c1")
+    define("kind", ClassVar[Tag], Tag("x", 1))  # holds a tag, and marks nothing
+
+
+def test_a_field_that_is_declared_again_keeps_its_marks():
+    """A query for the base class and a tag would miss the events of the subclass."""
+
+    class Booked(Event):
+        __event_name__ = "test.tags.booked"
+
+        room: Annotated[str, Tag("room"), Tag("place")]
+
+    with pytest.raises(EventDefinitionError, match=r"Booked's mark Tag\('place'\)"):
+
+        class BookedTwice(Booked):
+            __event_name__ = "test.tags.booked.twice"
+
+            room: Annotated[Literal["r1"], Tag("room")]
+
+    class BookedFar(Booked):
+        __event_name__ = "test.tags.booked.far"
+
+        room: Annotated[Literal["r1"], Tag("place"), Tag("far"), Tag("room")]
+
+    assert stored_tags(BookedFar(room="r1")) == {"room:r1", "place:r1", "far:r1"}
+
+
 def test_values_that_no_tag_can_have_are_refused_without_quoting_them():
     class Weighed(Event):
         __event_name__ = "test.tags.weighed"
@@ -246,6 +308,7 @@ class Address(BaseModel):
         (Annotated[list[Annotated[str, Encrypted(mask_value="")]], Tag("x")], "plain text"),
         (Annotated[str, Tag("x", 1)], "has a value"),
         (Annotated[str, Tag], "give it a name"),
+        (Annotated[str, pydantic.Tag("x")], "pydantic's Tag.* import Tag from dynamo_es"),
         (list[Annotated[str, Tag("x")]], "inside of a field's type"),
         (Annotated[str, Tag("x")] | None, "inside of a field's type"),
         (Address, "inside of a field's type"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -25,7 +26,35 @@ def test_a_line_becomes_an_event():
         name="Changed",
         created_at=datetime(2015, 8, 25, 13, 35, 29, tzinfo=UTC),
         data={"lines": 57, "é": [1.5, None]},
+        context={},
     )
+
+
+def test_a_line_says_nothing_about_the_next():
+    with pytest.raises(MalformedLineError, match="twice"):
+        parse(b'{"a": 1, "a": 2}')
+
+    assert parse(a_line("readme")).name == "Changed"
+
+
+def test_threads_read_lines_on_their_own():
+    lines = [a_line(f"file {number}") if number % 2 else b'{"a": NaN}' for number in range(60)]
+
+    def read(text: bytes) -> str:
+        try:
+            return str(parse(text).stream)
+        except MalformedLineError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, lines)) == [read(text) for text in lines]
+
+
+def test_a_stream_is_the_same_however_it_was_named():
+    one, same = (StreamOf.named("acme", "file", name) for name in ("a", "a"))
+
+    assert (one == same, hash(one) == hash(same)) == (True, True)
+    assert len({one, same, StreamOf.named("globex", "file", "a")}) == 2
 
 
 @pytest.mark.parametrize("lacking", [{"tenant": None, "category": None}, {}])

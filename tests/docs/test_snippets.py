@@ -79,7 +79,9 @@ def test_the_templates_of_the_tutorial_have_no_warnings(tmp_path):
         subprocess.run(  # noqa: S603 - this interpreter's own
             [
                 *(sys.executable, "-c", "from cfnlint.runner import main; main()"),
-                *("--non-zero-exit-code", "warning", str(tmp_path / block.title)),
+                # `dynamo-es deploy` uploads the templates of nested stacks.
+                *("--ignore-checks", "W3002", "--non-zero-exit-code", "warning"),
+                *("--template", str(tmp_path / block.title)),
             ],
             check=True,
         )

@@ -44,8 +44,8 @@ class Boundary:
     def read(self, **config):
         """Return what a process finds that remembers nothing, its requests and its units."""
         reports = []
-        config = self.engine.config_with(report_capacity=True, **config)
-        storage = DynamoBackend(config, self.engine.client, reports.append).storage
+        changed = self.engine.config_with(report_capacity=True, **config)
+        storage = DynamoBackend(changed, self.engine.client, reports.append).storage
         with recording(self.engine.client) as sent:
             found = storage.fetch_matching(self.stream, RARE)
         return found, sent.operations, sum(report.read_units for report in reports)

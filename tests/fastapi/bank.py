@@ -10,8 +10,11 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from pydantic import BaseModel, StrictInt
 
 from dynamo_es import Aggregate, Backend, Event, EventStore, StreamId
+from dynamo_es.aio import AsyncBackend, AsyncEventStore
 from dynamo_es.fastapi import (
     Aggregates,
+    AsyncAggregates,
+    AsyncEventSourcing,
     EventSourcing,
     Preconditions,
     ProblemError,
@@ -113,6 +116,54 @@ def application(make_backend: Callable[[], Backend], **options: Any) -> FastAPI:
         stream = StreamId(name=name, category="bank")
         version = conditions.check(store.version(stream))
         return store.append(Deposited(cents=body.cents), stream_id=stream, expected_version=version)
+
+    return app
+
+
+def async_application(make_backend: Callable[[], AsyncBackend], **options: Any) -> FastAPI:
+    """Return the application whose endpoints are coroutines."""
+    events = AsyncEventSourcing(make_backend, tenant=tenant)
+    app = FastAPI(lifespan=events.lifespan)
+    events.install(app)
+
+    @app.exception_handler(RefusedError)
+    def refuse(_request: Request, _error: RefusedError) -> Response:
+        return problem_response(ProblemError(409, "The rules do not allow it."))
+
+    Accounts = Annotated[  # noqa: N806 - a type
+        AsyncAggregates[Account], Depends(events.aggregates(Account, **options))
+    ]
+
+    @app.post("/accounts/{name}", status_code=201, responses=command_responses(201))
+    async def open_(name: str, body: Owner, accounts: Accounts) -> dict[str, Any]:
+        async def decide(account: Account) -> str:
+            return account.open(body.owner)
+
+        saved = await accounts.transact(name, decide)
+        return {"words": saved.result, "version": saved.version, "etag": saved.etag}
+
+    @app.post("/accounts/{name}/deposits", responses=command_responses())
+    async def deposit(name: str, body: Amount, accounts: Accounts) -> State:
+        saved = await accounts.transact(name, lambda one: one.deposit(body.cents), must_exist=True)
+        return State(cents=saved.aggregate.balance, version=saved.version)
+
+    @app.get("/accounts/{name}", responses=query_responses())
+    async def show(name: str, accounts: Accounts) -> State:
+        account = await accounts.load(name)
+        return State(cents=account.balance, version=account.stored_version)
+
+    @app.post("/raw/{name}")
+    async def append(
+        name: str,
+        body: Amount,
+        store: Annotated[AsyncEventStore, Depends(events.event_store)],
+        conditions: Annotated[Preconditions, Depends(preconditions)],
+    ) -> int | None:
+        stream = StreamId(name=name, category="bank")
+        version = conditions.check(await store.version(stream))
+        return await store.append(
+            Deposited(cents=body.cents), stream_id=stream, expected_version=version
+        )
 
     return app
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynamo_es import Backend, DynamoBackend, MemoryBackend
-from tests.fastapi.bank import Bank, application
+from dynamo_es.aio import AsyncBackend, AsyncDynamoBackend, AsyncMemoryBackend
+from dynamo_es.memory import MemoryStorage
+from tests.fastapi.bank import Bank, application, async_application
 from tests.fastapi.client import TestClient
 
 if TYPE_CHECKING:
@@ -21,9 +23,21 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture(scope="package")
-def shared_client(backend: Backend) -> Iterator[TestClient]:
-    with TestClient(application(lambda: backend), raise_server_exceptions=False) as client:
+def over(backend: Backend) -> AsyncBackend:
+    """Return an asynchronous backend over the same events."""
+    if isinstance(backend, DynamoBackend):
+        return AsyncDynamoBackend(backend.config, client=backend.client)
+    storage: Any = backend.storage
+    return AsyncMemoryBackend(MemoryStorage(shared=storage.data))
+
+
+@pytest.fixture(scope="package", params=["def", pytest.param("async def", marks=pytest.mark.ci)])
+def shared_client(backend: Backend, request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    if request.param == "def":
+        app = application(lambda: backend)
+    else:
+        app = async_application(lambda: over(backend))
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 

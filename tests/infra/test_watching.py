@@ -51,8 +51,12 @@ def test_every_runbook_is_that_of_an_alarm_or_says_that_it_has_none():
     without = {
         "send-failure-records-again",
         "a-table-was-lost",
+        "the-keys-table-was-lost",
         "the-log-is-torn",
         "the-bill-rises",
+        "a-read-model-is-wrong",
+        "upgrade-to-a-new-release",
+        "a-region-is-lost",
         "which-policies-you-need",
     }
     assert anchors() == named | without

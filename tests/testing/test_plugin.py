@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from tests.event_store.accounts import Opened
 
 if TYPE_CHECKING:
     from dynamo_es import DynamoBackend, MemoryBackend
+    from dynamo_es.aio import AsyncBackend, AsyncDynamoBackend, AsyncMemoryBackend
 
 # Test runs within a test take seconds.
 pytestmark = pytest.mark.ci
@@ -43,6 +45,23 @@ def test_each_test_gets_an_empty_memory_backend(memory_backend: MemoryBackend, t
 @pytest.mark.parametrize("time", [1, 2])
 def test_each_test_gets_an_empty_dynamo_backend(dynamo_backend: DynamoBackend, time):
     is_empty_and_works(dynamo_backend)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_each_test_gets_empty_asynchronous_backends(
+    async_memory_backend: AsyncMemoryBackend,
+    async_dynamo_backend: AsyncDynamoBackend,
+    dynamo_backend: DynamoBackend,
+    time,
+):
+    async def use(backend: AsyncBackend) -> None:
+        assert await backend.log.last_position is None
+        await backend.event_store.append(Opened(owner="ann"), stream_id=STREAM)
+        assert await backend.log.last_position == 1
+
+    for backend in (async_memory_backend, async_dynamo_backend):
+        asyncio.run(use(backend))
+    assert dynamo_backend.log.last_position == 1
 
 
 def test_a_frozen_clock_stands_still_until_it_is_moved(frozen_clock: FrozenClock):

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json
@@ -65,8 +65,7 @@ class StreamOf:
         return "/".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """The event of a line."""
 
     number: int  # of the line in its file, 1-based
@@ -75,7 +74,7 @@ class Line:
     name: str  # type of the event
     created_at: datetime
     data: dict[str, Any]
-    context: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any]
     uuid: UUID | None = None  # None: derived from the content and the place in the stream
     version: int | None = None  # 1-based; None: the one after the stream's earlier lines
     versionless: bool = False  # whether the stream has no versions

@@ -93,6 +93,7 @@ class Writer:
         self._refused: set[StreamOf] = set()
         self._problems: list[Problem] = []
         self._answered = False
+        self._appending = self._retrying()
 
     def write(self, chunks: Iterable[Chunk]) -> list[Problem]:
         """Store chunks, each of another stream of one tenant, except what is stored already.
@@ -155,7 +156,7 @@ class Writer:
             if errors:
                 raise next((e for e in errors if not isinstance(e, _PASSING)), errors[0])
 
-        retrying = self._retrying()
+        retrying = self._appending
         retrying(attempt)
         return rests
 

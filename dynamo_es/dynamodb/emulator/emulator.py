@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # AWS, so no `mock_aws` answers in the emulator's place.
 _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 
+_created: Final[dict[tuple[str, str, str], Any]] = {}
+"""The tables of a store without items, by their names. To create them takes 18 requests."""
+
 _making: Final = new_lock()
 """Held while a client is made: a session of boto3 makes one at a time."""
 
@@ -72,6 +75,20 @@ class Emulator:
         )
         return client
 
+    def put_tables(self, config: DynamoConfig, create: Callable[[], None]) -> None:
+        """Give an emulator without tables those of a store, as this process created them before.
+
+        Args:
+            config: the names of the tables.
+            create: creates the tables; called if this process has not created any of these names.
+        """
+        names = (config.events_table, config.log_table, config.keys_table)
+        if names in _created:
+            self._engine.put_tables(_created[names])
+            return
+        create()
+        _created[names] = self._engine.copy_of_tables()
+
     def empty(self) -> None:
         """Delete all items and the records of the streams; the tables stay."""
         self._engine.empty()
@@ -112,6 +129,8 @@ def _make_client(
         )
     # A signature that nobody checks takes a tenth of the time of a request.
     client.meta.events.register("choose-signer", lambda **_: UNSIGNED)
+    # botocore would work out the endpoint anew for each request, in a twentieth of its time.
+    client._ruleset_resolver = None  # noqa: SLF001
     # It replaces the connections, and is no handler of `before-send`: botocore calls every handler
     # even if one has replied, so if a test replied with an error, the request would still be
     # carried out.

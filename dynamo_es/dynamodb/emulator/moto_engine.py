@@ -10,6 +10,7 @@ moto's registry of accounts, and only requests of the emulator's own clients rea
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 from binascii import crc32
@@ -78,6 +79,17 @@ class MotoEngine:
     def answer_streams(self, request: AWSPreparedRequest) -> AWSResponse:
         """Answer a request to DynamoDB Streams."""
         return _answer(_StreamsHandler(self._streams), request)
+
+    def copy_of_tables(self) -> dict[str, Any]:
+        """Return the tables as they are now, for `put_tables`."""
+        with backend_lock:
+            return copy.deepcopy(self._tables.tables)
+
+    def put_tables(self, tables: dict[str, Any]) -> None:
+        """Replace all tables with copies of these."""
+        with backend_lock:
+            self._tables.tables.clear()
+            self._tables.tables.update(copy.deepcopy(tables))
 
     def clear(self) -> None:
         """Drop all tables and their streams."""
@@ -217,6 +229,13 @@ def _in_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+@cache
+def _models() -> list[Any]:
+    return [
+        model for name in ("dynamodb", "dynamodbstreams") for model in model_data[name].values()
+    ]
+
+
 def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:
     # moto is not safe for threads: two transactions can win the same condition. This takes moto's
     # own lock, under which a `mock_aws` that begins or ends empties moto's registry.
@@ -224,9 +243,8 @@ def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedReque
         status, headers, body = handler.answer(request)
         # moto keeps every object that it ever made, and each copy of a table, for its server's
         # dashboard. A long-running process would run out of memory.
-        for service in ("dynamodb", "dynamodbstreams"):
-            for model in model_data[service].values():
-                model.instances_tracked.clear()  # type: ignore[attr-defined]
+        for model in _models():
+            model.instances_tracked.clear()
     raw = MockRawResponse(body)
     # AWS sends this header and moto does not. Observers report the size of a reply.
     headers = {**headers, "content-length": str(raw.getbuffer().nbytes)}

@@ -94,9 +94,6 @@ def _carry_out(
 ) -> dict[str, Any]:
     if isinstance(statement, InvalidStatementError):
         return {"Error": {"Code": "ValidationError", "Message": str(statement)}}
-    all_old = {
-        name: entry[name] for name in ("ReturnValuesOnConditionCheckFailure",) if name in entry
-    }
     try:
         table = backend.get_table(statement.table)
         if isinstance(statement, Insert):
@@ -109,12 +106,25 @@ def _carry_out(
             }
             write("put_item", request)
         else:
-            write("update_item", statement.request(table.table_key_attrs) | all_old)
+            _update(backend, statement.request(table.table_key_attrs), entry)
     except InvalidStatementError as error:
         return {"Error": {"Code": "ValidationError", "Message": str(error)}}
     except JsonRESTError as error:
         return _refusal(statement, error)
     return {"TableName": statement.table}
+
+
+def _update(backend: DynamoDBBackend, request: dict[str, Any], entry: dict[str, Any]) -> None:
+    # Not by moto's handler, which checks what `Update.request` has made, and copies the item.
+    backend.update_item(
+        request["TableName"],
+        request["Key"],
+        update_expression=request["UpdateExpression"],
+        expression_attribute_names=request["ExpressionAttributeNames"],
+        expression_attribute_values=request.get("ExpressionAttributeValues", {}),
+        condition_expression=request["ConditionExpression"],
+        return_values_on_condition_check_failure=entry.get("ReturnValuesOnConditionCheckFailure"),
+    )
 
 
 def _check_keys(table: Table, statement: Insert) -> None:

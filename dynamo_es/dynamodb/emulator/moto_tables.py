@@ -1,24 +1,36 @@
 """Makes moto's tables faster: a query reads one partition, a transaction copies no item.
 
 moto sorts all items of a table for each query. Before a transaction it copies the table once for
-each of the transaction's writes, with all items and all stream records, to undo them.
+each of the transaction's writes, with all items and all stream records, to undo them. It walks
+through the syntax tree of an update ten times, and copies the item twice.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.exceptions import ConditionalCheckFailed
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
-
-if TYPE_CHECKING:
-    from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 _PROJECTION: Final = 5
 """The place of the projection among the arguments of a query, after the partition's key."""
+
+_SURELY_SMALL: Final = 390_000
+"""Bytes of an item that DynamoDB takes, however its size is counted."""
+
+_ATTRIBUTE: Final = r"#?\w+"
+_ASSIGNMENT: Final = rf"{_ATTRIBUTE} ?= ?:\w+"
+_SETS_AND_REMOVES: Final = re.compile(
+    rf"(?:SET (?P<set>{_ASSIGNMENT}(?:, ?{_ASSIGNMENT})*))? ?"
+    rf"(?:REMOVE (?P<removed>{_ATTRIBUTE}(?:, ?{_ATTRIBUTE})*))?"
+)
 
 
 class CheapBackend(DynamoDBBackend):
@@ -36,7 +48,10 @@ class CheapBackend(DynamoDBBackend):
         """Update an item as moto does, but leave the old item to the copies of its table."""
         table = self.tables.get(table_name)
         if isinstance(table, CheapTable) and key.keys() >= set(table.table_key_attrs):
-            table.replace_by_copy(*self.get_keys_value(table, key))
+            keys = self.get_keys_value(table, key)
+            if not args and (updated := table.updated(*keys, **update)) is not None:
+                return updated
+            table.replace_by_copy(*keys)
         return super().update_item(table_name, key, *args, **update)
 
 
@@ -62,13 +77,57 @@ class CheapTable(Table):
             return super().all_items()
         return list(self.items.get(self._queried, {}).values())
 
+    def updated(  # noqa: PLR0913 - the arguments of moto
+        self,
+        hash_key: DynamoType,
+        range_key: DynamoType | None,
+        *,
+        update_expression: str,
+        expression_attribute_names: dict[str, str] | None,
+        expression_attribute_values: dict[str, dict[str, Any]] | None,
+        condition_expression: str | None = None,
+        return_values_on_condition_check_failure: str | None = None,
+        **others: Any,
+    ) -> Item | None:
+        """Carry out an update that sets whole attributes to values, or removes some.
+
+        None: moto has to do it, because the update does something else or is wrong, or there is no
+        such item.
+
+        Raises:
+            ConditionalCheckFailed: the condition does not hold.
+        """
+        names, values = expression_attribute_names or {}, expression_attribute_values or {}
+        old = self.get_item(hash_key, range_key)
+        change = _change_of(update_expression, names, values)
+        if old is None or change is None or any(others.values()):
+            return None
+        changed, removed = change
+        fixed = {*self.attribute_keys, *(entry["AttributeName"] for entry in self.attr)}
+        if not fixed.isdisjoint(changed) or not fixed.isdisjoint(removed):
+            return None
+        new = _item_of(old, old.attrs | changed, removed)
+        if new.size() > _SURELY_SMALL:
+            return None
+        if not get_filter_expression(condition_expression, names, values).expr(old):
+            if return_values_on_condition_check_failure == "ALL_OLD":
+                raise ConditionalCheckFailed(item=old.to_json()["Attributes"])
+            raise ConditionalCheckFailed
+        self._put(hash_key, range_key, new)
+        if self.stream_shard is not None:
+            self.stream_shard.add(old, new)
+        return new
+
     def replace_by_copy(self, hash_key: DynamoType, range_key: DynamoType | None) -> None:
         """Put a copy in the place of an item that moto is about to change."""
         if item := self.get_item(hash_key, range_key):
-            if range_key is None:
-                self.items[hash_key] = copy.deepcopy(item)  # type: ignore[arg-type]
-            else:
-                self.items[hash_key][range_key] = copy.deepcopy(item)
+            self._put(hash_key, range_key, copy.deepcopy(item))
+
+    def _put(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item) -> None:
+        if range_key is None:
+            self.items[hash_key] = item  # type: ignore[assignment]
+        else:
+            self.items[hash_key][range_key] = item
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CheapTable:
         twin: CheapTable = copy.copy(self)
@@ -100,7 +159,44 @@ def _without_names(args: tuple[Any, ...]) -> tuple[list[str] | None, tuple[Any, 
 
 
 def _project(item: Item, names: list[str]) -> Item:
-    projected = Item(item.hash_key, item.range_key, {})
+    return _item_of(item, {name: item.attrs[name] for name in names if name in item.attrs})
+
+
+def _item_of(
+    like: Item, attributes: dict[str, DynamoType], without: frozenset[str] = frozenset()
+) -> Item:
+    """Return an item with a key that another one has."""
+    item = Item(like.hash_key, like.range_key, {})
     # Not one by one: a dictionary of moto's adds up the sizes of all values each time.
-    dict.update(projected.attrs, {name: item.attrs[name] for name in names if name in item.attrs})
-    return projected
+    dict.update(
+        item.attrs, {name: value for name, value in attributes.items() if name not in without}
+    )
+    return item
+
+
+def _change_of(
+    expression: str, names: dict[str, str], values: dict[str, dict[str, Any]]
+) -> tuple[dict[str, DynamoType], frozenset[str]] | None:
+    """Return what an update sets, and the names of what it removes.
+
+    None: it does something else, or moto has to say what is wrong.
+    """
+    parts = _SETS_AND_REMOVES.fullmatch(expression)
+    if parts is None:
+        return None
+    assigned = [one.replace(" ", "").split("=") for one in (parts["set"] or "").split(",") if one]
+    removed = [one.strip() for one in (parts["removed"] or "").split(",") if one]
+    targets = [*(name for name, _ in assigned), *removed]
+    reserved = ReservedKeywords.get_reserved_keywords()
+    if any(name.upper() in reserved or name[0].isdecimal() for name in targets):
+        return None
+    attributes = [names.get(name, "") if name[0] == "#" else name for name in targets]
+    if not targets or "" in attributes or len(set(attributes)) < len(attributes):
+        return None
+    if any(value not in values for _, value in assigned):
+        return None
+    changed = [DynamoType(values[value]) for _, value in assigned]
+    return (
+        dict(zip(attributes[: len(assigned)], changed, strict=True)),
+        frozenset(attributes[len(assigned) :]),
+    )

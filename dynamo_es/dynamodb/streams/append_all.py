@@ -10,17 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.streams.commits import Plan, plan_commits, put_request
+from dynamo_es.dynamodb.streams.commits import Plan, check_transaction, plan_commits, put_request
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
 from dynamo_es.dynamodb.streams.outcomes import NO_REPLY, UNREAD, StreamChanged, unconfirmed
 from dynamo_es.dynamodb.streams.requests import check_unchanged
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (
     AppendAllConflictError,
     AppendOutcomeUnknownError,
-    CommitTooLargeError,
     ConcurrentStreamWriteError,
     EnlistedWriteRefusedError,
     ServiceError,
@@ -140,18 +138,13 @@ class _AppendAll:
             [size for plan in plans for size in plan.sizes],
             [*checks, *self.enlisted],
         )
-        count, size = len(whole.commits) + len(whole.enlisted), sum(whole.sizes)
-        if count > MAX_TRANSACTION_ITEMS or size > MAX_TRANSACTION_BYTES:
-            raise CommitTooLargeError(
-                self.parts[0].stream.id,
-                size,
-                MAX_TRANSACTION_BYTES,
-                f"the call has events of {len(self.parts)} streams and {len(checks)} checks, in "
-                f"{count} items of {size:,} bytes, enlisted writes included; a transaction of "
-                f"DynamoDB takes {MAX_TRANSACTION_ITEMS} items of {MAX_TRANSACTION_BYTES:,} bytes "
-                "together. The events of one stream are one item, however many they are: append "
-                "to fewer streams in one call.",
-            )
+        check_transaction(
+            self.parts[0].stream.id,
+            streams=len(self.parts),
+            checks=len(checks),
+            items=len(whole.commits) + len(whole.enlisted),
+            size=sum(whole.sizes),
+        )
         return put_request(self.parts[0].stream.table, whole)
 
     def _in_the_way(

@@ -11,6 +11,7 @@ from dynamo_es.dynamodb.streams.items import (
     commit_item,
     encode_events,
     names_size,
+    snapshot_item,
 )
 from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
 from dynamo_es.dynamodb.wire.sizes import (
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import EnlistedWrite
+    from dynamo_es.dynamodb.config import Compression
     from dynamo_es.dynamodb.streams.items import Head
     from dynamo_es.dynamodb.streams.stream import Stream
-    from dynamo_es.dynamodb.wire.steps import Request
-    from dynamo_es.values import RawEvent
+    from dynamo_es.dynamodb.wire.steps import Item, Request
+    from dynamo_es.values import RawEvent, StreamId
 
 
 class Plan(NamedTuple):
@@ -93,6 +95,49 @@ def plan_commits(
                 + ": append them in several calls.",
             )
     return plan._replace(enlisted=enlisted) if enlisted else plan
+
+
+def check_transaction(
+    stream_id: StreamId, *, streams: int, checks: int, items: int, size: int
+) -> None:
+    """Raise `CommitTooLargeError` if the appends to several streams do not fit into one write.
+
+    Args:
+        stream_id: the first stream.
+        streams: number of streams with events.
+        checks: number of streams that are checked only.
+        items: number of items, checks and enlisted writes included.
+        size: bytes of the commits.
+    """
+    if items > MAX_TRANSACTION_ITEMS or size > MAX_TRANSACTION_BYTES:
+        raise CommitTooLargeError(
+            stream_id,
+            size,
+            MAX_TRANSACTION_BYTES,
+            f"the call has events of {streams} streams and {checks} checks, in {items} items of "
+            f"{size:,} bytes, enlisted writes included; a transaction of DynamoDB takes "
+            f"{MAX_TRANSACTION_ITEMS} items of {MAX_TRANSACTION_BYTES:,} bytes together. The "
+            "events of one stream are one item, however many they are: append to fewer streams "
+            "in one call.",
+        )
+
+
+def plan_snapshot(key: str, snapshot: RawEvent, generation: int, compression: Compression) -> Item:
+    """Return the item that saves a snapshot.
+
+    Raises:
+        CommitTooLargeError: it is larger than an item may be.
+    """
+    item, size = snapshot_item(key, snapshot, generation=generation, compression=compression)
+    if size > SAFE_ITEM_BYTES:
+        raise CommitTooLargeError(
+            snapshot.stream_id,
+            size,
+            SAFE_ITEM_BYTES,
+            f"the snapshot takes {size:,} bytes, compressed; an item carries {SAFE_ITEM_BYTES:,}: "
+            "keep less in it, or keep it elsewhere and its address in the snapshot.",
+        )
+    return item
 
 
 def put_request(table: str, plan: Plan) -> Request:

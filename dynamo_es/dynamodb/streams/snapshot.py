@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.streams.items import snapshot_item
+from dynamo_es.dynamodb.streams.commits import plan_snapshot
 from dynamo_es.dynamodb.streams.load import newest_commit
 from dynamo_es.dynamodb.streams.requests import put_snapshot
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES
 from dynamo_es.exceptions import (
-    CommitTooLargeError,
     ExpectedVersionUsedOnVersionlessStream,
     SnapshotAheadOfStreamError,
 )
@@ -41,17 +39,7 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
         return  # Of an earlier generation, so older than the stored events.
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
-    item, size = snapshot_item(
-        stream.key, snapshot, generation=head.generation, compression=stream.compression
-    )
-    if size > SAFE_ITEM_BYTES:
-        raise CommitTooLargeError(
-            stream.id,
-            size,
-            SAFE_ITEM_BYTES,
-            f"the snapshot takes {size:,} bytes, compressed; an item carries {SAFE_ITEM_BYTES:,}: "
-            "keep less in it, or keep it elsewhere and its address in the snapshot.",
-        )
+    item = plan_snapshot(stream.key, snapshot, head.generation, stream.compression)
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:

@@ -17,12 +17,16 @@ from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dynamo_es.dynamodb.wire.steps import Item
 
 TAGS: Final = "tags"
 """The word in the keys of the index, after the tenant."""
+
+MAX_TEXT: Final = 200_000
+"""Most bytes of JSON in an item, so that it fits however badly they compress; one entry may have
+more."""
 
 _CHECKPOINT: Final = "checkpoint"
 _DIGITS: Final = 19
@@ -82,13 +86,13 @@ class Entry(NamedTuple):
         version: its version.
         commit: version of the first event of its commit.
         name: name of its type.
-        tags: all of its tags.
+        tags: all of its tags; None: they are many, so its commit must be read.
     """
 
     version: int
     commit: int
     name: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
 
 
 class TagPage(NamedTuple):
@@ -164,11 +168,30 @@ def delete_checkpoint(keys: IndexKeys, before: Checkpoint) -> Request:
     return Request("delete_item", params | _unchanged(before))
 
 
-def put_tags(keys: IndexKeys, edition: str, after: int, last: int, tags: Iterable[str]) -> Request:
-    """Put the list of the tags that a run writes pages for, before it writes them."""
-    item = _key(keys.key, f"{edition}#{after:0{_DIGITS}d}#{last:0{_DIGITS}d}")
-    pack(item, "tags", to_json(sorted(tags)))
-    return Request("put_item", {"TableName": keys.table, "Item": item})
+def put_tags(
+    keys: IndexKeys, edition: str, after: int, last: int, tags: Iterable[str]
+) -> Iterator[Request]:
+    """Put the tags that a run writes pages for, before it writes them: mostly in one item."""
+    place = f"{edition}#{after:0{_DIGITS}d}#{last:0{_DIGITS}d}"
+    for at, some in enumerate(_parts(sorted(tags))):
+        item = _key(keys.key, f"{place}#{at}" if at else place)
+        pack(item, "tags", to_json(some))
+        yield Request("put_item", {"TableName": keys.table, "Item": item})
+
+
+def _parts(tags: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the tags in lists that fit into an item each."""
+    part: list[str] = []
+    size = 0
+    for tag in tags:
+        own = len(to_json(tag)) + 1
+        if part and size + own > MAX_TEXT:
+            yield part
+            part, size = [], 0
+        part.append(tag)
+        size += own
+    if part:
+        yield part
 
 
 def tags_listed(keys: IndexKeys, edition: str, after: Item | None) -> Request:
@@ -239,7 +262,7 @@ def read_page(item: Item, size: int = 0) -> TagPage:
     """
     try:
         entries = tuple(
-            Entry(int(version), int(commit), name, tuple(tags))
+            Entry(int(version), int(commit), name, None if tags is None else tuple(tags))
             for version, commit, name, tags in from_json(unpack(item["entries"]))
         )
         page = TagPage(int(item["earlier"]["N"]), entries, size)

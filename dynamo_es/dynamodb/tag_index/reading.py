@@ -60,10 +60,7 @@ def fetch_by_index(
         entry.version: entry.commit
         for entry in entries
         if entry.version <= floor
-        and any(
-            entry.version > part.floor and matches(part.query, entry.name, frozenset(entry.tags))
-            for part in indexed
-        )
+        and any(entry.version > part.floor and _may_match(part.query, entry) for part in indexed)
     }
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
@@ -94,6 +91,13 @@ def fetch_by_index(
     ]
     events += [copied(event) for event in tail if any(part.wants(event) for part in parts)]
     return Matching(tuple(events), head)
+
+
+def _may_match(query: Query, entry: Entry) -> bool:
+    """Whether a query may match an event: for sure, if the entry lists its tags."""
+    if entry.tags is not None:
+        return matches(query, entry.name, frozenset(entry.tags))
+    return any(not item.types or entry.name in item.types for item in query.items)
 
 
 def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> Steps[list[Entry]]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from pydantic_core import to_json
+
 from dynamo_es.dynamodb.streams.chain import events_of
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
 from dynamo_es.dynamodb.streams.requests import query_up
@@ -33,10 +35,12 @@ _EXTENDED_BYTES: Final = 1024
 """A smaller page takes more events; a larger one stays, because each change writes all of it."""
 
 _PAGE_ENTRIES: Final = 500
-"""Most events of a page: tags and names of types are limited, so it fits into an item."""
+"""Most events of a page."""
 
-_PAGE_TEXT: Final = 200_000
-"""Most characters of names and tags in a page, unless one event has more."""
+_LISTED_TAGS: Final = 16
+_LISTED_TEXT: Final = 1024
+"""An entry lists the event's tags if they are no more, and no more characters. Each tag has an
+entry of the event, so lists of many tags would take their number squared."""
 
 _AT_ONCE: Final = 100
 
@@ -110,21 +114,22 @@ def _write(
             version = event.version or 0
             uuid = event.uuid.hex
             tags = tuple(sorted(tags_of(event)))
+            entry = Entry(version, commit.version, event.name, _listed(tags))
             if version > before.version:
                 for tag in tags:
-                    tagged.setdefault(tag, []).append(
-                        Entry(version, commit.version, event.name, tags)
-                    )
+                    tagged.setdefault(tag, []).append(entry)
     last, first = commits[-1].last, commits[-1].version
     if tagged:
-        yield items.put_tags(keys, before.edition, before.version, last, tagged)
+        yield from items.put_tags(keys, before.edition, before.version, last, tagged)
         yield from _write_pages(keys, before.edition, tagged)
     new = before._replace(version=last, commit=first, uuid=uuid, size=size)
     if not (yield from _if_met(items.put_checkpoint(keys, new, before))):
         now = yield from _checkpoint(keys)
         if now is None or now.edition != before.edition:
-            # The boundary was deleted meanwhile, and its index maybe cleaned already.
+            # The boundary was deleted meanwhile, and its index maybe cleaned already. Another late
+            # run may clean the lists of this one.
             yield from _clean_pages(keys, before.edition, tagged)
+            yield from _clean_edition(keys, before.edition)
 
 
 def _write_pages(
@@ -186,10 +191,15 @@ def _next_put(
 def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
     size = 0
     for place, entry in enumerate(entries[:_PAGE_ENTRIES]):
-        size += len(entry.name) + sum(map(len, entry.tags)) + 20
-        if size > _PAGE_TEXT and place:
+        size += len(to_json(entry)) + 1
+        if size > items.MAX_TEXT and place:
             return entries[:place]
     return entries[:_PAGE_ENTRIES]
+
+
+def _listed(tags: tuple[str, ...]) -> tuple[str, ...] | None:
+    few = len(tags) <= _LISTED_TAGS and sum(map(len, tags)) <= _LISTED_TEXT
+    return tags if few else None
 
 
 def _remove(keys: IndexKeys, before: Checkpoint) -> Steps[None]:

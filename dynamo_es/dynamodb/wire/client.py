@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts import watch
 from dynamo_es.dynamodb.wire.errors import translate
-from dynamo_es.dynamodb.wire.parsing import parse_own_replies
 from dynamo_es.dynamodb.wire.session import make_session
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 from dynamo_es.forking import new_lock, tell_of_forks
@@ -197,6 +196,8 @@ def region_of(config: DynamoConfig, session: Session) -> str | None:
 
 def make_client(config: DynamoConfig) -> DynamoDBClient:
     """Create a client in a session of its own; boto3's default session does not change."""
+    from dynamo_es.dynamodb.wire.parsing import parse_own_replies
+
     client: DynamoDBClient = _make("dynamodb", config)
     parse_own_replies(client)
     return client

@@ -51,6 +51,10 @@ def part(stream, expected, some, generation=None):
     return StreamAppend(stream, ExplicitVersioning(expected, generation), some)
 
 
+def new_streams(number):
+    return [StreamId() for _ in range(number)]
+
+
 def counts(storage, streams):
     return [len(storage.fetch_events(stream, 1)) for stream in streams]
 
@@ -216,6 +220,17 @@ def test_tenants_do_not_meet(world, streams):
 
     assert counts(ours, [a, b]) == [1, 2]
     assert counts(theirs, [a, b]) == [3, 4]
+
+
+@needs(Capability.LIMITS)
+@pytest.mark.parametrize(("appended", "checked"), [(101, 0), (60, 41)])
+def test_a_call_has_a_hundred_streams_at_most(storage, appended, checked):
+    parts = [part(stream, 0, events(stream, 1)) for stream in new_streams(appended)]
+    unchanged = [StreamCheck(stream, ExplicitVersioning(0)) for stream in new_streams(checked)]
+
+    with pytest.raises(CommitTooLargeError, match=r"in 101 items .* fewer streams"):
+        storage.insert_all(parts, unchanged=unchanged)
+    assert counts(storage, [each.stream_id for each in parts[:2]]) == [0, 0]
 
 
 @needs(Capability.LIMITS, Capability.LARGE)

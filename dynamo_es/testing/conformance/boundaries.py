@@ -11,6 +11,7 @@ from dynamo_es import NO_VERSIONING, StreamId
 from dynamo_es.contracts.boundaries import ConditionalAppend
 from dynamo_es.exceptions import (
     BoundaryConflictError,
+    CommitTooLargeError,
     ExpectedVersionUsedOnVersionlessStream,
     InputError,
     InvalidEventError,
@@ -286,6 +287,20 @@ def test_together_the_same_append_twice_is_stored_once(process, then, boundary):
 
     assert (first, second, first.repeated, second.repeated) == (1, 1, False, True)
     then.stream(boundary).is_([event])
+
+
+@needs(Capability.LIMITS)
+def test_together_an_append_that_is_too_large_fails_alone(process, then, boundary):
+    (heavy,) = heavy_events(boundary, 1, 600_000)
+    others = events(boundary, 2)
+
+    results = process().insert_unless(
+        boundary, [ConditionalAppend([event], after=0) for event in (others[0], heavy, others[1])]
+    )
+
+    assert (results[0], results[2]) == (1, 2)
+    assert isinstance(results[1], CommitTooLargeError)
+    then.stream(boundary).is_(others)
 
 
 def test_together_no_appends_do_nothing(process, then, boundary):

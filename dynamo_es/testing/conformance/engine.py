@@ -121,7 +121,6 @@ class MemoryEngine(Engine):
     name = "memory"
     lacks: ClassVar = {
         Capability.GENERATIONS: "it forgets deleted streams, and no process has a memory",
-        Capability.LIMITS: "it takes commits of any size",
         Capability.REQUESTS: "it sends none",
         Capability.CRASHES: "it sends no requests",
         Capability.BILLS: "it costs nothing",

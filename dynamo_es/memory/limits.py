@@ -1,0 +1,69 @@
+"""What DynamoDB refuses for its size, a backend in memory refuses too, with the same error.
+
+So a test in memory fails where the same call on DynamoDB would. The sizes are those of the items
+that `DynamoBackend` would put, by its own code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.dynamodb.streams.commits import check_transaction, plan_snapshot
+from dynamo_es.dynamodb.streams.cost import append_cost
+from dynamo_es.dynamodb.streams.items import encode_events
+from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamo_es.contracts import AppendCost, StreamAppend, StreamCheck
+    from dynamo_es.values import RawEvent, TenantId
+
+_SURELY_FITS: Final = 100 * 1024
+"""Bytes of JSON that fit into one call, whatever names the events and the stream have."""
+
+
+def check_append_size(tenant_id: TenantId, append: StreamAppend) -> None:
+    """Raise `CommitTooLargeError` if DynamoDB would refuse an append for its size."""
+    if len(encode_events(append.events)) > _SURELY_FITS:
+        _cost(tenant_id, append)
+
+
+def check_sizes_together(
+    tenant_id: TenantId, appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck]
+) -> None:
+    """Raise `CommitTooLargeError` if DynamoDB would refuse appends to several streams in one call.
+
+    Args:
+        tenant_id: the tenant.
+        appends: one append or more.
+        unchanged: the checks in the same call.
+    """
+    if len(appends) == 1 and not unchanged:
+        check_append_size(tenant_id, appends[0])
+        return
+    parts = len(appends) + len(unchanged)
+    text = sum(len(encode_events(append.events)) for append in appends)
+    if parts <= MAX_TRANSACTION_ITEMS // 2 and text <= _SURELY_FITS:
+        return
+    costs = [_cost(tenant_id, append) for append in appends]
+    check_transaction(
+        appends[0].stream_id,
+        streams=len(appends),
+        checks=len(unchanged),
+        items=sum(cost.items for cost in costs) + len(unchanged),
+        size=sum(cost.size for cost in costs),
+    )
+
+
+def check_snapshot_size(tenant_id: TenantId, snapshot: RawEvent, generation: int) -> None:
+    """Raise `CommitTooLargeError` if DynamoDB would refuse a snapshot for its size."""
+    key = stream_key(tenant_prefix(tenant_id), snapshot.stream_id)
+    plan_snapshot(key, snapshot, generation, "units")
+
+
+def _cost(tenant_id: TenantId, append: StreamAppend) -> AppendCost:
+    return append_cost(
+        append.stream_id, append.events, versioning=append.versioning, tenant_id=tenant_id
+    )
