@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pydantic import Tag as OfPydantic
+
 from dynamo_es.exceptions import EventDefinitionError, InputError
 from dynamo_es.values.tags import TAG_MARK, Tag
 
@@ -47,6 +49,7 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     ]
     for field, mark in found:
         _check(event, field, mark)
+    _refuse_marks_of_pydantic(event)
     _refuse_lost_marks(event, found)
     _refuse_marks_beside_fields(event)
     if event.__pydantic_complete__ and _marks_in(event.__pydantic_core_schema__) > len(found):
@@ -96,6 +99,16 @@ def _check(event: type[BaseModel], field: str, mark: Any) -> None:
         )
 
 
+def _refuse_marks_of_pydantic(event: type[BaseModel]) -> None:
+    for field, info in event.model_fields.items():
+        if any(isinstance(mark, OfPydantic) for mark in info.metadata):
+            raise EventDefinitionError(
+                f"{event.__qualname__}: the field {field} is marked with pydantic's Tag, which "
+                "names an alternative of a union, and gives the event no tag: import Tag from "
+                "dynamo_es. If you mean pydantic's, use it inside of the union only."
+            )
+
+
 def _refuse_lost_marks(event: type[BaseModel], found: Sequence[tuple[str, Any]]) -> None:
     """Raise if queries for the base class and a tag would miss the events of this class."""
     for base in event.__mro__[1:]:
@@ -104,9 +117,9 @@ def _refuse_lost_marks(event: type[BaseModel], found: Sequence[tuple[str, Any]])
                 if isinstance(mark, Tag) and (field, mark) not in found:
                     raise EventDefinitionError(
                         f"{event.__qualname__}: the field {field} is declared again without "
-                        f"{base.__qualname__}'s mark Tag({mark.name!r}), so queries for "
-                        f"{base.__qualname__} would miss events of this class: repeat the mark, or "
-                        "derive this class from another one."
+                        f"{base.__qualname__}'s mark Tag({mark.name!r}), so queries by that tag "
+                        "would miss events of this class: repeat the mark, or derive this class "
+                        "from another one."
                     )
 
 

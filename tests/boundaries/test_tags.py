@@ -10,6 +10,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Annotated, Any, ClassVar, Literal, cast
 from uuid import UUID
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -307,6 +308,7 @@ class Address(BaseModel):
         (Annotated[list[Annotated[str, Encrypted(mask_value="")]], Tag("x")], "plain text"),
         (Annotated[str, Tag("x", 1)], "has a value"),
         (Annotated[str, Tag], "give it a name"),
+        (Annotated[str, pydantic.Tag("x")], "pydantic's Tag.* import Tag from dynamo_es"),
         (list[Annotated[str, Tag("x")]], "inside of a field's type"),
         (Annotated[str, Tag("x")] | None, "inside of a field's type"),
         (Address, "inside of a field's type"),
