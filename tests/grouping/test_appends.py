@@ -270,7 +270,7 @@ def test_a_listener_may_append_to_the_stream_whose_group_is_under_way(stage, bac
     assert stored_by(backend, visits) == ["a", "reaction"]
 
 
-def test_what_is_too_large_is_refused_alone(engine, stage, backend, visits, count):
+def test_what_is_too_large_is_refused_alone(stage, backend, visits, count):
     count("a", "b")
     stage.enter(
         "large",
@@ -284,10 +284,48 @@ def test_what_is_too_large_is_refused_alone(engine, stage, backend, visits, coun
     stage.act("large")
     count("c")
     stage.finish()
-    if engine.name == "memory":  # it takes items of any size
-        assert len(stored_by(backend, visits)) == 4
-        return
     assert isinstance(stage.actors["large"].error, CommitTooLargeError)
+    assert stored_by(backend, visits) == ["a", "b", "c"]
+
+
+def test_what_the_outbox_filter_raises_is_raised_to_the_caller_of_that_event_alone(
+    stage, backend, visits, count
+):
+    asked = []
+
+    def chooses(event):
+        asked.append(event.data["by"])
+        if event.data["by"] == "c":
+            raise KeyError("by")
+        return event.data["by"] == "d"
+
+    backend.with_outbox(chooses)
+    try:
+        count("a", "b", "c", "d")
+        stage.finish()
+    finally:
+        backend.with_outbox(lambda _: False)
+
+    assert isinstance(stage.actors["c"].error, KeyError)
+    assert stored_by(backend, visits) == ["a", "b", "d"]
+    assert asked == ["a", "b", "c", "d"]  # once for each event
+
+
+def test_names_that_fit_into_no_commit_are_refused_alone(stage, backend, visits, count):
+    class Long(Event):
+        __event_name__ = "grouping." + "x" * 40_000
+
+    count("a", "b")
+    stage.enter(
+        "long",
+        lambda: backend.event_store.append(
+            Long(), stream_id=visits, expected_version=ANY_VERSION, group=True
+        ),
+    )
+    stage.act("long")
+    count("c")
+    stage.finish()
+    assert isinstance(stage.actors["long"].error, CommitTooLargeError)
     assert stored_by(backend, visits) == ["a", "b", "c"]
 
 
