@@ -84,13 +84,13 @@ def _server(programs: Path) -> Iterator[Path]:
             shutil.chown(folder, _USER)
             options |= {"user": _USER, "extra_groups": [], "cwd": folder}
         data = folder / "data"
-        initdb = [programs / "initdb", "--pgdata", data, "--username", "postgres", "--auth=trust"]
+        initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"]
         done = subprocess.run(initdb, check=False, text=True, **options)  # noqa: S603 - no input
         if done.returncode:
             raise NotRunError(f"{NAME} was not run: initdb says {done.stderr.strip()[-200:]}")
         settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
         server = subprocess.Popen(  # noqa: S603 - no input
-            [programs / "postgres", "-D", data, *settings], **options
+            [str(programs / "postgres"), "-D", str(data), *settings], **options
         )
         cleaning.callback(_stop, server)
         _wait_for(folder / ".s.PGSQL.5432", server)

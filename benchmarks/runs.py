@@ -8,6 +8,7 @@ from benchmarks import (
     append_cpu,
     async_appends,
     batch_costs,
+    boundary_costs,
     choices,
     codec_cpu,
     cold_start,
@@ -30,6 +31,7 @@ from benchmarks import (
     typed_cpu,
     whole_history,
 )
+from benchmarks.environments import NotRunError
 from benchmarks.sample import Sample
 
 if TYPE_CHECKING:
@@ -85,6 +87,14 @@ def sections(
             ),
         ),
         (
+            "length of a boundary",
+            lambda: boundary_costs.section(
+                boundary_costs.measure(
+                    engine, scale.lengths, scale.length_rounds, installs=scale.installs
+                )
+            ),
+        ),
+        (
             "reads",
             lambda: read_costs.section(
                 read_costs.measure(engine, max(scale.lengths), scale.priced_appends),
@@ -132,7 +142,7 @@ class _Rival:
         try:
             self.found = eventsourcing_rival.run(self._engine, self._scale.history_events)
             self.remark = self.found.remark()
-        except eventsourcing_rival.NotRunError as error:
+        except NotRunError as error:
             self.remark = str(error)
 
 

@@ -6,6 +6,7 @@ pytest -k moto                            one of the engines
 pytest -m "not concurrent"                without the races of threads
 pytest -m "not ci"                        what scripts/test runs
 pytest -m ci                              what scripts/test leaves to .ci/run
+pytest -m endpoint --endpoint URL         what sends requests to the local engine
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from hypothesis import strategies as st
 
 from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
-from tests.engine import Engine, engines
-from tests.on_loop import AsyncMemoryEngine, async_engines
+from tests.engine import LOCAL, Engine, engines
+from tests.on_loop import AsyncMemoryEngine, AsyncMotoEngine, async_engines
 from tests.remembering import remember_all
 from tests.variants import VARIANTS
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _QUICK: Final = frozenset({"TestAppend", "TestConflicts", "TestIteration", "TestMany"})
 """Classes of the conformance suite that the quick suite runs on an asynchronous backend."""
+
+_IN_THREADS: Final = _QUICK | {"TestBoundaries", "TestConcurrency", "TestCrashes", "TestLog"}
+"""Classes that run where threads send the requests of an asynchronous backend. The others differ by
+what is sent, which the asynchronous backends in memory and on the local engine show."""
 
 ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
 
@@ -91,6 +96,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.module.__name__ == "tests.conformance.test_suite":
             quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
             for name in metafunc.config.stash[_async_engines]:
+                if name == AsyncMotoEngine.name and metafunc.cls.__name__ not in _IN_THREADS:
+                    continue
                 marks = () if name in quick else pytest.mark.ci
                 at_hand.append(pytest.param(name, marks=marks))
         metafunc.parametrize("engine", at_hand, indirect=True, scope="session")
@@ -118,7 +125,12 @@ def _random_numbers_of_hypothesis(_: None) -> None:
     `gc.freeze` hides."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests are selected by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--endpoint"):
+        for item in items:
+            if LOCAL in item.nodeid or "endpoint" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.endpoint)
     lacking = [item for item in items if _lacks(config, item)]
     if lacking:
         config.hook.pytest_deselected(items=lacking)

@@ -29,28 +29,31 @@ class UnderWay:
 
     Args:
         task: waits for it; None: no task does.
+
+    Attributes:
+        is_told: whether it is to end because the backend closes.
+        left: gets a result when it has ended; None: nobody waits for that.
     """
 
-    __slots__ = ("_before", "_is_told", "left", "task")
+    __slots__ = ("is_told", "left", "task")
 
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
         self.task = task
+        self.is_told = False
         self.left: asyncio.Future[None] | None = None
-        self._is_told = False
-        self._before = 0 if task is None else task.cancelling()
 
     def tell(self) -> None:
         """Cancel what the call waits for: the backend closes."""
-        if self.task is not None and not self._is_told:
-            self._is_told = True
+        if self.task is not None and not self.is_told:
+            self.is_told = True
             self.task.cancel()
 
     def was_ended(self) -> bool:
         """Take the cancellation back, and return whether nobody else has cancelled the task."""
-        if self.task is None or not self._is_told:
+        if self.task is None or not self.is_told:
             return False
-        self._is_told = False
-        return self.task.uncancel() <= self._before
+        self.is_told = False
+        return self.task.uncancel() == 0
 
 
 class Calls:
@@ -68,7 +71,8 @@ class Calls:
     def end(self, call: UnderWay) -> None:
         """Note that a call has ended."""
         self._now.discard(call)
-        call.was_ended()  # it may have ended by itself in the meantime
+        if call.is_told:
+            call.was_ended()  # it has ended by itself in the meantime
         if call.left is not None and not call.left.done():
             call.left.set_result(None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.bodies import body_of
 from dynamo_es.dynamodb.wire.lean import LeanClient, parsed
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean_connections import Reply
     from dynamo_es.dynamodb.wire.lean_retries import Call
     from dynamo_es.dynamodb.wire.lean_terms import Terms
-
-T = TypeVar("T")
 
 LARGE: Final = 64 * 1024
 """Bytes of a body that take about two milliseconds of work, so that a thread does it."""
@@ -115,10 +113,10 @@ class LoopClient(LeanClient):
         return super()._attempt(call)
 
     def _body_of(self, params: Mapping[str, Any]) -> bytes:
-        return in_thread_if(is_large(), lambda: body_of(params))
+        return elsewhere(lambda: body_of(params)) if is_large() else body_of(params)
 
     def _parsed(self, reply: Reply) -> dict[str, Any]:
-        return in_thread_if(len(reply.content) > LARGE, lambda: parsed(reply))
+        return elsewhere(lambda: parsed(reply)) if len(reply.content) > LARGE else parsed(reply)
 
 
 class InThreads:
@@ -154,11 +152,6 @@ class InThreads:
 
 def _nothing() -> None:
     """Credentials of the environment do not end."""
-
-
-def in_thread_if(large: bool, call: Callable[[], T]) -> T:  # noqa: FBT001 - reads as a sentence
-    """Return what a call returns; a thread makes it if there is much to do."""
-    return elsewhere(call) if large else call()
 
 
 def is_large() -> bool:

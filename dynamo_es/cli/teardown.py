@@ -42,8 +42,9 @@ def teardown(
 ) -> None:
     """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
 
-    You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of a
-    table with point-in-time recovery for 35 days, also of the keys. Packages stay in their bucket.
+    You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of
+    a table with point-in-time recovery for 35 days, also of the keys. Packages stay in their
+    bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(

@@ -81,8 +81,10 @@ class BoundaryAppends(StateStrategy):
             found = self._fetch_by_index(stream_id, parts)
             if found is not None:
                 return found
-            stream = self._stream(stream_id)
-            steps = fetch_matching(stream, query_of(parts), lowest_of(parts))
+            stream, after = self._stream(stream_id), lowest_of(parts)
+            # A saved state is of the end of a commit, and mostly there is a commit after it.
+            lowest = int(after) + 1 if after else None
+            steps = fetch_matching(stream, query_of(parts), after, lowest)
             return wanted_of(stream_id, parts, self._run("load", stream_id, steps))
         except BoundaryConflictError:
             self._heads.states.forget(self._stream(stream_id).key)  # of an earlier generation

@@ -144,8 +144,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def commit_at(self, stream_id: StreamId, version: int, generation: int) -> StreamCommit | None:
         """Return the commit that holds a version; see `StorageStrategy.commit_at`."""
-        steps = commit_at(self._stream(stream_id), version, generation)
-        return self._run("commit_at", stream_id, steps)
+        stream = self._stream(stream_id)
+        return self._run("commit_at", stream_id, commit_at(stream, version, generation))
 
     def append_cost(
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 class MemoryBackend(Backend):
     """An event store in memory, for tests and first steps. The data is lost with the object.
 
-    It behaves as `DynamoBackend` does, but without a network and without tables: it refuses
-    ``transact_with``, and stores items of any size. Use `DynamoBackend.local()` to test those. Safe
-    to share between threads.
+    It behaves as `DynamoBackend` does, with the same limits of size, but without a network and
+    without tables: it refuses ``transact_with``. Use `DynamoBackend.local()` to test that. Safe to
+    share between threads.
 
     Args:
         storage: the storage to use; None (the default): a new, empty one.

@@ -21,7 +21,13 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from dynamo_es import ANY_VERSION, Event, StreamId
-from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, backends, having_bridge
+from dynamo_es.aio import (
+    AsyncDynamoBackend,
+    AsyncMemoryBackend,
+    backends,
+    having_bridge,
+    unknown_outcome,
+)
 from dynamo_es.aio.bridge import ThreadBridge
 from dynamo_es.aio.connections import LoopConnections
 from dynamo_es.aio.greenlets import GreenletBridge
@@ -178,6 +184,26 @@ def test_a_task_that_was_cancelled_as_well_stays_cancelled(silent):
     asyncio.run(use())
 
 
+def test_a_task_whose_time_is_over_as_well_gets_its_time_out(silent):
+    async def in_time(backend: AsyncBackend) -> None:
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
+            await append(backend)
+
+    limits: list[asyncio.Timeout] = []
+
+    async def use() -> None:
+        async with asked(silent, in_time) as (backend, [task]):
+            limits[0].reschedule(0)
+            await asyncio.sleep(0)
+            await backend.close()
+            [found] = await outcomes([task])
+            assert isinstance(found, TimeoutError)
+            assert isinstance(unknown_outcome(found), AppendOutcomeUnknownError)
+
+    asyncio.run(use())
+
+
 BRIDGES = {"greenlets": GreenletBridge, "threads": ThreadBridge}
 
 
@@ -318,6 +344,28 @@ def test_a_handler_may_close_its_backend(memory):
         async with asyncio.timeout(2):
             with suppress(InputError):
                 await memory.projection("p", handle).run_once()
+
+    asyncio.run(use())
+
+
+def test_a_handler_that_waits_for_a_call_of_its_own_ends_with_its_worker(memory):
+    async def use() -> None:
+        await append(memory)
+        waits = asyncio.Event()
+
+        async def handle(_: object) -> None:
+            waits.set()
+            async for _ in memory.subscriber.after(1):
+                pass
+
+        running = asyncio.create_task(memory.projection("p", handle).run_forever())
+        async with asyncio.timeout(5):
+            await waits.wait()
+            await asyncio.sleep(0.02)
+            await memory.close()
+        [found] = await outcomes([running])
+        assert isinstance(found, InputError)
+        assert running.cancelling() == 0
 
     asyncio.run(use())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from dataclasses import replace
@@ -192,3 +193,36 @@ def test_connections_are_opened_anew_after_they_were_closed_and_in_another_loop(
         for _ in range(2):
             asyncio.run(between())
     assert server.accepted == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_opens_connections_of_its_own():
+    bridge = GreenletBridge(1)
+    with serving(answering) as server:
+        connections = LoopConnections(server.url, QUICK, bridge)
+
+        async def send() -> int:
+            reply = await bridge.run(connections.send, signed(server.url))
+            return int(reply.status_code)
+
+        async def forking() -> int:
+            assert await send() == 200
+            child = os.fork()
+            if child == 0:
+                os._exit(_in_child(send))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - it is short
+            assert await send() == 200
+            await connections.aclose()
+            return code
+
+        assert asyncio.run(forking()) == 0
+    assert server.accepted == 2
+
+
+def _in_child(send: Callable[[], Any]) -> int:
+    asyncio.events._set_running_loop(None)
+    try:
+        return int(asyncio.run(send()) != 200)
+    except BaseException:  # noqa: BLE001 - the parent sees the code
+        return 1

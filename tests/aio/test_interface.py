@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from dynamo_es import DynamoBackend, MemoryBackend, Repository, aio
+from dynamo_es import DynamoBackend, MemoryBackend, Repository, StreamPoller, aio
 from dynamo_es.aio.over import Over
+from dynamo_es.aio.subscribing import AsyncBatches, AsyncRecords
+from dynamo_es.fastapi import AsyncEventSourcing, EventSourcing
 from dynamo_es.http import Aggregates, AsyncAggregates
+from dynamo_es.subscriptions.subscriber import Batches, Records
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -70,11 +73,28 @@ def test_each_member_takes_the_same_arguments(script):
             assert _parameters(found) == _parameters(wanted), f"{one.name}.{name}"
 
 
+BY_HAND = [
+    (aio.AsyncDynamoBackend, DynamoBackend),
+    (aio.AsyncMemoryBackend, MemoryBackend),
+    (aio.AsyncSequencer, StreamPoller),
+    (AsyncBatches, Batches),
+    (AsyncRecords, Records),
+    (AsyncAggregates, Aggregates),
+    (AsyncEventSourcing, EventSourcing),
+]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), BY_HAND)
+def test_a_class_that_is_written_by_hand_has_all_public_members_too(mine, theirs):
+    assert public(theirs) <= public(mine)
+
+
 MADE_BY_YOU = [
     (aio.AsyncDynamoBackend, DynamoBackend),
     (aio.AsyncMemoryBackend, MemoryBackend),
     (aio.AsyncRepository, Repository),
     (AsyncAggregates, Aggregates),
+    (AsyncEventSourcing, EventSourcing),
 ]
 
 

@@ -70,6 +70,7 @@ def text(number: int) -> str:
 
 
 @pytest.mark.ci
+@pytest.mark.endpoint
 def test_no_callback_takes_long_while_large_events_are_written_and_read(config):
     texts = [text(number) for number in range(EVENTS)]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import runs
 from benchmarks.report import LOOSELY, Goal, Section
 
 # It tests the benchmarks.
@@ -26,6 +29,17 @@ def run(monkeypatch, tmp_path):
         return status, sorted(path.name for path in tmp_path.iterdir())
 
     return run
+
+
+def test_each_module_with_a_section_is_on_the_page() -> None:
+    modules = {
+        path.stem
+        for path in Path(runs.__file__).parent.glob("*.py")
+        if "\ndef section(" in path.read_text(encoding="utf-8")
+    }
+    called = set(re.findall(r"(\w+)\.section\(", Path(runs.__file__).read_text(encoding="utf-8")))
+
+    assert called == modules
 
 
 def test_a_full_run_writes_the_page_and_says_on_it_what_is_missed(run, tmp_path) -> None:

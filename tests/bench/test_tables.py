@@ -21,6 +21,7 @@ from benchmarks import (
     threads,
     whole_history,
 )
+from benchmarks.environments import NotRunError
 from benchmarks.operations import OURS, PER_EVENT, TEXTBOOK
 
 # It tests the benchmarks.
@@ -155,7 +156,7 @@ def test_importing_loads_nothing_of_aws_and_a_cold_start_is_near_that_of_boto3()
 def test_what_an_emulator_in_this_process_cannot_be_asked_is_said(emulator) -> None:
     try:
         eventsourcing_rival.run(emulator, 10)
-    except eventsourcing_rival.NotRunError as error:
+    except NotRunError as error:
         assert "the engine is in this process" in str(error)
     else:
         raise AssertionError("it cannot have run")

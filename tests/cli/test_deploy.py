@@ -92,7 +92,10 @@ def stack(status: str = "CREATE_COMPLETE", **known: str) -> dict[str, Any]:
                 "Parameters": [
                     {"ParameterKey": key, "ParameterValue": value} for key, value in known.items()
                 ],
-                "Outputs": [{"OutputKey": "EventsTableName", "OutputValue": "my-app-events"}],
+                "Outputs": [
+                    {"OutputKey": f"{kind}TableName", "OutputValue": f"my-app-{kind.lower()}"}
+                    for kind in ("Events", "Log", "Keys")
+                ],
             }
         ]
     }
@@ -518,6 +521,21 @@ def test_a_teardown_keeps_the_tables(run, deployed):
     assert ended.out == "Deleted the stack my-app.\nmy-app-events stays.\n"
     assert deployed.all_of("delete_stack") == [{"StackName": "my-app"}]
     assert deployed.all_of("delete_table") == []
+
+
+def test_a_teardown_with_tables_says_that_a_last_backup_stays(run, deployed, monkeypatch):
+    deleted: list[Any] = []
+    monkeypatch.setattr(
+        "dynamo_es.cli.teardown.delete_tables", lambda _, config: deleted.append(config.tables)
+    )
+
+    ended = run("teardown", "--stack", "my-app", "--delete-tables", "my-app", "--yes")
+
+    assert ended.status == 0
+    assert deleted == [("my-app-events", "my-app-log", "my-app-keys")]
+    assert ended.out.splitlines()[-2] == "Deleted my-app-keys."
+    assert "DynamoDB keeps a last backup" in ended.out.splitlines()[-1]
+    assert "for 35 days" in ended.out.splitlines()[-1]
 
 
 def test_a_teardown_that_fails_says_why(run, deployed, monkeypatch):

@@ -61,6 +61,7 @@ def prefix(monkeypatch):
 
 
 @pytest.mark.ci
+@pytest.mark.endpoint
 def test_the_block_runs_as_printed(machine, prefix, tmp_path):
     script = BLOCK.replace("http://127.0.0.1:8000", ENDPOINT)
     script = script.replace("dynamo-es init ", f"dynamo-es init --prefix {prefix} ")

@@ -269,3 +269,69 @@ def test_strongly_consistent_tables_lack_no_expiry():
     )
     assert [each.setting for each in plan_adoption(client, CONFIG).missing] == ["expiry"]
     assert plan_adoption(client, STRONG).missing == ()
+
+
+# In a region whose items arrive one by one
+
+
+def a_region(*amounts):
+    """Append events one by one; return the client, a backend of the replica, and the stream."""
+    client = emulated_client(CONFIG)
+    writer = DynamoBackend(replace(CONFIG, sequencing="inline"), client=client)
+    writer.create_tables()
+    for version in range(len(amounts)):
+        writer.event_store.append(Paid(), stream_id=STREAM, expected_version=version)
+    impatient = replace(REPLICA, retry_deadline=0.0)
+    return client, DynamoBackend(impatient, client=client), writer.event_store.load_stream(STREAM)
+
+
+def taken_away(client, table, **key):
+    """Delete an item, and return a function that lets it arrive."""
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    client.delete_item(TableName=table, Key=key)
+    return lambda: client.put_item(TableName=table, Item=item)
+
+
+def test_a_read_model_of_streams_waits_for_the_event_before(caplog):
+    client, reader, (_, second) = a_region(1, 2)
+    arrive = taken_away(
+        client, "events", stream_key={"S": f"#account#{STREAM}"}, version={"N": "1"}
+    )
+    applied: list[int] = []
+    projector = reader.projector("balances-eu", lambda one, _: applied.append(one.version))
+
+    with pytest.raises(ReplicaLagError, match="version 1 has not arrived"):
+        projector.project(second, STREAM)
+    assert applied == []
+    arrive()
+    projector.project(second, STREAM)
+
+    assert applied == [1, 2]
+    assert "park" not in caplog.text
+
+
+def test_a_projection_neither_skips_an_event_that_is_late_nor_asks_without_a_pause():
+    client, reader, _ = a_region(1, 2)
+    arrive = taken_away(
+        client, "events", stream_key={"S": f"#account#{STREAM}"}, version={"N": "2"}
+    )
+    seen: list[int] = []
+    projection = reader.projection("balances-eu", lambda one: seen.append(one.position))
+
+    with pytest.raises(ReplicaLagError, match="event at position 2"):
+        projection.run_once()
+    assert (seen, reader.checkpoints.position("balances-eu")) == ([1], 1)
+    arrive()
+
+    assert projection.run_once().position == 2
+    assert seen == [1, 2]
+
+
+def test_a_moment_in_a_page_that_is_late_is_no_damage():
+    client, reader, _ = a_region(1, 2, 3)
+    arrive = taken_away(client, "log", log_key={"S": "log"}, place={"S": f"{1:020d}"})
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    with pytest.raises(ReplicaLagError, match="A page of the log has not arrived"):
+        reader.log.position_at(early)
+    arrive()
+    assert reader.log.position_at(early) == 0

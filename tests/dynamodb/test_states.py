@@ -126,7 +126,8 @@ class TestRequests:
                 boundary.decide(Join, Command(str(number)))
         assert sent.operations == ["BatchGetItem", "Query", "PutItem", "PutItem"]
         [query] = [params for operation, params in sent.calls if operation == "Query"]
-        assert query["Limit"] <= 8  # not the whole boundary
+        bounds = query["ExpressionAttributeValues"]
+        assert bounds[":lowest"] == {"N": "4"}  # the state is of version 3
         with recording(engine.client) as sent:
             boundary.decide(Join, Command("warm"))
         assert sent.operations == ["Query", "PutItem"]

@@ -20,7 +20,7 @@ from dynamo_es.dynamodb.wire.sizes import MAX_ITEM_BYTES, item_size
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.conformance.language import an_event
-from dynamo_es.values import Query, StoredVersion, Tag
+from dynamo_es.values import Query, StoredVersion, Tag, matches_event
 from tests.engine import Capability, needs
 from tests.recording import recording
 
@@ -78,17 +78,21 @@ class Processes:
         return self.cold().index_tags(self.stream, most)
 
     def is_exact(self):
+        """What cold processes read by the index is what the stream holds."""
+        stored = self.plain().fetch_matching(self.stream, Query.everything())
         for query in QUERIES:
             for after in (None, 0, 2):
-                head = self.plain().head(self.stream)
-                if after == 2 and (head is None or head.length < after):
+                if after == 2 and stored.head < after:
                     continue
                 found = self.cold().fetch_matching(self.stream, query, after)
-                wanted = self.plain().fetch_matching(self.stream, query, after)
-                assert found.events == wanted.events
+                assert found.events == tuple(
+                    event
+                    for event in stored.events
+                    if (event.version or 0) > (after or 0) and matches_event(query, event)
+                )
                 assert (found.head, found.head.generation) == (
-                    wanted.head,
-                    wanted.head.generation,
+                    stored.head,
+                    stored.head.generation,
                 )
 
     def parts_are_exact(self):
@@ -333,6 +337,7 @@ def _all(requests):
     return (yield from together(requests))
 
 
+@pytest.mark.ci
 def test_a_crash_at_any_request_is_made_good(boundary):
     boundary.grow(6)
     for crash in range(1, 12):

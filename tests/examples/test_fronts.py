@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -73,6 +74,30 @@ def front(request, example) -> Front:
     return Front(sends[request.param], local.backend, local.poll)
 
 
+# First, while the read models have little to catch up with.
+def test_a_statement_has_each_event_with_the_balance_after_it(front):
+    assert front.get("ann/statement").status == 404
+    front.post("ann/open", {"owner": "Ann"})
+    front.post("ann/deposit", {"amount": 500})
+    front.post("ann/withdraw", {"amount": 120})
+    front.post("ann%23%23/open", {"owner": "Another"})  # whose name begins like the first
+    front.follow()
+
+    entries = front.get("ann/statement").body
+
+    shown = [(one["version"], one["kind"], one["amount"], one["balance"]) for one in entries]
+    assert shown == [(3, "withdrawn", 120, 380), (2, "deposited", 500, 500), (1, "opened", 0, 0)]
+    balance = front.get("ann")
+    assert (balance.body["owner"], balance.body["balance"], balance.body["version"]) == (
+        "Ann",
+        380,
+        3,
+    )
+    assert balance.headers["etag"] == balance.body["etag"]
+    changed = front.post("ann/deposit", {"amount": 1}, if_match=balance.headers["etag"])
+    assert changed.status == 202
+
+
 def test_a_reply_carries_the_version(front):
     opened = front.post("ann/open", {"owner": "Ann"})
     deposited = front.post("ann/deposit", {"amount": 5})
@@ -103,6 +128,21 @@ def test_a_command_that_comes_twice_is_carried_out_once(front):
     assert front.post("ann/deposit", {"amount": 5}, idempotency_key="").status == 400
     assert front.post("ann/deposit", {"amount": 5}, if_match="2").status == 400
     assert len(front.stored()) == 2
+
+
+def test_commands_at_once_are_all_carried_out_and_one_key_once(front):
+    front.post("ann/open", {"owner": "Ann"})
+
+    with ThreadPoolExecutor(4) as pool:
+        each = [pool.submit(front.post, "ann/deposit", {"amount": 1}) for _ in range(4)]
+        same = [
+            pool.submit(front.post, "ann/deposit", {"amount": 10}, idempotency_key="k")
+            for _ in range(4)
+        ]
+
+    assert {reply.result().status for reply in each + same} == {202}
+    assert len({json.dumps(reply.result().body) for reply in same}) == 1
+    assert front.post("ann/deposit", {"amount": 1}).body == {"balance": 15, "version": 7}
 
 
 @pytest.mark.parametrize(
@@ -241,29 +281,6 @@ def test_a_lambda_function_takes_a_body_in_base64(example):
 def test_a_name_may_be_any_visible_text(front, owner):
     assert front.post(f"{quote('konto ' + 'ä')}/open", {"owner": owner}).status == 202
     assert front.stored("konto ä") == [f"Opened(owner={owner!r})"]
-
-
-def test_a_statement_has_each_event_with_the_balance_after_it(front):
-    assert front.get("ann/statement").status == 404
-    front.post("ann/open", {"owner": "Ann"})
-    front.post("ann/deposit", {"amount": 500})
-    front.post("ann/withdraw", {"amount": 120})
-    front.post("ann%23%23/open", {"owner": "Another"})  # whose name begins like the first
-    front.follow()
-
-    entries = front.get("ann/statement").body
-
-    shown = [(one["version"], one["kind"], one["amount"], one["balance"]) for one in entries]
-    assert shown == [(3, "withdrawn", 120, 380), (2, "deposited", 500, 500), (1, "opened", 0, 0)]
-    balance = front.get("ann")
-    assert (balance.body["owner"], balance.body["balance"], balance.body["version"]) == (
-        "Ann",
-        380,
-        3,
-    )
-    assert balance.headers["etag"] == balance.body["etag"]
-    changed = front.post("ann/deposit", {"amount": 1}, if_match=balance.headers["etag"])
-    assert changed.status == 202
 
 
 def test_the_page_runs_nothing_but_its_own_script_and_asks_nobody_else(front):

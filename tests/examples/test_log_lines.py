@@ -14,7 +14,7 @@ from tests.examples.fronts import EXAMPLE, request_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECRET = "ann@example.com"
+CLEAR = "ann@example.com"
 AMOUNT = 987_654_321
 
 
@@ -66,29 +66,29 @@ def test_a_request_is_one_line_with_its_route_status_and_correlation_id(local, c
 
 def test_no_line_has_a_value_of_an_event_whatever_happens(local, lines, monkeypatch):
     tenant = "two"
-    assert post(local, tenant, "x/open", {"owner": SECRET})["statusCode"] == 202
-    assert post(local, tenant, "x/open", {"owner": SECRET})["statusCode"] == 409
-    key = {"idempotency_key": SECRET}
+    assert post(local, tenant, "x/open", {"owner": CLEAR})["statusCode"] == 202
+    assert post(local, tenant, "x/open", {"owner": CLEAR})["statusCode"] == 409
+    key = {"idempotency_key": CLEAR}
     assert post(local, tenant, "x/deposit", {"amount": AMOUNT}, **key)["statusCode"] == 202
     assert post(local, tenant, "x/deposit", {"amount": AMOUNT}, **key)["statusCode"] == 202
     assert post(local, tenant, "x/deposit", {"amount": 1}, **key)["statusCode"] == 422
-    for body in ({"owner": SECRET, "amount": SECRET}, f'"{SECRET}'.encode(), [SECRET], SECRET):
+    for body in ({"owner": CLEAR, "amount": CLEAR}, f'"{CLEAR}'.encode(), [CLEAR], CLEAR):
         assert post(local, tenant, "x/deposit", body)["statusCode"] in {400, 422}
-    assert post(local, tenant, "x/deposit", {"amount": 1}, if_match=SECRET)["statusCode"] == 400
-    assert post(local, tenant, "x/deposit", {"amount": 1}, x_correlation_id=SECRET + " ")
+    assert post(local, tenant, "x/deposit", {"amount": 1}, if_match=CLEAR)["statusCode"] == 400
+    assert post(local, tenant, "x/deposit", {"amount": 1}, x_correlation_id=CLEAR + " ")
     local.poll()
     query = request_of("GET", "/accounts/x/statement", headers={"x-tenant": tenant})
     assert str(AMOUNT) in local.application.query_handler(query)["body"]
 
     written = lines()
     assert "Replied with 202" in written
-    assert SECRET not in written
+    assert CLEAR not in written
     assert str(AMOUNT) not in written
 
 
 def test_an_unexpected_error_is_answered_and_logged_without_its_text(local, lines, monkeypatch):
     def broken(*_: object) -> None:
-        raise ValueError(f"cannot show {SECRET}")
+        raise ValueError(f"cannot show {CLEAR}")
 
     monkeypatch.setattr(local.read_model, "balance", broken)
     request = request_of("GET", "/accounts/x", headers={"x-tenant": "two"})
@@ -101,7 +101,7 @@ def test_an_unexpected_error_is_answered_and_logged_without_its_text(local, line
     written = lines()
     assert "ValueError at " in written
     assert "broken:" in written
-    assert SECRET not in written + reply["body"]
+    assert CLEAR not in written + reply["body"]
 
 
 @pytest.mark.parametrize("method", ["apply", "note"])
@@ -112,7 +112,7 @@ def test_a_read_model_that_fails_logs_the_correlation_id_and_no_value(
         raise ValueError(repr(recorded.wrapped_event.event))
 
     tenant = f"failing {method}"
-    post(local, tenant, "y/open", {"owner": SECRET}, x_correlation_id="order-9")
+    post(local, tenant, "y/open", {"owner": CLEAR}, x_correlation_id="order-9")
     with monkeypatch.context() as patched:
         patched.setattr(local.read_model, method, broken)
         local.poll()
@@ -120,7 +120,7 @@ def test_a_read_model_that_fails_logs_the_correlation_id_and_no_value(
     failed = [vars(one) for one in caplog.records if "ValueError" in one.getMessage()]
     assert failed
     assert all(one["correlation_id"] == "order-9" for one in failed)
-    assert SECRET not in lines()
+    assert CLEAR not in lines()
     local.poll()  # the next call applies it
     shown = {"apply": "/accounts/y", "note": "/activity"}[method]
     query = request_of("GET", shown, headers={"x-tenant": tenant})

@@ -1,4 +1,4 @@
-"""Each function of the example may do its work: by the shipped policies, and its own for the rest."""
+"""Each function of the example may do its work, by the shipped policies and a few of its own."""
 
 from __future__ import annotations
 

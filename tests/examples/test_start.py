@@ -7,7 +7,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.examples.fronts import EXAMPLE
+
+# A process of its own, for a second.
+pytestmark = pytest.mark.ci
 
 FUNCTION = {
     "AWS_LAMBDA_FUNCTION_NAME": "accounts",

@@ -1,4 +1,4 @@
-"""The example's template: limits, releases that go back by themselves, logs that end, and alarms."""
+"""The example's template: limits, releases that an alarm ends, logs that end, and alarms."""
 
 from __future__ import annotations
 

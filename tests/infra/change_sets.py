@@ -104,7 +104,7 @@ def _import_tables() -> None:
     create = Table.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]
 
     def import_or_create(
-        cls: Any, name: str, template: Any, account_id: str, region_name: str, **named: Any
+        cls: Any, /, name: str, template: Any, account_id: str, region_name: str, **named: Any
     ) -> Any:
         there = dynamodb_backends[account_id][region_name].tables.get(name)
         if there is not None:

@@ -79,7 +79,7 @@ def _model(type_name: str, kind: Kind) -> Any:
     class Resource(CloudFormationModel):
         """A resource that a request to its service makes."""
 
-        def __init__(self, reference: str, name: str | None) -> None:
+        def __init__(self, reference: str, name: str) -> None:
             self.physical_resource_id = reference
             self.name = name
 
@@ -88,7 +88,7 @@ def _model(type_name: str, kind: Kind) -> Any:
             return type_name
 
         @classmethod
-        def create_from_cloudformation_json(  # type: ignore[override]
+        def create_from_cloudformation_json(
             cls,
             resource_name: str,
             cloudformation_json: dict[str, Any],
@@ -98,12 +98,12 @@ def _model(type_name: str, kind: Kind) -> Any:
         ) -> Resource:
             del account_id
             properties = _present(cloudformation_json["Properties"])
-            name = properties.setdefault(kind.name, resource_name) if kind.name else None
+            name = properties.setdefault(kind.name, resource_name) if kind.name else ""
             reply = _send(kind, kind.create, properties, region_name)
             return cls(name if kind.ref is None else reply[kind.ref], name)
 
         @classmethod
-        def update_from_cloudformation_json(  # type: ignore[override]
+        def update_from_cloudformation_json(
             cls,
             original_resource: Resource,
             new_resource_name: str,

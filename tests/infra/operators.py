@@ -13,6 +13,7 @@ from dynamo_es.dynamodb.log.pages import page_item, read_any_page
 from dynamo_es.dynamodb.log.requests import newest_page
 from dynamo_es.dynamodb.maintenance.inspection import Inspector
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
+from dynamo_es.dynamodb.maintenance.torn import plan_truncation, truncate
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.testing.conformance.language import events
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es import DynamoBackend
 
 _STREAM = StreamId(name="late 1", category="order")
+_LOST = StreamId(name="lost 1", category="order")
 _PARKED = ParkedKey("parking", "log", StreamId(category="order"), "")
 _FAILED = SetAside(Place(0, 5), 1, "RuntimeError", 0)
 
@@ -69,6 +71,11 @@ def operate(backend: DynamoBackend, damage: Callable[[Callable[[], None]], None]
     verify(config, lambda: backend.client)
     read_set_aside(config, lambda: backend.client)
     by_hand(process)
+    damage(lambda: lose_the_newest_commit(backend))
+    plan = plan_truncation(config, lambda: backend.client)
+    assert plan.cuts
+    assert {one.kind for one in plan.put_back} >= {"marker", "checkpoint"}
+    truncate(config, lambda: backend.client, plan)
 
 
 def look(process: DynamoBackend) -> None:
@@ -114,6 +121,16 @@ def damage_newest_page(backend: DynamoBackend, kept: int) -> None:
     never = page.pointers[0]._replace(first_version=10**37)
     changed = page._replace(pointers=(*page.pointers[:kept], never))
     backend.client.put_item(TableName=backend.config.log_table, Item=page_item(changed, log.prefix))
+
+
+def lose_the_newest_commit(backend: DynamoBackend) -> None:
+    """Let the log point to a commit that the events table lost, with a consumer after it."""
+    process = another_process(backend)
+    process.storage.insert_events(_LOST, ANY_VERSION, events(_LOST, 1))
+    repair(backend.config, lambda: backend.client)
+    process.projection("operated", lambda _: None, keep_unknown=True).run_once()
+    key = {"stream_key": {"S": f"#order#{_LOST}"}, "version": {"N": "1"}}
+    backend.client.delete_item(TableName=backend.config.events_table, Key=key)
 
 
 def remove_what_is_set_aside(backend: DynamoBackend) -> None:

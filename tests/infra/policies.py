@@ -182,18 +182,20 @@ def _calls(action: str, params: dict[str, Any]) -> Iterator[Call]:
     elif params["TableName"] not in PARTITION_KEYS:
         yield Call(params["TableName"], action, None)
     else:
-        table = params["TableName"]
-        item = params.get("Item") or params.get("Key")
-        if item is not None:
-            projected = params.get("ProjectionExpression")
-            attributes = None if projected is None else frozenset(projected.split(", "))
-            yield Call(table, action, item[PARTITION_KEYS[table]]["S"], attributes)
-        elif action == "Query":
-            (key,) = (
-                value["S"]
-                for name, value in params["ExpressionAttributeValues"].items()
-                if f"{PARTITION_KEYS[table]} = {name}" in params["KeyConditionExpression"]
-            )
-            yield Call(table, action, key)
-        else:
-            yield Call(table, action, None)
+        yield _call_to(params["TableName"], action, params)
+
+
+def _call_to(table: str, action: str, params: dict[str, Any]) -> Call:
+    item = params.get("Item") or params.get("Key")
+    if item is not None:
+        projected = params.get("ProjectionExpression")
+        attributes = None if projected is None else frozenset(projected.split(", "))
+        return Call(table, action, item[PARTITION_KEYS[table]]["S"], attributes)
+    if action == "Query":
+        (key,) = (
+            value["S"]
+            for name, value in params["ExpressionAttributeValues"].items()
+            if f"{PARTITION_KEYS[table]} = {name}" in params["KeyConditionExpression"]
+        )
+        return Call(table, action, key)
+    return Call(table, action, None)

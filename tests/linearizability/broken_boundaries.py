@@ -49,8 +49,10 @@ def only_the_item_in_the_way_is_matched(patch: pytest.MonkeyPatch) -> None:
 def head_is_read_after_the_events(patch: pytest.MonkeyPatch) -> None:
     """A read says that it is complete to a head that it reads later."""
 
-    def fetch(stream: Stream, query: Query, after: int | None) -> Steps[Matching]:
-        _, events = yield from matching.read_after(stream, int(after or 0))
+    def fetch(
+        stream: Stream, query: Query, after: int | None, lowest: int | None = None
+    ) -> Steps[Matching]:
+        _, events = yield from matching.read_after(stream, int(after or 0), lowest)
         newest = yield from newest_commit(stream)
         head = NO_STREAM if newest is None else StoredVersion(newest.last, newest.generation)
         contract.refuse_unreached(stream.id, query, after, head)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from dynamo_es import DynamoBackend
+from dynamo_es.contracts.workers import in_thread
 from dynamo_es.dynamodb.streams import commits
+from dynamo_es.dynamodb.tag_index import reading
 from tests.linearizability.boundary_workload import BoundaryWorker
 from tests.linearizability.broken_boundaries import BOUNDARIES
 from tests.linearizability.callers import Task, call_together, in_moments, look
 from tests.linearizability.conditions import Conditions
-from tests.linearizability.histories import Outcome
+from tests.linearizability.histories import Outcome, stream_id
 from tests.linearizability.scheduler import Schedule
 from tests.linearizability.test_concurrency import OPERATIONS, STREAMS, WORKERS
 from tests.linearizability.test_interleavings import SMALL_ITEM
 from tests.linearizability.verdicts import verify
+from tests.without_moto import without_moto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Event
 
     from dynamo_es import DynamoConfig
 
@@ -97,3 +103,36 @@ def test_what_concurrent_callers_see_is_linearizable(
     assert len(history) >= OPERATIONS + 2 * STREAMS
     assert {one.outcome for one in history} >= {Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN}
     verify(in_moments(history), seed)
+
+
+INDEXED_OPERATIONS: Final = 700
+"""Operations of a history whose readers use the tag index: each read takes several requests."""
+
+
+@pytest.mark.concurrent
+@pytest.mark.ci
+@pytest.mark.parametrize("seed", [4])
+def test_so_is_what_they_see_by_a_tag_index_that_is_written_meanwhile(
+    config: DynamoConfig, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(reading, "_READ_UNIT", 1)  # Else such short streams are read as a whole.
+    by_index = replace(config, tag_index=True)
+    calls = INDEXED_OPERATIONS // len(WORKERS)
+    tasks = [Task(by_index, seed, letter, STREAMS, calls, boundaries=True) for letter in WORKERS]
+
+    with in_thread(lambda stop: _index_all(config, stop), "Indexing"):
+        history = call_together(tasks)
+    history += look(config, STREAMS)
+
+    assert {one.outcome for one in history} >= {Outcome.OK, Outcome.REFUSED, Outcome.UNKNOWN}
+    verify(in_moments(history), seed)
+
+
+def _index_all(config: DynamoConfig, stop: Event) -> None:
+    indexed = 0
+    with without_moto():
+        while not stop.is_set():
+            storage = DynamoBackend(config).storage
+            for number in range(1, STREAMS + 1):
+                indexed += storage.index_tags(stream_id(number), 3)
+    assert indexed > STREAMS

@@ -122,9 +122,11 @@ class Region(TinyDynamo):
         self.requests.append(request)
         params = request.params
         if request.operation == "batch_get_item":
-            keys = params["RequestItems"]["events"]["Keys"]
-            found = [self._find(key) for key in keys]
-            return {"Responses": {"events": [item for item in found if item is not None]}}
+            asked = params["RequestItems"]["events"]
+            names = asked["ProjectionExpression"].split(", ")
+            found = [item for key in asked["Keys"] if (item := self._find(key)) is not None]
+            shown = [{name: item[name] for name in names if name in item} for item in found]
+            return {"Responses": {"events": shown}}
         if params["TableName"] != "log":
             return super().answer(request, token)
         place = params["ExpressionAttributeValues"][":place"]["S"]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dynamo_es import RecordedRaw
     from dynamo_es.dynamodb.log.pages import Page
 
+pytestmark = pytest.mark.endpoint
+
 SEEDS: Final = (1, 2, 3)
 APPENDS: Final = 180
 """Of each writer."""

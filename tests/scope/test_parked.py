@@ -1,3 +1,7 @@
 """The tests of parked streams, with a log of each tenant."""
 
+import pytest
+
 from tests.projections.test_parked import *  # noqa: F403
+
+pytestmark = [pytest.mark.inline, pytest.mark.ci]  # type: ignore[assignment]

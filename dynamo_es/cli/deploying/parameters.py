@@ -106,9 +106,9 @@ def takes_package(template: Mapping[str, Any], values: Mapping[str, str]) -> boo
         values: of parameters; the others have their defaults.
     """
     declared = template["Parameters"]
-    if not CODE <= declared.keys():
+    if not declared.keys() >= CODE:
         return False
-    if not FUNCTIONS <= declared.keys():
+    if not declared.keys() >= FUNCTIONS:
         return True
     return any(str(values.get(name, declared[name]["Default"])) not in _OFF for name in FUNCTIONS)
 

@@ -16,7 +16,12 @@ from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
 from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
-from dynamo_es.exceptions import EventStoreError, InvalidSubscriptionError
+from dynamo_es.exceptions import (
+    EventStoreError,
+    InvalidSubscriptionError,
+    ReplicaLagError,
+    StoredItemError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -95,7 +100,12 @@ class DynamoLog(LogStrategy):
         in most logs, 40 at most.
         """
         steps = position_at(self._tables.keys, microseconds_of("moment", moment))
-        return self._gateway.run("position_at", self._tables.tenant_id, None, steps)
+        try:
+            return self._gateway.run("position_at", self._tables.tenant_id, None, steps)
+        except StoredItemError as error:
+            if self._arrivals is None:
+                raise
+            raise ReplicaLagError("Query", "A page of the log", str(error)) from error
 
     def unsequenced(self) -> bool:
         """Whether stored events have no position yet; see `LogStrategy.unsequenced`.

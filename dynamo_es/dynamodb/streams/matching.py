@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from dynamo_es.values import Query, RawEvent
 
 
-def fetch_matching(stream: Stream, query: Query, after: int | None) -> Steps[Matching]:
-    """Return the matching events; see `BoundaryStrategy.fetch_matching`.
+def fetch_matching(
+    stream: Stream, query: Query, after: int | None, lowest: int | None = None
+) -> Steps[Matching]:
+    """Return the matching events; see `BoundaryStrategy.fetch_matching`, and `read_after`.
 
     The events and the head are of one moment: a head read after the events would hide what came in
     between.
     """
-    newest, events = yield from read_after(stream, int(after or 0))
+    newest, events = yield from read_after(stream, int(after or 0), lowest)
     if newest is not None and newest.versionless:
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
     head = NO_STREAM if newest is None else StoredVersion(newest.last, newest.generation)

@@ -65,8 +65,8 @@ def fetch_by_index(
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
         return None  # Half a unit for each commit: reading them all in a row costs less.
-    below = checkpoint.commit if floor == checkpoint.version - 1 else None
-    newest, tail = yield from read_after(stream, floor, below)
+    begins = checkpoint.commit if floor == checkpoint.version - 1 else floor + 1
+    newest, tail = yield from read_after(stream, floor, begins)
     at = checkpoint.version - floor - 1
     if (
         newest is None

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.credentials import ReadOnlyCredentials
-
     from dynamo_es.dynamodb.wire.lean_terms import Credentials
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
@@ -64,9 +62,7 @@ class Signer:
         self._now = now
         self._key = _Key("", "", b"")
 
-    def sign(
-        self, headers: dict[str, str], body: bytes, credentials: Credentials | ReadOnlyCredentials
-    ) -> None:
+    def sign(self, headers: dict[str, str], body: bytes, credentials: Credentials) -> None:
         """Add the signature, its time, and the session's token to the headers of a request.
 
         Args:

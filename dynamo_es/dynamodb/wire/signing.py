@@ -69,7 +69,7 @@ class QuickSigner(SigV4Auth):
         """Return what signs a request; None if it is not of the form, or botocore logs it."""
         if (
             self.credentials is None
-            or self._service_name != SERVICE
+            or self._service_name != SERVICE  # type: ignore[attr-defined]
             or request.method != "POST"
             or type(request.data) is not bytes
             or request.params
@@ -78,7 +78,7 @@ class QuickSigner(SigV4Auth):
             or _log.isEnabledFor(logging.DEBUG)
         ):
             return None
-        return _signer(request.url, self._region_name)
+        return _signer(request.url, self._region_name)  # type: ignore[attr-defined]
 
 
 AUTH_TYPE_MAPS[QUICK] = QuickSigner

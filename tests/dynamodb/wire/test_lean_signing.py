@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.wire import lean_terms
 from dynamo_es.dynamodb.wire.lean_signing import Signer
+from tests.dynamodb.wire.moments import botocore_at
 
 WORDS = st.text("abcXYZ019/+=", min_size=1, max_size=40)
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2040, 1, 1))  # noqa: DTZ001 - of Hypothesis
@@ -38,7 +38,7 @@ def by_botocore(
 ) -> dict[str, str]:
     request = AWSRequest("POST", f"{url}/", {"Content-Type": "a/b", "X-Amz-Target": target}, body)
     request.context = {}
-    with patch("botocore.auth.get_current_datetime", lambda **_: now.replace(tzinfo=None)):
+    with botocore_at(now.replace(tzinfo=None)):
         SigV4Auth(Credentials(*keys), "dynamodb", region).add_auth(request)
     return dict(request.headers.items())
 

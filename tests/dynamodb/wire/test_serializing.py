@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.wire import serializing
 from dynamo_es.dynamodb.wire.attempts import attempts
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS
+from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
 from dynamo_es.dynamodb.wire.client import checking_parameters, make_client
 from dynamo_es.dynamodb.wire.serializing import Serializer
 from tests.dynamodb.wire.test_lean import ITEMS
@@ -46,7 +46,7 @@ def _as_the_library():
 def bodies(monkeypatch):
     """The parameters that the library makes a body of."""
     made = []
-    original = serializing.body_of
+    original = body_of
 
     def note(params):
         made.append(params)

@@ -20,6 +20,7 @@ from dynamo_es.dynamodb.wire import lean_signing
 from dynamo_es.dynamodb.wire.attempts import attempts
 from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
 from dynamo_es.dynamodb.wire.signing import QuickSigner
+from tests.dynamodb.wire.moments import botocore_at
 from tests.dynamodb.wire.scripted import serving
 from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in
 
@@ -66,9 +67,8 @@ def signed(
         for name, value in some.items():
             request.headers[name] = value  # adds to what is there
     request.context = dict(context)
-    clock = patch("botocore.auth.get_current_datetime", lambda **_: NOW)
-    with clock, patch.object(lean_signing, "datetime", AtThatMoment):
-        signer(credentials, service, "eu-central-1").add_auth(request)
+    with botocore_at(NOW), patch.object(lean_signing, "datetime", AtThatMoment):
+        signer(credentials, service, "eu-central-1").add_auth(request)  # type: ignore[arg-type]
     assert request.context["timestamp"] == "20300102T030405Z"
     return list(request.headers.items())
 

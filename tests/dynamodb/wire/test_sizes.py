@@ -209,6 +209,7 @@ attributes = st.dictionaries(
 )
 
 
+@pytest.mark.endpoint
 @settings(max_examples=100)
 @given(attributes)
 def test_an_item_of_1024_bytes_costs_one_unit_and_one_byte_more_another(table, attributes):
@@ -221,6 +222,7 @@ def test_an_item_of_1024_bytes_costs_one_unit_and_one_byte_more_another(table, a
     assert billed(table, item) == 2
 
 
+@pytest.mark.endpoint
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_number_is_billed_by_the_size_it_is_said_to_have(table, number):
     item = {"k": {"S": "a"}, "n": {"N": number}, "pad": {"S": ""}}

@@ -43,8 +43,8 @@ class Application:
             lambda tenant: backend.in_tenant(tenant).event_store
         )
 
-        # Each account on its own: fast, and parallel over the shards of the table's stream. An event
-        # that fails again and again parks its account, and the others go on.
+        # Each account on its own: fast, and parallel over the shards of the table's stream. An
+        # event that fails again and again parks its account, and the others go on.
         @project_streams(backend, "balances", category="account", on_failure="park")
         def balances_handler(recorded: Recorded) -> None:
             read_model.apply(recorded)

@@ -1,8 +1,8 @@
 """Answers a request of API Gateway: errors become problems, and each request one log line.
 
 A line has the route, the status, the time and the correlation id. It has no path, header, body or
-text of an error, which may quote a value of an event. In a function with the log format JSON, Lambda
-writes the fields of a line as members of a JSON object.
+text of an error, which may quote a value of an event. In a function with the log format JSON,
+Lambda writes the fields of a line as members of a JSON object.
 """
 
 from __future__ import annotations

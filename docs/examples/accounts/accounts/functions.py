@@ -16,9 +16,7 @@ from dynamo_es import DynamoBackend, Repository
 _backend = DynamoBackend.from_env()
 _backend.prepare()
 Repository(_backend.event_store, Account)  # loads what encodes and decodes events
-_application = Application(
-    _backend, ReadModel(_backend.client, os.environ["READ_MODEL_TABLE"])
-)
+_application = Application(_backend, ReadModel(_backend.client, os.environ["READ_MODEL_TABLE"]))
 
 command = _application.command_handler
 query = _application.query_handler

@@ -20,9 +20,9 @@ from dynamo_es.http import etag_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accounts.requests import Kind
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from accounts.requests import Kind
     from dynamo_es import Event, Recorded
 
 Item = dict[str, Any]
@@ -84,9 +84,7 @@ class ReadModel:
             if version > found.version:
                 continue  # It came after the balance was read.
             kind, amount, at = _read(item)
-            entries.append(
-                Entry(version=version, kind=kind, amount=amount, balance=balance, at=at)
-            )
+            entries.append(Entry(version=version, kind=kind, amount=amount, balance=balance, at=at))
             balance -= _change((kind, amount))
         return entries
 

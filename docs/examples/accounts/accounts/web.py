@@ -94,9 +94,7 @@ def _add_commands(app: FastAPI, events: EventSourcing) -> None:
         return Done(balance=saved.aggregate.balance, version=saved.version)
 
     @app.post("/accounts/{account}/open", status_code=202, responses=command_responses(202))
-    def open_(
-        request: Request, account: AccountName, command: Open, accounts: Accounts
-    ) -> Done:
+    def open_(request: Request, account: AccountName, command: Open, accounts: Accounts) -> Done:
         return carry_out(request, accounts, account, command)
 
     @app.post("/accounts/{account}/deposit", status_code=202, responses=command_responses(202))
