@@ -256,9 +256,12 @@ def test_events_that_only_this_process_can_load_are_not_appended():
 def test_a_name_is_looked_for_again_only_when_a_class_was_defined(monkeypatch):
     looked_for: list[str] = []
     search = registry_module._classes_named
-    monkeypatch.setattr(
-        registry_module, "_classes_named", lambda name: looked_for.append(name) or search(name)
-    )
+
+    def noting(name: str) -> list[type[Event]]:
+        looked_for.append(name)
+        return search(name)
+
+    monkeypatch.setattr(registry_module, "_classes_named", noting)
     registry = EventRegistry()
 
     assert [registry.kind_named("test.registry.late") for _ in range(3)] == [None] * 3
