@@ -428,8 +428,8 @@ class AsyncStorage(Over):
             `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
             `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
             already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
-            `ServiceError`. An append with an error has stored nothing, except if its outcome is
-            unknown.
+            `ServiceError`; or what the outbox filter raised. An append with an error has stored
+            nothing, except if its outcome is unknown.
 
         Raises:
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
