@@ -340,8 +340,11 @@ def test_a_snapshot_that_raises_fails_no_command(club, monkeypatch, caplog):
 
 
 def test_a_restore_that_raises_is_an_error_of_the_application(club, monkeypatch):
+    def broken(*_):
+        raise KeyError
+
     club.join(*"abcde")
-    monkeypatch.setattr(MembersOf, "__restore__", lambda *_: {}[1])
+    monkeypatch.setattr(MembersOf, "__restore__", broken)
     with pytest.raises(KeyError):
         club.join("f")
 

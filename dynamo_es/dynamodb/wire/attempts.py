@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.errors import BAD_REPLY, may_have_landed
-from dynamo_es.dynamodb.wire.replies import flaw_of
+from dynamo_es.dynamodb.wire.reply_checks import flaw_of
 from dynamo_es.dynamodb.wire.time_limit import end_in_time
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.replies import misdirected, misdirected_batch, misdirected_refusal
+from dynamo_es.dynamodb.wire.reply_checks import misdirected, misdirected_batch, misdirected_refusal
 from dynamo_es.dynamodb.wire.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.dynamodb.wire.statements import inserted_items
