@@ -66,7 +66,7 @@ def init(
             f"{count(len(variables), 'variable')} written to {file}. To set them in this shell: "
             f"set -a; . {shlex.quote(_with_folder(file))}; set +a"
         )
-    tell("To create the tables after that: dynamo-es create-tables")
+    tell("If the tables are not there yet: dynamo-es create-tables")
 
 
 def _config(place: Place, prefix: str | None) -> DynamoConfig:

@@ -288,6 +288,47 @@ def test_what_is_too_large_is_refused_alone(stage, backend, visits, count):
     assert stored_by(backend, visits) == ["a", "b", "c"]
 
 
+def test_what_the_outbox_filter_raises_is_raised_to_the_caller_of_that_event_alone(
+    stage, backend, visits, count
+):
+    asked = []
+
+    def chooses(event):
+        asked.append(event.data["by"])
+        if event.data["by"] == "c":
+            raise KeyError("by")
+        return event.data["by"] == "d"
+
+    backend.with_outbox(chooses)
+    try:
+        count("a", "b", "c", "d")
+        stage.finish()
+    finally:
+        backend.with_outbox(lambda _: False)
+
+    assert isinstance(stage.actors["c"].error, KeyError)
+    assert stored_by(backend, visits) == ["a", "b", "d"]
+    assert asked == ["a", "b", "c", "d"]  # once for each event
+
+
+def test_names_that_fit_into_no_commit_are_refused_alone(stage, backend, visits, count):
+    class Long(Event):
+        __event_name__ = "grouping." + "x" * 40_000
+
+    count("a", "b")
+    stage.enter(
+        "long",
+        lambda: backend.event_store.append(
+            Long(), stream_id=visits, expected_version=ANY_VERSION, group=True
+        ),
+    )
+    stage.act("long")
+    count("c")
+    stage.finish()
+    assert isinstance(stage.actors["long"].error, CommitTooLargeError)
+    assert stored_by(backend, visits) == ["a", "b", "c"]
+
+
 def test_appends_that_do_not_fit_in_one_item_are_two_commits(stage, backend, visits, count):
     sent = []
     write = backend.storage.insert_unless
