@@ -37,14 +37,14 @@ QUERIES = st.lists(
 
 
 @given(EVENTS, QUERIES)
-@settings(max_examples=100)
+@settings(max_examples=30)
 def test_a_query_that_matches_an_event_may_match(events, query):
     if any(matches_event(query, each) for each in events):
         assert GatheredEvents(events).may_match(query)
 
 
 @given(EVENTS, EVENTS)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_ids_are_found_exactly(events, others):
     ids = [each.uuid for each in others]
     assert GatheredEvents(events).has_any(ids) == any(each.uuid in ids for each in events)
@@ -57,7 +57,7 @@ def test_a_query_of_a_tag_that_no_event_has_needs_no_look():
 
 
 @given(st.lists(st.tuples(EVENTS.filter(bool), QUERIES), max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_those_that_go_together_do_not_match_each_other(appends):
     candidates = [Candidate(STREAM, ConditionalAppend(own, query, 0)) for own, query in appends]
     accepted = []

@@ -538,6 +538,7 @@ def _states_are_taken_after_the_decision(patch):
     patch.setattr(SavedStates, "save", save_all)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("broken", "case"),
     [
@@ -561,6 +562,7 @@ def test_states_that_are_broken_are_noticed(club, monkeypatch, broken, case):
         case(club)
 
 
+@pytest.mark.ci
 def test_a_schema_that_is_ignored_is_noticed(club, monkeypatch):
     _schema_is_ignored(monkeypatch)
     with pytest.raises(AssertionError):
