@@ -119,7 +119,8 @@ def _exists(stack: Any, resource: dict[str, Any]) -> bool:
 
     tables = dynamodb_backends[stack.account_id][stack.region_name].tables
     return (
-        resource["Type"] == "AWS::DynamoDB::Table" and resource["Properties"]["TableName"] in tables
+        resource["Type"] == "AWS::DynamoDB::Table"
+        and resource["Properties"].get("TableName") in tables
     )
 
 
