@@ -74,6 +74,7 @@ SHARED: Final = {
     "Architecture": "sequencer",
     "Transport": "sequencer",
     "LogScope": "sequencer",
+    "Replication": "sequencer",
     "KmsKeyArn": "sequencer",
     "FieldKmsKeyArn": "outbox",
     "SubnetIds": "sequencer",

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.dynamodb.wire.attempts import watch
-from dynamo_es.dynamodb.wire.lean import OPERATIONS, LeanClient
+from dynamo_es.dynamodb.wire.bodies import OPERATIONS
+from dynamo_es.dynamodb.wire.lean import LeanClient
 from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
 from dynamo_es.environment import of_field

@@ -30,7 +30,7 @@ from dynamo_es.values import ExplicitVersioning, StoredVersion
 from dynamo_es.waiting import is_interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from contextvars import Context as Variables
     from uuid import UUID
 
@@ -46,6 +46,10 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 _REFUSED: Final = (InputError, EventDefinitionError, PrivacyError)
 """Errors about the events of one decision; nothing was sent."""
+
+
+class _NotSentError(Exception):
+    """The outbox filter raised for the event of one decision; nothing was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -139,7 +143,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
                 except ConcurrentStreamWriteError as error:
                     return _failed(entries, error)
                 raws = stream.follow(raws, () if waited else refused.winning, command)
-            except _REFUSED:
+            except (*_REFUSED, _NotSentError):
                 return [self._decide_alone(each) for each in items]
             except EventStoreError as error:
                 return _failed(entries, error)
@@ -248,7 +252,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
             return stream.store.append(*events, stream_id=stream.id, expected_version=expected)
 
         try:
-            version = append_surely(append, retries)
+            version = _sent(append, retries)
         except ConcurrentStreamWriteError:
             for each in entries:
                 each.joint.maybe_stored = False
@@ -262,6 +266,22 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
             _note(each.aggregate, each, version.generation)
         last = emitted[-1].aggregate
         self.alone.opening.snapshots.apply(stream.store, stream.id, last)
+
+
+def _sent(append: Callable[[], StoredVersion | None], retries: Retries) -> StoredVersion | None:
+    """Append as `append_surely` does.
+
+    Raises:
+        _NotSentError: see there.
+    """
+    try:
+        return append_surely(append, retries)
+    except EventStoreError:
+        raise
+    except Exception as error:
+        if isinstance(error.__cause__, AppendOutcomeUnknownError):
+            raise
+        raise _NotSentError from error
 
 
 def _note(aggregate: Aggregate, decided: _Decided, generation: int | None) -> None:

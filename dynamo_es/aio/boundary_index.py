@@ -75,7 +75,7 @@ class AsyncBoundaryIndex(Over):
             StoredItemError: an item that this release cannot read.
             ServiceError: AWS refused a request or did not answer. Run it again.
 
-        Cost on DynamoDB: 2 requests if there is nothing to index; else see
-        `BoundaryStrategy.index_tags`.
+        Cost on DynamoDB: 2 requests if there is nothing to index; else 3 to 4 for each batch, and 2
+        for each different tag in it: one reads the tag's newest page, one writes it.
         """
         return await self._bridge.run(self._sync.run_once, batch_size, stop=self._stop(stop))

@@ -46,6 +46,7 @@ class AsyncLogReader(Over):
         `passed_over`). After an error no event is lost: call again.
 
         Raises:
+            ReplicaLagError: the next event has not arrived in this region, which holds replicas.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.read)

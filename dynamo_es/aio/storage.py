@@ -131,6 +131,7 @@ class AsyncStorage(Over):
             InvalidRangeError: ``start`` or ``stop`` below 1 (also a ``ValueError``).
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
             StreamGapError: an event is missing in the middle, on two reads.
+            ReplicaLagError: an event has not arrived in this region, which holds replicas.
             StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer.
 
@@ -427,8 +428,8 @@ class AsyncStorage(Over):
             `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
             `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
             already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
-            `ServiceError`. An append with an error has stored nothing, except if its outcome is
-            unknown.
+            `ServiceError`; or what the outbox filter raised. An append with an error has stored
+            nothing, except if its outcome is unknown.
 
         Raises:
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.

@@ -72,8 +72,8 @@ class BoundaryIndex:
             StoredItemError: an item that this release cannot read.
             ServiceError: AWS refused a request or did not answer. Run it again.
 
-        Cost on DynamoDB: 2 requests if there is nothing to index; else see
-        `BoundaryStrategy.index_tags`.
+        Cost on DynamoDB: 2 requests if there is nothing to index; else 3 to 4 for each batch, and 2
+        for each different tag in it: one reads the tag's newest page, one writes it.
         """
         check_count("batch_size", batch_size)
         stop = Event() if stop is None else stop

@@ -14,7 +14,6 @@ from dynamo_es.contracts.checks import check_count, check_kind, check_stream
 from dynamo_es.contracts.event_checks import check_append
 from dynamo_es.exceptions import (
     BoundaryConflictError,
-    EventStoreError,
     InputError,
     InvalidEventError,
     InvalidStreamIdError,
@@ -48,8 +47,11 @@ class ConditionalAppend:
     after: int | None = None
 
 
-BoundaryResult: TypeAlias = StoredVersion | EventStoreError
-"""The result of a conditional append: the version of its last event, or its error."""
+BoundaryResult: TypeAlias = StoredVersion | Exception
+"""The result of a conditional append: the version of its last event, or its error.
+
+The error is an `EventStoreError`, or what the outbox filter raised for one of its events.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,8 @@ class BoundaryStrategy:
             `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
             `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
             already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
-            `ServiceError`. An append with an error has stored nothing, except if its outcome is
-            unknown.
+            `ServiceError`; or what the outbox filter raised. An append with an error has stored
+            nothing, except if its outcome is unknown.
 
         Raises:
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.

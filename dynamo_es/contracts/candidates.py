@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
+    from dynamo_es.contracts.hooks import OutboxFilter
     from dynamo_es.values import RawEvent, StreamId
 
 
@@ -97,6 +98,19 @@ class Candidate:
                 self._stored[event.uuid] = event.version
             if query is not None and matches_event(query, event):
                 self._matching.append(event)
+
+    def chosen(self, wanted: OutboxFilter | None) -> list[bool]:
+        """Return for each event whether the outbox publishes it.
+
+        An error of the filter is the result of this append, and no other one suffers from it.
+        """
+        if wanted is None:
+            return [False] * len(self.append.events)
+        try:
+            return [wanted(event) for event in self.append.events]
+        except Exception as error:  # noqa: BLE001 - the caller of this append gets it
+            self.result = error
+            return []
 
     def has_any(self, events: GatheredEvents) -> bool:
         """Whether an event of the append is among these."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -39,7 +40,7 @@ class LeaseWatch:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = new_lock()
         self._seen: OrderedDict[Hashable, tuple[Lease, int]] = OrderedDict()
 
     def is_over(self, key: Hashable, held: Lease, now_ms: int, *, looks_once: bool = True) -> bool:

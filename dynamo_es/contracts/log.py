@@ -114,6 +114,7 @@ class LogReader(ABC):
         `passed_over`). After an error no event is lost: call again.
 
         Raises:
+            ReplicaLagError: the next event has not arrived in this region, which holds replicas.
             ServiceError: AWS refused or did not answer.
         """
 

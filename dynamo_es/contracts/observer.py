@@ -15,8 +15,9 @@ class OperationReport:
 
     Attributes:
         operation: name of the operation. Streams: ``append``, ``append_many``, ``load``,
-            ``head``, ``save_snapshot``, ``delete``. Keys: ``get_key``, ``create_key``,
-            ``delete_key``. The log: ``sequence``, ``set_aside``, ``position``, ``read_log``,
+            ``head``, ``save_snapshot``, ``load_states``, ``save_state``, ``delete``. Keys:
+            ``get_key``, ``create_key``, ``delete_key``. The log: ``sequence``, ``set_aside``,
+            ``position``, ``read_log``,
             ``read_markers``, ``streams``, ``list_categories``, ``look_further``. Consumers:
             ``checkpoint``,
             ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,

@@ -67,6 +67,7 @@ class StorageStrategy(AllOrNone, StateStrategy):
             InvalidRangeError: ``start`` or ``stop`` below 1 (also a ``ValueError``).
             InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
             StreamGapError: an event is missing in the middle, on two reads.
+            ReplicaLagError: an event has not arrived in this region, which holds replicas.
             StoredItemError: an item of the stream that this release cannot read.
             ServiceError: AWS refused the request or did not answer.
 

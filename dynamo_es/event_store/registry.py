@@ -6,7 +6,7 @@ import gc
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynamo_es.event_store.definition import check_definition, own_names
 from dynamo_es.event_store.event import Definitions, Event, Snapshot, event_name
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from dynamo_es.event_store.tags import TaggedField
     from dynamo_es.event_store.upcasting import Upcaster
+
+_MOST_UNKNOWN: Final = 1_000
+"""Names without a class that a registry remembers: the search looks at every class."""
 
 _T = TypeVar("_T", bound=Event)
 
@@ -93,6 +96,7 @@ class EventRegistry:
         self._by_type: dict[type[Event], EventKind] = {}
         self._by_name: dict[str, EventKind] = {}
         self._checked_at: dict[type[Event], int] = {}
+        self._unknown: dict[str, int] = {}  # the number of definitions when it was looked for
 
     def add(self, event: type[_T]) -> type[_T]:
         """Add a class now, to check its definition early. Works as a decorator.
@@ -174,6 +178,9 @@ class EventRegistry:
         """
         if isinstance(name, str) and (known := self._by_name.get(name)):
             return known
+        number = Definitions.number
+        if isinstance(name, str) and self._unknown.get(name) == number:
+            return None
         named = _classes_named(name)
         if len(named) > 1:
             # A class that a function defined stays after the call, until it is collected.
@@ -181,6 +188,10 @@ class EventRegistry:
             gc.collect()
             named = _classes_named(name)
         if not named:
+            if len(self._unknown) >= _MOST_UNKNOWN:
+                self._unknown.clear()
+            if isinstance(name, str):
+                self._unknown[name] = number
             return None
         if len(named) > 1:
             raise DuplicatedEvent(

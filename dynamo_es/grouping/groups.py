@@ -15,7 +15,14 @@ from collections import OrderedDict
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
-from dynamo_es.exceptions import ContentionError, InputError
+from dynamo_es.exceptions import (
+    AppendOutcomeUnknownError,
+    BoundaryConflictError,
+    ConcurrentStreamWriteError,
+    ContentionError,
+    EventStoreError,
+    InputError,
+)
 from dynamo_es.forking import new_lock, tell_of_forks
 from dynamo_es.grouping.queues import Entry, Queue
 from dynamo_es.grouping.waiting import ThreadWaiter
@@ -40,6 +47,13 @@ PATIENCE: Final = 10.0
 
 _IDLE_QUEUES: Final = 1_000
 """Queues without anybody in them, of which the size of the last group is remembered."""
+
+_SURE: Final = (
+    AppendOutcomeUnknownError,
+    BoundaryConflictError,
+    ConcurrentStreamWriteError,
+)
+"""Errors that say what came of an item that may have been stored before."""
 
 _leading: ContextVar[bool] = ContextVar("dynamo_es_leading", default=False)
 """Whether a group is being carried out here: its code must not wait for another group."""
@@ -148,11 +162,14 @@ class Groups:
                 self._linger(queue, entry)
                 self._lead(queue, work)
         except BaseException as error:
-            if entry.may_be_stored and not leads and error.__cause__ is None:
-                error.__cause__ = work.left_unknown(item)
+            if entry.doubtful or (entry.may_be_stored and not leads):
+                _refuse_to_deny(entry, error, work)
+                error.__cause__ = error.__cause__ or work.left_unknown(item)
             raise
         finally:
             self._leave_surely(key, entry, work)
+        if isinstance(entry.outcome, BaseException):
+            _refuse_to_deny(entry, entry.outcome, work)
         result: ResultT = _result_of(entry.outcome)
         return result
 
@@ -291,6 +308,17 @@ def _alone(work: Work[ItemT, ResultT], item: ItemT) -> object:
         return _outcomes(work, [item])[0]
     except Exception as error:  # noqa: BLE001 - its caller gets it
         return error
+
+
+def _refuse_to_deny(entry: Entry, error: BaseException, work: Work[Any, Any]) -> None:
+    """Raise what is not known of an item, in place of an error that says that it was not stored.
+
+    An interrupted group may have stored it before. A conflict says that it did not.
+    """
+    if entry.doubtful and isinstance(error, EventStoreError) and not isinstance(error, _SURE):
+        unknown = work.left_unknown(entry.item)
+        if unknown is not None:
+            raise unknown from error
 
 
 def own_copy(error: Exception) -> Exception:

@@ -24,6 +24,7 @@ class Entry:
         taken: whether a group has it.
         done: whether it has its outcome.
         gone: whether its caller has left.
+        doubtful: whether a group that was interrupted may have stored it; it is carried out again.
         outcome: its result or its error.
     """
 
@@ -34,6 +35,7 @@ class Entry:
     taken: bool = False
     done: bool = False
     gone: bool = False
+    doubtful: bool = False
     outcome: Any = None
 
     @property
@@ -97,7 +99,7 @@ class Queue:
             elif not entry.gone:
                 error = error_of(entry.item)
                 if error is None:
-                    entry.taken = False
+                    entry.taken, entry.doubtful = False, True
                     self.waiting.appendleft(entry)
                 else:
                     entry.finish(error)

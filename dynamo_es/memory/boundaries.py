@@ -45,14 +45,12 @@ class BoundaryAppends(MemoryAppends):
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
         check_conditionals(stream_id, appends)
-        for append in appends:
-            check_names(stream_id, append.events)
         identity = self._identify(stream_id)
         candidates = [
             Candidate(stream_id, replace(each, events=[copy_event(event) for event in each.events]))
             for each in appends
         ]
-        marks = [self._chosen_for_outbox(append.events) for append in appends]
+        marks = [each.chosen(self.hooks.outbox_filter) for each in candidates]
         told: list[Told] = []
         with self._data.lock:
             stream = self._data.streams.get(identity)
@@ -80,6 +78,7 @@ class BoundaryAppends(MemoryAppends):
         """Return the error of an append that does not fit into one write."""
         append = StreamAppend(candidate.stream_id, ANY_VERSION, candidate.append.events)
         try:
+            check_names(candidate.stream_id, append.events)
             check_append_size(self._tenant_id, append)
         except CommitTooLargeError as error:
             return error

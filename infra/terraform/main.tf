@@ -687,6 +687,7 @@ resource "awscc_lambda_function" "sequencer_function" {
       DYNAMO_ES_KEYS_TABLE   = awscc_dynamodb_table.keys_table.table_name
       DYNAMO_ES_TRANSPORT    = var.transport
       DYNAMO_ES_LOG_SCOPE    = var.log_scope
+      DYNAMO_ES_REPLICATION  = var.replication
     }, var.environment) : name => each if each != null }
   }
   tags = [
@@ -994,6 +995,7 @@ resource "awscc_lambda_function" "outbox_function" {
       DYNAMO_ES_KEYS_TABLE      = awscc_dynamodb_table.keys_table.table_name
       DYNAMO_ES_TRANSPORT       = var.transport
       DYNAMO_ES_LOG_SCOPE       = var.log_scope
+      DYNAMO_ES_REPLICATION     = var.replication
       DYNAMO_ES_KMS_KEY_ID      = local.has_field_key ? var.field_kms_key_arn : null
       DYNAMO_ES_OUTBOX_TARGET   = var.outbox_target_arn
       DYNAMO_ES_OUTBOX_SOURCE   = var.outbox_source
@@ -1302,6 +1304,7 @@ resource "awscc_lambda_function" "read_model_function" {
       DYNAMO_ES_KEYS_TABLE   = awscc_dynamodb_table.keys_table.table_name
       DYNAMO_ES_TRANSPORT    = var.transport
       DYNAMO_ES_LOG_SCOPE    = var.log_scope
+      DYNAMO_ES_REPLICATION  = var.replication
       DYNAMO_ES_KMS_KEY_ID   = local.has_field_key ? var.field_kms_key_arn : null
       DYNAMO_ES_UPKEEP       = var.read_model_upkeep
       READ_MODEL_TABLE       = local.read_model_has_table ? var.read_model_table : null

@@ -116,6 +116,17 @@ variable "log_scope" {
   }
 }
 
+variable "replication" {
+  description = "For global tables - replica in a Region that only reads events, strong where the tables have multi-Region strong consistency."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "replica", "strong"], var.replication)
+    error_message = "replication must be one of none, replica, strong."
+  }
+}
+
 variable "code_bucket" {
   description = "Name of the S3 bucket with the function's zip."
   type        = string

@@ -180,7 +180,7 @@ def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
         async def handle(recorded: Any) -> None:
             seen.append(recorded.wrapped_event.event.number)
 
-        projection = scoped.projection("numbers", handle, lease=0.2, batch_size=2)
+        projection = scoped.projection("numbers", handle, lease=0.1, batch_size=2)
         cancelled = False
         with awaits.of_all_calls():
             try:
@@ -192,7 +192,7 @@ def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
                 await projection.run_once()
                 break
             except ProjectionBusyError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
         assert list(dict.fromkeys(seen)) == [1, 2, 3]
         return cancelled
 

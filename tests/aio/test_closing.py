@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -341,8 +341,10 @@ def test_a_handler_may_close_its_backend(memory):
         async def handle(_: object) -> None:
             await memory.close()
 
+        # Without greenlets, the handler runs in a task of its own.
+        is_thread = isinstance(memory._bridge, ThreadBridge)
         async with asyncio.timeout(2):
-            with suppress(InputError):
+            with pytest.raises(InputError) if is_thread else nullcontext():
                 await memory.projection("p", handle).run_once()
 
     asyncio.run(use())
@@ -397,7 +399,7 @@ def test_a_call_of_another_loop_ends_too(memory):
     assert waits.wait(5)
     asyncio.run(memory.close())
     thread.join(10)
-    assert len(found) == 1
+    assert "was closed before this call returned" in str(found[0])
 
 
 def test_a_closed_backend_refuses_calls_in_any_loop(memory):

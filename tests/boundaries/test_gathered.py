@@ -37,14 +37,14 @@ QUERIES = st.lists(
 
 
 @given(EVENTS, QUERIES)
-@settings(max_examples=100)
+@settings(max_examples=30)
 def test_a_query_that_matches_an_event_may_match(events, query):
     if any(matches_event(query, each) for each in events):
         assert GatheredEvents(events).may_match(query)
 
 
 @given(EVENTS, EVENTS)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_ids_are_found_exactly(events, others):
     ids = [each.uuid for each in others]
     assert GatheredEvents(events).has_any(ids) == any(each.uuid in ids for each in events)
@@ -57,14 +57,13 @@ def test_a_query_of_a_tag_that_no_event_has_needs_no_look():
 
 
 @given(st.lists(st.tuples(EVENTS.filter(bool), QUERIES), max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_those_that_go_together_do_not_match_each_other(appends):
-    candidates = [Candidate(STREAM, ConditionalAppend(*append, after=0)) for append in appends]
+    candidates = [Candidate(STREAM, ConditionalAppend(own, query, 0)) for own, query in appends]
     accepted = []
-    for candidate in candidates:
-        own = {each.uuid for each in candidate.append.events}
-        query = candidate.append.query
+    for events, query in appends:
+        own = {each.uuid for each in events}
         if not any(each.uuid in own or matches_event(query, each) for each in accepted):
-            accepted += candidate.append.events
+            accepted += events
     chosen = chosen_together(candidates)
     assert [each for one in chosen for each in one.append.events] == accepted

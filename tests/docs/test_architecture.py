@@ -35,7 +35,7 @@ from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.dynamodb.streams.items import fence_item
 from dynamo_es.dynamodb.subject_keys.requests import StoredKey, key_item
-from dynamo_es.testing.conformance.language import a_snapshot, events
+from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from tests.adapters.eventsourcing.engine import Tables as EventsourcingTables
 
 ROOT = Path(__file__).parents[2]
@@ -128,13 +128,15 @@ WORDS = {
 }
 
 
-def kind_of(item) -> str:  # noqa: PLR0911 - one for each kind
+def kind_of(item) -> str:  # noqa: C901, PLR0911 - one for each kind
     """Return what the page calls an item, by its key."""
     if "stream_key" in item and "version" in item:
         if "closed" in item:
             return "fence"
         if "topic" in item:
             return "snapshot of `eventsourcing`"
+        if "state_key" in item:
+            return "saved state of a model of a boundary"
         return "snapshot" if item["version"]["N"] == str(10**18) else "commit"
     if "tenant" in item:
         return "key" if "key_id" in item else "shredded key"
@@ -251,6 +253,10 @@ def fill_index(items: Items) -> None:
         for _ in range(2):
             boundary.append(Enrolled(student="ann"))
             indexed.storage.index_tags(boundary.stream_id, 100)
+            head = indexed.storage.head(boundary.stream_id)
+            assert head is not None
+            state = an_event(boundary.stream_id, version=1, generation=head.generation)
+            indexed.storage.save_state("key", state)
             with patch.object(DynamoStorage, "_remove_index"):  # The process dies before it.
                 indexed.storage.delete_stream(boundary.stream_id)
 

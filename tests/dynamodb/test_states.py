@@ -119,11 +119,15 @@ class TestRequests:
         assert sent.operations == ["BatchGetItem"]
 
     def test_a_decision_on_a_state_takes_one_request_more_in_a_new_process(self, engine, name):
-        for number in range(7):
+        def process():
             backend = DynamoBackend(engine.config_with(), engine.client)
-            boundary = backend.boundary(name, snapshot_every=3)
-            with recording(engine.client) as sent:
-                boundary.decide(Join, Command(str(number)))
+            return backend.boundary(name, snapshot_every=3)
+
+        for number in range(6):
+            process().decide(Join, Command(str(number)))
+        boundary = process()
+        with recording(engine.client) as sent:
+            boundary.decide(Join, Command("6"))
         assert sent.operations == ["BatchGetItem", "Query", "PutItem", "PutItem"]
         [query] = [params for operation, params in sent.calls if operation == "Query"]
         bounds = query["ExpressionAttributeValues"]

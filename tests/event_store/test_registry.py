@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from dynamo_es import Event, EventRegistry, MemoryBackend, StreamId
+from dynamo_es.event_store import registry as registry_module
 from dynamo_es.exceptions import DuplicatedEvent, EventDefinitionError
 from tests.event_store.accounts import Deposited, Moved
 from tests.event_store.shapes import event_class
@@ -250,3 +251,25 @@ def test_events_that_only_this_process_can_load_are_not_appended():
     backend = MemoryBackend()
     with pytest.raises(EventDefinitionError, match="Box is a generic class"):
         backend.event_store.append(Box(content=1), stream_id=StreamId(category="box"))
+
+
+def test_a_name_is_looked_for_again_only_when_a_class_was_defined(monkeypatch):
+    looked_for: list[str] = []
+    search = registry_module._classes_named
+
+    def noting(name: str) -> list[type[Event]]:
+        looked_for.append(name)
+        return search(name)
+
+    monkeypatch.setattr(registry_module, "_classes_named", noting)
+    registry = EventRegistry()
+
+    assert [registry.kind_named("test.registry.late") for _ in range(3)] == [None] * 3
+    assert looked_for == ["test.registry.late"]
+
+    class Late(Event):
+        __event_name__ = "test.registry.late"
+
+    assert registry.type_for_name("test.registry.late") is Late
+    with pytest.raises(KeyError):
+        registry.type_for_name(["test.registry.late"])  # type: ignore[arg-type]

@@ -23,6 +23,13 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield backend
 
 
+def another(backend: Backend) -> Backend:
+    """Return a backend over the same events, which the application may close."""
+    if isinstance(backend, DynamoBackend):
+        return DynamoBackend(backend.config, client=backend.client)
+    return backend
+
+
 def over(backend: Backend) -> AsyncBackend:
     """Return an asynchronous backend over the same events."""
     if isinstance(backend, DynamoBackend):
@@ -34,7 +41,7 @@ def over(backend: Backend) -> AsyncBackend:
 @pytest.fixture(scope="package", params=["def", pytest.param("async def", marks=pytest.mark.ci)])
 def shared_client(backend: Backend, request: pytest.FixtureRequest) -> Iterator[TestClient]:
     if request.param == "def":
-        app = application(lambda: backend)
+        app = application(lambda: another(backend))
     else:
         app = async_application(lambda: over(backend))
     with TestClient(app, raise_server_exceptions=False) as client:

@@ -152,6 +152,7 @@ def test_a_test_can_replace_the_backend():
     assert TestClient(app).get("/").json() == "AsyncMemoryBackend"
 
 
+@pytest.mark.ci
 def test_an_application_without_coroutines_loads_nothing_of_asyncio():
     program = (
         "import sys, dynamo_es.fastapi, dynamo_es.http\n"

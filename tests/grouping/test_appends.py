@@ -239,6 +239,49 @@ def test_what_an_interrupted_leader_has_stored_is_not_stored_again(stage, backen
     assert len(courses.read(Query(types=[Enrolled])).events) == 4
 
 
+def test_after_an_interrupted_leader_no_error_says_that_the_others_are_not_stored(
+    stage, backend, courses, enrol
+):
+    """Their second attempt, which would find what the first one has stored, gets no answer."""
+    write, calls = backend.storage.insert_unless, []
+
+    def storing(stream_id, appends):
+        calls.append(len(appends))
+        if len(calls) > 2:
+            raise UnavailableError("PutItem", "ServiceUnavailable", "no answer.", "")
+        results = write(stream_id, appends)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return results
+
+    backend.storage.insert_unless = storing
+    enrol(ann="logic", bob="art", cid="music", dan="law")
+    stage.finish()
+
+    assert calls == [1, 3, 2]
+    for name in ("cid", "dan"):
+        assert isinstance(stage.actors[name].error, AppendOutcomeUnknownError)
+    backend.storage.insert_unless = write
+    assert len(courses.read(Query(types=[Enrolled])).events) == 4
+
+
+def test_one_of_the_others_that_leaves_then_does_not_know_what_came_of_its_append(
+    stage, backend, courses, enrol
+):
+    failing(backend, KeyboardInterrupt(), stored=True)
+    enrol(ann="logic", bob="art", cid="music", dan="law")
+    stage.act("ann")
+    while not stage.actors["bob"].finished:
+        stage.act("bob")
+    stage.act("dan", KeyboardInterrupt())  # it waits for the next group, which cid leads
+    stage.finish()
+
+    error = stage.actors["dan"].error
+    assert isinstance(error, KeyboardInterrupt)
+    assert isinstance(error.__cause__, AppendOutcomeUnknownError)
+    assert len(courses.read(Query(types=[Enrolled])).events) == 4
+
+
 def test_without_a_condition_the_others_hear_that_the_outcome_is_unknown(
     stage, backend, visits, count
 ):
@@ -285,6 +328,47 @@ def test_what_is_too_large_is_refused_alone(stage, backend, visits, count):
     count("c")
     stage.finish()
     assert isinstance(stage.actors["large"].error, CommitTooLargeError)
+    assert stored_by(backend, visits) == ["a", "b", "c"]
+
+
+def test_what_the_outbox_filter_raises_is_raised_to_the_caller_of_that_event_alone(
+    stage, backend, visits, count
+):
+    asked = []
+
+    def chooses(event):
+        asked.append(event.data["by"])
+        if event.data["by"] == "c":
+            raise KeyError("by")
+        return event.data["by"] == "d"
+
+    backend.with_outbox(chooses)
+    try:
+        count("a", "b", "c", "d")
+        stage.finish()
+    finally:
+        backend.with_outbox(lambda _: False)
+
+    assert isinstance(stage.actors["c"].error, KeyError)
+    assert stored_by(backend, visits) == ["a", "b", "d"]
+    assert asked == ["a", "b", "c", "d"]  # once for each event
+
+
+def test_names_that_fit_into_no_commit_are_refused_alone(stage, backend, visits, count):
+    class Long(Event):
+        __event_name__ = "grouping." + "x" * 40_000
+
+    count("a", "b")
+    stage.enter(
+        "long",
+        lambda: backend.event_store.append(
+            Long(), stream_id=visits, expected_version=ANY_VERSION, group=True
+        ),
+    )
+    stage.act("long")
+    count("c")
+    stage.finish()
+    assert isinstance(stage.actors["long"].error, CommitTooLargeError)
     assert stored_by(backend, visits) == ["a", "b", "c"]
 
 

@@ -341,6 +341,27 @@ def test_a_decision_that_ends_its_thread_ends_that_of_its_caller(stage, transact
     assert isinstance(stage.actors["c"].error, SystemExit)
 
 
+def test_what_the_outbox_filter_raises_is_raised_to_the_one_whose_event_it_is(
+    stage, backend, accounts, transact, ann
+):
+    def refuse(event):
+        if event.data.get("amount") == 3:
+            raise KeyError("amount")
+        return False
+
+    backend.with_outbox(refuse)
+    try:
+        for number in range(1, 5):
+            transact(f"d{number}", deposit(number))
+        stage.finish()
+    finally:
+        backend.with_outbox(lambda _: False)
+
+    errors = [type(stage.actors[f"d{number}"].error) for number in range(1, 5)]
+    assert errors == [type(None), type(None), KeyError, type(None)]
+    assert accounts.load(ann).balance == 7
+
+
 @pytest.mark.parametrize("group", [None, 1, "yes"])
 def test_group_is_a_bool(backend, group):
     with pytest.raises(InputError):

@@ -238,6 +238,21 @@ def test_an_interrupted_leader_hands_on_and_its_group_is_carried_out_again(stage
     assert (stage.actors["c"].result, stage.actors["d"].result) == ("C", "D")
 
 
+def test_an_interrupted_caller_learns_that_another_one_may_have_stored_its_item(stage, work, enter):
+    enter("a", "b", "c", "d")
+    begin(stage, "a", "b", "c")
+    stage.act("a")  # leaves; the others are a group
+    lead(stage, "b")
+    begin(stage, "d")
+    interrupts = {name: KeyboardInterrupt() for name in "bcd"}
+    for name in "dcb":  # one that waits, one in the group, and the leader of the group
+        stage.act(name, interrupts[name])
+    causes = {name: interrupt.__cause__ for name, interrupt in interrupts.items()}
+    assert isinstance(causes["c"], ServiceError)
+    assert (causes["b"], causes["d"]) == (None, None)
+    assert work.groups == [["a"], ["b", "c"]]
+
+
 def test_what_cannot_be_repeated_has_an_error_if_its_leader_is_interrupted(stage, groups):
     work = Putting(stage, repeats=False)
     for name in "abcd":

@@ -30,12 +30,13 @@ from dynamo_es.contracts.cursors import Followed
 from dynamo_es.contracts.failures import NewFailure
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
+from dynamo_es.contracts.states import Part
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 from dynamo_es.testing.faults import Fault, Network
-from dynamo_es.values import DEFAULT_TENANT, Query, Tag
+from dynamo_es.values import DEFAULT_TENANT, Query, StoredVersion, Tag
 from tests.aws_lambda.lambdas import failure, records_of
 from tests.infra.kinds_of_streams import Joined, another_process, append_split
 from tests.log.hostile import a_victim
@@ -162,6 +163,19 @@ def read_by_tags(backend: DynamoBackend) -> None:
     # However short the boundary is, its commits are fetched one by one.
     with patch("dynamo_es.dynamodb.tag_index.reading._READ_UNIT", 1):
         indexing(backend).storage.fetch_matching(BOUNDARY, query)
+        head = indexing(backend).storage.head(BOUNDARY)
+        if head is not None:
+            part = Part(query, StoredVersion(2, head.generation))
+            indexing(backend).storage.fetch_parts(BOUNDARY, [part])
+    indexing(backend).storage.fetch_states(BOUNDARY, ["a state"])
+
+
+def save_state(backend: DynamoBackend) -> None:
+    """Save the state of a decision's model."""
+    head = indexing(backend).storage.head(BOUNDARY)
+    assert head is not None
+    state = an_event(BOUNDARY, version=head.length, generation=head.generation)
+    indexing(backend).storage.save_state("a state", state)
 
 
 def index(backend: DynamoBackend) -> None:

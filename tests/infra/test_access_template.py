@@ -27,7 +27,7 @@ from dynamo_es.dynamodb.consumers import (
 )
 from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
-from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams import requests, states
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from dynamo_es.dynamodb.tag_index import items as tag_index
@@ -81,6 +81,7 @@ MODULES: Final = (
     set_aside,
     registry,
     minutes,
+    states,
     tag_index,
 )
 """All that build requests of roles. Only the scans of `maintenance` are elsewhere."""
@@ -184,6 +185,7 @@ def _run_tag_index(backend: DynamoBackend, found: Sent) -> None:
         found[role] += calls
 
     sends("Writers", operations.grow_boundary)
+    sends("Writers", operations.save_state)
     sends("Consumers", operations.index)
     for role in ("Readers", "Writers", "Consumers"):
         sends(role, operations.read_by_tags)
@@ -193,6 +195,7 @@ def _run_tag_index(backend: DynamoBackend, found: Sent) -> None:
             sends("Writers", operations.grow_boundary)
         sends("Consumers", operations.index)
     sends("Writers", operations.grow_boundary)
+    sends("Writers", operations.save_state)
     sends("Consumers", operations.index)
     sends("Deleters", operations.erase_boundary)
 

@@ -10,6 +10,7 @@ import pytest
 
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.contracts.log_scope import LOG_SCOPES
+from dynamo_es.dynamodb.config import REPLICATION
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
 from dynamo_es.outbox.outbox import DEFAULT_NAME
@@ -102,6 +103,8 @@ def test_a_function_knows_the_tables_and_has_its_roles_policy(name):
         }
     assert variables["DYNAMO_ES_LOG_SCOPE"] == {"Ref": "LogScope"}
     assert TEMPLATES[name]["Parameters"]["LogScope"]["AllowedValues"] == list(LOG_SCOPES)
+    assert variables["DYNAMO_ES_REPLICATION"] == {"Ref": "Replication"}
+    assert TEMPLATES[name]["Parameters"]["Replication"]["AllowedValues"] == list(REPLICATION)
     policy = "SequencersPolicy" if name == "sequencer" else "ConsumersPolicy"
     managed = properties(name, "Role")["ManagedPolicyArns"]
     assert {"Fn::ImportValue": {"Fn::Sub": f"${{Access}}-{policy}"}} in managed

@@ -7,7 +7,8 @@ import pytest
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.log.pointers import Pointer
-from dynamo_es.dynamodb.log.reader import DynamoLogReader, records_of
+from dynamo_es.dynamodb.log.reader import DynamoLogReader
+from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.dynamodb.log.sequencer import Tables
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import events

@@ -15,6 +15,7 @@ from dynamo_es.aio import (
     AsyncRepository,
     unknown_outcome,
 )
+from dynamo_es.fastapi import AsyncAggregates, AsyncEventSourcing
 
 
 class Opened(Event):
@@ -95,6 +96,19 @@ async def consumers(backend: AsyncBackend) -> None:
     async for maybe in backend.subscriber.build_iter(1):
         assert_type(maybe, Recorded | None)
     await backend.encryption.shred("ann")
+
+
+async def over_http(accounts: AsyncAggregates[Account]) -> None:
+    assert_type(await accounts.load("ann"), Account)
+    saved = await accounts.transact("ann", lambda account: account.deposit(5))
+    assert_type(saved.result, int)
+    decided = await accounts.transact("ann", decide, must_exist=True)
+    assert_type(decided.result, str)
+    assert_type(decided.aggregate, Account)
+
+
+def application() -> AsyncEventSourcing:
+    return AsyncEventSourcing(AsyncDynamoBackend.from_env)
 
 
 async def main() -> None:

@@ -109,6 +109,7 @@ class ConditionalAppends:
     def run(self) -> Steps[list[BoundaryResult]]:
         """Carry out the appends; return the results as `BoundaryStrategy.insert_unless` does."""
         self._most = len(self.candidates)
+        self._choose_for_outbox()
         self._begin()
         while self._undecided():
             try:
@@ -118,6 +119,19 @@ class ConditionalAppends:
             except EventStoreError as error:
                 self._fail(error)
         return results_of(self.candidates)
+
+    def _choose_for_outbox(self) -> None:
+        """Ask the outbox filter once for each event, before anything is sent."""
+        wanted = self.stream.outbox
+        if wanted is None:
+            return
+        chosen = {
+            event.uuid
+            for candidate in self.candidates
+            for event, mark in zip(candidate.append.events, candidate.chosen(wanted), strict=False)
+            if mark
+        }
+        self.stream = replace(self.stream, outbox=lambda event: event.uuid in chosen)
 
     def _begin(self) -> None:
         """Begin with the remembered head. A caller that saw an empty stream expects none."""

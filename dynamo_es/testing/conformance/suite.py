@@ -13,6 +13,8 @@ from dynamo_es.testing.conformance import (
     bad_input,
     bad_payloads,
     boundaries,
+    boundary_generations,
+    boundary_groups,
     concurrency,
     conflicts,
     crashes,
@@ -74,10 +76,10 @@ __all__ = [
 ]
 
 
-def tests_of(module: ModuleType, name: str) -> type[Any]:
-    """Return a class with the tests and the fixtures of a module."""
+def tests_of(module: ModuleType, name: str, *more: ModuleType) -> type[Any]:
+    """Return a class with the tests and the fixtures of a module, and of more that use them."""
     members: dict[str, Any] = {"__doc__": module.__doc__, "__module__": __name__}
-    for key, value in vars(module).items():
+    for key, value in (pair for each in (module, *more) for pair in vars(each).items()):
         if key.startswith("test_"):
             members[key] = staticmethod(value)
         elif (declared := _declaration(value)) is not None:
@@ -119,7 +121,7 @@ TestAppend = tests_of(append, "TestAppend")
 TestAppendResults = tests_of(append_results, "TestAppendResults")
 TestBadInput = tests_of(bad_input, "TestBadInput")
 TestBadPayloads = tests_of(bad_payloads, "TestBadPayloads")
-TestBoundaries = tests_of(boundaries, "TestBoundaries")
+TestBoundaries = tests_of(boundaries, "TestBoundaries", boundary_generations, boundary_groups)
 TestConcurrency = tests_of(concurrency, "TestConcurrency")
 TestConflicts = tests_of(conflicts, "TestConflicts")
 TestCrashes = tests_of(crashes, "TestCrashes")

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
+from dynamo_es.contracts.leases import Lease, LeaseWatch
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
@@ -306,3 +307,12 @@ except KeyboardInterrupt:
     )
     assert ended.stdout == "interrupted\n"
     assert ended.stderr == ""
+
+
+def test_a_child_judges_leases_though_a_thread_of_the_parent_does_so_at_the_fork():
+    watch = LeaseWatch()
+
+    with watch._lock:
+        assert in_child(lambda: watch.is_over("projection", Lease("other", 5_000, 1_000), 0)) is (
+            False
+        )

@@ -13,7 +13,7 @@ from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.wire import lean_signing
@@ -61,8 +61,9 @@ def signed(
     *headers: dict[str, str],
     method: str = "POST",
     service: str = "dynamodb",
+    params: dict[str, str] | None = None,
 ) -> list[tuple[str, str]]:
-    request = AWSRequest(method, url, data=body)
+    request = AWSRequest(method, url, data=body, params=params)
     for some in headers:
         for name, value in some.items():
             request.headers[name] = value  # adds to what is there
@@ -91,13 +92,56 @@ KEYS = ReadOnlyCredentials("A", "s", "t/+=")
     st.sampled_from(["POST", "GET"]),
     st.sampled_from(["dynamodb", "kms"]),
 )
-@example(USUAL, KEYS, b"{}", {}, {"x-amz-target": "twice"}, "POST", "dynamodb")
-@example(USUAL, KEYS, b"{}", {}, {"content-type": "a  b"}, "POST", "dynamodb")
 def test_a_request_is_signed_as_botocore_signs_it(
     url, keys, body, context, headers, method, service
 ):
     ours, theirs = (
         signed(signer, url, keys, body, context, TARGET, headers, method=method, service=service)
+        for signer in (QuickSigner, SigV4Auth)
+    )
+
+    assert ours == theirs
+
+
+UNUSUAL: dict[str, dict[str, Any]] = {
+    **{url: {"url": url} for url in URLS},
+    "a method": {"method": "PUT"},
+    "a service": {"service": "kms"},
+    "parameters of the URL": {"params": {"b": "1", "a": "2"}},
+    "a body of text": {"body": "text"},
+    "a body that is not signed": {"context": {"payload_signing_enabled": False}},
+    "a checksum after the body": {
+        "context": {"checksum": {"request_algorithm": {"in": "trailer"}}},
+    },
+    "a header twice": {"headers": {"X-Amz-Target": "twice"}},
+    "a header twice, in other letters": {"headers": {"x-amz-target": "twice"}},
+    "a date": {"headers": {"Date": "Thu, 26 Nov 2026 07:00:00 GMT"}},
+    "blanks in a header": {"target": {**TARGET, "Content-Type": "a  b"}},
+    "no target": {"target": {"Content-Type": "a"}},
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_request_of_another_form_is_signed_as_botocore_signs_it(name):
+    request: dict[str, Any] = {
+        "url": USUAL,
+        "body": b"{}",
+        "context": {},
+        "target": TARGET,
+        "headers": {},
+    } | UNUSUAL[name]
+    more = {key: request[key] for key in ("method", "service", "params") if key in request}
+    ours, theirs = (
+        signed(
+            signer,
+            request["url"],
+            KEYS,
+            request["body"],
+            request["context"],
+            request["target"],
+            request["headers"],
+            **more,
+        )
         for signer in (QuickSigner, SigV4Auth)
     )
 
