@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-NAME: Final = "StudentEnrolled"
+NAME: Final = "StudentAdmitted"  # not that of the tutorial, whose class other tests load
 ASKED: Final = "course:asked"
 """Tag of the events that are read; it is on the first ten, and on no other."""
 MATCHING: Final = 10
