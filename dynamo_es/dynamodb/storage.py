@@ -43,14 +43,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.pages import Part
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Steps, T
-    from dynamo_es.values import (
-        Position,
-        RawEvent,
-        StoredVersion,
-        StreamId,
-        TenantId,
-        Versioning,
-    )
+    from dynamo_es.values import Position, RawEvent, StoredVersion, StreamId, TenantId, Versioning
 
 
 class DynamoStorage(BoundaryAppends, StorageStrategy):

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Self
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.dynamodb.streams import outcomes
 from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
-from dynamo_es.dynamodb.streams.items import (
-    Commit,
-    Head,
-    event_uuids,
-    generation_of,
-    is_fence,
-)
+from dynamo_es.dynamodb.streams.items import Commit, Head, event_uuids, generation_of, is_fence
 from dynamo_es.dynamodb.streams.load import load_with_newest, newest_commit
 from dynamo_es.dynamodb.streams.outcomes import Collision, Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.streams.requests import get_item
