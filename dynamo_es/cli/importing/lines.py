@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -169,8 +170,8 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields: dict[str, Any] = dict(pairs)
         if len(fields) < len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in [key for key in fields if keys.count(key) > 1]:
+            counts = Counter(key for key, _ in pairs)
+            for key in [key for key, count in counts.items() if count > 1]:
                 # repr, because a key may hold line breaks.
                 fields[key] = self._lost(
                     f"an object has the key {key!r} twice, so one value would be lost"
