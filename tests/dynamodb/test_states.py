@@ -14,8 +14,8 @@ from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.streams import states
 from dynamo_es.dynamodb.streams.known_states import KnownStates
-from dynamo_es.exceptions import BoundaryConflictError, CommitTooLargeError
-from dynamo_es.testing.conformance.language import an_event, heavy_events
+from dynamo_es.exceptions import BoundaryConflictError
+from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag
 from tests.boundaries.test_saved_states import Command, Join
 from tests.engine import Capability, needs
@@ -226,12 +226,6 @@ class TestItems:
         table = engine.config_with().events_table
         engine.client.put_item(TableName=table, Item=item | {"events": wrong})
         assert boundary.storage().fetch_states(boundary.stream, ["a"]) == [None]
-
-    def test_a_state_larger_than_an_item_is_refused(self, boundary):
-        version = boundary.saved()
-        [heavy] = heavy_events(boundary.stream, 1, 800_000)
-        with pytest.raises(CommitTooLargeError, match="keep less in it"):
-            boundary.storage().save_state("a", boundary.state(version, data=heavy.data))
 
     def test_tools_take_a_state_for_no_commit(self, boundary):
         boundary.saved("a", "b")

@@ -26,6 +26,7 @@ from dynamo_es.exceptions import CommitTooLargeError, StoredItemError, describe_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamo_es.dynamodb.config import Compression
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import RawEvent
@@ -84,25 +85,38 @@ def save_state(stream: Stream, key: str, state: RawEvent) -> Steps[None]:
     generation = state.generation or 0
     if head is not None and head.generation != generation:
         return  # Of a generation that is gone.
-    item, _ = snapshot_item(
-        states_key(stream.key), state, generation=generation, compression=stream.compression
-    )
-    item["version"] = {"N": _place_of(key)}
-    item["state_key"] = {"S": key}
-    item["expires_at"] = number(int(stream.clock()) + STATE_SECONDS)
-    if (size := item_size(item)) > SAFE_ITEM_BYTES:
-        raise CommitTooLargeError(
-            stream.id,
-            size,
-            SAFE_ITEM_BYTES,
-            f"the state of a model takes {size:,} bytes, compressed; an item carries "
-            f"{SAFE_ITEM_BYTES:,}: keep less in it, or let the model have no __snapshot__().",
-        )
+    expires_at = int(stream.clock()) + STATE_SECONDS
+    item = plan_state(stream.key, key, state, expires_at, stream.compression)
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
         return  # A state as new, or of a later generation, is stored.
     heads.states.remember(stream.key, key, item, heads.epoch)
+
+
+def plan_state(
+    stream_key: str, key: str, state: RawEvent, expires_at: int, compression: Compression
+) -> Item:
+    """Return the item that saves a state of the boundary with a partition key.
+
+    Raises:
+        CommitTooLargeError: it is larger than an item may be.
+    """
+    item, _ = snapshot_item(
+        states_key(stream_key), state, generation=state.generation or 0, compression=compression
+    )
+    item["version"] = {"N": _place_of(key)}
+    item["state_key"] = {"S": key}
+    item["expires_at"] = number(expires_at)
+    if (size := item_size(item)) > SAFE_ITEM_BYTES:
+        raise CommitTooLargeError(
+            state.stream_id,
+            size,
+            SAFE_ITEM_BYTES,
+            f"the state of a model takes {size:,} bytes, compressed; an item carries "
+            f"{SAFE_ITEM_BYTES:,}: keep less in it, or let the model have no __snapshot__().",
+        )
+    return item
 
 
 def delete_states(stream: Stream, closed: int) -> Steps[None]:
