@@ -111,8 +111,3 @@ def host_of(url: str) -> str:
     scheme, _, host = url.partition("://")
     name, _, port = host.rpartition(":")
     return name if name and port == _DEFAULT_PORTS.get(scheme) else host
-
-
-def has_blanks(value: str) -> bool:
-    """Whether a header's value holds blanks, which a signature may not cover as they are."""
-    return " " in value or not value.isprintable()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 
-from dynamo_es.dynamodb.wire.lean_signing import SERVICE, Signer, has_blanks
+from dynamo_es.dynamodb.wire.header_values import has_blanks
+from dynamo_es.dynamodb.wire.lean_signing import SERVICE, Signer
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -59,7 +60,7 @@ class QuickSigner(SigV4Auth):
             signer is None
             or len(headers) < len(request.headers)
             or not _are_usual(headers)
-            or has_blanks(self.credentials.token or "")  # type: ignore[union-attr]
+            or has_blanks(self.credentials.token or "")
         ):
             super().add_auth(request)
             return
