@@ -12,7 +12,7 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.commits import check_transaction, plan_snapshot
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.items import encode_events
-from dynamo_es.dynamodb.streams.states import plan_state
+from dynamo_es.dynamodb.streams.state_items import plan_state
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS
 
 if TYPE_CHECKING:
