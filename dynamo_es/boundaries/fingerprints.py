@@ -75,8 +75,8 @@ def _members(value: Any, label: str) -> list[Any]:
     else:
         raise DecisionDefinitionError(
             f"{label} is of type {type(value).__qualname__}, so two models may differ in a way "
-            "that their saved states do not show. Keep it out of the model, or let the model have "
-            "no __snapshot__()."
+            "that their saved states do not show. Keep it out of the model, or remove "
+            "__snapshot__() from the model."
         )
     return sorted(found, key=to_json)
 
