@@ -870,9 +870,9 @@ class ReplicaWriteError(ConfigurationError):
     def __init__(self, operation: str) -> None:
         self.operation = operation
         super().__init__(
-            f'{operation}: DynamoConfig.replication is "replica", so this process only reads: the '
-            "conditions of writes hold within one region. Do it in the region that writes, or make "
-            "this region the one that writes: see the runbook for a failover."
+            f'{operation} is refused: DynamoConfig.replication is "replica", so this process only '
+            "reads. The conditions of writes hold within one region. Do it in the region that "
+            'writes. If that region is lost, see the runbook "A region is lost".'
         )
 
 
@@ -883,8 +883,8 @@ class TransactionsUnsupportedError(ConfigurationError):
         super().__init__(
             "This operation needs a transaction, and tables with multi-Region strong consistency "
             '(DynamoConfig.replication is "strong") take none. Nothing was written. Append less '
-            "than 400 KB to one stream, without transact_with, and keep read models without "
-            "writes=True."
+            "than 400 KB to one stream at a time, without transact_with. Run read models without "
+            "writes=True, and publish from a projection instead of an outbox."
         )
 
 
@@ -986,7 +986,7 @@ class UnavailableError(ServiceError):
 class ReplicaLagError(UnavailableError):
     """An item of the store has not arrived in this region yet; nothing was skipped.
 
-    Only with ``DynamoConfig(replication="replica")``, after the ``retry_deadline``.
+    Raised only with ``DynamoConfig(replication="replica")``, after the ``retry_deadline``.
     """
 
     advice = (

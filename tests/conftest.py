@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
-from tests.engine import LOCAL, Engine, engines
+from tests.engine import LOCAL, MOTO, Engine, engines
 from tests.on_loop import AsyncMemoryEngine, AsyncMotoEngine, async_engines
 from tests.remembering import remember_all
 from tests.variants import VARIANTS
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 _QUICK: Final = frozenset({"TestAppend", "TestConflicts", "TestIteration", "TestMany"})
 """Classes of the conformance suite that the quick suite runs on an asynchronous backend."""
+
+_FOR_CI_ON_MOTO: Final = frozenset({"TestConcurrency", "TestLongStreams"})
+"""Classes that take seconds on moto, and that say little about the library where requests come one
+at a time; tests/dynamodb/streams has the large commits and long streams of the quick suite."""
 
 _IN_THREADS: Final = _QUICK | {"TestBoundaries", "TestConcurrency", "TestCrashes", "TestLog"}
 """Classes that run where threads send the requests of an asynchronous backend. The others differ by
@@ -94,6 +98,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         at_hand: list[Any] = [*metafunc.config.stash[_engines]]
         if metafunc.module.__name__ == "tests.conformance.test_suite":
+            if metafunc.cls.__name__ in _FOR_CI_ON_MOTO:
+                place = at_hand.index(MOTO)
+                at_hand[place] = pytest.param(MOTO, marks=pytest.mark.ci)
             quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
             for name in metafunc.config.stash[_async_engines]:
                 if name == AsyncMotoEngine.name and metafunc.cls.__name__ not in _IN_THREADS:

@@ -41,16 +41,16 @@ class AsyncBoundary(Over):
                 event that matches refuses the append.
 
         You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
-        the same ``after``: events that are stored already are not stored again. Without both, it
-        does not look for its events, so read them before you append them again.
+        the same ``after``: events that are stored already are not stored again. An append without
+        both does not notice that its events are stored, so look for them before you repeat it.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
-                has not reached ``after``: see `read`.
+                ``matching``, in raw form; `typed` makes objects of them. If ``matching`` is empty,
+                the boundary has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
                 without ``fail_if`` and ``after``, look for them first.
@@ -104,8 +104,8 @@ class AsyncBoundary(Over):
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
         repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
         request for states that this process has not asked for, and 1 for each that it saves. If a
-        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
-        for in all events, so without the tag index, the states then save no reads.
+        state cannot be saved, the error is logged, and the decision stands. With a ``command_id``,
+        the command is looked for in all events, so states save reads only with the tag index.
         """
         return await self._bridge.run(
             self._sync.decide,
@@ -150,7 +150,7 @@ class AsyncBoundary(Over):
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
         1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
-        what it does not remember.
+        what this process does not remember.
         """
         return await self._bridge.run(
             self._sync.read, query, after=after, keep_unknown=keep_unknown

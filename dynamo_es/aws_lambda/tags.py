@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def index_tags(
     backend: Backend, boundaries: Iterable[str], *, margin: timedelta | float | None = None
 ) -> TagIndexHandler:
-    """Return a Lambda handler that brings the tag index of some boundaries forward.
+    """Return a Lambda handler that brings the tag indexes of boundaries up to date.
 
     ``handler = index_tags(backend, ["courses"])``
 

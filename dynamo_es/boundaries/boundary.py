@@ -69,9 +69,9 @@ class Boundary:
         tenant_id: the tenant.
         groups: where appends of this process wait for each other, to become one commit:
             ``event_store.groups``. None: each append is a commit of its own.
-        snapshot_every: save the state of a model that `decide` uses once the model got so many
-            events since the last saved one, 1 or more. Only models with ``__snapshot__`` have
-            states. None: neither save states nor use them.
+        snapshot_every: number of events, 1 or more, after which `decide` saves the state of a
+            model again. Only models with ``__snapshot__`` have states. None: `decide` neither saves
+            states nor uses them.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
@@ -142,7 +142,7 @@ class Boundary:
 
         Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
         1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
-        what it does not remember.
+        what this process does not remember.
         """
         check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
@@ -165,16 +165,16 @@ class Boundary:
                 event that matches refuses the append.
 
         You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
-        the same ``after``: events that are stored already are not stored again. Without both, it
-        does not look for its events, so read them before you append them again.
+        the same ``after``: events that are stored already are not stored again. An append without
+        both does not notice that its events are stored, so look for them before you repeat it.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
             BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. Without any, the boundary
-                has not reached ``after``: see `read`.
+                ``matching``, in raw form; `typed` makes objects of them. If ``matching`` is empty,
+                the boundary has not reached ``after``: see `read`.
             InvalidEventError: no events, or one that would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
                 without ``fail_if`` and ``after``, look for them first.
@@ -242,8 +242,8 @@ class Boundary:
         Cost: a read and an append. Each retry costs an append, and a read from the third on. A
         repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
         request for states that this process has not asked for, and 1 for each that it saves. If a
-        state cannot be saved, that is logged, and the decision stands. A ``command_id`` is looked
-        for in all events, so without the tag index, the states then save no reads.
+        state cannot be saved, the error is logged, and the decision stands. With a ``command_id``,
+        the command is looked for in all events, so states save reads only with the tag index.
         """
         check_attempts(attempts)
         _check_decision(decision)
@@ -268,7 +268,7 @@ def _check_decision(decision: object) -> None:
     if isinstance(decision, Decision):
         kind = type(decision).__qualname__
         raise InputError(
-            f"decision must be what makes a Decision, not one that is made already: give the "
-            f"class {kind}, because each attempt needs a new one."
+            f"decision must be a class or function that makes a Decision, not a Decision: give the "
+            f"class {kind}, because each attempt needs a new object."
         )
     check_callable("decision", decision)

@@ -82,8 +82,8 @@ class DecisionModel:
     def __snapshot__(self) -> Snapshot:
         """Return the state, for a boundary that saves it; it depends on the events alone.
 
-        If you change what the state means, raise the ``__schema_version__`` of its class: the
-        states that are stored by then are not used any more.
+        If you change what the state means, raise the ``__schema_version__`` of its class. States
+        of earlier versions are then ignored.
         """
         raise NotImplementedError(f"{type(self).__qualname__} must define __snapshot__().")
 
@@ -125,12 +125,12 @@ class Decision(ABC):
         check_kind("model", model, DecisionModel)
         if _BEGUN in self.__dict__:
             raise InputError(
-                f"{type(self).__qualname__} called self.use(…) when its models had their events "
-                "already, and this one would get none: call it in __init__."
+                f"{type(self).__qualname__} called self.use(…) after its models had got their "
+                "events, so this model would get none: call self.use(…) in __init__."
             )
         if IN_USE in model.__dict__:
             raise InputError(
-                f"This {type(model).__qualname__} is in use already, and would get its events "
+                f"This {type(model).__qualname__} is in use already, so it would get its events "
                 "twice: make a new model for each self.use(…)."
             )
         model.__dict__[IN_USE] = True
@@ -192,7 +192,7 @@ def begin(decision: Decision) -> list[tuple[DecisionModel, Query]]:
         )
     if _BEGUN in decision.__dict__:
         raise InputError(
-            f"This {kind} was decided before, and its models would get their events twice: make a "
+            f"This {kind} was decided before, so its models would get their events twice: make a "
             "new decision at each call."
         )
     decision.__dict__[_BEGUN] = True
@@ -205,8 +205,8 @@ def refuse_changed(models: Iterable[tuple[DecisionModel, Query]]) -> None:
         if _query_of(model) != query:
             raise InputError(
                 f"{type(model).__qualname__}.query has changed since its events were read: set it "
-                "in __init__. If what you need depends on events, read them first, and give what "
-                "you find to the decision."
+                "in __init__. If the query depends on events, read them first, and give the "
+                "decision what you found."
             )
 
 

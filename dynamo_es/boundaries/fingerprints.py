@@ -71,7 +71,7 @@ def _text(value: Any, label: str) -> str:
     except RecursionError:
         raise DecisionDefinitionError(
             f"{label} holds itself or is nested too deep, so it cannot be compared with that of "
-            "another model. Keep it out of the model, or let the model have no __snapshot__()."
+            "another model. Keep it out of the model, or remove __snapshot__() from the model."
         ) from None
 
 
@@ -104,8 +104,8 @@ def _members(value: Any, label: str) -> list[Any]:
         return []
     raise DecisionDefinitionError(
         f"{label} is of type {type(value).__qualname__}, so two models may differ in a way "
-        "that their saved states do not show. Keep it out of the model, or let the model have "
-        "no __snapshot__()."
+        "that their saved states do not show. Keep it out of the model, or remove "
+        "__snapshot__() from the model."
     )
 
 

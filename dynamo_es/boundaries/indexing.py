@@ -40,8 +40,8 @@ class BoundaryIndex:
     ``backend.boundary("courses").index.run_forever()``
 
     A process with ``DynamoConfig(tag_index=True)`` reads by the index. Any number of workers may
-    write it at once. What it does not have yet, a read takes from the stream: a late index costs
-    bytes, and no event is missed. In memory there is no index, and a run does nothing.
+    write it at once. A read takes from the stream what the index does not have yet: a late index
+    costs bytes, and no event is missed. In memory there is no index, and a run does nothing.
 
     Attributes:
         storage: holds the boundary.

@@ -151,7 +151,7 @@ class SavedStates:
 
     def _warn(self, what: str, error: Exception) -> None:
         _LOG.warning(
-            "Boundary %s: saved states of models %s: %s",
+            "Boundary %s: states of models %s: %s",
             describe_stream(self._stream.id),
             what,
             describe_error(error),

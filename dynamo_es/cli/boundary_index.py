@@ -26,7 +26,7 @@ def index(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the tag index of a boundary: a worker, until Ctrl-C or SIGTERM.
+    """Run a worker that writes the tag index of a boundary, until Ctrl-C or SIGTERM.
 
     A process with DYNAMO_ES_TAG_INDEX=true reads by the index. Several workers may run at once.
     """

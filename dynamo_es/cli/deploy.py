@@ -46,7 +46,8 @@ class Wanted:
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            help="Parameter of the template. Repeatable. Others keep their values.",
+            help="Parameter of the template. Repeatable. Parameters that you leave out keep their "
+            "values.",
             metavar="NAME=VALUE",
         ),
     ] = None
@@ -116,8 +117,8 @@ def deploy(
     `dynamo-es template app` prints all parameters.
 
     With --template, it deploys a template of your own in the same way. If the template has the
-    parameters CodeBucket and CodeKey, they name the package. Files that its nested stacks name as
-    TemplateURL are uploaded too.
+    parameters CodeBucket and CodeKey, it builds and uploads the package and sets them. It also
+    uploads the files that nested stacks name as TemplateURL.
     """
     deployment = wanted.of(stack, making)
     cloud = account.connect()

@@ -43,8 +43,8 @@ def teardown(
     """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
 
     You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of
-    a table with point-in-time recovery for 35 days, also of the keys. Packages stay in their
-    bucket.
+    each table with point-in-time recovery for 35 days, also of the table with the keys. Packages
+    stay in their bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(
@@ -84,7 +84,7 @@ def teardown(
 
 
 def _tables_that_stay(cloud: Cloud, stack: str, resources: list[dict[str, str]]) -> list[str]:
-    """Return the tables that outlive the stack: not one that your template lets go with it."""
+    """Return the tables that stay when the stack goes: those that its template retains."""
     deployed = ask(cloud.cloudformation, "GetTemplate", stack, StackName=stack)["TemplateBody"]
     template = parse_yaml(deployed) if isinstance(deployed, str) else deployed
     kept = {

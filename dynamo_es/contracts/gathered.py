@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class GatheredEvents:
-    """Events, and all that they are found by: most conditions need not look at each event.
+    """Events with sets of their ids, names and tags, by which most conditions are answered.
 
     A group of 25 appends is matched with all events that another process stored. That would be
-    hundreds of matches, of which none, mostly, finds anything.
+    hundreds of matches, and mostly none of them finds anything.
 
     Args:
         events: the events, in the order of their versions.

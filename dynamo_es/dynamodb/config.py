@@ -100,26 +100,27 @@ class DynamoConfig:
         compression: ``"units"``: compress the events of an append if that lowers its write units.
             ``"always"``: whenever that makes the item smaller, which saves storage and transfer.
             Programs with different settings can share tables.
-        transport: how requests travel. ``"default"``: boto3 signs, retries and parses, and requests
-            use its kind of connections without the layers in between, for a third less CPU time.
+        transport: how requests travel. ``"default"``: boto3 finds credentials and endpoint and
+            retries, and requests use its kind of connections without the layers in between, for a
+            third less CPU time.
             It steps back, so that boto3 does everything, where the client is yours, a proxy is
             configured, or a tool that traces or mocks requests is there. ``"botocore"``: boto3
-            always does everything. ``"lean"``: only boto3's signer and its rules of retries are
-            loaded, for a faster start and a third of the CPU time. It needs static credentials and
-            a region in the environment, and otherwise does as ``"default"``.
+            always does everything. ``"lean"``: of boto3, only its rules for retries are loaded, for
+            a faster start and less than half of the CPU time. It needs static credentials and a
+            region in the environment; without them, it does the same as ``"default"``.
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
             has a log of its own, with its own positions; every key of it begins with the tenant,
             so that an IAM policy can limit a session to one. All programs of a table need the same.
-        tag_index: whether a process reads the events of a boundary that it does not remember by
-            the index of its tags, which `Boundary.index` writes. Such a read takes 4 requests,
-            however long the boundary is.
-        replication: ``"none"``: the tables are of one region, or this is the only region of a
+        tag_index: whether a process uses the tag index of a boundary, which `Boundary.index`
+            writes, to read events that it does not remember. Such a read takes 4 requests, however
+            long the boundary is.
+        replication: ``"none"``: the tables are in one region, or this is the only region of a
             global table that writes. ``"replica"``: they are replicas of an eventually consistent
             global table. Reads then wait up to ``retry_deadline`` for items that arrive later than
             others, and raise `ReplicaLagError` after that; appends, deletions and all other writes
             of events are refused. ``"strong"``: they are a global table with multi-Region strong
-            consistency, which takes appends in each region, but no transactions: what needs one is
-            refused.
+            consistency, which takes appends in each region, but no transactions. An operation that
+            needs one is refused.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -196,7 +197,7 @@ class DynamoConfig:
             )
 
     def _check_replica(self) -> None:
-        """Refuse what a replica cannot have: it writes no positions, and its index has holes."""
+        """Refuse what a replica cannot do: give positions, and read by a tag index with holes."""
         if self.replication != "replica":
             return
         if self.sequencing == "inline":

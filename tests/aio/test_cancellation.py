@@ -168,6 +168,7 @@ def test_a_load_that_is_cancelled_leaves_nothing_unknown(backend):
     assert unknown_outcome(asyncio.run(load())) is None
 
 
+@pytest.mark.ci
 def test_a_cancelled_projection_gives_its_lease_back_or_lets_it_end(backend):
     tenants = iter(f"projected {number}" for number in range(1000))
 

@@ -318,7 +318,7 @@ def test_a_state_that_is_not_saved_fails_no_command(club, caplog):
         with caplog.at_level(logging.WARNING):
             boundary.decide(Join, Command(member))
     assert Join.decided[-1] == [*"abcd"]
-    assert "saved states of models were not saved: ThrottledError" in caplog.text
+    assert "states of models were not saved: ThrottledError" in caplog.text
 
 
 def test_states_that_are_not_read_fail_no_command(club, caplog):
@@ -327,7 +327,7 @@ def test_states_that_are_not_read_fail_no_command(club, caplog):
     boundary._stream.storage.fetch_states = _throttled
     boundary.decide(Join, Command("f"))
     assert Join.decided[-1] == [*"abcde"]
-    assert "saved states of models were not read: ThrottledError" in caplog.text
+    assert "states of models were not read: ThrottledError" in caplog.text
 
 
 def test_a_snapshot_that_raises_fails_no_command(club, monkeypatch, caplog):

@@ -88,7 +88,7 @@ CALLS: list[tuple[Any, type[Exception], str]] = [
     (lambda b: b.read(Query([int])), EventDefinitionError, "int is not an event class"),
     (lambda b: b.read(QUERY, after="1"), InvalidVersioningError, f"{AFTER}str."),
     (lambda b: b.decide(None, 1), InputError, "decision must be callable"),
-    (lambda b: b.decide(Enrol(QUERY), 1), InputError, "not one that is made already: give the"),
+    (lambda b: b.decide(Enrol(QUERY), 1), InputError, "not a Decision: give the"),
     (lambda b: b.decide(lambda _: 5, 1), InputError, "The result of decision must be a Decision"),
     (lambda b: b.decide(NoModel, 1), InputError, "uses no model"),
     (lambda b: b.decide(NoQuery, 1), InputError, f"Number.query {QUERY_IS}NoneType."),

@@ -108,7 +108,7 @@ def test_files_of_nested_stacks_are_uploaded_and_addresses_stay(package, tmp_pat
         (OWN, {}, r"give --parameter Issuer=VALUE\. Who issues the tokens\."),
         (OWN, {"parameters": {"Issuer": "x"}}, "Issuer must be text like"),
         (OWN, {"parameters": {"Sequencer": "true"}}, "no parameter 'Sequencer'"),
-        (OWN, {"parameters": ISSUER, "import_tables": True}, "--import-tables is for the tables"),
+        (OWN, {"parameters": ISSUER, "import_tables": True}, "--import-tables does not work"),
         ("Resources: {}", {"making": Making(extra=["encryption"])}, "takes no package"),
         ("Resources: [", {}, "is not YAML"),
         ("Parameters: {}", {}, "has no Resources"),

@@ -67,7 +67,8 @@ def test_a_template_is_printed_as_it_is(run, name):
     assert run("template", name).out == (INFRA / f"{name}.yaml").read_text()
 
 
-def test_every_template_has_a_line_in_the_list(run):
+def test_every_template_has_a_line_in_the_list(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # no line is so long that it goes on in another
     listed = [line.split()[0] for line in run("template").out.splitlines()]
 
     assert sorted(listed) == sorted(file.stem for file in INFRA.glob("*.yaml"))

@@ -15,7 +15,7 @@ from dynamo_es.projections.holding import Holding
 from dynamo_es.projections.parking import Parking
 from tests.engine import Capability, Crash, needs
 
-pytestmark = [pytest.mark.inline, needs(Capability.CRASHES)]
+pytestmark = [pytest.mark.inline, needs(Capability.CRASHES), pytest.mark.ci]
 
 AT_ONCE = FailurePolicy(then="park", attempts=1)
 LEASE = 0.03

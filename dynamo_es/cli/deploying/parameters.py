@@ -92,7 +92,7 @@ def check_complete(
     for name, declared in template["Parameters"].items():
         if "Default" not in declared and name not in CODE | given.keys() | known.keys():
             raise ConfigurationError(
-                f"The template needs a value: give --parameter {name}=VALUE."
+                f"The template's parameter {name} has no value: give --parameter {name}=VALUE."
                 f" {declared.get('Description', '')}".rstrip()
             )
 

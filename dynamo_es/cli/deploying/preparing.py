@@ -124,7 +124,7 @@ def _check_own(app: dict[str, Any], wanted: Deployment, file: Path) -> None:
     """Check that what was given fits a template of your own."""
     template.check_nested(app, file.parent)
     if wanted.import_tables:
-        raise ConfigurationError("--import-tables is for the tables of dynamo_es: leave it out.")
+        raise ConfigurationError("--import-tables does not work with --template: leave one out.")
     if (wanted.package or wanted.making.is_given) and not parameters.takes_package(app, {}):
         raise ConfigurationError(
             f"The template {file} takes no package: give it the parameters CodeBucket "

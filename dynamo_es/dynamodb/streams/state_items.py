@@ -48,7 +48,7 @@ def plan_state(
             size,
             SAFE_ITEM_BYTES,
             f"the state of a model takes {size:,} bytes, compressed; an item carries "
-            f"{SAFE_ITEM_BYTES:,}: keep less in it, or let the model have no __snapshot__().",
+            f"{SAFE_ITEM_BYTES:,}: keep less in it, or remove __snapshot__() from the model.",
         )
     return item
 
