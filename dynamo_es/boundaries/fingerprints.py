@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
     str: str.__str__,
     int: hex,
+    bool: hex,
     float: float.__repr__,
     bytes: bytes.hex,
     UUID: UUID.__str__,
@@ -36,7 +37,7 @@ _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
     timedelta: timedelta.__repr__,
     Decimal: Decimal.__repr__,
 }
-_WITHOUT_ATTRIBUTES: Final = frozenset({*_TEXTS, bool, list, tuple, dict, set, frozenset})
+_WITHOUT_ATTRIBUTES: Final = frozenset({*_TEXTS, list, tuple, dict, set, frozenset})
 
 
 def fingerprint(model: DecisionModel, query: Query) -> str:
@@ -84,7 +85,9 @@ def _plain(value: Any, label: str) -> Any:
     if isinstance(value, Enum):
         # The bits of a flag may have no name.
         return [name, value.name or hex(value.value)]
-    as_text = next((text for base, text in _TEXTS.items() if isinstance(value, base)), None)
+    as_text = _TEXTS.get(kind)
+    if as_text is None and kind not in _WITHOUT_ATTRIBUTES:
+        as_text = next((text for base, text in _TEXTS.items() if isinstance(value, base)), None)
     content = _members(value, label) if as_text is None else as_text(value)
     if kind in _WITHOUT_ATTRIBUTES:
         return [name, content]
