@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+import json
+from collections import OrderedDict
+from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from dynamo_es.boundaries.decision import IN_USE
 from dynamo_es.exceptions import DecisionDefinitionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from dynamo_es.boundaries.decision import DecisionModel
     from dynamo_es.values import Query
 
-_TEXTS = (str, int, float, bytes, UUID, date, datetime, time, timedelta, Decimal)
+# Not `str`, which leaves out the time zone of a time and refuses an integer of 5,000 digits.
+_TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: str.__str__,
+    int: hex,
+    bool: hex,
+    float: float.__repr__,
+    bytes: bytes.hex,
+    UUID: UUID.__str__,
+    datetime: datetime.__repr__,
+    date: date.__repr__,
+    time: time.__repr__,
+    timedelta: timedelta.__repr__,
+    Decimal: Decimal.__repr__,
+}
+_WITHOUT_ATTRIBUTES: Final = frozenset({*_TEXTS, list, tuple, dict, set, frozenset})
 
 
 def fingerprint(model: DecisionModel, query: Query) -> str:
@@ -41,44 +58,69 @@ def fingerprint(model: DecisionModel, query: Query) -> str:
         [sorted(map(str, item.types)), sorted(item.tag_texts)] for item in query.items
     )
     attributes = [
-        [name, _plain(value, f"{kind.__qualname__}.{name}")]
-        for name, value in sorted(vars(model).items())
+        [name, _text(value, f"{kind.__qualname__}.{name}")]
+        for name, value in sorted(_attributes(model).items())
         if name not in {"query", IN_USE}
     ]
-    text = to_json([_name_of(kind), alternatives, attributes])
-    return sha256(text).hexdigest()
+    text = json.dumps([_name_of(kind), alternatives, attributes])
+    return sha256(text.encode()).hexdigest()
+
+
+def _text(value: Any, label: str) -> str:
+    try:
+        return json.dumps(_plain(value, label))
+    except RecursionError:
+        raise DecisionDefinitionError(
+            f"{label} holds itself or is nested too deep, so it cannot be compared with that of "
+            "another model. Keep it out of the model, or remove __snapshot__() from the model."
+        ) from None
 
 
 def _plain(value: Any, label: str) -> Any:
     """Return a value as JSON that is the same in each process, and differs for other values."""
-    kind = _name_of(type(value))
+    kind = type(value)
+    name = _name_of(kind)
     if value is None or isinstance(value, type):
-        return [kind, None if value is None else _name_of(value)]
+        return [name, None if value is None else _name_of(value)]
     if isinstance(value, Enum):
-        return [kind, value.name]
-    if isinstance(value, _TEXTS):
-        return [kind, str(value)]
-    return [kind, _members(value, label)]
+        # The bits of a flag may have no name.
+        return [name, value.name or hex(value.value)]
+    as_text = _TEXTS.get(kind)
+    if as_text is None and kind not in _WITHOUT_ATTRIBUTES:
+        as_text = next((text for base, text in _TEXTS.items() if isinstance(value, base)), None)
+    content = _members(value, label) if as_text is None else as_text(value)
+    if kind in _WITHOUT_ATTRIBUTES:
+        return [name, content]
+    return [name, content, _members(_attributes(value), label)]
 
 
 def _members(value: Any, label: str) -> list[Any]:
-    if isinstance(value, BaseModel):
-        value = dict(value)
-    elif is_dataclass(value):
-        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    """Return what a value holds beside its attributes."""
     if isinstance(value, list | tuple):
         return [_plain(each, label) for each in value]
     if isinstance(value, dict):
         found = [[_plain(key, label), _plain(each, label)] for key, each in value.items()]
-    elif isinstance(value, set | frozenset):
-        found = [_plain(each, label) for each in value]
-    else:
-        raise DecisionDefinitionError(
-            f"{label} is of type {type(value).__qualname__}, so two models may differ in a way "
-            "that their saved states do not show. Keep it out of the model, or remove "
-            "__snapshot__() from the model."
-        )
-    return sorted(found, key=to_json)
+        return found if isinstance(value, OrderedDict) else sorted(found, key=json.dumps)
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(each, label) for each in value), key=json.dumps)
+    if isinstance(value, BaseModel) or is_dataclass(value):
+        return []
+    raise DecisionDefinitionError(
+        f"{label} is of type {type(value).__qualname__}, so two models may differ in a way "
+        "that their saved states do not show. Keep it out of the model, or remove "
+        "__snapshot__() from the model."
+    )
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object, also those in slots and private ones."""
+    if isinstance(value, BaseModel):
+        # Not which fields were given, which its slots say too.
+        extra, private = value.__pydantic_extra__, value.__pydantic_private__
+        return {**vars(value), **(extra or {}), **(private or {})}
+    state: Any = object.__getstate__(value)
+    own, slots = state if isinstance(state, tuple) else (state, None)
+    return {**(own or {}), **(slots or {})}
 
 
 def _name_of(kind: type) -> str:

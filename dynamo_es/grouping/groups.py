@@ -251,7 +251,7 @@ class Groups:
             entry.gone = True
             if queue is None:
                 return
-            if not entry.taken and entry in queue.waiting:
+            if entry in queue.waiting:
                 queue.waiting.remove(entry)
             if queue.leader is entry:
                 queue.wanted = 0

@@ -83,7 +83,8 @@ class Queue:
             if self.group and (entry.alone or (heaviest is not None and weight > heaviest)):
                 break
             entry.taken = True
-            self.group.append(self.waiting.popleft())
+            self.group.append(entry)  # first: an interrupt in between must not lose it
+            self.waiting.popleft()
             if entry.alone:
                 break
 
@@ -100,7 +101,8 @@ class Queue:
                 error = error_of(entry.item)
                 if error is None:
                     entry.taken, entry.doubtful = False, True
-                    self.waiting.appendleft(entry)
+                    if not self.waiting or self.waiting[0] is not entry:
+                        self.waiting.appendleft(entry)
                 else:
                     entry.finish(error)
             self.group.pop()

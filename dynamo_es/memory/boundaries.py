@@ -25,7 +25,7 @@ from dynamo_es.contracts.stream_keys import check_names
 from dynamo_es.exceptions import CommitTooLargeError, ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
 from dynamo_es.memory.data import copy_event
-from dynamo_es.memory.limits import check_append_size
+from dynamo_es.memory.limits import check_append_size, check_state_size
 from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class BoundaryAppends(MemoryAppends):
         version = check_state(key, state)
         identity = self._identify(state.stream_id)
         copy = copy_event(state)
+        check_state_size(self._tenant_id, key, copy)
         with self._data.lock:
             stream = self._data.streams.get(identity)
             if stream is None or stream.generation != state.generation:

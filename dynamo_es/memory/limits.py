@@ -12,6 +12,7 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.commits import check_transaction, plan_snapshot
 from dynamo_es.dynamodb.streams.cost import append_cost
 from dynamo_es.dynamodb.streams.items import encode_events
+from dynamo_es.dynamodb.streams.state_items import plan_state
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _SURELY_FITS: Final = 100 * 1024
 """Bytes of JSON that fit into one call, whatever names the events and the stream have."""
+
+_SOME_TIME: Final = 4_111_111_111
+"""Seconds since the epoch: a time of as many digits as any."""
 
 
 def check_append_size(tenant_id: TenantId, append: StreamAppend) -> None:
@@ -61,6 +65,13 @@ def check_snapshot_size(tenant_id: TenantId, snapshot: RawEvent, generation: int
     """Raise `CommitTooLargeError` if DynamoDB would refuse a snapshot for its size."""
     key = stream_key(tenant_prefix(tenant_id), snapshot.stream_id)
     plan_snapshot(key, snapshot, generation, "units")
+
+
+def check_state_size(tenant_id: TenantId, key: str, state: RawEvent) -> None:
+    """Raise `CommitTooLargeError` if DynamoDB would refuse the state of a model for its size."""
+    if len(encode_events([state])) > _SURELY_FITS:
+        boundary = stream_key(tenant_prefix(tenant_id), state.stream_id)
+        plan_state(boundary, key, state, _SOME_TIME, "units")
 
 
 def _cost(tenant_id: TenantId, append: StreamAppend) -> AppendCost:

@@ -27,6 +27,9 @@ _log = logging.getLogger("dynamo_es")
 _BETWEEN_MOVES: Final = 100
 """Most events that are applied again if the process dies."""
 
+_LOOKS: Final = 3
+"""Looks for the last events of a stream, before they are left to the next retry."""
+
 
 class ProjectionRetry:
     """Retries parked streams of a projection in one log.
@@ -69,7 +72,15 @@ class ProjectionRetry:
         """Apply the events of an entry, and move its first event; return whether all are done."""
         key, first, moved_at = entry.key, entry.first, 0
         renewed_ms = self._parts.now_ms()
-        for raw in self._events(entry):
+        events = self._events(entry)
+        while True:
+            try:
+                raw = next(events, None)
+            except _NotSeenYetError:
+                self._parts.parked.release(key, self._worker, first)
+                return False
+            if raw is None:
+                break
             if self._stop.is_set():
                 self._parts.parked.release(key, self._worker, first)
                 return False
@@ -111,21 +122,34 @@ class ProjectionRetry:
         return None
 
     def _events(self, entry: ParkedStream) -> Iterator[RecordedRaw]:
-        """Yield the selected events of an entry, from the log."""
-        key = entry.key
-        selection = replace(
-            self._parts.selection(), tenant_id=key.tenant_id, stream_id=key.stream_id
-        )
-        reader = self._parts.log.reader(entry.first.number - 1, selection)
-        ended = False
+        """Yield the selected events of an entry, from the log.
+
+        Raises:
+            _NotSeenYetError: the last of them may not be visible yet.
+        """
+        key, parts = entry.key, self._parts
+        selection = replace(parts.selection(), tenant_id=key.tenant_id, stream_id=key.stream_id)
+        reader = parts.log.reader(entry.first.number - 1, selection)
+        looks = 0
         # Not `read`: without another event of the stream, it would search the rest of the log.
-        while not ended and reader.position < entry.seen.number:
+        while reader.position < entry.seen.number:
             piece = reader.read_some()
-            ended = piece.ended
             for raw in piece.records:
                 if raw.position > entry.seen.number:
                     return
                 yield raw
+            if not piece.ended or reader.position >= entry.seen.number:
+                continue
+            # The newest pages are the last that an eventually consistent read shows.
+            if (parts.log.last_position or 0) <= reader.position:
+                return  # somebody has cut the log
+            looks += 1
+            if looks == _LOOKS:
+                raise _NotSeenYetError
+
+
+class _NotSeenYetError(Exception):
+    """Reads of the log do not show all events yet that a parked stream has."""
 
 
 def _is_same(one: StreamId, other: StreamId) -> bool:

@@ -300,6 +300,20 @@ def test_events_without_a_position_are_waited_for(store, monkeypatch):
         lines_of(store)
 
 
+def test_an_export_waits_for_events_that_reads_do_not_show_yet(monkeypatch):
+    store = MemoryBackend()
+    fill(store, "", StreamId(name="a"), 3)
+    reader = type(store.log.reader(0))
+    read, late = reader.read, [1, 1]
+    monkeypatch.setattr(reader, "read", lambda one: [] if late and late.pop() else read(one))
+
+    assert len(lines_of(store)) == 3
+
+    late += [1] * 3
+    with pytest.raises(ExportError, match="no event after 0, so the export would lack"):
+        lines_of(store)
+
+
 def test_a_commit_that_cannot_be_read_ends_the_export(store, monkeypatch):
     reader = type(store.log.reader(0))
     monkeypatch.setattr(reader, "passed_over", property(lambda _: 1))

@@ -35,6 +35,18 @@ def test_a_malformed_line_ends_its_stream_and_the_others_go_on(storage, gather):
     assert not summary.clean
 
 
+@pytest.mark.parametrize("field", ["tenant", "category"])
+def test_a_stream_that_no_storage_can_have_ends_before_its_first_line(storage, field):
+    long = a_line("a", 1, **{field: "é#" * 700})
+
+    summary, problems = import_lines(storage, [long, *history("bcb"), long])
+
+    assert is_stored(storage, history("bcb"))
+    assert [one.line for one in problems] == [1, 5]
+    assert "use shorter ones" in problems[0].reason
+    assert (summary.malformed, summary.events) == (2, 3)
+
+
 def test_a_malformed_line_that_tells_no_stream_ends_all_streams(storage):
     lines = history("abcab")
     lines[2] = lines[2][:20] + b"\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,6 +36,16 @@ def test_a_line_says_nothing_about_the_next():
         parse(b'{"a": 1, "a": 2}')
 
     assert parse(a_line("readme")).name == "Changed"
+
+
+def test_an_object_of_many_keys_is_refused_at_once_for_one_that_comes_twice():
+    keys = ",".join(f'"{number}": 0' for number in range(20_000))
+    began = time.process_time()
+
+    with pytest.raises(MalformedLineError, match="the key '7' twice"):
+        parse(b'{"7": 0, %b}' % keys.encode())
+
+    assert time.process_time() - began < 1  # 7 seconds if each key is counted by itself
 
 
 def test_threads_read_lines_on_their_own():

@@ -12,10 +12,10 @@ from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY, ConditionalAppend
 from dynamo_es.contracts.states import Part
 from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.maintenance.verify import verify
-from dynamo_es.dynamodb.streams import states
+from dynamo_es.dynamodb.streams import state_items, states
 from dynamo_es.dynamodb.streams.known_states import KnownStates
-from dynamo_es.exceptions import BoundaryConflictError, CommitTooLargeError
-from dynamo_es.testing.conformance.language import an_event, heavy_events
+from dynamo_es.exceptions import BoundaryConflictError
+from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag
 from tests.boundaries.test_saved_states import Command, Join
 from tests.engine import Capability, needs
@@ -59,7 +59,7 @@ class Boundary:
         return [
             item
             for item in found
-            if states.STATES_CATEGORY in item["stream_key"]["S"]
+            if state_items.STATES_CATEGORY in item["stream_key"]["S"]
             and str(self.stream) in item["stream_key"]["S"]
         ]
 
@@ -215,7 +215,7 @@ class TestItems:
         assert item["expires_at"] == {"N": str(5_000 + states.STATE_SECONDS)}
 
     def test_a_state_of_another_key_at_the_same_place_is_not_used(self, boundary, monkeypatch):
-        monkeypatch.setattr(states, "_place_of", lambda _: "7")
+        monkeypatch.setattr(state_items, "place_of", lambda _: "7")
         boundary.saved("a")
         assert boundary.storage().fetch_states(boundary.stream, ["b"]) == [None]
 
@@ -227,19 +227,13 @@ class TestItems:
         engine.client.put_item(TableName=table, Item=item | {"events": wrong})
         assert boundary.storage().fetch_states(boundary.stream, ["a"]) == [None]
 
-    def test_a_state_larger_than_an_item_is_refused(self, boundary):
-        version = boundary.saved()
-        [heavy] = heavy_events(boundary.stream, 1, 800_000)
-        with pytest.raises(CommitTooLargeError, match="keep less in it"):
-            boundary.storage().save_state("a", boundary.state(version, data=heavy.data))
-
     def test_tools_take_a_state_for_no_commit(self, boundary):
         boundary.saved("a", "b")
         found = find_pointers(boundary.items())
         assert (found.pointers, found.damaged, found.foreign) == ([], [], [])
 
     def test_the_key_of_the_states_begins_with_the_tenant(self):
-        assert states.states_key("acme%23#$boundary#id") == "acme%23#$boundary-states#id"
+        assert state_items.states_key("acme%23#$boundary#id") == "acme%23#$boundary-states#id"
 
 
 def test_a_table_with_states_is_sound(engine, name):

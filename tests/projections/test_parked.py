@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dynamo_es import Event, StreamId
+from dynamo_es.contracts.log import Piece
 from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
 from dynamo_es.exceptions import (
     CursorBusyError,
@@ -250,6 +251,44 @@ def test_a_name_that_makes_no_key_is_refused(backend, ann):
 
 
 # Projections.
+
+
+@pytest.mark.parametrize(("late", "retries"), [(1, 1), (4, 2)])
+def test_an_event_that_reads_do_not_show_yet_is_not_left_out_of_a_retry(
+    backend, name, projection, applied, ann, book, late, retries, monkeypatch
+):
+    book(ann, 1)
+    applied.poison = {(ann, 1)}
+    projection().run_once()
+    book(ann, 2)
+    projection().run_once()
+    applied.poison = set()
+    kind = type(backend.log.reader(0))
+    read_some, looks = kind.read_some, []
+
+    def not_yet(reader, *most):
+        looks.append(reader)
+        return Piece([], [], ended=True) if len(looks) <= late else read_some(reader, *most)
+
+    monkeypatch.setattr(kind, "read_some", not_yet)
+    reports = [projection().retry_parked() for _ in range(retries)]
+
+    assert applied.of(ann) == [1, 2]
+    assert [report.unparked for report in reports] == [*[0] * (retries - 1), 1]
+    assert entries(backend, name) == []
+
+
+def test_a_retry_ends_where_somebody_has_cut_the_log(backend, name, projection, applied, ann, book):
+    book(ann, 1)
+    applied.poison = {(ann, 1)}
+    projection().run_once()
+    last = backend.log.last_position
+    key = backend.parked.streams(name)[0].key
+    assert backend.parked.pass_over(key, Place(0, last + 5), Place(0, last + 5))
+    applied.poison = set()
+
+    assert projection().retry_parked().unparked == 1
+    assert applied.of(ann) == [1]
 
 
 def test_the_stream_of_an_event_that_fails_is_parked_and_others_go_on(

@@ -101,7 +101,15 @@ class Exporter:
         if written.position:
             self._check_last(chosen)
         reader = log.reader(written.position, chosen)
-        while reader.position < self.end and (records := reader.read()):
+        looks = 0
+        while reader.position < self.end:
+            records = reader.read()
+            if not records and reader.position < self.end:
+                # The newest events are the last that an eventually consistent read shows.
+                looks += 1
+                self._wait_again(looks, reader.position)
+                continue
+            looks = 0
             if reader.passed_over:
                 raise ExportError(
                     f"Commits of the log up to position {reader.position:,} cannot be read, so the "
@@ -128,6 +136,15 @@ class Exporter:
             "The store holds events without a position in the log, and an export reads the log. "
             "Run dynamo-es sequence --once, then export again."
         )
+
+    def _wait_again(self, looks: int, position: Position) -> None:
+        if looks == PATIENCE:
+            raise ExportError(
+                f"The log ends at position {self.end:,}, but reads of it show no event after "
+                f"{position:,}, so the export would lack the others. Export again later: the file "
+                "is continued."
+            )
+        self._sleep(1.0)
 
     def _check_last(self, chosen: Selection) -> None:
         position, last_id = self._written.position, self._written.last_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from uuid import UUID
 
 from dynamo_es.contracts.payload import NotJsonError, check_json
-from dynamo_es.exceptions import IncompatibleUuidAndName
+from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
+from dynamo_es.exceptions import IncompatibleUuidAndName, InvalidStreamIdError
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Longer lines are not parsed: a commit carries 4 MB, compressed."""
+
+_SURELY_SHORT: Final = 128
+"""Characters of a tenant and a category that make no key too long, whatever they are."""
 
 _PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 _KINDS: Final = {bool: "true or false", str: "text", list: "an array", dict: "an object"}
@@ -105,6 +110,7 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
     try:
         fields = reader.read(text)
         stream = _stream(fields, defaults)
+        _check_key(stream)
         if not reader.problems:
             return _line(fields, number, len(text), stream)
         reason = reader.problems[0]
@@ -169,8 +175,8 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields: dict[str, Any] = dict(pairs)
         if len(fields) < len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in [key for key in fields if keys.count(key) > 1]:
+            counts = Counter(key for key, _ in pairs)
+            for key in [key for key, count in counts.items() if count > 1]:
                 # repr, because a key may hold line breaks.
                 fields[key] = self._lost(
                     f"an object has the key {key!r} twice, so one value would be lost"
@@ -207,6 +213,16 @@ def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
         raise MalformedLineError(
             "the field 'stream_id' is not the UUID that the name in 'stream' derives: leave one out"
         ) from None
+
+
+def _check_key(stream: StreamOf) -> None:
+    """Raise `MalformedLineError` if no storage can have such a stream."""
+    tenant_id, category = stream.tenant_id, stream.id.category or ""
+    if len(tenant_id) + len(category) > _SURELY_SHORT:
+        try:
+            stream_key(tenant_prefix(tenant_id), stream.id)
+        except InvalidStreamIdError as error:
+            raise MalformedLineError(str(error)) from None
 
 
 # Many lines are of the same streams, and a UUID takes a hash.

@@ -9,19 +9,15 @@ has shown its generation and a version that is not below its own (ADR 29).
 from __future__ import annotations
 
 import logging
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
-from dynamo_es.contracts.stream_keys import SEPARATOR
-from dynamo_es.dynamodb.streams.items import decode_events, snapshot_item, snapshot_version
-from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams import state_items
+from dynamo_es.dynamodb.streams.items import decode_events, snapshot_version
 from dynamo_es.dynamodb.streams.requests import put_snapshot
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.dynamodb.wire.steps import Request, number, together
-from dynamo_es.exceptions import CommitTooLargeError, StoredItemError, describe_stream
+from dynamo_es.exceptions import StoredItemError, describe_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,19 +28,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-STATES_CATEGORY: Final = f"{BOUNDARY_CATEGORY}-states"
-"""Category in the keys of the partitions that hold states."""
-
 STATE_SECONDS: Final = 90 * 24 * 3600
 """Seconds after which DynamoDB may remove a state: a query that nobody asks again leaves none."""
 
 _AT_ONCE: Final = 100
-
-
-def states_key(stream_key: str) -> str:
-    """Return the partition key of the states of the boundary with a partition key."""
-    tenant, _, uuid = stream_key.split(SEPARATOR)
-    return SEPARATOR.join((tenant, STATES_CATEGORY, uuid))
 
 
 def fetch_states(stream: Stream, keys: Sequence[str]) -> Steps[list[RawEvent | None]]:
@@ -60,11 +47,11 @@ def fetch_states(stream: Stream, keys: Sequence[str]) -> Steps[list[RawEvent | N
     for key in keys:
         known = heads.states.get(stream.key, key, heads.epoch) if is_same_table else None
         if known is None:
-            unknown[_place_of(key)] = key
+            unknown[state_items.place_of(key)] = key
         else:
             items[key] = known.item
     if unknown:
-        partition = states_key(stream.key)
+        partition = state_items.states_key(stream.key)
         found = yield from fetch_all(
             stream.table,
             [_key(partition, place) for place in unknown],
@@ -84,20 +71,8 @@ def save_state(stream: Stream, key: str, state: RawEvent) -> Steps[None]:
     generation = state.generation or 0
     if head is not None and head.generation != generation:
         return  # Of a generation that is gone.
-    item, _ = snapshot_item(
-        states_key(stream.key), state, generation=generation, compression=stream.compression
-    )
-    item["version"] = {"N": _place_of(key)}
-    item["state_key"] = {"S": key}
-    item["expires_at"] = number(int(stream.clock()) + STATE_SECONDS)
-    if (size := item_size(item)) > SAFE_ITEM_BYTES:
-        raise CommitTooLargeError(
-            stream.id,
-            size,
-            SAFE_ITEM_BYTES,
-            f"the state of a model takes {size:,} bytes, compressed; an item carries "
-            f"{SAFE_ITEM_BYTES:,}: keep less in it, or remove __snapshot__() from the model.",
-        )
+    expires_at = int(stream.clock()) + STATE_SECONDS
+    item = state_items.plan_state(stream.key, key, state, expires_at, stream.compression)
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
@@ -107,7 +82,7 @@ def save_state(stream: Stream, key: str, state: RawEvent) -> Steps[None]:
 
 def delete_states(stream: Stream, closed: int) -> Steps[None]:
     """Delete the states of a generation and of earlier ones, never of a later one."""
-    partition = states_key(stream.key)
+    partition = state_items.states_key(stream.key)
     after: Item | None = None
     while True:
         page = yield _list_states(stream.table, partition, after)
@@ -136,11 +111,6 @@ def _state_of(stream: Stream, key: str, item: Item | None) -> RawEvent | None:
         _log.warning("Skipped a state of boundary %s: %s", describe_stream(stream.id), error)
         return None
     return found[0] if len(found) == 1 else None
-
-
-def _place_of(key: str) -> str:
-    """Return the sort key of a state, as text: a number below that of a stream's snapshot."""
-    return str(int.from_bytes(sha256(key.encode()).digest()) % SNAPSHOT_VERSION)
 
 
 def _key(partition: str, place: str) -> Item:

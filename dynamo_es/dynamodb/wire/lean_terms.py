@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from dynamo_es.dynamodb.wire.header_values import has_blanks
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local
 from dynamo_es.environment import variables
 
@@ -189,7 +190,10 @@ def _credentials(environ: Mapping[str, str]) -> Credentials:
     access_key, secret_key = environ.get(_ACCESS_KEY), environ.get(_SECRET_KEY)
     if not access_key or not secret_key:
         raise _Unfit("the environment holds no credentials")
-    return Credentials(access_key, secret_key, environ.get(_TOKEN) or None)
+    token = environ.get(_TOKEN) or None
+    if token is not None and has_blanks(token):
+        raise _Unfit("the session's token holds blanks")
+    return Credentials(access_key, secret_key, token)
 
 
 def _endpoint(config: DynamoConfig, environ: Mapping[str, str], region: str) -> str:

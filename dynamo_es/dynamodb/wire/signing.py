@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 
+from dynamo_es.dynamodb.wire.header_values import has_blanks
 from dynamo_es.dynamodb.wire.lean_signing import SERVICE, Signer
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ class QuickSigner(SigV4Auth):
         signer = self._signer_for(request)
         # A handler may have added headers, which are signed too.
         headers = dict(request.headers.items())
-        if signer is None or len(headers) < len(request.headers) or not _are_usual(headers):
+        if (
+            signer is None
+            or len(headers) < len(request.headers)
+            or not _are_usual(headers)
+            or has_blanks(self.credentials.token or "")
+        ):
             super().add_auth(request)
             return
         signed = {name: headers[name] for name in _SIGNED}
@@ -103,7 +109,7 @@ def _choose(signature_version: str, **_: Any) -> str | None:
 def _are_usual(headers: dict[str, Any]) -> bool:
     """Whether all headers but the two that are signed are some that no signature covers."""
     return all(
-        type(headers.get(name)) is str and " " not in headers[name] for name in _SIGNED
+        type(headers.get(name)) is str and not has_blanks(headers[name]) for name in _SIGNED
     ) and _UNSIGNED.issuperset(headers.keys() - _SIGNED)
 
 

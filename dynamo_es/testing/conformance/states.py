@@ -9,12 +9,13 @@ from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY, ConditionalAppend
 from dynamo_es.contracts.states import Part
 from dynamo_es.exceptions import (
     BoundaryConflictError,
+    CommitTooLargeError,
     InputError,
     InvalidEventError,
     InvalidStreamIdError,
     InvalidVersioningError,
 )
-from dynamo_es.testing.conformance.language import an_event, assert_same
+from dynamo_es.testing.conformance.language import an_event, assert_same, heavy_events
 from dynamo_es.values import Query, StoredVersion, Tag
 
 COURSE, OTHER = Tag("course", "c1"), Tag("course", "c2")
@@ -80,6 +81,16 @@ def test_each_key_has_its_own_state(storage, process, boundary):
         storage.save_state(key, state)
 
     assert_same(process().fetch_states(boundary, list(states)), list(states.values()))
+
+
+def test_a_state_larger_than_an_item_is_refused(storage, boundary):
+    version = append(storage, boundary, COURSE)
+    [heavy] = heavy_events(boundary, 1, 800_000)
+
+    with pytest.raises(CommitTooLargeError, match="keep less in it"):
+        storage.save_state("key", a_state(boundary, version, heavy.data))
+
+    assert storage.fetch_states(boundary, ["key"]) == [None]
 
 
 def test_an_older_state_does_not_replace_a_newer_one(storage, process, boundary):

@@ -151,6 +151,8 @@ LEFT = [
     {"AWS_DEFAULT_PROFILE": "mine"},
     {"AWS_CA_BUNDLE": ""},
     {"AWS_SECURITY_TOKEN": "old"},
+    {"AWS_SESSION_TOKEN": "token\n"},
+    {"AWS_SESSION_TOKEN": "to  ken"},
     {"AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00Z"},
     {"AWS_ACCOUNT_ID": "123456789012"},
     {"AWS_ACCOUNT_ID_ENDPOINT_MODE": "required"},

@@ -117,6 +117,10 @@ UNUSUAL: dict[str, dict[str, Any]] = {
     "a header twice, in other letters": {"headers": {"x-amz-target": "twice"}},
     "a date": {"headers": {"Date": "Thu, 26 Nov 2026 07:00:00 GMT"}},
     "blanks in a header": {"target": {**TARGET, "Content-Type": "a  b"}},
+    "a tab in a header": {"target": {**TARGET, "Content-Type": "a\tb"}},
+    "a token with blanks at its ends": {"keys": ReadOnlyCredentials("A", "s", " t ")},
+    "a token with many blanks": {"keys": ReadOnlyCredentials("A", "s", "t  t")},
+    "a token with a line break": {"keys": ReadOnlyCredentials("A", "s", "t\n")},
     "no target": {"target": {"Content-Type": "a"}},
 }
 
@@ -129,13 +133,14 @@ def test_a_request_of_another_form_is_signed_as_botocore_signs_it(name):
         "context": {},
         "target": TARGET,
         "headers": {},
+        "keys": KEYS,
     } | UNUSUAL[name]
     more = {key: request[key] for key in ("method", "service", "params") if key in request}
     ours, theirs = (
         signed(
             signer,
             request["url"],
-            KEYS,
+            request["keys"],
             request["body"],
             request["context"],
             request["target"],
