@@ -76,7 +76,7 @@ class Piece(NamedTuple):
     Attributes:
         records: the selected events, in the order of their positions.
         commits: the commits that the events are from, in the same order.
-        ended: whether the log ends there; in a replica region, perhaps only for a page that is late.
+        ended: whether the log ends there; in a replica region, maybe only at a page that is late.
     """
 
     records: list[RecordedRaw]
