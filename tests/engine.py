@@ -47,6 +47,7 @@ __all__ = [
     "LocalEngine",
     "MemoryEngine",
     "MotoEngine",
+    "all_items",
     "engines",
     "needs",
 ]
@@ -171,3 +172,9 @@ def engines(endpoint_url: str | None) -> dict[str, Engine]:
     if endpoint_url:
         found.append(LocalEngine(endpoint_url))
     return {engine.name: engine for engine in found}
+
+
+def all_items(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:
+    """Return all items of a table. A local engine's tables hold those of other tests as well."""
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]

@@ -18,7 +18,7 @@ from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag
 from tests.boundaries.test_saved_states import Command, Join
-from tests.engine import Capability, needs
+from tests.engine import Capability, all_items, needs
 from tests.recording import recording
 
 pytestmark = needs(Capability.REQUESTS)
@@ -55,7 +55,7 @@ class Boundary:
 
     def items(self):
         """Return the items of the saved states."""
-        found = self.engine.client.scan(TableName=self.engine.config_with().events_table)["Items"]
+        found = all_items(self.engine.client, self.engine.config_with().events_table)
         return [
             item
             for item in found

@@ -21,7 +21,7 @@ from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag, matches_event
-from tests.engine import Capability, needs
+from tests.engine import Capability, all_items, needs
 from tests.recording import recording
 
 pytestmark = needs(Capability.REQUESTS)
@@ -118,7 +118,7 @@ class Processes:
 
     def items(self):
         """Return the items of the index."""
-        found = self.engine.client.scan(TableName=self.engine.config_with().log_table)["Items"]
+        found = all_items(self.engine.client, self.engine.config_with().log_table)
         return [item for item in found if str(self.stream) in item["log_key"]["S"]]
 
 
