@@ -42,6 +42,9 @@ what is sent, which the asynchronous backends in memory and on the local engine 
 
 ENDPOINT_VARIABLE = "DYNAMO_ES_TEST_ENDPOINT"
 
+pytest_plugins = ["tests.chromium"] if os.environ.get("DYNAMO_ES_BROWSER_TESTS") else []
+"""One browser for all tests in it: playwright starts only once in a process."""
+
 # Engines differ a hundredfold in speed, and a slow machine is no failure. The examples of a
 # test share one world, and keep apart by streams or tenants of their own.
 settings.register_profile(

@@ -159,7 +159,9 @@ class _Reader(LogReader):
         return given
 
     def read_some(self, most_commits: int = 100) -> Piece:
-        return self._reader.read_some(most_commits)
+        piece = self._reader.read_some(most_commits)
+        self._position = max(self._position, self._reader.position)
+        return piece
 
 
 def reading(

@@ -43,7 +43,7 @@ def test_a_model_that_comes_after_the_read_would_have_no_events(boundary):
             places = self.use(Capacity("c1")).places
             return CourseDefined(course="c2", capacity=places)
 
-    with pytest.raises(InputError, match=r"called self\.use.* call it in __init__"):
+    with pytest.raises(InputError, match=r"called self\.use.* call self\.use\(…\) in __init__"):
         boundary.decide(Late, CoursesOf("s"))
     assert boundary.read(Query.everything()).head == 2
 

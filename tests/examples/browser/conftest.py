@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.examples.fronts import EXAMPLE
-from tests.ui.browser.conftest import chromium, visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["application", "chromium", "visit"]
 
 HOSTILE: Final = "<img src=x onerror=alert(1)>"
 
