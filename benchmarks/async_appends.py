@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import ssl
 import subprocess
 import sys
-import time
 from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +31,6 @@ MOST_LATENCY: Final = 1.5
 LOOPS: Final = ("asyncio", "uvloop")
 
 _ROOT: Final = Path(__file__).parents[1]
-_PROBES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ class Found:
     Attributes:
         loads: by client.
         latency: 99th percentile of an append at half the load, in seconds.
-        server: that of a request on a bare socket.
+        server: that of requests over bare connections, at the same rate.
     """
 
     loads: dict[str, Load]
@@ -80,8 +76,9 @@ def measure(scale: Scale) -> Found:
         loads["boto3"] = _boto3(endpoint, certificate, seconds)
         rate = loads["asyncio"].appends / loads["asyncio"].seconds / 2
         steady = _run("async_appender", certificate, "asyncio", endpoint, AT_ONCE, seconds, rate)
-        server = _on_a_socket(endpoint, certificate)
-    return Found(loads, _percentile(steady["latencies"]), _percentile(server))
+        port = endpoint.rpartition(":")[2]
+        server = _run("bare_sender", certificate, port, AT_ONCE, seconds, rate)
+    return Found(loads, _percentile(steady["latencies"]), _percentile(server["latencies"]))
 
 
 def section(found: Found) -> Section:
@@ -90,7 +87,8 @@ def section(found: Found) -> Section:
         f"{AT_ONCE} appends at once, each of one typed event to a stream of its own, in one "
         f"process, over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of "
         f"that size in {AT_ONCE} threads. Then appends begin at even distances at half the rate; "
-        "their 99th percentile is compared with that of requests on a bare socket."
+        "their 99th percentile is compared with that of requests over bare connections at the "
+        "same rate."
     )
     rows = [
         [
@@ -109,8 +107,8 @@ def section(found: Found) -> Section:
         Goal("asyncio: 99th percentile at half load, in the server's", ratio, MOST_LATENCY),
     ]
     remarks = (
-        f"At half load, 99 of 100 appends take at most {found.latency * 1e3:.1f} ms; requests on a "
-        f"bare socket {found.server * 1e3:.1f} ms."
+        f"At half load, 99 of 100 appends take at most {found.latency * 1e3:.1f} ms; requests over "
+        f"bare connections {found.server * 1e3:.1f} ms."
     )
     return Section("asyncio", how, [Table(headers, rows)], remarks, goals=goals)
 
@@ -170,23 +168,6 @@ def _load(loop: str, endpoint: str, certificate: str, seconds: float) -> Load:
 
 def _boto3(endpoint: str, certificate: str, seconds: float) -> Load:
     return Load(**_run("threaded_putter", certificate, endpoint, AT_ONCE, seconds))
-
-
-def _on_a_socket(endpoint: str, certificate: str) -> list[float]:
-    """Return the latencies of requests, one after the other."""
-    port = int(endpoint.rpartition(":")[2])
-    context = ssl.create_default_context(cafile=certificate)
-    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-    took = []
-    with context.wrap_socket(
-        socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1"
-    ) as connection:
-        for _ in range(_PROBES):
-            began = time.monotonic()
-            connection.sendall(request)
-            connection.recv(65536)
-            took.append(time.monotonic() - began)
-    return took
 
 
 def _percentile(values: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ import time
 from importlib import import_module
 from typing import Any
 
+from benchmarks.programs import steady
 from dynamo_es import DynamoConfig, Event, StreamId
 from dynamo_es.aio import AsyncDynamoBackend, AsyncEventStore
 
@@ -55,7 +56,7 @@ async def _measure(
         await asyncio.gather(*(_append(store) for _ in range(2 * at_once)))  # opens connections
         if rate is None:
             return await _as_fast_as_it_goes(store, at_once, seconds)
-        return await _steadily(store, rate, seconds)
+        return {"latencies": await steady.latencies(lambda: _append(store), rate, seconds)}
 
 
 async def _append(store: AsyncEventStore) -> None:
@@ -83,24 +84,6 @@ async def _as_fast_as_it_goes(
         "seconds": time.monotonic() - began,
         "cpu": time.process_time() - cpu,
     }
-
-
-async def _steadily(store: AsyncEventStore, rate: float, seconds: float) -> dict[str, Any]:
-    """Begin an append at each of so many moments a second; return the latencies in seconds."""
-    took: list[float] = []
-
-    async def one(due: float) -> None:
-        await _append(store)
-        took.append(time.monotonic() - due)
-
-    began = time.monotonic()
-    tasks = []
-    for number in range(int(rate * seconds)):
-        due = began + number / rate
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
-        tasks.append(asyncio.create_task(one(due)))
-    await asyncio.gather(*tasks)
-    return {"latencies": sorted(took)}
 
 
 if __name__ == "__main__":
