@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EVENTS_PER_COMMIT: Final = 10
 TIMES_RAW: Final = 2
-APPEND_TIMES_RAW: Final = 1.35
+APPEND_TIMES_RAW: Final = 1.5
 _RAW: Final = "fetch_events"
 _TYPED: Final = "load_stream"
 _APPEND_RAW: Final = "insert_events"
