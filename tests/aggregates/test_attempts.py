@@ -244,6 +244,7 @@ def test_lost_answers_are_asked_for_again_for_as_long(store, ann):
     assert time.now == pytest.approx(RETRY_FOR)
 
 
+@pytest.mark.ci
 def test_thousands_of_attempts_are_no_problem(ann):
     store = MemoryBackend().event_store
     time = Time()

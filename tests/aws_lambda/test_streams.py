@@ -480,6 +480,7 @@ def once(amounts: list[int], deaths: int) -> list[int]:
     return sorted(set(amounts)) if deaths else amounts
 
 
+@pytest.mark.ci
 @settings(max_examples=15)
 @given(data=st.data())
 def test_after_redelivery_until_success_every_event_was_applied_once_in_order(data):

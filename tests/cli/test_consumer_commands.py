@@ -58,6 +58,7 @@ def test_tail_takes_filters(run, stored, options, positions):
     assert [document["position"] for document in found] == positions
 
 
+@pytest.mark.ci
 def test_tail_goes_on_from_the_end_until_it_is_interrupted(run, stored, monkeypatch):
     def sleep(_):
         if not calls:

@@ -64,6 +64,7 @@ def test_each_tenants_log_is_shown_since_then(run, backend, clock, monkeypatch):
     assert shown(one) == [("b", 1), ("b", 2)]
 
 
+@pytest.mark.ci
 def test_it_goes_on_from_there_until_it_is_interrupted(run, backend, clock, monkeypatch):
     fill(backend, clock, "table", "", "", "")
     began = time.monotonic()

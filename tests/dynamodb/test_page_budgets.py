@@ -25,7 +25,7 @@ def iterated(table: Table, stream: Stream, start: int, *, newest_first: bool, si
     return number
 
 
-@pytest.mark.parametrize("length", [10, 99, 1_000, 10_000])
+@pytest.mark.parametrize("length", [10, 99, 1_000, pytest.param(10_000, marks=pytest.mark.ci)])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("page_size", [50, 500])
@@ -78,7 +78,7 @@ def test_a_load_that_need_not_be_consistent_costs_half(length: int, after: int):
         assert warm_half == (1, 0.5)
 
 
-@pytest.mark.parametrize("length", [10, 1_000, 10_000])
+@pytest.mark.parametrize("length", [10, 1_000, pytest.param(10_000, marks=pytest.mark.ci)])
 def test_a_range_that_need_not_be_consistent_costs_half(length: int):
     table = Table(length, 3)
     costs = []

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SEEDS: Final = range(400)
-QUICK: Final = 50
-CHUNK: Final = 50
+QUICK: Final = 25
+CHUNK: Final = 25
 SMALL_ITEM: Final = 260
 """Bytes in which one event fits, and two do not."""
 OPERATIONS: Final = 60

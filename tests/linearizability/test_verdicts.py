@@ -142,6 +142,7 @@ def test_a_process_knows_of_a_stream_since_its_last_certain_look():
     ]
 
 
+@pytest.mark.ci
 def test_a_long_history_with_many_unknown_outcomes_is_decided_soon():
     history: list[Operation] = []
     for at in range(1000):

@@ -18,6 +18,7 @@ def test_one_alone_takes_five_requests_a_page_and_none_is_refused():
     check(alone.world)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("shards", "requests", "refused"), [(2, 0.08, 0.01), (4, 0.10, 0.02), (8, 0.13, 0.04)]

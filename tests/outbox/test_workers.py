@@ -62,6 +62,7 @@ def interleaved(strategy, new_world, when, seconds):
         yield world, rival, first, steps.calls, at
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_while_the_lease_lasts_nothing_is_sent_twice(strategy, new_world, when):
     busy, active = 0, 0

@@ -109,6 +109,7 @@ class Processes:
         }
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.ci)])
 def test_killed_workers_lose_nothing_and_handle_nothing_out_of_order(seed):
     random = Random(f"kills {seed}")

@@ -205,6 +205,7 @@ def test_reports_name_the_tenant_of_the_log(backend):
     assert ("read_log", "acme") in named
 
 
+@pytest.mark.ci
 def test_a_worker_that_polls_sequences_all_logs(backend):
     fill(backend, 2)
 

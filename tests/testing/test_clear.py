@@ -52,6 +52,7 @@ def test_work_goes_on_from_the_first_version_and_position(backend):
         backend.clear()
 
 
+@pytest.mark.ci
 def test_a_new_sequencer_begins_at_the_first_position():
     with DynamoBackend.local(sequencing="stream") as backend:
         for _ in range(2):

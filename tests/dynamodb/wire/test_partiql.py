@@ -78,6 +78,7 @@ def test_the_emulator_refuses_the_whole_batch_for_one_that_it_does_not_understan
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
+@pytest.mark.ci
 def test_a_server_of_the_emulator_carries_statements_out_too():
     with serving() as address:
         config = replace(CONFIG, endpoint_url=f"http://{address}")

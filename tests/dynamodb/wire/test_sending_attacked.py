@@ -260,6 +260,7 @@ def echoing(closes_after: int | None) -> Iterator[int]:
         server.shutdown()
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("closes_after", [None, 1, 3])
 def test_each_thread_gets_the_replies_to_its_own_requests(closes_after: int | None) -> None:
     with echoing(closes_after) as port:
