@@ -68,6 +68,7 @@ def test_a_loop_that_ends_early_leaves_no_task(backend, way, closes):
     asyncio.run(use(), debug=True)
 
 
+@pytest.mark.ci
 def test_a_subscription_that_is_cancelled_goes_on_where_it_was(backend):
     async def use() -> list[int]:
         async with backend:

@@ -331,6 +331,7 @@ def test_an_interrupted_import_can_be_continued(storage):
     assert summary.already_stored == so_far.events
 
 
+@pytest.mark.ci
 @settings(max_examples=60)
 @given(
     streams=st.text("abc", min_size=1, max_size=30),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -215,6 +216,7 @@ STEPS: Final = st.lists(
 )
 
 
+@pytest.mark.ci
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), STEPS)
 def test_every_operation_comes_out_as_on_the_newest_state(seed, steps):

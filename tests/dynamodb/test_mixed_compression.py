@@ -45,6 +45,7 @@ def test_a_stream_written_by_both_is_read_by_both(processes):
         assert_same(list(process.storage.iter_events(stream)), stored)
 
 
+@pytest.mark.ci
 def test_the_log_and_its_readers_take_both(processes):
     units, always = processes
     for number, process in enumerate(processes):

@@ -16,7 +16,7 @@ from tests.event_store.pydantic_types import CONFIGURATIONS, TYPES
 from tests.event_store.shapes import account_of, event_class
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_value_of_any_type_comes_back_as_it_was_or_is_refused(data):
     kind, values = data.draw(TYPES)

@@ -63,6 +63,7 @@ def test_a_very_long_name_is_stored_or_refused(bank, length):
     assert bank.stored(name) == ([Opened(owner="Ann")] if reply.status_code == 201 else [])
 
 
+@pytest.mark.ci
 def test_a_very_large_body_is_refused(bank):
     # Random text: it does not get smaller when it is compressed.
     owner = "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(2_000_000))

@@ -145,6 +145,7 @@ def test_what_threads_see_in_memory_is_linearizable(seed: int) -> None:
     race_in_memory(seed)
 
 
+@pytest.mark.ci
 @pytest.mark.concurrent
 def test_threads_find_a_memory_that_does_not_check(monkeypatch: pytest.MonkeyPatch) -> None:
     right = MemoryAppends._check

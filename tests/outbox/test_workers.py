@@ -83,6 +83,7 @@ def test_while_the_lease_lasts_nothing_is_sent_twice(strategy, new_world, when):
     assert active
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_worker_whose_lease_ran_out_stops_and_harms_nothing(strategy, new_world, when):
     lost = 0

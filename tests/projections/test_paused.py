@@ -72,6 +72,7 @@ def test_a_run_of_a_paused_projection_is_refused(backend, name, projection, tick
     assert [one.paused for one in backend.checkpoints.all() if one.name == name] == [False]
 
 
+@pytest.mark.ci
 def test_a_worker_notices_before_its_next_batch(projection, tick, seen):
     tick(1, 2)
     pause = threading.Event()

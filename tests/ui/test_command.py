@@ -116,6 +116,7 @@ def test_an_address_of_another_machine_is_told(run, tables):
     assert "--host" in served.err
 
 
+@pytest.mark.ci
 def test_the_demonstration_needs_no_tables(run, monkeypatch):
     for variable in TABLES:
         monkeypatch.delenv(variable, raising=False)

@@ -336,6 +336,7 @@ def test_a_reader_goes_on_after_a_refused_transaction(emulator, client):
     assert [record["dynamodb"]["Keys"]["id"]["S"] for record in records] == ["a", "b"]
 
 
+@pytest.mark.ci
 def test_a_reader_that_never_ends_is_not_remembered_for_ever(emulator, client):
     streams = emulator.streams_client(CONFIG)
     (stream,) = streams.list_streams(TableName="events")["Streams"]

@@ -73,6 +73,7 @@ def test_an_event_too_large_for_an_item_is_named():
     assert caught.value.size > caught.value.limit == SAFE_ITEM_BYTES
 
 
+@pytest.mark.ci
 def test_four_megabytes_are_taken_and_no_more():
     almost = noise(*[390_000] * 10)
     assert len(plan(at(3), almost).commits) == 10

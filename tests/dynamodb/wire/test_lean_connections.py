@@ -314,6 +314,7 @@ def test_a_server_without_tls_is_refused():
         Connections(server.url.replace("http:", "https:"), quick).send(REQUEST)
 
 
+@pytest.mark.ci
 def test_a_handshake_that_takes_too_long_fails_as_botocores(monkeypatch):
     def silent(connected: Connected, _: int) -> None:
         pause(1)

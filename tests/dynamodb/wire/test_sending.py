@@ -239,6 +239,7 @@ def test_a_server_that_is_slow_for_a_moment_changes_nothing() -> None:
     assert (seen.requests, seen.maybe_landed) == (1, [False])
 
 
+@pytest.mark.ci
 def test_a_reply_may_take_as_long_as_configured_and_longer_than_connecting() -> None:
     def slowly(connection: socket.socket) -> bool:
         threading.Event().wait(0.5)

@@ -132,6 +132,7 @@ def test_a_header_of_a_handler_is_sent(server, event) -> None:
     assert all(b"X-Amzn-Trace-Id: Root=1\r\n" in request for request in server.requests)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("name", "value"),
     [("Expect", "100-continue"), ("Connection", "close")],

@@ -131,6 +131,7 @@ def test_what_is_in_flight_while_a_key_is_deleted_is_not_remembered(clock):
     assert read.count == 1
 
 
+@pytest.mark.ci
 def test_caches_are_dropped_with_their_owners(clock):
     gc.collect()
     before = len(key_cache._process.caches)
