@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of
@@ -59,7 +60,7 @@ class TagIndexHandler:
     """
 
     def __init__(self, indexes: list[BoundaryIndex], margin: timedelta | float | None) -> None:
-        self._indexes = indexes
+        self._indexes = deque(indexes)
         self._margin_s = margin_of(margin)
         self.metrics = FunctionMetrics("tag index")
 
@@ -82,9 +83,9 @@ class TagIndexHandler:
         indexed = 0
         try:
             with deadline.limiting():
-                for _ in self._indexes:
-                    self._indexes.append(index := self._indexes.pop(0))
-                    indexed += index.run_once(stop=deadline)
+                for _ in range(len(self._indexes)):
+                    self._indexes.rotate(-1)
+                    indexed += self._indexes[-1].run_once(stop=deadline)
         except Exception:
             self.metrics.count("Failures", 1)
             raise

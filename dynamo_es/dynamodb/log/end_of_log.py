@@ -19,7 +19,7 @@ from dynamo_es.dynamodb.log.marking import (
 )
 from dynamo_es.dynamodb.log.pages import Page, place_of, read_page
 from dynamo_es.dynamodb.wire.batches import fetch_all
-from dynamo_es.dynamodb.wire.steps import together
+from dynamo_es.dynamodb.wire.steps import good, together
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:
@@ -157,13 +157,7 @@ def _read_with_markers(
 ) -> Steps[tuple[Response, Stored]]:
     """Send a request and read markers, at once."""
     keys: list[Item] = [marker.key for marker in markers]
-    replies = yield from together([asked, requests.get_markers(table, keys)])
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    response, read = replies
-    assert isinstance(response, dict)  # noqa: S101 - failures are raised above
-    assert isinstance(read, dict)  # noqa: S101
+    response, read = good((yield from together([asked, requests.get_markers(table, keys)])))
     items = list(read["Responses"].get(table, ()))
     left = read.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
     items += yield from fetch_all(table, left, lambda keys: requests.get_markers(table, keys))

@@ -15,7 +15,7 @@ from dynamo_es.dynamodb.log import requests
 from dynamo_es.dynamodb.log.pages import Page, place_of, read_any_page
 from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.steps import Request, number, together
+from dynamo_es.dynamodb.wire.steps import Request, good, number, together
 from dynamo_es.exceptions import EventStoreError, StoredItemError
 
 if TYPE_CHECKING:
@@ -80,12 +80,7 @@ def position_at(log: LogKeys, moment: int) -> Steps[Position]:
     """
     asked = [requests.newest_page(log)]
     asked += [minute_beside(log, moment, before=before) for before in _BY]
-    found: list[Response] = []
-    for reply in (yield from together(asked)):
-        if isinstance(reply, Exception):
-            raise reply
-        found.append(reply)
-    newest, *minutes = found
+    newest, *minutes = good((yield from together(asked)))
     if not newest["Items"]:
         yield from check_scope(log)
         return 0

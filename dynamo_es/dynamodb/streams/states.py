@@ -16,7 +16,7 @@ from dynamo_es.dynamodb.streams.items import decode_events, snapshot_version
 from dynamo_es.dynamodb.streams.requests import put_snapshot
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.steps import Request, number, together
+from dynamo_es.dynamodb.wire.steps import Request, good, number, together
 from dynamo_es.exceptions import StoredItemError, describe_stream
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def delete_states(stream: Stream, closed: int) -> Steps[None]:
             outcomes = yield from together(
                 _delete_state(stream.table, item, closed) for item in some
             )
-            for outcome in outcomes:
-                if isinstance(outcome, Exception) and not isinstance(outcome, ConditionRefused):
-                    raise outcome
+            good(one for one in outcomes if not isinstance(one, ConditionRefused))
         after = page.get("LastEvaluatedKey")
         if after is None:
             return

@@ -159,11 +159,7 @@ def _write_pages(
             for (tag, _), outcome in zip(puts, outcomes, strict=True)
             if isinstance(outcome, ConditionRefused | OutcomeUnknown)
         ]
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(
-                outcome, ConditionRefused | OutcomeUnknown
-            ):
-                raise outcome
+        good(one for one in outcomes if not isinstance(one, ConditionRefused | OutcomeUnknown))
         left = [*dict.fromkeys([*lost, *again]), *left]
         if lost:
             attempt += 1
