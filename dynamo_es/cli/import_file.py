@@ -12,7 +12,7 @@ from dynamo_es.cli.importing import (
     Defaults,
     Importer,
     Meter,
-    Problem,
+    LineError,
     Settings,
     Source,
     Summary,
@@ -127,7 +127,7 @@ def import_file(
     """
     meter, problems = Meter(), 0
 
-    def show_problem(problem: Problem) -> None:
+    def show_problem(problem: LineError) -> None:
         nonlocal problems
         problems += 1
         if problems <= PROBLEMS_SHOWN:
@@ -169,7 +169,7 @@ def _run(importer: Importer, source: Source) -> int:
         raise
 
 
-def _describe(problem: Problem) -> str:
+def _describe(problem: LineError) -> str:
     text = f"line {problem.line}: {problem.reason.removesuffix('.')}."
     if problem.stream is None:
         return f"{text} It does not name its stream, so all later lines are skipped."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dynamo_es import Position, TenantId, Versioning
-    from dynamo_es.cli.importing import Problem, Summary
+    from dynamo_es.cli.importing import LineError, Summary
     from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamAppend, StreamCheck, StreamHead
     from dynamo_es.values import StoredVersion
 
@@ -72,10 +72,12 @@ def load(storage: StorageStrategy, stream: StreamOf) -> list[RawEvent]:
 
 def import_lines(
     storage: StorageStrategy, lines: Sequence[bytes], **settings: Any
-) -> tuple[Summary, list[Problem]]:
+) -> tuple[Summary, list[LineError]]:
     """Import lines and return the summary and the problems, by their lines."""
-    problems: list[Problem] = []
-    importer = Importer(storage, Settings(**settings), on_problem=problems.append)
+    problems: list[LineError] = []
+    importer = Importer(
+        storage, Settings(**settings), on_problem=problems.append, sleep=lambda _: None
+    )
     summary = importer.run(lines)
     return summary, sorted(problems, key=lambda problem: problem.line)
 

@@ -19,7 +19,7 @@ def cut(lines: list[bytes], most: int = 100, *, gather: bool = False) -> list[Ch
 
 
 def outline(chunks: list[Chunk]) -> list[tuple[str | None, int, int]]:
-    return [(chunk.stream.id.name, chunk.first, chunk.last) for chunk in chunks]
+    return [(c.stream.id.name, c.first, c.first + len(c.events) - 1) for c in chunks]
 
 
 def test_what_is_consecutive_becomes_one_chunk():
@@ -51,10 +51,10 @@ def test_gathering_brings_a_streams_events_together():
 
 def test_a_chunk_knows_the_lines_of_its_events():
     chunks = cut(history("abaab"), most=2, gather=True)
-    assert [chunk.lines for chunk in chunks] == [(1, 3), (2, 5), (4,)]
+    assert [chunk.lines for chunk in chunks] == [[1, 3], [2, 5], [4]]
     rest = chunks[1].after(1)
     assert rest is not None
-    assert (rest.first, rest.lines, rest.events) == (2, (5,), chunks[1].events[1:])
+    assert (rest.first, rest.lines, rest.events) == (2, [5], chunks[1].events[1:])
     assert rest.after(1) is None
 
 

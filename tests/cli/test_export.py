@@ -358,7 +358,7 @@ def test_a_version_that_is_missing_ends_its_stream(store):
     copy = MemoryBackend()
     _, (problem,) = import_lines(copy.storage, lines)
 
-    assert problem.reason == "the event has version 2, but the next one of its stream is 1"
+    assert problem.reason == "the event has version 2, but the next one is 1"
     assert len(copy.log.reader(0).read()) == 7
 
 

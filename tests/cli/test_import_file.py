@@ -200,10 +200,10 @@ BAD = [
     (b"[]", "not a JSON object", ALL),
     (b"\xff", "not UTF-8", ALL),
     (a_line(stream=None), "the field 'stream' is missing", ALL),
-    (a_line(type=None), "the field 'type' is missing", A),
-    (a_line(at="soon"), "the field 'at' is not an ISO 8601 time", A),
+    (a_line(type=None), "the field 'type': Field required", A),
+    (a_line(at="soon"), "the field 'at': not an ISO 8601 time", A),
     (a_line(data={"a": float("nan")}), "NaN is not a JSON value", A),
-    (a_line(data=[]), "the field 'data' must be a JSON object", A),
+    (a_line(data=[]), "the field 'data': Input should be a valid dictionary", A),
 ]
 
 

@@ -30,7 +30,7 @@ def test_a_malformed_line_ends_its_stream_and_the_others_go_on(storage, gather):
     kept = [lines[0], lines[1], lines[3], lines[4], lines[6]]
     assert is_stored(storage, kept)
     ((line, reason, stream),) = [(one.line, one.reason, str(one.stream)) for one in problems]
-    assert (line, reason, stream) == (3, "the field 'data' is missing", "acme/file/a")
+    assert (line, reason, stream) == (3, "the field 'data': Field required", "acme/file/a")
     assert (summary.malformed, summary.skipped, summary.events) == (1, 1, 5)
     assert not summary.clean
 

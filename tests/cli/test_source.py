@@ -124,7 +124,10 @@ def test_no_line_of_a_gzip_file_with_a_wrong_checksum_is_read(write):
     packed[packed.index(b"1")] = ord("9")  # still JSON, so only the checksum tells
     with (
         open_source(write("history.gz", bytes(packed))) as source,
-        pytest.raises(SourceError, match=r"history.gz is damaged \(CRC .* Nothing of the file was"),
+        pytest.raises(
+            SourceError,
+            match=r"history.gz is damaged after line 0 \(CRC .* Nothing after that line was",
+        ),
     ):
         next(iter(source))
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID, uuid5
 
-from dynamo_es.cli.importing.lines import MalformedLineError
-from dynamo_es.values import RawEvent
+from dynamo_es.cli.importing.lines import LineError
+from dynamo_es.contracts.appends import StreamAppend
+from dynamo_es.values import NO_VERSIONING, ExplicitVersioning, RawEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from dynamo_es.cli.importing.lines import Line, StreamOf
+    from dynamo_es.values import TenantId
 
 EVENT_NAMESPACE: Final = UUID("d777914d-e1a4-4773-aea2-b3710d444742")
 """The namespace of event ids. If you change it, every history is imported a second time."""
 
-_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+BATCH: Final = 25
+"""Chunks that fit into one request."""
 
 MAX_CHUNK_BYTES: Final = 256 * 1024
 """Bytes of lines in one chunk: more might need two items, and two cost twice as much.
@@ -28,25 +32,28 @@ So only a chunk of a single line can take more than a commit carries.
 """
 
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of lines that wait for more of their streams; above it, the oldest chunks are cut."""
+"""Bytes of lines that wait, so that memory stays flat."""
+
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chunk:
-    """Events of one stream, in order, for one append; or a snapshot."""
+    """Events of one stream, in order, for one append; or a snapshot. It grows until it is taken."""
 
     stream: StreamOf
     first: int  # version of the first event, 1-based; its place if the stream has no versions
-    events: tuple[RawEvent, ...]  # one or more
-    lines: tuple[int, ...]  # of each event, 1-based
-    size: int = 0  # bytes of the lines
     versionless: bool = False  # whether the stream has no versions
     snapshot: bool = False  # whether the only event is a snapshot
+    events: list[RawEvent] = field(default_factory=list)  # one or more
+    lines: list[int] = field(default_factory=list)  # of each event, 1-based
+    size: int = 0  # bytes of the lines
 
     @property
-    def last(self) -> int:
-        """Version of the last event."""
-        return self.first + len(self.events) - 1
+    def append(self) -> StreamAppend:
+        """The append that stores the events."""
+        expected = NO_VERSIONING if self.versionless else ExplicitVersioning(self.first - 1)
+        return StreamAppend(self.stream.id, expected, self.events)
 
     def after(self, stored: int) -> Self | None:
         """Return the chunk of what is left when so many events are stored; None if all are."""
@@ -55,97 +62,129 @@ class Chunk:
         events, lines = self.events[stored:], self.lines[stored:]
         return replace(self, first=self.first + stored, events=events, lines=lines)
 
+    def add(self, line: Line, version: int) -> None:
+        """Add the event of a line. Without an id, it gets one made of its content and place."""
+        stream, at, uuid = self.stream, line.created_at, line.uuid
+        if uuid is None:
+            named = str(stream.id) if stream.id.name is None else stream.id.name
+            identity = [stream.tenant_id, stream.id.category, named, version]
+            content = [line.name, at.isoformat(), line.data]
+            uuid = uuid5(EVENT_NAMESPACE, _canonical([identity, content]))
+        place = None if self.versionless else version
+        self.events.append(RawEvent(uuid, stream.id, at, line.name, line.data, line.context, place))
+        self.lines.append(line.number)
+        self.size += line.size
+
+    def fits(self, line: Line) -> bool:
+        """Whether one commit can hold a line too."""
+        # The store refuses a commit that mixes times with and without a zone, or repeats an id.
+        return (
+            not (self.snapshot or line.snapshot)
+            and self.versionless is line.versionless
+            and (self.events[0].created_at.tzinfo is None) is (line.created_at.tzinfo is None)
+            and (line.uuid is None or line.uuid not in [event.uuid for event in self.events])
+            and self.size + line.size <= MAX_CHUNK_BYTES
+        )
+
 
 class Cutter:
-    """Numbers the events of each stream and cuts them into chunks.
-
-    It keeps one count per stream, and the waiting lines: those of one stream, or up to
-    `MAX_WAITING_BYTES` if it gathers.
+    """Numbers the events of each stream, cuts them into chunks, and keeps these until taken.
 
     Args:
         events_per_commit: most events of a chunk.
         gather: whether to gather a stream's events from all over the input. Otherwise a chunk
-            holds consecutive lines, and chunks come in the order of the input.
+            holds consecutive lines.
+        streams: most streams whose chunks are taken at once.
+        waiting: chunks that wait before any is taken, unless streams are gathered. With 1, and one
+            stream at once, chunks come in the order of the input.
 
     Attributes:
         versions: of the last event added, by stream.
     """
 
-    def __init__(self, events_per_commit: int, *, gather: bool = False) -> None:
+    def __init__(
+        self, events_per_commit: int, *, gather: bool = False, streams: int = 1, waiting: int = 1
+    ) -> None:
         self._most = events_per_commit
         self._gather = gather
+        self._streams = streams
+        self._most_waiting = waiting
         self.versions: Counter[StreamOf] = Counter()
-        self._waiting: dict[StreamOf, list[Line]] = {}  # the stream that waits longest first
-        self._bytes = 0
+        # The chunks of each stream in order; the stream that waits longest first.
+        self._waiting: dict[TenantId, OrderedDict[StreamOf, deque[Chunk]]] = {}
+        self._newest: Chunk | None = None
+        self._chunks = self._bytes = 0  # that wait
 
-    def add(self, line: Line) -> Iterator[Chunk]:
-        """Add a line; yield the chunks that it completes.
+    @property
+    def is_full(self) -> bool:
+        """Whether chunks have to be taken before the next line is added."""
+        too_many = self._chunks > self._most_waiting and not self._gather
+        return too_many or self._bytes > MAX_WAITING_BYTES
+
+    def add(self, line: Line) -> list[Chunk]:
+        """Add a line; return the chunks to store now: none until enough wait.
 
         Raises:
-            MalformedLineError: The line has a version, and it is not the next one of its stream.
+            LineError: The line has a version, and it is not the next one of its stream.
         """
-        stream, waiting = line.stream, self._waiting
-        version = self.versions[stream] + 1
-        if not line.snapshot and line.version not in (None, version):
-            raise MalformedLineError(
-                f"the event has version {line.version}, but the next one of its stream is "
-                f"{version}",
-                stream,
-            )
-        if stream not in waiting and not self._gather:
-            yield from self.flush()
-        if stream in waiting and not _fits(waiting[stream], line):
-            yield self._cut(stream)
+        stream, version = line.stream, self.versions[line.stream] + 1
         if line.snapshot:
-            yield _chunk([line], line.version or 0)
-            return
-        self.versions[stream] = version
-        waiting.setdefault(stream, []).append(line)
+            version = line.version or 0
+        elif line.version in (None, version):
+            self.versions[stream] = version
+        else:
+            reason = f"the event has version {line.version}, but the next one is {version}"
+            raise LineError(line.number, reason, stream)
+        streams = self._waiting.setdefault(stream.tenant_id, OrderedDict())
+        chunks = streams.setdefault(stream, deque())
+        if not (chunks and self._grows(chunks[-1]) and chunks[-1].fits(line)):
+            chunks.append(Chunk(stream, version, line.versionless, line.snapshot))
+            self._chunks += 1
+        self._newest = chunk = chunks[-1]
+        chunk.add(line, version)
         self._bytes += line.size
-        if len(waiting[stream]) == self._most:
-            yield self._cut(stream)
-        while self._bytes > MAX_WAITING_BYTES:
-            yield self._cut(next(iter(waiting)))
+        return self.take() if self.is_full else []
+
+    def _grows(self, chunk: Chunk) -> bool:
+        return len(chunk.events) < self._most and (self._gather or chunk is self._newest)
+
+    def put_back(self, chunks: Iterable[Chunk]) -> None:
+        """Let chunks that were taken wait again, each before the others of its stream."""
+        for chunk in chunks:
+            streams = self._waiting.setdefault(chunk.stream.tenant_id, OrderedDict())
+            streams.setdefault(chunk.stream, deque()).appendleft(chunk)
+            streams.move_to_end(chunk.stream, last=False)
+            self._chunks += 1
+            self._bytes += chunk.size
+
+    def take(self) -> list[Chunk]:
+        """Return the next chunk of many streams, of the tenant with most; none if none waits.
+
+        What would not fill a request waits for more.
+        """
+        if not self._waiting:
+            return []
+        streams = max(self._waiting.values(), key=len)
+        # Of streams that are gathered, chunks that are complete go first.
+        complete = (
+            [s for s, chunks in streams.items() if len(chunks) > 1]
+            if self._gather and self.is_full
+            else None
+        )
+        number = min(len(streams), self._streams)
+        taken = []
+        for stream in [*islice(complete or streams, number // BATCH * BATCH or number)]:
+            chunks = streams.pop(stream)
+            taken.append(chunk := chunks.popleft())
+            self._bytes -= chunk.size
+            if chunks:
+                streams[stream] = chunks
+        self._chunks -= len(taken)
+        if not streams:
+            del self._waiting[chunk.stream.tenant_id]
+        return taken
 
     def flush(self) -> Iterator[Chunk]:
-        """Yield the chunks of the waiting lines."""
-        while self._waiting:
-            yield self._cut(next(iter(self._waiting)))
-
-    def _cut(self, stream: StreamOf) -> Chunk:
-        lines = self._waiting.pop(stream)
-        self._bytes -= sum(line.size for line in lines)
-        return _chunk(lines, self.versions[stream] - len(lines) + 1)
-
-
-def _fits(waiting: Sequence[Line], line: Line) -> bool:
-    first = waiting[0]
-    # The store refuses a commit that mixes times with and without a zone, or repeats an id.
-    return (
-        (first.created_at.tzinfo is None) is (line.created_at.tzinfo is None)
-        and not line.snapshot
-        and (line.uuid is None or line.uuid not in [one.uuid for one in waiting])
-        and first.versionless is line.versionless
-        and sum(one.size for one in waiting) + line.size <= MAX_CHUNK_BYTES
-    )
-
-
-def _chunk(lines: Sequence[Line], first: int) -> Chunk:
-    of = lines[0]
-    events = tuple(_event(line, version) for version, line in enumerate(lines, first))
-    numbers = tuple(line.number for line in lines)
-    size = sum(line.size for line in lines)
-    return Chunk(of.stream, first, events, numbers, size, of.versionless, of.snapshot)
-
-
-def _event(line: Line, version: int) -> RawEvent:
-    """Return a line's event. Without an id of its own, it is derived from content and place."""
-    stream, name, at = line.stream, line.name, line.created_at
-    uuid = line.uuid
-    if uuid is None:
-        named = str(stream.id) if stream.id.name is None else stream.id.name
-        identity = [stream.tenant_id, stream.id.category, named, version]
-        content = [name, at.isoformat(), line.data]
-        uuid = uuid5(EVENT_NAMESPACE, _canonical([identity, content]))
-    place = None if line.versionless else version
-    return RawEvent(uuid, stream.id, at, name, line.data, line.context, place)
+        """Yield the chunks of all lines that wait."""
+        while chunks := self.take():
+            yield from chunks

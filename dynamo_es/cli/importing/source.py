@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import stat
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from dynamo_es.cli.importing.lines import MAX_LINE_BYTES
@@ -45,12 +43,10 @@ class Source:
         self._buffered = io.BufferedReader(self._raw, _READ_BYTES)
         self._name = name
         self.total: int | None = None
-        try:
-            status = os.fstat(stream.fileno())
-        except OSError:
-            return
-        if stat.S_ISREG(status.st_mode):
-            self.total = status.st_size
+        if self._raw.seekable():
+            begin = self._raw.tell()
+            self.total = self._raw.seek(0, io.SEEK_END)
+            self._raw.seek(begin)
 
     @property
     def bytes_read(self) -> int:
@@ -66,14 +62,9 @@ class Source:
         Raises:
             SourceError: The gzip data end early or are damaged.
         """
-        lines: io.BufferedReader | gzip.GzipFile = self._buffered
-        begin = 0 if self.total is None else self._raw.tell()
-        if self._buffered.peek(1)[:1] == _GZIP:
-            if self.total is not None:
-                self._check(begin)
-            lines = gzip.GzipFile(fileobj=self._buffered)
         number = 0
         try:
+            lines = self._unpacked()
             while text := lines.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 last = text
@@ -82,28 +73,21 @@ class Source:
                 yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SourceError(
-                f"{self._name} is damaged after line {number:,} ({error}). "
-                "The lines before the damage were read; get the whole file and run this again."
+                f"{self._name} is damaged after line {number:,} ({error}). Nothing after that "
+                "line was read; get the whole file and run this again."
             ) from error
 
-    def _check(self, begin: int) -> None:
-        """Read a gzip file from a byte, compare its checksums, and go back to that byte.
-
-        Raises:
-            SourceError: They differ. A file that ends early is none: its lines are right.
-        """
-        try:
-            with gzip.GzipFile(fileobj=self._buffered) as unpacked:
+    def _unpacked(self) -> io.BufferedReader | gzip.GzipFile:
+        if self._buffered.peek(1)[:1] != _GZIP:
+            return self._buffered
+        if self.total is not None:
+            begin = self._buffered.tell()
+            unpacked = gzip.GzipFile(fileobj=self._buffered)
+            with suppress(EOFError):  # the lines before an early end are right
                 while unpacked.read(_CHECKED_BYTES):
                     pass
-        except EOFError:
-            pass
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise SourceError(
-                f"{self._name} is damaged ({error}). Nothing of the file was read; get the whole "
-                "file and run this again."
-            ) from error
-        self._buffered.seek(begin)
+            self._buffered.seek(begin)
+        return gzip.GzipFile(fileobj=self._buffered)
 
 
 @contextmanager

@@ -1,26 +1,18 @@
 """Appends chunks so that repeating an import stores nothing twice.
 
 Event ids come from the input and the expected version is the place in the stream, so an append
-is idempotent. A stream that existed before this run is read ahead and compared: that is cheaper
-than appends that the store recognizes, and it works for any earlier commit size.
+is idempotent. The first append to a stream shows whether it existed before this run. If so, its
+events are read ahead and compared: that is cheaper than appends that the store recognizes, and it
+works for any earlier commit size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import takewhile
+import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    sleep_using_event,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
-from dynamo_es.contracts.appends import StreamAppend
+from dynamo_es.cli.importing.lines import LineError
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     AppendsFailedError,
@@ -32,261 +24,174 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from dynamo_es.values import NO_VERSIONING, ExplicitVersioning
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
     from dynamo_es.cli.importing.chunks import Chunk
-    from dynamo_es.cli.importing.counts import Meter, Summary
     from dynamo_es.cli.importing.lines import StreamOf
+    from dynamo_es.cli.importing.summary import Summary
+    from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.appends import AppendResult
 
 TRIES: Final = 7
-"""Attempts to append while the store is busy or unreachable: about ten seconds in all."""
+"""Attempts while the store is busy or unreachable: about ten seconds in all."""
 
 WINDOW: Final = 500
 """Events read ahead in a stream that existed before this run."""
 
 MOST_WINDOWS: Final = 1000
-"""Windows that are kept; the least recently used goes. A lost window costs one read."""
+"""Windows that are kept; before more are read, all go. A lost window costs one read."""
+
+_UNREAD: Final = (0, ())
+"""A window that no version is in."""
 
 _PASSING: Final = (AppendOutcomeUnknownError, ThrottledError, ContentionError, UnavailableError)
 _OF_THE_STORE: Final = (AppendOutcomeUnknownError, ServiceError)  # other errors are of one stream
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A line that was not stored, so that the later lines of its stream are skipped."""
-
-    line: int  # its number, 1-based
-    reason: str
-    stream: StreamOf | None = None  # None: the line does not say, and all later lines are skipped
-
-
+@dataclass(slots=True)
 class Writer:
-    """Appends chunks; one thread at a time may use it.
+    """Appends chunks."""
 
-    Args:
-        storage: the storage of any tenant.
-        summary: figures to add to.
-        meter: the observer of the storage's backend; None if it has none.
-        stop: ends the wait before an append is tried again.
-    """
+    storage: StorageStrategy  # of any tenant
+    summary: Summary  # figures to add to
+    meter: Meter | None  # the observer of the storage's backend
+    on_problem: Callable[[LineError], None]  # called with the first line of a refused stream
+    sleep: Callable[[float], None]  # waits so many seconds before something is tried again
+    _answered: bool = False  # whether the store has answered yet
+    _failures: int = 0  # calls of `write` in a row in which something failed
+    _refused: set[StreamOf] = field(default_factory=set)
+    # Of each stream that existed before this run, until its end is reached: the version that is
+    # read ahead from, and the ids stored from there on.
+    _windows: dict[StreamOf, tuple[int, Sequence[UUID]]] = field(default_factory=dict)
+    _reads: int = 0  # windows that are kept
 
-    def __init__(
-        self,
-        storage: StorageStrategy,
-        summary: Summary,
-        meter: Meter | None,
-        stop: threading.Event,
-    ) -> None:
-        self._scoped = cache(storage.scoped_for_tenant)
-        self._summary = summary
-        self._sleep = sleep_using_event(stop)
-        self._meter = meter
-        self._window = lru_cache(MOST_WINDOWS)(self._read_window)
-        self._existing: set[StreamOf] = set()
-        self._refused: set[StreamOf] = set()
-        self._problems: list[Problem] = []
-        self._answered = False
-        self._appending = self._retrying()
-
-    def write(self, chunks: Iterable[Chunk]) -> list[Problem]:
+    def write(self, chunks: Sequence[Chunk]) -> list[Chunk]:
         """Store chunks, each of another stream of one tenant, except what is stored already.
 
+        If an event cannot be stored, it and the later ones of its stream are skipped.
+
         Returns:
-            The first event of each stream that cannot be stored. Later chunks of these streams are
-            skipped, too.
+            What to write next: what failed but may pass, and what has to be compared first.
 
         Raises:
             EventStoreError: The store cannot store anything at present.
         """
-        self._problems = []
-        left = list(chunks)
-        while left:
-            wanted = [rest for chunk in left if (rest := self._unstored(chunk)) is not None]
-            left = self._append(wanted)
-        return self._problems
-
-    def _unstored(self, chunk: Chunk) -> Chunk | None:
-        """Return the part of a chunk that has to be appended; None: nothing."""
-        stream, rest = chunk.stream, chunk
-        if not self._refused and not self._existing:
-            return chunk
-        if stream in self._refused:
-            self._summary.add(skipped=len(chunk.events))
-            return None
-        while stream in self._existing and not chunk.snapshot:
-            try:
-                same = self._same(rest, self._remembered(rest))
-            except Refusal as error:
-                self._refuse(rest, error)
-                return None
-            if not same:
-                self._existing.discard(stream)  # it ends here: from here on it is new
-            elif (more := rest.after(same)) is None:
-                return None
+        left: list[Chunk] = []
+        errors: list[EventStoreError] = []
+        for chunk, result in self._results(chunks):
+            if isinstance(result, _OF_THE_STORE):
+                errors.append(result)
+                left.append(chunk)
+            elif isinstance(result, ConcurrentStreamWriteError):
+                self._windows[chunk.stream] = _UNREAD
+                left.append(chunk)
+            elif isinstance(result, Exception):
+                self._refuse(chunk, str(result))
+            elif chunk.snapshot:
+                self.summary.snapshots += 1
+            elif result is not None and result.repeated and not self._lost_reply:
+                self._windows[chunk.stream] = _UNREAD
+                self.summary.already_stored += len(chunk.events)
             else:
-                rest = more
-        return rest
+                self.summary.events += len(chunk.events)
+                self.summary.commits += 1
+            self._answered = self._answered or not isinstance(result, _OF_THE_STORE)
+        self._wait_after(errors)
+        return left
 
-    def _append(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Append chunks; return what is left of those whose beginning was stored already.
-
-        Each is tried again while its failure passes.
-        """
-        rests: list[Chunk] = []
-        waiting = chunks
-
-        def attempt() -> None:
-            nonlocal waiting
-            again = retrying.statistics["attempt_number"] > 1
-            failed, errors = [], []
-            for chunk, result in self._results(waiting):
-                if isinstance(result, _OF_THE_STORE):
-                    failed.append(chunk)
-                    errors.append(result)
-                elif rest := self._take(chunk, result, again=again):
-                    rests.append(rest)
-            waiting = failed
-            if errors:
-                raise next((e for e in errors if not isinstance(e, _PASSING)), errors[0])
-
-        retrying = self._appending
-        retrying(attempt)
-        return rests
+    @property
+    def _lost_reply(self) -> bool:
+        """Whether a lost reply explains why events of the last appends were stored already."""
+        last = None if self.meter is None else self.meter.last
+        return self._failures > 0 or (last is not None and last.attempts > last.requests)
 
     def _results(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, AppendResult]]:
-        """Append chunks, each on its own, and yield the result or the error of each."""
-        if not chunks:
-            return
-        storage = self._scoped(chunks[0].stream.tenant_id)
-        batch = [chunk for chunk in chunks if not chunk.snapshot and not chunk.versionless]
+        """Append what is not stored, each chunk on its own; yield the result or error of each."""
+        storage = self.storage.scoped_for_tenant(chunks[0].stream.tenant_id)
+        wanted: list[Chunk] = []
         for chunk in chunks:
-            if chunk.snapshot or chunk.versionless:
-                yield chunk, _append_alone(storage, chunk)
-        results: Sequence[AppendResult]
+            try:
+                rest = self._unstored(chunk, storage)
+                if rest is not None and rest.snapshot:
+                    storage.save_snapshot(rest.events[0])
+                    yield rest, None
+                elif rest is not None:
+                    wanted.append(rest)
+            except EventStoreError as error:
+                yield chunk, error
+        if not wanted:
+            return
         try:
-            results = storage.insert_many(
-                [
-                    StreamAppend(c.stream.id, ExplicitVersioning(c.first - 1), c.events)
-                    for c in batch
-                ]
-            )
+            results: Sequence[AppendResult] = storage.insert_many([one.append for one in wanted])
         except AppendsFailedError as failed:
             results = failed.results
-        yield from zip(batch, results, strict=True)
+        yield from zip(wanted, results, strict=True)
 
-    def _take(self, chunk: Chunk, result: AppendResult, *, again: bool) -> Chunk | None:
-        """Take the result of an append; return what is left to append."""
-        self._answered = True
-        count = len(chunk.events)
-        try:
-            if isinstance(result, ConcurrentStreamWriteError):
-                return self._after_conflict(chunk, result)
-            if isinstance(result, Exception):
-                raise result
-        except _OF_THE_STORE:
-            raise
-        except EventStoreError as error:
-            self._refuse(chunk, error)
+    def _unstored(self, chunk: Chunk, storage: StorageStrategy) -> Chunk | None:
+        """Return the part of a chunk that its stream does not hold yet; None: nothing."""
+        stream = chunk.stream
+        if stream in self._refused:
+            self.summary.skipped += len(chunk.events)
             return None
-        if chunk.snapshot:
-            self._summary.add(snapshots=1)
-        elif result is not None and result.repeated and not (again or self._sent_twice()):
-            self._existing.add(chunk.stream)
-            self._summary.add(already_stored=count)
-        else:
-            self._summary.add(events=count, commits=1)
-        return None
+        if chunk.versionless and stream not in self._windows:
+            # Such an append is not idempotent, so the number of events is checked before each.
+            head = storage.head(stream.id)
+            if head is not None and head.versioned:
+                raise NoExpectedVersionGivenOnVersionedStream(stream.id)
+            if chunk.first != (1 if head is None else head.length + 1):
+                self._windows[stream] = _UNREAD
+        if stream not in self._windows or chunk.snapshot:
+            return chunk
+        same, stored = 0, None
+        for event in chunk.events:
+            stored = self._stored_id(stream, chunk.first + same, storage)
+            if stored != event.uuid:
+                break
+            same += 1
+        self.summary.already_stored += same
+        rest = chunk.after(same)
+        if rest is None:
+            return None
+        if stored is not None:
+            return self._refuse(
+                rest, f"the stream holds another event at version {rest.first} ({stored})"
+            )
+        if not same and rest.first > 1 and not self._stored_id(stream, rest.first - 1, storage):
+            return self._refuse(
+                rest, f"the stream ends before it, so this event cannot become version {rest.first}"
+            )
+        del self._windows[stream]
+        return rest
 
-    def _after_conflict(self, chunk: Chunk, conflict: ConcurrentStreamWriteError) -> Chunk | None:
-        same = self._same(chunk, self._fetch(chunk.stream, chunk.first, chunk.last))
-        if not same:
-            raise Refusal(
-                f"the stream is at version {conflict.actual}, so this event cannot become "
-                f"version {chunk.first}."
-            ) from conflict
-        self._existing.add(chunk.stream)
-        return chunk.after(same)
+    def _stored_id(self, stream: StreamOf, version: int, storage: StorageStrategy) -> UUID | None:
+        """Return the id of the event at this version; None: the stream ends before it."""
+        begin, ids = self._windows[stream]
+        if not begin or not begin <= version < begin + WINDOW:
+            begin = version
+            ids = [e.uuid for e in storage.fetch_events(stream.id, begin, begin + WINDOW)]
+            self._reads += 1
+            if self._reads > MOST_WINDOWS:
+                self._windows, self._reads = dict.fromkeys(self._windows, _UNREAD), 1
+            self._windows[stream] = begin, ids
+        return ids[version - begin] if version - begin < len(ids) else None
 
-    def _refuse(self, chunk: Chunk, error: EventStoreError) -> None:
+    def _refuse(self, chunk: Chunk, reason: str) -> None:
         self._refused.add(chunk.stream)
-        self._summary.add(refused_streams=1, skipped=len(chunk.events))
-        self._problems.append(Problem(chunk.lines[0], str(error), chunk.stream))
+        self.summary.refused_streams += 1
+        self.summary.skipped += len(chunk.events)
+        self.on_problem(LineError(chunk.lines[0], reason, chunk.stream))
 
-    def _same(self, chunk: Chunk, stored: Sequence[UUID]) -> int:
-        """Return how many events at the chunk's beginning are stored."""
-        pairs = zip(stored, chunk.events, strict=False)
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].uuid, pairs))
-        if stored and not same:
-            raise Refusal(f"the stream holds another event at version {chunk.first} ({stored[0]}).")
-        self._summary.add(already_stored=same)
-        return same
-
-    def _sent_twice(self) -> bool:
-        """Whether a lost reply explains why events of the last appends were stored already."""
-        return self._meter is not None and self._meter.last.attempts > self._meter.last.requests
-
-    def _remembered(self, chunk: Chunk) -> Sequence[UUID]:
-        """Return the ids stored at the chunk's versions, from windows of the stream."""
-        begin, end = chunk.first - 1, chunk.last
-        windows = range(begin // WINDOW, (end - 1) // WINDOW + 1)
-        ids = [uuid for window in windows for uuid in self._window(chunk.stream, window)]
-        offset = windows.start * WINDOW
-        return ids[begin - offset : end - offset]
-
-    def _read_window(self, stream: StreamOf, number: int) -> Sequence[UUID]:
-        return self._fetch(stream, number * WINDOW + 1, (number + 1) * WINDOW)
-
-    def _fetch(self, stream: StreamOf, first: int, last: int) -> Sequence[UUID]:
-        """Return the ids stored at these versions, up to the end of the stream."""
-        fetch = self._scoped(stream.tenant_id).fetch_events
-        events = self._retrying()(fetch, stream.id, first, last + 1)
-        self._answered = True
-        return [event.uuid for event in events]
-
-    def _retrying(self) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception(self._is_passing),
-            stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            sleep=self._sleep,
-            reraise=True,
-        )
-
-    def _is_passing(self, error: BaseException) -> bool:
-        # If nothing has answered yet, the address is more likely wrong than the network slow.
-        if isinstance(error, UnavailableError) and not self._answered:
-            return False
-        return isinstance(error, _PASSING)
-
-
-def _append_alone(storage: StorageStrategy, chunk: Chunk) -> EventStoreError | None:
-    """Save a snapshot, or append events without versions; return the error if that fails.
-
-    Such an append is not idempotent, so the number of stored events is checked before each try.
-    """
-    stream_id, expected = chunk.stream.id, chunk.first - 1
-    try:
-        if chunk.snapshot:
-            storage.save_snapshot(chunk.events[0])
-            return None
-        head = storage.head(stream_id)
-        if head is not None and head.versioned:
-            return NoExpectedVersionGivenOnVersionedStream(stream_id)
-        length = 0 if head is None else head.length
-        if length != expected:
-            return ConcurrentStreamWriteError(stream_id, expected, length)
-        storage.insert_events(stream_id, NO_VERSIONING, chunk.events)
-    except EventStoreError as error:
-        return error
-    return None
-
-
-class Refusal(EventStoreError):  # noqa: N818 - becomes a Problem once its line is known
-    """The stream cannot take an event."""
+    def _wait_after(self, errors: Sequence[EventStoreError]) -> None:
+        """Wait before what failed is tried again; raise an error that does not pass."""
+        self._failures = self._failures + 1 if errors else 0
+        for error in errors:
+            # If nothing has answered yet, the address is more likely wrong than the network slow.
+            silent = isinstance(error, UnavailableError) and not self._answered
+            if silent or self._failures == TRIES or not isinstance(error, _PASSING):
+                raise error
+        if errors:
+            self.sleep(random.uniform(0, min(5, 0.2 * 2**self._failures)))  # noqa: S311 - jitter

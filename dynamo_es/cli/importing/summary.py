@@ -1,20 +1,14 @@
-"""Figures of an import, and the observer that adds up what operations cost."""
+"""`Summary`: the figures of an import."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from dynamo_es.contracts import OperationReport
-
-_adding: Final = threading.Lock()
+from typing import Any
 
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """The figures of an import, so far or at its end; its threads add to them."""
+    """The figures of an import, so far or at its end."""
 
     lines: int = 0  # read, without blank ones
     events: int = 0  # appended by this run
@@ -31,12 +25,6 @@ class Summary:
     write_units: float = 0.0  # as the engine reports them; 0 if it does not
     seconds: float = 0.0  # from the first line to the last reply
     complete: bool = False  # whether the import reached the end of the input
-
-    def add(self, **amounts: int) -> None:
-        """Add to figures by their names."""
-        with _adding:
-            for name, amount in amounts.items():
-                setattr(self, name, getattr(self, name) + amount)
 
     @property
     def done(self) -> int:
@@ -68,38 +56,3 @@ class Summary:
         """Return the summary as JSON."""
         rates = ("write_units_per_event", "requests_per_event", "events_per_second")
         return {**asdict(self), **{name: getattr(self, name) for name in rates}}
-
-
-class Meter:
-    """An observer that adds up costs. Safe to share between threads.
-
-    Attributes:
-        requests: API calls.
-        attempts: HTTP attempts, with retries of the SDK.
-        read_units: as far as the engine reports them.
-        write_units: likewise, without those of refused writes.
-    """
-
-    def __init__(self) -> None:
-        self._of_thread = threading.local()
-        self.reset()
-
-    def reset(self) -> None:
-        """Set the sums to zero."""
-        self.requests = self.attempts = 0
-        self.read_units = self.write_units = 0.0
-
-    def __call__(self, report: OperationReport) -> None:
-        """Add the report of an operation, in the thread that ran it."""
-        self._of_thread.last = report
-        with _adding:
-            self.requests += report.requests
-            self.attempts += report.attempts
-            self.read_units += report.read_units or 0.0
-            self.write_units += report.write_units or 0.0
-
-    @property
-    def last(self) -> OperationReport:
-        """The report of this thread's last operation. Fails if this thread has run none."""
-        report: OperationReport = self._of_thread.last
-        return report
