@@ -13,8 +13,16 @@ from math import isfinite
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-import pydantic.dataclasses
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PositiveInt,
+    ValidationError,
+)
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
@@ -26,8 +34,8 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 _PARTS_OF_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")
 _ANY_EXPONENT: Final = Context(traps=[])
 
-_STREAM: Final = ("tenant", "category", "stream", "stream_id")
-_EVENT: Final = ("type", "at", "data", "context", "id", "version", "versionless", "snapshot")
+_SURELY_SHORT: Final = 128
+"""Characters of a tenant and a category that make no key too long, whichever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +90,21 @@ def _storable(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-@pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(strict=True), slots=True)
-class Line:
+class Line(BaseModel):
     """The event of a line. An alias is the name of a field in JSON."""
+
+    model_config = ConfigDict(strict=True)
 
     number: int  # of the line in its file, 1-based
     size: int  # bytes of the line
-    stream: pydantic.InstanceOf[StreamOf]
+    stream: InstanceOf[StreamOf]
     name: Annotated[str, Field(alias="type", min_length=1)]
     created_at: Annotated[datetime, Field(alias="at"), BeforeValidator(_time)]
     data: Annotated[dict[str, Any], AfterValidator(_storable)]
     context: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(default_factory=dict)
     # Without an id, it is derived from the content and the place in the stream.
-    uuid: UUID | None = Field(None, alias="id", strict=False)
-    version: pydantic.PositiveInt | None = None  # None: the one after the stream's earlier lines
+    uuid: Annotated[UUID | None, Field(alias="id", strict=False)] = None
+    version: PositiveInt | None = None  # None: the one after the stream's earlier lines
     versionless: bool = False  # whether the stream has no versions
     snapshot: bool = False  # whether it is the stream's snapshot at ``version``
 
@@ -117,8 +126,10 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
             raise ValueError(f"longer than {MAX_LINE_BYTES:,} bytes")
         fields = _given(_decode(text.decode()))
         stream = _stream(fields, defaults)
-        stream_key(tenant_prefix(stream.tenant_id), stream.id)  # fails if no storage can have it
-        line = Line(**{**fields, "number": number, "size": len(text), "stream": stream})
+        if len(f"{stream.tenant_id}{stream.id.category}") > _SURELY_SHORT:
+            stream_key(tenant_prefix(stream.tenant_id), stream.id)  # which may be too long
+        fields |= {"number": number, "size": len(text), "stream": stream}
+        line = Line.model_validate(fields)
         if line.snapshot and line.version is None:
             raise ValueError("the field 'version': a snapshot needs one")
         return line
@@ -129,7 +140,7 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
 
 def _reason(error: Exception) -> str:
     match error:
-        case pydantic.ValidationError():
+        case ValidationError():
             wrong = error.errors()[0]
             return f"the field {wrong['loc'][0]!r}: {wrong['msg'].removeprefix('Value error, ')}"
         case json.JSONDecodeError():
@@ -145,11 +156,13 @@ def _given(document: Any) -> dict[str, Any]:
     """Return the fields of a line that are not null."""
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - of the line, not of a caller
-    return {name: document[name] for name in (*_STREAM, *_EVENT) if document.get(name) is not None}
+    if None in document.values():
+        return {name: value for name, value in document.items() if value is not None}
+    return document
 
 
 def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
-    for field in _STREAM:
+    for field in ("tenant", "category", "stream", "stream_id"):
         if not isinstance(fields.get(field, ""), str):
             raise ValueError(f"the field {field!r}: must be text")  # noqa: TRY004 - of the line
     name, uuid = fields.get("stream"), fields.get("stream_id")
