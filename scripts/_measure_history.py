@@ -142,9 +142,11 @@ def tabulate(measured: Mapping[str, Measurement]) -> Table:
         "events": lambda m: f"{m.summary.events:,}",
         "commits": lambda m: f"{m.summary.commits:,}",
         "streams": lambda m: f"{m.summary.streams:,}",
-        "write units per event, as reported": lambda m: f"{m.summary.write_units_per_event:.4f}",
+        "write units per event, as reported": lambda m: (
+            f"{m.summary.per_event(m.summary.write_units):.4f}"
+        ),
         "write units per event, as priced": lambda m: f"{m.priced_units / m.summary.events:.4f}",
-        "requests per event": lambda m: f"{m.summary.requests_per_event:.4f}",
+        "requests per event": lambda m: f"{m.summary.per_event(m.summary.requests):.4f}",
         "HTTP attempts": lambda m: f"{m.summary.attempts:,}",
         "import, seconds": lambda m: f"{m.summary.seconds:.1f}",
         "events a second": lambda m: f"{m.summary.events_per_second:,.0f}",

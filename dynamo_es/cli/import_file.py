@@ -11,8 +11,8 @@ from rich.table import Table
 from dynamo_es.cli.importing import (
     Defaults,
     Importer,
-    Meter,
     LineError,
+    Meter,
     Settings,
     Source,
     Summary,
@@ -97,8 +97,8 @@ def import_file(
     file: Annotated[
         Path,
         typer.Argument(
-            callback=_check_file,
             metavar="FILE",
+            callback=_check_file,
             help="JSON lines, plain or gzip; - reads standard input.",
         ),
     ],
@@ -125,28 +125,24 @@ def import_file(
     line does not say which stream it belongs to, all streams end before it. The exit status is
     then 1. Repair the line and import the file again to store the rest.
     """
-    meter, problems = Meter(), 0
-
-    def show_problem(problem: LineError) -> None:
-        nonlocal problems
-        problems += 1
-        if problems <= PROBLEMS_SHOWN:
-            tell(_describe(problem), style="yellow")
-
     heads = max((config := place.config()).remembered_heads, REMEMBERED_HEADS)
     config = replace(
         config, report_capacity=True, remembered_heads=heads, max_parallel=options.workers
     )
-    backend = DynamoBackend(config, observer=meter)
-    storage, settings = backend.storage, options.settings()
+    backend = DynamoBackend(config, observer=(meter := Meter()))
+
+    def show(problem: LineError) -> None:
+        if importer.summary.problems <= PROBLEMS_SHOWN:
+            tell(_describe(problem), style="yellow")
+
+    importer = Importer(backend.storage, options.settings(), meter=meter, on_problem=show)
     # What is loaded by now stays. The collector would look through all of it again and again.
     backend.prepare()
     gc.freeze()
     with open_source(file) as source:
-        importer = Importer(storage, settings, meter=meter, on_problem=show_problem)
         status = _run(importer, source)
-    if problems > PROBLEMS_SHOWN:
-        tell(f"… and {problems - PROBLEMS_SHOWN:,} more like these.", style="yellow")
+    if (more := importer.summary.problems - PROBLEMS_SHOWN) > 0:
+        tell(f"… and {more:,} more like these.", style="yellow")
     if as_json:
         print_json(importer.summary.document())
     else:
@@ -161,7 +157,8 @@ def _run(importer: Importer, source: Source) -> int:
         with watched("0 events") as importer.on_progress:
             return 0 if importer.run(source).clean else 1
     except KeyboardInterrupt:
-        tell_interrupted(f"Interrupted after storing {count(summary.events, 'event')}. {_AGAIN}")
+        stored = count(summary.events, "event")  # and what the request in hand stores
+        tell_interrupted(f"Interrupted after storing at least {stored}. {_AGAIN}")
         return INTERRUPTED
     except (EventStoreError, OSError):
         if summary.events:
@@ -178,25 +175,24 @@ def _describe(problem: LineError) -> str:
 
 def _table(summary: Summary) -> Table:
     """Return a summary for people, without figures that are zero as expected."""
-    rows = [
-        ("events", f"{summary.events:,} in {count(summary.commits, 'commit')}"),
-        ("streams", f"{summary.streams:,} of {count(summary.tenants, 'tenant')}"),
-        ("already stored", f"{summary.already_stored:,}"),
-        ("malformed", f"{summary.malformed:,}"),
-        ("skipped", f"{summary.skipped:,}, {count(summary.refused_streams, 'stream')} refused"),
-        ("requests", f"{summary.requests:,}{_per_event(summary, summary.requests_per_event)}"),
-        (
-            "write units",
-            f"{summary.write_units:,.0f} (reported)"
-            + _per_event(summary, summary.write_units_per_event)
-            if summary.write_units or not summary.events
-            else "not reported by this engine; see dynamo-es cost",
-        ),
-        ("time", f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second"),
-    ]
-    return facts(*(row for row in rows if row[0] != "skipped" or summary.skipped))
+    rows = {
+        "events": f"{summary.events:,} in {count(summary.commits, 'commit')}",
+        "streams": f"{summary.streams:,} of {count(summary.tenants, 'tenant')}",
+        "already stored": f"{summary.already_stored:,}",
+        "malformed": f"{summary.malformed:,}",
+        "skipped": f"{summary.skipped:,}, {count(summary.refused_streams, 'stream')} refused",
+        "requests": f"{summary.requests:,}{_per_event(summary, summary.requests)}",
+        "write units": "not reported by this engine; see dynamo-es cost",
+        "time": f"{summary.seconds:,.1f} s, {summary.events_per_second:,.0f} events a second",
+    }
+    if not summary.skipped:
+        del rows["skipped"]
+    if summary.write_units or not summary.events:
+        units = summary.write_units
+        rows["write units"] = f"{units:,.0f} (reported){_per_event(summary, units)}"
+    return facts(*rows.items())
 
 
 def _per_event(summary: Summary, amount: float) -> str:
     """Return the amount of one event; nothing if this import stored none."""
-    return f", {amount:.2f} an event" if summary.events else ""
+    return f", {summary.per_event(amount):.2f} an event" if summary.events else ""

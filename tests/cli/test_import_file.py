@@ -269,7 +269,7 @@ def test_ctrl_c_says_that_it_can_be_continued(run, backend, file, monkeypatch):
 
     assert ended.status == 130
     assert ended.err == (
-        f"Interrupted after storing {summary['events']} events. "
+        f"Interrupted after storing at least {summary['events']} events. "
         "Run the same command again: it continues, and stores nothing twice.\n"
     )
     assert summary["complete"] is False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID, uuid5
@@ -48,6 +48,7 @@ class Chunk:
     events: list[RawEvent] = field(default_factory=list)  # one or more
     lines: list[int] = field(default_factory=list)  # of each event, 1-based
     size: int = 0  # bytes of the lines
+    taken: bool = False  # whether it has been, so that it does not grow any more
 
     @property
     def append(self) -> StreamAppend:
@@ -79,7 +80,7 @@ class Chunk:
         """Whether one commit can hold a line too."""
         # The store refuses a commit that mixes times with and without a zone, or repeats an id.
         return (
-            not (self.snapshot or line.snapshot)
+            not (self.taken or self.snapshot or line.snapshot)
             and self.versionless is line.versionless
             and (self.events[0].created_at.tzinfo is None) is (line.created_at.tzinfo is None)
             and (line.uuid is None or line.uuid not in [event.uuid for event in self.events])
@@ -87,29 +88,18 @@ class Chunk:
         )
 
 
+@dataclass
 class Cutter:
-    """Numbers the events of each stream, cuts them into chunks, and keeps these until taken.
+    """Numbers the events of each stream, cuts them into chunks, and keeps these until taken."""
 
-    Args:
-        events_per_commit: most events of a chunk.
-        gather: whether to gather a stream's events from all over the input. Otherwise a chunk
-            holds consecutive lines.
-        streams: most streams whose chunks are taken at once.
-        waiting: chunks that wait before any is taken, unless streams are gathered. With 1, and one
-            stream at once, chunks come in the order of the input.
+    events_per_commit: int  # at most
+    _: KW_ONLY
+    gather: bool = False  # a stream's events from all over the input; if not, consecutive lines
+    streams: int = 1  # most streams whose chunks are taken at once; 1: in the order of the input
+    waiting: int = 1  # chunks that wait before any is taken, unless streams are gathered
 
-    Attributes:
-        versions: of the last event added, by stream.
-    """
-
-    def __init__(
-        self, events_per_commit: int, *, gather: bool = False, streams: int = 1, waiting: int = 1
-    ) -> None:
-        self._most = events_per_commit
-        self._gather = gather
-        self._streams = streams
-        self._most_waiting = waiting
-        self.versions: Counter[StreamOf] = Counter()
+    def __post_init__(self) -> None:
+        self.versions: Counter[StreamOf] = Counter()  # of the last event added
         # The chunks of each stream in order; the stream that waits longest first.
         self._waiting: dict[TenantId, OrderedDict[StreamOf, deque[Chunk]]] = {}
         self._newest: Chunk | None = None
@@ -118,7 +108,7 @@ class Cutter:
     @property
     def is_full(self) -> bool:
         """Whether chunks have to be taken before the next line is added."""
-        too_many = self._chunks > self._most_waiting and not self._gather
+        too_many = self._chunks > self.waiting and not self.gather
         return too_many or self._bytes > MAX_WAITING_BYTES
 
     def add(self, line: Line) -> list[Chunk]:
@@ -135,27 +125,30 @@ class Cutter:
         else:
             reason = f"the event has version {line.version}, but the next one is {version}"
             raise LineError(line.number, reason, stream)
-        streams = self._waiting.setdefault(stream.tenant_id, OrderedDict())
-        chunks = streams.setdefault(stream, deque())
-        if not (chunks and self._grows(chunks[-1]) and chunks[-1].fits(line)):
+        chunks = self._of_tenant(stream).setdefault(stream, deque())
+        if not (chunks and self._has_place(chunks[-1], line)):
             chunks.append(Chunk(stream, version, line.versionless, line.snapshot))
             self._chunks += 1
-        self._newest = chunk = chunks[-1]
-        chunk.add(line, version)
+        self._newest = chunks[-1]
+        self._newest.add(line, version)
         self._bytes += line.size
         return self.take() if self.is_full else []
 
-    def _grows(self, chunk: Chunk) -> bool:
-        return len(chunk.events) < self._most and (self._gather or chunk is self._newest)
+    def _has_place(self, chunk: Chunk, line: Line) -> bool:
+        is_next = self.gather or chunk is self._newest
+        return is_next and len(chunk.events) < self.events_per_commit and chunk.fits(line)
 
     def put_back(self, chunks: Iterable[Chunk]) -> None:
-        """Let chunks that were taken wait again, each before the others of its stream."""
+        """Let chunks that were taken wait again, each before all others."""
         for chunk in chunks:
-            streams = self._waiting.setdefault(chunk.stream.tenant_id, OrderedDict())
+            streams = self._of_tenant(chunk.stream)
             streams.setdefault(chunk.stream, deque()).appendleft(chunk)
             streams.move_to_end(chunk.stream, last=False)
             self._chunks += 1
             self._bytes += chunk.size
+
+    def _of_tenant(self, stream: StreamOf) -> OrderedDict[StreamOf, deque[Chunk]]:
+        return self._waiting.setdefault(stream.tenant_id, OrderedDict())
 
     def take(self) -> list[Chunk]:
         """Return the next chunk of many streams, of the tenant with most; none if none waits.
@@ -165,23 +158,22 @@ class Cutter:
         if not self._waiting:
             return []
         streams = max(self._waiting.values(), key=len)
-        # Of streams that are gathered, chunks that are complete go first.
-        complete = (
-            [s for s, chunks in streams.items() if len(chunks) > 1]
-            if self._gather and self.is_full
-            else None
-        )
-        number = min(len(streams), self._streams)
+        order: Iterable[StreamOf] = streams
+        if self.gather and self.is_full:  # those with a complete chunk go first
+            order = sorted(streams, key=lambda stream: len(streams[stream]) < 2)  # noqa: PLR2004
+        number = min(len(streams), self.streams)
         taken = []
-        for stream in [*islice(complete or streams, number // BATCH * BATCH or number)]:
+        for stream in [*islice(order, number // BATCH * BATCH or number)]:
             chunks = streams.pop(stream)
-            taken.append(chunk := chunks.popleft())
+            chunk = chunks.popleft()
+            chunk.taken = True
+            taken.append(chunk)
             self._bytes -= chunk.size
             if chunks:
                 streams[stream] = chunks
         self._chunks -= len(taken)
         if not streams:
-            del self._waiting[chunk.stream.tenant_id]
+            del self._waiting[taken[0].stream.tenant_id]
         return taken
 
     def flush(self) -> Iterator[Chunk]:

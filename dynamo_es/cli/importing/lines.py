@@ -13,16 +13,7 @@ from math import isfinite
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    PositiveInt,
-    ValidationError,
-)
+import pydantic
 
 from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
@@ -90,21 +81,23 @@ def _storable(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-class Line(BaseModel):
-    """The event of a line. An alias is the name of a field in JSON."""
+_Json = Annotated[dict[str, Any], pydantic.AfterValidator(_storable)]
+_Time = Annotated[datetime, pydantic.BeforeValidator(_time)]
 
-    model_config = ConfigDict(strict=True)
+
+class Line(pydantic.BaseModel, strict=True):
+    """The event of a line. An alias is the name of a field in JSON."""
 
     number: int  # of the line in its file, 1-based
     size: int  # bytes of the line
-    stream: InstanceOf[StreamOf]
-    name: Annotated[str, Field(alias="type", min_length=1)]
-    created_at: Annotated[datetime, Field(alias="at"), BeforeValidator(_time)]
-    data: Annotated[dict[str, Any], AfterValidator(_storable)]
-    context: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(default_factory=dict)
+    stream: pydantic.InstanceOf[StreamOf]
+    name: str = pydantic.Field(alias="type", min_length=1)
+    created_at: _Time = pydantic.Field(alias="at")
+    data: _Json
+    context: _Json = pydantic.Field(default_factory=dict)
     # Without an id, it is derived from the content and the place in the stream.
-    uuid: Annotated[UUID | None, Field(alias="id", strict=False)] = None
-    version: PositiveInt | None = None  # None: the one after the stream's earlier lines
+    uuid: UUID | None = pydantic.Field(default=None, alias="id", strict=False)
+    version: pydantic.PositiveInt | None = None  # None: the one after the stream's earlier lines
     versionless: bool = False  # whether the stream has no versions
     snapshot: bool = False  # whether it is the stream's snapshot at ``version``
 
@@ -123,7 +116,7 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
     stream = None
     try:
         if len(text) > MAX_LINE_BYTES:
-            raise ValueError(f"longer than {MAX_LINE_BYTES:,} bytes")
+            raise ValueError(f"longer than {MAX_LINE_BYTES:,} bytes")  # noqa: TRY301 - as others
         fields = _given(_decode(text.decode()))
         stream = _stream(fields, defaults)
         if len(f"{stream.tenant_id}{stream.id.category}") > _SURELY_SHORT:
@@ -131,16 +124,16 @@ def parse_line(text: bytes, number: int, defaults: Defaults) -> Line:
         fields |= {"number": number, "size": len(text), "stream": stream}
         line = Line.model_validate(fields)
         if line.snapshot and line.version is None:
-            raise ValueError("the field 'version': a snapshot needs one")
-        return line
+            raise ValueError("the field 'version': a snapshot needs one")  # noqa: TRY301 - as others
     except (ValueError, RecursionError) as error:
         stream = stream or _stream_of_malformed(text, defaults)
         raise LineError(number, _reason(error), stream) from None
+    return line
 
 
 def _reason(error: Exception) -> str:
     match error:
-        case ValidationError():
+        case pydantic.ValidationError():
             wrong = error.errors()[0]
             return f"the field {wrong['loc'][0]!r}: {wrong['msg'].removeprefix('Value error, ')}"
         case json.JSONDecodeError():
@@ -176,10 +169,12 @@ def _stream(fields: dict[str, Any], defaults: Defaults) -> StreamOf:
 def _make_stream(
     tenant_id: TenantId, category: str | None, name: str | None, uuid: str | None
 ) -> StreamOf:
-    check_text(f"{tenant_id}{category}")
-    return StreamOf(
-        tenant_id, StreamId(None if uuid is None else UUID(uuid), name, category=category)
-    )
+    try:
+        check_text(f"{tenant_id}{category}")
+        given = None if uuid is None else UUID(uuid)
+        return StreamOf(tenant_id, StreamId(given, name, category=category))
+    except ValueError as error:
+        raise ValueError(f"the fields of the stream: {error}") from None
 
 
 def _float(text: str) -> float:

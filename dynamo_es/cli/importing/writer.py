@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dynamo_es.cli.importing.chunks import Chunk
+    from dynamo_es.cli.importing.importer import Summary
     from dynamo_es.cli.importing.lines import StreamOf
-    from dynamo_es.cli.importing.summary import Summary
     from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.appends import AppendResult
@@ -137,13 +137,8 @@ class Writer:
         if stream in self._refused:
             self.summary.skipped += len(chunk.events)
             return None
-        if chunk.versionless and stream not in self._windows:
-            # Such an append is not idempotent, so the number of events is checked before each.
-            head = storage.head(stream.id)
-            if head is not None and head.versioned:
-                raise NoExpectedVersionGivenOnVersionedStream(stream.id)
-            if chunk.first != (1 if head is None else head.length + 1):
-                self._windows[stream] = _UNREAD
+        if chunk.versionless:
+            self._check_length(chunk, storage)
         if stream not in self._windows or chunk.snapshot:
             return chunk
         same, stored = 0, None
@@ -156,16 +151,24 @@ class Writer:
         rest = chunk.after(same)
         if rest is None:
             return None
+        version = rest.first
         if stored is not None:
-            return self._refuse(
-                rest, f"the stream holds another event at version {rest.first} ({stored})"
-            )
-        if not same and rest.first > 1 and not self._stored_id(stream, rest.first - 1, storage):
-            return self._refuse(
-                rest, f"the stream ends before it, so this event cannot become version {rest.first}"
-            )
+            self._refuse(rest, f"the stream holds another event at version {version} ({stored})")
+            return None
+        if not same and version > 1 and self._stored_id(stream, version - 1, storage) is None:
+            reason = f"the stream ends before it, so this event cannot become version {version}"
+            self._refuse(rest, reason)
+            return None
         del self._windows[stream]
         return rest
+
+    def _check_length(self, chunk: Chunk, storage: StorageStrategy) -> None:
+        """Look at the end of a stream without versions: an append to it is not idempotent."""
+        head = storage.head(chunk.stream.id)
+        if head is not None and head.versioned:
+            raise NoExpectedVersionGivenOnVersionedStream(chunk.stream.id)
+        if chunk.first != (1 if head is None else head.length + 1):
+            self._windows.setdefault(chunk.stream, _UNREAD)
 
     def _stored_id(self, stream: StreamOf, version: int, storage: StorageStrategy) -> UUID | None:
         """Return the id of the event at this version; None: the stream ends before it."""
