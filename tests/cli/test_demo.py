@@ -129,7 +129,7 @@ def test_the_comparison_finds_what_differs(lines):
         Importer(store.backend.storage, Settings()).run(lines[:300])
         assert stage.compare_all(store, streams).different == 0
 
-        streams[tampered][0] = streams[tampered][0]._replace(data={"other": 1})
+        streams[tampered][0] = streams[tampered][0].model_copy(update={"data": {"other": 1}})
         streams[shortened].pop()
         assert stage.compare_all(store, streams).different == 2
 

@@ -195,8 +195,10 @@ def test_defaults_do_not_replace_what_a_line_says():
         ),
         (
             a_line(stream="\ud800"),
-            "the fields of the stream: The stream name '\\ud800' holds a lone surrogate, "
-            "which is not text: replace it.",
+            (
+                "the fields of the stream: The stream name '\\ud800' holds a lone surrogate, "
+                "which is not text: replace it."
+            ),
         ),
         (
             a_line(data={"a": ["\ud800"]}),

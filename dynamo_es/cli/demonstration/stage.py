@@ -91,7 +91,7 @@ def read_streams(source: Source) -> dict[StreamOf, list[Line]]:
     """Return the lines of a history by stream, in order.
 
     Raises:
-        LineError: A line is not an event.
+        MalformedLineError: A line is not an event.
     """
     streams: dict[StreamOf, list[Line]] = {}
     for number, text in enumerate(source, 1):

@@ -80,7 +80,7 @@ class Chunk:
         """Whether one commit can hold a line too."""
         # The store refuses a commit that mixes times with and without a zone, or repeats an id.
         return (
-            not (self.taken or self.snapshot or line.snapshot)
+            not (self.snapshot or line.snapshot)
             and self.versionless is line.versionless
             and (self.events[0].created_at.tzinfo is None) is (line.created_at.tzinfo is None)
             and (line.uuid is None or line.uuid not in [event.uuid for event in self.events])
@@ -108,7 +108,8 @@ class Cutter:
     @property
     def is_full(self) -> bool:
         """Whether chunks have to be taken before the next line is added."""
-        too_many = self._chunks > self.waiting and not self.gather
+        grows = self._newest is not None and self._can_grow(self._newest)
+        too_many = self._chunks - grows >= self.waiting and not self.gather
         return too_many or self._bytes > MAX_WAITING_BYTES
 
     def add(self, line: Line) -> list[Chunk]:
@@ -126,7 +127,7 @@ class Cutter:
             reason = f"the event has version {line.version}, but the next one is {version}"
             raise LineError(line.number, reason, stream)
         chunks = self._of_tenant(stream).setdefault(stream, deque())
-        if not (chunks and self._has_place(chunks[-1], line)):
+        if not (chunks and self._can_grow(chunks[-1]) and chunks[-1].fits(line)):
             chunks.append(Chunk(stream, version, line.versionless, line.snapshot))
             self._chunks += 1
         self._newest = chunks[-1]
@@ -134,9 +135,9 @@ class Cutter:
         self._bytes += line.size
         return self.take() if self.is_full else []
 
-    def _has_place(self, chunk: Chunk, line: Line) -> bool:
+    def _can_grow(self, chunk: Chunk) -> bool:
         is_next = self.gather or chunk is self._newest
-        return is_next and len(chunk.events) < self.events_per_commit and chunk.fits(line)
+        return is_next and not chunk.taken and len(chunk.events) < self.events_per_commit
 
     def put_back(self, chunks: Iterable[Chunk]) -> None:
         """Let chunks that were taken wait again, each before all others."""
