@@ -16,6 +16,7 @@ from dynamo_es.exceptions import (
     CommitTooLargeError,
     ContentionError,
     CredentialsError,
+    StoredItemError,
     ThrottledError,
     UnavailableError,
 )
@@ -273,6 +274,50 @@ def test_what_passes_is_tried_again(storage, moment, error):
     assert is_stored(storage, MIXED)
     assert problems == []
     assert summary.events == len(MIXED)
+
+
+def test_commits_that_are_tried_again_keep_their_place_in_the_log():
+    backend = MemoryBackend()
+    watched = failing(backend.storage, "before", [2, 3, 6], PASSING[1])
+
+    import_lines(watched, MIXED, workers=1)
+
+    records = backend.log.reader(0).read()
+    assert [record.entry.stream_id.name for record in records] == [*"abacabbbadcaabcd" * 5]
+
+
+def test_failures_do_not_end_an_import_that_gets_on(storage):
+    watched = failing(storage, "before", range(2, 999, 2), PASSING[1])
+    summary, problems = import_lines(watched, MIXED, workers=2, events_per_commit=1)
+    assert len(watched.calls) > 2 * writer.TRIES
+    assert (summary.events, problems) == (len(MIXED), [])
+
+
+def test_a_commit_that_is_tried_again_takes_no_more_lines(storage, monkeypatch):
+    monkeypatch.setattr("dynamo_es.cli.importing.chunks.MAX_WAITING_BYTES", 1000)
+    watched = failing(storage, "after", [1, 2, 5, 9], PASSING[0])
+
+    summary, problems = import_lines(watched, MIXED, gather=True)
+
+    assert is_stored(storage, MIXED)
+    assert (summary.events, summary.already_stored, problems) == (len(MIXED), 0, [])
+
+
+def test_a_stream_that_cannot_be_read_is_refused_and_the_others_are_stored(storage):
+    import_lines(storage, history("aab"))
+    unreadable = StreamId(name="a", category="file")
+
+    class Damaged(Watched):
+        def fetch_events(self, stream_id, *arguments, **options):
+            if stream_id == unreadable:
+                raise StoredItemError("a", 2, "a commit of a later release.")
+            return super().fetch_events(stream_id, *arguments, **options)
+
+    summary, (problem,) = import_lines(Damaged(storage), history("aabab"), events_per_commit=1)
+
+    assert (problem.line, "a commit of a later release" in problem.reason) == (2, True)
+    assert is_stored(storage, history("aab")[2:] + [a_line("b", 4)])
+    assert (summary.already_stored, summary.skipped, summary.events) == (2, 2, 1)
 
 
 def test_what_does_not_pass_ends_the_import(storage):

@@ -26,7 +26,7 @@ from dynamo_es.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from uuid import UUID
 
     from dynamo_es.cli.importing.chunks import Chunk
@@ -46,7 +46,10 @@ MOST_WINDOWS: Final = 1000
 """Windows that are kept; before more are read, all go. A lost window costs one read."""
 
 _UNREAD: Final = (0, ())
-"""A window that no version is in."""
+"""The window of a stream that nothing is read of yet."""
+
+_IN_THE_WAY: Final = (-1, ())
+"""The same, after an append that other events refused."""
 
 _PASSING: Final = (AppendOutcomeUnknownError, ThrottledError, ContentionError, UnavailableError)
 _OF_THE_STORE: Final = (AppendOutcomeUnknownError, ServiceError)  # other errors are of one stream
@@ -62,10 +65,11 @@ class Writer:
     on_problem: Callable[[LineError], None]  # called with the first line of a refused stream
     sleep: Callable[[float], None]  # waits so many seconds before something is tried again
     _answered: bool = False  # whether the store has answered yet
-    _failures: int = 0  # calls of `write` in a row in which something failed
+    _failures: int = 0  # calls of `write` in a row in which all failed, but may pass
+    _failed: Collection[StreamOf] = ()  # streams whose last append did
     _refused: set[StreamOf] = field(default_factory=set)
-    # Of each stream that existed before this run, until its end is reached: the version that is
-    # read ahead from, and the ids stored from there on.
+    # Of each stream that existed before this run, until its end is reached: the version that it
+    # is read ahead from, and the ids stored from there on.
     _windows: dict[StreamOf, tuple[int, Sequence[UUID]]] = field(default_factory=dict)
     _reads: int = 0  # windows that are kept
 
@@ -81,33 +85,36 @@ class Writer:
             EventStoreError: The store cannot store anything at present.
         """
         left: list[Chunk] = []
-        errors: list[EventStoreError] = []
+        errors: dict[StreamOf, EventStoreError] = {}
         for chunk, result in self._results(chunks):
             if isinstance(result, _OF_THE_STORE):
-                errors.append(result)
+                errors[chunk.stream] = result
                 left.append(chunk)
-            elif isinstance(result, ConcurrentStreamWriteError):
-                self._windows[chunk.stream] = _UNREAD
+                continue
+            self._answered, self._failures = True, 0
+            if isinstance(result, ConcurrentStreamWriteError):
+                self._windows[chunk.stream] = _IN_THE_WAY
                 left.append(chunk)
             elif isinstance(result, Exception):
                 self._refuse(chunk, str(result))
             elif chunk.snapshot:
                 self.summary.snapshots += 1
-            elif result is not None and result.repeated and not self._lost_reply:
+            elif result is not None and result.repeated and not self._may_be_ours(chunk):
                 self._windows[chunk.stream] = _UNREAD
                 self.summary.already_stored += len(chunk.events)
             else:
                 self.summary.events += len(chunk.events)
                 self.summary.commits += 1
-            self._answered = self._answered or not isinstance(result, _OF_THE_STORE)
-        self._wait_after(errors)
+        self._failed = errors.keys()
+        if errors:
+            self._wait_after([*errors.values()])
         return left
 
-    @property
-    def _lost_reply(self) -> bool:
+    def _may_be_ours(self, chunk: Chunk) -> bool:
         """Whether a lost reply explains why events of the last appends were stored already."""
         last = None if self.meter is None else self.meter.last
-        return self._failures > 0 or (last is not None and last.attempts > last.requests)
+        sent_twice = last is not None and last.attempts > last.requests
+        return sent_twice or chunk.stream in self._failed
 
     def _results(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, AppendResult]]:
         """Append what is not stored, each chunk on its own; yield the result or error of each."""
@@ -141,6 +148,7 @@ class Writer:
             self._check_length(chunk, storage)
         if stream not in self._windows or chunk.snapshot:
             return chunk
+        is_conflict = self._windows[stream] is _IN_THE_WAY
         same, stored = 0, None
         for event in chunk.events:
             stored = self._stored_id(stream, chunk.first + same, storage)
@@ -155,7 +163,7 @@ class Writer:
         if stored is not None:
             self._refuse(rest, f"the stream holds another event at version {version} ({stored})")
             return None
-        if not same and version > 1 and self._stored_id(stream, version - 1, storage) is None:
+        if is_conflict and not same:
             reason = f"the stream ends before it, so this event cannot become version {version}"
             self._refuse(rest, reason)
             return None
@@ -168,12 +176,12 @@ class Writer:
         if head is not None and head.versioned:
             raise NoExpectedVersionGivenOnVersionedStream(chunk.stream.id)
         if chunk.first != (1 if head is None else head.length + 1):
-            self._windows.setdefault(chunk.stream, _UNREAD)
+            self._windows.setdefault(chunk.stream, _IN_THE_WAY)
 
     def _stored_id(self, stream: StreamOf, version: int, storage: StorageStrategy) -> UUID | None:
         """Return the id of the event at this version; None: the stream ends before it."""
         begin, ids = self._windows[stream]
-        if not begin or not begin <= version < begin + WINDOW:
+        if not 0 < begin <= version < begin + WINDOW:
             begin = version
             ids = [e.uuid for e in storage.fetch_events(stream.id, begin, begin + WINDOW)]
             self._reads += 1
@@ -190,11 +198,10 @@ class Writer:
 
     def _wait_after(self, errors: Sequence[EventStoreError]) -> None:
         """Wait before what failed is tried again; raise an error that does not pass."""
-        self._failures = self._failures + 1 if errors else 0
+        self._failures += 1
         for error in errors:
             # If nothing has answered yet, the address is more likely wrong than the network slow.
             silent = isinstance(error, UnavailableError) and not self._answered
             if silent or self._failures == TRIES or not isinstance(error, _PASSING):
                 raise error
-        if errors:
-            self.sleep(random.uniform(0, min(5, 0.2 * 2**self._failures)))  # noqa: S311 - jitter
+        self.sleep(random.uniform(0, min(5, 0.2 * 2**self._failures)))  # noqa: S311 - jitter
