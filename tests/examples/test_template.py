@@ -160,4 +160,4 @@ def test_every_alarm_names_what_to_do():
             in (alarm["Properties"]["AlarmDescription"])
         )
         assert "AlarmTopicArn" in json.dumps(alarm["Properties"]["AlarmActions"])
-    assert "## When an alarm rings" in readme
+    assert "## When an alarm goes off" in readme
