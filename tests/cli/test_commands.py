@@ -21,8 +21,8 @@ from dynamo_es import (
     StreamId,
     __version__,
 )
-from dynamo_es.cli import streams
 from dynamo_es.cli.importing import Meter
+from dynamo_es.cli.streams import lookup
 from dynamo_es.dynamodb.wire import client as client_module
 from tests.cli.histories import BEGIN
 
@@ -222,7 +222,7 @@ def test_the_head_of_a_long_stream_takes_two_requests_and_writes_nothing(backend
     config = replace(backend.config, report_capacity=True)
     process = DynamoBackend(config, client=backend.client, observer=meter)
 
-    found = streams.find_head(process.storage, StreamId(name="a"))
+    found = lookup.find_head(process.storage, StreamId(name="a"))
 
     assert found is not None
     assert (found.version, found.event.data) == (50, {"number": 50})
@@ -238,9 +238,9 @@ def test_the_head_of_a_stream_is_found_on_every_backend(backend, kind):
     events = [an_event(versionless, 1), an_event(versionless, 2)]
     storage.insert_events(versionless, NO_VERSIONING, events)
 
-    assert streams.find_head(storage, missing) is None
+    assert lookup.find_head(storage, missing) is None
     for stream_id, version in ((versioned, 3), (versionless, 2)):
-        found = streams.find_head(storage, stream_id)
+        found = lookup.find_head(storage, stream_id)
         assert found is not None
         assert (found.version, found.event.data) == (version, {"number": version})
 
@@ -352,7 +352,7 @@ def test_ctrl_c_ends_with_130(run, backend, monkeypatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dynamo_es.cli.show.exists", interrupt)
+    monkeypatch.setattr("dynamo_es.cli.streams.show.exists", interrupt)
     ended = run("show", "a")
     assert (ended.status, ended.out, ended.err) == (130, "", "Interrupted.\n")
 

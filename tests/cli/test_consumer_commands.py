@@ -68,7 +68,7 @@ def test_tail_goes_on_from_the_end_until_it_is_interrupted(run, stored, monkeypa
             raise KeyboardInterrupt
 
     calls: list[float] = []
-    monkeypatch.setattr("dynamo_es.cli.tail._sleep", sleep)
+    monkeypatch.setattr("dynamo_es.cli.log.tail._sleep", sleep)
 
     ended = run("tail")
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dynamo_es.cli.account import Account
-from dynamo_es.cli.deploying import change_sets, parameters, stacks, template
-from dynamo_es.cli.deploying.change_sets import Change, ChangeSet
-from dynamo_es.cli.deploying.cloud import Cloud
-from dynamo_es.cli.deploying.preparing import Deployment, prepare
-from dynamo_es.cli.making import Making
-from dynamo_es.cli.packaging.building import MANIFEST, read
+from dynamo_es.cli.aws.account import Account
+from dynamo_es.cli.aws.deploying import change_sets, parameters, stacks, template
+from dynamo_es.cli.aws.deploying.change_sets import Change, ChangeSet
+from dynamo_es.cli.aws.deploying.cloud import Cloud
+from dynamo_es.cli.aws.deploying.preparing import Deployment, prepare
+from dynamo_es.cli.aws.package_options import Making
+from dynamo_es.cli.aws.packaging.building import MANIFEST, read
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
 APP = template.load()
@@ -526,7 +526,7 @@ def test_a_teardown_keeps_the_tables(run, deployed):
 def test_a_teardown_with_tables_says_that_a_last_backup_stays(run, deployed, monkeypatch):
     deleted: list[Any] = []
     monkeypatch.setattr(
-        "dynamo_es.cli.teardown.delete_tables", lambda _, config: deleted.append(config.tables)
+        "dynamo_es.cli.aws.teardown.delete_tables", lambda _, config: deleted.append(config.tables)
     )
 
     ended = run("teardown", "--stack", "my-app", "--delete-tables", "my-app", "--yes")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dynamo_es.cli.account import Account
-from dynamo_es.cli.deploying import template
-from dynamo_es.cli.making import Making
+from dynamo_es.cli.aws.account import Account
+from dynamo_es.cli.aws.deploying import template
+from dynamo_es.cli.aws.package_options import Making
 from dynamo_es.exceptions import ConfigurationError
 from tests.cli.test_deploy import BUCKET, World, given, package, stack, summary
 

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from dynamo_es import DynamoConfig, StreamId
-from dynamo_es.cli import progress
-from dynamo_es.cli import sequence as sequence_module
-from dynamo_es.cli.progress import ticking
-from dynamo_es.cli.sequence import Work
-from dynamo_es.cli.terminal import messages, tell
+from dynamo_es.cli.log import sequence as sequence_module
+from dynamo_es.cli.log.sequence import Work
+from dynamo_es.cli.terminal.output import messages, progress, tell
+from dynamo_es.cli.terminal.progress import ticking
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.table_stream import poller as poller_module

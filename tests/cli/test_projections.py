@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.cli import progress
-from dynamo_es.cli.catching_up import Pace
+from dynamo_es.cli.consumers.catching_up import Pace
+from dynamo_es.cli.terminal import progress
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.projections.parts import ProjectionReport
 from dynamo_es.projections.projection import Projection

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.cli.moments import moment_of
+from dynamo_es.cli.log.moments import moment_of
 from dynamo_es.testing.clock import START, FrozenClock
 from dynamo_es.testing.conformance.language import events
 
@@ -19,7 +19,7 @@ from dynamo_es.testing.conformance.language import events
 @pytest.fixture
 def clock(monkeypatch):
     clock = FrozenClock()
-    monkeypatch.setattr("dynamo_es.cli.tail._now", lambda: clock.now)
+    monkeypatch.setattr("dynamo_es.cli.log.tail._now", lambda: clock.now)
     return clock
 
 
@@ -73,7 +73,7 @@ def test_it_goes_on_from_there_until_it_is_interrupted(run, backend, clock, monk
         if time.monotonic() - began > 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("dynamo_es.cli.tail._sleep", sleep)
+    monkeypatch.setattr("dynamo_es.cli.log.tail._sleep", sleep)
     ended = run("tail", "--since", "1h")
     assert ended.status == 130
     assert [line.split()[0] for line in ended.out.splitlines()] == ["3"]
