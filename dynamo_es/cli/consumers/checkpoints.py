@@ -6,17 +6,10 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from dynamo_es.cli.consumers.log_ends import Ends
+from dynamo_es.cli.consumers.log_ends import Ends, positions_left
 from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.terminal.output import print_json, refuse_unless_confirmed, results, tell
-from dynamo_es.cli.terminal.rendering import (
-    Kind,
-    count,
-    positions_left,
-    print_rows,
-    tenant_text,
-    time_text,
-)
+from dynamo_es.cli.terminal.rendering import Kind, count, print_rows, tenant_text, time_text
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.claims import short_name
 from dynamo_es.dynamodb.backend import DynamoBackend

@@ -37,3 +37,8 @@ class Ends:
         if not self._log.per_tenant:
             return self.of(None)
         return sum(self.of(tenant_id) for tenant_id in self._log.tenants())
+
+
+def positions_left(position: int, end: int) -> int:
+    """Return the lag of a consumer in positions: 0 if the log ends before it."""
+    return max(end - position, 0)

@@ -8,17 +8,11 @@ import typer
 from rich.text import Text
 
 from dynamo_es.cli.consumers.catching_up import describe_end, report_document, run_projection
-from dynamo_es.cli.consumers.log_ends import Ends
+from dynamo_es.cli.consumers.log_ends import Ends, positions_left
 from dynamo_es.cli.consumers.your_projections import find_projection, projections_of
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal.output import print_json, tell
-from dynamo_es.cli.terminal.rendering import (
-    Kind,
-    positions_left,
-    print_rows,
-    tenant_text,
-    time_text,
-)
+from dynamo_es.cli.terminal.rendering import Kind, print_rows, tenant_text, time_text
 from dynamo_es.cli.your_program import load_module, your_program
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import Position, TenantId

@@ -129,11 +129,6 @@ def figures(*headings: str) -> Table:
     return table
 
 
-def positions_left(position: int, end: int) -> int:
-    """Return the lag of a consumer in positions: 0 if the log ends before it."""
-    return max(end - position, 0)
-
-
 def tenant_text(tenant_id: str | None) -> Text:
     """Return a tenant for a table; nothing for all tenants."""
     if tenant_id is None:
