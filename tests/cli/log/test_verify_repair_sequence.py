@@ -1,4 +1,4 @@
-"""The commands of the log: verify, repair and the worker that sequences."""
+"""``dynamo-es log`` and ``dynamo-es sequence``: verify, repair, and the worker that sequences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from dynamo_es import DynamoConfig, StreamId
 from dynamo_es.cli.log import sequence as sequence_module
 from dynamo_es.cli.log.sequence import Work
-from dynamo_es.cli.terminal.output import messages, progress, tell
+from dynamo_es.cli.terminal import progress
+from dynamo_es.cli.terminal.output import messages, tell
 from dynamo_es.cli.terminal.progress import ticking
 from dynamo_es.dynamodb.log.pages import Page, page_item
 from dynamo_es.dynamodb.maintenance.verify import verify

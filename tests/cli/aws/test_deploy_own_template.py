@@ -11,7 +11,7 @@ from dynamo_es.cli.aws.account import Account
 from dynamo_es.cli.aws.deploying import template
 from dynamo_es.cli.aws.package_options import Making
 from dynamo_es.exceptions import ConfigurationError
-from tests.cli.test_deploy import BUCKET, World, given, package, stack, summary
+from tests.cli.aws.test_deploy import BUCKET, World, given, package, stack, summary
 
 __all__ = ["package"]
 
