@@ -33,7 +33,7 @@ from dynamo_es.cli.streams.list import list_streams
 from dynamo_es.cli.streams.show import show
 from dynamo_es.cli.tables.adopt import adopt_tables
 from dynamo_es.cli.tables.create import create_tables
-from dynamo_es.cli.ui.serve import ui
+from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
 _STREAMS: Final = "Streams"

@@ -14,9 +14,9 @@ import uvicorn
 from typer.testing import CliRunner
 
 from dynamo_es import DynamoBackend, StreamId
+from dynamo_es.cli import ui as command
 from dynamo_es.cli.application import application
-from dynamo_es.cli.ui import serve as command
-from dynamo_es.cli.ui.demo import BANK, fill_bank
+from dynamo_es.cli.ui_demo import BANK, fill_bank
 from dynamo_es.dynamodb.wire import client as client_module
 from dynamo_es.ui.security import ANY_ADDRESS
 from tests.ui.conftest import TestClient, append, raw
@@ -120,7 +120,7 @@ def test_an_address_of_another_machine_is_told(run, tables):
 def test_the_demonstration_needs_no_tables(run, monkeypatch):
     for variable in TABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr("dynamo_es.cli.ui.demo.fill_files", lambda *_: None)
+    monkeypatch.setattr("dynamo_es.cli.ui_demo.fill_files", lambda *_: None)
     before = logging.getLogger("dynamo_es").level
     served = run("--demo", ask=("/", "/streams?tenant=bank&category=account", "/consumers"))
     assert served.status == 0

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.cli.ui.demo import BANK, fill_bank
-from dynamo_es.cli.ui.demo_boundary import COURSES, UNIVERSITY, fill_boundary
-from dynamo_es.cli.ui.demo_consumers import choose_for_outbox, fill_consumers
+from dynamo_es.cli.ui_demo import BANK, fill_bank
+from dynamo_es.cli.ui_demo_boundary import COURSES, UNIVERSITY, fill_boundary
+from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.ui.application import _routes
 from dynamo_es.ui.queries import address, boundary_address, event_address, stream_address

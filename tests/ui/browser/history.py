@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from dynamo_es import ExplicitVersioning, RawEvent, StreamId
-from dynamo_es.cli.ui.demo import BANK, fill
-from dynamo_es.cli.ui.demo_consumers import choose_for_outbox, fill_consumers
+from dynamo_es.cli.ui_demo import BANK, fill
+from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
 
 if TYPE_CHECKING:
     from dynamo_es import DynamoBackend

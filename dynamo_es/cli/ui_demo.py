@@ -21,7 +21,7 @@ from dynamo_es.cli.demonstration.account import (
     MoneyDeposited,
 )
 from dynamo_es.cli.demonstration.stage import open_sample, read_streams
-from dynamo_es.cli.ui.demo_boundary import fill_boundary
+from dynamo_es.cli.ui_demo_boundary import fill_boundary
 from dynamo_es.dynamodb.maintenance.repair import repair
 
 if TYPE_CHECKING:

@@ -232,8 +232,8 @@ def _check(backend: DynamoBackend, tenant: str) -> None:
 @contextmanager
 def _demonstration() -> Iterator[DynamoBackend]:
     """Open an emulator with a bank; more streams are written while you look."""
-    from dynamo_es.cli.ui.demo import BANK, fill_bank, fill_files
-    from dynamo_es.cli.ui.demo_consumers import choose_for_outbox, fill_consumers
+    from dynamo_es.cli.ui_demo import BANK, fill_bank, fill_files
+    from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
     from dynamo_es.ui import observe
 
     with _few_warnings(), DynamoBackend.local(observe, sequencing="stream") as backend:
