@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.exceptions import (
-    ConcurrentStreamWriteError,
-    EventStoreError,
-    ExpectedVersionUsedOnVersionlessStream,
-)
-from dynamo_es.values import ExplicitVersioning, RawEvent
+from dynamo_es.exceptions import EventStoreError
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import StorageStrategy
-    from dynamo_es.values import StreamId
-
-_UNREACHED: Final = 10**17
-"""A version that no stream reaches."""
+    from dynamo_es.values import RawEvent, StreamId
 
 
 class StreamNotFoundError(EventStoreError):
@@ -49,10 +38,10 @@ def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
 
     Costs two requests for a stream of any length; without versions, a full load.
     """
-    version = _version(storage, stream_id)
-    if version == 0:
+    head = storage.head(stream_id)
+    if head is None:
         return None
-    events = storage.fetch_events(stream_id, 1 if version is None else version)
+    events = storage.fetch_events(stream_id, head.length if head.versioned else 1)
     if not events:  # deleted between the two requests
         return None
     newest = events[-1]
@@ -74,22 +63,3 @@ def begins_with_snapshot(
     if first.version != 1:
         return True
     return storage.fetch_events(stream_id, 1, 2) != [first]
-
-
-def _version(storage: StorageStrategy, stream_id: StreamId) -> int | None:
-    """Return a stream's version, 0 if it does not exist; None if its events have no versions.
-
-    The contract has no call for the version, and loading a long stream for its last event is
-    expensive. An append that expects an unreachable version is always refused, after one read of
-    one item, and the error has the version.
-    """
-    probe = RawEvent(UUID(int=0), stream_id, datetime.min.replace(tzinfo=UTC), "Probe", {}, {})
-    try:
-        storage.insert_events(
-            stream_id, ExplicitVersioning(_UNREACHED), [replace(probe, version=_UNREACHED + 1)]
-        )
-    except ConcurrentStreamWriteError as refused:
-        return refused.actual or 0
-    except ExpectedVersionUsedOnVersionlessStream:
-        return None
-    raise AssertionError("an append after an unreachable version was accepted")
