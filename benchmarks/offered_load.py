@@ -25,8 +25,8 @@ from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.matching import fetch_matching
 from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.attempts.retries import Retries
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.dynamodb.wire.retries import Retries
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.values import Query, Tag
 

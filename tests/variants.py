@@ -23,7 +23,7 @@ from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams import walk as walking
 from dynamo_es.dynamodb.wire import steps
 from dynamo_es.dynamodb.wire.batches import execute_all
-from dynamo_es.dynamodb.wire.statements import update
+from dynamo_es.dynamodb.wire.partiql.statements import update
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.variants_of_several import checks_left_out, expected_version_taken_at_its_word
 

@@ -110,7 +110,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
     ) -> Iterator[RawEvent]:
         """Yield events; see `StorageStrategy.iter_events`."""
         from dynamo_es.dynamodb.streams.pages import Pages
-        from dynamo_es.dynamodb.wire.ahead import reading_ahead
+        from dynamo_es.dynamodb.wire.parallel.ahead import reading_ahead
 
         check_iteration(start, stop, page_size, newest_first=newest_first)
         pages = Pages(

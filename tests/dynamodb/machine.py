@@ -43,7 +43,7 @@ from dynamo_es.dynamodb.streams.requests import (
 )
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.conformance.language import events, numbered

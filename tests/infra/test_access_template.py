@@ -299,11 +299,11 @@ OPERATORS = {
     *("maintenance/torn", "maintenance/put_back"),
     "consumers/finder",
     "wire/steps",
-    "wire/statements",
+    "wire/partiql/statements",
 }
 """`dynamo-es log repair`, `log verify` and `ui` read whole tables, which only operators may.
 
-``wire/steps`` defines what a request is, and ``wire/statements`` puts statements into one.
+``wire/steps`` defines what a request is, and ``wire/partiql/statements`` puts statements into one.
 """
 
 

@@ -28,7 +28,7 @@ from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.matching import fetch_matching
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
     ContentionError,

@@ -15,7 +15,7 @@ from dynamo_es.dynamodb.log.minutes import position_at
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 from dynamo_es.exceptions import (
     EventStoreError,
     InvalidSubscriptionError,

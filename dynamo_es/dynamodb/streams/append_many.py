@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.dynamodb.streams.requests import is_commit_put
 from dynamo_es.dynamodb.wire.batches import execute_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.side_by_side import side_by_side
-from dynamo_es.dynamodb.wire.statements import insert
+from dynamo_es.dynamodb.wire.parallel.side_by_side import side_by_side
+from dynamo_es.dynamodb.wire.partiql.statements import insert
 from dynamo_es.dynamodb.wire.steps import together
 from dynamo_es.exceptions import (
     ContentionError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

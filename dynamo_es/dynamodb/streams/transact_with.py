@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.streams.requests import get_item
+from dynamo_es.dynamodb.wire.encoding.wire_values import NotWireError, check_attributes
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS
-from dynamo_es.dynamodb.wire.wire_values import NotWireError, check_attributes
 from dynamo_es.exceptions import (
     EnlistedTableNotFoundError,
     InvalidEnlistedWriteError,

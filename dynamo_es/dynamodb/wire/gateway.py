@@ -7,8 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.wire.at_once import AtOnce
-from dynamo_es.dynamodb.wire.attempts import attempts, watch
+from dynamo_es.dynamodb.wire.attempts.reply_checks import (
+    misdirected,
+    misdirected_batch,
+    misdirected_refusal,
+)
+from dynamo_es.dynamodb.wire.attempts.retries import Retries, after_failure
+from dynamo_es.dynamodb.wire.attempts.watching import attempts, watch
 from dynamo_es.dynamodb.wire.errors import (
     MAYBE_LANDED,
     OutcomeUnknown,
@@ -20,10 +25,9 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.reply_checks import misdirected, misdirected_batch, misdirected_refusal
-from dynamo_es.dynamodb.wire.retries import Retries, after_failure
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
+from dynamo_es.dynamodb.wire.partiql.statements import inserted_items
 from dynamo_es.dynamodb.wire.sizes import item_size
-from dynamo_es.dynamodb.wire.statements import inserted_items
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import TransactionsUnsupportedError
 from dynamo_es.forking import tell_of_forks
@@ -312,7 +316,7 @@ class Gateway:
         method: Callable[..., Any] = getattr(client, operation)
         if operation == "batch_execute_statement":
             # Loaded for the first batch: most processes that only append send none.
-            from dynamo_es.dynamodb.wire.mocked import executing
+            from dynamo_es.dynamodb.wire.partiql.mocked import executing
 
             method = executing(client, self._keys)
         self._methods[operation] = method

@@ -123,7 +123,7 @@ def test_a_lost_reply_is_no_conflict(factory, on_dynamodb):
     lost: list[int] = []
 
     def lose(**params: Any) -> Any:
-        from dynamo_es.dynamodb.wire.attempts import attempts
+        from dynamo_es.dynamodb.wire.attempts.watching import attempts
 
         reply = put_item(**params)
         if not lost:

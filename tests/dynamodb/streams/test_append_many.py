@@ -17,7 +17,7 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.requests import get_item, put_commit, query_down
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED
-from dynamo_es.dynamodb.wire.statements import execute, insert
+from dynamo_es.dynamodb.wire.partiql.statements import execute, insert
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,

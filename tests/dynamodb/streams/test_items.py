@@ -29,7 +29,7 @@ from dynamo_es.dynamodb.streams.items import (
     version_of,
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.wire.compression import compress
+from dynamo_es.dynamodb.wire.encoding.compression import compress
 from dynamo_es.dynamodb.wire.sizes import MAX_ITEM_BYTES, SAFE_ITEM_BYTES, item_size, write_units
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import an_event, assert_same, numbered

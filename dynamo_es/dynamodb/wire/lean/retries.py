@@ -13,7 +13,7 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.dynamodb.wire.lean_connections import Reply
+    from dynamo_es.dynamodb.wire.lean.connections import Reply
 
 _FIRST_ERROR: Final = 300
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.serialize import JSONSerializer
 
-from dynamo_es.dynamodb.wire.attempts import attempts
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
+from dynamo_es.dynamodb.wire.attempts.watching import attempts
+from dynamo_es.dynamodb.wire.encoding.bodies import OPERATIONS, body_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 
-from dynamo_es.dynamodb.wire.header_values import has_blanks
-from dynamo_es.dynamodb.wire.lean_signing import SERVICE, Signer
+from dynamo_es.dynamodb.wire.lean.header_values import has_blanks
+from dynamo_es.dynamodb.wire.lean.signing import SERVICE, Signer
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest

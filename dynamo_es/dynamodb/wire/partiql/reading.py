@@ -180,8 +180,8 @@ def _read_update(found: re.Match[str], text: str, left: Iterator[Any]) -> Update
 def _unknown(text: str) -> UnknownStatementError:
     return UnknownStatementError(
         f"The emulator does not understand the statement {text!r:.200}. It understands INSERT and "
-        "UPDATE of one item with parameters, as dynamo_es.dynamodb.wire.partiql says. Use a "
-        "local engine for others."
+        "UPDATE of one item with parameters, as dynamo_es.dynamodb.wire.partiql.reading says. Use "
+        "a local engine for others."
     )
 
 

@@ -14,8 +14,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from dynamo_es.dynamodb.wire.attempts import attempts
-from dynamo_es.dynamodb.wire.binary import decode
+from dynamo_es.dynamodb.wire.attempts.watching import attempts
+from dynamo_es.dynamodb.wire.encoding.binary import decode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from dynamo_es.dynamodb.wire.header_values import has_blanks
+from dynamo_es.dynamodb.wire.lean.header_values import has_blanks
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local
 from dynamo_es.environment import variables
 

@@ -22,18 +22,18 @@ from uuid import uuid4
 from botocore import __version__ as botocore_version
 from botocore.exceptions import ClientError
 
-from dynamo_es.dynamodb.wire.binary import decode
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
-from dynamo_es.dynamodb.wire.lean_connections import Connections, Reply, Signed
-from dynamo_es.dynamodb.wire.lean_retries import SERVICE, Call, Events, LeanRetries
-from dynamo_es.dynamodb.wire.lean_signing import Signer
+from dynamo_es.dynamodb.wire.encoding.binary import decode
+from dynamo_es.dynamodb.wire.encoding.bodies import OPERATIONS, body_of
+from dynamo_es.dynamodb.wire.lean.connections import Connections, Reply, Signed
+from dynamo_es.dynamodb.wire.lean.retries import SERVICE, Call, Events, LeanRetries
+from dynamo_es.dynamodb.wire.lean.signing import Signer
 from dynamo_es.environment import FUNCTION_NAME, TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.wire.lean_terms import Terms
+    from dynamo_es.dynamodb.wire.lean.terms import Terms
 
 _FIRST_ERROR: Final = 300
 _NOTHING: Final = b"{}"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.dynamodb.wire.attempts.reply_checks import flaw_of
+from dynamo_es.dynamodb.wire.attempts.time_limit import end_in_time
 from dynamo_es.dynamodb.wire.errors import BAD_REPLY, may_have_landed
-from dynamo_es.dynamodb.wire.reply_checks import flaw_of
-from dynamo_es.dynamodb.wire.time_limit import end_in_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

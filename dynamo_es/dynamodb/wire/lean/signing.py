@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.dynamodb.wire.lean_terms import Credentials
+    from dynamo_es.dynamodb.wire.lean.terms import Credentials
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SERVICE: Final = "dynamodb"

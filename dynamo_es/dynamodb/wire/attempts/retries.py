@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from dynamo_es.dynamodb.wire.attempts.time_limit import seconds_left
 from dynamo_es.dynamodb.wire.errors import subject_of, worth_retrying
 from dynamo_es.dynamodb.wire.steps import Pause, Request
-from dynamo_es.dynamodb.wire.time_limit import seconds_left
 from dynamo_es.exceptions import (
     ContentionError,
     ServiceError,

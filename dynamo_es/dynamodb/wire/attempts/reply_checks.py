@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from dynamo_es.dynamodb.wire.statements import table_of, target_of
+from dynamo_es.dynamodb.wire.partiql.statements import table_of, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from dynamo_es.dynamodb.wire.partiql import Insert, InvalidStatementError, read_statement
+from dynamo_es.dynamodb.wire.partiql.reading import Insert, InvalidStatementError, read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

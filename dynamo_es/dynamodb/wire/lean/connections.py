@@ -11,8 +11,8 @@ from urllib3 import Retry, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
+from dynamo_es.dynamodb.wire.attempts.time_limit import time_out
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
-from dynamo_es.dynamodb.wire.time_limit import time_out
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
