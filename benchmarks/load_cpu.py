@@ -18,7 +18,7 @@ from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import decode_events, make_events, version_of
-from dynamo_es.dynamodb.streams.load import SEEN_PAGE
+from dynamo_es.dynamodb.streams.loading.load import SEEN_PAGE
 from dynamo_es.dynamodb.streams.requests import query_down
 from dynamo_es.dynamodb.wire.boto.parsing import parse_reply
 from dynamo_es.dynamodb.wire.client import make_client

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.consumers.writes import Writes
-    from dynamo_es.dynamodb.streams.cost import append_cost
+    from dynamo_es.dynamodb.streams.appending.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
     from dynamo_es.event_store.event import Event, Snapshot
@@ -105,7 +105,7 @@ else:
             "WorkerReport": ".contracts.workers",
             "WrappedEvent": ".event_store.wrapped",
             "Writes": ".dynamodb.consumers.writes",
-            "append_cost": ".dynamodb.streams.cost",
+            "append_cost": ".dynamodb.streams.appending.cost",
             "upcaster": ".event_store.upcasting",
         },
     )

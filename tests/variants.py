@@ -16,11 +16,11 @@ from dynamo_es.dynamodb.log import end_of_log, marking
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
-from dynamo_es.dynamodb.streams import append as appending
-from dynamo_es.dynamodb.streams import append_many as many
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import requests
-from dynamo_es.dynamodb.streams import walk as walking
+from dynamo_es.dynamodb.streams.appending import append as appending
+from dynamo_es.dynamodb.streams.appending import append_many as many
+from dynamo_es.dynamodb.streams.loading import walk as walking
 from dynamo_es.dynamodb.wire import steps
 from dynamo_es.dynamodb.wire.batches import execute_all
 from dynamo_es.dynamodb.wire.partiql.statements import update

@@ -27,7 +27,8 @@ from dynamo_es.dynamodb.consumers import (
 )
 from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
-from dynamo_es.dynamodb.streams import requests, states
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams.boundaries import states
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from dynamo_es.dynamodb.tag_index import items as tag_index

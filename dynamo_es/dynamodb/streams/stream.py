@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import OutboxFilter
     from dynamo_es.dynamodb.config import Compression
-    from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
     from dynamo_es.values import StreamId
 
 

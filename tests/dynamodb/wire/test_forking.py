@@ -18,7 +18,7 @@ import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
 from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 from dynamo_es.forking import new_lock, new_reentrant_lock, tell_of_forks

@@ -10,9 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.streams.commits import Plan, check_transaction, plan_commits, put_request
+from dynamo_es.dynamodb.streams.appending.commits import (
+    Plan,
+    check_transaction,
+    plan_commits,
+    put_request,
+)
+from dynamo_es.dynamodb.streams.appending.outcomes import (
+    NO_REPLY,
+    UNREAD,
+    StreamChanged,
+    unconfirmed,
+)
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
-from dynamo_es.dynamodb.streams.outcomes import NO_REPLY, UNREAD, StreamChanged, unconfirmed
 from dynamo_es.dynamodb.streams.requests import check_unchanged
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.streams.append_part import Check, Found, PartAppend
+    from dynamo_es.dynamodb.streams.appending.append_part import Check, Found, PartAppend
     from dynamo_es.dynamodb.streams.items import Head
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
     from dynamo_es.values import StoredVersion, StreamId

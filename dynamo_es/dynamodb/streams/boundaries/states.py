@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.streams import state_items
+from dynamo_es.dynamodb.streams.boundaries import state_items
 from dynamo_es.dynamodb.streams.items import decode_events, snapshot_version
 from dynamo_es.dynamodb.streams.requests import put_snapshot
 from dynamo_es.dynamodb.wire.batches import fetch_all

@@ -22,11 +22,15 @@ from dynamo_es.contracts.candidates import (
     results_of,
 )
 from dynamo_es.contracts.gathered import GatheredEvents
-from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.chain import events_of
-from dynamo_es.dynamodb.streams.load import newest_commit
-from dynamo_es.dynamodb.streams.matching import read_after, remember_more, remembered_after
-from dynamo_es.dynamodb.streams.outcomes import Overtaken, Stored, StreamChanged
+from dynamo_es.dynamodb.streams.appending.append import Append
+from dynamo_es.dynamodb.streams.appending.outcomes import Overtaken, Stored, StreamChanged
+from dynamo_es.dynamodb.streams.boundaries.matching import (
+    read_after,
+    remember_more,
+    remembered_after,
+)
+from dynamo_es.dynamodb.streams.loading.chain import events_of
+from dynamo_es.dynamodb.streams.loading.load import newest_commit
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 from dynamo_es.contracts import STORED_IN_ONE_STREAM
-from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.appending.append import Append
+from dynamo_es.dynamodb.streams.appending.outcomes import conflict as conflict_of
 from dynamo_es.dynamodb.streams.items import Head, is_fence, read_commit
-from dynamo_es.dynamodb.streams.load import newest_commit
-from dynamo_es.dynamodb.streams.outcomes import conflict as conflict_of
+from dynamo_es.dynamodb.streams.loading.load import newest_commit
 from dynamo_es.exceptions import AppendOutcomeUnknownError, ConcurrentStreamWriteError
 from dynamo_es.values import StoredVersion
 

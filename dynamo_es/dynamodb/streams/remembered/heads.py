@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.dynamodb.streams.known_states import KnownStates
-from dynamo_es.dynamodb.streams.replicas import MOST_BYTES, Replicas
+from dynamo_es.dynamodb.streams.remembered.known_states import KnownStates
+from dynamo_es.dynamodb.streams.remembered.replicas import MOST_BYTES, Replicas
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:

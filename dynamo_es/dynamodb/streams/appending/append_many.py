@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts.appends import AppendResult
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.appending.append import Append
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps
 
 AT_ONCE: Final = 200

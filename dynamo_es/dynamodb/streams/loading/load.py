@@ -13,11 +13,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.dynamodb.streams.chain import Chain, events_of, named
 from dynamo_es.dynamodb.streams.items import decode_events, generation_of, snapshot_version
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.loading.chain import Chain, events_of, named
+from dynamo_es.dynamodb.streams.loading.walk import FEW, Page, Walk
 from dynamo_es.dynamodb.streams.requests import get_item
-from dynamo_es.dynamodb.streams.walk import FEW, Page, Walk
 from dynamo_es.dynamodb.wire.arrival import await_arrival
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError, StreamGapError, describe_stream

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.boundaries import NO_STREAM, Matching, copied, refuse_unreached
-from dynamo_es.dynamodb.streams.load import load_with_newest
-from dynamo_es.dynamodb.streams.walk import Page
+from dynamo_es.dynamodb.streams.loading.load import load_with_newest
+from dynamo_es.dynamodb.streams.loading.walk import Page
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.values import StoredVersion, matches_event
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.dynamodb.streams.items import Commit, Head
-    from dynamo_es.dynamodb.streams.replicas import Replica
+    from dynamo_es.dynamodb.streams.remembered.replicas import Replica
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import Query, RawEvent

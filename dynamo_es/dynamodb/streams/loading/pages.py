@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from dynamo_es.dynamodb.streams.chain import Chain, events_of, named
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence, is_snapshot, read_commit
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.streams.load import (
+from dynamo_es.dynamodb.streams.loading.chain import Chain, events_of, named
+from dynamo_es.dynamodb.streams.loading.load import (
     COLD_PAGE,
     begin,
     first_page,
@@ -21,8 +21,8 @@ from dynamo_es.dynamodb.streams.load import (
     gaps_of,
     reading_again,
 )
+from dynamo_es.dynamodb.streams.loading.walk import Page, Walk
 from dynamo_es.dynamodb.streams.requests import query_up
-from dynamo_es.dynamodb.streams.walk import Page, Walk
 from dynamo_es.exceptions import StreamGapError
 from dynamo_es.values import RawEvent
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.moments import latest
 from dynamo_es.contracts.streams import StreamCommit
-from dynamo_es.dynamodb.streams.chain import events_of
-from dynamo_es.dynamodb.streams.walk import Page, Walk
+from dynamo_es.dynamodb.streams.loading.chain import events_of
+from dynamo_es.dynamodb.streams.loading.walk import Page, Walk
 
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.stream import Stream

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import ANOTHER_GENERATION
-from dynamo_es.dynamodb.streams import outcomes
-from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
+from dynamo_es.dynamodb.streams.appending import outcomes
+from dynamo_es.dynamodb.streams.appending.commits import plan_commits, put_request
+from dynamo_es.dynamodb.streams.appending.outcomes import (
+    Collision,
+    Overtaken,
+    Stored,
+    StreamChanged,
+)
 from dynamo_es.dynamodb.streams.items import Commit, Head, event_uuids, generation_of, is_fence
-from dynamo_es.dynamodb.streams.load import load_with_newest, newest_commit
-from dynamo_es.dynamodb.streams.outcomes import Collision, Overtaken, Stored, StreamChanged
+from dynamo_es.dynamodb.streams.loading.load import load_with_newest, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause

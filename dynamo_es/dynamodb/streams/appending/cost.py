@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from dynamo_es.contracts import AppendCost
 from dynamo_es.contracts.event_checks import check_append
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.streams.commits import plan_commits
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.appending.commits import plan_commits
 from dynamo_es.dynamodb.streams.items import Head
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.sizes import write_units
 from dynamo_es.values import ANY_VERSION, DEFAULT_TENANT, NO_VERSIONING, ExplicitVersioning
