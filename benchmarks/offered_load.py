@@ -18,8 +18,8 @@ from uuid import UUID
 
 from benchmarks.billing import Bill, Billing
 from dynamo_es import RawEvent, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.candidates import Candidate
+from dynamo_es.contracts.boundaries.candidates import Candidate
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.boundaries.matching import fetch_matching

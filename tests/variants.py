@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.contracts.consumers.leases import LeaseWatch
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.log import end_of_log, marking

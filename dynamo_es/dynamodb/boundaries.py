@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import (
-    BOUNDARY_CATEGORY,
-    check_after,
-    check_conditionals,
-    check_query,
-)
-from dynamo_es.contracts.checks import check_count
-from dynamo_es.contracts.states import (
+from dynamo_es.contracts.boundaries.states import (
     Part,
     StateStrategy,
     check_boundary,
@@ -22,12 +15,19 @@ from dynamo_es.contracts.states import (
     query_of,
     wanted_of,
 )
+from dynamo_es.contracts.boundaries.strategy import (
+    BOUNDARY_CATEGORY,
+    check_after,
+    check_conditionals,
+    check_query,
+)
+from dynamo_es.contracts.checks.arguments import check_count
 from dynamo_es.exceptions import BoundaryConflictError, TableNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend, Matching
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.streams.appending.append import Append
     from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
@@ -46,7 +46,7 @@ class BoundaryAppends(StateStrategy):
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
-        from dynamo_es.contracts.candidates import Candidate
+        from dynamo_es.contracts.boundaries.candidates import Candidate
         from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
 
         check_conditionals(stream_id, appends)

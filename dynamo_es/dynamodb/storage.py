@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.appends import versions_of
-from dynamo_es.contracts.checks import check_iteration, check_range, check_stream, check_tenant
-from dynamo_es.contracts.event_checks import check_all, check_append, check_many, check_snapshot
+from dynamo_es.contracts.checks.arguments import (
+    check_iteration,
+    check_range,
+    check_stream,
+    check_tenant,
+)
+from dynamo_es.contracts.checks.events import check_all, check_append, check_many, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix

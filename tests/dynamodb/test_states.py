@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY, ConditionalAppend
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY, ConditionalAppend
 from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.streams.boundaries import state_items, states

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts import boundaries as contract
-from dynamo_es.contracts import candidates
-from dynamo_es.contracts.boundaries import (
+from dynamo_es.contracts.boundaries import candidates
+from dynamo_es.contracts.boundaries import strategy as contract
+from dynamo_es.contracts.boundaries.candidates import (
+    Candidate,
+)
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.strategy import (
     NO_STREAM,
     Matching,
 )
-from dynamo_es.contracts.candidates import (
-    Candidate,
-)
-from dynamo_es.contracts.gathered import GatheredEvents
 from dynamo_es.dynamodb.streams.appending import append_unless
 from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
 from dynamo_es.dynamodb.streams.boundaries import matching

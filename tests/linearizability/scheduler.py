@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
-from dynamo_es.contracts.candidates import (
+from dynamo_es.contracts.boundaries.candidates import (
     Candidate,
 )
 from dynamo_es.contracts.stream_keys import stream_key

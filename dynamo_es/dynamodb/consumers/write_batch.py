@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from dynamo_es.contracts.writes import WriteBatch
+from dynamo_es.contracts.consumers.writes import WriteBatch
 from dynamo_es.dynamodb.consumers.folding import EXACT, Folded
 from dynamo_es.dynamodb.consumers.writes import Writes
 from dynamo_es.dynamodb.streams.appending.transact_with import MOST_WRITES, check_enlisted

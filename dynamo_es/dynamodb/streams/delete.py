@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY
 from dynamo_es.dynamodb.streams import requests
 from dynamo_es.dynamodb.streams.items import (
     fence_item,

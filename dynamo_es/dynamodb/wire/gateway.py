@@ -7,11 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.wire.attempts.reply_checks import (
-    misdirected,
-    misdirected_batch,
-    misdirected_refusal,
-)
+from dynamo_es.dynamodb.wire.attempts import reply_checks
 from dynamo_es.dynamodb.wire.attempts.retries import Retries, after_failure
 from dynamo_es.dynamodb.wire.attempts.watching import attempts, watch
 from dynamo_es.dynamodb.wire.errors import (
@@ -295,7 +291,7 @@ class Gateway:
         maybe_landed = attempts.maybe_landed or not came_as_reply(error)
         name, subject = request.api_name, subject_of(request, stream_id)
         if refused := refusal(error, maybe_landed=maybe_landed):
-            other = misdirected_refusal(request, refused.items, self._keys)
+            other = reply_checks.misdirected_refusal(request, refused.items, self._keys)
             if other is None and request.operation not in READS:
                 return refused
             maybe_landed = True
@@ -324,7 +320,7 @@ class Gateway:
 
 
 def _check_reply(request: Request, response: Response, stream_id: StreamId | None) -> None:
-    if other := misdirected(request, response):
+    if other := reply_checks.misdirected(request, response):
         raise bad_reply(request.api_name, subject_of(request, stream_id), other)
 
 
@@ -334,7 +330,7 @@ def _check_batch(
     stream_id: StreamId | None,
     keys: Mapping[str, Sequence[str]],
 ) -> None:
-    if other := misdirected_batch(request, response, keys):
+    if other := reply_checks.misdirected_batch(request, response, keys):
         raise OutcomeUnknown(bad_reply(request.api_name, subject_of(request, stream_id), other))
 
 

@@ -20,7 +20,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
     DCBQuery,
     ProgrammingError,
 )
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.values import Query, Tag, tags_of
 from dynamo_es.values.tags import command_tag
 from tests.adapters.eventsourcing.engine import query, sent, tagged, unless

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.contracts.payload import MAX_DEPTH, check_json
+from dynamo_es.contracts.checks.payload import MAX_DEPTH, check_json
 from dynamo_es.dynamodb.streams.items import (
     Head,
     commit_item,

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
-from dynamo_es.contracts.leases import Lease, LeaseWatch
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
 from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Self
 from dynamo_es.contracts import ANOTHER_GENERATION
 from dynamo_es.dynamodb.streams.appending import outcomes
 from dynamo_es.dynamodb.streams.appending.commits import plan_commits, put_request
-from dynamo_es.dynamodb.streams.appending.outcomes import (
-    Collision,
-    Overtaken,
-    Stored,
-    StreamChanged,
-)
+from dynamo_es.dynamodb.streams.appending.outcomes import Collision, Overtaken, Stored
 from dynamo_es.dynamodb.streams.items import Commit, Head, event_uuids, generation_of, is_fence
 from dynamo_es.dynamodb.streams.loading.load import load_with_newest, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item
@@ -91,7 +86,7 @@ class Append:
         while True:
             try:
                 stored = yield from self._store()
-            except StreamChanged:
+            except outcomes.StreamChanged:
                 changed += 1
             else:
                 self.last = stored.after + len(self.events)
@@ -282,7 +277,7 @@ class Append:
             if collision.maybe_ours:
                 raise self._unknown(outcomes.UNREAD) from error
             raise
-        except StreamChanged as error:
+        except outcomes.StreamChanged as error:
             if collision.maybe_ours:
                 raise self._unknown(outcomes.DELETED) from error
             raise
@@ -301,10 +296,10 @@ class Append:
         try:
             again, stored = yield from self._stored_after(version)
         except StreamGapError as error:
-            raise StreamChanged from error
+            raise outcomes.StreamChanged from error
         if stored or (again is not None and again.generation == newest.generation):
             return stored
-        raise StreamChanged
+        raise outcomes.StreamChanged
 
     def _newest_above(self, expected: int) -> Steps[tuple[Commit | None, bool | None]]:
         """Return the newest commit, and whether the events are stored; None: not looked for.
@@ -318,7 +313,7 @@ class Append:
         try:
             return (yield from self._stored_after(expected))
         except StreamGapError as error:
-            raise StreamChanged from error
+            raise outcomes.StreamChanged from error
 
     def _stored_after(self, version: int) -> Steps[tuple[Commit | None, bool]]:
         """Return the newest commit, and whether the events are stored right after ``version``."""

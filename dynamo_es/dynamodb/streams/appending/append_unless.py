@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import (
-    NO_STREAM,
-    BoundaryResult,
-    is_before,
-)
-from dynamo_es.contracts.candidates import (
+from dynamo_es.contracts.boundaries.candidates import (
     Candidate,
     chosen_together,
     results_of,
 )
-from dynamo_es.contracts.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.strategy import (
+    NO_STREAM,
+    BoundaryResult,
+    is_before,
+)
 from dynamo_es.dynamodb.streams.appending.append import Append
 from dynamo_es.dynamodb.streams.appending.outcomes import Overtaken, Stored, StreamChanged
 from dynamo_es.dynamodb.streams.boundaries.matching import (

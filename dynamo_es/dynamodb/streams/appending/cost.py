@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import AppendCost
-from dynamo_es.contracts.event_checks import check_append
+from dynamo_es.contracts.checks.events import check_append
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.appending.commits import plan_commits
 from dynamo_es.dynamodb.streams.items import Head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import NO_STREAM, Matching, copied, refuse_unreached
+from dynamo_es.contracts.boundaries.strategy import NO_STREAM, Matching, copied, refuse_unreached
 from dynamo_es.dynamodb.streams.loading.load import load_with_newest
 from dynamo_es.dynamodb.streams.loading.walk import Page
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream

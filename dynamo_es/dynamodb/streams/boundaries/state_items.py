@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY
 from dynamo_es.contracts.stream_keys import SEPARATOR
 from dynamo_es.dynamodb.streams.items import snapshot_item
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION

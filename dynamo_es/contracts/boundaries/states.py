@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import (
+from dynamo_es.contracts.boundaries.strategy import (
     BOUNDARY_CATEGORY,
     BoundaryStrategy,
     Matching,
@@ -17,8 +17,8 @@ from dynamo_es.contracts.boundaries import (
     check_query,
     refuse_unreached,
 )
-from dynamo_es.contracts.checks import check_kind, check_stream
-from dynamo_es.contracts.event_checks import check_snapshot
+from dynamo_es.contracts.checks.arguments import check_kind, check_stream
+from dynamo_es.contracts.checks.events import check_snapshot
 from dynamo_es.exceptions import (
     InputError,
     InvalidEventError,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.consumers.leases import Lease
     from dynamo_es.values import Position, StreamId, TenantId
 
 

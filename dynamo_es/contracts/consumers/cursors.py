@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.consumers import CursorInfo
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.values import StreamId, TenantId
 
 

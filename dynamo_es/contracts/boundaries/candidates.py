@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import copied, is_before, unreached_hint
-from dynamo_es.contracts.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.strategy import copied, is_before, unreached_hint
 from dynamo_es.exceptions import BoundaryConflictError, InvalidEventError
 from dynamo_es.values import StoredVersion, matches_event
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend
     from dynamo_es.contracts.hooks import OutboxFilter
     from dynamo_es.values import RawEvent, StreamId
 

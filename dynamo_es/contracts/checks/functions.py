@@ -14,7 +14,7 @@ from inspect import (
 )
 from typing import Any, Final
 
-from dynamo_es.contracts.checks import check_callable
+from dynamo_es.contracts.checks.arguments import check_callable
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
 from dynamo_es.wording import shown_function
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from dynamo_es.contracts.appends import StreamAppend, StreamCheck
-from dynamo_es.contracts.checks import check_kind, check_stream
-from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.contracts.checks.arguments import check_kind, check_stream
+from dynamo_es.contracts.checks.payload import NotJsonError, check_json, check_text
 from dynamo_es.exceptions import (
     InputError,
     InvalidEventError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.failures import ConsumerFailure
+    from dynamo_es.contracts.consumers.failures import ConsumerFailure
     from dynamo_es.values import StreamId, TenantId
 
 

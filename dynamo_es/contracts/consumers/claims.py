@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.consumers.leases import Lease
     from dynamo_es.values import Position
 
 

@@ -10,8 +10,8 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dynamo_es.contracts.checks import check_count, check_kind, check_stream
-from dynamo_es.contracts.event_checks import check_append
+from dynamo_es.contracts.checks.arguments import check_count, check_kind, check_stream
+from dynamo_es.contracts.checks.events import check_append
 from dynamo_es.exceptions import (
     BoundaryConflictError,
     InputError,

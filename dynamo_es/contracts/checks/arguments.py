@@ -1,4 +1,4 @@
-"""Checks of a call's arguments; `event_checks` has those of events and snapshots."""
+"""Checks of a call's arguments; `events` has those of events and snapshots."""
 
 from __future__ import annotations
 

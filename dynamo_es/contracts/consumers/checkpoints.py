@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
-    from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
-    from dynamo_es.contracts.leases import Lease
-    from dynamo_es.contracts.versions import LiveVersion
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
+    from dynamo_es.contracts.consumers.failures import ConsumerFailure, NewFailure
+    from dynamo_es.contracts.consumers.leases import Lease
+    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.values import Position, TenantId
 
 
