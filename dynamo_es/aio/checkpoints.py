@@ -9,11 +9,11 @@ from dynamo_es.aio.over import Over
 if TYPE_CHECKING:
     from typing import Self
 
-    from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
-    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.versions import LiveVersion
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.checkpoints import Checkpoint, CheckpointStrategy
+    from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.values import Position, TenantId
 
 

@@ -19,14 +19,14 @@ from botocore.exceptions import (
 from botocore.httpsession import get_cert_path
 from yarl import URL
 
-from dynamo_es.dynamodb.wire.lean_connections import Reply
+from dynamo_es.dynamodb.wire.lean.connections import Reply
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.wire.lean_connections import Signed
+    from dynamo_es.dynamodb.wire.lean.connections import Signed
 
 _IDLE: Final = 20.0
 """Seconds after which an idle connection is closed: DynamoDB closes it after about a minute."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 from dynamo_es.waiting import Turn, elsewhere, how_to_wait
 
 if TYPE_CHECKING:

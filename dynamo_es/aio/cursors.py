@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from dynamo_es.aio.over import Over
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.consumers import CursorInfo
-    from dynamo_es.contracts.cursors import CursorStrategy, Followed
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.cursors import CursorStrategy, Followed
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.writes import WriteBatch
 
 
 class AsyncCursors(Over):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.boundary import Boundary
     from dynamo_es.contracts import EnlistedWrite, StreamAppend
     from dynamo_es.contracts.appends import StreamCheck
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend
+    from dynamo_es.dynamodb.streams.appending.append import Append
     from dynamo_es.dynamodb.wire.gateway import Asked
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
     from dynamo_es.event_store.serde import Serde

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any, Self
 
-    from dynamo_es.contracts.outbox import OutboxEntry
+    from dynamo_es.contracts.consumers.outbox import OutboxEntry
     from dynamo_es.outbox.outbox import Outbox
     from dynamo_es.outbox.publishing import Publisher
     from dynamo_es.outbox.run import OutboxReport

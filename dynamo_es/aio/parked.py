@@ -9,7 +9,7 @@ from dynamo_es.aio.over import Over
 if TYPE_CHECKING:
     from typing import Self
 
-    from dynamo_es.contracts.parked import (
+    from dynamo_es.contracts.consumers.parked import (
         ParkedKey,
         ParkedStrategy,
         ParkedStream,

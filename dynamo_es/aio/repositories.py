@@ -10,7 +10,7 @@ from dynamo_es.aggregates.repository import Repository, TAggregate
 from dynamo_es.aggregates.retries import RETRY_FOR
 from dynamo_es.aio.event_store import AsyncEventStore
 from dynamo_es.aio.over import Over
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts.all_or_none import EnlistedWrite
     from dynamo_es.contracts.appends import AppendCost, StreamAppend, StreamCheck
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
-    from dynamo_es.contracts.states import Part
+    from dynamo_es.contracts.boundaries.states import Part
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend, Matching
     from dynamo_es.contracts.storage import StorageStrategy
     from dynamo_es.contracts.streams import StreamCommit, StreamHead
     from dynamo_es.values import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.dynamodb.wire.bodies import body_of
-from dynamo_es.dynamodb.wire.lean import LeanClient, parsed
-from dynamo_es.dynamodb.wire.lean_terms import is_replaced, terms_of
+from dynamo_es.dynamodb.wire.encoding.bodies import body_of
+from dynamo_es.dynamodb.wire.lean.client import LeanClient, parsed
+from dynamo_es.dynamodb.wire.lean.terms import is_replaced, terms_of
 from dynamo_es.waiting import Turn, elsewhere
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from dynamo_es.aio.bridge import Bridge
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.client import LazyClient
-    from dynamo_es.dynamodb.wire.lean_connections import Reply
-    from dynamo_es.dynamodb.wire.lean_retries import Call
-    from dynamo_es.dynamodb.wire.lean_terms import Terms
+    from dynamo_es.dynamodb.wire.lean.connections import Reply
+    from dynamo_es.dynamodb.wire.lean.retries import Call
+    from dynamo_es.dynamodb.wire.lean.terms import Terms
 
 LARGE: Final = 64 * 1024
 """Bytes of a body that take about two milliseconds of work, so that a thread does it."""

@@ -15,8 +15,8 @@ import pytest
 
 from dynamo_es.aio.bridge import Bridge, ThreadBridge
 from dynamo_es.aio.greenlets import GreenletBridge, this_call
-from dynamo_es.dynamodb.wire.ahead import reading_ahead
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.dynamodb.wire.parallel.ahead import reading_ahead
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 from dynamo_es.exceptions import InputError
 from dynamo_es.waiting import Turn, elsewhere, how_to_wait
 
