@@ -67,7 +67,7 @@ class Wrapped:
         by_hand: members of its bases.
         imports: lines of imports that the bases need.
         of_aggregates: whether the class is one of aggregates of a kind.
-        module: its module; empty: of its name, in `dynamo_es.aio`.
+        module: its module; empty: of its name, in `dynamo_es.aio.interface` or its `contracts`.
     """
 
     name: str
@@ -84,7 +84,8 @@ class Wrapped:
     def __post_init__(self) -> None:
         if not self.module:
             file = re.sub(r"(?<!^)(?=[A-Z])", "_", self.name.removeprefix("Async")).lower()
-            object.__setattr__(self, "module", f"dynamo_es.aio.{file}")
+            package = "contracts." if self.of.startswith("dynamo_es.contracts.") else ""
+            object.__setattr__(self, "module", f"dynamo_es.aio.interface.{package}{file}")
 
     @property
     def path(self) -> Path:
@@ -164,7 +165,7 @@ CLASSES = [
         plain=names("after to_category to_events in_tenant"),
         bases="SubscribesLater",
         by_hand=names("build_batch build_iter"),
-        imports=("from dynamo_es.aio.subscribing import SubscribesLater",),
+        imports=("from dynamo_es.aio.interface.by_hand.subscriber import SubscribesLater",),
     ),
     Wrapped(
         "AsyncListeners",
@@ -187,7 +188,7 @@ CLASSES = [
         "    A thread runs a handler that is a plain function.",
         plain=names("name handler over_all_logs version"),
         bases="RunsByStream",
-        imports=("from dynamo_es.aio.running_by_stream import RunsByStream",),
+        imports=("from dynamo_es.aio.interface.by_hand.projection import RunsByStream",),
     ),
     Wrapped(
         "AsyncProjections",
@@ -219,7 +220,7 @@ CLASSES = [
         "    Args are those of `Repository`: an `AsyncEventStore` is the first.",
         bases="MakesRepository[TAggregate]",
         by_hand=names("aggregate"),
-        imports=("from dynamo_es.aio.repositories import MakesRepository",),
+        imports=("from dynamo_es.aio.interface.by_hand.repository import MakesRepository",),
         of_aggregates=True,
     ),
     Wrapped(
@@ -232,7 +233,7 @@ CLASSES = [
         ),
         bases="HasBridge",
         by_hand=names("prepare create_tables close"),
-        imports=("from dynamo_es.aio.having_bridge import HasBridge",),
+        imports=("from dynamo_es.aio.interface.by_hand.backend import HasBridge",),
     ),
     Wrapped(
         "AsyncAggregates",
@@ -376,8 +377,8 @@ class Module:
         known = {
             "Event": "from asyncio import Event" if module.startswith(WORKERS) else "",
             "Awaitable": "from collections.abc import Awaitable",
-            "AsyncListener": "from dynamo_es.aio.functions import AsyncListener",
-            "AsyncProjector": "from dynamo_es.aio.projector import AsyncProjector",
+            "AsyncListener": "from dynamo_es.aio.bridges.your_functions import AsyncListener",
+            "AsyncProjector": "from dynamo_es.aio.interface.projector import AsyncProjector",
             "Self": "from typing import Self",
         }.get(name)
         if known:
@@ -404,7 +405,7 @@ def module_of(one: Wrapped) -> str:
         module.for_types = {line for line in module.for_types if not line.endswith(own)}
         module.for_types.discard("from dynamo_es.aggregates.repository import R")
     if one.bases == "Over":
-        module.always.add("from dynamo_es.aio.over import Over")
+        module.always.add("from dynamo_es.aio.base import Over")
     module.always |= set(one.imports)
     head = [
         f'"""`{one.name}`: scripts/async-interface writes it, from `{name}`."""',

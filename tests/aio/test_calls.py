@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from dynamo_es.aio.bridge import Bridge, ThreadBridge
-from dynamo_es.aio.greenlets import GreenletBridge, this_call
+from dynamo_es.aio.bridges.bridge import Bridge, ThreadBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge, this_call
 from dynamo_es.dynamodb.wire.ahead import reading_ahead
 from dynamo_es.dynamodb.wire.at_once import AtOnce
 from dynamo_es.exceptions import InputError

@@ -20,10 +20,10 @@ from dynamo_es.aio import (
     AsyncMemoryBackend,
     AsyncRepository,
     backends,
-    bridge,
     unknown_outcome,
 )
-from dynamo_es.aio.bridge import ThreadBridge
+from dynamo_es.aio.bridges import bridge
+from dynamo_es.aio.bridges.bridge import ThreadBridge
 from dynamo_es.contracts import StorageStrategy
 from dynamo_es.facade.backend import Backend
 

@@ -1,0 +1,1 @@
+"""How the requests of an asynchronous backend reach DynamoDB: aiohttp, or boto3 in threads."""
