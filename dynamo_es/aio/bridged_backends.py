@@ -41,14 +41,16 @@ def dynamo_backend(bridge: Bridge) -> type[DynamoBackend]:
 
     if isinstance(bridge, ThreadBridge):
         return Waiting
-    from dynamo_es.aio.on_loop import gateway
+    from dynamo_es.aio.on_loop.event_stores import typed_over
+    from dynamo_es.aio.on_loop.gateway import AsyncGateway
+    from dynamo_es.aio.on_loop.storage import AsyncDynamoStorage
 
     class Bridged(Waiting):
         """A backend whose large work threads do, and whose requests do not block."""
 
-        _gateway_type = gateway.AsyncGateway
-        _storage_type = gateway.AsyncDynamoStorage
-        _typed_type = gateway.typed_over(bridge)
+        _gateway_type = AsyncGateway
+        _storage_type = AsyncDynamoStorage
+        _typed_type = typed_over(bridge)
 
         def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
             return LoopSender(self.config, client, bridge)
@@ -68,11 +70,11 @@ def memory_backend(bridge: Bridge) -> type[MemoryBackend]:
 
     if isinstance(bridge, ThreadBridge):
         return Waiting
-    from dynamo_es.aio.on_loop import gateway
+    from dynamo_es.aio.on_loop.event_stores import typed_over
 
     class Bridged(Waiting):
         """A backend in memory whose large work threads do."""
 
-        _typed_type = gateway.typed_over(bridge)
+        _typed_type = typed_over(bridge)
 
     return Bridged

@@ -1,45 +1,41 @@
-"""Turns large events into JSON and back in threads."""
+"""Makes the event stores and boundaries of an asynchronous backend."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.aio.bridges.greenlet_bridge import this_call
-from dynamo_es.aio.on_loop.large_events import are_large
-from dynamo_es.event_store.serde import Serde
-from dynamo_es.waiting import elsewhere
+from dynamo_es.aio.on_loop.group_waiter import new_waiter
+from dynamo_es.facade.event_store import EventStoreAccess
+from dynamo_es.grouping.groups import Groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from dynamo_es.aio.bridges.bridge import Bridge
+    from dynamo_es.boundaries.boundary import Boundary
+    from dynamo_es.event_store.serde import Serde
+    from dynamo_es.values import TenantId
 
-    from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.values import RawEvent, StreamId
 
+def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
+    """Return what makes event stores and boundaries for calls of a bridge."""
 
-class AsyncSerde(Serde):
-    """Turns events into JSON and back, large ones in threads; see `Serde`."""
+    class AsyncEventStoreAccess(EventStoreAccess):
+        """Makes event stores whose large events threads check, write and read."""
 
-    def serialize_all(
-        self, events: Iterable[WrappedEvent[Any]], stream_id: StreamId
-    ) -> list[RawEvent]:
-        """Return the stored form of events; see `Serde.serialize_all`."""
-        events = list(events)
-        call = this_call()
-        if call is None:
-            return super().serialize_all(events, stream_id)
-        # Of several appends in a call, one may be large.
-        call.is_large = are_large(events) or bool(call.is_large)
-        if not call.is_large:
-            return super().serialize_all(events, stream_id)
-        write = super().serialize_all
-        return elsewhere(lambda: write(events, stream_id))
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            named.setdefault("groups", Groups(new_waiter=partial(new_waiter, bridge)))
+            super().__init__(*arguments, **named)
 
-    def deserialize_all(
-        self, raws: Iterable[RawEvent], *, keep_unknown: bool = False
-    ) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects of their classes; see `Serde.deserialize_all`."""
-        raws = list(raws)
-        if this_call() is None or not are_large(raws):
-            return super().deserialize_all(raws, keep_unknown=keep_unknown)
-        read = super().deserialize_all
-        return elsewhere(lambda: read(raws, keep_unknown=keep_unknown))
+        def serde(self, tenant_id: TenantId) -> Serde:
+            """Return the serde of a tenant's events."""
+            from dynamo_es.aio.on_loop.serde import AsyncSerde
+
+            return AsyncSerde(self.registry, self.encryption(tenant_id))
+
+        def boundary(self, *arguments: Any, **named: Any) -> Boundary:
+            """Return a boundary over a tenant's storage."""
+            made = super().boundary(*arguments, **named)
+            made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
+            return made
+
+    return AsyncEventStoreAccess

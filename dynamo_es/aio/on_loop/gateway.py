@@ -1,15 +1,12 @@
-"""The parts of a backend that put work of more than two milliseconds into threads."""
+"""Drives the algorithms on DynamoDB in calls for tasks, large replies in threads."""
 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aio.bridges.greenlet_bridge import this_call
-from dynamo_es.aio.on_loop.group_waiter import new_waiter
-from dynamo_es.aio.on_loop.large_events import MOST, are_large
-from dynamo_es.dynamodb.storage import DynamoStorage
+from dynamo_es.aio.on_loop.large_events import MOST
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown, subject_of
 from dynamo_es.dynamodb.wire.gateway import READS, Gateway
 from dynamo_es.dynamodb.wire.steps import Pause, Together
@@ -18,23 +15,14 @@ from dynamo_es.exceptions import (
     AppendsFailedError,
     UnavailableError,
 )
-from dynamo_es.facade.event_store import EventStoreAccess
-from dynamo_es.grouping.groups import Groups
 from dynamo_es.waiting import elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
-    from dynamo_es.aio.bridges.bridge import Bridge
-    from dynamo_es.boundaries.boundary import Boundary
-    from dynamo_es.contracts import EnlistedWrite, StreamAppend
-    from dynamo_es.contracts.appends import StreamCheck
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
-    from dynamo_es.dynamodb.streams.append import Append
     from dynamo_es.dynamodb.wire.gateway import Asked
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps, T
-    from dynamo_es.event_store.serde import Serde
-    from dynamo_es.values import StoredVersion, StreamId, TenantId
+    from dynamo_es.values import StreamId
 
 _MOST_ANSWERS: Final = 100
 """Most requests that an algorithm is refused after its task was cancelled."""
@@ -126,91 +114,16 @@ def _left_unknown(
 
 def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
     """Return the outcome of a request whose task was cancelled."""
-    code, why = _why()
+    code, why = why_call_ends()
     if isinstance(asked, Pause):
         return UnavailableError("Pause", code, f"{why}.", "")
     error = UnavailableError(asked.api_name, code, f"{why}.", subject_of(asked, stream_id))
     return error if asked.operation in READS else OutcomeUnknown(error)
 
 
-def _why() -> tuple[str, str]:
+def why_call_ends() -> tuple[str, str]:
     """Return why a call ends, as a code and as a clause."""
     call = this_call()
     if call is not None and call.bridge.is_closed:
         return "Closed", "the asynchronous backend was closed"
     return "Cancelled", "the task was cancelled"
-
-
-class AsyncDynamoStorage(DynamoStorage):
-    """Streams on DynamoDB, in calls for tasks; see `DynamoStorage`."""
-
-    def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
-        """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
-        # Not checked yet: what is no append is refused later.
-        note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
-        return super().insert_many(appends)
-
-    def append(
-        self,
-        appends: Sequence[StreamAppend],
-        writes: Sequence[EnlistedWrite],
-        unchanged: Sequence[StreamCheck] = (),
-    ) -> list[StoredVersion | None]:
-        """Append to one stream or several unchecked; see `DynamoStorage.append`."""
-        note_size(event for append in appends for event in append.events)
-        return super().append(appends, writes, unchanged)
-
-    def insert_unless(
-        self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
-    ) -> list[BoundaryResult]:
-        """Append under conditions; see `BoundaryStrategy.insert_unless`."""
-        note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
-        return super().insert_unless(stream_id, appends)
-
-    def _announce(self, stored: Sequence[Append]) -> None:
-        try:
-            super()._announce(stored)
-        except CancelledError as error:
-            if error.__cause__ is None and stored:
-                error.__cause__ = AppendOutcomeUnknownError(
-                    stored[0].stream.id,
-                    stored[0].expected,
-                    f"the events are stored, and {_why()[1]} before the append returned.",
-                )
-            raise
-
-
-def _seen(values: Any) -> Any:
-    return values if isinstance(values, list | tuple) else ()
-
-
-def note_size(events: Iterable[Any]) -> None:
-    """Have threads work on the events of the running call from now on, if they are large."""
-    call = this_call()
-    if call is not None and call.is_large is None:
-        call.is_large = are_large(events)
-
-
-def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
-    """Return what makes event stores and boundaries for calls of a bridge."""
-
-    class AsyncEventStoreAccess(EventStoreAccess):
-        """Makes event stores whose large events threads check, write and read."""
-
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            named.setdefault("groups", Groups(new_waiter=partial(new_waiter, bridge)))
-            super().__init__(*arguments, **named)
-
-        def serde(self, tenant_id: TenantId) -> Serde:
-            """Return the serde of a tenant's events."""
-            from dynamo_es.aio.on_loop.event_stores import AsyncSerde
-
-            return AsyncSerde(self.registry, self.encryption(tenant_id))
-
-        def boundary(self, *arguments: Any, **named: Any) -> Boundary:
-            """Return a boundary over a tenant's storage."""
-            made = super().boundary(*arguments, **named)
-            made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
-            return made
-
-    return AsyncEventStoreAccess

@@ -1,10 +1,15 @@
-"""Estimates how much work events are, without looking at all of a large one."""
+"""Estimates how much work events are, without looking at all of a large one.
+
+Threads work on large ones.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+from dynamo_es.aio.bridges.greenlet_bridge import this_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +25,13 @@ _EVENT: Final = 400
 
 _SMALL: Final = frozenset({int, float, bool, type(None), UUID, datetime})
 """Kinds of values that hold no other ones."""
+
+
+def note_size(events: Iterable[Any]) -> None:
+    """Have threads work on the events of the running call from now on, if they are large."""
+    call = this_call()
+    if call is not None and call.is_large is None:
+        call.is_large = are_large(events)
 
 
 def are_large(events: Iterable[Any]) -> bool:
