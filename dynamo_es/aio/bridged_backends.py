@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.aio.bridges.bridge import ThreadBridge
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
 from dynamo_es.aio.transport.sender import LoopSender
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.memory.backend import MemoryBackend

@@ -27,8 +27,8 @@ from dynamo_es.aio import (
     backends,
     unknown_outcome,
 )
-from dynamo_es.aio.bridges.bridge import ThreadBridge
 from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
 from dynamo_es.aio.interface.by_hand import backend as by_hand_backend
 from dynamo_es.aio.transport.aiohttp_connections import LoopConnections
 from dynamo_es.exceptions import AppendOutcomeUnknownError, InputError

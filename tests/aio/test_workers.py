@@ -11,8 +11,8 @@ import pytest
 
 from dynamo_es import Event, StreamId
 from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, backends
-from dynamo_es.aio.bridges.bridge import ThreadBridge
 from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
 
 if TYPE_CHECKING:

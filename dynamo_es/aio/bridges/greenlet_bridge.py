@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from dynamo_es.aio.bridges.bridge import Bridge, wait_in_thread
+from dynamo_es.aio.bridges.bridge import Bridge
 from dynamo_es.aio.bridges.calls_under_way import closed_before
+from dynamo_es.aio.bridges.threads import wait_in_thread
 from dynamo_es.waiting import wait_by
 
 if TYPE_CHECKING:

@@ -82,6 +82,22 @@ def this_thread() -> Beside | None:
     return _this.beside
 
 
+def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; the loop runs it, and this thread blocks.
+
+    Raises:
+        InputError: this thread makes no call for a task.
+    """
+    beside = this_thread()
+    if beside is None:
+        awaitable.close()
+        raise InputError(
+            "This object belongs to an asynchronous backend: await the methods of that backend, "
+            "and do not use its parts elsewhere."
+        )
+    return beside.wait_for(awaitable)
+
+
 class Threads:
     """The threads of a backend. They begin when they are needed.
 
