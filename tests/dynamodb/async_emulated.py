@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 
 from dynamo_es.aio import AsyncDynamoBackend
 from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
-from dynamo_es.aio.transport.sender import LoopClient
+from dynamo_es.aio.transport.clients import LoopClient
 from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
 from tests.on_loop import LoopInThread, on_loop
 
