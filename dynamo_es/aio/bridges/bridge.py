@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dynamo_es.aio.bridges.calls_under_way import CLOSED, Calls
+from dynamo_es.aio.bridges.running_calls import CLOSED, Calls
 from dynamo_es.aio.bridges.threads import Threads, this_thread
 from dynamo_es.exceptions import InputError
 from dynamo_es.forking import tell_of_forks

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from dynamo_es.aio.bridges.bridge import Bridge
-from dynamo_es.aio.bridges.calls_under_way import closed_before
+from dynamo_es.aio.bridges.running_calls import closed_before
 from dynamo_es.aio.bridges.threads import wait_in_thread
 from dynamo_es.waiting import wait_by
 

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynamo_es.aio.bridges.calls_under_way import CLOSED
+from dynamo_es.aio.bridges.running_calls import CLOSED
 from dynamo_es.exceptions import InputError
 
 if TYPE_CHECKING:

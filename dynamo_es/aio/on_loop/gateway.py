@@ -1,4 +1,4 @@
-"""Drives the algorithms on DynamoDB in calls for tasks, large replies in threads."""
+"""Runs the algorithms on DynamoDB in calls for tasks; threads work on large commits."""
 
 from __future__ import annotations
 

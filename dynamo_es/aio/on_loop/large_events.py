@@ -1,7 +1,4 @@
-"""Estimates how much work events are, without looking at all of a large one.
-
-Threads work on large ones.
-"""
+"""Estimates how much work events are, without looking at all of a large one."""
 
 from __future__ import annotations
 
