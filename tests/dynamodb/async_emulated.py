@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSRequest
 
 from dynamo_es.aio import AsyncDynamoBackend
-from dynamo_es.aio.greenlets import GreenletBridge
-from dynamo_es.aio.transport import LoopClient
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.transport.clients import LoopClient
 from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 from tests.on_loop import LoopInThread, on_loop
 
