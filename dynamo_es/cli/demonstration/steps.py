@@ -35,13 +35,14 @@ EVENTS_PER_SNAPSHOT: Final = 4
 def import_sample(stage: Stage, seen: Seen) -> None:
     """A real history goes in.
 
-    The changes of files in four Git repositories, in commits of up to three events of a stream.
+    The changes of files in four Git repositories: a repository is a tenant, a file is a stream.
+    A commit appends up to three events to a stream.
     """
     settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True)
     done = Importer(stage.backend.storage, settings, meter=stage.meter).run(stage.lines)
     seen.fact("stored", "{events:,} events in {commits:,} commits", **done.document())
     seen.fact("streams", "{streams:,} of {tenants:,} tenants")
-    seen.fact("requests", "{requests:,}, each with the commits of up to 25 streams")
+    seen.fact("requests", "{requests:,}, each with commits of up to 25 streams")
     seen.fact("time", "{seconds:.1f} s")
 
 
@@ -58,7 +59,7 @@ def compare(stage: Stage, seen: Seen) -> None:
 def provoke_conflict(stage: Stage, seen: Seen) -> None:
     """Two writers, one version.
 
-    Both load the same version; the second append is refused.
+    Ann and Bob load the same version of a stream, and both append. The later append is refused.
     """
     storage, last = stage.storage(CONTESTED), stage.load(CONTESTED)[-1]
     ann, bob = (an_event(CONTESTED.id, last.name, last.data, by=by) for by in ("Ann", "Bob"))
@@ -79,7 +80,8 @@ def provoke_conflict(stage: Stage, seen: Seen) -> None:
 def take_snapshot(stage: Stage, seen: Seen) -> None:
     """A long stream, a snapshot.
 
-    The same state, from a part of the history.
+    A snapshot saves the state at a version. A load reads it and the events after it: the state is
+    the same, from a part of the history.
     """
     storage, history = stage.storage(LONG), stage.load(LONG)
     _tell_state(stage, seen, "replay", "full replay", history)
@@ -112,8 +114,8 @@ def fold(events: Iterable[RawEvent]) -> dict[str, int]:
 def transact(stage: Stage, seen: Seen) -> None:
     """An account in typed events.
 
-    A deposit is decided on, and another deposit is faster. The refusal brings the missing events:
-    the deposit is decided again on them, without another load.
+    While one process decides on a deposit, another process stores one. The refusal brings the event
+    that is missing, so the first process decides again without another load.
     """
     backend = stage.backend
     other = DynamoBackend(backend.config, backend.client)  # as in another process, and not measured
@@ -133,7 +135,7 @@ def transact(stage: Stage, seen: Seen) -> None:
     stage.meter.reset()
     repository.transact(ANN, decide)
     sent = stage.meter.requests
-    seen.fact("decided on", "{decisions[0]} cents, then {decisions[1]} cents", decisions=balances)
+    seen.fact("decided on", "{decisions[0]} cents, then on {decisions[1]:,}", decisions=balances)
     seen.fact("requests", "{requests}: load, refused append, append, snapshot", requests=sent)
     version, snapshot = repository.load(ANN).stored_version, backend.event_store.load_stream(ANN)[0]
     told = {"version": version, "snapshot": snapshot.version}
@@ -143,7 +145,7 @@ def transact(stage: Stage, seen: Seen) -> None:
 def upcast(stage: Stage, seen: Seen) -> None:
     """An event of an old schema.
 
-    Loading converts the event to the current schema of its class.
+    It counts whole units; its class counts cents. Loading converts it to the schema of today.
     """
     old = an_event(OLD, MoneyDeposited.__event_name__, {"units": 7})
     stage.backend.storage.insert_events(OLD, ExplicitVersioning(0), [old])
@@ -153,9 +155,10 @@ def upcast(stage: Stage, seen: Seen) -> None:
 
 
 def forget(stage: Stage, seen: Seen) -> None:
-    """A right to be forgotten.
+    """The right to be forgotten.
 
-    The owner's key is shredded; the events stay.
+    Ann's e-mail address is encrypted with a key of her own. Without the key nobody can read the
+    address; the events stay.
     """
     store = stage.backend.event_store
     (raw,) = stage.backend.storage.fetch_events(ANN, 1, 2)
@@ -168,7 +171,7 @@ def forget(stage: Stage, seen: Seen) -> None:
 def separate_tenants(stage: Stage, seen: Seen) -> None:
     """Same stream id, other tenant.
 
-    Tenants never see each other's streams.
+    Each tenant has its own stream with this id. Deleting one leaves the others.
     """
     same = [stream for stream in stage.streams if stream.id == DELETED.id]
     before = {stream.tenant_id: len(stage.load(stream)) for stream in same}
@@ -183,8 +186,8 @@ def separate_tenants(stage: Stage, seen: Seen) -> None:
 def lose_a_reply(stage: Stage, seen: Seen) -> None:
     """A lost reply.
 
-    DynamoDB carries the write out, the reply gets lost, the SDK sends the write again. The store
-    recognizes its own commit.
+    DynamoDB carries out the write, but the reply gets lost, so the SDK sends the write again. The
+    store recognizes its own commit.
     """
     stream_id, storage = StreamId(category="order"), stage.backend.storage
     event = an_event(stream_id, "OrderPlaced", {"total": 1200})
@@ -204,9 +207,8 @@ def lose_a_reply(stage: Stage, seen: Seen) -> None:
 def make_bill(stage: Stage, seen: Seen) -> None:
     """The bill.
 
-    The textbook design stores an item per event. The items of a commit go into one
-    TransactWriteItems, which DynamoDB charges double; a commit of a single event is a PutItem.
-    Same events, same commits, same size rules.
+    Here a commit is one item. The textbook design has an item per event: several of them need a
+    transaction, for which DynamoDB charges double. Both are priced for the commits of step 1.
     """
     done, commits = stage.seen["import"], list(commits_of(stage.streams))
     units = {"dynamo_es": round(done["write_units"]), "textbook": sum(map(textbook_units, commits))}
