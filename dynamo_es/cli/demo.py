@@ -53,5 +53,6 @@ def demo(
     if as_json:
         print_json({"engine": engine, **stage.seen})
     console.print(
-        "\nNext: [bold]dynamo-es --help[/bold], [bold]create-tables[/bold] and [bold]import[/bold]."
+        "\nNext: [bold]dynamo-es ui --demo[/bold] shows such a store in your browser; "
+        "[bold]dynamo-es --help[/bold] lists all commands."
     )

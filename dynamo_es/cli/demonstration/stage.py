@@ -78,7 +78,7 @@ def set_stage(endpoint_url: str | None, lines: Sequence[bytes] = ()) -> Iterator
         lines: the history that the steps are about.
     """
     meter = Meter()
-    settings = {"region": None, "sequencing": "stream", "report_capacity": True}
+    settings: dict[str, Any] = {"region": None, "sequencing": "stream", "report_capacity": True}
     opened: AbstractContextManager[DynamoBackend] = (
         DynamoBackend.local(meter, sequencing="stream")
         if endpoint_url is None

@@ -42,7 +42,7 @@ def import_sample(stage: Stage, seen: Seen) -> None:
     done = Importer(stage.backend.storage, settings, meter=stage.meter).run(stage.lines)
     seen.fact("stored", "{events:,} events in {commits:,} commits", **done.document())
     seen.fact("streams", "{streams:,} of {tenants:,} tenants")
-    seen.fact("requests", "{requests:,}, each with commits of up to 25 streams")
+    seen.fact("requests", "{requests:,}: one carries commits of up to 25 streams")
     seen.fact("time", "{seconds:.1f} s")
 
 
@@ -80,8 +80,8 @@ def provoke_conflict(stage: Stage, seen: Seen) -> None:
 def take_snapshot(stage: Stage, seen: Seen) -> None:
     """A long stream, a snapshot.
 
-    A snapshot saves the state at a version. A load reads it and the events after it: the state is
-    the same, from a part of the history.
+    A snapshot saves the state at a version. A load reads the snapshot and the events after it: fewer
+    events, the same state.
     """
     storage, history = stage.storage(LONG), stage.load(LONG)
     _tell_state(stage, seen, "replay", "full replay", history)
@@ -92,10 +92,10 @@ def take_snapshot(stage: Stage, seen: Seen) -> None:
 
 def _tell_state(stage: Stage, seen: Seen, name: str, line: str, events: list[RawEvent]) -> None:
     report, state = stage.meter.last, fold(events)  # the report of the load of these events
-    milliseconds = report.duration * 1000
-    text = f"{count(len(events), 'event')} in {milliseconds:.1f} ms: "
-    text += f"{state['changes']:,} changes, {state['lines']:,} lines"
-    cost = {"requests": report.requests, "milliseconds": milliseconds}
+    cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
+    requests = count(report.requests, "request")
+    text = f"{len(events)} events, {requests}, {cost['milliseconds']:.1f} ms: "
+    text += f"{state['changes']} changes, {state['lines']:,} lines"
     seen.fact(line, text, **{name: {"events": len(events), **cost, "state": state}})
 
 
@@ -135,7 +135,9 @@ def transact(stage: Stage, seen: Seen) -> None:
     stage.meter.reset()
     repository.transact(ANN, decide)
     sent = stage.meter.requests
-    seen.fact("decided on", "{decisions[0]} cents, then on {decisions[1]:,}", decisions=balances)
+    seen.fact(
+        "decided on", "{decisions[0]} cents, then on {decisions[1]:,} cents", decisions=balances
+    )
     seen.fact("requests", "{requests}: load, refused append, append, snapshot", requests=sent)
     version, snapshot = repository.load(ANN).stored_version, backend.event_store.load_stream(ANN)[0]
     told = {"version": version, "snapshot": snapshot.version}
@@ -145,7 +147,7 @@ def transact(stage: Stage, seen: Seen) -> None:
 def upcast(stage: Stage, seen: Seen) -> None:
     """An event of an old schema.
 
-    It counts whole units; its class counts cents. Loading converts it to the schema of today.
+    The stored event counts whole units, but its class counts cents now. Loading converts the event.
     """
     old = an_event(OLD, MoneyDeposited.__event_name__, {"units": 7})
     stage.backend.storage.insert_events(OLD, ExplicitVersioning(0), [old])
@@ -180,7 +182,9 @@ def separate_tenants(stage: Stage, seen: Seen) -> None:
     deleted = DELETED.tenant_id
     seen.figures |= {"before": before, "deleted": deleted, "after": after}
     for tenant, events in before.items():
-        seen.fact(tenant, f"{events:,} events; {after[tenant]:,} after {deleted} deletes its stream")
+        seen.fact(
+            tenant, f"{events:,} events; {after[tenant]:,} after {deleted} deletes its stream"
+        )
 
 
 def lose_a_reply(stage: Stage, seen: Seen) -> None:
@@ -195,20 +199,21 @@ def lose_a_reply(stage: Stage, seen: Seen) -> None:
     network.plan(lambda sent: Fault.LOST_REPLY if sent == 0 else None)
     with network.between():
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
-    report, lost = stage.meter.last, network.injected[Fault.LOST_REPLY]
+    report = stage.meter.last
+    seen.fact("replies lost", "{lost}", lost=network.injected[Fault.LOST_REPLY])
     sent = {"requests": report.requests, "attempts": report.attempts}
-    seen.fact("replies lost", "{lost}", lost=lost)
-    seen.fact("sent", "{attempts} times, in {requests} requests", **sent)
+    seen.fact(
+        "sent", "{attempts} times, in {requests} requests: the write twice, then a read", **sent
+    )
     seen.fact("append", "succeeds", error=report.error)
-    stored = len(storage.fetch_events(stream_id, start=1))
-    seen.fact("events stored", "{stored}", stored=stored)
+    seen.fact("events stored", "{stored}", stored=len(storage.fetch_events(stream_id, start=1)))
 
 
 def make_bill(stage: Stage, seen: Seen) -> None:
     """The bill.
 
-    Here a commit is one item. The textbook design has an item per event: several of them need a
-    transaction, for which DynamoDB charges double. Both are priced for the commits of step 1.
+    Here a commit is one item. The textbook design has an item per event, and writes several of them
+    in a transaction, for which DynamoDB charges double. The commits are those of step 1.
     """
     done, commits = stage.seen["import"], list(commits_of(stage.streams))
     units = {"dynamo_es": round(done["write_units"]), "textbook": sum(map(textbook_units, commits))}
@@ -224,9 +229,9 @@ def textbook_units(chunk: Chunk) -> int:
     from boto3.dynamodb.types import TypeSerializer
 
     serialize = TypeSerializer().serialize
-    key, transactional = {"stream": serialize(str(chunk.stream))}, len(chunk.events) > 1
-    items = [key | serialize(event_document(event))["M"] for event in chunk.events]
-    return sum(write_units(item_size(item), transactional=transactional) for item in items)
+    stream, several = str(chunk.stream), len(chunk.events) > 1
+    items = [serialize({"stream": stream, **event_document(event)})["M"] for event in chunk.events]
+    return sum(write_units(item_size(item), transactional=several) for item in items)
 
 
 STEPS: Final[Mapping[str, Callable[[Stage, Seen], None]]] = {
