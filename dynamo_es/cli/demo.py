@@ -36,9 +36,7 @@ def demo(
 
     console = Console(quiet=True) if as_json else results()
     with set_stage(endpoint_url, sample_lines()) as stage:
-        engine = "an emulator of DynamoDB in this process"
-        if endpoint_url is not None:
-            engine = f"{endpoint_url}, in the table {stage.backend.config.events_table}"
+        engine = endpoint_url or "an emulator of DynamoDB in this process"
         console.print(Text.assemble(("dynamo_es", "bold"), f" on {engine}"), soft_wrap=True)
         for number, (name, step) in enumerate(STEPS.items(), 1):
             title, _, sentence = (getdoc(step) or "").partition(".\n\n")

@@ -111,7 +111,7 @@ def test_the_demo_can_be_read_when_it_is_piped(run, lines, backend, monkeypatch)
     ended = run("demo", "--endpoint-url", "http://127.0.0.1:8000")
 
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out.startswith("dynamo_es on http://127.0.0.1:8000, in the table events\n")
+    assert ended.out.startswith("dynamo_es on http://127.0.0.1:8000\n")
     assert "\x1b" not in ended.out
     assert f"stored    {len(chosen)} events" in ended.out
     assert "streams are equal to the input" in ended.out
@@ -163,6 +163,7 @@ def test_the_sample_is_whole_streams(lines):
         assert events[0][1] in {"FileAdded", "FileRenamed"}
 
 
+@pytest.mark.ci  # a few tenths of a second; the demo imports it too
 def test_the_sample_goes_into_every_backend(lines):
     storage = MemoryBackend().storage
     summary, problems = import_lines(storage, lines, events_per_commit=3, gather=True)
@@ -188,6 +189,7 @@ def test_the_sample_is_made_by_its_script(tmp_path, lines):
     assert gzip.decompress(made.read_bytes()) == b"".join(lines)
 
 
+@pytest.mark.ci  # an interpreter of its own
 def test_the_classes_of_the_demo_are_not_among_those_of_other_commands():
     code = (
         "import dynamo_es.cli.application; from dynamo_es import Aggregate; "

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Streams: TypeAlias = "Mapping[StreamOf, Sequence[Line]]"
 """The lines of a history by stream, in order."""
 
-SAMPLE: Final = "sample/history.jsonl.gz"
-
 EVENTS_PER_COMMIT: Final = 3
 """A command on an aggregate tends to cause about this many."""
 
@@ -90,7 +88,7 @@ def set_stage(endpoint_url: str | None, lines: Sequence[bytes] = ()) -> Iterator
 
 def sample_lines() -> list[bytes]:
     """Return the history that comes with the package."""
-    packed = files("dynamo_es.cli").joinpath(SAMPLE).read_bytes()
+    packed = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz").read_bytes()
     return gzip.decompress(packed).splitlines(keepends=True)
 
 

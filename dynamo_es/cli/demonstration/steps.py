@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from boto3.dynamodb.types import TypeSerializer
+
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent, Repository, StreamId
 from dynamo_es.cli.demonstration.account import Account, MoneyDeposited
 from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT, an_event, commits_of, compare_all
@@ -15,7 +17,7 @@ from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.testing import Fault, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
     from dynamo_es.cli.importing import Chunk
@@ -80,8 +82,8 @@ def provoke_conflict(stage: Stage, seen: Seen) -> None:
 def take_snapshot(stage: Stage, seen: Seen) -> None:
     """A long stream, a snapshot.
 
-    A snapshot saves the state at a version. A load reads the snapshot and the events after it: fewer
-    events, the same state.
+    A snapshot saves the state at a version. A load reads the snapshot and the events after it:
+    fewer events, the same state.
     """
     storage, history = stage.storage(LONG), stage.load(LONG)
     _tell_state(stage, seen, "replay", "full replay", history)
@@ -93,13 +95,13 @@ def take_snapshot(stage: Stage, seen: Seen) -> None:
 def _tell_state(stage: Stage, seen: Seen, name: str, line: str, events: list[RawEvent]) -> None:
     report, state = stage.meter.last, fold(events)  # the report of the load of these events
     cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
-    requests = count(report.requests, "request")
-    text = f"{len(events)} events, {requests}, {cost['milliseconds']:.1f} ms: "
-    text += f"{state['changes']} changes, {state['lines']:,} lines"
-    seen.fact(line, text, **{name: {"events": len(events), **cost, "state": state}})
+    told = {"events": len(events), **cost, "state": state}
+    text = "{events} events, {sent}, {milliseconds:.1f} ms: {changes} changes, {lines:,} lines"
+    shown = {"sent": count(report.requests, "request"), **told, **state}
+    seen.fact(line, text.format_map(shown), **{name: told})
 
 
-def fold(events: Iterable[RawEvent]) -> dict[str, int]:
+def fold(events: Sequence[RawEvent]) -> dict[str, int]:
     """Return the state that a file's events lead to; a snapshot is a state to go on from."""
     changes = lines = 0
     for event in events:
@@ -135,9 +137,7 @@ def transact(stage: Stage, seen: Seen) -> None:
     stage.meter.reset()
     repository.transact(ANN, decide)
     sent = stage.meter.requests
-    seen.fact(
-        "decided on", "{decisions[0]} cents, then on {decisions[1]:,} cents", decisions=balances
-    )
+    seen.fact("decided on", "{decisions[0]}, then on {decisions[1]:,} cents", decisions=balances)
     seen.fact("requests", "{requests}: load, refused append, append, snapshot", requests=sent)
     version, snapshot = repository.load(ANN).stored_version, backend.event_store.load_stream(ANN)[0]
     told = {"version": version, "snapshot": snapshot.version}
@@ -182,9 +182,8 @@ def separate_tenants(stage: Stage, seen: Seen) -> None:
     deleted = DELETED.tenant_id
     seen.figures |= {"before": before, "deleted": deleted, "after": after}
     for tenant, events in before.items():
-        seen.fact(
-            tenant, f"{events:,} events; {after[tenant]:,} after {deleted} deletes its stream"
-        )
+        text = f"{events:,} events; {after[tenant]:,} after {deleted} deletes its stream"
+        seen.fact(tenant, text)
 
 
 def lose_a_reply(stage: Stage, seen: Seen) -> None:
@@ -201,10 +200,8 @@ def lose_a_reply(stage: Stage, seen: Seen) -> None:
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
     report = stage.meter.last
     seen.fact("replies lost", "{lost}", lost=network.injected[Fault.LOST_REPLY])
-    sent = {"requests": report.requests, "attempts": report.attempts}
-    seen.fact(
-        "sent", "{attempts} times, in {requests} requests: the write twice, then a read", **sent
-    )
+    text = "{attempts} times, in {requests} requests: the write twice, then a read"
+    seen.fact("sent", text, requests=report.requests, attempts=report.attempts)
     seen.fact("append", "succeeds", error=report.error)
     seen.fact("events stored", "{stored}", stored=len(storage.fetch_events(stream_id, start=1)))
 
@@ -226,8 +223,6 @@ def make_bill(stage: Stage, seen: Seen) -> None:
 
 def textbook_units(chunk: Chunk) -> int:
     """Return the write units of a commit that stores an item per event."""
-    from boto3.dynamodb.types import TypeSerializer
-
     serialize = TypeSerializer().serialize
     stream, several = str(chunk.stream), len(chunk.events) > 1
     items = [serialize({"stream": stream, **event_document(event)})["M"] for event in chunk.events]
