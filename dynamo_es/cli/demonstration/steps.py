@@ -83,7 +83,7 @@ def take_snapshot(stage: Stage, seen: Seen) -> None:
     """A long stream, a snapshot.
 
     A snapshot saves the state at a version. A load reads the snapshot and the events after it:
-    fewer events, the same state.
+    less to read, the same state.
     """
     storage, history = stage.storage(LONG), stage.load(LONG)
     _tell_state(stage, seen, "replay", "full replay", history)
@@ -94,9 +94,9 @@ def take_snapshot(stage: Stage, seen: Seen) -> None:
 
 def _tell_state(stage: Stage, seen: Seen, name: str, line: str, events: list[RawEvent]) -> None:
     report, state = stage.meter.last, fold(events)  # the report of the load of these events
-    cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
+    cost = {"requests": report.requests, "bytes": report.bytes_read}
     told = {"events": len(events), **cost, "state": state}
-    text = "{events} events, {sent}, {milliseconds:.1f} ms: {changes} changes, {lines:,} lines"
+    text = "{events} events, {sent}, {bytes:,} bytes: {changes} changes, {lines:,} lines"
     shown = {"sent": count(report.requests, "request"), **told, **state}
     seen.fact(line, text.format_map(shown), **{name: told})
 
