@@ -106,7 +106,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
         config = configure(app, host, port)
         listener = _listen(host, port)
         address = _address(host, listener.getsockname()[1])
-        tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
+        tell(f"The stream browser at {address} shows {title}. Ctrl-C ends it.")
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         Server(config, app).run(sockets=[listener])
