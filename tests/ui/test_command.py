@@ -13,10 +13,17 @@ import typer
 import uvicorn
 from typer.testing import CliRunner
 
-from dynamo_es import DynamoBackend, StreamId
+from dynamo_es import DynamoBackend, MemoryBackend, StreamId
 from dynamo_es.cli import ui as command
 from dynamo_es.cli.application import application
-from dynamo_es.cli.demonstration.ui_history import BANK, COURSES, UNIVERSITY, fill_bank
+from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT
+from dynamo_es.cli.demonstration.ui_history import (
+    BANK,
+    COURSES,
+    UNIVERSITY,
+    fill_bank,
+    fill_files,
+)
 from dynamo_es.dynamodb.wire import client as client_module
 from dynamo_es.ui.queries import boundary_address
 from dynamo_es.ui.security import ANY_ADDRESS
@@ -149,6 +156,13 @@ def test_the_demonstration_has_something_of_everything(dynamo):
     assert carol is not None
     assert carol.length == 2
     assert {*bank.log.categories(BANK)} == {"account", "alerts", "payroll"}
+
+
+def test_the_files_of_the_demonstration_stop_when_the_browser_ends():
+    backend = MemoryBackend()
+    ended = iter([False, False, True])
+    fill_files(backend, lambda: next(ended))
+    assert backend.log.last_position == 2 * EVENTS_PER_COMMIT
 
 
 def test_options_reach_the_pages(run, tables):
