@@ -137,7 +137,8 @@ def transact(stage: Stage, seen: Seen) -> None:
     stage.meter.reset()
     repository.transact(ANN, decide)
     sent = stage.meter.requests
-    seen.fact("decided on", "{decisions[0]}, then on {decisions[1]:,} cents", decisions=balances)
+    text = "a balance of {decisions[0]} cents, then of {decisions[1]:,}"
+    seen.fact("decided on", text, decisions=balances)
     seen.fact("requests", "{requests}: load, refused append, append, snapshot", requests=sent)
     version, snapshot = repository.load(ANN).stored_version, backend.event_store.load_stream(ANN)[0]
     told = {"version": version, "snapshot": snapshot.version}
