@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dynamo_es.cli.options import AsJson
-from dynamo_es.cli.terminal import print_json, results
+from dynamo_es.cli.terminal.output import print_json, results
 
 _INDENT: Final = (0, 0, 0, 3)
 

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamo_es import DynamoBackend, ExplicitVersioning, MemoryBackend
+from dynamo_es import DynamoBackend, ExplicitVersioning, MemoryBackend, append_cost
 from dynamo_es.cli.demonstration import stage, steps
 from dynamo_es.cli.demonstration.steps import textbook_units
 from dynamo_es.cli.importing import Cutter, Defaults, Importer, Settings, parse_line
-from dynamo_es.dynamodb.streams.cost import append_cost
 from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
 
 if TYPE_CHECKING:

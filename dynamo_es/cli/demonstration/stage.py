@@ -14,8 +14,8 @@ from uuid import uuid4
 from rich.text import Text
 
 from dynamo_es.cli.importing import Cutter, Defaults, Line, Meter, StreamOf, parse_line
-from dynamo_es.cli.rendering import facts
-from dynamo_es.cli.terminal import printable
+from dynamo_es.cli.terminal.output import printable
+from dynamo_es.cli.terminal.rendering import facts
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.testing.engines import backend_at
 from dynamo_es.values import RawEvent

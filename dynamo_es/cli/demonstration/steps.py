@@ -10,8 +10,8 @@ from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent, Repository, S
 from dynamo_es.cli.demonstration.account import Account, MoneyDeposited
 from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT, an_event, commits_of, compare_all
 from dynamo_es.cli.importing import Importer, Settings, StreamOf
-from dynamo_es.cli.rendering import count
-from dynamo_es.cli.terminal import event_document
+from dynamo_es.cli.terminal.output import event_document
+from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.testing import Fault, Network

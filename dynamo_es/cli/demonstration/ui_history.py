@@ -19,7 +19,7 @@ from dynamo_es import (
 )
 from dynamo_es.cli.demonstration.account import Account, AccountOpened, MoneyDeposited
 from dynamo_es.cli.demonstration.stage import commits_of, read_streams, sample_lines
-from dynamo_es.contracts.boundaries import ConditionalAppend, boundary_stream
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, boundary_stream
 from dynamo_es.values.queries import TAGS_KEY
 
 if TYPE_CHECKING:
