@@ -28,7 +28,7 @@ def demo(
 ) -> None:
     """Import a sample of a real history and show what the store does with it.
 
-    Every figure is measured or computed while you watch. Takes about ten seconds.
+    Every figure is measured or computed while you watch. Takes a few seconds.
     """
     # The account's classes exist from here on: other commands show your program's classes only.
     from dynamo_es.cli.demonstration.stage import Seen, sample_lines, set_stage
