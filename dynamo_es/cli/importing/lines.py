@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pydantic
 
-from dynamo_es.contracts.payload import NotJsonError, check_json, check_text
+from dynamo_es.contracts.checks.payload import NotJsonError, check_json, check_text
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.values import DEFAULT_TENANT, StreamId, TenantId
 
