@@ -86,6 +86,17 @@ def test_what_waits_is_bounded(monkeypatch):
     ]
 
 
+def test_chunks_that_would_not_fill_a_request_wait_for_more():
+    cutter = Cutter(1, streams=100, waiting=50)
+    lines = [parse_line(a_line(f"{n}"), n, Defaults()) for n in range(1, 51)]
+    extra = [parse_line(a_line("51", tenant="globex"), 51, Defaults())]
+
+    *before, taken = map(cutter.add, [*extra, *lines[:49]])
+
+    assert (sum(map(len, before)), len(taken)) == (0, 25), "of the 49 streams of one tenant"
+    assert [len(cutter.take()) for _ in range(3)] == [24, 1, 0]
+
+
 def ids(lines: list[bytes], **how: int | bool) -> list[UUID]:
     return [event.uuid for chunk in cut(lines, **how) for event in chunk.events]  # type: ignore[arg-type]
 

@@ -152,10 +152,20 @@ def test_what_is_stored_is_read_ahead_once(storage, monkeypatch):
 
 
 def test_streams_whose_window_was_dropped_are_looked_at_again(storage, monkeypatch):
+    reads = []
+
+    class Reading(Watched):
+        def fetch_events(self, *arguments, **options):
+            reads.append(arguments)
+            return super().fetch_events(*arguments, **options)
+
     monkeypatch.setattr(writer, "MOST_WINDOWS", 1)
     import_lines(storage, MIXED)
-    summary, problems = import_lines(storage, [*MIXED, *history("abcd")], workers=1)
+    watched = Reading(storage)
+    summary, problems = import_lines(watched, [*MIXED, *history("abcd")], workers=1)
     assert is_stored(storage, [*MIXED, *history("abcd")])
+    assert len(watched.calls) == 4 + 4, "a stream is known though its window is not kept"
+    assert len(reads) > 4
     assert (summary.already_stored, summary.events, problems) == (len(MIXED), 4, [])
 
 
@@ -316,7 +326,7 @@ def test_a_stream_that_cannot_be_read_is_refused_and_the_others_are_stored(stora
     summary, (problem,) = import_lines(Damaged(storage), history("aabab"), events_per_commit=1)
 
     assert (problem.line, "a commit of a later release" in problem.reason) == (2, True)
-    assert is_stored(storage, history("aab")[2:] + [a_line("b", 4)])
+    assert is_stored(storage, [*history("aab")[2:], a_line("b", 4)])
     assert (summary.already_stored, summary.skipped, summary.events) == (2, 2, 1)
 
 

@@ -108,6 +108,12 @@ def test_commits_are_as_large_as_asked_for(run, backend, file):
     assert summary["commits"] == len(LINES)
 
 
+def test_a_single_worker_stores_one_commit_in_a_request(run, backend, file):
+    summary = json.loads(run("import", file, "--workers", 1, "--json").out)
+    assert summary["requests"] == summary["commits"] == 13
+    assert is_stored(backend, LINES)
+
+
 def test_lines_without_tenant_and_category_get_those_of_the_options(run, backend, tmp_path):
     path = tmp_path / "history"
     path.write_bytes(a_line(tenant=None, category=None) + a_line(tenant="acme", category="file"))

@@ -123,6 +123,39 @@ def test_defaults_do_not_replace_what_a_line_says():
     assert parse(text, Defaults("globex", "order")).stream == StreamOf.named("", "", "a")
 
 
+@pytest.mark.parametrize("field", ["tenant", "category", "stream", "stream_id"])
+@pytest.mark.parametrize("bad", [b'"\xff"', b'"\\ud800"', b"5", b"[]"])
+def test_what_is_no_text_names_no_stream(field, bad):
+    text = a_line(**{field: "replaced"}).replace(b'"replaced"', bad)
+    with pytest.raises(LineError) as caught:
+        parse(text)
+    assert caught.value.stream is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"version": version} for version in ("1", 1.0, True, 0, -1, [])),
+        *({field: value} for field in ("versionless", "snapshot") for value in (1, "true", "")),
+        {"snapshot": True},
+        {"context": []},
+        {"context": {"a": float("inf")}},
+        {"id": 5},
+        {"id": "x"},
+        {"type": 5},
+        {"at": 20240101},
+    ],
+    ids=str,
+)
+def test_a_field_of_another_type_is_refused_and_named(change):
+    with pytest.raises(LineError) as caught:
+        parse(a_line(**change).replace(b"Infinity", b"1e999"))
+
+    assert caught.value.stream == StreamOf.named("acme", "file", "a")
+    field = "version" if change.get("snapshot") is True else next(iter(change))
+    assert f"the field '{field}': " in caught.value.reason
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -113,10 +113,16 @@ def test_what_trickles_out_of_a_pipe_is_read_as_it_comes():
         def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer
             return self._left.readinto(buffer[:1])
 
-    source = Source(Trickle(gzip.compress(b"one\ntwo\n")), "a pipe")  # type: ignore[arg-type]
+    trickle = Trickle(gzip.compress(b"one\ntwo\n"))
+    source = Source(trickle, "a pipe")  # type: ignore[arg-type]
 
     assert source.total is None
     assert list(source) == [b"one\n", b"two\n"]
+
+    trickle = Trickle(b"one\ntwo\n")
+    buffered = io.BufferedReader(trickle)
+    assert next(iter(Source(buffered, "a pipe"))) == b"one\n"
+    assert trickle.read() == b"two\n", "the buffer did not wait for it"
 
 
 def test_no_line_of_a_gzip_file_with_a_wrong_checksum_is_read(write):

@@ -1,1 +1,1 @@
-"""The command that computes what a store costs."""
+"""What a store and its operations cost."""
