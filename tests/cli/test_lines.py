@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_defaults_do_not_replace_what_a_line_says():
 @pytest.mark.parametrize("field", ["tenant", "category", "stream", "stream_id"])
 @pytest.mark.parametrize("bad", [b'"\xff"', b'"\\ud800"', b"5", b"[]"])
 def test_what_is_no_text_names_no_stream(field, bad):
-    text = a_line(**{field: "replaced"}).replace(b'"replaced"', bad)
+    changes: dict[str, Any] = {field: "replaced"}
+    text = a_line(**changes).replace(b'"replaced"', bad)
     with pytest.raises(LineError) as caught:
         parse(text)
     assert caught.value.stream is None
