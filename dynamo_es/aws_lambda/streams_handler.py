@@ -79,9 +79,9 @@ class StreamsHandler(ReadModelHandler):
         """Apply a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream, a pipe's list of them, failure
-                records of failed batches, or an event of a schedule: the one for upkeep writes
-                metrics, and the one for parked streams retries them.
+            event: a batch of the events table's stream, a pipe's list of its records, failure
+                records of failed batches, or an event of a schedule: the upkeep event writes
+                metrics, and the ``retry_parked`` event retries parked streams.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -110,7 +110,7 @@ class StreamsHandler(ReadModelHandler):
             self.metrics.flush(context)
 
     def _keep_up(self) -> None:
-        """Note how many streams are parked, and whether the mappings are on."""
+        """Set the metrics for parked streams, and for mappings that are off."""
         self.metrics.gauge("Parked", len(self._backend.parked.streams(self._projector.name)))
         self.metrics.check_mappings()
 
@@ -244,7 +244,7 @@ class StreamsHandler(ReadModelHandler):
         return 0
 
     def _pass_over(self, run: Sequence[CommitRecord]) -> int:
-        """Note that the records of a stream that was just parked are passed over."""
+        """Log that the records of a stream that was just parked are passed over."""
         last = run[-1].hint.last_version
         if self._projector.failures.passes_over(self._followed(run[-1]), last, last):
             return self._parked(run)

@@ -270,7 +270,7 @@ def view(backend):
 @pytest.mark.parametrize(
     ("handlers", "message"),
     [
-        (lambda _: [], "fan_out needs a handler or more"),
+        (lambda _: [], "fan_out needs at least one handler"),
         (lambda b: [view(b), view(b)], "two read models with the name 'view'"),
         (
             lambda b: [view(b), ledger(b)],

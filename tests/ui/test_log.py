@@ -64,7 +64,7 @@ def test_the_first_look_is_at_the_newest_events(backend):
 
 def test_an_empty_log_says_what_to_do(memory):
     page = browse(memory).get("/log").text
-    assert "Nothing has a position yet." in page
+    assert "No event has a position yet." in page
     assert "dynamo-es sequence" in page
 
 
