@@ -398,6 +398,6 @@ def _goals(found: Found) -> list[Goal]:
 
 
 _REMEMBERED: Final = 10_000
-"""Most events that a process surely remembers."""
+"""The most events that a process surely remembers."""
 _INDEXED_UNITS: Final = 10
 """Half a unit for each of ten commits, and the checkpoint, two pages and the tail."""

@@ -88,7 +88,7 @@ class Place:
 
 
 def wants_traceback(context: typer.Context) -> bool:
-    """Whether --debug was given, before or after the command."""
+    """Return whether --debug was given, before or after the command."""
     return bool(context.meta.get(_GIVEN, {}).get(_DEBUG))
 
 

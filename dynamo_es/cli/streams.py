@@ -60,7 +60,7 @@ def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
 
 
 def exists(storage: StorageStrategy, stream_id: StreamId) -> bool:
-    """Whether a stream has any event."""
+    """Return whether a stream has any event."""
     return bool(storage.fetch_events(stream_id, 1, 2))
 
 

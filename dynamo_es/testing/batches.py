@@ -44,7 +44,7 @@ class Rules:
 
     @property
     def longest(self) -> float:
-        """Most seconds that a record may wait."""
+        """The most seconds that a record may wait."""
         return _DAY if self.age < 0 else min(self.age, _DAY)
 
 

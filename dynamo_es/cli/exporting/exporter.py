@@ -45,7 +45,7 @@ class Wanted:
     encrypted: bool = False
 
     def has(self, stream: StreamOf) -> bool:
-        """Whether a stream is part of the export."""
+        """Return whether a stream is part of the export."""
         if self.stream_id is not None:
             return (stream.tenant_id, stream.id) == (self.tenant_id or "", self.stream_id)
         return self.tenant_id in (None, stream.tenant_id) and (
